@@ -1,0 +1,130 @@
+# MICON in C. `make` builds, `make check` tests, `make help` lists the rest; the first of them installs what is missing.
+# Objects go to build/<variant>/: release; debug (fault points compiled in); debug-address (AddressSanitizer and UBSan).
+include site.mk
+
+MODE ?= release
+SAN  ?=
+B    := build/$(MODE)$(if $(SAN),-$(SAN))
+VERSION := 0.1.0
+
+# ---- first: the packages. DEPS=no never looks; otherwise apt installs what is missing where it may. ----
+DEBIAN_BUILD := gcc g++ make pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev libtiff-dev libopenbabel-dev \
+                libopenblas-dev libdnnl-dev libyaml-dev zlib1g-dev libxxhash-dev libjansson-dev
+DEBIAN_TEST  := hdf5-tools openbabel valgrind
+
+.PHONY: all help deps deps-test check check-long bench lint coverage fuzz print-config site.env clean programs golden
+.DEFAULT_GOAL := all
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: deps
+	@$(MAKE) --no-print-directory DEPS=no programs
+
+help:
+	@echo "make             build the programs into $(B)/bin"
+	@echo "make check       the tests (under 10 minutes)        make check-long  the long ones (under 40)"
+	@echo "make bench       ratios against named peers          make lint        formatting, static analysis, layers"
+	@echo "make MODE=debug  variants: MODE=release|debug, SAN=address"
+	@echo "make print-config, make site.env, make coverage, make fuzz, make clean"
+
+ifeq ($(DEPS),no)
+deps deps-test: ;
+else
+deps:
+	@bash tests/deps.sh $(DEBIAN_BUILD)
+deps-test:
+	@bash tests/deps.sh $(DEBIAN_BUILD) $(DEBIAN_TEST)
+endif
+
+ifndef IN_CHECK
+check check-long bench lint coverage fuzz: deps-test
+	@$(MAKE) --no-print-directory -f tests/check.mk DEPS=no $@
+endif
+
+# ---- compile ----
+ifeq ($(DEPS),no)
+PKG_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS)))
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS))
+OB_CFLAGS  := $(patsubst -I%,-isystem %,$(if $(OPENBABEL),$(shell pkg-config --cflags $(OPENBABEL))))
+OB_LIBS    := $(if $(OPENBABEL),$(shell pkg-config --libs $(OPENBABEL)))
+ifeq ($(strip $(PKG_LIBS)),)
+$(error pkg-config knows not all of: $(PKGS). Set PKGS, EXTRA_CFLAGS and EXTRA_LIBS in site.local.mk, or install: $(DEBIAN_BUILD))
+endif
+endif
+
+WARN   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wformat=2 -Wno-format-truncation $(if $(CI),-Werror)
+CWARN  := -Wstrict-prototypes -Wmissing-prototypes
+OPT_release := -O2 -g
+OPT_debug   := -O1 -g -DMICON_FAULTS
+comma       := ,
+SANFLAGS    := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+CPPFLAGS_ALL := -Iinclude -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DMICON_VERSION='"$(VERSION)"' $(PKG_CFLAGS) $(DNNL_CFLAGS) $(EXTRA_CFLAGS)
+CFLAGS_ALL   := -std=c11 $(OPT_$(MODE)) $(SANFLAGS) $(WARN) $(CWARN) $(CFLAGS)
+CXXFLAGS_ALL := -std=c++17 $(OPT_$(MODE)) $(SANFLAGS) $(WARN) $(OB_CFLAGS) $(CXXFLAGS)
+# --as-needed: each program ends up linked with what it uses, and only that (tests/lint checks it).
+LIBS_ALL     := -Wl,--as-needed $(PKG_LIBS) $(OB_LIBS) $(DNNL_LIBS) $(EXTRA_LIBS) -lstdc++ -lpthread -lm
+
+LIB_SRC  := $(wildcard common/*/*.c common/*/*/*.c common/*/*.cc)
+LIB_OBJ  := $(patsubst %,$(B)/%.o,$(LIB_SRC))
+LIB      := $(B)/libmicon.a
+
+# A program per file of stages/, or per folder where one file got long; pipeline/ is the driver.
+STAGE_ONE := $(wildcard stages/*.c)
+STAGE_DIR := $(patsubst stages/%/,%,$(sort $(dir $(wildcard stages/*/*.c))))
+PROGRAMS  := $(patsubst stages/%.c,$(B)/bin/micon-%,$(STAGE_ONE)) $(patsubst %,$(B)/bin/micon-%,$(STAGE_DIR)) \
+             $(if $(wildcard pipeline/*.c),$(B)/bin/micon)
+TEST_SRC  := $(wildcard tests/unit/*.c tests/mpi/*.c tests/bench/*.c)
+FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
+TESTS     := $(patsubst %.c,$(B)/%,$(TEST_SRC))
+FUZZERS   := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
+
+programs: $(PROGRAMS)
+tests: $(TESTS) $(FUZZERS)
+.PHONY: tests
+
+# Rewritten only when the flags differ, and every object depends on it.
+FLAGS_TEXT := $(CC) $(CXX) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(CXXFLAGS_ALL) $(LIBS_ALL)
+ifeq ($(DEPS),no)
+$(shell mkdir -p $(B); printf '%s\n' '$(subst ','\'',$(FLAGS_TEXT))' | cmp -s - $(B)/flags || printf '%s\n' '$(subst ','\'',$(FLAGS_TEXT))' > $(B)/flags)
+endif
+$(B)/flags: ;
+
+$(B)/%.c.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+$(B)/%.cc.o: %.cc $(B)/flags
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS_ALL) $(CXXFLAGS_ALL) -MMD -MP -c $< -o $@
+
+$(LIB): $(LIB_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+LINK = @mkdir -p $(@D); echo "$(CC) -o $@"; $(CC) $(SANFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LIBS_ALL)
+.SECONDEXPANSION:
+$(B)/bin/micon: $(patsubst %,$(B)/%.o,$(wildcard pipeline/*.c)) $(LIB)
+	$(LINK)
+$(patsubst stages/%.c,$(B)/bin/micon-%,$(STAGE_ONE)): $(B)/bin/micon-%: $(B)/stages/%.c.o $(LIB)
+	$(LINK)
+$(patsubst %,$(B)/bin/micon-%,$(STAGE_DIR)): $(B)/bin/micon-%: $$(patsubst %,$(B)/%.o,$$(wildcard stages/$$*/*.c)) $(LIB)
+	$(LINK)
+$(TESTS): $(B)/%: $(B)/%.c.o $(LIB)
+	$(LINK)
+# Under gcc a fuzz target replays files; `make fuzz` builds the same source with clang's libFuzzer (tests/check.mk).
+$(FUZZERS): $(B)/%: $(B)/%.c.o $(B)/tests/fuzz/main.c.o $(LIB)
+	$(LINK)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+print-config:
+	@$(foreach v,MODE SAN B CC CXX MPIRUN PKGS OPENBABEL DNNL_CFLAGS DNNL_LIBS EXTRA_CFLAGS EXTRA_LIBS MODULES OPENBLAS_NUM_THREADS \
+	  MPI_VALGRIND_SUPP SLURM_ACCOUNT SLURM_PARTITION,echo '$(v) = $($(v))';)
+
+# What the job scripts need to know of the site.
+site.env:
+	@printf 'MICON_BIN=%s\nMPIRUN=%s\nMODULES=%s\nSLURM_ACCOUNT=%s\nSLURM_PARTITION=%s\nOPENBLAS_NUM_THREADS=%s\n' \
+	  "'$(CURDIR)/$(B)/bin'" "'$(MPIRUN)'" "'$(MODULES)'" "'$(SLURM_ACCOUNT)'" "'$(SLURM_PARTITION)'" "'$(OPENBLAS_NUM_THREADS)'" > $@
+
+clean:
+	rm -rf build site.env

@@ -1,0 +1,79 @@
+/* log.c -- one place that writes to stderr, so that a progress bar and messages never tear each other. */
+#include "micon/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *who = "micon";
+static bool may_speak = true, is_quiet = false;
+static bool bar_shown = false;
+
+void log_init(const char *name, bool speak, bool quiet)
+{
+    who = name;
+    may_speak = speak;
+    is_quiet = quiet;
+}
+
+bool log_quiet(void)
+{
+    return is_quiet;
+}
+
+static void wipe_bar(void)
+{
+    if (bar_shown) fputs("\r\033[K", stderr);
+    bar_shown = false;
+}
+
+static void say(const char *level, const char *fmt, va_list ap)
+{
+    char line[4200];
+    int n = snprintf(line, sizeof line, "[%s] %s", who, level);
+    if (n < 0 || (size_t)n >= sizeof line) return;
+    vsnprintf(line + n, sizeof line - (size_t)n, fmt, ap);
+    wipe_bar();
+    fprintf(stderr, "%s\n", line);   /* one write a line: lines of several ranks do not mix */
+}
+
+void log_info(const char *fmt, ...)
+{
+    if (!may_speak || is_quiet) return;
+    va_list ap;
+    va_start(ap, fmt);
+    say("", fmt, ap);
+    va_end(ap);
+}
+
+void log_warn(const char *fmt, ...)
+{
+    if (!may_speak) return;
+    va_list ap;
+    va_start(ap, fmt);
+    say("warning: ", fmt, ap);
+    va_end(ap);
+}
+
+void log_any(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    say("", fmt, ap);
+    va_end(ap);
+}
+
+void log_error(const char *program, const char *text)
+{
+    wipe_bar();
+    fprintf(stderr, "%s: error: %s\n", program, text);
+}
+
+void log_bar(const char *line)
+{
+    wipe_bar();
+    if (!line) return;
+    fputs(line, stderr);
+    fflush(stderr);
+    bar_shown = true;
+}

@@ -1,0 +1,191 @@
+/* path.c -- file names and the file system. */
+#include "micon/path.h"
+
+#include "micon/mem.h"
+#include "micon/num.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+char *path_join(const char *dir, const char *name)
+{
+    if (!*dir || *name == '/') return xstrdup(name);
+    bool slash = dir[strlen(dir) - 1] == '/';
+    return xasprintf(slash ? "%s%s" : "%s/%s", dir, name);
+}
+
+char *path_dir(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash) return xstrdup(".");
+    return xstrndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+const char *path_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+bool path_exists(const char *path)
+{
+    struct stat sb;
+    return stat(path, &sb) == 0;
+}
+
+bool path_is_dir(const char *path)
+{
+    struct stat sb;
+    return stat(path, &sb) == 0 && S_ISDIR(sb.st_mode);
+}
+
+status path_stat(const char *path, int64_t *size, int64_t *mtime_ns)
+{
+    struct stat sb;
+    if (stat(path, &sb) != 0) return fail(E_IO, "%s: %s", path, strerror(errno));
+    *size = sb.st_size;
+    *mtime_ns = (int64_t)sb.st_mtim.tv_sec * 1000000000 + sb.st_mtim.tv_nsec;
+    return OK;
+}
+
+status path_make_dirs(const char *path)
+{
+    char *p = xstrdup(path);
+    status st = OK;
+    for (char *c = p + 1; st == OK; c++) {
+        if (*c != '/' && *c) continue;
+        char kept = *c;
+        *c = '\0';
+        if (mkdir(p, 0777) != 0 && !path_is_dir(p)) st = fail(E_IO, "%s: cannot make this folder: %s", p, strerror(errno));
+        *c = kept;
+        if (!kept) break;
+    }
+    free(p);
+    return st;
+}
+
+status path_free_bytes(const char *dir, int64_t *bytes)
+{
+    struct statvfs v;
+    if (statvfs(dir, &v) != 0) return fail(E_IO, "%s: %s", dir, strerror(errno));
+    *bytes = (int64_t)v.f_bavail * (int64_t)v.f_frsize;
+    return OK;
+}
+
+status path_glob(names *out, const char *pattern)
+{
+    glob_t g = {0};
+    int rc = glob(pattern, GLOB_ERR | GLOB_BRACE, NULL, &g);
+    status st = rc == 0 || rc == GLOB_NOMATCH ? OK : fail(E_IO, "%s: cannot look for this: %s", pattern, strerror(errno));
+    for (size_t i = 0; st == OK && i < g.gl_pathc; i++) names_add(out, g.gl_pathv[i]);
+    globfree(&g);
+    return st;
+}
+
+status path_read(const char *path, char **data, size_t *size, size_t max_size)
+{
+    status st = OK;
+    char *buf = NULL;
+    size_t n = 0, cap = 0;
+    FILE *f = fopen(path, "rb");
+    if (!f) TRY(fail(E_IO, "%s: %s", path, strerror(errno)));
+    for (;;) {
+        TRY(mem_grow(&buf, &cap, n + 65536 + 1, 1, path));
+        size_t got = fread(buf + n, 1, 65536, f);
+        n += got;
+        if (n > max_size) TRY(fail(E_FORMAT, "%s: more than %zu bytes", path, max_size));
+        if (got == 0) break;
+    }
+    if (ferror(f)) TRY(fail(E_IO, "%s: reading failed: %s", path, strerror(errno)));
+    buf[n] = '\0';
+    *data = buf;
+    *size = n;
+    buf = NULL;
+done:
+    if (f) fclose(f);
+    free(buf);
+    return st;
+}
+
+static status sync_path(const char *path)
+{
+    int fd = open(path, O_RDONLY);
+    if (fd < 0) return fail(E_IO, "%s: %s", path, strerror(errno));
+    int bad = fsync(fd) != 0 && errno != EINVAL && errno != EROFS;   /* some file systems cannot sync a folder */
+    int why = errno;
+    close(fd);
+    return bad ? fail(E_IO, "%s: fsync: %s", path, strerror(why)) : OK;
+}
+
+status path_publish(const char *part, const char *final_name)
+{
+    status st = OK;
+    char *dir = path_dir(final_name);
+    TRY(sync_path(part));
+    if (rename(part, final_name) != 0) TRY(fail(E_IO, "%s: cannot rename to %s: %s", part, final_name, strerror(errno)));
+    TRY(sync_path(dir));
+done:
+    free(dir);
+    return st;
+}
+
+status path_write(const char *path, const void *data, size_t size)
+{
+    status st = OK;
+    char *part = path_part(path);
+    FILE *f = fopen(part, "wb");
+    if (!f) TRY(fail(E_IO, "%s: %s", part, strerror(errno)));
+    bool good = fwrite(data, 1, size, f) == size;
+    good = fclose(f) == 0 && good;
+    if (!good) TRY(fail(E_IO, "%s: writing failed: %s", part, strerror(errno)));
+    TRY(path_publish(part, path));
+done:
+    if (st != OK) unlink(part);
+    free(part);
+    return st;
+}
+
+char *path_part(const char *final_name)
+{
+    const char *job = getenv("SLURM_JOB_ID"), *restart = getenv("SLURM_RESTART_COUNT");
+    if (job) return xasprintf("%s.part.%s.%s", final_name, job, restart ? restart : "0");
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    return xasprintf("%s.part.%s-%ld", final_name, host, (long)getpid());
+}
+
+/* Is the writer named by the suffix of a part file certainly gone, as far as this host can know? */
+static bool part_is_dead(const char *suffix, const char *host)
+{
+    size_t n = strlen(host);
+    int64_t pid;
+    if (strncmp(suffix, host, n) != 0 || suffix[n] != '-' || !num_i64(suffix + n + 1, &pid)) return false;
+    return kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+int path_sweep_parts(const char *dir, bool all)
+{
+    int removed = 0;
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    DIR *d = opendir(dir);
+    if (!d) return 0;
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        const char *part = strstr(e->d_name, ".part.");
+        if (!part || !(all || part_is_dead(part + 6, host))) continue;
+        char *p = path_join(dir, e->d_name);
+        if (unlink(p) == 0) removed++;
+        free(p);
+    }
+    closedir(d);
+    return removed;
+}

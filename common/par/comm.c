@@ -1,0 +1,123 @@
+/* comm.c -- agreement over ranks. MPI calls keep MPI_ERRORS_ARE_FATAL: their failure ends the job, so they are not checked here. */
+#include "micon/comm.h"
+
+#include "micon/log.h"
+#include "micon/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PIECE = 1 << 28 };   /* bytes or elements a call: counts are int */
+
+int comm_rank(MPI_Comm comm)
+{
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    return rank;
+}
+
+int comm_size(MPI_Comm comm)
+{
+    int size;
+    MPI_Comm_size(comm, &size);
+    return size;
+}
+
+status agree_all(MPI_Comm comm, status mine)
+{
+    struct {
+        int st, rank;
+    } in = {(int)mine, comm_rank(comm)}, worst;
+    if (comm_size(comm) == 1) return mine;
+    MPI_Allreduce(&in, &worst, 1, MPI_2INT, MPI_MAXLOC, comm);
+    if (worst.st == OK) return OK;
+    char message[4200] = "";
+    if (in.rank == worst.rank) snprintf(message, sizeof message, "rank %d: %s", in.rank, msg_get());
+    MPI_Bcast(message, (int)sizeof message, MPI_CHAR, worst.rank, comm);
+    msg_set(message);
+    return (status)worst.st;
+}
+
+status agree_same_all(MPI_Comm comm, uint64_t value, const char *what)
+{
+    uint64_t root = value;
+    MPI_Bcast(&root, 1, MPI_UINT64_T, 0, comm);
+    return agree_all(comm, root == value ? OK : fail(E_USAGE, "%s: not the same as on rank 0", what));
+}
+
+void partition(int64_t n_total, int size, int rank, int64_t *first, int64_t *n)
+{
+    int64_t share = n_total / size, more = n_total % size;
+    *first = share * rank + (rank < more ? rank : more);
+    *n = share + (rank < more);
+}
+
+status comm_bcast_all(MPI_Comm comm, int root, char **data, size_t *size)
+{
+    status st = OK;
+    uint64_t n = *size;
+    bool is_root = comm_rank(comm) == root;
+    MPI_Bcast(&n, 1, MPI_UINT64_T, root, comm);
+    if (!is_root) *data = NULL;
+    TRY_ALL(comm, is_root ? OK : mem_alloc(data, n + 1, 1, "broadcast"));
+    for (uint64_t at = 0; at < n; at += PIECE) MPI_Bcast(*data + at, (int)(n - at < PIECE ? n - at : PIECE), MPI_BYTE, root, comm);
+    *size = n;
+done:
+    return st;
+}
+
+status comm_gather_all(MPI_Comm comm, int root, const void *mine, size_t n, char **all, size_t *n_all)
+{
+    status st = OK;
+    int size = comm_size(comm), rank = comm_rank(comm);
+    uint64_t my_n = n, *counts = xcalloc((size_t)size, sizeof *counts), total = 0;
+    bool gets = root < 0 || rank == root;
+    *all = NULL;
+    *n_all = 0;
+    MPI_Allgather(&my_n, 1, MPI_UINT64_T, counts, 1, MPI_UINT64_T, comm);
+    for (int r = 0; r < size; r++) total += counts[r];
+    TRY_ALL(comm, gets ? mem_alloc(all, total + 1, 1, "gathered data") : OK);
+    if (root < 0) {   /* a broadcast a rank: simple, and any size */
+        uint64_t at = 0;
+        for (int r = 0; r < size; at += counts[r], r++) {
+            if (r == rank && n) memcpy(*all + at, mine, n);
+            for (uint64_t b = 0; b < counts[r]; b += PIECE)
+                MPI_Bcast(*all + at + b, (int)(counts[r] - b < PIECE ? counts[r] - b : PIECE), MPI_BYTE, r, comm);
+        }
+    } else if (rank == root) {
+        uint64_t at = 0;
+        for (int r = 0; r < size; at += counts[r], r++) {
+            if (r == rank && n) memcpy(*all + at, mine, n);
+            for (uint64_t b = 0; r != rank && b < counts[r]; b += PIECE)
+                MPI_Recv(*all + at + b, (int)(counts[r] - b < PIECE ? counts[r] - b : PIECE), MPI_BYTE, r, 7, comm, MPI_STATUS_IGNORE);
+        }
+    } else {
+        for (uint64_t b = 0; b < n; b += PIECE)
+            MPI_Send((const char *)mine + b, (int)(n - b < PIECE ? n - b : PIECE), MPI_BYTE, root, 7, comm);
+    }
+    if (gets) *n_all = total;
+done:
+    free(counts);
+    return st;
+}
+
+void comm_sum_i64_all(MPI_Comm comm, int64_t *v, size_t n)
+{
+    for (size_t at = 0; at < n; at += PIECE / 8)
+        MPI_Allreduce(MPI_IN_PLACE, v + at, (int)(n - at < PIECE / 8 ? n - at : PIECE / 8), MPI_INT64_T, MPI_SUM, comm);
+}
+
+int64_t comm_max_i64_all(MPI_Comm comm, int64_t v)
+{
+    int64_t most;
+    MPI_Allreduce(&v, &most, 1, MPI_INT64_T, MPI_MAX, comm);
+    return most;
+}
+
+void comm_abort(const char *why)
+{
+    log_any("rank %d: %s; ending the job", comm_rank(MPI_COMM_WORLD), why);
+    MPI_Abort(MPI_COMM_WORLD, 1);
+    abort();
+}

@@ -1,0 +1,35 @@
+/* path.h -- file names and the file system. Local. Returned strings belong to the caller (free). */
+#ifndef MICON_PATH_H
+#define MICON_PATH_H
+#include "micon/status.h"
+#include "micon/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+char *path_join(const char *dir, const char *name);    /* name alone where it is absolute or dir is "" */
+char *path_dir(const char *path);                      /* "." for a bare name */
+const char *path_base(const char *path);               /* borrowed, what follows the last '/' */
+bool path_exists(const char *path);
+bool path_is_dir(const char *path);
+status path_stat(const char *path, int64_t *size, int64_t *mtime_ns) MUST_USE;
+status path_make_dirs(const char *path) MUST_USE;      /* like mkdir -p, umask as it is */
+status path_free_bytes(const char *dir, int64_t *bytes) MUST_USE;
+status path_glob(names *out, const char *pattern) MUST_USE;   /* sorted; nothing matched: out stays empty, OK */
+
+status path_read(const char *path, char **data, size_t *size, size_t max_size) MUST_USE;   /* whole file, '\0' added */
+
+/* Write a small file so that it is either the old one or complete: aside, fsync, rename, fsync of the folder. */
+status path_write(const char *path, const void *data, size_t size) MUST_USE;
+
+/* fsync a finished file, give it its final name, fsync the folder. */
+status path_publish(const char *part, const char *final_name) MUST_USE;
+
+/* Name for writing aside: NAME.part.<job>.<restart> in SLURM, NAME.part.<host>-<pid> elsewhere. */
+char *path_part(const char *final_name);
+
+/* Remove NAME.part.* whose writer is gone: this host's dead processes, SLURM jobs other than ours when `all`. Returns the count.
+ * Call it while holding the work lock. */
+int path_sweep_parts(const char *dir, bool all);
+
+#endif

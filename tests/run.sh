@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# run.sh check|check-long [NAME...] -- run the tests: each in a fresh folder with a time limit, its TAP demanded and counted.
+# A test states what it wants in its first 5 lines, e.g.  run: long limit=300 n=1,2,4 san
+#   long       only in check-long          limit=S  seconds (60)
+#   n=1,2,4    under mpirun on that many ranks (tests/mpi: 1,2,3 unless stated)
+#   nosan      C tests run in the release build only; otherwise they run under the sanitizers too
+# The last line is "N passed, N failed, N skipped".
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. tests/mpi.env
+what=${1:-check}; shift || true
+passed=0 failed=0 skipped=0
+base=$(mktemp -d "${TMPDIR:-/tmp}/micon-test.XXXXXX")
+trap 'rm -rf "$base"' EXIT
+export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
+
+header() { sed -n '1,5s/.*run: *\(.*\)/\1/p' "$1" | sed 's/\*\/.*//'; }
+
+# one LABEL LIMIT command...
+one() {
+    local label=$1 limit=$2 out rc p f s plan t0=$SECONDS
+    shift 2
+    export T="$base/$(printf %s "$label" | tr -c 'A-Za-z0-9.\n' _)"
+    mkdir -p "$T"
+    out="$T.tap"
+    timeout -k 10 "$limit" "$@" >"$out" 2>"$T.err" </dev/null
+    rc=$?
+    p=$(grep -c '^ok ' "$out"); s=$(grep -c '^ok .*# SKIP' "$out"); f=$(grep -c '^not ok ' "$out")
+    plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$out" | tail -n 1)
+    local why=
+    [ "$rc" = 124 ] || [ "$rc" = 137 ] && why="killed after $limit s"
+    [ -z "$why" ] && [ "${plan:-x}" != $((p + f)) ] && why="ended early (exit $rc, plan ${plan:-none}, ran $((p + f)))"
+    [ -z "$why" ] && [ "$rc" != 0 ] && [ "$f" = 0 ] && why="exit $rc"
+    [ -z "$why" ] && [ $((p + f)) = 0 ] && why="ran no test"
+    [ -n "$why" ] && f=$((f + 1))
+    passed=$((passed + p - s)); skipped=$((skipped + s)); failed=$((failed + f))
+    printf '%-52s %3d passed%s%s  %ds\n' "$label" $((p - s)) "$([ "$s" -gt 0 ] && echo ", $s skipped")" \
+        "$([ "$f" -gt 0 ] && echo ", $f FAILED${why:+: $why}")" $((SECONDS - t0))
+    grep '# SKIP' "$out" | sed 's/.*- \(.*\) # SKIP \(.*\)/    skipped: \1 (\2)/' | sort | uniq -c | sed 's/^ *1 //' | head -n 5
+    if [ "$f" -gt 0 ]; then
+        grep -A 3 '^not ok' "$out" | head -n 40
+        tail -n 25 "$T.err"
+    fi
+    rm -rf "$T"
+}
+
+wanted() { # FILE : of this kind of run, and named if names were given
+    local h; h=$(header "$1")
+    case " $h " in *" long "*) [ "$what" = check-long ] || return 1 ;; *) [ "$what" = check ] || return 1 ;; esac
+    [ ${#names[@]} = 0 ] && return 0
+    local n; for n in "${names[@]}"; do case "$1" in *"$n"*) return 0 ;; esac; done
+    return 1
+}
+names=("$@")
+value() { printf '%s\n' $1 | sed -n "s/^$2=//p"; }
+
+for t in tests/unit/*.c tests/mpi/*.c; do
+    [ -e "$t" ] && wanted "$t" || continue
+    h=$(header "$t"); limit=$(value "$h" limit); limit=${limit:-60}; ranks=$(value "$h" n)
+    name=${t%.c}; variants="release debug-address"
+    case " $h " in *" nosan "*) variants=release ;; *" debug "*) variants=debug ;; esac
+    case $t in tests/mpi/*) ranks=${ranks:-1,2,3} ;; esac
+    for v in $variants; do
+        if [ -z "$ranks" ]; then one "$name ($v)" "$limit" "build/$v/$name"
+        else
+            for n in ${ranks//,/ }; do
+                # Open MPI leaks on its own: leaks under MPI are valgrind's business.
+                ASAN_OPTIONS=detect_leaks=0 one "$name ($v, $n ranks)" "$limit" "$MPIRUN" --oversubscribe -n "$n" "build/$v/$name"
+            done
+        fi
+    done
+done
+if [ "$what" = check ]; then
+    for f in tests/fuzz/fuzz_*.c; do
+        [ -e "$f" ] || continue
+        [ ${#names[@]} = 0 ] || wanted "$f" || continue
+        name=$(basename "${f%.c}")
+        one "replay $name" 120 "build/debug-address/tests/fuzz/$name" "tests/corpus/${name#fuzz_}"
+    done
+fi
+for t in tests/e2e/*.sh tests/fault/*.sh; do
+    [ -e "$t" ] && wanted "$t" || continue
+    h=$(header "$t"); limit=$(value "$h" limit)
+    one "${t%.sh}" "${limit:-60}" bash "$t"
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && [ $((passed + failed)) -gt 0 ]
