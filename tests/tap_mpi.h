@@ -11,7 +11,7 @@ static inline int tap_ok_all(int cond, const char *what, const char *file, int l
         int bad, rank;
     } mine = {!cond, 0}, worst;
     MPI_Comm_rank(MPI_COMM_WORLD, &mine.rank);
-    MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, MPI_COMM_WORLD);   /* ties: the lowest rank */
+    MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, MPI_COMM_WORLD); /* ties: the lowest rank */
     tap_n++;
     tap_bad += worst.bad;
     if (mine.rank == 0) {

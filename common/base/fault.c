@@ -40,5 +40,5 @@ status fault(const char *what)
     return fail(E_FAILED, "injected fault %ld (%s)", passed, what);
 }
 #else
-typedef int fault_unused;   /* a translation unit must not be empty */
+typedef int fault_unused; /* a translation unit must not be empty */
 #endif

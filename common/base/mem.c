@@ -67,7 +67,7 @@ status mem_alloc(void *out, size_t n, size_t size, const char *what)
     void *p = NULL;
     if (!mul_size(n, size, &bytes) || bytes > SIZE_MAX - ALIGN)
         return fail(E_NOMEM, "%s: %zu x %zu bytes is more than can be addressed", what, n, size);
-    size_t rounded = (bytes + ALIGN) / ALIGN * ALIGN;   /* never zero */
+    size_t rounded = (bytes + ALIGN) / ALIGN * ALIGN; /* never zero */
     if (posix_memalign(&p, ALIGN, rounded) != 0) return fail(E_NOMEM, "%s: no memory for %zu bytes", what, bytes);
     memset(p, 0, bytes);
     memcpy(out, &p, sizeof p);

@@ -28,7 +28,7 @@ bool num_f64(const char *s, double *out)
     char *end;
     errno = 0;
     double v = strtod(s, &end);
-    if (*end || !isfinite(v)) return false;   /* underflow to a denormal or zero is a number */
+    if (*end || !isfinite(v)) return false; /* underflow to a denormal or zero is a number */
     *out = v;
     return true;
 }
@@ -48,8 +48,8 @@ bool num_bytes(const char *s, int64_t *out)
     static const struct {
         const char *unit;
         double bytes;
-    } units[] = {{"", 1}, {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}, {"TiB", 1099511627776.0},
-                 {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}};
+    } units[] = {{"", 1},     {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}, {"TiB", 1099511627776.0},
+                 {"KB", 1e3}, {"MB", 1e6},     {"GB", 1e9},        {"TB", 1e12}};
     char number[32];
     size_t n = strspn(s, "0123456789.");
     if (n == 0 || n >= sizeof number) return false;
@@ -85,10 +85,15 @@ char *num_show_bytes(char *buf, size_t size, double bytes)
 
 char *num_show_time(char *buf, size_t size, double seconds)
 {
-    if (!(seconds >= 0)) snprintf(buf, size, "?");
-    else if (seconds < 10) snprintf(buf, size, "%.1f s", seconds);
-    else if (seconds < 120) snprintf(buf, size, "%.0f s", seconds);
-    else if (seconds < 7200) snprintf(buf, size, "%.0f min", seconds / 60);
-    else snprintf(buf, size, "%.0f h %02.0f min", floor(seconds / 3600), floor(fmod(seconds, 3600) / 60));
+    if (!(seconds >= 0))
+        snprintf(buf, size, "?");
+    else if (seconds < 10)
+        snprintf(buf, size, "%.1f s", seconds);
+    else if (seconds < 120)
+        snprintf(buf, size, "%.0f s", seconds);
+    else if (seconds < 7200)
+        snprintf(buf, size, "%.0f min", seconds / 60);
+    else
+        snprintf(buf, size, "%.0f h %02.0f min", floor(seconds / 3600), floor(fmod(seconds, 3600) / 60));
     return buf;
 }

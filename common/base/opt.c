@@ -54,15 +54,19 @@ static status set_number(const opt *o, void *place, const char *value, const cha
     int64_t i = 0;
     int w = word_find(o->words, value);
     if (w >= 0) {
-        if (o->type == OPT_REAL) *(double *)place = -1.0 - w;
-        else *(int64_t *)place = -1 - w;
+        if (o->type == OPT_REAL)
+            *(double *)place = -1.0 - w;
+        else
+            *(int64_t *)place = -1 - w;
         return OK;
     }
     bool good = o->type == OPT_INT ? num_i64(value, &i) : o->type == OPT_BYTES ? num_bytes(value, &i) : num_f64(value, &v);
     if (good && o->type != OPT_REAL) v = (double)i;
     if (good && v >= o->min && v <= o->max) {
-        if (o->type == OPT_REAL) *(double *)place = v;
-        else *(int64_t *)place = i;
+        if (o->type == OPT_REAL)
+            *(double *)place = v;
+        else
+            *(int64_t *)place = i;
         return OK;
     }
     const char *kind = o->type == OPT_INT ? "a whole number" : o->type == OPT_BYTES ? "a size such as 512MiB" : "a number";
@@ -98,8 +102,10 @@ status opt_set(const opt *o, void *base, const char *value, const char *where)
             char wanted[300] = "one of ";
             size_t n = strlen(wanted);
             for (const char *p = o->words; *p && n + 3 < sizeof wanted; p++) {
-                if (*p == '|') wanted[n++] = ',', wanted[n++] = ' ';
-                else wanted[n++] = *p;
+                if (*p == '|')
+                    wanted[n++] = ',', wanted[n++] = ' ';
+                else
+                    wanted[n++] = *p;
             }
             wanted[n] = '\0';
             return bad(o, where, value, wanted);
@@ -159,7 +165,7 @@ static void show_number(const opt *o, double v, text *out)
         return;
     }
     char digits[40];
-    for (int precision = 6; precision <= 17; precision++) {   /* the shortest that reads back the same */
+    for (int precision = 6; precision <= 17; precision++) { /* the shortest that reads back the same */
         snprintf(digits, sizeof digits, "%.*g", precision, v);
         if (strtod(digits, NULL) == v) break;
     }
@@ -188,8 +194,10 @@ void opt_show(const opt *o, const void *base, text *out)
     }
     case OPT_INT:
     case OPT_BYTES:
-        if (o->words && *(const int64_t *)p < 0 && (double)*(const int64_t *)p < o->min) show_number(o, (double)*(const int64_t *)p, out);
-        else text_addf(out, "%lld", (long long)*(const int64_t *)p);
+        if (o->words && *(const int64_t *)p < 0 && (double)*(const int64_t *)p < o->min)
+            show_number(o, (double)*(const int64_t *)p, out);
+        else
+            text_addf(out, "%lld", (long long)*(const int64_t *)p);
         break;
     case OPT_REAL: show_number(o, *(const double *)p, out); break;
     }
@@ -212,8 +220,10 @@ void opt_help(const opt *table, const char *section, text *out)
     for (const opt *o = table; o->name; o++) {
         char head[64];
         if (section && (!o->section || strcmp(o->section, section) != 0)) continue;
-        if (o->section) snprintf(head, sizeof head, "  %s: %s", o->name, value[o->type]);
-        else snprintf(head, sizeof head, "  %s%s %s", strlen(o->name) == 1 ? "-" : "--", o->name, value[o->type]);
+        if (o->section)
+            snprintf(head, sizeof head, "  %s: %s", o->name, value[o->type]);
+        else
+            snprintf(head, sizeof head, "  %s%s %s", strlen(o->name) == 1 ? "-" : "--", o->name, value[o->type]);
         text_addf(out, "%-28s %s", head, o->help);
         help_range(o, out);
         text_add(out, "\n");

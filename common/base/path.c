@@ -120,7 +120,7 @@ static status sync_path(const char *path)
 {
     int fd = open(path, O_RDONLY);
     if (fd < 0) return fail(E_IO, "%s: %s", path, strerror(errno));
-    int bad = fsync(fd) != 0 && errno != EINVAL && errno != EROFS;   /* some file systems cannot sync a folder */
+    int bad = fsync(fd) != 0 && errno != EINVAL && errno != EROFS; /* some file systems cannot sync a folder */
     int why = errno;
     close(fd);
     return bad ? fail(E_IO, "%s: fsync: %s", path, strerror(why)) : OK;

@@ -45,7 +45,7 @@ double rng_normal(rng *r)
         r->has_spare = 0;
         return r->spare;
     }
-    double u = 1.0 - rng_uniform(r), v = rng_uniform(r);   /* u in (0, 1]: its logarithm is finite */
+    double u = 1.0 - rng_uniform(r), v = rng_uniform(r); /* u in (0, 1]: its logarithm is finite */
     double radius = sqrt(-2.0 * log(u)), angle = 6.283185307179586 * v;
     r->spare = radius * sin(angle);
     r->has_spare = 1;
@@ -54,7 +54,7 @@ double rng_normal(rng *r)
 
 uint64_t rng_below(rng *r, uint64_t n)
 {
-    uint64_t reject = -n % n, v;   /* values below 2^64 mod n would favour the small results */
+    uint64_t reject = -n % n, v; /* values below 2^64 mod n would favour the small results */
     do {
         v = (uint64_t)rng_u32(r) << 32;
         v |= rng_u32(r);

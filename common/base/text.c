@@ -113,8 +113,7 @@ static int edits(const char *a, const char *b)
             int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
             if (d[i - 1][j] + 1 < best) best = d[i - 1][j] + 1;
             if (d[i][j - 1] + 1 < best) best = d[i][j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
-                best = d[i - 2][j - 2] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best) best = d[i - 2][j - 2] + 1;
             d[i][j] = best;
         }
     return d[na][nb];
@@ -123,7 +122,7 @@ static int edits(const char *a, const char *b)
 const char *names_nearest(const char *word, const char *const *known, size_t n)
 {
     const char *best = NULL;
-    int least = 1 + (int)strlen(word) / 3;   /* more than this is another word */
+    int least = 1 + (int)strlen(word) / 3; /* more than this is another word */
     for (size_t i = 0; i < n; i++) {
         int e = edits(word, known[i]);
         if (e < least || (e == least && !best)) least = e, best = known[i];
@@ -149,7 +148,7 @@ int text_natural_cmp(const char *a, const char *b)
         }
     }
     if (*a || *b) return *a ? 1 : -1;
-    return strcmp(a0, b0);   /* "01" and "1" differ, but only in the end */
+    return strcmp(a0, b0); /* "01" and "1" differ, but only in the end */
 }
 
 char *text_encode_name(const char *s)
@@ -160,8 +159,10 @@ char *text_encode_name(const char *s)
         unsigned char c = (unsigned char)s[i];
         bool edge = c == '_' && (i == 0 || s[i + 1] == '\0' || s[i - 1] == '_' || s[i + 1] == '_');
         bool plain = isascii(c) && (isalnum(c) || c == '.' || c == '+' || c == '-' || c == '_');
-        if (!plain || edge || dots) text_addf(&t, "%%%02X", c);
-        else text_addn(&t, s + i, 1);
+        if (!plain || edge || dots)
+            text_addf(&t, "%%%02X", c);
+        else
+            text_addn(&t, s + i, 1);
     }
     if (!t.s) text_add(&t, "");
     return t.s;
@@ -208,8 +209,10 @@ bool text_well(const char *s, char out[8])
 {
     int r, c;
     if (!text_well_place(s, &r, &c)) return false;
-    if (r < 26) snprintf(out, 8, "%c%02d", 'A' + r, c + 1);
-    else snprintf(out, 8, "A%c%02d", 'A' + (r - 26), c + 1);
+    if (r < 26)
+        snprintf(out, 8, "%c%02d", 'A' + r, c + 1);
+    else
+        snprintf(out, 8, "A%c%02d", 'A' + (r - 26), c + 1);
     return true;
 }
 
@@ -236,8 +239,10 @@ char *text_show(char *buf, size_t size, const char *s)
             if (size >= 4) memcpy(buf + n, "...", 3), n += 3;
             break;
         }
-        if (odd) buf[n++] = '?';
-        else memcpy(buf + n, s, take), n += take;
+        if (odd)
+            buf[n++] = '?';
+        else
+            memcpy(buf + n, s, take), n += take;
         s += take;
     }
     if (size) buf[n] = '\0';
@@ -250,10 +255,14 @@ void text_add_json(text *t, const char *s)
     while (*s) {
         int len = utf8_length((const unsigned char *)s);
         unsigned char c = (unsigned char)*s;
-        if (len == 0) text_add(t, "\xEF\xBF\xBD"), len = 1;
-        else if (c == '"' || c == '\\') text_addf(t, "\\%c", c);
-        else if (c < 0x20 || c == 0x7F) text_addf(t, "\\u%04x", c);
-        else text_addn(t, s, (size_t)len);
+        if (len == 0)
+            text_add(t, "\xEF\xBF\xBD"), len = 1;
+        else if (c == '"' || c == '\\')
+            text_addf(t, "\\%c", c);
+        else if (c < 0x20 || c == 0x7F)
+            text_addf(t, "\\u%04x", c);
+        else
+            text_addn(t, s, (size_t)len);
         s += len;
     }
     text_add(t, "\"");

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 1 << 28 };   /* bytes or elements a call: counts are int */
+enum { PIECE = 1 << 28 }; /* bytes or elements a call: counts are int */
 
 int comm_rank(MPI_Comm comm)
 {
@@ -78,7 +78,7 @@ status comm_gather_all(MPI_Comm comm, int root, const void *mine, size_t n, char
     MPI_Allgather(&my_n, 1, MPI_UINT64_T, counts, 1, MPI_UINT64_T, comm);
     for (int r = 0; r < size; r++) total += counts[r];
     TRY_ALL(comm, gets ? mem_alloc(all, total + 1, 1, "gathered data") : OK);
-    if (root < 0) {   /* a broadcast a rank: simple, and any size */
+    if (root < 0) { /* a broadcast a rank: simple, and any size */
         uint64_t at = 0;
         for (int r = 0; r < size; at += counts[r], r++) {
             if (r == rank && n) memcpy(*all + at, mine, n);

@@ -18,34 +18,34 @@ typedef struct csv csv;
 /* Open and read the header row. The separator is a comma, or a tab where the header has tabs and no comma. Empty file, a
  * header with a duplicate or empty-only name: E_FORMAT. */
 status csv_open(csv **out, const char *path) MUST_USE;
-status csv_open_memory(csv **out, const char *name, const void *data, size_t size) MUST_USE;   /* data borrowed; may be gzip */
+status csv_open_memory(csv **out, const char *name, const void *data, size_t size) MUST_USE; /* data borrowed; may be gzip */
 int csv_n_cols(const csv *c);
 const char *csv_col_name(const csv *c, int col);
-int csv_col(const csv *c, const char *name);            /* position, or -1 */
+int csv_col(const csv *c, const char *name); /* position, or -1 */
 
 /* The next row; *more is false at the end. field[i] is terminated text, borrowed until the next call. A row with another
  * number of fields than the header, an unterminated quote, a NUL byte: E_FORMAT. Blank lines are passed over. */
 status csv_next(csv *c, char ***field, bool *more) MUST_USE;
-int64_t csv_line(const csv *c);                         /* first line of the row last given, from 1 */
+int64_t csv_line(const csv *c); /* first line of the row last given, from 1 */
 const char *csv_path(const csv *c);
-void csv_close(csv **c);                                /* NULL-safe, sets NULL */
+void csv_close(csv **c); /* NULL-safe, sets NULL */
 
 /* ---- a whole file ---- */
 typedef struct table table;
 status table_read(table **out, const char *path) MUST_USE;
 void table_free(table **t);
 const char *table_path(const table *t);
-uint64_t table_digest(const table *t);                  /* of the file's bytes as they are on disk */
+uint64_t table_digest(const table *t); /* of the file's bytes as they are on disk */
 int64_t table_n_rows(const table *t);
 int table_n_cols(const table *t);
 const char *table_col_name(const table *t, int col);
-int table_col(const table *t, const char *name);        /* position, or -1 */
+int table_col(const table *t, const char *name); /* position, or -1 */
 /* The first of several names that the table has, or -1: table_col_any(t, "Metadata_Site", "Metadata_FOV", "FOV", NULL). */
 int table_col_any(const table *t, const char *name, ...) __attribute__((sentinel));
 /* As table_col, but a missing column is E_FORMAT and names the nearest one there is. */
 status table_need(const table *t, const char *name, int *col) MUST_USE;
-const char *table_cell(const table *t, int64_t row, int col);   /* borrowed, never NULL; "" for an empty cell */
-int64_t table_line(const table *t, int64_t row);        /* its line in the file, for "file:line" */
+const char *table_cell(const table *t, int64_t row, int col); /* borrowed, never NULL; "" for an empty cell */
+int64_t table_line(const table *t, int64_t row);              /* its line in the file, for "file:line" */
 
 /* ---- writing ---- */
 /* Append one field, quoted where it must be. */

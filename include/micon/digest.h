@@ -8,8 +8,8 @@
 enum { DIGEST_TEXT = 17 };
 
 uint64_t digest_bytes(const void *data, size_t size);
-uint64_t digest_text(const char *s);                    /* the bytes of s, and its end: "ab","c" differs from "a","bc" */
-uint64_t digest_mix(uint64_t so_far, uint64_t next);    /* order matters; start from 0 */
+uint64_t digest_text(const char *s);                 /* the bytes of s, and its end: "ab","c" differs from "a","bc" */
+uint64_t digest_mix(uint64_t so_far, uint64_t next); /* order matters; start from 0 */
 status digest_file(const char *path, uint64_t *out) MUST_USE;
 char *digest_show(uint64_t d, char text[DIGEST_TEXT]);
 

@@ -8,7 +8,7 @@
 #ifdef MICON_FAULTS
 status fault(const char *what) MUST_USE;
 void fault_init(int rank);
-long fault_passed(void);   /* points passed so far */
+long fault_passed(void); /* points passed so far */
 #else
 static inline status fault(const char *what)
 {

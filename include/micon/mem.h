@@ -26,10 +26,10 @@ status mem_grow(void *block, size_t *cap, size_t want, size_t size, const char *
 bool mul_size(size_t a, size_t b, size_t *out) MUST_USE;
 
 /* Free what *p points to and set it NULL. */
-#define FREE(p)                                                                                                              \
-    do {                                                                                                                     \
-        free(p);                                                                                                             \
-        (p) = NULL;                                                                                                          \
+#define FREE(p)                                                                                                                            \
+    do {                                                                                                                                   \
+        free(p);                                                                                                                           \
+        (p) = NULL;                                                                                                                        \
     } while (0)
 
 #endif

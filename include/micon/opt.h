@@ -10,36 +10,36 @@
 #include <stdint.h>
 
 typedef enum {
-    OPT_FLAG,    /* bool; on the command line without a value                      */
-    OPT_YES,     /* bool: yes, no                                                  */
-    OPT_TEXT,    /* char *, owned, never NULL                                      */
-    OPT_LIST,    /* names: one or several texts; may be repeated                   */
-    OPT_INT,     /* int64_t in [min, max]                                          */
-    OPT_REAL,    /* double in [min, max]                                           */
-    OPT_BYTES,   /* int64_t in [min, max]: 4GiB                                    */
-    OPT_CHOICE   /* int: position in `words`                                       */
+    OPT_FLAG,  /* bool; on the command line without a value                      */
+    OPT_YES,   /* bool: yes, no                                                  */
+    OPT_TEXT,  /* char *, owned, never NULL                                      */
+    OPT_LIST,  /* names: one or several texts; may be repeated                   */
+    OPT_INT,   /* int64_t in [min, max]                                          */
+    OPT_REAL,  /* double in [min, max]                                           */
+    OPT_BYTES, /* int64_t in [min, max]: 4GiB                                    */
+    OPT_CHOICE /* int: position in `words`                                       */
 } opt_type;
 
 typedef struct {
-    const char *section;   /* of the YAML file; NULL on a command line */
+    const char *section; /* of the YAML file; NULL on a command line */
     const char *name;
     opt_type type;
-    size_t offset;         /* of the value in the options' struct */
-    const char *def;       /* as a user would write it; for OPT_LIST separated by commas */
-    double min, max;       /* OPT_INT, OPT_REAL, OPT_BYTES */
-    const char *words;     /* OPT_CHOICE: "none|plate|file". For numbers: words that may stand instead, giving -1, -2, .. */
-    unsigned affects;      /* AFFECTS_* : whose output it changes (config.h) */
+    size_t offset;     /* of the value in the options' struct */
+    const char *def;   /* as a user would write it; for OPT_LIST separated by commas */
+    double min, max;   /* OPT_INT, OPT_REAL, OPT_BYTES */
+    const char *words; /* OPT_CHOICE: "none|plate|file". For numbers: words that may stand instead, giving -1, -2, .. */
+    unsigned affects;  /* AFFECTS_* : whose output it changes (config.h) */
     const char *help;
 } opt;
 
-status opt_defaults(const opt *table, void *base) MUST_USE;   /* base zeroed before; fails only on a table of ours that is wrong */
+status opt_defaults(const opt *table, void *base) MUST_USE; /* base zeroed before; fails only on a table of ours that is wrong */
 void opt_free(const opt *table, void *base);
 
 /* Set one value from text. where: "screen.yaml:12" or "--size", put before the message. A list is appended to; opt_clear first. */
 status opt_set(const opt *o, void *base, const char *value, const char *where) MUST_USE;
 void opt_clear(const opt *o, void *base);
 
-const opt *opt_find(const opt *table, const char *section, const char *name);   /* NULL if unknown; section NULL: any */
+const opt *opt_find(const opt *table, const char *section, const char *name); /* NULL if unknown; section NULL: any */
 
 /* The value as it would be written, appended. */
 void opt_show(const opt *o, const void *base, text *out);

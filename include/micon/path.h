@@ -7,17 +7,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-char *path_join(const char *dir, const char *name);    /* name alone where it is absolute or dir is "" */
-char *path_dir(const char *path);                      /* "." for a bare name */
-const char *path_base(const char *path);               /* borrowed, what follows the last '/' */
+char *path_join(const char *dir, const char *name); /* name alone where it is absolute or dir is "" */
+char *path_dir(const char *path);                   /* "." for a bare name */
+const char *path_base(const char *path);            /* borrowed, what follows the last '/' */
 bool path_exists(const char *path);
 bool path_is_dir(const char *path);
 status path_stat(const char *path, int64_t *size, int64_t *mtime_ns) MUST_USE;
-status path_make_dirs(const char *path) MUST_USE;      /* like mkdir -p, umask as it is */
+status path_make_dirs(const char *path) MUST_USE; /* like mkdir -p, umask as it is */
 status path_free_bytes(const char *dir, int64_t *bytes) MUST_USE;
-status path_glob(names *out, const char *pattern) MUST_USE;   /* sorted; nothing matched: out stays empty, OK */
+status path_glob(names *out, const char *pattern) MUST_USE; /* sorted; nothing matched: out stays empty, OK */
 
-status path_read(const char *path, char **data, size_t *size, size_t max_size) MUST_USE;   /* whole file, '\0' added */
+status path_read(const char *path, char **data, size_t *size, size_t max_size) MUST_USE; /* whole file, '\0' added */
 
 /* Write a small file so that it is either the old one or complete: aside, fsync, rename, fsync of the folder. */
 status path_write(const char *path, const void *data, size_t size) MUST_USE;

@@ -5,11 +5,11 @@
 #include <stdint.h>
 
 typedef struct {
-    uint32_t key[2];   /* seed, stream */
-    uint32_t ctr[4];   /* step, position low, position high, draw */
+    uint32_t key[2]; /* seed, stream */
+    uint32_t ctr[4]; /* step, position low, position high, draw */
     uint32_t out[4];
-    int left;          /* words of `out` not yet used */
-    double spare;      /* second normal of a pair */
+    int left;     /* words of `out` not yet used */
+    double spare; /* second normal of a pair */
     int has_spare;
 } rng;
 
@@ -24,8 +24,16 @@ void rng_shuffle(rng *r, int64_t *v, int64_t n); /* Fisher-Yates, from the last 
 
 /* Streams in use, so that no two purposes share numbers. */
 enum {
-    STREAM_SPLIT = 1, STREAM_INIT, STREAM_ITEMS, STREAM_AUGMENT, STREAM_NULL, STREAM_BOOTSTRAP, STREAM_KMEANS, STREAM_UMAP,
-    STREAM_SAMPLE, STREAM_SIMULATE = 1000   /* the simulator uses 1000..1999 */
+    STREAM_SPLIT = 1,
+    STREAM_INIT,
+    STREAM_ITEMS,
+    STREAM_AUGMENT,
+    STREAM_NULL,
+    STREAM_BOOTSTRAP,
+    STREAM_KMEANS,
+    STREAM_UMAP,
+    STREAM_SAMPLE,
+    STREAM_SIMULATE = 1000 /* the simulator uses 1000..1999 */
 };
 
 #endif

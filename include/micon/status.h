@@ -27,18 +27,18 @@ status fail(status code, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Put "text: " before the kept message (nothing happens where st is OK), and return st. */
 status fail_within(status st, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-const char *msg_get(void);               /* the kept message, "" when there is none; borrowed until the next call here */
-void msg_clear(void);                    /* a failure was dealt with: forget its text */
-void msg_take(char *buf, size_t size);   /* copy (cut to size, always terminated) and clear */
-void msg_set(const char *text);          /* replace the kept message: for a text that came from another rank or thread */
+const char *msg_get(void);             /* the kept message, "" when there is none; borrowed until the next call here */
+void msg_clear(void);                  /* a failure was dealt with: forget its text */
+void msg_take(char *buf, size_t size); /* copy (cut to size, always terminated) and clear */
+void msg_set(const char *text);        /* replace the kept message: for a text that came from another rank or thread */
 
-int status_exit(status st);              /* the exit status of a program that ends with st: 0, 1, 2 or 75 */
-const char *status_name(status st);      /* "ok", "failed", "io", ... */
+int status_exit(status st);         /* the exit status of a program that ends with st: 0, 1, 2 or 75 */
+const char *status_name(status st); /* "ok", "failed", "io", ... */
 
 /* Inside a function with `status st` and one exit `done:`. */
-#define TRY(expr)                                                                                                            \
-    do {                                                                                                                     \
-        if ((st = (expr)) != OK) goto done;                                                                                  \
+#define TRY(expr)                                                                                                                          \
+    do {                                                                                                                                   \
+        if ((st = (expr)) != OK) goto done;                                                                                                \
     } while (0)
 
 #endif

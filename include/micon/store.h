@@ -29,10 +29,10 @@ size_t store_type_size(store_type t);
 typedef struct store store;
 
 typedef struct {
-    const char *kind;    /* "tiles", "compounds", "embeddings", "profiles": recorded, and asked for by readers */
-    int format;          /* version of that kind's layout, from 1 */
-    int64_t bytes;       /* about how large it will be, for the look at the free space */
-    bool anndata;        /* the root is an AnnData (obs, var, X, ...) */
+    const char *kind; /* "tiles", "compounds", "embeddings", "profiles": recorded, and asked for by readers */
+    int format;       /* version of that kind's layout, from 1 */
+    int64_t bytes;    /* about how large it will be, for the look at the free space */
+    bool anndata;     /* the root is an AnnData (obs, var, X, ...) */
 } store_info;
 
 status store_create_all(store **out, MPI_Comm comm, const char *final_name, const store_info *info) MUST_USE;
@@ -45,15 +45,15 @@ status store_array_all(store *s, const char *path, store_type type, int n_dims, 
 status store_write_rows_all(store *s, const char *path, int64_t first, int64_t n, const void *rows) MUST_USE;
 
 /* Small things; rank 0's count. Data is copied. */
-status store_put_frame(store *s, const char *path, const frame *f) MUST_USE;             /* "obs", "var", "uns/rejects" */
-status store_put_text(store *s, const char *path, const char *value) MUST_USE;           /* "uns/micon/config" */
-status store_put_texts(store *s, const char *path, const names *values) MUST_USE;        /* 1-D string array */
+status store_put_frame(store *s, const char *path, const frame *f) MUST_USE;      /* "obs", "var", "uns/rejects" */
+status store_put_text(store *s, const char *path, const char *value) MUST_USE;    /* "uns/micon/config" */
+status store_put_texts(store *s, const char *path, const names *values) MUST_USE; /* 1-D string array */
 status store_put_int(store *s, const char *path, int64_t value) MUST_USE;
 status store_put_real(store *s, const char *path, double value) MUST_USE;
 status store_put_values(store *s, const char *path, store_type type, int n_dims, const int64_t *dims, const void *data) MUST_USE;
 
-status store_commit_all(store **s) MUST_USE;     /* *s is NULL afterwards, whatever came */
-void store_abandon_all(store **s);               /* NULL-safe; removes the part file; every rank reaches it, no-op after commit */
+status store_commit_all(store **s) MUST_USE; /* *s is NULL afterwards, whatever came */
+void store_abandon_all(store **s);           /* NULL-safe; removes the part file; every rank reaches it, no-op after commit */
 
 /* ---- reading: local, read-only, serial driver; every rank may open the same file ---- */
 typedef struct store_file store_file;
@@ -61,12 +61,12 @@ typedef struct store_file store_file;
 /* kind NULL: any AnnData file of anyone's (strings of any kind, categoricals, nothing of ours expected). Otherwise a file that is
  * incomplete, of another kind, or of a newer format than `format` is refused. */
 status store_open(store_file **out, const char *path, const char *kind, int format) MUST_USE;
-void store_close(store_file **f);                /* NULL-safe, sets NULL */
+void store_close(store_file **f); /* NULL-safe, sets NULL */
 bool store_has(const store_file *f, const char *path);
 status store_dims(const store_file *f, const char *path, int *n_dims, int64_t dims[4]) MUST_USE;
 status store_read_rows(const store_file *f, const char *path, store_type as, int64_t first, int64_t n, void *out) MUST_USE;
-status store_read_frame(const store_file *f, const char *path, frame *out) MUST_USE;     /* out is {0} before */
-status store_read_text(const store_file *f, const char *path, char **out) MUST_USE;      /* caller frees */
+status store_read_frame(const store_file *f, const char *path, frame *out) MUST_USE; /* out is {0} before */
+status store_read_text(const store_file *f, const char *path, char **out) MUST_USE;  /* caller frees */
 status store_read_texts(const store_file *f, const char *path, names *out) MUST_USE;
 status store_read_int(const store_file *f, const char *path, int64_t *out) MUST_USE;
 status store_read_real(const store_file *f, const char *path, double *out) MUST_USE;

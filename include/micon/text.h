@@ -25,7 +25,7 @@ typedef struct {
 } names;
 void names_add(names *l, const char *s);
 void names_addn(names *l, const char *s, size_t n);
-long names_find(const names *l, const char *s);      /* position, or -1 */
+long names_find(const names *l, const char *s); /* position, or -1 */
 void names_free(names *l);
 void names_split(names *l, const char *s, char sep); /* adds the parts of s, spaces at their ends dropped, empty parts too */
 
@@ -38,11 +38,11 @@ int text_natural_cmp(const char *a, const char *b);
 /* For file names: bytes outside [A-Za-z0-9.+-], and '_' next to '_' (or at an end), become %XX; so SOURCE__BATCH__PLATE can be
  * taken apart again, and nothing of a table can leave its folder ("." and ".." are encoded too). Caller frees. */
 char *text_encode_name(const char *s);
-char *text_decode_name(const char *s);   /* the other way; NULL where s was not made by text_encode_name. Caller frees. */
+char *text_decode_name(const char *s); /* the other way; NULL where s was not made by text_encode_name. Caller frees. */
 
 /* "a1", "A1", "A01" -> "A01"; 1,536-well plates run to AF48. False if it is no well. out: at least 5 bytes. */
 bool text_well(const char *s, char out[8]);
-bool text_well_place(const char *well, int *row, int *column);   /* from 0 */
+bool text_well_place(const char *well, int *row, int *column); /* from 0 */
 
 /* For messages: control characters, and anything past `max` bytes, replaced; valid UTF-8 kept. buf is returned. */
 char *text_show(char *buf, size_t size, const char *s);

@@ -17,7 +17,7 @@ static int replay(const char *path)
     uint8_t *data = malloc(size + 1);
     size_t n = data ? fread(data, 1, size, f) : 0;
     fclose(f);
-    if (data) LLVMFuzzerTestOneInput(data, n);   /* a crash or a report of the sanitizer ends the program without its plan */
+    if (data) LLVMFuzzerTestOneInput(data, n); /* a crash or a report of the sanitizer ends the program without its plan */
     free(data);
     return data != NULL && n == size;
 }

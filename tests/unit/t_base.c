@@ -98,11 +98,17 @@ static void naming(void)
         free(d);
     }
     ok(wrong == 0, "names survive encoding, and hold no '/', '__' or '..'");
-    ok(text_decode_name("a%2") == NULL && text_decode_name("a b") == NULL && text_decode_name("%00") == NULL, "other texts are not decoded");
+    ok(text_decode_name("a%2") == NULL && text_decode_name("a b") == NULL && text_decode_name("%00") == NULL,
+       "other texts are not decoded");
     char w[8];
-    ok(text_well("a1", w) && !strcmp(w, "A01") && text_well("P24", w) && !strcmp(w, "P24") && text_well("AF48", w) && !strcmp(w, "AF48"), "wells");
-    ok(!text_well("Z99", w) && !text_well("A0", w) && !text_well("A", w) && !text_well("AG01", w) && !text_well("A1x", w) && !text_well("", w), "no wells");
-    ok(text_natural_cmp("P2", "P10") < 0 && text_natural_cmp("10", "9") > 0 && text_natural_cmp("a", "a") == 0 && text_natural_cmp("01", "1") != 0, "natural order");
+    ok(text_well("a1", w) && !strcmp(w, "A01") && text_well("P24", w) && !strcmp(w, "P24") && text_well("AF48", w) && !strcmp(w, "AF48"),
+       "wells");
+    ok(!text_well("Z99", w) && !text_well("A0", w) && !text_well("A", w) && !text_well("AG01", w) && !text_well("A1x", w) &&
+           !text_well("", w),
+       "no wells");
+    ok(text_natural_cmp("P2", "P10") < 0 && text_natural_cmp("10", "9") > 0 && text_natural_cmp("a", "a") == 0 &&
+           text_natural_cmp("01", "1") != 0,
+       "natural order");
     static const char *const known[] = {"size", "tiles_per_site", "illumination"};
     const char *near_one = names_nearest("ilumination", known, 3);
     ok(near_one && !strcmp(near_one, "illumination"), "the nearest name is found");
@@ -188,7 +194,8 @@ static void files(void)
     char *data = NULL;
     size_t size;
     ok(path_make_dirs(dir) == OK && path_make_dirs(dir) == OK && path_is_dir(dir), "folders are made, twice");
-    ok(path_write(path, "hello", 5) == OK && path_read(path, &data, &size, 100) == OK && size == 5 && !strcmp(data, "hello"), "a file round trip");
+    ok(path_write(path, "hello", 5) == OK && path_read(path, &data, &size, 100) == OK && size == 5 && !strcmp(data, "hello"),
+       "a file round trip");
     free(data);
     data = NULL;
     ok(path_read(path, &data, &size, 3) == E_FORMAT && !data, "a file over the limit is refused");

@@ -1,0 +1,93 @@
+/* t_config.c -- the YAML configuration: what is read, and the message for each way to get it wrong. */
+#include "../tap.h"
+#include "micon/config.h"
+
+#include <stdlib.h>
+
+static status parse(config *c, const char *yaml, const char *set)
+{
+    names sets = {0};
+    if (set) names_add(&sets, set);
+    *c = (config){0};
+    status st = config_parse(c, "dir/screen.yaml", yaml, strlen(yaml), &sets);
+    names_free(&sets);
+    return st;
+}
+
+static void good(void)
+{
+    config c;
+    const char *yaml = "screen:\n  name: demo\n  index: images/*/load_data.csv\n  control: [A, B]\n  treatment: []\n"
+                       "tile: {size: 96, memory: 512MiB, illumination: none}\n"
+                       "split:\nslurm:\n  partition: \"\"\n  time: auto\n  train: {nodes: 2}\n";
+    ok(parse(&c, yaml, "train.lr=1e-3") == OK, "a configuration");
+    ok(c.tile.size == 96 && c.tile.memory == 512 << 20 && c.tile.illumination == ILLUMINATION_NONE, "its values");
+    ok(c.screen.control.n == 2 && c.screen.index.n == 1 && c.screen.treatment.n == 0 && c.screen.channels.n == 5, "its lists");
+    ok(c.slurm.train_nodes == 2 && c.slurm.time_min == -1 && c.train.lr == 1e-3 && c.train.memory == -1, "nested section, auto, --set");
+    char *p = config_plate_file(&c, "tiles", "S1", "a/b", "P_1");
+    same(p, "dir/work/tiles/S1__a%2Fb__P_1.h5", "a plate's file name");
+    free(p);
+    text t = {0};
+    config_show(&c, AFFECTS_SPLIT, &t);
+    same(text_str(&t),
+         "screen.control: [A, B]\nscreen.treatment: []\nsplit.seed: 1\nsplit.test_batches: 1\nsplit.valid_batches: 0\n"
+         "split.unseen_sources: []\nsplit.unseen_compounds: 0\n",
+         "the effective configuration of a stage");
+    text_free(&t);
+    config_free(&c);
+    ok(parse(&c, "screen: {control: x}", "screen.channels=[A, B]") == OK && c.screen.channels.n == 2 && c.screen.control.n == 1,
+       "a given list replaces the default");
+    config_free(&c);
+}
+
+static void bad(void)
+{
+    static const struct {
+        const char *yaml, *set, *message;
+    } wrong[] = {
+        {"", NULL, "dir/screen.yaml: the file is empty; README.md shows a screen.yaml"},
+        {"tiles:\n  size: 3\n", NULL, "dir/screen.yaml:1: unknown section 'tiles'; did you mean 'tile'?"},
+        {"tile:\n  sise: 3\n", NULL, "dir/screen.yaml:2: unknown key 'sise' in section 'tile'; did you mean 'size'?"},
+        {"tile:\n  encoder: resnet18\n", NULL, "dir/screen.yaml:2: unknown key 'encoder' in section 'tile'; it belongs to section 'train'"},
+        {"tile:\n  size: 3\n", NULL, "dir/screen.yaml:2: size: '3' is not a whole number from 32 to 4096"},
+        {"tile:\n  size: 96\n  size: 96\n", NULL, "dir/screen.yaml:3: key 'size' stands twice in section 'tile'"},
+        {"tile:\n  size: 96\ntile:\n", NULL, "dir/screen.yaml:3: section 'tile' stands twice"},
+        {"slurm:\n  train: {}\n  train: {}\n", NULL, "dir/screen.yaml:3: section 'slurm.train' stands twice"},
+        {"tile:\n  size: [96]\n", NULL, "dir/screen.yaml:2: size: takes one value, not a list"},
+        {"tile:\n  size: {a: 1}\n", NULL, "dir/screen.yaml:2: size must be plain text"},
+        {"tile: 5\n", NULL, "dir/screen.yaml:1: section 'tile' must hold 'key: value' lines"},
+        {"- a\n", NULL, "dir/screen.yaml:1: sections such as 'screen:' are wanted here"},
+        {"tile:\n  illumination: plates\n", NULL, "dir/screen.yaml:2: illumination: 'plates' is not one of none, plate, file"},
+        {"tile:\n  size:\n", NULL, "dir/screen.yaml:2: size: '' is not a whole number from 32 to 4096"},
+        {"tile:\n  a: &x 1\n  b: *x\n", NULL, "dir/screen.yaml:2: unknown key 'a' in section 'tile'"},
+        {"screen:\n  index: *x\n", NULL, "dir/screen.yaml:2: aliases (*name) are not supported here"},
+        {"tile: {size: 96\n", NULL, "dir/screen.yaml:2: not YAML: did not find expected ',' or '}'"},
+        {"a\xff: 1\n", NULL, "dir/screen.yaml:1: not YAML: invalid leading UTF-8 octet"},
+        {"tile: {}\n---\ntile: {}\n", NULL, "dir/screen.yaml:2: a second document (---) is not read"},
+        {"tile: {tiles_per_site: 3}\n", NULL, "dir/screen.yaml: tile.tiles_per_site: 3 is not a square number (1, 4, 9, ...)"},
+        {"featurize: {bits: 1000}\n", NULL, "dir/screen.yaml: featurize.bits: 1000 is not a power of two"},
+        {"screen: {channels: [A, A]}\n", NULL, "dir/screen.yaml: screen.channels: 'A' stands twice"},
+        {"tile: {}\n", "size=3", "--set size=3: wants section.key=value"},
+        {"tile: {}\n", "tile.sizes=3", "--set tile.sizes=3: unknown key 'sizes' in section 'tile'; did you mean 'size'?"},
+        {"tile: {}\n", "tile.size=9999", "--set tile.size=9999: size: '9999' is not a whole number from 32 to 4096"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        config c;
+        ok(parse(&c, wrong[i].yaml, wrong[i].set) == E_USAGE, "refused:");
+        same(msg_get(), wrong[i].message, wrong[i].message);
+        msg_clear();
+        config_free(&c);
+    }
+    config c = {0};
+    ok(config_read(&c, "/nonexistent/screen.yaml", NULL) == E_USAGE, "no such file");
+    same(msg_get(), "/nonexistent/screen.yaml: No such file or directory", "its message");
+    msg_clear();
+    config_free(&c);
+}
+
+int main(void)
+{
+    good();
+    bad();
+    return tap_done();
+}
