@@ -33,7 +33,12 @@ status agree_all(MPI_Comm comm, status mine)
     MPI_Allreduce(&in, &worst, 1, MPI_2INT, MPI_MAXLOC, comm);
     if (worst.st == OK) return OK;
     char message[4200] = "";
-    if (in.rank == worst.rank) snprintf(message, sizeof message, "rank %d: %s", in.rank, msg_get());
+    /* A wrong command line is no rank's own fault; and what was agreed before names its rank already. */
+    bool plain = mine == E_USAGE || strncmp(msg_get(), "rank ", 5) == 0;
+    if (in.rank == worst.rank && plain)
+        snprintf(message, sizeof message, "%s", msg_get());
+    else if (in.rank == worst.rank)
+        snprintf(message, sizeof message, "rank %d: %s", in.rank, msg_get());
     MPI_Bcast(message, (int)sizeof message, MPI_CHAR, worst.rank, comm);
     msg_set(message);
     return (status)worst.st;

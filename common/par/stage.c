@@ -152,8 +152,8 @@ int stage_main(int argc, char **argv, const stage_def *def)
     log_init(def->name, s.rank == 0, args->quiet);
     fault_init(s.rank);
     st = run_all(&s, table, block, &rest, st);
-    if (fflush(stdout) != 0 && st == OK) st = fail(E_IO, "standard output cannot be written");
-    st = agree_all(s.comm, st);
+    status flushed = fflush(stdout) == 0 ? OK : fail(E_IO, "standard output cannot be written");
+    if (st == OK) st = agree_all(s.comm, flushed);
     log_bar(NULL);
     if (st != OK && st != E_AGAIN && s.rank == 0) log_error(program, msg_get());
     if (before && def->after_mpi) def->after_mpi(&s);
