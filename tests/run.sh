@@ -20,7 +20,8 @@ header() { sed -n '1,5s/.*run: *\(.*\)/\1/p' "$1" | sed 's/\*\/.*//'; }
 one() {
     local label=$1 limit=$2 out rc p f s plan t0=$SECONDS
     shift 2
-    export T="$base/$(printf %s "$label" | tr -c 'A-Za-z0-9.\n' _)"
+    T="$base/$(printf %s "$label" | tr -c 'A-Za-z0-9.\n' _)"
+    export T
     mkdir -p "$T"
     out="$T.tap"
     timeout -k 10 "$limit" "$@" >"$out" 2>"$T.err" </dev/null

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # tap.sh -- tap.h for shell tests: source it, call ok/same/has/skip, end with `tap_done`. Functions run commands, never `set -e`.
 # $T is a fresh folder of the test's own (made by run.sh); $BIN holds the release programs, $DEBUG_BIN those with fault points.
 tap_n=0 tap_bad=0
