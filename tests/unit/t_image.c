@@ -1,0 +1,398 @@
+/* t_image.c -- the TIFF reader and writer: every kind that is read, every kind that is refused, damaged files, real files. */
+#include "../tap.h"
+#include "micon/digest.h"
+#include "micon/image.h"
+#include "micon/mem.h"
+#include "micon/path.h"
+
+#include <stdlib.h>
+#include <tiffio.h>
+#include <unistd.h>
+
+enum { W = 37, H = 29, N = W * H };
+static char dir[512];
+static uint16_t want[N];
+
+static const char *in_dir(const char *name)
+{
+    static char path[700];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return path;
+}
+
+/* A file made through libtiff, for what our writer does not write. */
+typedef struct {
+    uint16_t bits, format, samples, photometric, compression;
+    uint32_t tile, rows;
+    const char *mode;
+} make;
+
+static void set_tags(TIFF *t, const make *m)
+{
+    TIFFSetField(t, TIFFTAG_IMAGEWIDTH, (uint32_t)W);
+    TIFFSetField(t, TIFFTAG_IMAGELENGTH, (uint32_t)H);
+    TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, m->bits);
+    TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, m->samples ? m->samples : 1);
+    TIFFSetField(t, TIFFTAG_SAMPLEFORMAT, m->format ? m->format : SAMPLEFORMAT_UINT);
+    TIFFSetField(t, TIFFTAG_PHOTOMETRIC, m->photometric ? m->photometric : PHOTOMETRIC_MINISBLACK);
+    TIFFSetField(t, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
+    TIFFSetField(t, TIFFTAG_COMPRESSION, m->compression ? m->compression : COMPRESSION_NONE);
+    if (m->tile)
+        TIFFSetField(t, TIFFTAG_TILEWIDTH, m->tile), TIFFSetField(t, TIFFTAG_TILELENGTH, m->tile);
+    else
+        TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, m->rows ? m->rows : 5);
+}
+
+/* data: W*H samples (of one page) of the size that m states. */
+static void write_page(TIFF *t, const make *m, const void *data)
+{
+    size_t size = m->bits / 8u * (m->samples ? m->samples : 1), row = W * size;
+    const uint8_t *d = data;
+    set_tags(t, m);
+    for (uint32_t y = 0; !m->tile && y < H; y++) {
+        uint8_t line[W * 24];
+        memcpy(line, d + y * row, row);
+        TIFFWriteScanline(t, line, y, 0);
+    }
+    for (uint32_t y = 0; m->tile && y < H; y += m->tile)
+        for (uint32_t x = 0; x < W; x += m->tile) {
+            uint8_t *cell = xcalloc((size_t)m->tile * m->tile, size);
+            for (uint32_t r = 0; r < m->tile && y + r < H; r++)
+                memcpy(cell + (size_t)r * m->tile * size, d + (y + r) * row + x * size, (x + m->tile <= W ? m->tile : W - x) * size);
+            TIFFWriteTile(t, cell, x, y, 0, 0);
+            free(cell);
+        }
+    TIFFWriteDirectory(t);
+}
+
+static const char *write_one(const make *m, const void *data)
+{
+    const char *path = in_dir("made.tif");
+    TIFF *t = TIFFOpen(path, m->mode ? m->mode : "w");
+    write_page(t, m, data);
+    TIFFClose(t);
+    return path;
+}
+
+static image_file file;
+static image im;
+
+static status read_path(const char *path, int page, double scale)
+{
+    status st = image_file_read(&file, path);
+    return st != OK ? st : image_decode(&im, &file, page, scale);
+}
+
+static bool is_want(const char *path, double scale)
+{
+    status st = read_path(path, IMAGE_ONLY_PAGE, scale);
+    if (st != OK) {
+        printf("#   %s\n", msg_get());
+        msg_clear();
+        return false;
+    }
+    return im.width_px == W && im.height_px == H && memcmp(im.px, want, sizeof want) == 0;
+}
+
+static void refused(const char *path, int page, const char *says, const char *what)
+{
+    status st = read_path(path, page, 1);
+    bool good = st != OK && strstr(msg_get(), says) && strstr(msg_get(), path) && im.px == NULL;
+    if (!good) printf("#   status %d, message '%s', wanted '%s'\n", (int)st, msg_get(), says);
+    ok(good, what);
+    msg_clear();
+}
+
+static void test_writer_round_trip(void)
+{
+    static const char *const names3[] = {"none", "lzw", "deflate"};
+    for (int bits = 8; bits <= 16; bits += 8)
+        for (int c = 0; c < 3; c++)
+            for (int e = 0; e < 2; e++) {
+                image_format f = {bits, (image_compression)c, e};
+                char what[80];
+                uint16_t px[N];
+                for (int i = 0; i < N; i++) px[i] = want[i] & (bits == 8 ? 255 : 65535);
+                status st = image_write_tiff(in_dir("w.tif"), px, W, H, &f);
+                snprintf(what, sizeof what, "%d bits, %s, %s endian: written and read back", bits, names3[c], e ? "big" : "little");
+                ok(st == OK && read_path(in_dir("w.tif"), IMAGE_ONLY_PAGE, 1) == OK && !memcmp(im.px, px, sizeof px) &&
+                       im.kind == (bits == 8 ? IMAGE_U8 : IMAGE_U16),
+                   what);
+            }
+    image_format f = {16, IMAGE_NONE, false};
+    ok(image_write_tiff("/nonexistent/a.tif", want, W, H, &f) == E_IO, "writing where there is no folder fails");
+    msg_clear();
+    f.bits = 8;
+    ok(image_write_tiff(in_dir("w8.tif"), want, W, H, &f) == E_INTERNAL && !path_exists(in_dir("w8.tif")),
+       "a value above 255 in 8 bits is refused, no file");
+    msg_clear();
+    image_format d = {16, IMAGE_NONE, false};
+    char *bytes;
+    size_t size;
+    ok(image_write_tiff(in_dir("w.tif"), want, W, H, &d) == OK && path_read(in_dir("w.tif"), &bytes, &size, 1 << 20) == OK &&
+           image_file_read(&file, in_dir("w.tif")) == OK && file.digest == digest_bytes(bytes, size) && file.size == size,
+       "the digest is that of the file's bytes");
+    free(bytes);
+}
+
+static void test_kinds(void)
+{
+    int32_t i32[N];
+    uint32_t u32[N];
+    float f32[N];
+    double f64[N];
+    int16_t i16[N];
+    for (int i = 0; i < N; i++) {
+        i32[i] = want[i] * 3;
+        u32[i] = want[i] * 3u;
+        f32[i] = want[i] / 65535.0f;
+        f64[i] = want[i] * 0.25;
+        i16[i] = (int16_t)(want[i] / 2);
+    }
+    static const char *const modes[] = {"wl", "wb", "w8"};
+    for (int k = 0; k < 3; k++)
+        for (uint32_t tile = 0; tile <= 16; tile += 16) {
+            char what[80];
+            snprintf(what, sizeof what, "mode %s, tile %u", modes[k], tile);
+            ok(is_want(write_one(&(make){.bits = 16, .tile = tile, .mode = modes[k]}, want), 1), what);
+            ok(is_want(write_one(&(make){.bits = 16, .tile = tile, .mode = modes[k], .compression = COMPRESSION_ADOBE_DEFLATE}, want), 1),
+               what);
+            ok(is_want(write_one(&(make){.bits = 16, .tile = tile, .mode = modes[k], .compression = COMPRESSION_LZW}, want), 1), what);
+            ok(is_want(write_one(&(make){.bits = 32, .tile = tile, .mode = modes[k]}, u32), 1 / 3.0), "uint32, scaled");
+            ok(is_want(write_one(&(make){.bits = 32, .format = SAMPLEFORMAT_INT, .tile = tile, .mode = modes[k]}, i32), 1 / 3.0),
+               "int32, scaled");
+            ok(is_want(write_one(&(make){.bits = 32, .format = SAMPLEFORMAT_IEEEFP, .tile = tile, .mode = modes[k]}, f32), 65535),
+               "float32, scaled");
+            ok(is_want(write_one(&(make){.bits = 64, .format = SAMPLEFORMAT_IEEEFP, .tile = tile, .mode = modes[k]}, f64), 4),
+               "float64, scaled");
+            ok(read_path(write_one(&(make){.bits = 16, .format = SAMPLEFORMAT_INT, .tile = tile, .mode = modes[k]}, i16), IMAGE_ONLY_PAGE,
+                         9) == OK &&
+                   im.px[7] == i16[7] && im.px[N - 1] == i16[N - 1] && im.kind == IMAGE_I16,
+               "int16 as it is, whatever the scale");
+        }
+    ok(is_want(write_one(&(make){.bits = 16, .rows = H, .compression = COMPRESSION_PACKBITS}, want), 1), "PackBits, one strip");
+    ok(is_want(write_one(&(make){.bits = 16, .tile = 64}, want), 1), "a tile larger than the image");
+}
+
+static void test_values(void)
+{
+    float f[N] = {0.5f, 0.4999f, -3.0f, 70000.0f, 65534.6f, 1e30f};
+    ok(read_path(write_one(&(make){.bits = 32, .format = SAMPLEFORMAT_IEEEFP}, f), IMAGE_ONLY_PAGE, 1) == OK, "floats read");
+    ok(im.px[0] == 1 && im.px[1] == 0 && im.px[2] == 0 && im.px[3] == 65535 && im.px[4] == 65535 && im.px[5] == 65535,
+       "floats: floor(v + 0.5), clipped at both ends");
+    ok(im.n_saturated == 3, "floats: the clipped ones count as saturated");
+    f[9] = NAN;
+    refused(write_one(&(make){.bits = 32, .format = SAMPLEFORMAT_IEEEFP}, f), IMAGE_ONLY_PAGE, "holds NaN or infinity", "NaN refused");
+    f[9] = -INFINITY;
+    refused(write_one(&(make){.bits = 32, .format = SAMPLEFORMAT_IEEEFP, .tile = 16}, f), IMAGE_ONLY_PAGE, "holds NaN or infinity",
+            "infinity refused");
+    int32_t i[N] = {-5, INT32_MAX, 3};
+    ok(read_path(write_one(&(make){.bits = 32, .format = SAMPLEFORMAT_INT}, i), IMAGE_ONLY_PAGE, 1) == OK && im.px[0] == 0 &&
+           im.px[1] == 65535 && im.px[2] == 3 && im.n_saturated == 1,
+       "int32: negative is 0, the type's maximum is saturated");
+    uint16_t px[N] = {0};
+    image_format u16 = {16, IMAGE_NONE, false}, u8 = {8, IMAGE_LZW, false};
+    ok(image_write_tiff(in_dir("z.tif"), px, W, H, &u16) == OK && read_path(in_dir("z.tif"), IMAGE_ONLY_PAGE, 1) == OK && im.all_zero &&
+           im.n_saturated == 0,
+       "an all-zero image is seen");
+    px[N - 1] = 65535;
+    px[3] = 65534;
+    ok(image_write_tiff(in_dir("z.tif"), px, W, H, &u16) == OK && read_path(in_dir("z.tif"), IMAGE_ONLY_PAGE, 1) == OK && !im.all_zero &&
+           im.n_saturated == 1,
+       "one pixel at 65535 is saturated, 65534 is not");
+    px[N - 1] = 255;
+    px[3] = 254;
+    ok(image_write_tiff(in_dir("z.tif"), px, W, H, &u8) == OK && read_path(in_dir("z.tif"), IMAGE_ONLY_PAGE, 1) == OK &&
+           im.n_saturated == 1,
+       "8 bits: 255 is saturated");
+}
+
+static void test_pages(void)
+{
+    const char *path = in_dir("pages.tif");
+    TIFF *t = TIFFOpen(path, "w");
+    uint16_t px[N];
+    for (int k = 0; k < 3; k++) {
+        for (int i = 0; i < N; i++) px[i] = (uint16_t)(want[i] ^ k);
+        write_page(t, &(make){.bits = 16}, px);
+    }
+    TIFFClose(t);
+    for (int k = 0; k < 3; k++) ok(read_path(path, k, 1) == OK && im.px[5] == (want[5] ^ k), "page k");
+    refused(path, 3, "has no page 4", "a page that is not there");
+    refused(path, IMAGE_ONLY_PAGE, "more than one page", "several pages where one is expected");
+    t = TIFFOpen(path, "w");
+    write_page(t, &(make){.bits = 16}, want);
+    TIFFSetField(t, TIFFTAG_SUBFILETYPE, FILETYPE_REDUCEDIMAGE);
+    write_page(t, &(make){.bits = 16}, px);
+    TIFFClose(t);
+    ok(is_want(path, 1), "a thumbnail beside the page is no second page");
+}
+
+static void test_refused(void)
+{
+    static uint8_t rgb[N * 12];
+    refused(write_one(&(make){.bits = 16, .samples = 3, .photometric = PHOTOMETRIC_RGB}, rgb), IMAGE_ONLY_PAGE, "is RGB", "RGB");
+    refused(write_one(&(make){.bits = 16, .samples = 2}, rgb), IMAGE_ONLY_PAGE, "has 2 samples a pixel", "two samples");
+    refused(write_one(&(make){.bits = 24}, rgb), IMAGE_ONLY_PAGE, "24-bit samples", "24 bits");
+    refused(write_one(&(make){.bits = 16, .format = SAMPLEFORMAT_IEEEFP}, rgb), IMAGE_ONLY_PAGE, "16-bit samples of format 3",
+            "half floats");
+    TIFF *t = TIFFOpen(in_dir("white.tif"), "w");
+    set_tags(t, &(make){.bits = 16});
+    TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISWHITE);
+    for (uint32_t y = 0; y < H; y++) TIFFWriteScanline(t, rgb, y, 0);
+    TIFFClose(t);
+    refused(in_dir("white.tif"), IMAGE_ONLY_PAGE, "inverted (MinIsWhite)", "MinIsWhite");
+    uint16_t map[256] = {1, 2, 3};
+    t = TIFFOpen(in_dir("palette.tif"), "w");
+    set_tags(t, &(make){.bits = 8, .photometric = PHOTOMETRIC_PALETTE});
+    TIFFSetField(t, TIFFTAG_COLORMAP, map, map, map);
+    for (uint32_t y = 0; y < H; y++) TIFFWriteScanline(t, rgb, y, 0);
+    TIFFClose(t);
+    refused(in_dir("palette.tif"), IMAGE_ONLY_PAGE, "is palette colour", "palette");
+    refused(in_dir("none.tif"), IMAGE_ONLY_PAGE, "No such file", "a missing file");
+    refused(dir, IMAGE_ONLY_PAGE, "is not a regular file", "a folder");
+    ok(path_write(in_dir("empty.tif"), "", 0) == OK, "an empty file");
+    refused(in_dir("empty.tif"), IMAGE_ONLY_PAGE, "is empty", "an empty file is refused");
+    ok(path_write(in_dir("text.tif"), "Well,Site\nA01,1\n", 16) == OK, "a text file");
+    refused(in_dir("text.tif"), IMAGE_ONLY_PAGE, "is not a TIFF file", "a text file is refused");
+    ok(path_write(in_dir("short.tif"), "II*\0\10\0\0\0", 8) == OK, "a file that ends after its header");
+    refused(in_dir("short.tif"), IMAGE_ONLY_PAGE, "is damaged", "a file that ends after its header is refused");
+}
+
+/* Set the value of an IFD entry in a classic little-endian file. */
+static bool patch(char *bytes, size_t size, uint16_t tag, uint16_t type, uint32_t count, uint32_t value)
+{
+    uint32_t at;
+    uint16_t n, found;
+    memcpy(&at, bytes + 4, 4);
+    if (at + 2 > size) return false;
+    memcpy(&n, bytes + at, 2);
+    for (char *e = bytes + at + 2; n-- > 0 && e + 12 <= bytes + size; e += 12) {
+        memcpy(&found, e, 2);
+        if (found != tag) continue;
+        memcpy(e + 2, &type, 2);
+        memcpy(e + 4, &count, 4);
+        memcpy(e + 8, &value, 4);
+        return true;
+    }
+    return false;
+}
+
+static void hostile(image_compression c, uint16_t tag, uint32_t count, uint32_t value, const char *says, const char *what)
+{
+    char *bytes;
+    size_t size;
+    image_format f = {16, c, false};
+    if (image_write_tiff(in_dir("h.tif"), want, W, H, &f) != OK || path_read(in_dir("h.tif"), &bytes, &size, 1 << 20) != OK) {
+        ok(false, what);
+        return;
+    }
+    bool good = patch(bytes, size, tag, TIFF_LONG, count, value) && path_write(in_dir("h.tif"), bytes, size) == OK;
+    free(bytes);
+    if (!ok(good, what)) return;
+    if (c == IMAGE_NONE && tag == TIFFTAG_STRIPBYTECOUNTS)
+        ok(is_want(in_dir("h.tif"), 1), "the size of one uncompressed strip follows from the image's");
+    else
+        refused(in_dir("h.tif"), IMAGE_ONLY_PAGE, says, what);
+}
+
+static void test_hostile(void)
+{
+    for (int c = IMAGE_NONE; c <= IMAGE_DEFLATE; c++) {
+        hostile((image_compression)c, TIFFTAG_IMAGEWIDTH, 1, 1u << 31, "limits", "2^31 pixels wide");
+        hostile((image_compression)c, TIFFTAG_IMAGELENGTH, 1, 1u << 31, "", "2^31 pixels high");
+        hostile((image_compression)c, TIFFTAG_IMAGELENGTH, 1, 60000, "", "60,000 rows that are not there");
+        hostile((image_compression)c, TIFFTAG_ROWSPERSTRIP, 1, 0, "", "no rows in a strip");
+        hostile((image_compression)c, TIFFTAG_ROWSPERSTRIP, 1, 1, "", "more strips than there are offsets");
+        hostile((image_compression)c, TIFFTAG_STRIPOFFSETS, 1, 1u << 30, "truncated or damaged", "a strip beyond the end of the file");
+        hostile((image_compression)c, TIFFTAG_STRIPOFFSETS, 1u << 30, 8, "", "2^30 strips");
+        hostile((image_compression)c, TIFFTAG_STRIPBYTECOUNTS, 1, 20, "truncated or damaged", "a strip with too few bytes");
+        hostile((image_compression)c, TIFFTAG_IMAGEWIDTH, 1, 0, "", "no columns");
+        hostile((image_compression)c, TIFFTAG_COMPRESSION, 1, COMPRESSION_JPEG, "", "JPEG");
+    }
+}
+
+/* Cut anywhere, a file must be refused or, where only what follows the pixels went, read right; never a crash. */
+static void test_cut(void)
+{
+    int wrong = 0;
+    for (int c = IMAGE_NONE; c <= IMAGE_DEFLATE; c++) {
+        char *bytes;
+        size_t size;
+        image_format f = {16, (image_compression)c, false};
+        if (image_write_tiff(in_dir("c.tif"), want, W, H, &f) != OK || path_read(in_dir("c.tif"), &bytes, &size, 1 << 20) != OK)
+            wrong++;
+        else {
+            image_file cut = {.path = xstrdup("cut"), .bytes = (uint8_t *)bytes};
+            for (cut.size = 1; cut.size < size; cut.size += 7) {
+                if (image_decode(&im, &cut, IMAGE_ONLY_PAGE, 1) == OK && memcmp(im.px, want, sizeof want) != 0) wrong++;
+                msg_clear();
+            }
+            image_file_free(&cut);
+        }
+    }
+    ok(wrong == 0, "a file cut anywhere is refused, or right");
+}
+
+/* tests/ref/real_images.txt: path, width, height, sum, weighted sum, from Pillow. */
+static void test_real(void)
+{
+    const char *data = getenv("SHARED_DATA") ? getenv("SHARED_DATA") : "../shared/data";
+    FILE *list = fopen("tests/ref/real_images.txt", "r");
+    if (!list || !path_is_dir(data)) {
+        tap_skip("real images", list ? "no ../shared/data" : "not run from the project's folder");
+        if (list) fclose(list);
+        return;
+    }
+    char name[512], path[1200];
+    int w, h, files = 0, bad = 0, tags = 0;
+    unsigned long long sum, weighted;
+    while (fscanf(list, "%511s %d %d %llu %llu", name, &w, &h, &sum, &weighted) == 5) {
+        uint64_t s = 0, ws = 0;
+        uint16_t low = 65535, high = 0;
+        double tag_low, tag_high;
+        snprintf(path, sizeof path, "%s/%s", data, name);
+        if (read_path(path, IMAGE_ONLY_PAGE, 1) != OK || im.width_px != w || im.height_px != h) {
+            printf("#   %s: %s\n", name, msg_get());
+            msg_clear();
+            bad++;
+            continue;
+        }
+        for (size_t i = 0; i < (size_t)w * (size_t)h; i++) {
+            s += im.px[i];
+            ws += i % 65521 * im.px[i];
+            if (im.px[i] < low) low = im.px[i];
+            if (im.px[i] > high) high = im.px[i];
+        }
+        TIFF *t = TIFFOpen(path, "r");
+        if (t && TIFFGetField(t, TIFFTAG_SMINSAMPLEVALUE, &tag_low) && TIFFGetField(t, TIFFTAG_SMAXSAMPLEVALUE, &tag_high)) {
+            tags++; /* the microscope's own */
+            bad += tag_low != low || tag_high != high;
+        }
+        if (t) TIFFClose(t);
+        bad += s != sum || ws != weighted;
+        files++;
+    }
+    fclose(list);
+    printf("# %d real images, %d of them with the microscope's minimum and maximum\n", files, tags);
+    ok(files == 49 && bad == 0, "the real images read as Pillow reads them");
+    ok(tags == 26, "cpjump1: minimum and maximum are what the microscope wrote");
+}
+
+int main(void)
+{
+    snprintf(dir, sizeof dir, "%s", getenv("T") ? getenv("T") : "/tmp");
+    TIFFSetWarningHandler(NULL);
+    for (int i = 0; i < N; i++) want[i] = (uint16_t)((unsigned)i * 40503u >> 3);
+    test_writer_round_trip();
+    test_kinds();
+    test_values();
+    test_pages();
+    test_refused();
+    test_hostile();
+    test_cut();
+    test_real();
+    image_file_free(&file);
+    image_free(&im);
+    return tap_done();
+}
