@@ -2,7 +2,11 @@
  * mark, lines of any length. Local. Every message begins with "file:line".
  *
  * Two levels: a reader that hands out one row at a time in bounded memory (for files of any size), and a table that holds a
- * whole file for look-ups by column name. */
+ * whole file for look-ups by column name.
+ *
+ * A quote opens a quoted field only where a field begins; elsewhere it is an ordinary character (5" plate). What follows a closing
+ * quote must be a separator or a line end. gzip is known by its first bytes, whatever the file is called; several members one after
+ * the other are one file; data that end early, or something else behind them, are E_FORMAT. */
 #ifndef MICON_CSV_H
 #define MICON_CSV_H
 #include "micon/status.h"
@@ -12,11 +16,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { CSV_MAX_ROW = 1 << 28, CSV_MAX_COLS = 1 << 20 }; /* bytes of one row (E_FORMAT beyond), columns */
+
 /* ---- row by row ---- */
 typedef struct csv csv;
 
-/* Open and read the header row. The separator is a comma, or a tab where the header has tabs and no comma. Empty file, a
- * header with a duplicate or empty-only name: E_FORMAT. */
+/* Open and read the header row. The separator is a comma, or a tab where the header has tabs and no comma. An empty file, a name
+ * that stands twice, a header without any name: E_FORMAT. Columns without a name are there, but cannot be asked for by name. */
 status csv_open(csv **out, const char *path) MUST_USE;
 status csv_open_memory(csv **out, const char *name, const void *data, size_t size) MUST_USE; /* data borrowed; may be gzip */
 int csv_n_cols(const csv *c);
@@ -28,7 +34,8 @@ int csv_col(const csv *c, const char *name); /* position, or -1 */
 status csv_next(csv *c, char ***field, bool *more) MUST_USE;
 int64_t csv_line(const csv *c); /* first line of the row last given, from 1 */
 const char *csv_path(const csv *c);
-void csv_close(csv **c); /* NULL-safe, sets NULL */
+uint64_t csv_digest(const csv *c); /* XXH3-64 of the bytes on disk: of all of them once *more was false */
+void csv_close(csv **c);           /* NULL-safe, sets NULL */
 
 /* ---- a whole file ---- */
 typedef struct table table;
