@@ -32,8 +32,8 @@ static int rewrite(const void *data, size_t size, text *out)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     text once = {0}, twice = {0};
-    /* A first name that begins with a byte order mark would lose it the second time. */
-    if (rewrite(data, size, &once) && once.n < 1 << 22 && strncmp(once.s, "\xEF\xBB\xBF", 3) != 0)
+    /* A first name that begins with a byte order mark would lose it the second time, one that begins like gzip would be unpacked. */
+    if (rewrite(data, size, &once) && once.n < 1 << 22 && strncmp(once.s, "\xEF\xBB\xBF", 3) != 0 && strncmp(once.s, "\x1f\x8b", 2) != 0)
         if (!rewrite(once.s, once.n, &twice) || once.n != twice.n || memcmp(once.s, twice.s, once.n) != 0) abort();
     text_free(&once);
     text_free(&twice);
