@@ -58,7 +58,10 @@ status store_array_all(store *s, const char *path, store_type type, int n_dims, 
 status store_write_rows_all(store *s, const char *path, int64_t first, int64_t n, const void *rows) MUST_USE;
 
 /* Small things; rank 0's count. Local; data is copied. They return nothing, so that rank 0 cannot leave the others alone in the
- * middle of a stage: what went wrong (a path twice, a name that cannot be stored) is kept and returned by commit. */
+ * middle of a stage: what went wrong (a path twice, a name that cannot be stored) is kept and returned by commit.
+ * A frame's FRAME_TEXT columns become string arrays, FRAME_CATEGORY ones categoricals ("" is missing). Its text column "_index", where
+ * it has one, becomes AnnData's index (the names of `var`); otherwise the index is "0", "1", ... Reading gives a column "_index" only
+ * where the index says more than that. */
 void store_put_frame(store *s, const char *path, const frame *f);      /* "obs", "var", "uns/rejects" */
 void store_put_text(store *s, const char *path, const char *value);    /* "uns/micon/config" */
 void store_put_texts(store *s, const char *path, const names *values); /* 1-D string array */
@@ -84,7 +87,8 @@ status store_dims(const store_file *f, const char *path, int *n_dims, int64_t di
 /* Rows [first, first+n) as another type where every value fits: integers from integers, reals from anything. The opened array is
  * kept: calls for single rows are cheap. */
 status store_read_rows(const store_file *f, const char *path, store_type as, int64_t first, int64_t n, void *out) MUST_USE;
-status store_read_frame(const store_file *f, const char *path, frame *out) MUST_USE; /* out is {0} before */
+/* out is {0} before. Missing values of others: "" in text, NaN in numbers. */
+status store_read_frame(const store_file *f, const char *path, frame *out) MUST_USE;
 status store_read_text(const store_file *f, const char *path, char **out) MUST_USE;  /* caller frees */
 status store_read_texts(const store_file *f, const char *path, names *out) MUST_USE; /* string array, or a categorical of them */
 status store_read_int(const store_file *f, const char *path, int64_t *out) MUST_USE;
