@@ -33,6 +33,8 @@ enum {
     STREAM_KMEANS,
     STREAM_UMAP,
     STREAM_SAMPLE,
+    STREAM_HARMONY,
+    STREAM_REPLICATE,
     STREAM_SIMULATE = 1000 /* the simulator uses 1000..1999 */
 };
 
