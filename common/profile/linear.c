@@ -1,0 +1,209 @@
+/* linear.c -- exact dot products, projections in fixed blocks, order statistics. */
+#include "micon/linear.h"
+
+#include "micon/mem.h"
+#include "micon/num.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define WIDE __attribute__((target_clones("arch=skylake-avx512", "avx2", "default")))
+#else
+#define WIDE
+#endif
+
+static void unit_row(const float *x, int64_t d, double mean, float *out)
+{
+    double sum = 0;
+    for (int64_t j = 0; j < d; j++) sum += (x[j] - mean) * (x[j] - mean);
+    double scale = sum > 0 ? 1 / sqrt(sum) : 0;
+    for (int64_t j = 0; j < d; j++) out[j] = (float)((x[j] - mean) * scale);
+}
+
+void linear_unit_rows(const float *x, int64_t n, int64_t d, float *out)
+{
+    for (int64_t i = 0; i < n; i++) unit_row(x + i * d, d, 0, out + i * d);
+}
+
+void linear_pearson_rows(const float *x, int64_t n, int64_t d, float *out)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const float *row = x + i * d;
+        double sum = 0, low = row[0], high = row[0];
+        for (int64_t j = 0; j < d; j++) {
+            sum += row[j];
+            low = row[j] < low ? row[j] : low;
+            high = row[j] > high ? row[j] : high;
+        }
+        if (low < high)
+            unit_row(row, d, sum / (double)d, out + i * d);
+        else /* a constant row correlates with nothing; its rounding noise must not */
+            memset(out + i * d, 0, (size_t)d * sizeof *out);
+    }
+}
+
+double linear_dot(const float *a, const float *b, int64_t d)
+{
+    double sum = 0;
+    for (int64_t j = 0; j < d; j++) sum += (double)a[j] * b[j];
+    return sum;
+}
+
+/* Eight sums at once: one alone waits for its own additions. */
+void linear_dot_rows(const float *a, const float *x, int64_t d, const int32_t *row, int64_t n, double *out)
+{
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        const float *r[8];
+        double s[8] = {0};
+        for (int t = 0; t < 8; t++) r[t] = x + row[i + t] * d;
+        for (int64_t j = 0; j < d; j++) {
+            double v = a[j];
+            s[0] += v * r[0][j];
+            s[1] += v * r[1][j];
+            s[2] += v * r[2][j];
+            s[3] += v * r[3][j];
+            s[4] += v * r[4][j];
+            s[5] += v * r[5][j];
+            s[6] += v * r[6][j];
+            s[7] += v * r[7][j];
+        }
+        memcpy(out + i, s, sizeof s);
+    }
+    for (; i < n; i++) out[i] = linear_dot(a, x + row[i] * d, d);
+}
+
+status linear_panels_init(linear_panels *p, const float *x, int64_t d, const int32_t *row, int64_t n)
+{
+    int64_t blocks = (n + LINEAR_PANEL - 1) / LINEAR_PANEL;
+    status st = mem_alloc(&p->block, (size_t)(blocks * LINEAR_PANEL), (size_t)d * sizeof(float), "rows laid out for products");
+    if (st != OK) return st;
+    p->n = n, p->d = d;
+    for (int64_t i = 0; i < n; i++) {
+        const float *from = x + row[i] * d;
+        float *to = p->block + (i / LINEAR_PANEL) * d * LINEAR_PANEL + i % LINEAR_PANEL;
+        for (int64_t j = 0; j < d; j++) to[j * LINEAR_PANEL] = from[j];
+    }
+    return OK;
+}
+
+WIDE static void panel_dot(const float *block, const float *a, int64_t d, double *out)
+{
+    typedef double d8 __attribute__((vector_size(64)));
+    typedef float f8 __attribute__((vector_size(32)));
+    d8 s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+    for (int64_t j = 0; j < d; j++) {
+        f8 v[4];
+        memcpy(v, block + j * LINEAR_PANEL, sizeof v);
+        double b = a[j];
+        s0 += b * __builtin_convertvector(v[0], d8);
+        s1 += b * __builtin_convertvector(v[1], d8);
+        s2 += b * __builtin_convertvector(v[2], d8);
+        s3 += b * __builtin_convertvector(v[3], d8);
+    }
+    memcpy(out, &s0, sizeof s0);
+    memcpy(out + 8, &s1, sizeof s1);
+    memcpy(out + 16, &s2, sizeof s2);
+    memcpy(out + 24, &s3, sizeof s3);
+}
+
+void linear_panels_dot(const linear_panels *p, const float *a, double *out)
+{
+    for (int64_t i = 0; i < p->n; i += LINEAR_PANEL) panel_dot(p->block + i * p->d, a, p->d, out + i);
+}
+
+void linear_panels_free(linear_panels *p)
+{
+    FREE(p->block);
+    p->n = 0;
+}
+
+/* A matrix product's last bits depend on where a row lies in the block and on the block's shape: both are kept the same whatever the
+ * range, with zeros for the rows of a block that are not asked for. */
+status linear_project(const float *x, int64_t first, int64_t n, int64_t d, const double *mean, const double *w, int64_t k, float *y)
+{
+    enum { ROWS = 256 };
+    status st = OK;
+    double *in = NULL, *out = NULL;
+    int di, ki;
+    TRY(int_from_i64(d, &di));
+    TRY(int_from_i64(k, &ki));
+    TRY(mem_alloc(&in, ROWS, (size_t)d * sizeof *in, "a block of profiles"));
+    TRY(mem_alloc(&out, ROWS, (size_t)k * sizeof *out, "a block of profiles"));
+    for (int64_t at = first / ROWS * ROWS; at < first + n; at += ROWS) {
+        int64_t from = at < first ? first : at, to = at + ROWS < first + n ? at + ROWS : first + n;
+        memset(in, 0, (size_t)(ROWS * d) * sizeof *in);
+        for (int64_t i = from; i < to; i++)
+            for (int64_t j = 0; j < d; j++) in[(i - at) * d + j] = x[(i - first) * d + j] - (mean ? mean[j] : 0);
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, ROWS, ki, di, 1, in, di, w, ki, 0, out, ki);
+        for (int64_t i = from; i < to; i++)
+            for (int64_t j = 0; j < k; j++) y[(i - first) * k + j] = (float)out[(i - at) * k + j];
+    }
+done:
+    free(in);
+    free(out);
+    return st;
+}
+
+double linear_mean(const double *v, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += v[i];
+    return n > 0 ? sum / (double)n : NAN;
+}
+
+static void swap(double *a, double *b)
+{
+    double t = *a;
+    *a = *b;
+    *b = t;
+}
+
+/* Quickselect, middle of three as the pivot, three-way partition: equal values do not slow it down. */
+double linear_nth(double *v, int64_t n, int64_t k)
+{
+    int64_t low = 0, high = n - 1;
+    while (low < high) {
+        double a = v[low], b = v[low + (high - low) / 2], c = v[high];
+        double pivot = a < b ? (b < c ? b : (a < c ? c : a)) : (a < c ? a : (b < c ? c : b));
+        int64_t less = low, i = low, more = high;
+        while (i <= more) {
+            if (v[i] < pivot)
+                swap(&v[i++], &v[less++]);
+            else if (v[i] > pivot)
+                swap(&v[i], &v[more--]);
+            else
+                i++;
+        }
+        if (k < less)
+            high = less - 1;
+        else if (k > more)
+            low = more + 1;
+        else
+            return pivot;
+    }
+    return v[k];
+}
+
+double linear_median(double *v, int64_t n)
+{
+    if (n == 0) return NAN;
+    double high = linear_nth(v, n, n / 2);
+    if (n % 2) return high;
+    double low = v[0]; /* the largest of the lower half, which nth left in front */
+    for (int64_t i = 1; i < n / 2; i++) low = v[i] > low ? v[i] : low;
+    return (low + high) / 2;
+}
+
+double linear_quantile(double *v, int64_t n, double share)
+{
+    if (n == 0) return NAN;
+    double at = share * (double)(n - 1);
+    int64_t k = (int64_t)floor(at);
+    double low = linear_nth(v, n, k), high = low;
+    if (k + 1 < n) high = linear_nth(v + k + 1, n - k - 1, 0);
+    return low + (high - low) * (at - (double)k);
+}

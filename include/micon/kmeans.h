@@ -1,0 +1,13 @@
+/* kmeans.h -- k-means with k-means++ starts, the best of several. Local. A function of the data and the seed alone. */
+#ifndef MICON_KMEANS_H
+#define MICON_KMEANS_H
+#include "micon/status.h"
+
+#include <stdint.h>
+
+/* x [n,d]; center [k,d] or NULL; label [n]; *inertia: the sum of squared distances, or NULL. Needs 1 <= k <= n.
+ * A start ends when no label changes, or after max_rounds. A cluster left empty takes the row farthest from its centre. */
+status kmeans_fit(const float *x, int64_t n, int64_t d, int k, uint32_t seed, int starts, int max_rounds, double *center, int32_t *label,
+                  double *inertia) MUST_USE;
+
+#endif
