@@ -76,7 +76,8 @@ static inline void ref_check(const double *got, int n, const char *name, double 
         if (!(off <= worst)) worst = off, bad = i;
     }
     if (!want || n != m || !(worst <= 1))
-        printf("#   %s: %d numbers, %d stored; [%d] got %.9g want %.9g\n", name, n, m, bad, bad < 0 ? 0 : got[bad], bad < 0 || !want ? 0 : want[bad]);
+        printf("#   %s: %d numbers, %d stored; [%d] got %.9g want %.9g\n", name, n, m, bad, bad < 0 ? 0 : got[bad],
+               bad < 0 || !want ? 0 : want[bad]);
     ok(want && n == m && worst <= 1, what);
     free(want);
 }

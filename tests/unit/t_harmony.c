@@ -53,7 +53,8 @@ static void own_start(const screen *s, const float *x)
     ok(batch_spread(y, s) < 0.4 * batch_spread(x, s), "batch means come closer");
     ok(harmony_correct(x, N, H, s->batch, BATCHES, &o, z, &r) == OK && memcmp(y, z, N * H * sizeof *y) == 0, "twice the same bytes");
     o.seed = 2;
-    ok(harmony_correct(x, N, H, s->batch, BATCHES, &o, z, &r) == OK && memcmp(y, z, N * H * sizeof *y) != 0, "another seed, another outcome");
+    ok(harmony_correct(x, N, H, s->batch, BATCHES, &o, z, &r) == OK && memcmp(y, z, N * H * sizeof *y) != 0,
+       "another seed, another outcome");
     int32_t renamed[N], one[N] = {0};
     for (int i = 0; i < N; i++) renamed[i] = BATCHES - 1 - s->batch[i];
     o.seed = 1;

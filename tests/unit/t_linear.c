@@ -37,7 +37,8 @@ static void projections(const screen *s)
     for (int j = 0; j < D; j++) mean[j] = noise(21, (uint64_t)j);
     int st = (int)linear_project(s->x, 0, N, D, mean, w, 5, whole);
     static const int cut[] = {0, 1, 7, 255, 256, 300, N};
-    for (int i = 0; i + 1 < 7; i++) st |= (int)linear_project(s->x + cut[i] * D, cut[i], cut[i + 1] - cut[i], D, mean, w, 5, part + cut[i] * 5);
+    for (int i = 0; i + 1 < 7; i++)
+        st |= (int)linear_project(s->x + cut[i] * D, cut[i], cut[i + 1] - cut[i], D, mean, w, 5, part + cut[i] * 5);
     ok(st == OK && memcmp(whole, part, N * 5 * sizeof *whole) == 0, "a projection's bytes do not depend on how the rows are cut");
     double worst = 0;
     for (int i = 0; i < N; i++)

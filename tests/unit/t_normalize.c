@@ -59,7 +59,8 @@ static void permuted(const screen *s)
     }
     normalize_rows ra = {s->plate, s->batch, s->source, s->control, PLATES, 4}, rb = {t->plate, t->batch, t->source, t->control, PLATES, 4};
     int st = (int)normalize_fit(&a, NORMALIZE_MAD, s->x, N, D, &ra) | (int)normalize_fit(&b, NORMALIZE_MAD, t->x, N, D, &rb);
-    ok(st == OK && memcmp(a.center, b.center, PLATES * D * sizeof(double)) == 0 && memcmp(a.scale, b.scale, PLATES * D * sizeof(double)) == 0,
+    ok(st == OK && memcmp(a.center, b.center, PLATES * D * sizeof(double)) == 0 &&
+           memcmp(a.scale, b.scale, PLATES * D * sizeof(double)) == 0,
        "the order of the wells does not change the parameters");
     normalize_free(&a);
     normalize_free(&b);

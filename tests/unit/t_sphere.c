@@ -1,8 +1,8 @@
 /* t_sphere.c -- the four spherings and principal components against numpy; the fit set's covariance; few rows; a repeated column. */
 #include "micon/sphere.h"
 
-#include "micon/linear.h"
 #include "../profile_data.h"
+#include "micon/linear.h"
 
 static const char *const NAME[] = {"", "zca", "pca", "zca_cor", "pca_cor"};
 
@@ -90,7 +90,8 @@ static void odd(const screen *s)
     sphere_params p;
     float same_rows[12 * 3];
     for (int i = 0; i < 36; i++) same_rows[i] = (float)(i % 3);
-    ok(sphere_fit(&p, SPHERE_ZCA, same_rows, 12, 3, NULL) == E_FAILED && strstr(msg_get(), "all alike") && !p.w, "equal rows: it fails and says so");
+    ok(sphere_fit(&p, SPHERE_ZCA, same_rows, 12, 3, NULL) == E_FAILED && strstr(msg_get(), "all alike") && !p.w,
+       "equal rows: it fails and says so");
     msg_clear();
     ok(sphere_fit(&p, SPHERE_ZCA, s->x, 1, D, NULL) == E_FAILED && strstr(msg_get(), "it takes two"), "one row");
     msg_clear();

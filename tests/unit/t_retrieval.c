@@ -1,0 +1,206 @@
+/* t_retrieval.c -- neighbours, hits and chance: a hand-made case with ties, impossible queries and a query/retrieval split; against brute force in numpy;
+ * masks; ranges; permutation; floods of equal rows; votes. */
+#include "micon/retrieval.h"
+
+#include "../profile_data.h"
+#include "micon/linear.h"
+
+/* Wells on a circle, by angle in degrees. Sources 0 and 1, batches 0 1 | 2 3. */
+static const struct {
+    int label, batch, source, query;
+    double angle;
+} HAND[] = {
+    {0, 0, 0, 1, 0},   /* 0: row 4 (same compound, other batch of the source) and row 6 tie at 10 degrees */
+    {1, 0, 0, 1, 90},  /* 1: nearest elsewhere is row 5 (other compound), then row 3 */
+    {2, 0, 0, 1, 200}, /* 2: nearest is its sister in the other source, row 7 */
+    {1, 1, 0, 0, 60},  /* 3 */
+    {0, 1, 0, 0, 10},  /* 4 */
+    {2, 1, 0, 0, 100}, /* 5 */
+    {3, 2, 1, 1, -10}, /* 6: no sister at all: impossible */
+    {2, 3, 1, 0, 230}, /* 7 */
+    {0, 3, 1, 1, 45},  /* 8: row 3 (other compound), then row 4 */
+};
+enum { HN = sizeof HAND / sizeof *HAND };
+
+static void hand_made(void)
+{
+    float x[HN * 2];
+    int32_t label[HN], batch[HN], source[HN], row[2 * HN * 3], rank[HN];
+    uint8_t query[HN];
+    int64_t possible[HN], match[HN];
+    double sim[2 * HN * 3];
+    for (int i = 0; i < HN; i++) {
+        x[2 * i] = (float)cos(HAND[i].angle / 180 * 3.14159265358979), x[2 * i + 1] = (float)sin(HAND[i].angle / 180 * 3.14159265358979);
+        label[i] = HAND[i].label, batch[i] = HAND[i].batch, source[i] = HAND[i].source, query[i] = (uint8_t)HAND[i].query;
+    }
+    retrieval_setting set[2] = {{query, NULL, batch, batch}, {query, NULL, source, source}};
+    ok(retrieval_topk(x, 0, HN, x, HN, 2, set, 2, 3, row, sim) == OK, "both settings in one pass");
+    const int32_t *nss = row + HN * 3;
+    ok(row[0] == 4 && row[1] == 6 && row[2] == 8, "equal similarity: the lower row first");
+    ok(row[3] == 5 && row[4] == 3 && row[5] == 8, "the query's own batch is left out");
+    ok(nss[0] == 6 && nss[1] == 8 && nss[2] == 7, "and its own source");
+    ok(row[9] == -1 && sim[9] != sim[9], "a row that does not ask gets no answer");
+    near(sim[0], cos(10 / 180.0 * 3.14159265358979), 1e-7, "the similarity is the cosine");
+    retrieval_first_match(row, HN, 3, label, label, rank);
+    ok(rank[0] == 1 && rank[1] == 2 && rank[2] == 1 && rank[8] == 2 && rank[6] == 0, "places of the first match");
+    ok(retrieval_counts(&set[0], label, 0, HN, label, HN, possible, match) == OK, "counts");
+    ok(possible[0] == 6 && match[0] == 2 && match[1] == 1 && match[2] == 2 && match[6] == 0 && match[3] == -1,
+       "candidates and matches of each");
+    retrieval_score score;
+    retrieval_summarize(rank, possible, match, label, HN, 4, 3, &score);
+    ok(score.n_queries == 4 && score.n_impossible == 1 && score.n_classes == 3, "four queries, one impossible");
+    near(score.hits[0], 0.5, 1e-15, "top 1: rows 0 and 2 of four");
+    near(score.hits[1], 1, 1e-15, "top 2: all");
+    near(score.by_class[0], 0.5, 1e-15, "by compound: a half, none, all");
+    double c8 = retrieval_chance(possible[8], match[8], 1);
+    near(score.chance[0], (2 / 6.0 + 1 / 6.0 + 2 / 6.0 + c8) / 4, 1e-15, "chance at 1 is the mean share of matches");
+    ok(retrieval_counts(&set[1], label, 0, HN, label, HN, possible, match) == OK && match[1] == 0 && match[2] == 1,
+       "not same source: row 1 becomes impossible");
+}
+
+static void chance(void)
+{
+    near(retrieval_chance(10, 3, 2), 1 - (7 * 6.0) / (10 * 9), 1e-15, "chance: 1 - C(7,2) / C(10,2)");
+    near(retrieval_chance(10, 0, 5), 0, 0, "nothing to hit");
+    near(retrieval_chance(3, 1, 10), 1, 0, "more places than candidates");
+}
+
+static void against_numpy(const screen *s, const float *u)
+{
+    retrieval_setting set[2] = {{s->treated, s->treated, s->batch, s->batch}, {s->treated, s->treated, s->source, s->source}};
+    static const char *const NAME[] = {"nsb", "nss"};
+    int32_t *row = malloc(2 * N * 10 * sizeof *row), rank[N];
+    int64_t possible[N], match[N], full[N];
+    double top3[N * 3], at[N];
+    char name[64];
+    ok(retrieval_topk(u, 0, N, u, N, D, set, 2, 10, row, NULL) == OK, "the made screen");
+    for (int k = 0; k < 2; k++) {
+        int m = 0, q = 0;
+        retrieval_score score;
+        for (int i = 0; i < N; i++)
+            for (int j = 0; j < 3 && s->treated[i]; j++) top3[m++] = row[(k * N + i) * 10 + j];
+        snprintf(name, sizeof name, "%s_top3", NAME[k]);
+        ref_check(top3, m, name, 0, 1e-9, "the nearest three of every query");
+        retrieval_first_match(row + k * N * 10, N, 10, s->label, s->label, rank);
+        int st = (int)retrieval_counts(&set[k], s->label, 0, N, s->label, N, possible, match);
+        retrieval_summarize(rank, possible, match, s->label, N, COMPOUNDS, 10, &score);
+        snprintf(name, sizeof name, "%s_hits", NAME[k]);
+        ref_check(score.hits, 10, name, 1e-12, 0, "hits at 1..10");
+        snprintf(name, sizeof name, "%s_by_class", NAME[k]);
+        ref_check(score.by_class, 10, name, 1e-12, 0, "the mean over compounds");
+        snprintf(name, sizeof name, "%s_chance", NAME[k]);
+        ref_check(score.chance, 10, name, 1e-12, 0, "chance");
+        double impossible = (double)score.n_impossible;
+        snprintf(name, sizeof name, "%s_impossible", NAME[k]);
+        ref_check(&impossible, 1, name, 0, 1e-9, "impossible queries");
+        st |= (int)retrieval_match_rank(u, 0, N, u, N, D, &set[k], s->label, s->label, full);
+        for (int i = 0; i < N; i++)
+            if (s->treated[i]) at[q++] = (double)full[i];
+        snprintf(name, sizeof name, "%s_match_rank", NAME[k]);
+        ok(st == OK, "counted");
+        ref_check(at, q, name, 0, 1e-9, "the place of the first match among all");
+    }
+    free(row);
+}
+
+static void ranges(const screen *s, const float *u)
+{
+    retrieval_setting set[2] = {{s->treated, s->treated, s->batch, s->batch}, {NULL, s->treated, NULL, NULL}};
+    int32_t *whole = malloc(2 * N * 10 * sizeof *whole), *part = malloc(2 * N * 10 * sizeof *part);
+    int64_t a[N], b[N];
+    double *sw = malloc(2 * N * 10 * sizeof *sw), *sp = malloc(2 * N * 10 * sizeof *sp);
+    static const int cut[] = {0, 1, 63, 64, 200, N};
+    int st = (int)retrieval_topk(u, 0, N, u, N, D, set, 2, 10, whole, sw), good = 1;
+    st |= (int)retrieval_match_rank(u, 0, N, u, N, D, set, s->label, s->label, a);
+    for (int c = 0; c + 1 < 6; c++) {
+        int first = cut[c], n = cut[c + 1] - cut[c];
+        st |= (int)retrieval_topk(u, first, n, u, N, D, set, 2, 10, part, sp);
+        for (int k = 0; k < 2; k++)
+            good &= memcmp(part + k * n * 10, whole + (k * N + first) * 10, (size_t)n * 10 * sizeof *part) == 0 &&
+                    memcmp(sp + k * n * 10, sw + (k * N + first) * 10, (size_t)n * 10 * sizeof *sp) == 0;
+        st |= (int)retrieval_match_rank(u, first, n, u, N, D, set, s->label, s->label, b + first);
+    }
+    ok(st == OK && good, "any cut of the queries: the same rows and the same bits of similarity");
+    ok(memcmp(a, b, sizeof a) == 0, "and the same places of matches");
+    good = 1;
+    for (int i = 0; i < N; i++) good &= sw[(N + i) * 10] > 1 - 1e-6 || !s->treated[i];
+    ok(good, "with nobody left out a query finds itself");
+    free(whole);
+    free(part);
+    free(sw);
+    free(sp);
+}
+
+/* Rows in another order: the same hits, by well. */
+static void permuted(const screen *s, const float *u)
+{
+    float *v = malloc(N * D * sizeof *v);
+    int64_t order[N];
+    int32_t batch[N], a[N * 5], b[N * 5];
+    int good = 1;
+    rng r = rng_at(4, 901, 0, 0);
+    for (int i = 0; i < N; i++) order[i] = i;
+    rng_shuffle(&r, order, N);
+    for (int i = 0; i < N; i++) memcpy(v + i * D, u + order[i] * D, D * sizeof *v), batch[i] = s->batch[order[i]];
+    retrieval_setting sa = {NULL, NULL, s->batch, s->batch}, sb = {NULL, NULL, batch, batch};
+    int st = (int)retrieval_topk(u, 0, N, u, N, D, &sa, 1, 5, a, NULL) | (int)retrieval_topk(v, 0, N, v, N, D, &sb, 1, 5, b, NULL);
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < 5; j++) good &= order[b[i * 5 + j]] == a[order[i] * 5 + j];
+    ok(st == OK && good, "the order of the wells does not change who is found");
+    free(v);
+}
+
+/* Thousands of equal rows: more than a short list holds. */
+static void flood(void)
+{
+    enum { M = 5000, W = 8 };
+    float *x = malloc(M * W * sizeof *x);
+    int32_t own[M], row[3 * 10];
+    int good = 1;
+    for (int i = 0; i < M; i++) {
+        own[i] = i;
+        for (int j = 0; j < W; j++) x[i * W + j] = j == 0 ? 1 : (i % 1000 == 999 && j == 1) ? 0.001f : 0;
+    }
+    retrieval_setting set = {NULL, NULL, own, own};
+    ok(retrieval_topk(x, 0, 3, x, M, W, &set, 1, 10, row, NULL) == OK, "5,000 rows, nearly all equal");
+    for (int q = 0; q < 3; q++)
+        for (int j = 0, want = 0; j < 10; j++, want++) {
+            if (want == q) want++;
+            good &= row[q * 10 + j] == want;
+        }
+    ok(good, "ties go to the lowest rows");
+    for (int i = 0; i < M * W; i++) x[i] = 0;
+    ok(retrieval_topk(x, 4999, 1, x, M, W, &set, 1, 2, row, NULL) == OK && row[0] == 0 && row[1] == 1, "rows of zeros too");
+    free(x);
+}
+
+static void votes(void)
+{
+    int32_t row[] = {0, 1, 2, 3, 4, /**/ 1, 0, 3, 2, 4, /**/ 4, 0, 1, -1, -1, /**/ -1, -1, -1, -1, -1};
+    int32_t of[] = {7, 8, 8, 7, -1}, vote[4], truth[] = {7, 7, 8, 1};
+    int64_t used;
+    retrieval_vote(row, 4, 5, of, vote);
+    ok(vote[0] == 7 && vote[1] == 8, "two votes each: the nearest's label wins");
+    ok(vote[2] == 7 && vote[3] == -1, "no label, no vote; no neighbours, no verdict");
+    near(retrieval_accuracy(vote, truth, 4, &used), 1 / 3.0, 1e-15, "accuracy among those with a verdict");
+    ok(used == 3, "of three");
+}
+
+int main(void)
+{
+    screen *s = screen_make();
+    float *u = malloc(sizeof s->x);
+    linear_unit_rows(s->x, N, D, u);
+    hand_made();
+    chance();
+    against_numpy(s, u);
+    ranges(s, u);
+    permuted(s, u);
+    flood();
+    votes();
+    int32_t row[1];
+    ok(retrieval_topk(u, 0, 1, u, N, D, &(retrieval_setting){0}, 1, 1000, row, NULL) == E_INTERNAL, "k of 1,000 is refused");
+    free(u);
+    free(s);
+    return tap_done();
+}
