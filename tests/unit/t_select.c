@@ -16,7 +16,7 @@ static float *spoiled(const screen *s)
         if (i == 10) r[4] = 1e20f;
         if (i % 15 == 0) r[6] = NAN;
         if (i % 30 == 0) r[7] = NAN;
-        r[8] = i == 0 ? 2 : i % 2 == 0;
+        r[8] = i == 0 ? 2.0f : (float)(i % 2 == 0);
         r[10] = (float)((double)r[11] * 2 + 0.1 * r[12]);
         r[13] = -r[14];
         if (i == 5) r[15] = 700;
