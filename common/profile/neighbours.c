@@ -53,7 +53,7 @@ static int nearer(const void *a, const void *b)
 /* Distances of the found rows, and their order by them. */
 static void measure(const float *x, int64_t d, int64_t i, int k, int32_t *row, double *dist)
 {
-    near_one one[128];
+    near_one one[128] = {{0, 0}};
     for (int j = 0; j < k; j++) one[j] = (near_one){row[j] < 0 ? INFINITY : distance(x + i * d, x + row[j] * d, d), row[j]};
     qsort(one, (size_t)k, sizeof *one, nearer);
     for (int j = 0; j < k; j++) row[j] = one[j].row, dist[j] = one[j].dist;
@@ -123,7 +123,8 @@ status neighbours_trustworthiness(const float *x, int64_t d, const float *y, int
         for (int a = 0; a < k; a++) {
             int32_t r = row[i * k + a];
             int64_t rank = 1;
-            for (int64_t j = 0; j < n; j++) rank += j != i && (dist[j] < dist[r] || (dist[j] == dist[r] && j < r));
+            for (int64_t j = 0; j < n; j++)
+                if (j != i) rank += dist[j] < dist[r] || (dist[j] == dist[r] && j < r);
             if (rank > k) penalty += (double)(rank - k);
         }
     }

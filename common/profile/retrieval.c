@@ -88,7 +88,7 @@ static void tidy(shortlist *l, int k, const float *q, const float *c, int64_t d)
         while (l->n > k && l->list[l->n - 1].sim < l->need) l->n--;
     }
     if (l->n <= LIST / 2) return;
-    exact e[LIST];
+    exact e[LIST] = {{0, 0}};
     settle(l, q, c, d, e);
     for (int i = 0; i < k; i++) l->list[i] = (item){e[i].row, (float)e[i].sim};
     l->n = k;
@@ -126,7 +126,7 @@ static void product(const float *q, int64_t nq, const float *c, int64_t nc, int6
 /* The block's outcome for one setting: row and sim [n][k]. */
 static void report(const shortlist *l, int64_t n, int k, const float *q, const float *c, int64_t d, int32_t *row, double *sim)
 {
-    exact e[LIST];
+    exact e[LIST] = {{0, 0}};
     for (int64_t i = 0; i < n; i++) {
         int m = settle(&l[i], q + i * d, c, d, e);
         for (int j = 0; j < k; j++) {
