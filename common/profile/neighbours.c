@@ -124,7 +124,7 @@ status neighbours_trustworthiness(const float *x, int64_t d, const float *y, int
             int32_t r = row[i * k + a];
             int64_t rank = 1;
             for (int64_t j = 0; j < n; j++)
-                if (j != i) rank += dist[j] < dist[r] || (dist[j] == dist[r] && j < r);
+                if (j != i) rank += dist[j] < dist[r] || (dist[j] == dist[r] && r > j);
             if (rank > k) penalty += (double)(rank - k);
         }
     }
