@@ -2,6 +2,7 @@
 #include "micon/provenance.h"
 
 #include "micon/digest.h"
+#include "micon/made.h"
 #include "micon/path.h"
 
 #include <stdio.h>
@@ -41,4 +42,13 @@ bool provenance_current(const char *path, const char *kind, int format, const st
     store_close(&f);
     msg_clear(); /* an unreadable file is not current, and will be made anew */
     return current;
+}
+
+status provenance_record(const stage *g, const char *name, const char *output, const char *made_from, uint64_t inputs_sum, uint64_t content)
+{
+    char program[80], *path = made_path(&g->cfg, g->def->name, name);
+    snprintf(program, sizeof program, "micon-%s", g->def->name);
+    status st = made_write(path, program, output, made_from, inputs_sum, content);
+    free(path);
+    return st;
 }
