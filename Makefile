@@ -73,7 +73,7 @@ STAGE_ONE := $(wildcard stages/*.c)
 STAGE_DIR := $(patsubst stages/%/,%,$(sort $(dir $(wildcard stages/*/*.c))))
 PROGRAMS  := $(patsubst stages/%.c,$(B)/bin/micon-%,$(STAGE_ONE)) $(patsubst %,$(B)/bin/micon-%,$(STAGE_DIR)) \
              $(if $(wildcard pipeline/*.c),$(B)/bin/micon)
-TEST_SRC  := $(wildcard tests/unit/*.c tests/mpi/*.c tests/bench/*.c)
+TEST_SRC  := $(wildcard tests/unit/*.c tests/mpi/*.c tests/bench/*.c tests/tools/*.c)
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 TESTS     := $(patsubst %.c,$(B)/%,$(TEST_SRC))
 FUZZERS   := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))

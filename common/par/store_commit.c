@@ -50,28 +50,33 @@ done:
 
 /* ---- closing ---- */
 
-/* All ranks together. A library that fails here keeps a dead handle and tries again at the end of the process: it cannot be trusted
- * to end, so that is where comm_abort is for (the part file is removed before). */
-static status close_all(store *s)
+/* HDF5 failed, and is not asked to close: seen, with a full disk, are ranks that wait for each other in H5Fclose for ever, and handles
+ * that stay behind and crash the end of the process. This is what comm_abort is for. The other ranks wait to be ended. */
+static void give_up(const store *s)
 {
-    status st = OK;
-    bool was_open = s->file >= 0;
-    for (size_t i = 0; i < s->n_arrays; i++) {
-        if (s->arrays[i].dset >= 0 && H5Dclose(s->arrays[i].dset) < 0 && st == OK)
-            st = h5_fail(E_IO, "%s: '%s' cannot be closed", s->final_name, s->arrays[i].path);
+    if (s->rank == 0) {
+        if (s->part) unlink(s->part);
+        comm_abort(msg_get());
+    }
+    MPI_Barrier(s->comm);
+    comm_abort("the store's first rank did not end the job");
+}
+
+/* All ranks together. Afterwards the file is closed, or the job is at its end. */
+static void close_all(store *s)
+{
+    status mine = s->broken ? fail(E_IO, "%s: HDF5 failed", s->final_name) : OK;
+    for (size_t i = 0; i < s->n_arrays && mine == OK; i++) {
+        if (s->arrays[i].dset >= 0 && H5Dclose(s->arrays[i].dset) < 0) mine = h5_fail(E_IO, "%s: cannot be closed", s->final_name);
         s->arrays[i].dset = -1;
     }
+    if (agree_all(s->comm, mine) != OK) give_up(s);
     if (s->transfer >= 0) H5Pclose(s->transfer);
-    s->transfer = -1;
-    int open_here = was_open, open_all;
-    MPI_Allreduce(&open_here, &open_all, 1, MPI_INT, MPI_MIN, s->comm);
-    if (was_open && (!open_all || H5Fclose(s->file) < 0)) {
-        status bad = h5_fail(E_IO, "%s: cannot be closed", s->final_name);
-        if (s->part) unlink(s->part);
-        if (bad != OK) comm_abort(msg_get());
-    }
-    s->file = -1;
-    return agree_all(s->comm, st);
+    if (s->file >= 0 && H5Fclose(s->file) < 0) mine = h5_fail(E_IO, "%s: cannot be closed", s->final_name);
+    s->transfer = s->file = -1;
+    if (s->serial >= 0 && H5Fclose(s->serial) < 0) mine = h5_fail(E_IO, "%s: cannot be closed", s->final_name);
+    s->serial = -1;
+    if (agree_all(s->comm, mine) != OK) give_up(s);
 }
 
 static void store_free(store **s)
@@ -91,11 +96,8 @@ static void store_free(store **s)
 
 void store_abandon_all(store **s)
 {
-    char kept[4200];
     if (!*s) return;
-    msg_take(kept, sizeof kept); /* why we are here stays the message */
-    if (close_all(*s) != OK) msg_clear();
-    if (*kept) msg_set(kept);
+    close_all(*s);
     if ((*s)->made) unlink((*s)->part);
     store_free(s);
 }
@@ -131,24 +133,26 @@ done:
     return st;
 }
 
+static status small_reserve(store *s)
+{
+    int64_t mtime;
+    status st = path_stat(s->part, &s->reserved, &mtime);
+    return st == OK ? store_reserve(s, small_bytes(&s->put)) : st;
+}
+
 static status small_write(store *s)
 {
     status st = OK;
     hid_t file = -1;
-    int64_t size, mtime;
-    TRY(path_stat(s->part, &size, &mtime));
-    s->reserved = size;
-    TRY(store_reserve(s, small_bytes(&s->put)));
     uint64_t digest = nodes_digest(&s->put); /* sorts them: parents come before children */
     TRY(h5_open_serial(s->part, true, &file));
     for (size_t i = 0; i < s->put.n; i++) TRY(h5_write_node(file, &s->put.item[i]));
     TRY(root_attrs(file, digest));
 done:
-    if (file >= 0 && H5Fclose(file) < 0) {
-        status bad = h5_fail(E_IO, "%s: cannot be closed", s->final_name);
-        unlink(s->part);
-        if (bad != OK) comm_abort(msg_get());
-    }
+    if (st != OK)
+        s->broken = true; /* what HDF5 could not write it would try again when closing */
+    else if (H5Fclose(file) < 0)
+        st = h5_fail(E_IO, "cannot be closed"), s->broken = true;
     return st == OK ? OK : fail_within(st, "%s", s->final_name);
 }
 
@@ -227,8 +231,9 @@ status store_commit_all(store **sp)
     for (size_t i = 0; i < s->n_arrays; i++) TRY(cover_check_all(s, &s->arrays[i]));
     digests_sum_all(s);
     TRY_ALL(s->comm, fault("before closing"));
-    TRY(close_all(s));
+    close_all(s);
     TRY_ALL(s->comm, fault("after closing"));
+    TRY_ALL(s->comm, s->rank == 0 ? small_reserve(s) : OK);
     TRY_ALL(s->comm, s->rank == 0 ? small_write(s) : OK);
     TRY_ALL(s->comm, fault("after the small things"));
     TRY(read_back_all(s));

@@ -24,19 +24,25 @@ status h5_start(void)
 
 static herr_t keep_innermost(unsigned n, const H5E_error2_t *e, void *out)
 {
-    if (n == 0) snprintf(out, 300, "%s", e->desc ? e->desc : "");
+    if (n == 0) snprintf(out, 600, "%s", e->desc ? e->desc : "");
     return 0;
 }
 
 status h5_fail(status code, const char *fmt, ...)
 {
-    char what[1000], why[300] = "", shown[300];
+    char what[1000], why[600] = "", shown[600];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(what, sizeof what, fmt, ap);
     va_end(ap);
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, why);
     H5Eclear2(H5E_DEFAULT);
+    char *plain = strstr(why, "error message = '"); /* of the system, with much around it */
+    if (plain) {
+        plain += strlen("error message = '");
+        plain[strcspn(plain, "'")] = '\0';
+        return fail(code, "%s: %s", what, plain);
+    }
     return fail(code, "%s%s%s", what, *why ? ": HDF5 says: " : "", text_show(shown, sizeof shown, why));
 }
 
@@ -243,7 +249,7 @@ done:
     return st;
 }
 
-static status open_or_make_group(hid_t file, const char *path, hid_t *group)
+status h5_open_or_make_group(hid_t file, const char *path, hid_t *group)
 {
     status st = OK;
     hid_t plist = -1;
@@ -263,7 +269,7 @@ status h5_write_node(hid_t file, const node *o)
     status st = OK;
     hid_t object = -1;
     if (o->is_group)
-        TRY(open_or_make_group(file, o->path, &object));
+        TRY(h5_open_or_make_group(file, o->path, &object));
     else if (o->is_big)
         TRY(h5_open(file, o->path, H5I_DATASET, &object));
     else

@@ -79,6 +79,8 @@ hid_t h5_space(const value *v);
 hid_t h5_plist(hid_t kind); /* without times */
 /* Write one object with its attributes; groups and big arrays may exist already. */
 status h5_write_node(hid_t file, const node *o) MUST_USE;
+/* The root has the path "". */
+status h5_open_or_make_group(hid_t file, const char *path, hid_t *group) MUST_USE;
 status h5_write_attr(hid_t object, const char *name, const value *v) MUST_USE;
 /* Open by a path of hard links only. *object is a group or a dataset; want: H5I_GROUP, H5I_DATASET or H5I_BADID for either. */
 status h5_open(hid_t file, const char *path, H5I_type_t want, hid_t *object) MUST_USE;
@@ -122,12 +124,15 @@ struct store {
     MPI_Comm comm;
     int rank, format;
     bool anndata;
-    bool made; /* the part file is there; rank 0 */
+    bool made;   /* the part file is there; rank 0 */
+    bool broken; /* HDF5 failed in the middle of something: it cannot be trusted to close */
     char *final_name, *kind;
     char *part;       /* the name it is written under */
-    hid_t file;       /* < 0 when closed */
+    hid_t serial;     /* rank 0 lays the file out; < 0 when closed */
+    hid_t file;       /* open on all ranks, for rows; < 0 when closed */
     hid_t transfer;   /* collective */
     int64_t reserved; /* bytes asked of the file system; rank 0 */
+    bool unreserved;  /* the file system cannot do that; rank 0 */
     array *arrays;
     size_t n_arrays, cap_arrays;
     nodes put;     /* everything the file shall hold; rank 0 */
@@ -137,6 +142,8 @@ struct store {
 
 /* Ask the file system for `more` bytes of the part file on top of what was asked before. Rank 0. */
 status store_reserve(store *s, int64_t more) MUST_USE;
+/* End the laying out; every byte has its room on the disk then. Rank 0. */
+status store_serial_close(store *s) MUST_USE;
 /* Make the groups on the way to `path` among the nodes; the object itself must be new. Rank 0. */
 status store_claim(store *s, const char *path) MUST_USE;
 

@@ -1,4 +1,8 @@
-/* store_write.c -- the writing half of the store: create, arrays, row blocks, small things. Commit and abandon are store_commit.c.
+/* store_write.c -- the writing half of the store: create, arrays, row blocks. Small things are store_put.c, the end is store_commit.c.
+ *
+ * Rank 0 lays the file out with the serial driver: groups, arrays, the index of their chunks. Only then all ranks open it together, and
+ * only to write rows: nothing of HDF5's own is left to be written by a collective call. (Seen with a full disk when it was: ranks that
+ * wait for each other in H5Fclose for ever. The serial driver reports its failures, to rank 0 alone.)
  * Between two agreements every rank makes the same HDF5 calls; a rank that failed enters them with an empty selection. */
 #define _GNU_SOURCE /* fallocate */
 #include "micon/comm.h"
@@ -19,6 +23,17 @@
 
 /* Bytes a rank hands to MPI in one call: counts there are int, and OMPIO's own limits are lower still. */
 enum { PIECE_BYTES = 256 << 20 };
+
+/* What HDF5 itself wants for a file with nothing in it, with much room. */
+enum { HEAD_BYTES = 65536 };
+
+/* A collective HDF5 call that failed anywhere: the file must not be closed any more (close_all). */
+static status store_io_all(store *s, status mine)
+{
+    status st = agree_all(s->comm, mine);
+    if (st != OK) s->broken = true;
+    return st;
+}
 
 /* ---- create ---- */
 
@@ -64,23 +79,57 @@ status store_reserve(store *s, int64_t more)
     while (rc != 0 && errno == EINTR);
     if (rc) why = errno;
     close(fd);
-    if (why == EOPNOTSUPP || why == ENOSYS) return space_check(s, more); /* the best that can be had there */
+    if (why == EOPNOTSUPP || why == ENOSYS) {
+        s->unreserved = true;
+        return space_check(s, more);
+    }
     if (why == 0) return OK;
     return fail(E_IO, "%s: cannot reserve %s: %s", s->final_name, num_show_bytes(need, sizeof need, (double)s->reserved), strerror(why));
 }
 
-static status h5_create(store *s)
+/* Where the file system cannot reserve: every byte of the closed file is written once, holes as zeros, and seen on the disk. */
+static status fill_holes(const store *s)
+{
+    enum { BLOCK = 1 << 20 };
+    status st = OK;
+    char *block = xmalloc(BLOCK);
+    int64_t at = 0;
+    int fd = open(s->part, O_RDWR | O_CLOEXEC);
+    if (fd < 0) TRY(fail(E_IO, "%s: %s", s->part, strerror(errno)));
+    for (;;) {
+        ssize_t n = pread(fd, block, BLOCK, at), done = 0;
+        if (n <= 0) {
+            if (n < 0) TRY(fail(E_IO, "%s: %s", s->part, strerror(errno)));
+            break;
+        }
+        while (done < n) {
+            ssize_t m = pwrite(fd, block + done, (size_t)(n - done), at + done);
+            if (m < 0 && errno != EINTR) TRY(fail(E_IO, "%s: cannot reserve its room: %s", s->final_name, strerror(errno)));
+            if (m > 0) done += m;
+        }
+        at += n;
+    }
+    if (fsync(fd) != 0 && errno != EINVAL) TRY(fail(E_IO, "%s: cannot reserve its room: %s", s->final_name, strerror(errno)));
+done:
+    if (fd >= 0) close(fd);
+    free(block);
+    return st;
+}
+
+/* Rank 0: the empty HDF5 file, in its hands alone. */
+static status serial_create(store *s, int64_t bytes)
 {
     status st = OK;
-    hid_t fapl = -1, fcpl = -1;
-    fapl = H5Pcreate(H5P_FILE_ACCESS);
+    hid_t fcpl = -1;
+    TRY(part_make(s, bytes));
+    TRY(h5_start());
     fcpl = h5_plist(H5P_FILE_CREATE);
-    if (fapl < 0 || fcpl < 0 || H5Pset_fapl_mpio(fapl, s->comm, MPI_INFO_NULL) < 0)
-        st = h5_fail(E_INTERNAL, "%s: cannot prepare", s->final_name);
-    s->file = H5Fcreate(s->part, H5F_ACC_TRUNC, fcpl >= 0 ? fcpl : H5P_DEFAULT, fapl >= 0 ? fapl : H5P_DEFAULT);
-    if (s->file < 0 && st == OK) st = h5_fail(E_IO, "%s: cannot be made", s->part);
+    if (fcpl < 0) TRY(h5_fail(E_INTERNAL, "%s: cannot prepare", s->final_name));
+    s->serial = H5Fcreate(s->part, H5F_ACC_TRUNC, fcpl, H5P_DEFAULT);
+    if (s->serial < 0) TRY(h5_fail(E_IO, "%s: cannot be made", s->part));
+    TRY(store_reserve(s, HEAD_BYTES));
+done:
     if (fcpl >= 0) H5Pclose(fcpl);
-    if (fapl >= 0) H5Pclose(fapl);
     return st;
 }
 
@@ -103,20 +152,14 @@ status store_create_all(store **out, MPI_Comm comm, const char *final_name, cons
     s->kind = xstrdup(info->kind);
     s->format = info->format;
     s->anndata = info->anndata;
-    s->file = s->transfer = -1;
+    s->serial = s->file = s->transfer = -1;
     *out = NULL;
     signal(SIGXFSZ, SIG_IGN);
     TRY_ALL(comm, fault("before making a part file"));
-    TRY_ALL(comm, h5_start());
-    TRY_ALL(comm, s->rank == 0 ? part_make(s, info->bytes) : OK);
+    TRY_ALL(comm, s->rank == 0 ? serial_create(s, info->bytes) : h5_start());
     if (s->rank == 0) n = strlen(s->part);
     TRY(comm_bcast_all(comm, 0, &s->part, &n));
-    TRY_ALL(comm, h5_create(s));
     TRY_ALL(comm, fault("after making a part file"));
-    s->transfer = H5Pcreate(H5P_DATASET_XFER);
-    TRY_ALL(comm, s->transfer < 0 || H5Pset_dxpl_mpio(s->transfer, H5FD_MPIO_COLLECTIVE) < 0
-                      ? h5_fail(E_INTERNAL, "%s: cannot prepare writing", final_name)
-                      : OK);
     if (s->rank == 0) root_put(s);
     *out = s;
     s = NULL;
@@ -138,6 +181,7 @@ static status array_check(store *s, array *a, store_type type, int n_dims, const
 {
     status st = OK;
     size_t all, chunk;
+    if (s->file >= 0) TRY(fail(E_INTERNAL, "'%s': comes after the first rows were written", a->path));
     if (array_find(s, a->path)) TRY(fail(E_INTERNAL, "'%s': is there already", a->path));
     if (n_dims < 1 || n_dims > STORE_MAX_DIMS) TRY(fail(E_INTERNAL, "'%s': %d dimensions", a->path, n_dims));
     a->v = (value){.type = value_type_of(type), .n_dims = n_dims};
@@ -161,40 +205,35 @@ static uint64_t array_key(const array *a)
     return digest_mix(d, (uint64_t)a->chunk_rows);
 }
 
-/* The groups on the way, by all ranks. */
-static status groups_make_all(store *s, const char *path)
+/* Rank 0: the groups on the way. */
+static status groups_make(store *s, const char *path)
 {
     status st = OK;
     char prefix[STORE_MAX_PATH];
-    hid_t plist = h5_plist(H5P_GROUP_CREATE);
-    for (const char *c = strchr(path, '/'); c; c = strchr(c + 1, '/')) {
+    for (const char *c = strchr(path, '/'); c && st == OK; c = strchr(c + 1, '/')) {
+        hid_t group = -1;
         memcpy(prefix, path, (size_t)(c - path));
         prefix[c - path] = '\0';
-        htri_t there = H5Lexists(s->file, prefix, H5P_DEFAULT);
-        TRY_ALL(s->comm, there < 0 ? h5_fail(E_IO, "%s: '%s' cannot be looked up", s->final_name, prefix) : OK);
-        if (there) continue;
-        hid_t group = H5Gcreate2(s->file, prefix, H5P_DEFAULT, plist >= 0 ? plist : H5P_DEFAULT, H5P_DEFAULT);
-        status mine = group < 0 || plist < 0 ? h5_fail(E_IO, "%s: group '%s' cannot be made", s->final_name, prefix) : OK;
-        if (group >= 0 && H5Gclose(group) < 0 && mine == OK) mine = h5_fail(E_IO, "%s: '%s' cannot be closed", s->final_name, prefix);
-        TRY_ALL(s->comm, mine);
+        st = h5_open_or_make_group(s->serial, prefix, &group);
+        if (group >= 0 && H5Gclose(group) < 0 && st == OK) st = h5_fail(E_IO, "group '%s' cannot be closed", prefix);
     }
-done:
-    if (plist >= 0) H5Pclose(plist);
     return st;
 }
 
-/* Enters H5Dcreate whatever went wrong before it. Values are never filled in: every row is written, the commit sees to it. */
-static status dataset_make(store *s, array *a)
+/* Rank 0: the array with the index of its chunks. Values are never filled in: every row is written, the commit sees to it. */
+static status dataset_make(store *s, const array *a)
 {
     status st = OK;
     hsize_t chunk[STORE_MAX_DIMS];
-    hid_t type = h5_type(&a->v), space = h5_space(&a->v), plist = h5_plist(H5P_DATASET_CREATE);
+    hid_t dset = -1, type = h5_type(&a->v), space = h5_space(&a->v), plist = h5_plist(H5P_DATASET_CREATE);
     for (int d = 0; d < a->v.n_dims; d++) chunk[d] = (hsize_t)(d ? a->v.dims[d] : a->chunk_rows);
     if (type < 0 || space < 0 || plist < 0 || H5Pset_alloc_time(plist, H5D_ALLOC_TIME_EARLY) < 0 ||
         H5Pset_fill_time(plist, H5D_FILL_TIME_NEVER) < 0 || (a->v.dims[0] && H5Pset_chunk(plist, a->v.n_dims, chunk) < 0))
-        st = h5_fail(E_IO, "%s: '%s' cannot be described", s->final_name, a->path);
-    a->dset = H5Dcreate2(s->file, a->path, type, space, H5P_DEFAULT, plist >= 0 ? plist : H5P_DEFAULT, H5P_DEFAULT);
-    if (a->dset < 0 && st == OK) st = h5_fail(E_IO, "%s: '%s' cannot be made", s->final_name, a->path);
+        TRY(h5_fail(E_INTERNAL, "'%s' cannot be described", a->path));
+    dset = H5Dcreate2(s->serial, a->path, type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
+    if (dset < 0) TRY(h5_fail(E_IO, "'%s' cannot be made", a->path));
+done:
+    if (dset >= 0 && H5Dclose(dset) < 0 && st == OK) st = h5_fail(E_IO, "'%s' cannot be closed", a->path);
     if (plist >= 0) H5Pclose(plist);
     if (space >= 0) H5Sclose(space);
     if (type >= 0) H5Tclose(type);
@@ -210,6 +249,24 @@ static status array_reserve(store *s, const array *a)
     return store_reserve(s, bytes);
 }
 
+/* Rank 0. */
+static status array_make(store *s, const array *a)
+{
+    status st = array_reserve(s, a); /* before HDF5 tries to lay out what will not fit */
+    if (st != OK) return st;
+    st = groups_make(s, a->path);
+    if (st == OK) st = dataset_make(s, a);
+    if (st != OK) {
+        s->broken = true;
+        return fail_within(st, "%s", s->final_name);
+    }
+    node *o = nodes_add(&s->put, a->path, false);
+    o->is_big = true;
+    o->v = a->v;
+    node_encoding(o, "array", "0.2.0");
+    return OK;
+}
+
 status store_array_all(store *s, const char *path, store_type type, int n_dims, const int64_t *dims, int64_t chunk_rows)
 {
     status st = OK;
@@ -217,16 +274,8 @@ status store_array_all(store *s, const char *path, store_type type, int n_dims, 
     TRY_ALL(s->comm, fault("before making an array"));
     TRY_ALL(s->comm, array_check(s, &a, type, n_dims, dims));
     TRY(agree_same_all(s->comm, array_key(&a), path));
-    TRY(groups_make_all(s, path));
-    TRY_ALL(s->comm, s->rank == 0 ? array_reserve(s, &a) : OK); /* before HDF5 tries to lay out what will not fit */
-    TRY_ALL(s->comm, dataset_make(s, &a));
+    TRY_ALL(s->comm, s->rank == 0 ? array_make(s, &a) : OK);
     TRY_ALL(s->comm, fault("after making an array"));
-    if (s->rank == 0) {
-        node *o = nodes_add(&s->put, path, false);
-        o->is_big = true;
-        o->v = a.v;
-        node_encoding(o, "array", "0.2.0");
-    }
     if (s->n_arrays == s->cap_arrays) {
         s->cap_arrays += 8;
         s->arrays = xrealloc(s->arrays, s->cap_arrays * sizeof *s->arrays);
@@ -234,8 +283,53 @@ status store_array_all(store *s, const char *path, store_type type, int n_dims, 
     s->arrays[s->n_arrays++] = a;
     return OK;
 done:
-    if (a.dset >= 0) H5Dclose(a.dset);
     free(a.path);
+    return st;
+}
+
+/* ---- from rank 0 to all ---- */
+
+status store_serial_close(store *s)
+{
+    status st = OK;
+    hid_t file = s->serial;
+    s->serial = -1;
+    if (file >= 0 && !s->broken && H5Fclose(file) < 0) {
+        s->broken = true;
+        TRY(h5_fail(E_IO, "%s: cannot be closed", s->final_name));
+    }
+    if (s->unreserved && s->n_arrays) TRY(fill_holes(s));
+done:
+    return st;
+}
+
+/* Enters the calls whatever went wrong before them. */
+static status open_together(store *s)
+{
+    status st = OK;
+    hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
+    s->transfer = H5Pcreate(H5P_DATASET_XFER);
+    if (fapl < 0 || H5Pset_fapl_mpio(fapl, s->comm, MPI_INFO_NULL) < 0 || s->transfer < 0 ||
+        H5Pset_dxpl_mpio(s->transfer, H5FD_MPIO_COLLECTIVE) < 0)
+        comm_abort("cannot prepare opening a file on all ranks");
+    s->file = H5Fopen(s->part, H5F_ACC_RDWR, fapl);
+    if (s->file < 0) st = h5_fail(E_IO, "%s: cannot be opened on all ranks", s->part);
+    for (size_t i = 0; i < s->n_arrays; i++) {
+        s->arrays[i].dset = H5Dopen2(s->file, s->arrays[i].path, H5P_DEFAULT);
+        if (s->arrays[i].dset < 0 && st == OK) st = h5_fail(E_IO, "%s: '%s' cannot be opened", s->part, s->arrays[i].path);
+    }
+    H5Pclose(fapl);
+    return st;
+}
+
+static status open_all(store *s)
+{
+    status st = OK;
+    if (s->file >= 0) return OK;
+    TRY_ALL(s->comm, s->rank == 0 ? store_serial_close(s) : OK);
+    TRY(store_io_all(s, open_together(s)));
+    TRY_ALL(s->comm, fault("after opening together"));
+done:
     return st;
 }
 
@@ -302,6 +396,7 @@ status store_write_rows_all(store *s, const char *path, int64_t first, int64_t n
     status st = OK, mine = OK;
     array *a = NULL;
     TRY_ALL(s->comm, rows_check(s, path, first, n, rows, &a));
+    TRY(open_all(s));
     TRY_ALL(s->comm, fault("before writing rows"));
     a->rows += rows_digest(rows, a->row_bytes, first, n);
     int64_t chunk = (int64_t)a->row_bytes * a->chunk_rows, piece = a->chunk_rows * (PIECE_BYTES > chunk ? PIECE_BYTES / chunk : 1);
@@ -311,7 +406,8 @@ status store_write_rows_all(store *s, const char *path, int64_t first, int64_t n
         status now = write_piece(s, a, first + at, mine == OK ? m : 0, (const char *)rows + at * (int64_t)a->row_bytes);
         if (mine == OK) mine = now;
     }
-    TRY_ALL(s->comm, mine == OK ? fault("after writing rows") : mine);
+    TRY(store_io_all(s, mine));
+    TRY_ALL(s->comm, fault("after writing rows"));
     TRY_ALL(s->comm, span_add(a, first, n));
 done:
     return st;

@@ -3,8 +3,8 @@
  *
  * Writing (collective where the name ends in _all):
  *   create   opens NAME.part.* after a look at the free space (E_IO when `bytes` will not fit)
- *   arrays   big ones, chunked, uncompressed, written by all ranks in row blocks; their room on the disk is reserved before, and a
- *            digest of every row is taken before it is written
+ *   arrays   big ones, chunked, uncompressed; rank 0 lays them out and their room on the disk is reserved; then all ranks write row
+ *            blocks together, and a digest of every row is taken before it is written
  *   put      small things, handed over on rank 0 (other ranks' calls are accepted and ignored), kept in memory until commit
  *   commit   closes the collective part; rank 0 adds the small things, the content digest and the `complete` mark with the serial
  *            driver; all ranks read rows back and compare digests (collective HDF5 over OMPIO reports success on a full disk
