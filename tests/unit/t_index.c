@@ -1,0 +1,783 @@
+/* t_index.c -- the index: every kind of table, joins, everything that can be wrong with them, the cache, real tables.
+ * run: limit=120 */
+#include "../../common/data/index_block.h"
+#include "../tap.h"
+#include "micon/digest.h"
+#include "micon/index.h"
+#include "micon/mem.h"
+#include "micon/path.h"
+#include "micon/rng.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- a screen in a folder of its own ---- */
+
+static char *base;   /* of all of them */
+static char *folder; /* of the one at hand */
+static int n_screens;
+
+static void put(const char *rel, const char *content)
+{
+    char *path = path_join(folder, rel), *dir = path_dir(path);
+    if (path_make_dirs(dir) != OK || path_write(path, content, strlen(content)) != OK) printf("# cannot write %s\n", path);
+    free(path);
+    free(dir);
+}
+
+typedef struct {
+    names images, plate, well, compound, channels, control, treatment;
+    index_options o;
+} screen;
+
+static void list(names *l, const char *s)
+{
+    if (s && *s) names_split(l, s, '|');
+}
+
+/* Lists as "a|b". The tables are written afterwards, into `folder`. */
+static void begin(screen *s, const char *images, const char *plate, const char *well, const char *compound)
+{
+    free(folder);
+    folder = xasprintf("%s/%d", base, n_screens++);
+    if (path_make_dirs(folder) != OK) printf("# cannot make %s\n", folder);
+    *s = (screen){0};
+    list(&s->images, images), list(&s->plate, plate), list(&s->well, well), list(&s->compound, compound);
+    list(&s->channels, "DNA|ER"), list(&s->control, "DMSO");
+    s->o = (index_options){.dir = folder};
+}
+
+static screen_index *build(screen *s)
+{
+    screen_index *ix = NULL;
+    s->o.images = &s->images, s->o.plate = &s->plate, s->o.well = &s->well, s->o.compound = &s->compound;
+    s->o.channels = &s->channels, s->o.control = &s->control, s->o.treatment = &s->treatment;
+    if (index_build(&ix, &s->o) != OK) {
+        printf("# %s\n", msg_get());
+        msg_clear();
+    }
+    return ix;
+}
+
+static void end(screen *s)
+{
+    names_free(&s->images), names_free(&s->plate), names_free(&s->well), names_free(&s->compound);
+    names_free(&s->channels), names_free(&s->control), names_free(&s->treatment);
+}
+
+/* Text with the folder taken out wherever it stands. */
+static void strip(text *t)
+{
+    size_t n = strlen(folder);
+    for (char *p; t->s && (p = strstr(t->s, folder)) != NULL;) memmove(p, p + n + 1, strlen(p + n + 1) + 1);
+    t->n = t->s ? strlen(t->s) : 0;
+}
+
+/* "S1/B1/P1 A01 1 X 2: a.tif b.tif" a row: keys, compound, class, paths. */
+static char *show(const screen_index *ix, text *t)
+{
+    text p = {0};
+    text_clear(t);
+    text_add(t, "");
+    for (int64_t i = 0; ix && i < index_n_rows(ix); i++) {
+        text_addf(t, "%s/%s/%s %s %s %s %d:", index_cell(ix, i, INDEX_SOURCE), index_cell(ix, i, INDEX_BATCH),
+                  index_cell(ix, i, INDEX_PLATE), index_cell(ix, i, INDEX_WELL), index_cell(ix, i, INDEX_SITE),
+                  index_cell(ix, i, INDEX_COMPOUND), index_class(ix, i));
+        for (int k = 0; k < index_n_channels(ix); k++) text_addf(t, " %s", index_path(ix, i, k, &p));
+        text_add(t, "\n");
+    }
+    text_free(&p);
+    strip(t);
+    return t->s;
+}
+
+static char *found(const screen_index *ix, text *t)
+{
+    text_clear(t);
+    text_add(t, "");
+    if (ix) findings_show(index_findings(ix), t);
+    strip(t);
+    return t->s;
+}
+
+/* ---- kinds of image tables ---- */
+
+#define ROWS "S/B/P A01 1 X 1: img/a1.tif img/e1.tif\nS/B/P B02 2 DMSO 0: img/a2.tif img/e2.tif\n"
+
+static void kinds(void)
+{
+    static const struct {
+        const char *what, *table;
+    } kind[] = {
+        {"LoadData",
+         "FileName_OrigDNA,PathName_OrigDNA,FileName_OrigER,PathName_OrigER,FileName_OrigBF,Metadata_Source,Metadata_Batch,Metadata_Plate,"
+         "Metadata_Well,Metadata_Site,Metadata_JCP2022\na2.tif,img,e2.tif,img/,x,S,B,P,B02,2,DMSO\na1.tif,img,e1.tif,img,x,S,B,P,a1,1,X\n"},
+        {"LoadData without Orig, URLs",
+         "URL_DNA,FileName_ER,PathName_ER,Metadata_Source,Metadata_Batch,Metadata_Plate,Metadata_Well,Metadata_FOV,Metadata_Compound\n"
+         "file:img/a1.tif,e1.tif,img,S,B,P,A1,1,X\nimg/a2%2Etif,img/e2.tif,,S,B,P,B02,2,DMSO\n"},
+        {"jump_download",
+         "Source,Batch,Plate,Well,FOV,JCP2022,dna_path,er_path,rna_path\nS,B,P,A01,1,X,img/a1.tif,img/e1.tif,r\nS,B,P,B02,2,DMSO,img/"
+         "a2.tif,img/e2.tif,r\n"},
+        {"DeepProfiler",
+         "Metadata_Source,Metadata_Batch,Metadata_Plate,Metadata_Well,Metadata_Site,Metadata_broad_sample,DNA,ER\nS,B,P,A01,1,X,img/a1.tif,"
+         "img/e1.tif\nS,B,P,B02,2,DMSO,img/a2.tif,img/e2.tif\n"},
+        {"nf-core",
+         "channel,path,source,batch,plate,well,site,Metadata_Compound\nER,img/e1.tif,S,B,P,A1,1,X\nDNA,img/a2.tif,S,B,P,B2,2,DMSO\n"
+         "dna,img/a1.tif,S,B,P,A01,1,X\nBF,img/b.tif,S,B,P,A01,1,X\nER,img/e2.tif,S,B,P,B02,2,DMSO\n"},
+    };
+    text t = {0};
+    for (size_t i = 0; i < sizeof kind / sizeof *kind; i++) {
+        screen s;
+        begin(&s, "t.csv", NULL, NULL, NULL);
+        put("t.csv", kind[i].table);
+        screen_index *ix = build(&s);
+        if (i == 1) { /* what is no URL is a path as it is */
+            same(show(ix, &t), "S/B/P A01 1 X 1: img/a1.tif img/e1.tif\nS/B/P B02 2 DMSO 0: img/a2%2Etif img/e2.tif\n", kind[i].what);
+        } else {
+            same(show(ix, &t), ROWS, kind[i].what);
+        }
+        same(found(ix, &t), "", "nothing is wrong with it");
+        index_free(&ix);
+        end(&s);
+    }
+    text_free(&t);
+}
+
+static void paths(void)
+{
+    screen s;
+    text t = {0}, p = {0};
+    begin(&s, "a dir/*/l'\xC3\xA4 \"q\".csv", NULL, NULL, NULL);
+    put("a dir/B 1/l'\xC3\xA4 \"q\".csv",
+        "Metadata_Plate,Metadata_Well,Metadata_Site,FileName_OrigDNA,PathName_OrigDNA,URL_OrigER,FileName_IllumDNA,PathName_IllumDNA,"
+        "FileName_IllumER\n"
+        "P,A1,1,\"a "
+        "\"\"1\"\",x.tif\",../up/\xC3\xA9,file:///abs/a%20b.tif,i.npy,/il,\nP,A1,2,/abs/c.tif,ignored,file://localhost/d.tif,,,j.npy\n"
+        "P,A1,10,sub/c.tif,,FILE:e.tif,,,\n");
+    screen_index *ix = build(&s);
+    same(show(ix, &t),
+         "S1/B 1/P A01 1  -1: a dir/B 1/../up/\xC3\xA9/a \"1\",x.tif /abs/a b.tif\nS1/B 1/P A01 2  -1: /abs/c.tif /d.tif\n"
+         "S1/B 1/P A01 10  -1: a dir/B 1/sub/c.tif a dir/B 1/e.tif\n",
+         "paths: '..', spaces, quotes, UTF-8, absolute, addresses; no Source: S1, no Batch: the folder; sites as numbers");
+    ok(ix && index_has_illumination(ix), "illumination functions");
+    same(index_illumination(ix, 0, 0, &p), "/il/i.npy", "an absolute one");
+    same(index_illumination(ix, 0, 1, &p), "", "none");
+    text_clear(&t), text_add(&t, index_illumination(ix, 1, 1, &p)), strip(&t);
+    same(t.s, "a dir/B 1/j.npy", "a relative one");
+    ok(index_page(ix, 0, 1) == -1, "files of one page");
+    text_clear(&t), text_add(&t, index_where(ix, 1, &p)), strip(&t);
+    same(t.s, "a dir/B 1/l'\xC3\xA4 \"q\".csv:3", "where a site is named");
+    index_free(&ix);
+    end(&s);
+    /* the folder itself holds what a glob would take for its own, and the table lies in it */
+    begin(&s, "t*.csv", NULL, NULL, NULL);
+    char *odd = xasprintf("%s/od[d] {a,b}*", folder);
+    free(folder), folder = odd;
+    s.o.dir = folder;
+    put("t1.csv", "Metadata_Plate,Metadata_Well,Metadata_Site,DNA,ER\nP,A1,1,a,b\n");
+    ix = build(&s);
+    same(show(ix, &t), "S1/od[d] {a,b}*/P A01 1  -1: a b\n", "a folder with a glob's characters");
+    index_free(&ix);
+    end(&s);
+    text_free(&t);
+    text_free(&p);
+}
+
+static void pages(void)
+{
+    static const char *const tables[] = {
+        "FileName_OrigDNA,FileName_OrigER,Metadata_Plate,Metadata_Well,Metadata_Site\na,a,P,A1,1\n",
+        "FileName_Stack,PathName_Stack,Metadata_Plate,Metadata_Well,Metadata_Site\na,.,P,A1,1\n",
+        "path,Metadata_Plate,Metadata_Well,Metadata_Site,Frame_OrigDNA,Frame_ER\na,P,A1,1,1,0\n",
+    };
+    text t = {0};
+    for (int i = 0; i < 3; i++) {
+        screen s;
+        begin(&s, "t.csv", NULL, NULL, NULL);
+        s.o.pages = true;
+        put("t.csv", tables[i]);
+        screen_index *ix = build(&s);
+        ok(ix && index_n_rows(ix) == 1 && index_page(ix, 0, 0) == (i == 2) && index_page(ix, 0, 1) == (i != 2), "pages");
+        text_clear(&t), show(ix, &t);
+        ok(strstr(t.s, i == 1 ? ": ./a ./a\n" : ": a a\n") != NULL, "of one file");
+        index_free(&ix);
+        end(&s);
+    }
+    text_free(&t);
+}
+
+/* ---- joins ---- */
+
+static const char *const load_data = "FileName_OrigDNA,FileName_OrigER,Metadata_Plate,Metadata_Well,Metadata_Site\n"
+                                     "a,b,0012,A01,1\na,b,0012,A01,2\nc,d,0012,A02,1\ne,f,0012,B01,1\ng,h,0012,B02,1\n";
+
+static void joins(void)
+{
+    screen s;
+    text t = {0};
+    begin(&s, "*/t.csv", "m/plate.csv", "m/well.csv", "m/compound.csv|m/controls.csv");
+    list(&s.treatment, "dose");
+    put("b1/t.csv", load_data);
+    put("m/plate.csv",
+        "Metadata_Source,Metadata_Batch,Metadata_Plate,Metadata_PlateType\nsource_1,batch_1,0012,TARGET2\nsource_1,batch_1,13,DMSO\n");
+    put("m/well.csv", "Metadata_Source,Metadata_Plate,Metadata_Well,Metadata_JCP2022,Metadata_dose\n"
+                      "source_1,0012,A01,J2,10\nsource_1,0012,A2,J1,10\nsource_1,0012,B01,DMSO,10\nsource_1,0012,B02,JCP2022_999999,"
+                      "\nsource_2,0012,A01,no,1\n"
+                      "source_1,14,A01,no,1\n");
+    put("m/compound.csv", "Metadata_JCP2022,Metadata_InChIKey,smiles,ignored\nJ1,K1,CC,x\nJ2,K2,\"C,\",x\nDMSO,KD,,x\n");
+    put("m/controls.csv", "Metadata_JCP2022,Metadata_pert_type\nDMSO,negcon\nJ1,poscon\nJ3,trt\n");
+    screen_index *ix = build(&s);
+    same(found(ix, &t), "", "plate, well and compound tables: nothing is wrong");
+    same(show(ix, &t),
+         "source_1/batch_1/0012 A01 1 J2 2: b1/a b1/b\nsource_1/batch_1/0012 A01 2 J2 2: b1/a b1/b\nsource_1/batch_1/0012 A02 1 J1 1: b1/c "
+         "b1/d\n"
+         "source_1/batch_1/0012 B01 1 DMSO 0: b1/e b1/f\nsource_1/batch_1/0012 B02 1 JCP2022_999999 -1: b1/g b1/h\n",
+         "the rows");
+    text_clear(&t);
+    for (int i = 0; ix && i < index_n_cols(ix); i++) text_addf(&t, "%s=%s ", index_col_name(ix, i) + 9, index_cell(ix, 2, i));
+    same(t.s,
+         "Source=source_1 Batch=batch_1 Plate=0012 Well=A02 Site=1 Compound=J1 pert_type=poscon JCP2022=J1 dose=10 PlateType=TARGET2 "
+         "InChIKey=K1 "
+         "SMILES=CC ",
+         "all columns of a row");
+    ok(index_kind(ix, 0) == WELL_TREATED && index_kind(ix, 3) == WELL_CONTROL && index_kind(ix, 4) == WELL_EMPTY, "what the wells hold");
+    same(index_cell(ix, 0, INDEX_PERT_TYPE), "trt", "a pert_type that no table gives");
+    same(index_cell(ix, 4, INDEX_PERT_TYPE), "empty", "that of an empty well");
+    ok(index_n_classes(ix) == 3 && strcmp(index_class_name(ix, 2), "J2|10") == 0 && strcmp(index_class_name(ix, 0), "DMSO") == 0,
+       "classes with a treatment");
+    ok(index_well_end(ix, 0) == 2 && index_well_end(ix, 2) == 3 && index_well_end(ix, 4) == 5, "wells are contiguous");
+    ok(index_col(ix, "Metadata_SMILES") == 11 && index_col(ix, "ignored") == -1, "columns by name");
+    frame f = {0};
+    ok(index_frame(ix, 1, 3, &f) == OK && f.n_rows == 3 && f.n_cols == index_n_cols(ix) &&
+           strcmp(frame_text(&f, 2, INDEX_WELL), "B01") == 0,
+       "as a frame");
+    frame_free(&f);
+    index_free(&ix);
+    end(&s);
+    text_free(&t);
+}
+
+/* The image table's own columns suffice; and they win. */
+static void own_columns(void)
+{
+    screen s;
+    text t = {0};
+    begin(&s, "t.csv", "p.csv", "w.csv", NULL);
+    put("t.csv", "DNA,ER,Metadata_Source,Metadata_Batch,Metadata_Plate,Metadata_Well,Metadata_Site,Metadata_PlateType,Metadata_x\n"
+                 "a,b,S,B1,P,A01,1,own,1\na,b,S,B2,P,A01,1,,2\n");
+    put("p.csv", "Source,Batch,Plate,Metadata_PlateType\nS,B1,P,one\nS,B2,P,two\n");
+    put("w.csv", "Metadata_Plate,Metadata_Well,Metadata_JCP2022\nP,A01,J\n"); /* names neither source nor batch: both plates */
+    screen_index *ix = build(&s);
+    same(found(ix, &t),
+         "warning: plates without controls: 2\n    t.csv:2: S/B1/P; its batch's or source's controls stand in\n"
+         "    t.csv:3: S/B2/P; its batch's or source's controls stand in\nwarning: controls that are in no well: 1\n"
+         "    screen.control: 'DMSO' is the compound of no well\n",
+         "plates of one name in two batches");
+    same(show(ix, &t), "S/B1/P A01 1 J 1: a b\nS/B2/P A01 1 J 1: a b\n", "their rows");
+    int c = index_col(ix, "Metadata_PlateType");
+    same(index_cell(ix, 0, c), "own", "the image table wins");
+    same(index_cell(ix, 1, c), "two", "the plate table fills");
+    int64_t p = -1;
+    ok(index_find_plate(ix, "S/B2/P", &p) == OK && p == 1, "a plate by its full name");
+    ok(index_find_plate(ix, "P", &p) == E_USAGE, "an ambiguous one");
+    same(msg_get(), "plate 'P' could be any of S/B1/P, S/B2/P", "its message");
+    msg_clear();
+    ok(index_find_plate(ix, "Q", &p) == E_USAGE, "an unknown one");
+    msg_clear();
+    index_plate at = index_plate_at(ix, 1);
+    ok(index_n_plates(ix) == 2 && at.first == 1 && at.n == 1 && strcmp(at.batch, "B2") == 0, "plates");
+    index_free(&ix);
+    end(&s);
+    text_free(&t);
+}
+
+static void order(void)
+{
+    screen s;
+    text t = {0};
+    begin(&s, "t.csv", NULL, NULL, NULL);
+    put("t.csv",
+        "DNA,ER,Source,Batch,Plate,Well,Site\na,b,S,B,10,B01,10\na,b,S,B,10,B01,9\na,b,S,B,9,A01,x1\na,b,S,B,9,A01,10\na,b,S,B,9,A01,9\n"
+        "a,b,S,B,10,AA01,1\na,b,S,B,10,A10,1\na,b,S,B,10,A2,1.5\na,b,R,B,1,A1,1\n");
+    screen_index *ix = build(&s);
+    same(show(ix, &t),
+         "R/B/1 A01 1  -1: a b\nS/B/10 A02 1.5  -1: a b\nS/B/10 A10 1  -1: a b\nS/B/10 AA01 1  -1: a b\nS/B/10 B01 9  -1: a b\nS/B/10 B01 "
+         "10  -1: a b\n"
+         "S/B/9 A01 10  -1: a b\nS/B/9 A01 9  -1: a b\nS/B/9 A01 x1  -1: a b\n",
+         "names by bytes; sites as numbers where all of a plate's are");
+    index_free(&ix);
+    end(&s);
+    text_free(&t);
+}
+
+/* ---- what can be wrong ---- */
+
+#define HEAD "DNA,ER,Source,Batch,Plate,Well,Site,JCP2022\n"
+
+static void wrong(void)
+{
+    static const struct {
+        const char *images, *plate, *well, *compound, *want;
+    } c[] = {
+        {"", NULL, NULL, NULL, "error: tables that cannot be read: 1\n    t.csv:1: the file is empty\n"},
+        {HEAD, NULL, NULL, NULL, "error: screens without images: 1\n    screen.index: the tables hold no rows\n"},
+        {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A01,1,DMSO\na,b,S,B,P,a1,1,DMSO\n", NULL, NULL, NULL,
+         "error: sites that stand twice: 2\n    t.csv:3: A01 site 1 of S/B/P stood already in t.csv:2\n"
+         "    t.csv:4: A01 site 1 of S/B/P stood already in t.csv:2\n"},
+        {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,Z99,1,X\na,b,S,B,P,,1,X\n", NULL, NULL, NULL,
+         "error: wells that are none: 1\n    t.csv:3: bad well 'Z99'; wells run from A01 to AF48\nerror: cells that must not be empty: 1\n"
+         "    t.csv:4: Well is empty\n"},
+        {"DNA,Er2,Metadata_Plte,Well,FOV\na,b,P,A01,1\n", NULL, NULL, NULL,
+         "error: columns that are missing: 1\n    t.csv:1: no column 'Metadata_Plate'; did you mean 'Metadata_Plte'?\nerror: channels that "
+         "are not there: 1\n"
+         "    t.csv:1: no channel 'ER': no column FileName_OrigER, URL_OrigER, ER_path or ER\n"},
+        {"FileName_OrigDNA,FileName_OrigERR,FileName_IllumER,Plate,Well,Site\na,b,c,P,A01,1\n", NULL, NULL, NULL,
+         "error: channels that are not there: 1\n    t.csv:1: no channel 'ER'; did you mean 'ERR'?\n"},
+        {"channel,path,plate,well,site,Metadata_Compound\nDNA,a,P,A01,1,DMSO\nDNA,b,P,A01,1,DMSO\nMito,c,P,A01,1,DMSO\n", NULL, NULL, NULL,
+         "error: images that stand twice: 1\n    t.csv:3: channel DNA of A01 site 1 stood already\nerror: channels that are not there: 1\n"
+         "    t.csv:1: no channel 'ER'; the table has Mito\nerror: plates without a channel: 1\n    t.csv:2: no site of S1/*/P has channel "
+         "ER\n"},
+        {HEAD "a,b,S,B,P,A01,1,DMSO\na,,S,B,P,A01,2,DMSO\n,b,S,B,Q,A01,1,DMSO\n,b,S,B,Q,A01,2,DMSO\n", NULL, NULL, NULL,
+         "error: plates without a channel: 1\n    t.csv:4: no site of S/B/Q has channel DNA\n"
+         "warning: sites without a channel: 1\n    t.csv:3: A01 site 2 of S/B/P has no ER\n"},
+        {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,Q,A01,1,X\n", NULL, NULL, NULL,
+         "warning: plates without controls: 1\n    t.csv:3: S/B/Q; its batch's or source's controls stand in\n"},
+        {HEAD "a,b,S,B,P,A01,1,\n", NULL, NULL, NULL,
+         "warning: plates without controls: 1\n    t.csv:2: S/B/P; its batch's or source's controls stand in\nwarning: controls that are "
+         "in no well: 1\n"
+         "    screen.control: 'DMSO' is the compound of no well\nwarning: screens without compounds: 1\n"
+         "    t.csv:1: no table has a column Metadata_JCP2022 or Metadata_Compound with identifiers: all wells count as empty\n"},
+        {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A01,2,X\n", NULL, NULL, NULL,
+         "error: wells with two compounds: 1\n    t.csv:3: well A01 holds 'X', but 'DMSO' in t.csv:2\n"},
+        {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A02,1,\na,b,S,B,P,A03,1,\n", NULL,
+         "Plate,Well,JCP2022\nP,A01,Y\nP,A02,Y\nP,B1,Y\nP,ZZ1,Y\nQ,Q1,Y\n", NULL,
+         "error: wells with two compounds: 1\n    w.csv:2: well A01 holds 'Y', but 'DMSO' in t.csv:2\nerror: wells that are none: 1\n"
+         "    w.csv:5: bad well 'ZZ1'; wells run from A01 to AF48\nwarning: wells of the well table without images: 1\n    w.csv:4: B01 of "
+         "plate 'P'\n"
+         "warning: wells with images that no well table knows: 1\n    t.csv:4: A03 of plate 'P'\n"},
+        {HEAD "a,b,S,B,P,A01,1,DMSO\n", NULL, "Well,JCP2022\nA01,Y\n", NULL,
+         "error: tables that cannot be read: 1\n    w.csv:1: no column 'Metadata_Plate'\n"},
+        {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A02,1,J1\na,b,S,B,P,A03,1,J2\n", NULL, NULL,
+         "JCP2022,Metadata_SMILES\nDMSO,C\nJ1,CC\nJ1,CCC\n",
+         "warning: compounds that are described twice, and differently: 1\n    c.csv:4: Metadata_SMILES of 'J1' differs from c.csv:3; the "
+         "first counts\n"
+         "warning: compounds that no compound table knows: 1\n    t.csv:4: 'J2'\n"},
+        {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,,,Q,A01,1,DMSO\na,b,,,R,A01,1,DMSO\n", "Source,Batch,Plate\nT,B,P\nS,B1,Q\nS,B2,Q\n", NULL, NULL,
+         "error: plates whose source or batch differs between tables: 1\n    t.csv:2: plate 'P' of S/B; the plate table has T/B\n"
+         "error: plates that could be several: 1\n    t.csv:3: plate 'Q' may be S/B1, S/B2; the image table must say which\n"
+         "error: plates that no plate table knows: 1\n    t.csv:4: plate 'R'\n"},
+        {HEAD "a,b,S,B,P,A01,1,DMSO\n", "Plate,Metadata_t\nP,1\nP,2\nP,1\n", NULL, NULL,
+         "error: plates that stand twice, and differently: 1\n    p.csv:3: plate 'P' stood already in p.csv:2\n"},
+        {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A01\n", NULL, NULL, NULL,
+         "error: tables that cannot be read: 1\n    t.csv:3: 6 fields, but the header has 8\n"},
+        {"URL_DNA,ER,Source,Batch,Plate,Well,Site,JCP2022\ns3://x/a,b,S,B,P,A01,1,DMSO\nfile://host/a,b,S,B,P,A01,2,DMSO\nfile:/"
+         "a%00b,b,S,B,P,A01,3,DMSO\n"
+         "file:/a,b,S,B,P,A01,4,DMSO\n",
+         NULL, NULL, NULL,
+         "error: addresses that are no files here: 3\n    t.csv:2: 's3://x/a': only file: is read\n    t.csv:3: 'file://host/a': only "
+         "file: is read\n"
+         "    t.csv:4: 'file:/a%00b': only file: is read\nwarning: sites without a channel: 3\n    t.csv:2: A01 site 1 of S/B/P has no "
+         "DNA\n"
+         "    t.csv:3: A01 site 2 of S/B/P has no DNA\n    t.csv:4: A01 site 3 of S/B/P has no DNA\n"},
+    };
+    text t = {0};
+    for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+        screen s;
+        begin(&s, "t.csv", c[i].plate ? "p.csv" : NULL, c[i].well ? "w.csv" : NULL, c[i].compound ? "c.csv" : NULL);
+        put("t.csv", c[i].images);
+        if (c[i].plate) put("p.csv", c[i].plate);
+        if (c[i].well) put("w.csv", c[i].well);
+        if (c[i].compound) put("c.csv", c[i].compound);
+        screen_index *ix = build(&s);
+        text want = {0};
+        for (const char *p = c[i].want; *p; p++) { /* '*': the name of the folder */
+            if (*p == '*')
+                text_add(&want, path_base(folder));
+            else
+                text_addn(&want, p, 1);
+        }
+        char name[40];
+        snprintf(name, sizeof name, "wrong tables, case %zu", i);
+        same(found(ix, &t), want.s, name);
+        text_free(&want);
+        index_free(&ix);
+        end(&s);
+    }
+    text_free(&t);
+}
+
+static void missing_tables(void)
+{
+    screen s;
+    text t = {0};
+    begin(&s, "none.csv|*.tsv", "p.csv", NULL, NULL);
+    list(&s.treatment, "dose");
+    screen_index *ix = build(&s);
+    same(found(ix, &t),
+         "error: tables that are not there: 3\n    screen.index: no such file, and nothing matches it: none.csv\n"
+         "    screen.index: no such file, and nothing matches it: *.tsv\n    screen.plate: no such file, and nothing matches it: p.csv\n"
+         "error: columns that are missing: 1\n    screen.treatment: no table has a column 'dose'\n",
+         "tables that are not there");
+    ok(ix && index_n_rows(ix) == 0 && index_n_plates(ix) == 0, "an index without rows");
+    ok(findings_verdict(index_findings(ix)) == E_FAILED, "is refused");
+    text_clear(&t), text_add(&t, msg_get()), strip(&t);
+    same(t.s, "screen.index: no such file, and nothing matches it: none.csv (the first of 4 errors in the inputs; micon check lists them)",
+         "its message");
+    msg_clear();
+    index_free(&ix);
+    end(&s);
+    begin(&s, NULL, NULL, NULL, NULL);
+    ix = build(&s);
+    same(found(ix, &t), "error: tables that are not there: 1\n    screen.index: names no image table\n", "no table named at all");
+    index_free(&ix);
+    end(&s);
+    text_free(&t);
+}
+
+static void many(void)
+{
+    findings f = {0}, g = {0};
+    text t = {0}, bytes = {0};
+    for (int i = 0; i < 8; i++) findings_add(&f, FINDING_WARNING, "things", "t.csv:%d: a\nb", i);
+    findings_add_n(&f, FINDING_ERROR, "others", 40, "x");
+    findings_pack(&f, &bytes);
+    ok(findings_unpack(&g, bytes.s, bytes.n) == OK && findings_count(&g, FINDING_WARNING) == 8 && findings_count(&g, FINDING_ERROR) == 40,
+       "findings as bytes");
+    findings_merge(&g, &f);
+    findings_show(&g, &t);
+    same(t.s,
+         "error: others: 80\n    x\n    x\nwarning: things: 16\n    t.csv:0: a?b\n    t.csv:1: a?b\n    t.csv:2: a?b\n    t.csv:3: a?b\n   "
+         " t.csv:4: a?b\n"
+         "    ... and 11 more\n",
+         "counts and first examples");
+    int taken = 0;
+    for (size_t cut = 1; cut < bytes.n; cut++) {
+        findings h = {0};
+        bool whole = strncmp(bytes.s + cut, "1\n40\n", 5) == 0; /* between two kinds */
+        taken += findings_unpack(&h, bytes.s, cut) == OK && !whole;
+        findings_free(&h), msg_clear();
+    }
+    ok(taken == 0, "bytes that end early");
+    findings_free(&f), findings_free(&g), text_free(&t), text_free(&bytes);
+}
+
+/* ---- files ---- */
+
+static void files(void)
+{
+    screen s;
+    text t = {0}, rows = {0};
+    begin(&s, "t.csv", NULL, NULL, NULL);
+    text_add(&rows, "FileName_OrigDNA,PathName_OrigDNA,FileName_OrigER,PathName_OrigER,FileName_IllumDNA,Plate,Well,Site\n");
+    for (int i = 1; i <= 40; i++) { /* plate P: DNA in one folder that is listed; plate Q: ER too, in two that are not */
+        text_addf(&rows, "d%d.tif,%s,e%d.tif,%s,i.npy,%s,A%02d,1\n", i, i <= 35 ? "img" : "img/few", i, i <= 35 ? "more" : "none",
+                  i <= 35 ? "P" : "Q", i);
+        char name[64];
+        snprintf(name, sizeof name, "%s/d%d.tif", i <= 35 ? "img" : "img/few", i);
+        if (i != 7 && i != 37) put(name, "x");
+        snprintf(name, sizeof name, "more/e%d.tif", i);
+        if (i != 7 && i != 9) put(name, "x");
+    }
+    put("t.csv", rows.s);
+    put("img/d7.tif/x", "a folder is no file");
+    screen_index *ix = build(&s);
+    findings f = {0};
+    ok(ix && index_n_plates(ix) == 2, "two plates");
+    index_check_files(ix, 0, 2, false, 0.1, &f);
+    findings_show(&f, &t), strip(&t), strip(&t);
+    same(text_str(&t),
+         "error: image files that are missing: 6\n    t.csv:37: none/e36.tif\n    t.csv:38: img/few/d37.tif\n    t.csv:38: none/e37.tif\n"
+         "    t.csv:39: none/e38.tif\n    t.csv:40: none/e39.tif\n    ... and 1 more\n"
+         "warning: image files that are missing: 3\n    t.csv:8: img/d7.tif\n    t.csv:8: more/e7.tif\n    t.csv:10: more/e9.tif\n",
+         "missing files: few are a warning, many an error");
+    findings_free(&f), text_clear(&t);
+    index_check_files(ix, 0, 1, true, 0, &f);
+    findings_show(&f, &t), strip(&t);
+    ok(strstr(t.s, "error: illumination files that are missing: 35\n    t.csv:2: i.npy\n") != NULL,
+       "illumination functions, where asked for");
+    index_free(&ix), findings_free(&f);
+    end(&s), text_free(&t), text_free(&rows);
+}
+
+/* ---- the cache ---- */
+
+static uint64_t plate_digest(screen *s, int of)
+{
+    screen_index *ix = build(s);
+    uint64_t d = ix && index_n_plates(ix) ? index_plate_digest(ix, 0, of) : 0;
+    index_free(&ix);
+    return d;
+}
+
+static void digests(void)
+{
+    screen s;
+    begin(&s, "*/t.csv", NULL, "w.csv", NULL);
+    put("b/t.csv", HEAD "a,b,S,B,P,A01,1,\na,c,S,B,P,A02,1,\n");
+    put("w.csv", "Plate,Well,JCP2022\nP,A01,DMSO\nP,A02,X\n");
+    uint64_t images = plate_digest(&s, INDEX_OF_IMAGES), all = plate_digest(&s, INDEX_OF_ALL);
+    ok(images && all && images != all, "digests of a plate");
+    put("c/t.csv", HEAD "a,b,S,B,Q,A01,1,\n");
+    ok(plate_digest(&s, INDEX_OF_IMAGES) == images && plate_digest(&s, INDEX_OF_ALL) == all, "another plate changes nothing");
+    put("w.csv", "Plate,Well,JCP2022\nP,A01,DMSO\nP,A02,Y\n");
+    ok(plate_digest(&s, INDEX_OF_IMAGES) == images && plate_digest(&s, INDEX_OF_ALL) != all, "a compound is not of the images");
+    put("b/t.csv", HEAD "a,b,S,B,P,A01,1,\na,d,S,B,P,A02,1,\n");
+    ok(plate_digest(&s, INDEX_OF_IMAGES) != images, "a path is");
+    put("b/t.csv", HEAD "a,b,S,B,P,A01,1,\na,c,S,B,P,A02,1,\n");
+    char *moved = xasprintf("%s-moved", folder), *here = folder;
+    ok(rename(folder, moved) == 0, "the screen moves");
+    folder = moved, s.o.dir = moved;
+    ok(plate_digest(&s, INDEX_OF_IMAGES) == images, "and its digest stays");
+    free(here);
+    end(&s);
+}
+
+static status open_cached(screen *s, const char *cache, screen_index **ix)
+{
+    s->o.images = &s->images, s->o.plate = &s->plate, s->o.well = &s->well, s->o.compound = &s->compound;
+    s->o.channels = &s->channels, s->o.control = &s->control, s->o.treatment = &s->treatment;
+    return index_open(ix, &s->o, cache);
+}
+
+/* Opens; is the cache of the same bytes as before (not written again)? */
+static int reused(screen *s, const char *cache, int64_t *mtime)
+{
+    screen_index *ix = NULL;
+    int64_t size, now = 0;
+    int good = open_cached(s, cache, &ix) == OK && path_stat(cache, &size, &now) == OK && now == *mtime;
+    *mtime = now;
+    index_free(&ix);
+    msg_clear();
+    return good;
+}
+
+static void cached(void)
+{
+    screen s;
+    screen_index *ix = NULL, *again = NULL;
+    text a = {0}, b = {0};
+    int64_t mtime = 0;
+    begin(&s, "*.csv", NULL, NULL, NULL);
+    put("t.csv", HEAD "a,b,S,B,P,A01,1,DMSO\nx,y,S,B,P,A02,1,X\na,b,S,B,Q,A02,1,X\n");
+    char *cache = path_join(folder, "work.index"), *file = path_join(folder, "t.csv");
+    ok(open_cached(&s, cache, &ix) == OK && path_exists(cache), "made and cached");
+    size_t n, n2;
+    const void *bytes = index_bytes(ix, &n);
+    ok(index_load(&again, cache, folder) == OK && memcmp(index_bytes(again, &n2), bytes, n) == 0 && n == n2, "the cache is the block");
+    same(show(again, &a), show(ix, &b), "and says the same");
+    same(found(again, &a), found(ix, &b), "with its warnings");
+    index_free(&again);
+    ok(index_from_bytes(&again, bytes, n, "/elsewhere") == OK && strcmp(index_path(again, 0, 0, &a), "/elsewhere/a") == 0,
+       "sent to another rank");
+    index_free(&again);
+    reused(&s, cache, &mtime);
+    ok(reused(&s, cache, &mtime), "used again");
+    struct timespec times[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    utimensat(AT_FDCWD, file, times, 0);
+    ok(reused(&s, cache, &mtime), "a table of another time but the same bytes");
+    put("t.csv", HEAD "a,b,S,B,P,A01,1,DMSO\nx,z,S,B,P,A02,1,X\na,b,S,B,Q,A02,1,X\n");
+    ok(!reused(&s, cache, &mtime), "other bytes: made anew");
+    put("u.csv", HEAD "a,b,S,B,R,A01,1,DMSO\n");
+    ok(!reused(&s, cache, &mtime), "another table: made anew");
+    list(&s.control, "X");
+    ok(!reused(&s, cache, &mtime), "other options: made anew");
+    ok(reused(&s, cache, &mtime), "and then used again");
+    put("t.csv", HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A01,1,DMSO\n");
+    ok(reused(&s, cache, &mtime), "an index with errors is not cached");
+    ok(index_save(ix, "/nonexistent/x") == E_IO, "a folder that is not there");
+    msg_clear();
+    index_free(&ix);
+    end(&s);
+    free(cache), free(file);
+    text_free(&a), text_free(&b);
+}
+
+/* Whatever bytes a cache holds: refused, or read without a step beside it (the sanitizer watches). */
+static void hostile(void)
+{
+    screen s;
+    text t = {0};
+    begin(&s, "t.csv", NULL, NULL, NULL);
+    s.o.pages = true;
+    put("t.csv",
+        "DNA,ER,FileName_IllumDNA,Source,Batch,Plate,Well,Site,JCP2022\na,b,c,S,B,P,A01,1,DMSO\nx,,y,S,B,P,A02,1,X\na,b,,S,B,Q,A02,1,Y\n");
+    screen_index *ix = build(&s), *bad = NULL;
+    size_t n;
+    const void *bytes = index_bytes(ix, &n);
+    uint8_t *copy = xmalloc(n);
+    int taken = 0, read = 0;
+    for (size_t cut = 0; cut < n; cut++) {
+        taken += index_from_bytes(&bad, bytes, cut, "") == OK;
+        index_free(&bad), msg_clear();
+    }
+    ok(taken == 0, "a cache cut off anywhere");
+    rng r = rng_at(1, 9001, 0, 0);
+    for (int i = 0; i < 20000; i++) { /* with a right digest, so that the checks behind it are reached */
+        memcpy(copy, bytes, n);
+        for (int k = 0; k < 1 + i % 3; k++) {
+            size_t at = (size_t)rng_below(&r, n);
+            copy[at] = rng_u32(&r) % 2 ? (uint8_t)rng_u32(&r) : (uint8_t)(copy[at] + 1);
+        }
+        uint64_t d = digest_bytes(copy + sizeof(block_head), n - sizeof(block_head));
+        if (i % 4) memcpy(copy + 16, &d, sizeof d);
+        if (index_from_bytes(&bad, copy, n, "") == OK) {
+            read++;
+            show(bad, &t), found(bad, &t);
+            for (int64_t p = 0; p < index_n_plates(bad); p++) taken += index_plate_digest(bad, p, INDEX_OF_ALL) == 0;
+            for (int64_t i2 = 0; i2 < index_n_rows(bad); i2++) taken += index_well_end(bad, i2) <= i2 || index_page(bad, i2, 0) < -1;
+        }
+        index_free(&bad), msg_clear();
+    }
+    printf("# %d of 20000 damaged ones could still be read\n", read);
+    ok(taken == 0 && read > 0, "a damaged cache");
+    free(copy);
+    index_free(&ix);
+    end(&s);
+    text_free(&t);
+}
+
+/* ---- real tables ---- */
+
+static double seconds(void)
+{
+    struct timespec a;
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    return (double)a.tv_sec + 1e-9 * (double)a.tv_nsec;
+}
+
+#define SHARED "/work/shared/data"
+
+static void real_load_data(void)
+{
+    static const struct {
+        const char *file, *channels;
+        int illumination;
+    } c[] = {{"pilot_BR00115134_load_data.csv.gz", "DNA|ER|RNA|AGP|Mito", 0},
+             {"adipocyte_BR00135669_load_data.csv.gz", "DNA|ER|RNA|AGP|Mito", 0},
+             {"adipocyte_BR00135669_load_data_with_illum.csv.gz", "DNA|ER|RNA|AGP|Mito", 1},
+             {"adipocyte_BR00136520_load_data_with_illum.csv.gz", "DNA|Brightfield_H", 1}};
+    text t = {0};
+    if (!path_exists(SHARED "/loaddata")) {
+        tap_skip("real LoadData tables", "no " SHARED "/loaddata");
+        return;
+    }
+    for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+        screen s;
+        begin(&s, c[i].file, NULL, NULL, NULL);
+        s.o.dir = SHARED "/loaddata";
+        names_free(&s.channels), list(&s.channels, c[i].channels);
+        screen_index *ix = build(&s);
+        ok(ix && index_n_rows(ix) == 3456 && index_n_plates(ix) == 1 && index_plate_at(ix, 0).n == 3456, c[i].file);
+        ok(ix && findings_count(index_findings(ix), FINDING_ERROR) == 0, "without errors");
+        ok(ix && index_has_illumination(ix) == c[i].illumination, "illumination as given");
+        if (i == 2) {
+            same(index_cell(ix, 0, INDEX_BATCH), "loaddata", "the batch is the folder");
+            same(index_path(ix, 3455, 0, &t),
+                 "/home/ubuntu/bucket/cpg0014-jump-adipocyte/broad/images/2022_11_28_Batch1/images/"
+                 "BR00135669__2022-09-01T01_55_50-Measurement1/Images/r16c24f09p01-ch5sk1fk1fl1.tiff",
+                 "a path");
+            same(path_base(index_illumination(ix, 0, 4, &t)), "BR00135669_IllumMito.npy", "an illumination function");
+        }
+        findings f = {0};
+        double t0 = seconds();
+        if (ix) index_check_files(ix, 0, 1, false, 0.05, &f);
+        printf("# %lld files looked for in %.3f s\n", (long long)findings_count(&f, FINDING_ERROR), seconds() - t0);
+        ok(findings_count(&f, FINDING_ERROR) == 3456 * (int64_t)s.channels.n, "all files are missing, and reported");
+        findings_free(&f), index_free(&ix), end(&s);
+    }
+    text_free(&t);
+}
+
+/* The real plate, well and compound tables of JUMP, with a made image table of two of its plates. */
+static void real_jump(void)
+{
+    if (!path_exists(SHARED "/jump/well_81fd6c6.csv.gz")) {
+        tap_skip("the tables of JUMP", "no " SHARED "/jump");
+        return;
+    }
+    screen s;
+    text t = {0}, rows = {0};
+    begin(&s, "t.csv", SHARED "/jump/plate_81fd6c6.csv.gz", SHARED "/jump/well_81fd6c6.csv.gz",
+          SHARED "/jump/JUMPCP_compounds.csv.gz|" SHARED "/jump/perturbation_control.csv");
+    names_free(&s.control), list(&s.control, "JCP2022_033924");
+    text_add(&rows, "FileName_OrigDNA,FileName_OrigER,Metadata_Plate,Metadata_Well,Metadata_Site\n");
+    for (int p = 0; p < 2; p++)
+        for (int w = 0; w < 384; w++)
+            for (int site = 1; site <= 2; site++)
+                text_addf(&rows, "d,e,%s,%c%02d,%d\n", p ? "Dest210531-152324" : "Dest210531-152149", 'A' + w / 24, w % 24 + 1, site);
+    put("t.csv", rows.s);
+    double t0 = seconds();
+    screen_index *ix = build(&s);
+    printf("# joined with 742,825 wells and 116,753 compounds in %.2f s\n", seconds() - t0);
+    same(found(ix, &t), "", "two plates of JUMP");
+    ok(ix && index_n_rows(ix) == 1536 && index_n_plates(ix) == 2, "their rows");
+    text_clear(&t);
+    for (int k = 0; ix && k < index_n_cols(ix); k++) text_addf(&t, "%s ", index_cell(ix, 2, k));
+    same(
+        t.s,
+        "source_10 2021_05_31_U2OS_48_hr_run1 Dest210531-152149 A02 1 JCP2022_033924 negcon JCP2022_033924 COMPOUND CS(C)=O DMSO compound ",
+        "a control");
+    index_free(&ix), end(&s), text_free(&t), text_free(&rows);
+}
+
+/* CPJUMP1's list of images: a row an image, its plate column by another name. */
+static void real_cpjump1(void)
+{
+    char *data = NULL;
+    size_t n;
+    if (path_read(SHARED "/cpjump1/images.csv", &data, &n, 1 << 20) != OK) {
+        msg_clear();
+        tap_skip("images of CPJUMP1", "no " SHARED "/cpjump1");
+        return;
+    }
+    screen s;
+    text t = {0}, changed = {0};
+    begin(&s, "t.csv", NULL, NULL, NULL);
+    names_free(&s.channels), list(&s.channels, "DNA|ER|RNA|AGP|Mito");
+    for (char *line = data, *next; line && *line; line = next) { /* paths made absolute, the plate's column named */
+        next = strchr(line, '\n');
+        if (next) *next++ = '\0';
+        char *cut = strstr(line, "Metadata_Plate_inferred");
+        if (cut)
+            text_addf(&changed, "%.*sMetadata_Plate%s\n", (int)(cut - line), line, cut + strlen("Metadata_Plate_inferred"));
+        else
+            text_addf(&changed, SHARED "/cpjump1/%s\n", line);
+    }
+    put("t.csv", changed.s);
+    screen_index *ix = build(&s);
+    ok(ix && findings_count(index_findings(ix), FINDING_ERROR) == 0, "without errors");
+    ok(ix && index_n_rows(ix) == 5 && index_n_plates(ix) == 3, "5 wells on 3 plates");
+    findings f = {0};
+    if (ix) index_check_files(ix, 0, 3, false, 0, &f);
+    ok(f.n == 0, "all their images are there");
+    findings_free(&f), index_free(&ix), end(&s), text_free(&t), text_free(&changed);
+    free(data);
+}
+
+int main(void)
+{
+    char made[] = "/tmp/t_index.XXXXXX";
+    base = xstrdup(getenv("T") ? getenv("T") : mkdtemp(made));
+    kinds();
+    paths();
+    pages();
+    joins();
+    own_columns();
+    order();
+    wrong();
+    missing_tables();
+    many();
+    files();
+    digests();
+    cached();
+    hostile();
+    real_load_data();
+    real_jump();
+    real_cpjump1();
+    free(base);
+    free(folder);
+    return tap_done();
+}
