@@ -1,0 +1,286 @@
+/* main.c -- micon-featurize: the compounds' fingerprints (or outside vectors), one row a compound: work/compounds.h5. */
+#include "featurize.h"
+
+#include "micon/comm.h"
+#include "micon/digest.h"
+#include "micon/log.h"
+#include "micon/mem.h"
+#include "micon/path.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Everything of one run. */
+typedef struct {
+    stage *s;
+    worker *w;
+    char *path, *memory; /* the output; what is remembered of its inputs */
+    inputs in;
+    screen_needs needs; /* rank 0 */
+    text made_from;     /* rank 0 */
+    features f;
+} job;
+
+static bool has_vectors(const stage *s)
+{
+    return s->cfg.featurize.vectors[0] != '\0';
+}
+
+static status check_options(const stage *s)
+{
+    const featurize_args *a = s->options;
+    int64_t bits = s->cfg.featurize.bits;
+    if (bits & (bits - 1)) return fail(E_USAGE, "featurize.bits: %lld is no power of two", (long long)bits);
+    if (a->nearest[0] && has_vectors(s))
+        return fail(E_USAGE, "--nearest compares fingerprints; featurize.vectors is set, so there are none");
+    if (s->plates.n) return fail(E_USAGE, "--plate: compounds belong to no plate");
+    if (!has_vectors(s) && s->cfg.screen.compound.n == 0)
+        return fail(E_USAGE, "%s: screen.compound names no table; or set featurize.vectors", s->cfg.path);
+    return OK;
+}
+
+static status find_inputs(const stage *s, inputs *in)
+{
+    status st = OK;
+    names files = {0};
+    char *pattern = NULL;
+    if (has_vectors(s)) {
+        pattern = config_path(&s->cfg, s->cfg.featurize.vectors);
+        TRY(inputs_add(in, pattern));
+    }
+    for (size_t i = 0; i < s->cfg.screen.compound.n && !has_vectors(s); i++) {
+        free(pattern);
+        pattern = config_path(&s->cfg, s->cfg.screen.compound.item[i]);
+        size_t before = files.n;
+        TRY(path_glob(&files, pattern));
+        if (files.n == before) {
+            st = fail(E_IO, "%s: screen.compound: there is no file %s", s->cfg.path, pattern);
+            goto done;
+        }
+    }
+    for (size_t i = 0; i < files.n; i++) TRY(inputs_add(in, files.item[i]));
+done:
+    free(pattern);
+    names_free(&files);
+    return st;
+}
+
+/* What decides the content besides the bytes of the inputs. */
+static void describe(job *j)
+{
+    char d[DIGEST_TEXT];
+    provenance_config(j->s, &j->made_from);
+    text_addf(&j->made_from, "wells: %s\n", digest_show(j->needs.digest, d));
+    if (!has_vectors(j->s)) text_addf(&j->made_from, "library: %s\nstandardization: %s\n", compound_library(), compound_rules);
+}
+
+/* Rank 0: is the file there, and from the same? */
+static status look(job *j, bool *current)
+{
+    status st = OK;
+    *current = false;
+    TRY(needs_read(&j->needs, &j->s->cfg));
+    describe(j);
+    if (j->s->force) goto done;
+    if (!j->s->verify) inputs_recall(&j->in, j->memory);
+    for (size_t i = 0; i < j->in.n; i++) {
+        input *in = &j->in.item[i];
+        if (!in->known) TRY(digest_file(in->path, &in->digest));
+        in->known = true;
+    }
+    *current = provenance_current(j->path, "compounds", COMPOUNDS_FORMAT, j->s, text_str(&j->made_from), inputs_digest(&j->in));
+done:
+    return st;
+}
+
+static void say_counts(const features *f)
+{
+    char *counts = NULL;
+    for (size_t i = 0; i < f->count_name.n; i++) {
+        char *longer = xasprintf("%s%s%s %lld", counts ? counts : "", counts ? ", " : "", f->count_name.item[i], (long long)f->count[i]);
+        free(counts);
+        counts = longer;
+    }
+    log_info("%s", counts ? counts : "");
+    free(counts);
+    if (features_get(f, "all_zero")) log_warn("%lld vectors are all zero", (long long)features_get(f, "all_zero"));
+    int line = frame_col(&f->rejects, "Line"), table = frame_col(&f->rejects, "Table"), reason = frame_col(&f->rejects, "Reason");
+    for (int64_t r = 0; r < f->rejects.n_rows && r < 5; r++)
+        log_warn("%s:%lld: rejected: %s", frame_text(&f->rejects, r, table), (long long)f->rejects.col[line].v.i64[r],
+                 frame_text(&f->rejects, r, reason));
+    if (f->rejects.n_rows > 5) log_warn("... and %lld more rejected rows (uns/rejects)", (long long)f->rejects.n_rows - 5);
+}
+
+static status finish_all(job *j)
+{
+    status st = OK, local = OK;
+    if (j->s->rank == 0) {
+        local = needs_check(&j->needs, &j->f, &j->s->cfg);
+        say_counts(&j->f);
+    }
+    TRY_ALL(j->s->comm, local);
+    TRY(features_write_all(j->s, &j->f, j->path, text_str(&j->made_from), inputs_digest(&j->in)));
+    if (j->s->rank == 0) local = inputs_remember(&j->in, j->memory);
+    TRY_ALL(j->s->comm, local);
+done:
+    return st;
+}
+
+static void add_text(features *f, const char *name, const char *value)
+{
+    names_add(&f->text_name, name);
+    names_add(&f->text_value, value);
+}
+
+/* ---- fingerprints ---- */
+typedef struct {
+    compound_tables t;
+    results r;
+    merged m;
+    int bits;
+} prints;
+
+static status fill_bits(void *ctx, int64_t first, int64_t n, void *out)
+{
+    const prints *p = ctx;
+    for (int64_t k = 0; k < n; k++) compound_unpack(p->r.of[p->m.row[first + k]].fingerprint, p->bits, (uint8_t *)out + k * p->bits);
+    return OK;
+}
+
+static status merge_rows(prints *p)
+{
+    status st = OK;
+    merge_row *rows = NULL;
+    TRY(mem_alloc(&rows, (size_t)p->t.n_rows, sizeof *rows, "rows to be merged"));
+    for (int64_t i = 0; i < p->t.n_rows; i++) {
+        const result *r = &p->r.of[i];
+        rows[i].id = p->t.row[i].id;
+        if (rows[i].id[0] && compound_is_kept(r->state)) rows[i].identity = r->key[0] ? r->key : r->smiles;
+    }
+    TRY(compound_merge(&p->m, rows, p->t.n_rows));
+    if (p->m.n_compounds == 0) {
+        const compound_row *row = &p->t.row[0];
+        st = fail(E_FAILED, "%s:%lld: %s; no row of the compound table is usable", tables_path(&p->t, row), (long long)row->line,
+                  row->id[0] ? p->r.of[0].reason : "the row has no identifier");
+    }
+done:
+    free(rows);
+    return st;
+}
+
+static status prints_lists(job *j, const prints *p)
+{
+    char name[32];
+    features *f = &j->f;
+    const char *kind = compound_kind_name((compound_kind)j->s->cfg.featurize.fingerprint);
+    for (int b = 0; b < p->bits; b++) {
+        snprintf(name, sizeof name, "%s_%d", kind, b);
+        names_add(&f->columns, name);
+    }
+    add_text(f, "fingerprint", kind);
+    add_text(f, "library", compound_library());
+    add_text(f, "standardization", compound_rules);
+    return lists_make(f, &p->t, &p->r, &p->m);
+}
+
+static status make_prints_all(job *j)
+{
+    status st = OK;
+    stage *s = j->s;
+    prints p = {.bits = (int)s->cfg.featurize.bits};
+    TRY_ALL(s->comm, compound_init((compound_kind)s->cfg.featurize.fingerprint));
+    TRY_ALL(s->comm, tables_read(&p.t, &j->in));
+    TRY(results_make_all(&p.r, s, j->w, &p.t));
+    TRY_ALL(s->comm, merge_rows(&p));
+    j->f = (features){.n = p.m.n_compounds, .d = p.bits, .type = STORE_U8, .fill = fill_bits, .ctx = &p};
+    TRY_ALL(s->comm, s->rank == 0 ? prints_lists(j, &p) : OK);
+    TRY(finish_all(j));
+done:
+    features_free(&j->f);
+    merged_free(&p.m);
+    results_free(&p.r);
+    tables_free(&p.t);
+    return st;
+}
+
+/* ---- vectors ---- */
+static status make_vectors_all(job *j)
+{
+    status st = OK;
+    vectors *v = NULL;
+    TRY_ALL(j->s->comm, vectors_open(&v, &j->in.item[0]));
+    TRY_ALL(j->s->comm, vectors_features(v, &j->f, j->s->rank == 0));
+    if (j->s->rank == 0) add_text(&j->f, "fingerprint", "vectors");
+    TRY(finish_all(j));
+done:
+    features_free(&j->f);
+    vectors_close(&v);
+    return st;
+}
+
+/* ---- the stage ---- */
+static status featurize_run_all(stage *s)
+{
+    status st = OK;
+    bool current = false;
+    const featurize_args *a = s->options;
+    job j = {.s = s,
+             .w = s->keep,
+             .path = config_work(&s->cfg, "compounds.h5"),
+             .memory = config_work(&s->cfg, "status/featurize/compounds.inputs")};
+    TRY_ALL(s->comm, check_options(s));
+    TRY_ALL(s->comm, find_inputs(s, &j.in));
+    TRY_ALL(s->comm, s->rank == 0 ? look(&j, &current) : OK);
+    current = comm_max_i64_all(s->comm, current) != 0;
+    if (current)
+        log_info("%s is up to date", j.path);
+    else
+        TRY(has_vectors(s) ? make_vectors_all(&j) : make_prints_all(&j));
+    if (a->nearest[0]) TRY(nearest_all(s, j.w, j.path));
+done:
+    inputs_free(&j.in);
+    needs_free(&j.needs);
+    text_free(&j.made_from);
+    free(j.path);
+    free(j.memory);
+    return st;
+}
+
+static status start_worker(stage *s)
+{
+    worker *w = NULL;
+    status st = compound_worker_start(&w);
+    s->keep = w;
+    return st;
+}
+
+static void stop_worker(stage *s)
+{
+    worker *w = s->keep;
+    worker_stop(&w);
+    s->keep = NULL;
+}
+
+int main(int argc, char **argv)
+{
+    static const opt options[] = {
+        {NULL, "nearest", OPT_TEXT, offsetof(featurize_args, nearest), "", 0, 0, NULL, 0,
+         "SMILES: print the compounds of the table that are most like it, by Tanimoto"},
+        {NULL, "k", OPT_INT, offsetof(featurize_args, k), "10", 1, 100000, NULL, 0, "how many of them"},
+        {.name = NULL},
+    };
+    static const stage_def def = {
+        .name = "featurize",
+        .summary = "compound tables (or outside vectors) into work/compounds.h5",
+        .sections = "screen featurize",
+        .affects = AFFECTS_COMPOUNDS,
+        .options = options,
+        .options_size = sizeof(featurize_args),
+        .run_all = featurize_run_all,
+        .before_mpi = start_worker,
+        .after_mpi = stop_worker,
+    };
+    return stage_main(argc, argv, &def);
+}

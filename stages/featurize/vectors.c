@@ -1,0 +1,329 @@
+/* vectors.c -- any outside vectors, a row a perturbation: CSV or TSV (plain or gzip) with a column of identifiers, or h5ad. The file
+ * stays where it is: a first pass finds the rows, and every slab that is written reads its own again, so that memory is bounded. */
+#include "featurize.h"
+
+#include "micon/digest.h"
+#include "micon/fault.h"
+#include "micon/log.h"
+#include "micon/mem.h"
+#include "micon/num.h"
+#include "micon/path.h"
+#include "micon/words.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    uint32_t id; /* in words */
+    int64_t line;
+    char *identity; /* NULL: rejected */
+    char *reason;
+    const char *code;
+} vector_row;
+
+struct vectors {
+    char *path;
+    store_file *h5; /* NULL: a CSV */
+    names columns;
+    int *col; /* of the CSV: the features' columns */
+    int id_col;
+    int64_t d;
+    uint64_t digest; /* of the CSV */
+    words ids;
+    vector_row *row;
+    int64_t n_rows;
+    size_t cap;
+    merged m;
+    int64_t *place; /* [n_rows] row of X, or -1 */
+    float *x;       /* [d] */
+    int64_t n_zero;
+};
+
+static status add_row(vectors *v, const char *id, int64_t line, const char *code, const char *reason)
+{
+    char mark[DIGEST_TEXT];
+    status st = mem_grow(&v->row, &v->cap, (size_t)v->n_rows + 1, sizeof *v->row, "rows of vectors");
+    if (st != OK) return st;
+    vector_row *r = &v->row[v->n_rows];
+    *r = (vector_row){.line = line};
+    if ((st = words_add(&v->ids, id, &r->id)) != OK) return st;
+    v->n_rows++;
+    if (!id[0] && !code) code = "no_identifier", reason = "the row has no identifier";
+    if (code) {
+        r->code = code;
+        r->reason = xstrdup(reason);
+        return OK;
+    }
+    /* Rows are one compound only where their identifier is the same; then the values must be, too. */
+    r->identity = xasprintf("%s\x01%s", id, digest_show(digest_bytes(v->x, (size_t)v->d * sizeof *v->x), mark));
+    bool zero = true;
+    for (int64_t i = 0; i < v->d && zero; i++) zero = v->x[i] == 0.0f;
+    v->n_zero += zero;
+    return OK;
+}
+
+/* ---- CSV ---- */
+static status choose_columns(vectors *v, const csv *c)
+{
+    int n = csv_n_cols(c);
+    const char **name = xcalloc((size_t)n, sizeof *name);
+    for (int i = 0; i < n; i++) name[i] = csv_col_name(c, i);
+    v->id_col = identifier_column(name, n);
+    v->col = xcalloc((size_t)n, sizeof *v->col);
+    for (int i = 0; i < n; i++) {
+        if (i == v->id_col || strncmp(name[i], "Metadata_", 9) == 0) continue;
+        v->col[v->d++] = i;
+        names_add(&v->columns, name[i]);
+    }
+    free(name);
+    if (v->id_col < 0) return fail(E_FORMAT, "%s:1: there is no column with identifiers: %s", v->path, identifier_columns);
+    if (v->d == 0) return fail(E_FORMAT, "%s:1: there is no column of values, only identifiers and Metadata_ columns", v->path);
+    return mem_alloc(&v->x, (size_t)v->d, sizeof *v->x, "a vector");
+}
+
+/* Returns the column that is no finite float, or -1. */
+static int64_t parse_row(vectors *v, char **field, float *out)
+{
+    for (int64_t i = 0; i < v->d; i++) {
+        double value;
+        if (!num_f64(field[v->col[i]], &value)) return i;
+        out[i] = (float)value;
+        if (!isfinite(out[i])) return i;
+    }
+    return -1;
+}
+
+static status scan_csv(vectors *v)
+{
+    status st = OK;
+    csv *c = NULL;
+    char **field, why[200], shown[60];
+    bool more;
+    TRY(csv_open(&c, v->path));
+    TRY(choose_columns(v, c));
+    for (;;) {
+        TRY(csv_next(c, &field, &more));
+        if (!more) break;
+        int64_t bad = parse_row(v, field, v->x);
+        if (bad >= 0)
+            snprintf(why, sizeof why, "column %.60s: '%s' is no finite number", v->columns.item[bad],
+                     text_show(shown, sizeof shown, field[v->col[bad]]));
+        TRY(add_row(v, field[v->id_col], csv_line(c), bad >= 0 ? "not_a_number" : NULL, why));
+    }
+    v->digest = csv_digest(c);
+done:
+    csv_close(&c);
+    return st;
+}
+
+static status fill_csv(vectors *v, int64_t first, int64_t n, float *out)
+{
+    status st = OK;
+    csv *c = NULL;
+    char **field;
+    bool more = true;
+    int64_t found = 0, r = 0;
+    TRY(csv_open(&c, v->path));
+    for (;; r++) {
+        TRY(csv_next(c, &field, &more));
+        if (!more) break;
+        if (r >= v->n_rows || v->place[r] < first || v->place[r] >= first + n || csv_n_cols(c) <= v->col[v->d - 1]) continue;
+        found += parse_row(v, field, out + (v->place[r] - first) * v->d) < 0;
+    }
+    if (found != n || csv_digest(c) != v->digest) st = fail(E_IO, "%s: the file was changed while it was read", v->path);
+done:
+    csv_close(&c);
+    return st;
+}
+
+/* ---- h5ad ---- */
+static status columns_of_h5(vectors *v)
+{
+    frame var = {0};
+    status st = OK;
+    if (store_has(v->h5, "var")) st = store_read_frame(v->h5, "var", &var);
+    int col = st == OK ? frame_col(&var, "_index") : -1;
+    char name[32];
+    for (int64_t i = 0; i < v->d; i++) {
+        snprintf(name, sizeof name, "%lld", (long long)i);
+        names_add(&v->columns, col >= 0 && i < var.n_rows ? frame_text(&var, i, col) : name);
+    }
+    frame_free(&var);
+    return st;
+}
+
+static status ids_of_h5(const vectors *v, const frame *obs, int *col)
+{
+    const char **name = xcalloc((size_t)obs->n_cols, sizeof *name);
+    for (int i = 0; i < obs->n_cols; i++) name[i] = obs->col[i].name;
+    *col = identifier_column(name, obs->n_cols);
+    free(name);
+    if (*col < 0) *col = frame_col(obs, "_index");
+    if (*col < 0 || (obs->col[*col].type != FRAME_TEXT && obs->col[*col].type != FRAME_CATEGORY))
+        return fail(E_FORMAT, "%s: obs has no text column of identifiers (%s), and its index is no names", v->path, identifier_columns);
+    return OK;
+}
+
+static status scan_h5(vectors *v)
+{
+    status st = OK;
+    frame obs = {0};
+    int col, n_dims;
+    int64_t dims[4];
+    char why[200];
+    TRY(store_open(&v->h5, v->path, NULL, 0));
+    TRY(store_dims(v->h5, "X", &n_dims, dims));
+    TRY(store_read_frame(v->h5, "obs", &obs));
+    if (n_dims != 2 || dims[1] < 1 || dims[0] != obs.n_rows) {
+        st = fail(E_FORMAT, "%s: X is no dense matrix with a row for every row of obs", v->path);
+        goto done;
+    }
+    v->d = dims[1];
+    TRY(columns_of_h5(v));
+    TRY(ids_of_h5(v, &obs, &col));
+    TRY(mem_alloc(&v->x, (size_t)v->d, sizeof *v->x, "a vector"));
+    for (int64_t r = 0; r < dims[0]; r++) {
+        int64_t bad = 0;
+        TRY(store_read_rows(v->h5, "X", STORE_F32, r, 1, v->x));
+        while (bad < v->d && isfinite(v->x[bad])) bad++;
+        if (bad < v->d) snprintf(why, sizeof why, "column %.60s is no finite number", v->columns.item[bad]);
+        TRY(add_row(v, frame_text(&obs, r, col), r, bad < v->d ? "not_a_number" : NULL, why));
+    }
+done:
+    frame_free(&obs);
+    return st;
+}
+
+static status fill_h5(vectors *v, int64_t first, int64_t n, float *out)
+{
+    status st = OK;
+    for (int64_t k = 0; k < n && st == OK; k++) st = store_read_rows(v->h5, "X", STORE_F32, v->m.row[first + k], 1, out + k * v->d);
+    return st;
+}
+
+/* ---- both ---- */
+static status fill(void *ctx, int64_t first, int64_t n, void *out)
+{
+    vectors *v = ctx;
+    if (n == 0) return OK;
+    return v->h5 ? fill_h5(v, first, n, out) : fill_csv(v, first, n, out);
+}
+
+static status order_rows(vectors *v)
+{
+    status st = OK;
+    merge_row *rows = NULL;
+    TRY(mem_alloc(&rows, (size_t)v->n_rows, sizeof *rows, "rows of vectors"));
+    TRY(mem_alloc(&v->place, (size_t)v->n_rows, sizeof *v->place, "places of vectors"));
+    for (int64_t i = 0; i < v->n_rows; i++) rows[i] = (merge_row){words_at(&v->ids, v->row[i].id), v->row[i].identity};
+    TRY(compound_merge(&v->m, rows, v->n_rows));
+    for (int64_t i = 0; i < v->n_rows; i++) v->place[i] = -1;
+    for (int64_t k = 0; k < v->m.n_compounds; k++) v->place[v->m.row[k]] = k;
+    if (v->m.n_compounds == 0) {
+        if (v->n_rows)
+            st = fail(E_FAILED, "%s:%lld: %s; no row is usable", v->path, (long long)v->row[0].line, v->row[0].reason);
+        else
+            st = fail(E_FORMAT, "%s: the file has no rows", v->path);
+    }
+done:
+    free(rows);
+    return st;
+}
+
+/* An HDF5 file by its first bytes; its name may say anything. */
+static bool is_h5(const char *path)
+{
+    static const char magic[8] = {'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
+    char head[8] = {0};
+    FILE *f = fopen(path, "rb");
+    bool yes = f && fread(head, 1, sizeof head, f) == sizeof head && memcmp(head, magic, sizeof head) == 0;
+    if (f) fclose(f);
+    return yes;
+}
+
+status vectors_open(vectors **out, input *in)
+{
+    status st = OK;
+    vectors *v = xcalloc(1, sizeof *v);
+    v->path = xstrdup(in->path);
+    v->id_col = -1;
+    TRY(fault("read vectors"));
+    if (is_h5(v->path)) {
+        TRY(scan_h5(v));
+        in->digest = store_digest(v->h5);
+        if (in->digest == 0) TRY(digest_file(v->path, &in->digest));
+    } else {
+        TRY(scan_csv(v));
+        in->digest = v->digest;
+    }
+    TRY(order_rows(v));
+done:
+    if (st != OK) vectors_close(&v);
+    *out = v;
+    return st;
+}
+
+static status make_lists(vectors *v, features *f)
+{
+    status st = OK;
+    int id, state;
+    char why[200];
+    const char *base = path_base(v->path);
+    for (size_t i = 0; i < v->columns.n; i++) names_add(&f->columns, v->columns.item[i]);
+    TRY(frame_add_col(&f->obs, "Metadata_Compound", FRAME_TEXT, &id));
+    TRY(frame_add_col(&f->obs, "Status", FRAME_CATEGORY, &state));
+    TRY(frame_add_rows(&f->obs, v->m.n_compounds));
+    for (int64_t k = 0; k < v->m.n_compounds; k++) {
+        const char *name = words_at(&v->ids, v->row[v->m.row[k]].id);
+        TRY(frame_set_text(&f->obs, k, id, name));
+        TRY(frame_set_text(&f->obs, k, state, "ok"));
+        TRY(identifier_add(&f->identifiers, name, name, k));
+    }
+    TRY(rejects_add(&f->rejects, NULL, 0, "", "", "", ""));
+    for (int64_t i = 0; i < v->n_rows; i++) {
+        const vector_row *r = &v->row[i];
+        if (v->m.compound[i] >= 0) continue;
+        snprintf(why, sizeof why, "the identifier has other values in line %lld", (long long)v->row[v->m.first[i]].line);
+        bool conflict = v->m.compound[i] == MERGE_CONFLICT;
+        TRY(rejects_add(&f->rejects, base, r->line, words_at(&v->ids, r->id), "", conflict ? "conflict" : r->code,
+                        conflict ? why : r->reason));
+    }
+    features_count(f, "rows", v->n_rows);
+    features_count(f, "read", v->m.n_ids + v->m.n_repeats + v->m.n_conflicts);
+    features_count(f, "rejected", f->rejects.n_rows);
+    features_count(f, "conflicts", v->m.n_conflicts);
+    features_count(f, "repeats", v->m.n_repeats);
+    features_count(f, "identifiers", v->m.n_ids);
+    features_count(f, "compounds", v->m.n_compounds);
+    features_count(f, "all_zero", v->n_zero);
+done:
+    return st;
+}
+
+status vectors_features(vectors *v, features *f, bool lists)
+{
+    *f = (features){.n = v->m.n_compounds, .d = v->d, .type = STORE_F32, .fill = fill, .ctx = v};
+    return lists ? make_lists(v, f) : OK;
+}
+
+void vectors_close(vectors **pv)
+{
+    vectors *v = *pv;
+    if (!v) return;
+    for (int64_t i = 0; i < v->n_rows; i++) {
+        free(v->row[i].identity);
+        free(v->row[i].reason);
+    }
+    store_close(&v->h5);
+    names_free(&v->columns);
+    words_free(&v->ids);
+    merged_free(&v->m);
+    free(v->path);
+    free(v->col);
+    free(v->row);
+    free(v->place);
+    free(v->x);
+    FREE(*pv);
+}
