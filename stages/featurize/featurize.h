@@ -78,8 +78,8 @@ int64_t features_get(const features *f, const char *name);
 
 /* ---- lists.c: the frames of fingerprints, on rank 0 ---- */
 status lists_make(features *f, const compound_tables *t, const results *r, const merged *m) MUST_USE;
-/* A row more; table NULL, or id NULL in missing_add: only the columns, so that an empty list has them. */
-status rejects_add(frame *f, const char *table, int64_t line, const char *id, const char *smiles, const char *code,
+/* A row more; file NULL, or id NULL in missing_add: only the columns, so that an empty list has them. */
+status rejects_add(frame *f, const char *file, int64_t line, const char *id, const char *smiles, const char *code,
                    const char *reason) MUST_USE;
 status missing_add(frame *f, const char *id, const char *why) MUST_USE;
 status identifier_add(frame *f, const char *id, const char *key, int64_t at) MUST_USE;

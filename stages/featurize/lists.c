@@ -41,14 +41,14 @@ static status add_row(frame *f, const cell *c, int n)
 }
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
-status rejects_add(frame *f, const char *table, int64_t line, const char *id, const char *smiles, const char *code, const char *reason)
+status rejects_add(frame *f, const char *file, int64_t line, const char *id, const char *smiles, const char *code, const char *reason)
 {
     static const column cols[] = {{"Table", FRAME_CATEGORY},       {"Line", FRAME_I64},      {"Metadata_Compound", FRAME_TEXT},
                                   {"Metadata_SMILES", FRAME_TEXT}, {"Code", FRAME_CATEGORY}, {"Reason", FRAME_TEXT}};
     char shown_id[200], shown_smiles[200];
     status st = f->n_cols ? OK : add_columns(f, cols, COUNT(cols));
-    if (!table) return st; /* an empty list has its columns too */
-    cell row[] = {{.text = table},
+    if (!file) return st; /* an empty list has its columns too */
+    cell row[] = {{.text = file},
                   {.number = line},
                   {.text = text_show(shown_id, sizeof shown_id, id)},
                   {.text = text_show(shown_smiles, sizeof shown_smiles, smiles)},
@@ -251,12 +251,12 @@ static status add_others(const source *s, const named *n)
     status st = frame_add_col(f, "Merged", FRAME_TEXT, &col);
     text t = {0};
     for (int64_t k = 0; k < s->m->n_ids && st == OK; k++) {
-        int64_t compound = n[k].compound;
-        if (strcmp(n[k].id, frame_text(f, compound, 0)) == 0) continue;
+        int64_t at = n[k].compound;
+        if (strcmp(n[k].id, frame_text(f, at, 0)) == 0) continue;
         text_clear(&t);
-        text_add(&t, frame_text(f, compound, col));
+        text_add(&t, frame_text(f, at, col));
         text_addf(&t, "%s%s", t.n ? "|" : "", n[k].id);
-        st = frame_set_text(f, compound, col, text_str(&t));
+        st = frame_set_text(f, at, col, text_str(&t));
     }
     text_free(&t);
     return st;

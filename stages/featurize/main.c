@@ -97,18 +97,15 @@ done:
 
 static void say_counts(const features *f)
 {
-    char *counts = NULL;
-    for (size_t i = 0; i < f->count_name.n; i++) {
-        char *longer = xasprintf("%s%s%s %lld", counts ? counts : "", counts ? ", " : "", f->count_name.item[i], (long long)f->count[i]);
-        free(counts);
-        counts = longer;
-    }
-    log_info("%s", counts ? counts : "");
-    free(counts);
+    long long rows = features_get(f, "rows"), compared = features_get(f, "keys_compared");
+    log_info("%lld rows: %lld read, %lld rejected, %lld repeats; %lld identifiers are %lld compounds; %lld rows changed by standardization",
+             rows, (long long)features_get(f, "read"), (long long)features_get(f, "rejected"), (long long)features_get(f, "repeats"),
+             (long long)features_get(f, "identifiers"), (long long)features_get(f, "compounds"), (long long)features_get(f, "changed"));
+    if (compared) log_info("InChIKeys: %lld of %lld differ from the table's", (long long)features_get(f, "keys_different"), compared);
     if (features_get(f, "all_zero")) log_warn("%lld vectors are all zero", (long long)features_get(f, "all_zero"));
-    int line = frame_col(&f->rejects, "Line"), table = frame_col(&f->rejects, "Table"), reason = frame_col(&f->rejects, "Reason");
+    int line = frame_col(&f->rejects, "Line"), file = frame_col(&f->rejects, "Table"), reason = frame_col(&f->rejects, "Reason");
     for (int64_t r = 0; r < f->rejects.n_rows && r < 5; r++)
-        log_warn("%s:%lld: rejected: %s", frame_text(&f->rejects, r, table), (long long)f->rejects.col[line].v.i64[r],
+        log_warn("%s:%lld: rejected: %s", frame_text(&f->rejects, r, file), (long long)f->rejects.col[line].v.i64[r],
                  frame_text(&f->rejects, r, reason));
     if (f->rejects.n_rows > 5) log_warn("... and %lld more rejected rows (uns/rejects)", (long long)f->rejects.n_rows - 5);
 }

@@ -5,6 +5,7 @@
 #include "micon/fault.h"
 #include "micon/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { CHUNK_ROWS = 64 };
