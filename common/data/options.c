@@ -50,7 +50,7 @@ const opt config_options[] = {
     LIST(screen, well, "", IN_INDEX, "well table(s): Metadata_Source, _Plate, _Well, _JCP2022"),
     LIST(screen, compound, "", IN_INDEX | IN_COMPOUNDS, "compound table(s): Metadata_JCP2022, _InChIKey, _SMILES"),
     LIST(screen, channels, "DNA,ER,RNA,AGP,Mito", IN_INDEX | IN_TILES, "the channels, in the order they are stored"),
-    LIST(screen, control, "JCP2022_033924", IN_LABELS, "identifier(s) of the negative control"),
+    LIST(screen, control, "JCP2022_033924", IN_LABELS | IN_COMPOUNDS, "identifier(s) of the negative control"),
     LIST(screen, treatment, "", IN_LABELS, "further columns that make a class: a dose, a time"),
     TEXT(screen, work, "work", 0, "folder of all outputs"),
     TEXT(screen, group, "", 0, "Unix group that shares the outputs; empty: as the umask says"),
@@ -74,7 +74,7 @@ const opt config_options[] = {
     INT(featurize, bits, "1024", 64, 4096, NULL, IN_COMPOUNDS, "its length, a power of two"),
     TEXT(featurize, vectors, "", IN_COMPOUNDS, "vectors from a file instead: CSV(.gz) with an identifier column, or h5ad"),
     WORD(featurize, missing, "fail", "fail|drop", IN_COMPOUNDS, "a compound of the screen without a vector: stop, or leave it out"),
-    REAL(featurize, time_limit, "10", 0.1, 3600, NULL, 0, "seconds Open Babel may take for one row"),
+    REAL(featurize, time_limit, "10", 0.1, 3600, NULL, IN_COMPOUNDS, "seconds of CPU that Open Babel may take for one row"),
 
     INT(split, seed, "1", 0, 4294967295.0, NULL, IN_SPLIT, "chooses the batches and compounds held out"),
     INT(split, test_batches, "1", 0, 1000, NULL, IN_SPLIT, "batches per source held out for testing"),
