@@ -7,6 +7,7 @@ extern "C" {
 #include "micon/compound.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -330,7 +331,7 @@ bool read_babel(compound *c, const std::string &smiles, compound_kind k, int bit
         c->state = COMPOUND_NO_INCHIKEY;
     c->n_heavy = count_heavy(mol);
     c->charge = mol.GetTotalCharge();
-    c->weight = mol.GetMolWt();
+    c->weight = std::floor(mol.GetMolWt() * 1e4 + 0.5) / 1e4;
     set_text(c->formula, mol.GetFormula());
     set_text(c->reason, said);
     return true;

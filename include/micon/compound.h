@@ -79,7 +79,7 @@ typedef struct {
     unsigned changes;
     int32_t n_heavy;                            /* heavy atoms */
     int32_t charge;                             /* total formal charge that is left */
-    double weight;                              /* average molecular weight, g/mol */
+    double weight;                              /* average molecular weight in g/mol, to 0.0001 */
     char reason[160];                           /* why rejected, or what Open Babel warned of; "" otherwise */
     char key[COMPOUND_KEY];                     /* standard InChIKey, "" where there is none */
     char formula[720];                          /* Hill order; room for every element */

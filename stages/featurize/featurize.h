@@ -95,7 +95,7 @@ void vectors_close(vectors **v); /* NULL-safe, sets NULL */
 /* ---- screen.c: what the screen needs, on rank 0 ---- */
 typedef struct {
     names treated, control; /* identifiers of the wells, sorted; control with those of screen.control */
-    uint64_t digest;
+    uint64_t rows;          /* digest of the index, as provenance_record wants it; 0 without an index */
 } screen_needs;
 status needs_read(screen_needs *out, const config *c) MUST_USE;
 void needs_free(screen_needs *n);

@@ -72,7 +72,7 @@ static void describe(job *j)
 {
     char d[DIGEST_TEXT];
     provenance_config(j->s, &j->made_from);
-    text_addf(&j->made_from, "wells: %s\n", digest_show(j->needs.digest, d));
+    text_addf(&j->made_from, "index rows: %s\n", digest_show(j->needs.rows, d));
     if (!has_vectors(j->s)) text_addf(&j->made_from, "library: %s\nstandardization: %s\n", compound_library(), compound_rules);
 }
 
@@ -110,6 +110,16 @@ static void say_counts(const features *f)
     if (f->rejects.n_rows > 5) log_warn("... and %lld more rejected rows (uns/rejects)", (long long)f->rejects.n_rows - 5);
 }
 
+/* Rank 0: the record beside the file, for the driver. */
+static status record(const job *j)
+{
+    store_file *f = NULL;
+    status st = store_open(&f, j->path, "compounds", COMPOUNDS_FORMAT);
+    if (st == OK) st = provenance_record(j->s, "compounds", j->path, text_str(&j->made_from), inputs_digest(&j->in), store_digest(f));
+    store_close(&f);
+    return st == OK ? inputs_remember(&j->in, j->memory) : st;
+}
+
 static status finish_all(job *j)
 {
     status st = OK, local = OK;
@@ -119,8 +129,6 @@ static status finish_all(job *j)
     }
     TRY_ALL(j->s->comm, local);
     TRY(features_write_all(j->s, &j->f, j->path, text_str(&j->made_from), inputs_digest(&j->in)));
-    if (j->s->rank == 0) local = inputs_remember(&j->in, j->memory);
-    TRY_ALL(j->s->comm, local);
 done:
     return st;
 }
@@ -235,6 +243,7 @@ static status featurize_run_all(stage *s)
         log_info("%s is up to date", j.path);
     else
         TRY(has_vectors(s) ? make_vectors_all(&j) : make_prints_all(&j));
+    TRY_ALL(s->comm, s->rank == 0 ? record(&j) : OK);
     if (a->nearest[0]) TRY(nearest_all(s, j.w, j.path));
 done:
     inputs_free(&j.in);

@@ -51,11 +51,10 @@ status needs_read(screen_needs *out, const config *c)
         TRY(index_open(&ix, &o, cache));
         TRY(findings_verdict(index_findings(ix)));
         TRY(collect(ix, &treated, &control));
+        for (int64_t p = 0; p < index_n_plates(ix); p++) out->rows = digest_mix(out->rows, index_plate_digest(ix, p, INDEX_OF_ALL));
     }
     to_names(&out->treated, &treated);
     to_names(&out->control, &control);
-    for (size_t i = 0; i < out->treated.n; i++) out->digest = digest_mix(out->digest, digest_text(out->treated.item[i]));
-    for (size_t i = 0; i < out->control.n; i++) out->digest = digest_mix(out->digest, ~digest_text(out->control.item[i]));
 done:
     index_free(&ix);
     words_free(&treated);
