@@ -1,0 +1,93 @@
+/* m_store_faults.c -- every fault point of a writer, on every rank: one agreed failure that names the rank, nothing left behind, and the
+ * next try succeeds. run: debug n=1,2,3 limit=120 */
+#include "../tap_mpi.h"
+#include "micon/comm.h"
+#include "micon/fault.h"
+#include "micon/log.h"
+#include "micon/mem.h"
+#include "micon/path.h"
+#include "micon/store.h"
+
+#include <stdlib.h>
+
+static int rank, size;
+
+static status write_all(const char *path)
+{
+    status st = OK;
+    store *s = NULL;
+    store_info info = {.kind = "tiles", .format = 1, .bytes = 4096};
+    int64_t dims[3] = {2 * size, 4, 4};
+    uint8_t rows[2 * 16];
+    memset(rows, rank + 1, sizeof rows);
+    TRY(store_create_all(&s, MPI_COMM_WORLD, path, &info));
+    TRY(store_array_all(s, "tiles", STORE_U8, 3, dims, 1));
+    TRY(store_array_all(s, "uns/more", STORE_U8, 3, dims, 2));
+    TRY(store_write_rows_all(s, "tiles", 2 * rank, 2, rows));
+    TRY(store_write_rows_all(s, "uns/more", 2 * rank, 2, rows));
+    store_put_int(s, "uns/seed", 7);
+    TRY(store_commit_all(&s));
+done:
+    store_abandon_all(&s);
+    return st;
+}
+
+static long left(const char *path)
+{
+    names list = {0};
+    char *pattern = xasprintf("%s*", path);
+    status st = path_glob(&list, pattern);
+    long n = st == OK ? (long)list.n : -1;
+    names_free(&list);
+    free(pattern);
+    return n;
+}
+
+/* Fail point n of rank `at`; true when there is no such point and the file was written. */
+static bool one_fault(const char *path, int n, int at)
+{
+    char spec[40], who[40], what[80];
+    snprintf(spec, sizeof spec, "%d:%d", n, at);
+    if (size > 1)
+        snprintf(who, sizeof who, "rank %d: injected fault %d", at, n);
+    else
+        snprintf(who, sizeof who, "injected fault %d", n);
+    snprintf(what, sizeof what, "fault %d on rank %d is agreed and names it", n, at);
+    setenv("MICON_FAULT", spec, 1);
+    fault_init(rank);
+    status st = write_all(path);
+    if (st == OK) return true;
+    int good = st == E_FAILED && strncmp(msg_get(), who, strlen(who)) == 0;
+    if (!good) printf("# status %s: %s\n", status_name(st), msg_get());
+    msg_clear();
+    ok_all(good, what);
+    MPI_Barrier(MPI_COMM_WORLD);
+    ok_all(left(path) == 0, "  and nothing is left");
+    MPI_Barrier(MPI_COMM_WORLD);
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    enum { MOST = 60 };
+    MPI_Init(&argc, &argv);
+    rank = comm_rank(MPI_COMM_WORLD);
+    size = comm_size(MPI_COMM_WORLD);
+    log_init("m_store_faults", rank == 0, false);
+    const char *t = getenv("T");
+    char *path = path_join(t ? t : "/tmp", "faults.h5");
+    uint64_t digest = 0;
+    for (int at = 0; at < size; at++) {
+        int n = 1;
+        while (n < MOST && !one_fault(path, n, at)) n++;
+        ok_all(n > 10 && n < MOST, "there were fault points, and an end of them");
+        ok_all(left(path) == 1 && store_verify(path, &digest) == OK, "the run without a fault succeeds");
+        MPI_Barrier(MPI_COMM_WORLD);
+        if (rank == 0) remove(path);
+        MPI_Barrier(MPI_COMM_WORLD);
+    }
+    int rc = tap_done_all();
+    free(path);
+    MPI_Finalize();
+    return rc;
+}
