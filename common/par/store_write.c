@@ -281,7 +281,7 @@ status store_array_all(store *s, const char *path, store_type type, int n_dims, 
         s->arrays = xrealloc(s->arrays, s->cap_arrays * sizeof *s->arrays);
     }
     s->arrays[s->n_arrays++] = a;
-    return OK;
+    a.path = NULL;
 done:
     free(a.path);
     return st;
