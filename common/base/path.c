@@ -65,7 +65,10 @@ status path_make_dirs(const char *path)
         if (*c != '/' && *c) continue;
         char kept = *c;
         *c = '\0';
-        if (mkdir(p, 0777) != 0 && !path_is_dir(p)) st = fail(E_IO, "%s: cannot make this folder: %s", p, strerror(errno));
+        if (mkdir(p, 0777) != 0) {
+            int why = errno; /* the look at what is there changes errno */
+            if (!path_is_dir(p)) st = fail(E_IO, "%s: cannot make this folder: %s", p, strerror(why));
+        }
         *c = kept;
         if (!kept) break;
     }
