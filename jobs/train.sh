@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# train.sh -- the model. Some minutes before its time is up the job is told so (USR1): training saves itself, ends with 75, and the job
+# puts itself back into the queue, to go on from there.
+#   by hand, from the MICON folder:  sbatch --nodes=1 --ntasks-per-node=2 --mem=16G --time=480 jobs/train.sh /path/to/screen.yaml
+#SBATCH --job-name=micon-train
+#SBATCH --open-mode=append
+#SBATCH --requeue
+#SBATCH --signal=B:USR1@300
+. jobs/env.sh || exit 1
+pid=
+trap '[ -n "$pid" ] && kill -USR1 "$pid"' USR1
+if [ "${1-}" = --args ]; then
+    mapfile -d '' -t args <"$2/0.0" || exit 1
+    set -- "${args[@]}"
+fi
+"${mpirun[@]}" "$MICON_BIN/micon-train" "$@" &
+pid=$!
+wait $pid
+rc=$?
+# A signal ends `wait`, not the training.
+while [ $rc -gt 128 ] && kill -0 $pid 2>/dev/null; do
+    wait $pid
+    rc=$?
+done
+[ $rc = 75 ] || exit $rc
+echo "train.sh: stopped with everything saved (start $((${SLURM_RESTART_COUNT:-0} + 1))); back into the queue" >&2
+scontrol requeue "$SLURM_JOB_ID" && exit 75
+echo "train.sh: the job cannot be put back into the queue: submit again to go on" >&2
+exit 75

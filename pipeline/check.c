@@ -1,0 +1,104 @@
+/* check.c -- micon check: every input problem at once; and the commands that only start a stage program. */
+#include "driver.h"
+
+#include "micon/index.h"
+#include "micon/mem.h"
+#include "micon/path.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Can outputs be written? The folder is not made here. */
+static void check_work(const config *c, findings *f)
+{
+    char *work = config_work(c, ""), *dir = xstrdup(work);
+    while (!path_exists(dir) && strcmp(dir, "/") != 0 && strcmp(dir, ".") != 0) {
+        char *up = path_dir(dir);
+        free(dir);
+        dir = up;
+    }
+    if (access(dir, W_OK | X_OK) != 0)
+        findings_add(f, FINDING_ERROR, "the work folder cannot be written", "%s: %s", dir, strerror(errno));
+    else if (!path_is_dir(dir))
+        findings_add(f, FINDING_ERROR, "the work folder cannot be written", "%s is no folder", dir);
+    free(dir);
+    free(work);
+}
+
+static void check_file(const config *c, const char *key, const char *name, findings *f)
+{
+    char *path = config_path(c, name);
+    if (access(path, R_OK) != 0)
+        findings_add(f, FINDING_ERROR, "files of the configuration that cannot be read", "%s: %s: %s", key, path, strerror(errno));
+    free(path);
+}
+
+static void check_named_files(const config *c, findings *f)
+{
+    if (*c->featurize.vectors) check_file(c, "featurize.vectors", c->featurize.vectors, f);
+    if (*c->embed.model) check_file(c, "embed.model", c->embed.model, f);
+    if (strcmp(c->train.weights, "none") != 0) check_file(c, "train.weights", c->train.weights, f);
+}
+
+static status check_plates(const call *c, findings *f)
+{
+    status st = OK;
+    screen_index *ix = NULL;
+    index_options o = index_options_of(&c->cfg);
+    char *cache = index_cache_name(&c->cfg);
+    TRY(index_open(&ix, &o, cache));
+    findings_merge(f, index_findings(ix));
+    index_check_files(ix, 0, index_n_plates(ix), c->cfg.tile.illumination == ILLUMINATION_FILE, c->cfg.tile.max_bad, f);
+    printf("%lld plates, %lld sites, %d channels, %d compounds\n", (long long)index_n_plates(ix), (long long)index_n_rows(ix),
+           index_n_channels(ix), index_n_classes(ix));
+done:
+    index_free(&ix);
+    free(cache);
+    return st;
+}
+
+status command_check(call *c)
+{
+    status st = OK;
+    findings f = {0};
+    text t = {0};
+    check_work(&c->cfg, &f);
+    check_named_files(&c->cfg, &f);
+    if (!c->cfg.evaluate.profiles.n) TRY(check_plates(c, &f));
+    findings_show(&f, &t);
+    fputs(f.n ? text_str(&t) : "nothing wrong was found\n", stdout);
+    int64_t errors = findings_count(&f, FINDING_ERROR);
+    if (errors)
+        TRY(fail(E_FAILED, "%s: %lld thing%s to put right before anything runs", c->path, (long long)errors, errors == 1 ? "" : "s"));
+done:
+    text_free(&t);
+    findings_free(&f);
+    return st;
+}
+
+/* compare, verify, export, store: this process becomes the stage program. */
+status command_tool(call *c)
+{
+    bool compare = strcmp(c->name, "compare") == 0;
+    const char *name = compare ? "micon-evaluate" : "micon-store";
+    char *program = driver_program(c, name), **argv = xcalloc(c->a.rest.n + 3, sizeof *argv);
+    size_t n = 0;
+    argv[n++] = program;
+    if (!compare && strcmp(c->name, "store") != 0) argv[n++] = (char *)c->name;
+    for (size_t i = 0; i < c->a.rest.n; i++) {
+        argv[n++] = c->a.rest.item[i];
+        if (compare && i == 0) argv[n++] = (char *)"--compare";
+    }
+    status st = driver_has_program(c, name) ? OK : fail(E_FAILED, "micon %s needs the program %s, which is not built", c->name, name);
+    if (st == OK) {
+        execv(program, argv);
+        st = fail(E_FAILED, "cannot start %s: %s", program, strerror(errno));
+    }
+    free(argv);
+    free(program);
+    return st;
+}

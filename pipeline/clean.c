@@ -1,0 +1,149 @@
+/* clean.c -- micon clean: outputs, never inputs. Only files whose names are those of outputs are removed, only below `work`, and links are
+ * never followed. */
+#include "driver.h"
+
+#include "micon/log.h"
+#include "micon/mem.h"
+#include "micon/num.h"
+#include "micon/path.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct {
+    bool remove;
+    int64_t files, bytes;
+    const char *ends; /* of the names of outputs, where we are */
+    status st;
+} sweep;
+
+/* ends: ".h5 .json" */
+static bool is_output(const char *name, const char *ends)
+{
+    names list = {0};
+    bool is = false;
+    size_t n = strlen(name);
+    names_split(&list, ends, ' ');
+    for (size_t i = 0; i < list.n && !is; i++) {
+        size_t m = strlen(list.item[i]);
+        const char *part = strstr(name, ".part.");
+        size_t end = part ? (size_t)(part - name) : n; /* what was written aside has the name of what it would have become */
+        is = end > m && strncmp(name + end - m, list.item[i], m) == 0;
+    }
+    names_free(&list);
+    return is;
+}
+
+static void sweep_file(sweep *w, const char *path, const struct stat *sb)
+{
+    w->files++;
+    w->bytes += sb->st_size;
+    if (w->remove && unlink(path) != 0 && w->st == OK) w->st = fail(E_IO, "%s: %s", path, strerror(errno));
+}
+
+static void sweep_path(sweep *w, const char *path, int depth)
+{
+    struct stat sb;
+    if (lstat(path, &sb) != 0) return;
+    if (S_ISREG(sb.st_mode) && is_output(path_base(path), w->ends)) sweep_file(w, path, &sb);
+    DIR *d = S_ISDIR(sb.st_mode) && depth < 8 ? opendir(path) : NULL;
+    if (!d) return;
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        char *p = path_join(path, e->d_name);
+        sweep_path(w, p, depth + 1);
+        free(p);
+    }
+    closedir(d);
+    if (w->remove && rmdir(path) != 0 && errno != ENOTEMPTY && errno != EEXIST && w->st == OK)
+        w->st = fail(E_IO, "%s: %s", path, strerror(errno));
+}
+
+/* What belongs to a stage, below work, and how the names of its files end. */
+static void stage_paths(const config *c, int stage, names *out, names *ends)
+{
+    char *run = text_encode_name(c->train.run), *p[4] = {NULL};
+    switch (stage) {
+    case STAGE_FEATURIZE: p[0] = xstrdup("compounds.h5"); break;
+    case STAGE_TILE: p[0] = xstrdup("tiles"); break;
+    case STAGE_TRAIN: p[0] = xasprintf("models/%s", run); break;
+    case STAGE_EMBED: p[0] = xasprintf("embeddings/%s", run); break;
+    default:
+        p[0] = xasprintf("profiles/%s.h5ad", run);
+        p[1] = xasprintf("profiles/%s.consensus.h5ad", run);
+        p[2] = xasprintf("reports/%s", run);
+        break;
+    }
+    static const char *const end_of[N_STAGES] = {".h5 .yaml", ".h5 .yaml", ".safetensors .jsonl .yaml", ".h5 .yaml",
+                                                 ".h5ad .html .json .csv .png .svg .yaml"};
+    for (int i = 0; p[i]; i++) {
+        names_add(out, p[i]);
+        names_add(ends, end_of[stage]);
+        free(p[i]);
+    }
+    char *status_dir = xasprintf("status/%s", stage_table[stage].name);
+    names_add(out, status_dir);
+    names_add(ends, ".made .json .inputs .log .failed");
+    free(status_dir);
+    free(run);
+}
+
+static bool agreed(void)
+{
+    char answer[16] = "";
+    fputs("remove them? Type yes: ", stdout);
+    fflush(stdout);
+    return fgets(answer, sizeof answer, stdin) && strcmp(answer, "yes\n") == 0;
+}
+
+static status sweep_all(const call *c, const names *paths, const names *ends, sweep *w)
+{
+    for (size_t i = 0; i < paths->n; i++) {
+        char *p = config_work(&c->cfg, paths->item[i]);
+        w->ends = ends->item[i];
+        sweep_path(w, p, 0);
+        free(p);
+    }
+    return w->st;
+}
+
+status command_clean(call *c)
+{
+    status st = OK;
+    unsigned stages;
+    names paths = {0}, ends = {0};
+    sweep look = {0}, sweep_now = {.remove = true};
+    work_lock lock = {NULL};
+    char size[32], *work = config_work(&c->cfg, "");
+    TRY(stages_chosen(&c->a.stages, &stages));
+    for (int i = 0; i < N_STAGES; i++)
+        if (stages >> i & 1) stage_paths(&c->cfg, i, &paths, &ends);
+    TRY(sweep_all(c, &paths, &ends, &look));
+    if (!look.files) {
+        printf("nothing to remove in %s\n", work);
+        goto done;
+    }
+    printf("%lld files, %s, in %s:\n", (long long)look.files, num_show_bytes(size, sizeof size, (double)look.bytes), work);
+    for (size_t i = 0; i < paths.n; i++) {
+        char *p = config_work(&c->cfg, paths.item[i]);
+        if (path_exists(p)) printf("  %s\n", paths.item[i]);
+        free(p);
+    }
+    if (c->a.dry_run) goto done;
+    if (!c->a.yes && !agreed()) TRY(fail(E_FAILED, "nothing was removed"));
+    TRY(submissions_none_active(c));
+    TRY(lock_take(&lock, c));
+    TRY(sweep_all(c, &paths, &ends, &sweep_now));
+    printf("removed\n");
+done:
+    lock_release(&lock);
+    names_free(&paths);
+    names_free(&ends);
+    free(work);
+    return st;
+}

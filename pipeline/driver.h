@@ -1,0 +1,202 @@
+/* driver.h -- what the files of the driver share. The driver is an ordinary program: no MPI, no HDF5; what touches HDF5 is done by
+ * stage programs that it starts. Nothing of a table or a configuration ever passes through a shell: programs are started with
+ * argument vectors, and job scripts read theirs from files, NUL-separated. */
+#ifndef MICON_DRIVER_H
+#define MICON_DRIVER_H
+#include "micon/config.h"
+#include "micon/made.h"
+#include "micon/status.h"
+#include "micon/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* ---- the command line (main.c) ---- */
+typedef struct {
+    names stages, plates, sets, rest;
+    int64_t ranks, nodes, interval;
+    bool dry_run, force, failed, images, json, watch, yes, quiet, help, version;
+} arguments;
+
+typedef struct {
+    const char *name;
+    char *path; /* of screen.yaml; NULL for a command that reads none */
+    arguments a;
+    config cfg;
+    char *bin;         /* folder of the stage programs */
+    names plain;       /* what is handed on to a stage program: screen.yaml and --set */
+    const char *again; /* "micon run screen.yaml --set ..", quoted for a shell: shown to people, never executed */
+} call;
+
+char *driver_program(const call *c, const char *name); /* path of a program in the bin folder; caller frees */
+bool driver_has_program(const call *c, const char *name);
+void driver_quote(text *t, const char *word); /* as a shell would want it typed */
+
+status command_check(call *c);
+status command_plan(call *c);
+status command_run(call *c);
+status command_rerun(call *c);
+status command_submit(call *c);
+status command_gate(call *c);
+status command_status(call *c);
+status command_clean(call *c);
+status command_tool(call *c); /* compare, verify, export, store: hand over to a stage program */
+
+/* ---- the stages (stages.c) ---- */
+enum { STAGE_FEATURIZE, STAGE_TILE, STAGE_TRAIN, STAGE_EMBED, STAGE_EVALUATE, N_STAGES };
+typedef struct {
+    const char *name, *program;
+    bool per_plate;
+    unsigned needs;  /* bits of the stages whose outputs it reads */
+    int stop_signal; /* asks it to stop with everything saved */
+    const char *makes;
+} stage_info;
+extern const stage_info stage_table[N_STAGES];
+
+int stage_find(const char *name);                                       /* position in the table, or -1 */
+bool stage_wanted(const config *c, int stage);                          /* is it part of this screen's flow? */
+unsigned stage_needs(const config *c, int stage);                       /* of those wanted */
+char *stage_output(const config *c, int stage, const char *plate_name); /* the file that says it is done */
+status stages_chosen(const names *given, unsigned *bits) MUST_USE;      /* --stage A,B; none given: all */
+
+/* ---- the screen (screen.c) ---- */
+typedef struct {
+    char *source, *batch, *plate;
+    char *label; /* SOURCE/BATCH/PLATE, as --plate takes it */
+    char *name;  /* in file names: SOURCE__BATCH__PLATE, encoded */
+    int64_t sites, images;
+    uint64_t rows[2]; /* digests of its rows of the index: of what tiles are made from, of all */
+} screen_plate;
+typedef struct {
+    screen_plate *plate;
+    size_t n;
+    int64_t compounds;
+} screen;
+struct screen_index;
+status screen_index_open(struct screen_index **ix, const config *c) MUST_USE; /* the cached one where it is right */
+status screen_load(screen *s, const config *c) MUST_USE;
+void screen_free(screen *s);
+/* Mark the plates that --plate names (none given: all); chosen: s->n flags. E_USAGE for unknown or ambiguous ones. */
+status screen_choose(const screen *s, const names *given, bool *chosen) MUST_USE;
+
+/* ---- the plan (plan.c: gathering; decide.c: the pure part) ---- */
+typedef enum { STEP_CURRENT, STEP_CHECK, STEP_RUN, STEP_ABSENT } step_state;
+
+typedef struct {
+    char *path;
+    int64_t size, mtime_ns;
+    uint64_t digest;
+} input_seen;
+
+typedef struct {
+    int stage;
+    long plate; /* in the screen, or -1 */
+    char *name; /* of its status files */
+    char *output;
+    bool chosen; /* by --stage and --plate; the others are looked at only for what follows from them */
+
+    /* what is on disk */
+    bool built, exists, has_record, of_the_file;
+    made record;
+    input_seen *input; /* as recorded */
+    size_t n_inputs;
+    char *input_changed; /* the first recorded input of another size or time than today, or NULL */
+
+    /* decided */
+    step_state state;
+    char *why;
+    double seconds;     /* estimate on the ranks at hand */
+    int64_t mem, bytes; /* estimate: of memory, all ranks; of output */
+} step;
+
+typedef struct {
+    screen screen;
+    step *step;
+    size_t n;
+    int64_t ranks;
+    bool force;
+} plan;
+
+status plan_make(plan *p, const call *c) MUST_USE;
+void plan_free(plan *p);
+void plan_decide(plan *p, const config *c);   /* pure: fills state and why of every step */
+void plan_estimate(plan *p, const config *c); /* pure: fills seconds, mem, bytes */
+void plan_print(const plan *p, const config *c, int64_t nodes, text *out);
+const char *step_label(const plan *p, const step *s); /* the plate's label, or the name */
+bool step_wants_run(const step *s);                   /* chosen, and to be run or looked at */
+const step *plan_find(const plan *p, int stage, long plate);
+
+/* ---- processes (process.c) ---- */
+typedef struct {
+    pid_t pid;
+    int exit; /* as a shell gives it: 128 + signal */
+} process;
+/* Start argv (a NULL-terminated vector) in a process group of its own that ends when we are killed; stdout and stderr go to the file
+ * `log` (appended), or stay ours where it is NULL. env: "NAME=value" entries put on top of ours; may be NULL. */
+status process_start(process *p, char *const *argv, char *const *env, const char *log) MUST_USE;
+status process_capture(char *const *argv, char **output, int *exit_status) MUST_USE; /* stdout and stderr, at most 16 MiB */
+bool process_ended(process *p, bool wait_for_it);
+void process_signal(const process *p, int sig);
+status process_find(const char *program, char **path) MUST_USE; /* on PATH; E_FAILED "PROGRAM is not installed" */
+
+int64_t process_cores(void); /* that this process may use */
+
+/* The signals that ask us to stop: how many came so far. */
+void stop_catch(void);
+int stop_asked(void);
+
+/* ---- the lock of a work folder (lock.c) ---- */
+typedef struct {
+    char *path;
+} work_lock;
+status lock_take(work_lock *l, const call *c) MUST_USE; /* E_FAILED: who holds it, since when, what to do */
+void lock_release(work_lock *l);
+bool lock_holder(const config *c, text *who); /* is a run active here? for `micon status` */
+
+/* ---- what the stages said of themselves (report.c) ---- */
+typedef enum { SEEN_NOTHING, SEEN_RUNNING, SEEN_STOPPED, SEEN_FAILED, SEEN_DONE } seen_state;
+typedef struct {
+    seen_state state;
+    char *message;                  /* the last, or why it failed; "" */
+    char *unit;                     /* "sites" */
+    double done, total, rate, left; /* rate a second; left in seconds, negative: not known */
+    double seconds;                 /* it took, where it is done */
+    char *log;                      /* NULL: none known */
+} sighting;
+void seen_read(sighting *out, const config *c, const step *s); /* what is not there or cannot be read is nothing seen */
+void seen_free(sighting *s);
+void status_keep_failed(plan *p, const call *c); /* un-choose the steps that did not fail */
+
+/* ---- SLURM (slurm.c) ---- */
+typedef struct {
+    char *job; /* "123" or "123_4" */
+    char *state, *reason;
+} queued;
+typedef struct {
+    queued *item;
+    size_t n;
+} queue;
+status queue_read(queue *q) MUST_USE; /* our jobs as squeue shows them */
+void queue_free(queue *q);
+const queued *queue_find(const queue *q, const char *job, long task);
+
+typedef struct {
+    int stage;
+    bool gate;
+    char *job;   /* number */
+    names tasks; /* of an array: the step names of each task, separated by ','; otherwise the one step */
+} submitted;
+typedef struct {
+    submitted *item;
+    size_t n, cap;
+} submissions;
+void submissions_read(submissions *s, const config *c); /* work/status/slurm.json; none: empty */
+status submissions_write(const submissions *s, const config *c) MUST_USE;
+status submissions_none_active(const call *c) MUST_USE; /* E_FAILED while jobs of ours are queued or running */
+bool submitted_is_active(const submitted *s, const queue *q);
+bool submitted_covers(const submitted *s, const queue *q, const char *step_name); /* is that step still to come by it? */
+void submissions_free(submissions *s);
+void submissions_add(submissions *s, int stage, bool gate, const char *job, const names *tasks);
+
+#endif

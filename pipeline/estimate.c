@@ -1,0 +1,66 @@
+/* estimate.c -- how long, how much memory, how many bytes: rates of one core times the work of a step. */
+#include "driver.h"
+
+#include <math.h>
+
+/* Of one core, measured on a 2-core x86-64 machine. */
+static const double IMAGE_TILE_S = 0.030;     /* reading and cutting one image of about a megapixel */
+static const double COMPOUND_S = 0.002;       /* standardizing and hashing one compound */
+static const double PIXEL_FLOPS_18 = 36500.0; /* resnet18: multiply-adds forward, a pixel of a channel */
+static const double CORE_FLOPS = 80e9;        /* convolutions, fp32 */
+static const double WELL_EVALUATE_S = 0.004;
+static const double START_S = 1.0; /* mpirun and the reading of the index */
+
+static double encoder_factor(int encoder)
+{
+    static const double times[] = {[ENCODER_RESNET18] = 1, [ENCODER_RESNET34] = 2, [ENCODER_RESNET50] = 2.3, [ENCODER_RESNET101] = 4.3};
+    return times[encoder];
+}
+
+static double forward_seconds(const config *c, double tiles)
+{
+    double pixels = (double)c->tile.size * (double)c->tile.size * (double)c->screen.channels.n;
+    return tiles * pixels * PIXEL_FLOPS_18 * encoder_factor(c->train.encoder) / CORE_FLOPS;
+}
+
+static void estimate(step *s, const plan *p, const config *c)
+{
+    const screen_plate *pl = s->plate >= 0 ? &p->screen.plate[s->plate] : NULL;
+    double channels = (double)c->screen.channels.n, per_tile = (double)c->tile.size * (double)c->tile.size * channels, sites = 0;
+    double core_s = 0, mem = 200e6 * (double)p->ranks, bytes = 0, per_site = (double)c->tile.tiles_per_site;
+    for (size_t i = 0; i < p->screen.n; i++) sites += (double)p->screen.plate[i].sites;
+    switch (s->stage) {
+    case STAGE_FEATURIZE:
+        core_s = (double)p->screen.compounds * COMPOUND_S;
+        bytes = (double)p->screen.compounds * ((double)c->featurize.bits + 400);
+        break;
+    case STAGE_TILE:
+        core_s = (double)pl->images * IMAGE_TILE_S;
+        bytes = (double)pl->sites * per_site * (per_tile + 600);
+        mem += fmin((double)c->tile.memory, bytes * 2);
+        break;
+    case STAGE_TRAIN:
+        core_s = forward_seconds(c, 3.0 * (double)c->train.steps * (double)c->train.batch * 2);
+        bytes = 50e6 * encoder_factor(c->train.encoder) * channels;
+        mem += c->train.memory > 0 ? (double)c->train.memory * (double)p->ranks : (double)c->train.batch * per_tile * 400;
+        break;
+    case STAGE_EMBED:
+        core_s = forward_seconds(c, (double)pl->sites * per_site);
+        bytes = (double)pl->sites * (double)(c->train.dim + c->train.projection) * 4;
+        mem += 64 * per_tile * 100;
+        break;
+    default:
+        core_s = sites * WELL_EVALUATE_S;
+        bytes = sites * (double)c->train.dim * 4;
+        mem += bytes * 3;
+        break;
+    }
+    s->seconds = START_S + core_s / (double)p->ranks;
+    s->mem = (int64_t)mem;
+    s->bytes = (int64_t)bytes;
+}
+
+void plan_estimate(plan *p, const config *c)
+{
+    for (size_t i = 0; i < p->n; i++) estimate(&p->step[i], p, c);
+}

@@ -1,0 +1,250 @@
+/* main.c -- micon: the driver's command line. */
+#include "driver.h"
+
+#include "micon/log.h"
+#include "micon/mem.h"
+#include "micon/opt.h"
+#include "micon/path.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef MICON_VERSION
+#define MICON_VERSION "unknown"
+#endif
+
+enum {
+    CHECK = 1,
+    PLAN = 2,
+    RUN = 4,
+    RERUN = 8,
+    SUBMIT = 16,
+    GATE = 32,
+    STATUS = 64,
+    CLEAN = 128,
+    TOOL = 256,
+    STEPS = PLAN | RUN | RERUN | SUBMIT,
+    ALL = ~0
+};
+
+typedef struct {
+    const char *name, *arguments, *summary;
+    unsigned bit;
+    status (*run)(call *c);
+} command;
+
+static const command commands[] = {
+    {"check", "screen.yaml", "look for everything that is wrong with the inputs, before anything runs", CHECK, command_check},
+    {"plan", "screen.yaml", "what would be done and why, with time, memory and bytes", PLAN, command_plan},
+    {"run", "screen.yaml", "do it here, through mpirun: what is not up to date, stage by stage", RUN, command_run},
+    {"submit", "screen.yaml", "do it on SLURM: job arrays over the plates", SUBMIT, command_submit},
+    {"status", "screen.yaml", "what is running, done and failed", STATUS, command_status},
+    {"rerun", "screen.yaml", "make a stage, a plate or what failed anew", RERUN, command_rerun},
+    {"compare", "screen.yaml RUN...", "methods side by side (starts micon-evaluate)", TOOL, command_tool},
+    {"verify", "FILE...", "recompute the checksums stored in files (starts micon-store)", TOOL, command_tool},
+    {"export", "FILE...", "an output in other formats (starts micon-store)", TOOL, command_tool},
+    {"store", "add|list|... ARGUMENTS", "a profile store shared by many screens (starts micon-store)", TOOL, command_tool},
+    {"clean", "screen.yaml", "remove outputs, after asking; never inputs", CLEAN, command_clean},
+    {"gate", "screen.yaml", "for job scripts: do enough plates of a stage stand? exit 1 if not", GATE, command_gate},
+};
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+#define A(field) offsetof(arguments, field)
+/* `affects` holds the commands that take an option. */
+static const opt all_options[] = {
+    {NULL, "stage", OPT_LIST, A(stages), "", 0, 0, NULL, STEPS | GATE | CLEAN,
+     "only these stages: featurize, tile, train, embed, evaluate"},
+    {NULL, "plate", OPT_LIST, A(plates), "", 0, 0, NULL, STEPS, "only this plate: PLATE or SOURCE/BATCH/PLATE; may be repeated"},
+    {NULL, "n", OPT_INT, A(ranks), "auto", 1, 1e6, "auto", STEPS,
+     "ranks: here, over all that runs at a time (auto: the cores); on SLURM, of a task (auto: 4)"},
+    {NULL, "set", OPT_LIST, A(sets), "", 0, 0, NULL, STEPS | CHECK | GATE | STATUS | CLEAN, "section.key=value, over the configuration's"},
+    {NULL, "force", OPT_FLAG, A(force), "", 0, 0, NULL, PLAN | RUN | SUBMIT, "also what is up to date"},
+    {NULL, "failed", OPT_FLAG, A(failed), "", 0, 0, NULL, RERUN, "only what failed"},
+    {NULL, "images", OPT_FLAG, A(images), "", 0, 0, NULL, STEPS, "compare size and time of every image with what was recorded"},
+    {NULL, "nodes", OPT_INT, A(nodes), "0", 0, 1e5, NULL, PLAN, "when would it be done on that many nodes of this kind"},
+    {NULL, "dry-run", OPT_FLAG, A(dry_run), "", 0, 0, NULL, RUN | RERUN | SUBMIT | CLEAN, "print what would be done, and do nothing"},
+    {NULL, "json", OPT_FLAG, A(json), "", 0, 0, NULL, STATUS, "for programs"},
+    {NULL, "watch", OPT_FLAG, A(watch), "", 0, 0, NULL, STATUS, "again and again, until nothing runs"},
+    {NULL, "interval", OPT_INT, A(interval), "5", 1, 3600, NULL, STATUS, "seconds between two looks"},
+    {NULL, "yes", OPT_FLAG, A(yes), "", 0, 0, NULL, CLEAN, "do not ask"},
+    {NULL, "quiet", OPT_FLAG, A(quiet), "", 0, 0, NULL, RUN | RERUN | SUBMIT, "only warnings and errors"},
+    {NULL, "help", OPT_FLAG, A(help), "", 0, 0, NULL, (unsigned)ALL, "this text"},
+    {NULL, "version", OPT_FLAG, A(version), "", 0, 0, NULL, (unsigned)ALL, "the version"},
+};
+enum { N_OPTIONS = sizeof all_options / sizeof *all_options };
+
+static void table_of(const command *cmd, opt table[N_OPTIONS + 1])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (!cmd || all_options[i].affects & cmd->bit) table[n++] = all_options[i];
+    table[n] = (opt){.name = NULL};
+}
+
+static void help_all(text *t)
+{
+    text_add(t, "micon -- from the images of a Cell Painting screen to profiles and a report, here or on SLURM\n\n"
+                "Usage: micon COMMAND screen.yaml [options]\n\nCommands:\n");
+    for (size_t i = 0; i < N_COMMANDS; i++) text_addf(t, "  %-9s %s\n", commands[i].name, commands[i].summary);
+    text_add(t, "\nmicon COMMAND --help explains each; micon-STAGE --help the stages and their part of the configuration.\n"
+                "Stages: featurize, tile, train, embed, evaluate.\n"
+                "\nExit status: 0 done, 1 failed, 2 wrong usage or configuration, 75 stopped on request (the next run goes on).\n");
+}
+
+static void help_command(const command *cmd, const opt *table, text *t)
+{
+    text_addf(t, "micon %s -- %s\n\nUsage: micon %s %s%s\n", cmd->name, cmd->summary, cmd->name, cmd->arguments,
+              cmd->bit == TOOL ? "" : " [options]");
+    if (cmd->bit == TOOL) {
+        text_add(t, "\nAll arguments are handed on to that program; --help there explains them.\n");
+    } else {
+        text_add(t, "\nOptions [default; range]:\n");
+        opt_help(table, NULL, t);
+    }
+    text_add(t, "\nExit status: 0 done, 1 failed, 2 wrong usage or configuration, 75 stopped on request (the next run goes on).\n");
+}
+
+static int print(text *t)
+{
+    fputs(text_str(t), stdout);
+    text_free(t);
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* The stage programs stand beside this one; MICON_BIN names another folder. */
+static char *find_bin(void)
+{
+    char self[4096];
+    const char *given = getenv("MICON_BIN");
+    if (given && *given) return xstrdup(given);
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0) return xstrdup(".");
+    self[n] = '\0';
+    return path_dir(self);
+}
+
+char *driver_program(const call *c, const char *name)
+{
+    return path_join(c->bin, name);
+}
+
+bool driver_has_program(const call *c, const char *name)
+{
+    char *p = driver_program(c, name);
+    bool has = access(p, X_OK) == 0;
+    free(p);
+    return has;
+}
+
+void driver_quote(text *t, const char *word)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-";
+    if (*word && word[strspn(word, plain)] == '\0') {
+        text_add(t, word);
+        return;
+    }
+    text_add(t, "'");
+    for (const char *p = word; *p; p++) {
+        if (*p == '\'')
+            text_add(t, "'\\''");
+        else
+            text_addn(t, p, 1);
+    }
+    text_add(t, "'");
+}
+
+static status prepare(call *c)
+{
+    status st = OK;
+    char shown[200];
+    text again = {0};
+    if (c->a.rest.n < 1) return fail(E_USAGE, "which configuration? micon %s screen.yaml; --help explains", c->name);
+    if (c->a.rest.n > 1)
+        return fail(E_USAGE, "'%s' is one argument too many; --help explains", text_show(shown, sizeof shown, c->a.rest.item[1]));
+    c->path = c->a.rest.item[0];
+    TRY(config_read(&c->cfg, c->path, &c->a.sets));
+    names_add(&c->plain, c->path);
+    driver_quote(&again, c->path);
+    for (size_t i = 0; i < c->a.sets.n; i++) {
+        names_add(&c->plain, "--set");
+        names_add(&c->plain, c->a.sets.item[i]);
+        text_add(&again, " --set ");
+        driver_quote(&again, c->a.sets.item[i]);
+    }
+    c->again = xstrdup(text_str(&again));
+done:
+    text_free(&again);
+    return st;
+}
+
+static int execute(const command *cmd, int argc, char **argv)
+{
+    status st = OK;
+    opt table[N_OPTIONS + 1];
+    text help = {0};
+    call c = {.name = cmd->name, .bin = find_bin()};
+    table_of(cmd, table);
+    if (cmd->bit == TOOL) {
+        if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+            help_command(cmd, table, &help);
+            free(c.bin);
+            return print(&help);
+        }
+        for (int i = 1; i < argc; i++) names_add(&c.a.rest, argv[i]);
+        TRY(cmd->run(&c));
+        goto done;
+    }
+    TRY(opt_defaults(table, &c.a));
+    TRY(opt_args(table, &c.a, argc, argv, &c.a.rest));
+    if (c.a.help) {
+        help_command(cmd, table, &help);
+        fputs(text_str(&help), stdout);
+    } else if (c.a.version) {
+        printf("micon %s\n", MICON_VERSION);
+    } else {
+        log_init("micon", true, c.a.quiet);
+        TRY(prepare(&c));
+        TRY(cmd->run(&c));
+    }
+    if (fflush(stdout) != 0) TRY(fail(E_IO, "standard output cannot be written"));
+done:
+    log_bar(NULL);
+    if (st != OK && *msg_get()) log_error("micon", msg_get());
+    text_free(&help);
+    config_free(&c.cfg);
+    opt_free(table, &c.a);
+    names_free(&c.a.rest);
+    names_free(&c.plain);
+    free((char *)c.again);
+    free(c.bin);
+    return status_exit(st);
+}
+
+int main(int argc, char **argv)
+{
+    text t = {0};
+    const char *known[N_COMMANDS];
+    char shown[100];
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        help_all(&t);
+        if (argc >= 2) return print(&t);
+        fputs(text_str(&t), stderr);
+        text_free(&t);
+        return 2;
+    }
+    if (strcmp(argv[1], "--version") == 0) return printf("micon %s\n", MICON_VERSION) > 0 && fflush(stdout) == 0 ? 0 : 1;
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        known[i] = commands[i].name;
+        if (strcmp(argv[1], commands[i].name) == 0) return execute(&commands[i], argc - 1, argv + 1);
+    }
+    const char *near = names_nearest(argv[1], known, N_COMMANDS);
+    text_show(shown, sizeof shown, argv[1]);
+    if (near)
+        fprintf(stderr, "micon: error: '%s' is no command; did you mean %s?\n", shown, near);
+    else
+        fprintf(stderr, "micon: error: '%s' is no command; micon --help lists them\n", shown);
+    return 2;
+}

@@ -1,0 +1,297 @@
+/* report.c -- micon status: what the stages wrote of themselves under work/status, what is on disk, what is in the queue. */
+#include "driver.h"
+
+#include "micon/log.h"
+#include "micon/mem.h"
+#include "micon/num.h"
+#include "micon/path.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- one step ---- */
+static char *text_of(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return xstrdup(s ? s : "");
+}
+
+static double number_of(const json_t *o, const char *key, double without)
+{
+    const json_t *v = json_object_get(o, key);
+    return json_is_number(v) ? json_number_value(v) : without;
+}
+
+/* Is the writer gone? Known for certain on this host only; a SLURM job is looked up in the queue by the caller. */
+static bool is_gone(const json_t *o)
+{
+    char host[256] = "", *there = text_of(o, "host");
+    long pid = (long)number_of(o, "pid", 0);
+    gethostname(host, sizeof host - 1);
+    bool gone = strcmp(host, there) == 0 && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+    free(there);
+    return gone;
+}
+
+static seen_state state_of(const json_t *o)
+{
+    static const struct {
+        const char *word;
+        seen_state state;
+    } words[] = {{"running", SEEN_RUNNING}, {"done", SEEN_DONE}, {"failed", SEEN_FAILED}, {"stopped", SEEN_STOPPED}};
+    const char *s = json_string_value(json_object_get(o, "state"));
+    for (size_t i = 0; s && i < sizeof words / sizeof *words; i++)
+        if (strcmp(s, words[i].word) == 0) return words[i].state;
+    return SEEN_NOTHING;
+}
+
+static char *status_file(const config *c, const step *s, const char *end)
+{
+    char *below = xasprintf("status/%s/%s.%s", stage_table[s->stage].name, s->name, end), *path = config_work(c, below);
+    free(below);
+    return path;
+}
+
+static void read_failure(sighting *out, const config *c, const step *s)
+{
+    char *path = status_file(c, s, "failed"), *why = NULL;
+    size_t n;
+    if (path_exists(path)) {
+        if (path_read(path, &why, &n, 1 << 16) != OK) msg_clear();
+        out->state = SEEN_FAILED;
+        free(out->message);
+        out->message = why ? why : xstrdup("");
+    }
+    free(path);
+}
+
+void seen_read(sighting *out, const config *c, const step *s)
+{
+    char *path = status_file(c, s, "json"), *log = status_file(c, s, "log");
+    json_t *o = path_exists(path) ? json_load_file(path, 0, NULL) : NULL;
+    *out = (sighting){.state = state_of(o), .message = text_of(o, "message"), .unit = text_of(o, "unit")};
+    out->done = number_of(o, "done", 0);
+    out->total = number_of(o, "total", 0);
+    out->rate = number_of(o, "rate", 0);
+    out->left = number_of(o, "left_s", -1);
+    out->seconds = number_of(o, "seconds", 0);
+    if (out->state == SEEN_RUNNING && is_gone(o)) {
+        out->state = SEEN_FAILED;
+        free(out->message);
+        out->message = xstrdup("ended without a word (killed?)");
+    }
+    if (out->state != SEEN_RUNNING) read_failure(out, c, s);
+    if (path_exists(log))
+        out->log = log;
+    else
+        free(log);
+    json_decref(o);
+    free(path);
+}
+
+void seen_free(sighting *s)
+{
+    free(s->message);
+    free(s->unit);
+    free(s->log);
+    *s = (sighting){0};
+}
+
+void status_keep_failed(plan *p, const call *c)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        sighting s;
+        seen_read(&s, &c->cfg, &p->step[i]);
+        p->step[i].chosen = p->step[i].chosen && s.state == SEEN_FAILED && p->step[i].state != STEP_CURRENT;
+        seen_free(&s);
+    }
+}
+
+/* ---- all of them ---- */
+typedef enum { IS_DONE, IS_RUNNING, IS_QUEUED, IS_STOPPED, IS_FAILED, IS_TODO, IS_LEFT_OUT, N_KINDS } kind;
+static const char *const kind_words[N_KINDS] = {"done", "running", "queued", "stopped", "failed", "to do", "left out"};
+
+typedef struct {
+    call *c;
+    plan plan;
+    sighting *seen;
+    kind *kind;
+    queue queue;
+    submissions jobs;
+    text holder;
+    bool active;
+} report;
+
+static kind kind_of(const report *r, size_t i)
+{
+    const step *s = &r->plan.step[i];
+    const sighting *e = &r->seen[i];
+    const queued *q = NULL;
+    for (size_t k = 0; k < r->jobs.n && !q; k++) {
+        const submitted *j = &r->jobs.item[k];
+        if (j->stage != s->stage || j->gate || !submitted_covers(j, &r->queue, s->name)) continue;
+        for (size_t t = 0; t < j->tasks.n; t++) {
+            names steps = {0};
+            names_split(&steps, j->tasks.item[t], ',');
+            if (names_find(&steps, s->name) >= 0 && !(q = queue_find(&r->queue, j->job, (long)t))) q = queue_find(&r->queue, j->job, -1);
+            names_free(&steps);
+        }
+    }
+    bool done = s->state == STEP_CURRENT || (s->state == STEP_CHECK && s->exists);
+    if (q && strcmp(q->state, "PENDING") == 0) return IS_QUEUED;
+    if (q && !done) return e->state == SEEN_RUNNING || e->state == SEEN_NOTHING ? IS_RUNNING : IS_QUEUED;
+    if (e->state == SEEN_RUNNING) return IS_RUNNING;
+    if (done) return IS_DONE;
+    if (e->state == SEEN_FAILED) return IS_FAILED;
+    if (s->state == STEP_ABSENT) return IS_LEFT_OUT;
+    return e->state == SEEN_STOPPED ? IS_STOPPED : IS_TODO;
+}
+
+static status look(report *r)
+{
+    status st = OK;
+    TRY(plan_make(&r->plan, r->c));
+    submissions_read(&r->jobs, &r->c->cfg);
+    if (r->jobs.n && queue_read(&r->queue) != OK) {
+        log_warn("the queue cannot be asked: %s", msg_get());
+        msg_clear();
+    }
+    r->active = lock_holder(&r->c->cfg, &r->holder);
+    r->seen = xcalloc(r->plan.n + 1, sizeof *r->seen);
+    r->kind = xcalloc(r->plan.n + 1, sizeof *r->kind);
+    for (size_t i = 0; i < r->plan.n; i++) {
+        seen_read(&r->seen[i], &r->c->cfg, &r->plan.step[i]);
+        r->kind[i] = kind_of(r, i);
+        r->active |= r->kind[i] == IS_RUNNING || r->kind[i] == IS_QUEUED;
+    }
+done:
+    return st;
+}
+
+static void report_free(report *r)
+{
+    for (size_t i = 0; r->seen && i < r->plan.n; i++) seen_free(&r->seen[i]);
+    free(r->seen);
+    free(r->kind);
+    queue_free(&r->queue);
+    submissions_free(&r->jobs);
+    text_free(&r->holder);
+    plan_free(&r->plan);
+}
+
+/* "1,200 of 3,456 sites, 12.3/s, 3 min left" */
+static void show_progress(const sighting *e, text *out)
+{
+    char left[32];
+    if (e->total > 0) text_addf(out, "%.0f of %.0f %s", e->done, e->total, e->unit);
+    if (e->rate > 0) text_addf(out, ", %.3g a second", e->rate);
+    if (e->left >= 0) text_addf(out, ", %s left", num_show_time(left, sizeof left, e->left));
+}
+
+static void show_detail(const report *r, size_t i, text *out)
+{
+    const step *s = &r->plan.step[i];
+    const sighting *e = &r->seen[i];
+    char shown[300];
+    text_addf(out, "  %s %s %s: ", kind_words[r->kind[i]], stage_table[s->stage].name, step_label(&r->plan, s));
+    if (r->kind[i] == IS_RUNNING) show_progress(e, out);
+    if (*e->message)
+        text_addf(out, "%s%s", r->kind[i] == IS_RUNNING && e->total > 0 ? "; " : "", text_show(shown, sizeof shown, e->message));
+    if (r->kind[i] == IS_FAILED && e->log) text_addf(out, " (log: %s)", e->log);
+    text_add(out, "\n");
+}
+
+static void show(const report *r, text *out)
+{
+    char name[200];
+    text_addf(out, "screen '%s': %s\n\n%-10s", text_show(name, sizeof name, r->c->cfg.screen.name),
+              r->holder.n ? text_str(&r->holder) : "no run is active here", "STAGE");
+    for (int k = 0; k < N_KINDS; k++) text_addf(out, " %9s", kind_words[k]);
+    text_add(out, "\n");
+    for (int stage = 0; stage < N_STAGES; stage++) {
+        size_t n[N_KINDS] = {0}, all = 0;
+        for (size_t i = 0; i < r->plan.n; i++)
+            if (r->plan.step[i].stage == stage) n[r->kind[i]]++, all++;
+        if (!all) continue;
+        text_addf(out, "%-10s", stage_table[stage].name);
+        for (int k = 0; k < N_KINDS; k++) text_addf(out, " %9zu", n[k]);
+        text_add(out, "\n");
+    }
+    size_t detailed = 0;
+    for (size_t i = 0; i < r->plan.n; i++) {
+        if (r->kind[i] != IS_RUNNING && r->kind[i] != IS_FAILED && r->kind[i] != IS_STOPPED) continue;
+        if (!detailed++) text_add(out, "\n");
+        if (detailed <= 40) show_detail(r, i, out);
+    }
+    if (detailed > 40) text_addf(out, "  ... and %zu more (--json lists all)\n", detailed - 40);
+    for (size_t k = 0; k < r->jobs.n; k++) {
+        const submitted *j = &r->jobs.item[k];
+        if (submitted_is_active(j, &r->queue))
+            text_addf(out, "  job %s: %s%s\n", j->job, j->gate ? "gate of " : "", stage_table[j->stage].name);
+    }
+}
+
+static void show_json(const report *r, text *out)
+{
+    text_add(out, "{\"screen\": ");
+    text_add_json(out, r->c->cfg.screen.name);
+    text_addf(out, ", \"active\": %s, \"run\": ", r->active ? "true" : "false");
+    text_add_json(out, text_str(&r->holder));
+    text_add(out, ", \"steps\": [");
+    for (size_t i = 0; i < r->plan.n; i++) {
+        const step *s = &r->plan.step[i];
+        const sighting *e = &r->seen[i];
+        text_addf(out, "%s\n  {\"stage\": \"%s\", \"plate\": ", i ? "," : "", stage_table[s->stage].name);
+        if (s->plate >= 0)
+            text_add_json(out, step_label(&r->plan, s));
+        else
+            text_add(out, "null");
+        text_addf(out, ", \"state\": \"%s\", \"why\": ", kind_words[r->kind[i]]);
+        text_add_json(out, s->why);
+        text_addf(out, ", \"done\": %.0f, \"total\": %.0f, \"message\": ", e->done, e->total);
+        text_add_json(out, e->message);
+        text_add(out, ", \"output\": ");
+        text_add_json(out, s->output);
+        text_add(out, ", \"log\": ");
+        if (e->log)
+            text_add_json(out, e->log);
+        else
+            text_add(out, "null");
+        text_add(out, "}");
+    }
+    text_add(out, "\n]}\n");
+}
+
+status command_status(call *c)
+{
+    status st = OK;
+    bool again = true;
+    stop_catch();
+    while (again) {
+        report r = {.c = c};
+        text t = {0};
+        st = look(&r);
+        if (st == OK) {
+            if (c->a.json)
+                show_json(&r, &t);
+            else
+                show(&r, &t);
+            if (c->a.watch && isatty(STDOUT_FILENO)) fputs("\033[H\033[2J", stdout);
+            fputs(text_str(&t), stdout);
+            fflush(stdout);
+        }
+        again = st == OK && c->a.watch && r.active && !stop_asked();
+        text_free(&t);
+        report_free(&r);
+        if (again) sleep((unsigned)c->a.interval); /* a signal ends it */
+        again = again && !stop_asked();
+    }
+    return st;
+}

@@ -1,0 +1,174 @@
+/* slurm.c -- what is in the queue, and what we put there. sacct is never asked: many sites have no accounting database. */
+#include "driver.h"
+
+#include "micon/log.h"
+#include "micon/mem.h"
+#include "micon/path.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Lines "123_4|PENDING|Dependency". */
+static void read_rows(queue *q, const char *output)
+{
+    names lines = {0};
+    size_t cap = 0;
+    names_split(&lines, output, '\n');
+    for (size_t i = 0; i < lines.n; i++) {
+        names f = {0};
+        names_split(&f, lines.item[i], '|');
+        if (f.n >= 3 && *f.item[0]) {
+            if (mem_grow(&q->item, &cap, q->n + 1, sizeof *q->item, "queue") != OK) msg_clear();
+            if (q->n < cap)
+                q->item[q->n++] = (queued){.job = xstrdup(f.item[0]), .state = xstrdup(f.item[1]), .reason = xstrdup(f.item[2])};
+        }
+        names_free(&f);
+    }
+    names_free(&lines);
+}
+
+status queue_read(queue *q)
+{
+    status st = OK;
+    char *program = NULL, *output = NULL, user[32], shown[300];
+    int exit_status = 0;
+    *q = (queue){0};
+    TRY(process_find("squeue", &program));
+    snprintf(user, sizeof user, "--user=%ld", (long)geteuid());
+    char *argv[] = {program, (char *)"--noheader", (char *)"--array", user, (char *)"--format=%i|%T|%r", NULL};
+    TRY(process_capture(argv, &output, &exit_status));
+    if (exit_status) TRY(fail(E_FAILED, "squeue failed (exit %d): %s", exit_status, text_show(shown, sizeof shown, output)));
+    read_rows(q, output);
+done:
+    free(program);
+    free(output);
+    return st;
+}
+
+void queue_free(queue *q)
+{
+    for (size_t i = 0; i < q->n; i++) {
+        free(q->item[i].job);
+        free(q->item[i].state);
+        free(q->item[i].reason);
+    }
+    free(q->item);
+    *q = (queue){0};
+}
+
+const queued *queue_find(const queue *q, const char *job, long task)
+{
+    char *id = task < 0 ? xstrdup(job) : xasprintf("%s_%ld", job, task);
+    const queued *hit = NULL;
+    for (size_t i = 0; i < q->n && !hit; i++)
+        if (strcmp(q->item[i].job, id) == 0) hit = &q->item[i];
+    free(id);
+    return hit;
+}
+
+/* ---- work/status/slurm.json ---- */
+void submissions_add(submissions *s, int stage, bool gate, const char *job, const names *tasks)
+{
+    if (mem_grow(&s->item, &s->cap, s->n + 1, sizeof *s->item, "submissions") != OK) return; /* a few; the message is kept */
+    submitted *n = &s->item[s->n++];
+    *n = (submitted){.stage = stage, .gate = gate, .job = xstrdup(job)};
+    for (size_t i = 0; tasks && i < tasks->n; i++) names_add(&n->tasks, tasks->item[i]);
+}
+
+void submissions_free(submissions *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        free(s->item[i].job);
+        names_free(&s->item[i].tasks);
+    }
+    free(s->item);
+    *s = (submissions){0};
+}
+
+void submissions_read(submissions *s, const config *c)
+{
+    char *path = config_work(c, "status/slurm.json");
+    json_t *o = path_exists(path) ? json_load_file(path, 0, NULL) : NULL, *jobs = json_object_get(o, "jobs"), *j, *t;
+    size_t i, k;
+    *s = (submissions){0};
+    json_array_foreach(jobs, i, j)
+    {
+        const char *stage = json_string_value(json_object_get(j, "stage")), *job = json_string_value(json_object_get(j, "job"));
+        names tasks = {0};
+        int at = stage ? stage_find(stage) : -1;
+        if (at < 0 || !job) continue;
+        json_array_foreach(json_object_get(j, "tasks"), k, t) names_add(&tasks, json_is_string(t) ? json_string_value(t) : "");
+        submissions_add(s, at, json_is_true(json_object_get(j, "gate")), job, &tasks);
+        names_free(&tasks);
+    }
+    json_decref(o);
+    free(path);
+}
+
+status submissions_write(const submissions *s, const config *c)
+{
+    text t = {0};
+    char *path = config_work(c, "status/slurm.json");
+    text_add(&t, "{\"format\": 1, \"jobs\": [");
+    for (size_t i = 0; i < s->n; i++) {
+        const submitted *j = &s->item[i];
+        text_addf(&t, "%s\n  {\"stage\": \"%s\", \"gate\": %s, \"job\": ", i ? "," : "", stage_table[j->stage].name,
+                  j->gate ? "true" : "false");
+        text_add_json(&t, j->job);
+        text_add(&t, ", \"tasks\": [");
+        for (size_t k = 0; k < j->tasks.n; k++) {
+            if (k) text_add(&t, ", ");
+            text_add_json(&t, j->tasks.item[k]);
+        }
+        text_add(&t, "]}");
+    }
+    text_add(&t, "\n]}\n");
+    status st = path_write(path, text_str(&t), t.n);
+    text_free(&t);
+    free(path);
+    return st;
+}
+
+bool submitted_is_active(const submitted *s, const queue *q)
+{
+    size_t n = strlen(s->job);
+    for (size_t i = 0; i < q->n; i++)
+        if (strncmp(q->item[i].job, s->job, n) == 0 && (q->item[i].job[n] == '\0' || q->item[i].job[n] == '_')) return true;
+    return false;
+}
+
+bool submitted_covers(const submitted *s, const queue *q, const char *step_name)
+{
+    for (size_t k = 0; k < s->tasks.n; k++) {
+        names steps = {0};
+        names_split(&steps, s->tasks.item[k], ',');
+        bool here = names_find(&steps, step_name) >= 0;
+        names_free(&steps);
+        if (here) return queue_find(q, s->job, (long)k) || queue_find(q, s->job, -1);
+    }
+    return false;
+}
+
+status submissions_none_active(const call *c)
+{
+    status st = OK;
+    submissions s = {0};
+    queue q = {0};
+    text jobs = {0};
+    submissions_read(&s, &c->cfg);
+    if (!s.n) return OK;
+    if (queue_read(&q) != OK) {
+        log_warn("jobs were submitted for this work folder, and the queue cannot be asked whether they still run: %s", msg_get());
+        msg_clear();
+    }
+    for (size_t i = 0; i < s.n; i++)
+        if (submitted_is_active(&s.item[i], &q)) text_addf(&jobs, " %s", s.item[i].job);
+    if (jobs.n) st = fail(E_FAILED, "SLURM jobs are at work on this folder; wait for them, or: scancel%s", text_str(&jobs));
+    text_free(&jobs);
+    queue_free(&q);
+    submissions_free(&s);
+    return st;
+}

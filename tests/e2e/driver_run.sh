@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# run: limit=120
+# micon run, rerun, status, clean, and the lock of the work folder.
+. tests/tap.sh
+. tests/driver.sh
+cd "$SCREEN" || exit 1
+screen </dev/null
+table s1/b1/P1 s1/b1/P2 s2/b1/P1 >load_data.csv
+stages featurize tile train embed evaluate
+run() { micon run screen.yaml -n 2 "$@"; }
+calls() { sort "$FAKE/calls" 2>/dev/null | tr '\n' ';'; rm -f "$FAKE/calls"; }
+state() { micon status screen.yaml --json | /usr/bin/env sed -n "s/.*\"stage\": \"$1\", \"plate\": $2, \"state\": \"\([a-z ]*\)\".*/\1/p"; }
+
+# ---- all of it ----
+run --dry-run >"$T/dry" 2>"$T/err"; same "--dry-run ends with 0" $? 0
+golden "--dry-run prints the commands" "$T/dry" run-dry.txt
+not_ok "and does nothing" test -e work
+exits "a run" 0 run
+same "each step once, plates side by side" "$(calls)" "embed s1/b1/P1 ranks=1;embed s1/b1/P2 ranks=1;embed s2/b1/P1 ranks=1;evaluate - ranks=2;featurize - ranks=2;tile s1/b1/P1 ranks=1;tile s1/b1/P2 ranks=1;tile s2/b1/P1 ranks=1;train - ranks=2;"
+has "a line a stage" "$T/err" "tile: 3 of 3 plates done"
+not_ok "the lock is gone" test -e work/status/lock
+exits "again: nothing to do" 0 run
+has "says so" "$T/err" "nothing to do"
+same "and nothing was started" "$(calls)" ""
+exits "--force on a stage" 0 run --stage tile --plate P2 --force
+same "just that, with all ranks" "$(calls)" "tile s1/b1/P2 ranks=2 force;"
+not_ok "never world-writable" sh -c 'find work -perm -002 ! -type l | grep .'
+
+# ---- a plate that fails ----
+rm -rf work
+echo "tile s1/b1/P2" >"$FAKE/fail"
+exits "a plate fails, and is too much of a screen of three" 1 run
+has "what" "$T/err" "failed: tile s1/b1/P2: micon-tile: error: rank 0: s1/b1/P2: the images are damaged (log: work/status/tile/s1__b1__P2.log)"
+has "how again" "$T/err" "to do just that again: micon run screen.yaml --stage tile --plate s1/b1/P2"
+has "why nothing else came" "$T/err" "1 of 3 plates failed, more than slurm.max_bad_plates allows"
+same "the other plates were done" "$(calls)" "featurize - ranks=2;tile s1/b1/P1 ranks=1;tile s1/b1/P2 ranks=1;tile s2/b1/P1 ranks=1;"
+same "status knows" "$(state tile '"s1\/b1\/P2"')" failed
+same "of the others too" "$(state tile '"s1\/b1\/P1"')" "done"
+micon status screen.yaml >"$T/status"; golden "micon status" "$T/status" status-failed.txt
+exits "with max_bad_plates the rest goes on" 1 run --set slurm.max_bad_plates=0.5
+same "all but what the bad plate feeds" "$(calls)" "embed s1/b1/P1 ranks=1;embed s2/b1/P1 ranks=1;evaluate - ranks=2;tile s1/b1/P2 ranks=2;train - ranks=2;"
+rm "$FAKE/fail"
+exits "rerun --failed" 0 micon rerun screen.yaml --failed -n 2
+same "just the failed one" "$(calls)" "tile s1/b1/P2 ranks=2;"
+has "says what is out of date now" "$T/err" "out of date where the contents change: train, embed, evaluate"
+exits "rerun of nothing" 2 micon rerun screen.yaml
+exits "rerun a plate of a stage" 0 micon rerun screen.yaml --stage tile --plate s2/b1/P1
+has "made anew" "$FAKE/calls" "tile s2/b1/P1 "
+has "with --force" "$FAKE/calls" " force"
+rm "$FAKE/calls"
+
+# ---- stopping, and going on ----
+rm -rf work
+echo 30 >"$FAKE/sleep"
+"$MICON_BIN/micon" run screen.yaml -n 2 >"$T/out" 2>"$T/err" &
+pid=$!
+for _ in $(seq 100); do grep -q featurize "$FAKE/calls" 2>/dev/null && break; sleep 0.05; done
+exits "a second run at the same time" 1 run
+has "says who" "$T/err" "another run is active in this work folder: $(id -un) on $(hostname)"
+has "and what to do" "$T/err" "If that is over, remove work/status/lock"
+micon status screen.yaml >"$T/status"
+has "status says who" "$T/status" "micon run screen.yaml"
+t0=$SECONDS
+kill -INT $pid; wait $pid; same "Ctrl-C: exit 75" $? 75
+ok "at once" [ $((SECONDS - t0)) -lt 5 ]
+not_ok "nothing is left running" pgrep -f "$MICON_BIN/micon-featurize"
+not_ok "no lock is left" test -e work/status/lock
+rm -f "$FAKE/sleep" "$FAKE/calls"
+exits "the next run goes on" 0 run
+run --force --stage tile >"$T/out" 2>"$T/err"
+echo 30 >"$FAKE/sleep"; : >"$FAKE/stop"; rm -f work/models/micon/* "$FAKE/calls"
+"$MICON_BIN/micon" run screen.yaml -n 2 >"$T/out" 2>"$T/err" &
+pid=$!
+for _ in $(seq 100); do grep -q train "$FAKE/calls" 2>/dev/null && break; sleep 0.05; done
+kill -TERM $pid; wait $pid; same "stopped while training: exit 75" $? 75
+has "training was asked to save itself" "$FAKE/calls" "train - stopped"
+rm -f "$FAKE/sleep" "$FAKE/stop" "$FAKE/calls"
+
+# ---- kill -9, and the lock of a dead run ----
+echo 30 >"$FAKE/sleep"
+"$MICON_BIN/micon" run screen.yaml -n 2 >"$T/out" 2>"$T/err" &
+pid=$!
+for _ in $(seq 100); do grep -q train "$FAKE/calls" 2>/dev/null && break; sleep 0.05; done
+kill -KILL $pid; wait $pid 2>/dev/null
+ok "the lock stays" test -e work/status/lock
+for _ in $(seq 100); do pgrep -f "$MICON_BIN/micon-train" >/dev/null || break; sleep 0.05; done
+not_ok "but nothing runs on" pgrep -f "$MICON_BIN/micon-train"
+rm -f "$FAKE/sleep" "$FAKE/calls"
+exits "the next run takes it over" 0 run
+has "and says so" "$T/err" "ended without unlocking: going on in its place"
+printf 'elsewhere\n1\n77\nsomeone\n2026-01-01 00:00\nmicon run x.yaml\n' >work/status/lock
+exits "a lock of another host is kept" 1 run --force
+has "who" "$T/err" "someone on elsewhere (process 1) since 2026-01-01 00:00: micon run x.yaml"
+: >work/status/lock
+exits "an unreadable lock" 1 run --force
+has "what to do" "$T/err" "work/status/lock cannot be read; if no run is active here, remove it"
+rm work/status/lock
+
+# ---- what cannot be ----
+MPIRUN=no-such-mpirun exits "no mpirun" 1 run --force
+has "says what to do" "$T/err" "load an MPI module, or set MPIRUN"
+if [ "$(id -u)" = 0 ] && unshare --mount true 2>/dev/null; then
+    unshare --mount bash -c 'mount -t tmpfs none work && mount -o remount,ro work && exec "$@"' - "$MICON_BIN/micon" run screen.yaml >"$T/out" 2>"$T/err"
+    same "a work folder that cannot be written: exit 1" $? 1
+    has "says so" "$T/err" "Read-only file system"
+else
+    skip "a work folder that cannot be written" "mounting wants root"
+fi
+exits "an unknown group" 2 run --force --set screen.group=no-such-group
+has "names it" "$T/err" "there is no group 'no-such-group'"
+
+# ---- names that a shell would act upon ----
+nasty='$(touch hacked);`touch hacked`'" 'x\" &"
+table "s 1/b1/$nasty" >load_data.csv
+rm -rf work; rm -f "$FAKE"/args.*
+run --stage tile >"$T/out" 2>"$T/err"
+ok "the name arrives as it is" grep -qzxF -- "s 1/b1/$nasty" "$FAKE"/args.tile.*
+not_ok "and nothing of it was run" test -e hacked
+echo "tile s 1/b1/$nasty" >"$FAKE/fail"
+run --stage tile --force >"$T/out" 2>"$T/err"
+again=$(sed -n 's/.*to do just that again: //p' "$T/err")
+rm -f "$FAKE"/args.* "$FAKE/fail"
+(eval "micon() { '$MICON_BIN/micon' \"\$@\"; }; $again") >"$T/out" 2>"$T/err"
+ok "the command to do it again can be pasted into a shell" grep -qzxF -- "s 1/b1/$nasty" "$FAKE"/args.tile.*
+not_ok "and nothing of the name was run" test -e hacked
+
+# ---- clean ----
+table s1/b1/P1 s1/b1/P2 s2/b1/P1 >load_data.csv
+rm -rf work; run >"$T/out" 2>"$T/err"
+echo mine >work/tiles/notes.txt; echo image >work/tiles/a.tif; mkdir elsewhere; echo x >elsewhere/y.h5; ln -s ../../elsewhere work/tiles/link
+exits "clean asks" 1 micon clean screen.yaml
+has "nothing was removed" "$T/err" "nothing was removed"
+ok "indeed" test -e work/tiles/s1__b1__P1.h5
+exits "clean --dry-run" 0 micon clean screen.yaml --dry-run --stage tile
+ok "removes nothing" test -e work/tiles/s1__b1__P1.h5
+exits "clean --yes of a stage" 0 micon clean screen.yaml --stage tile --yes
+not_ok "its outputs are gone" test -e work/tiles/s1__b1__P1.h5
+ok "others' are not" test -e work/compounds.h5
+ok "what is not ours stays" test -e work/tiles/notes.txt -a -e work/tiles/a.tif
+ok "links are not followed" test -e elsewhere/y.h5
+echo yes | micon clean screen.yaml >"$T/out" 2>"$T/err"; same "answered with yes" $? 0
+not_ok "all outputs are gone" test -e work/compounds.h5
+ok "inputs are there" test -e load_data.csv -a -e screen.yaml
+
+# ---- check ----
+exits "check finds what is missing" 1 micon check screen.yaml
+has "the images" "$T/out" "P1"
+exits "a file that is not there" 1 micon check screen.yaml --set embed.model=none.safetensors
+has "names key and file" "$T/out" "embed.model: none.safetensors: No such file"
+tap_done
