@@ -37,7 +37,7 @@ deps-test:
 endif
 
 ifndef IN_CHECK
-check check-long bench lint coverage fuzz: deps-test
+check check-long bench lint coverage fuzz golden: deps-test
 	@$(MAKE) --no-print-directory -f tests/check.mk DEPS=no $@
 endif
 

@@ -32,3 +32,7 @@ fuzz:
 
 coverage:
 	@bash tests/coverage.sh
+
+# The only way to change a golden file; look at the difference before committing it.
+golden: build-release
+	@GOLDEN=1 $(RUN) check driver
