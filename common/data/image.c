@@ -385,7 +385,7 @@ status image_decode(image *im, const image_file *f, int page, double scale)
     tiff_memory m = {.bytes = f->bytes, .size = f->size};
     im->px = NULL;
     if (!is_tiff(f)) TRY(fail(E_FORMAT, "%s: is not a TIFF file", f->path));
-    if (!(tif = tiff_open_read(&m, f->path))) TRY(fail(E_FORMAT, "%s: is damaged: %s", f->path, tiff_why()));
+    if (!(tif = tiff_open_read(&m))) TRY(fail(E_FORMAT, "%s: is truncated or damaged: %s", f->path, tiff_why()));
     if (page > 0 && (page > UINT16_MAX || !TIFFSetDirectory(tif, (tdir_t)page)))
         TRY(fail(E_FORMAT, "%s: has no page %d", f->path, page + 1));
     TRY(read_layout(tif, f, &l));

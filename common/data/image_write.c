@@ -70,7 +70,7 @@ status image_write_tiff(const char *path, const uint16_t *px, int width_px, int 
     int rows = STRIP_BYTES / row_bytes > 1 ? (int)(STRIP_BYTES / row_bytes) : 1;
     if (rows > height_px) rows = height_px;
     TRY(mem_alloc(&strip, (size_t)rows, row_bytes, path));
-    if (!(tif = tiff_open_write(&m, path, format->big_endian))) TRY(fail(E_IO, "%s: %s", path, tiff_why()));
+    if (!(tif = tiff_open_write(&m, format->big_endian))) TRY(fail(E_IO, "%s: %s", path, tiff_why()));
     if (!set_tags(tif, width_px, height_px, rows, format)) TRY(fail(E_IO, "%s: %s", path, tiff_why()));
     TRY(write_strips(tif, path, px, width_px, height_px, rows, format->bits, strip));
     if (!TIFFFlush(tif)) TRY(fail(E_IO, "%s: %s", path, tiff_why()));

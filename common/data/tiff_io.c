@@ -19,13 +19,15 @@ const char *tiff_why(void)
     return why;
 }
 
-/* libtiff puts the function's or the file's name before the text; only the text means something to a user. */
+/* libtiff puts the function's and the file's name (none here, so ": " is left) before the text; only the text means something to a user. */
 static void keep_error(thandle_t unused, const char *module, const char *fmt, va_list ap) __attribute__((format(printf, 3, 0)));
 static void keep_error(thandle_t unused, const char *module, const char *fmt, va_list ap)
 {
     (void)unused;
     (void)module;
     if (!why[0]) vsnprintf(why, sizeof why, fmt, ap);
+    size_t name = strncmp(why, ": ", 2) == 0 ? 2 : 0;
+    memmove(why, why + name, strlen(why + name) + 1);
     size_t n = strlen(why);
     while (n > 0 && (why[n - 1] == '.' || why[n - 1] == '\n')) why[--n] = '\0';
 }
@@ -109,20 +111,20 @@ static void memory_unmap(thandle_t h, void *base, toff_t size)
     (void)size;
 }
 
-TIFF *tiff_open_read(tiff_memory *m, const char *name)
+TIFF *tiff_open_read(tiff_memory *m)
 {
     pthread_once(&handlers_once, set_handlers);
     tiff_why_clear();
     m->at = 0;
     /* m: mapped. C: long strips are not cut into pieces behind our back. */
-    return TIFFClientOpen(name, "rmC", m, memory_read, memory_refuse, memory_seek, memory_close, memory_size, memory_map, memory_unmap);
+    return TIFFClientOpen("", "rmC", m, memory_read, memory_refuse, memory_seek, memory_close, memory_size, memory_map, memory_unmap);
 }
 
-TIFF *tiff_open_write(tiff_memory *m, const char *name, int big_endian)
+TIFF *tiff_open_write(tiff_memory *m, int big_endian)
 {
     pthread_once(&handlers_once, set_handlers);
     tiff_why_clear();
     *m = (tiff_memory){0};
-    return TIFFClientOpen(name, big_endian ? "wb" : "wl", m, memory_read, memory_write, memory_seek, memory_close, memory_size, memory_map,
+    return TIFFClientOpen("", big_endian ? "wb" : "wl", m, memory_read, memory_write, memory_seek, memory_close, memory_size, memory_map,
                           memory_unmap);
 }

@@ -16,8 +16,8 @@ typedef struct {
 
 /* Open for reading (bytes borrowed, mapped: nothing is copied) or for writing (m starts empty, bytes grow; caller frees).
  * NULL on failure; tiff_why() says why. */
-TIFF *tiff_open_read(tiff_memory *m, const char *name);
-TIFF *tiff_open_write(tiff_memory *m, const char *name, int big_endian);
+TIFF *tiff_open_read(tiff_memory *m);
+TIFF *tiff_open_write(tiff_memory *m, int big_endian);
 
 void tiff_why_clear(void);
 const char *tiff_why(void); /* libtiff's first complaint since then on this thread, or "" */

@@ -256,7 +256,7 @@ static void test_refused(void)
     ok(path_write(in_dir("text.tif"), "Well,Site\nA01,1\n", 16) == OK, "a text file");
     refused(in_dir("text.tif"), IMAGE_ONLY_PAGE, "is not a TIFF file", "a text file is refused");
     ok(path_write(in_dir("short.tif"), "II*\0\10\0\0\0", 8) == OK, "a file that ends after its header");
-    refused(in_dir("short.tif"), IMAGE_ONLY_PAGE, "is damaged", "a file that ends after its header is refused");
+    refused(in_dir("short.tif"), IMAGE_ONLY_PAGE, "is truncated or damaged", "a file that ends after its header is refused");
 }
 
 /* Set the value of an IFD entry in a classic little-endian file. */
