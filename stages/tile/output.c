@@ -1,0 +1,258 @@
+/* output.c -- the last pass: stretched tiles into the store by all ranks, and on rank 0 what stands beside them: obs with the quality
+ * of every tile, the ends of the stretch, illumination, rejects, and what the file was made from. */
+#include "tile.h"
+
+#include "micon/mem.h"
+#include "micon/provenance.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- obs ---- */
+
+/* Quality of all sites, [all sites, tiles_per_site, n_channels], on rank 0. */
+static status gather_quality_all(plate_work *w, tiling_quality **all)
+{
+    char *bytes = NULL;
+    size_t n = 0;
+    status st = comm_gather_all(w->comm, 0, w->quality, (size_t)(w->n * w->tiles_per_site * w->n_channels) * sizeof **all, &bytes, &n);
+    *all = (tiling_quality *)(void *)bytes;
+    return st;
+}
+
+/* Rows of obs: the good sites' rows of the index, once for every tile. */
+static status obs_rows(const plate_work *w, frame *obs)
+{
+    status st = OK;
+    frame sites = {0};
+    int64_t *row = NULL, n = 0;
+    TRY(index_frame(w->ix, w->plate.first, w->plate.n, &sites));
+    TRY(mem_alloc(&row, (size_t)(w->n_good * w->tiles_per_site), sizeof *row, "rows of obs"));
+    for (int64_t s = 0; s < w->plate.n; s++)
+        for (int t = 0; t < w->tiles_per_site && !w->site_bad[s]; t++) row[n++] = s;
+    TRY(frame_take(obs, &sites, row, n));
+    int col;
+    TRY(frame_add_col(obs, "Tile", FRAME_I64, &col));
+    for (int64_t i = 0; i < n; i++) obs->col[col].v.i64[i] = i % w->tiles_per_site;
+done:
+    frame_free(&sites);
+    free(row);
+    return st;
+}
+
+typedef enum { FOCUS, SATURATED, ZEROS, MEAN, SD, N_MEASURES } measure;
+static const char *const measure_names[] = {"Focus", "Saturated", "Zeros", "Mean", "SD"};
+
+static double measured(const plate_work *w, const tiling_quality *q, measure m, int64_t site, int channel)
+{
+    switch (m) {
+    case FOCUS: return q->focus;
+    case SATURATED: return w->note[site * w->n_channels + channel].saturated;
+    case ZEROS: return q->zeros;
+    case MEAN: return q->mean;
+    default: return q->sd;
+    }
+}
+
+/* A column of quality, and its median. */
+static status add_measure(const plate_work *w, frame *obs, const tiling_quality *all, measure m, int channel, double *median)
+{
+    status st = OK;
+    char name[300];
+    int col;
+    int64_t i = 0;
+    double *sorted = NULL;
+    snprintf(name, sizeof name, "QC_%s_%s", measure_names[m], w->cfg->screen.channels.item[channel]);
+    TRY(frame_add_col(obs, name, FRAME_F64, &col));
+    TRY(mem_alloc(&sorted, (size_t)obs->n_rows, sizeof *sorted, "quality"));
+    for (int64_t s = 0; s < w->plate.n; s++)
+        for (int t = 0; t < w->tiles_per_site && !w->site_bad[s]; t++, i++)
+            obs->col[col].v.f64[i] = sorted[i] = measured(w, &all[(s * w->tiles_per_site + t) * w->n_channels + channel], m, s, channel);
+    *median = tiling_median(sorted, (size_t)obs->n_rows);
+done:
+    free(sorted);
+    return st;
+}
+
+static status add_flags(const plate_work *w, frame *obs, const tiling_quality *all, const double *median_focus, const double *median_sd)
+{
+    status st = OK;
+    const tile_options *o = &w->cfg->tile;
+    const tiling_limits limits = {o->qc_saturated, o->qc_focus, o->qc_sd};
+    int col;
+    int64_t i = 0;
+    TRY(frame_add_col(obs, "QC_Flag", FRAME_I64, &col));
+    for (int64_t s = 0; s < w->plate.n; s++)
+        for (int t = 0; t < w->tiles_per_site && !w->site_bad[s]; t++, i++)
+            for (int c = 0; c < w->n_channels; c++) {
+                const image_note *note = &w->note[s * w->n_channels + c];
+                obs->col[col].v.i64[i] |= tiling_flags(&all[(s * w->tiles_per_site + t) * w->n_channels + c], note->all_zero,
+                                                       note->saturated, median_focus[c], median_sd[c], &limits);
+            }
+done:
+    return st;
+}
+
+static status put_obs(const plate_work *w, store *out, const tiling_quality *all)
+{
+    status st = OK;
+    frame obs = {0};
+    size_t n = (size_t)w->n_channels;
+    double *medians = xcalloc(n * N_MEASURES, sizeof *medians); /* [N_MEASURES, n_channels] */
+    TRY(obs_rows(w, &obs));
+    for (int m = 0; m < N_MEASURES; m++)
+        for (int c = 0; c < w->n_channels; c++) TRY(add_measure(w, &obs, all, (measure)m, c, &medians[(size_t)m * n + (size_t)c]));
+    TRY(add_flags(w, &obs, all, medians + FOCUS * n, medians + SD * n));
+    store_put_frame(out, "obs", &obs);
+done:
+    frame_free(&obs);
+    free(medians);
+    return st;
+}
+
+/* ---- uns ---- */
+
+static status put_rejects(const plate_work *w, store *out)
+{
+    static const int keys[] = {INDEX_SOURCE, INDEX_BATCH, INDEX_PLATE, INDEX_WELL, INDEX_SITE};
+    enum { N_KEYS = sizeof keys / sizeof *keys };
+    status st = OK;
+    frame f = {0};
+    text path = {0};
+    int col[N_KEYS + 4];
+    for (int k = 0; k < N_KEYS; k++) TRY(frame_add_col(&f, index_col_name(w->ix, keys[k]), FRAME_TEXT, &col[k]));
+    TRY(frame_add_col(&f, "Channel", FRAME_TEXT, &col[N_KEYS]));
+    TRY(frame_add_col(&f, "File", FRAME_TEXT, &col[N_KEYS + 1]));
+    TRY(frame_add_col(&f, "Code", FRAME_TEXT, &col[N_KEYS + 2]));
+    TRY(frame_add_col(&f, "Text", FRAME_TEXT, &col[N_KEYS + 3]));
+    TRY(frame_add_rows(&f, w->bad.n_rows));
+    for (int64_t i = 0; i < w->bad.n_rows; i++) {
+        int64_t item = w->bad.col[BAD_ITEM].v.i64[i], row = w->plate.first + item / w->n_channels;
+        int channel = (int)(item % w->n_channels);
+        for (int k = 0; k < N_KEYS; k++) TRY(frame_set_text(&f, i, col[k], index_cell(w->ix, row, keys[k])));
+        TRY(frame_set_text(&f, i, col[N_KEYS], w->cfg->screen.channels.item[channel]));
+        TRY(frame_set_text(&f, i, col[N_KEYS + 1], plate_recorded_name(w, index_path(w->ix, row, channel, &path))));
+        TRY(frame_set_text(&f, i, col[N_KEYS + 2], frame_text(&w->bad, i, BAD_CODE)));
+        TRY(frame_set_text(&f, i, col[N_KEYS + 3], frame_text(&w->bad, i, BAD_TEXT)));
+    }
+    store_put_frame(out, "uns/rejects", &f);
+done:
+    frame_free(&f);
+    text_free(&path);
+    return st;
+}
+
+static void put_illumination(const plate_work *w, store *out)
+{
+    int64_t dims[] = {w->n_channels, w->mosaic_px, w->mosaic_px};
+    size_t n = (size_t)w->mosaic_px * (size_t)w->mosaic_px;
+    if (!w->illumination) return;
+    double *all = xmalloc(n * (size_t)w->n_channels * sizeof *all);
+    for (int c = 0; c < w->n_channels; c++) memcpy(all + (size_t)c * n, w->illumination[c], n * sizeof *all);
+    store_put_values(out, "uns/illumination", STORE_F64, 3, dims, all);
+    free(all);
+}
+
+static status put_uns(const plate_work *w, store *out)
+{
+    status st = OK;
+    text made_from = {0};
+    uint64_t sum;
+    int64_t dims[] = {w->n_channels}, *ends = xcalloc(2 * (size_t)w->n_channels, sizeof *ends);
+    for (int c = 0; c < w->n_channels; c++) {
+        ends[c] = w->low[c];
+        ends[w->n_channels + c] = w->high[c];
+    }
+    store_put_texts(out, "uns/channels", &w->cfg->screen.channels);
+    store_put_values(out, "uns/low", STORE_I64, 1, dims, ends);
+    store_put_values(out, "uns/high", STORE_I64, 1, dims, ends + w->n_channels);
+    put_illumination(w, out);
+    TRY(put_rejects(w, out));
+    store_put_texts(out, "uns/warnings", &w->warnings);
+    fresh_made_from(w, &made_from);
+    TRY(fresh_inputs_sum(w, &sum));
+    provenance_put(out, w->g, text_str(&made_from), sum);
+done:
+    text_free(&made_from);
+    free(ends);
+    return st;
+}
+
+/* ---- tiles ---- */
+
+/* This rank's next good sites from *site on, at most `most`, as tiles; *n of them. */
+static status fill_tiles(plate_work *w, uint8_t *const *tables, int64_t most, int64_t *site, int64_t *n, uint8_t *out)
+{
+    status st = OK;
+    size_t square = (size_t)w->mosaic_px * (size_t)w->mosaic_px, tile = (size_t)w->size_px * (size_t)w->size_px;
+    for (*n = 0; *site < w->n && *n < most; ++*site) {
+        uint16_t *squares;
+        if (w->site_bad[w->first + *site]) continue;
+        TRY(fault("tiles"));
+        TRY(spool_get(&w->squares, *site, &squares));
+        for (int t = 0; t < w->tiles_per_site; t++)
+            for (int c = 0; c < w->n_channels; c++, out += tile)
+                tiling_cut(squares + (size_t)c * square, w->mosaic_px, w->size_px, t, tables[c], out);
+        ++*n;
+    }
+done:
+    return st;
+}
+
+/* Sites with tiles among [0, site). */
+static int64_t good_before(const plate_work *w, int64_t site)
+{
+    int64_t n = 0;
+    for (int64_t s = 0; s < site; s++) n += !w->site_bad[s];
+    return n;
+}
+
+static status write_tiles_all(plate_work *w, store *out)
+{
+    enum { BLOCK = 16 << 20 };
+    status st = OK;
+    size_t site_bytes = (size_t)w->tiles_per_site * (size_t)w->n_channels * (size_t)w->size_px * (size_t)w->size_px;
+    int64_t most = (int64_t)(BLOCK / site_bytes > 0 ? BLOCK / site_bytes : 1), at = good_before(w, w->first), site = 0, n = 0;
+    int64_t calls = comm_max_i64_all(w->comm, (good_before(w, w->first + w->n) - at + most - 1) / most);
+    uint8_t *block = NULL, **tables = xcalloc((size_t)w->n_channels, sizeof *tables);
+    for (int c = 0; c < w->n_channels; c++) {
+        tables[c] = xmalloc(TILING_VALUES);
+        tiling_stretch_table(w->low[c], w->high[c], tables[c]);
+    }
+    TRY_ALL(w->comm, mem_alloc(&block, (size_t)most, site_bytes, "tiles to be written"));
+    for (int64_t call = 0; call < calls; call++) {
+        TRY_ALL(w->comm, fill_tiles(w, tables, most, &site, &n, block));
+        TRY(store_write_rows_all(out, "tiles", at * w->tiles_per_site, n * w->tiles_per_site, n > 0 ? block : NULL));
+        at += n;
+    }
+done:
+    for (int c = 0; c < w->n_channels; c++) free(tables[c]);
+    free(tables);
+    free(block);
+    return st;
+}
+
+status output_all(plate_work *w, const char *path)
+{
+    status st = OK;
+    store *out = NULL;
+    tiling_quality *all = NULL;
+    int64_t dims[] = {w->n_good * w->tiles_per_site, w->n_channels, w->size_px, w->size_px};
+    const store_info info = {.kind = TILE_KIND,
+                             .format = TILE_FORMAT,
+                             .bytes = dims[0] * dims[1] * dims[2] * dims[3] + (dims[0] * 100 * (dims[1] + 10)),
+                             .anndata = false};
+    TRY(gather_quality_all(w, &all));
+    TRY(store_create_all(&out, w->comm, path, &info));
+    TRY(store_array_all(out, "tiles", STORE_U8, 4, dims, 1));
+    TRY(write_tiles_all(w, out));
+    TRY_ALL(w->comm, w->rank == 0 ? put_obs(w, out, all) : OK);
+    TRY_ALL(w->comm, w->rank == 0 ? put_uns(w, out) : OK);
+    TRY_ALL(w->comm, fault("before commit"));
+    TRY(store_commit_all(&out));
+done:
+    store_abandon_all(&out);
+    free(all);
+    return st;
+}

@@ -1,0 +1,129 @@
+/* plate.c -- one plate from its rows in the index to its tile file. */
+#include "tile.h"
+
+#include "micon/findings.h"
+#include "micon/log.h"
+#include "micon/mem.h"
+#include "micon/path.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void plate_name_site(const plate_work *w, int64_t site, char *out, size_t size)
+{
+    int64_t row = w->plate.first + site;
+    snprintf(out, size, "%s site %s", index_cell(w->ix, row, INDEX_WELL), index_cell(w->ix, row, INDEX_SITE));
+}
+
+const char *plate_recorded_name(const plate_work *w, const char *path)
+{
+    size_t n = strlen(w->cfg->dir);
+    if (n > 0 && strncmp(path, w->cfg->dir, n) == 0 && path[n] == '/') return path + n + 1;
+    return path;
+}
+
+static void plate_free(plate_work *w)
+{
+    free(w->note);
+    free(w->site_bad);
+    free(w->quality);
+    free(w->low);
+    free(w->high);
+    free(w->function_digest);
+    for (int c = 0; w->illumination && c < w->n_channels; c++) free(w->illumination[c]);
+    free(w->illumination);
+    frame_free(&w->bad);
+    names_free(&w->warnings);
+    spool_close(&w->squares);
+}
+
+static status plate_prepare(plate_work *w)
+{
+    status st = OK;
+    size_t channels = (size_t)w->n_channels, square = (size_t)w->mosaic_px * (size_t)w->mosaic_px;
+    char *output = config_work(w->cfg, "tiles"),
+         *scratch = *w->cfg->tile.scratch ? config_path(w->cfg, w->cfg->tile.scratch) : xstrdup(output);
+    TRY(mem_alloc(&w->note, (size_t)w->plate.n * channels, sizeof *w->note, "notes of images"));
+    TRY(mem_alloc(&w->site_bad, (size_t)w->plate.n, 1, "notes of sites"));
+    TRY(mem_alloc(&w->quality, (size_t)w->n * (size_t)w->tiles_per_site * channels, sizeof *w->quality, "quality"));
+    w->low = xcalloc(channels, sizeof *w->low);
+    w->high = xcalloc(channels, sizeof *w->high);
+    w->function_digest = xcalloc(channels, sizeof *w->function_digest);
+    TRY(spool_open(&w->squares, w->n, channels * square, w->cfg->tile.memory, scratch));
+done:
+    free(output);
+    free(scratch);
+    return st;
+}
+
+/* Rank 0, before anything is read: are the files there? A look at each folder is enough. */
+static status look_for_files(const plate_work *w)
+{
+    findings found = {0};
+    text t = {0};
+    index_check_files(w->ix, w->number, 1, w->cfg->tile.illumination == ILLUMINATION_FILE, w->cfg->tile.max_bad, &found);
+    status st = findings_verdict(&found);
+    if (st != OK && found.n > 1) {
+        findings_show(&found, &t);
+        log_warn("%s:\n%s", w->label, text_str(&t));
+    }
+    text_free(&t);
+    findings_free(&found);
+    return fail_within(st, "%s", w->label);
+}
+
+static status plate_make_all(plate_work *w, const char *path)
+{
+    status st = OK;
+    reader r = {0};
+    TRY_ALL(w->comm, w->rank == 0 ? look_for_files(w) : OK);
+    TRY_ALL(w->comm, plate_prepare(w));
+    TRY_ALL(w->comm, read_sites(w, &r));
+    TRY(decide_all(w));
+    TRY(light_all(w));
+    TRY(output_all(w, path));
+    if (w->rank == 0) {
+        for (size_t i = 0; i < w->warnings.n; i++) log_warn("%s: %s", w->label, w->warnings.item[i]);
+        /* Without this note the next run reads the inputs again: slower, not wrong. */
+        if (fresh_remember(w, path) != OK) {
+            log_warn("%s", msg_get());
+            msg_clear();
+        }
+    }
+done:
+    reader_free(&r);
+    return st;
+}
+
+status plate_run_all(stage *s, const screen_index *ix, int64_t number, bool *made)
+{
+    status st = OK;
+    const tile_options *o = &s->cfg.tile;
+    plate_work w = {.g = s, .comm = s->comm, .rank = s->rank, .size = s->size, .cfg = &s->cfg, .ix = ix, .number = number};
+    bool fresh = false;
+    w.squares.fd = -1;
+    w.plate = index_plate_at(ix, number);
+    w.n_channels = index_n_channels(ix);
+    w.size_px = (int)o->size;
+    w.tiles_per_site = (int)o->tiles_per_site;
+    w.mosaic_px = (int)lround(sqrt((double)o->tiles_per_site)) * w.size_px;
+    snprintf(w.label, sizeof w.label, "%s/%s/%s", w.plate.source, w.plate.batch, w.plate.plate);
+    partition(w.plate.n, w.size, w.rank, &w.first, &w.n);
+    char *path = config_plate_file(&s->cfg, "tiles", w.plate.source, w.plate.batch, w.plate.plate);
+    TRY(agree_same_all(s->comm, index_plate_digest(ix, number, INDEX_OF_ALL), "rows of the index"));
+    if (!s->force) TRY(fresh_check_all(&w, path, s->verify, &fresh));
+    *made = !fresh;
+    if (fresh) {
+        log_info("%s: up to date", w.label);
+    } else {
+        TRY(plate_make_all(&w, path));
+        log_info("%s: %lld of %lld sites, %lld tiles", w.label, (long long)w.n_good, (long long)w.plate.n,
+                 (long long)(w.n_good * w.tiles_per_site));
+    }
+done:
+    plate_free(&w);
+    free(path);
+    return st;
+}

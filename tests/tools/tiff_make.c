@@ -1,0 +1,116 @@
+/* tiff_make.c -- images for shell tests: what cells might look like, or what goes wrong.
+ * tiff_make FILE WIDTH HEIGHT SEED [KIND]: KIND is u16 (the default), lzw, deflate, u8, be, zero, rgb, u12, huge (claims 2^31 columns), strips (claims
+ * 2^28 strips), nan, pages (5 pages, page k with SEED + k). */
+#include "micon/image.h"
+#include "micon/rng.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tiffio.h>
+
+/* Soft blobs on a background, with noise: some structure, different for each seed. */
+static uint16_t *draw(int w, int h, uint32_t seed)
+{
+    enum { BLOBS = 12 };
+    rng r = rng_at(seed, STREAM_SIMULATE, 0, 0);
+    double x[BLOBS], y[BLOBS], s[BLOBS], a[BLOBS];
+    uint16_t *px = malloc((size_t)w * (size_t)h * sizeof *px);
+    if (!px) exit(1);
+    for (int b = 0; b < BLOBS; b++)
+        x[b] = rng_uniform(&r) * w, y[b] = rng_uniform(&r) * h, s[b] = w * (0.01 + 0.05 * rng_uniform(&r)), a[b] = 2000 * rng_uniform(&r);
+    for (int j = 0; j < h; j++)
+        for (int i = 0; i < w; i++) {
+            double v = 300 + rng_u32(&r) % 64;
+            for (int b = 0; b < BLOBS; b++) {
+                double d = ((i - x[b]) * (i - x[b]) + (j - y[b]) * (j - y[b])) / (2 * s[b] * s[b]);
+                if (d < 8) v += a[b] * exp(-d);
+            }
+            px[j * w + i] = (uint16_t)v;
+        }
+    return px;
+}
+
+static void tags(TIFF *t, int w, int h, int bits, int samples, int format)
+{
+    TIFFSetField(t, TIFFTAG_IMAGEWIDTH, (uint32_t)w);
+    TIFFSetField(t, TIFFTAG_IMAGELENGTH, (uint32_t)h);
+    TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, bits);
+    TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, samples);
+    TIFFSetField(t, TIFFTAG_SAMPLEFORMAT, format);
+    TIFFSetField(t, TIFFTAG_PHOTOMETRIC, samples == 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK);
+    TIFFSetField(t, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
+    TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, 16);
+}
+
+/* Pages of the same kind; a row of 16 bytes a pixel is enough for all of them. */
+static void with_libtiff(const char *path, int w, int h, uint32_t seed, const char *kind)
+{
+    bool rgb = !strcmp(kind, "rgb"), nan = !strcmp(kind, "nan"), u12 = !strcmp(kind, "u12");
+    TIFF *t = TIFFOpen(path, "w");
+    uint8_t *row = calloc((size_t)w, 16);
+    if (!t || !row) exit(1);
+    for (uint32_t page = 0; page < (strcmp(kind, "pages") ? 1 : 5); page++) {
+        uint16_t *px = draw(w, h, seed + page);
+        tags(t, w, h, rgb ? 8 : nan ? 32 : u12 ? 12 : 16, rgb ? 3 : 1, nan ? SAMPLEFORMAT_IEEEFP : SAMPLEFORMAT_UINT);
+        for (int y = 0; y < h; y++) {
+            float f = NAN;
+            if (nan)
+                memcpy(row, &f, sizeof f);
+            else if (!rgb && !u12)
+                memcpy(row, px + y * w, (size_t)w * 2);
+            TIFFWriteScanline(t, row, (uint32_t)y, 0);
+        }
+        TIFFWriteDirectory(t);
+        free(px);
+    }
+    TIFFClose(t);
+    free(row);
+}
+
+/* Change a tag's value in a classic little-endian file. */
+static void patch(const char *path, uint16_t tag, uint32_t count, uint32_t value)
+{
+    FILE *f = fopen(path, "r+b");
+    uint32_t at;
+    uint16_t n, found;
+    const uint16_t type = TIFF_LONG;
+    if (!f || fseek(f, 4, SEEK_SET) != 0 || fread(&at, 4, 1, f) != 1 || fseek(f, at, SEEK_SET) != 0 || fread(&n, 2, 1, f) != 1) exit(1);
+    for (at += 2; n-- > 0; at += 12) {
+        if (fseek(f, at, SEEK_SET) != 0 || fread(&found, 2, 1, f) != 1) exit(1);
+        if (found != tag) continue;
+        if (fseek(f, at + 2, SEEK_SET) != 0) exit(1);
+        fwrite(&type, 2, 1, f);
+        fwrite(&count, 4, 1, f);
+        fwrite(&value, 4, 1, f);
+    }
+    fclose(f);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 5) return fprintf(stderr, "usage: tiff_make FILE WIDTH HEIGHT SEED [KIND]\n"), 2;
+    const char *kind = argc > 5 ? argv[5] : "u16";
+    int w = atoi(argv[2]), h = atoi(argv[3]);
+    uint32_t seed = (uint32_t)atoi(argv[4]);
+    image_format format = {16, IMAGE_NONE, false};
+    if (!strcmp(kind, "rgb") || !strcmp(kind, "nan") || !strcmp(kind, "u12") || !strcmp(kind, "pages")) {
+        with_libtiff(argv[1], w, h, seed, kind);
+        return 0;
+    }
+    uint16_t *px = draw(w, h, seed);
+    if (!strcmp(kind, "lzw")) format.compression = IMAGE_LZW;
+    if (!strcmp(kind, "deflate")) format.compression = IMAGE_DEFLATE;
+    if (!strcmp(kind, "be")) format.big_endian = true;
+    if (!strcmp(kind, "u8")) format.bits = 8;
+    for (int i = 0; i < w * h; i++) {
+        if (!strcmp(kind, "zero")) px[i] = 0;
+        if (format.bits == 8) px[i] = px[i] / 16 < 255 ? px[i] / 16 : 255;
+    }
+    if (image_write_tiff(argv[1], px, w, h, &format) != OK) return fprintf(stderr, "%s\n", msg_get()), 1;
+    if (!strcmp(kind, "huge")) patch(argv[1], TIFFTAG_IMAGEWIDTH, 1, 1u << 31);
+    if (!strcmp(kind, "strips")) patch(argv[1], TIFFTAG_STRIPOFFSETS, 1u << 28, 8);
+    free(px);
+    return 0;
+}
