@@ -144,7 +144,8 @@ static void say_odd(plate_work *w)
     }
     if (zero > 0) {
         plate_name_site(w, first_zero / w->n_channels, name, sizeof name);
-        text_addf(&t, "images that are all zero: %lld, the first: %s, %s", (long long)zero, name, channels->item[first_zero % w->n_channels]);
+        text_addf(&t, "images that are all zero: %lld, the first: %s, %s", (long long)zero, name,
+                  channels->item[first_zero % w->n_channels]);
         names_add(&w->warnings, t.s);
     }
     text_free(&t);

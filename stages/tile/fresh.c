@@ -4,6 +4,7 @@
 
 #include "micon/digest.h"
 #include "micon/inputs.h"
+#include "micon/made.h"
 #include "micon/mem.h"
 #include "micon/path.h"
 #include "micon/provenance.h"
@@ -11,11 +12,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* NAME of work/tiles/NAME.h5; caller frees. */
+static char *plate_name(const char *path)
+{
+    const char *base = path_base(path);
+    return xstrndup(base, strlen(base) - strlen(".h5"));
+}
+
 /* work/tiles/NAME.h5 -> work/status/tile/NAME.inputs */
 static char *memory_file(const plate_work *w, const char *path)
 {
-    const char *base = path_base(path);
-    char *below = xasprintf("status/tile/%.*s.inputs", (int)(strlen(base) - strlen(".h5")), base), *name = config_work(w->cfg, below);
+    char *plate = plate_name(path), *below = xasprintf("status/tile/%s.inputs", plate), *name = config_work(w->cfg, below);
+    free(plate);
     free(below);
     return name;
 }
@@ -24,7 +32,7 @@ void fresh_made_from(const plate_work *w, text *out)
 {
     char d[DIGEST_TEXT];
     provenance_config(w->g, out);
-    text_addf(out, "index: %s\n", digest_show(index_plate_digest(w->ix, w->number, INDEX_OF_ALL), d));
+    text_addf(out, "index rows: %s\n", digest_show(index_plate_digest(w->ix, w->number, INDEX_OF_ALL), d));
 }
 
 /* Is this image in the file of the channel before? Then it is no input of its own. */
@@ -33,64 +41,77 @@ static bool shares_file(const plate_work *w, int64_t row, int channel, text *pat
     return channel > 0 && strcmp(index_path(w->ix, row, channel, path), index_path(w->ix, row, channel - 1, before)) == 0;
 }
 
-/* The digests of all inputs in their order: images by item, then illumination functions. */
-static uint64_t chain(const uint64_t *digest, size_t n)
+static bool uses_functions(const plate_work *w)
 {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < n; i++) sum = digest_mix(sum, digest[i]);
-    return sum;
+    return w->cfg->tile.illumination == ILLUMINATION_FILE;
 }
 
-status fresh_inputs_sum(const plate_work *w, uint64_t *sum)
-{
-    status st = OK;
-    text path = {0}, before = {0};
-    size_t n = 0;
-    uint64_t *digest = NULL;
-    TRY(mem_alloc(&digest, (size_t)(w->plate.n * w->n_channels + w->n_channels), sizeof *digest, "digests of inputs"));
-    for (int64_t s = 0; s < w->plate.n; s++)
-        for (int c = 0; c < w->n_channels; c++)
-            if (!shares_file(w, w->plate.first + s, c, &path, &before)) digest[n++] = w->note[s * w->n_channels + c].digest;
-    for (int c = 0; c < w->n_channels && w->cfg->tile.illumination == ILLUMINATION_FILE; c++) digest[n++] = w->function_digest[c];
-    *sum = chain(digest, n);
-done:
-    text_free(&path);
-    text_free(&before);
-    free(digest);
-    return st;
-}
-
-/* Like inputs_add, from what was seen while reading: the file may have changed since. */
-static status add_noted(inputs *in, const char *path, const image_note *note)
+/* A further input as it was seen when it was read: the file may have changed since. */
+static status add_seen(inputs *in, const char *path, const image_note *seen)
 {
     status st = mem_grow(&in->item, &in->cap, in->n + 1, sizeof *in->item, "inputs");
     if (st != OK) return st;
     in->item[in->n++] =
-        (input){.path = xstrdup(path), .size = note->size, .mtime_ns = note->mtime_ns, .digest = note->digest, .known = true};
+        (input){.path = xstrdup(path), .size = seen->size, .mtime_ns = seen->mtime_ns, .digest = seen->digest, .known = true};
     return OK;
 }
 
-status fresh_remember(const plate_work *w, const char *path)
+/* All inputs in their order: images by item, those in one file once, then illumination functions. */
+static status list_inputs(const plate_work *w, inputs *in)
 {
     status st = OK;
-    inputs in = {0};
-    text name = {0}, before = {0};
-    char *memory = memory_file(w, path);
+    text path = {0}, before = {0};
     for (int64_t s = 0; s < w->plate.n; s++)
         for (int c = 0; c < w->n_channels; c++)
-            if (!shares_file(w, w->plate.first + s, c, &name, &before))
-                TRY(add_noted(&in, index_path(w->ix, w->plate.first + s, c, &name), &w->note[s * w->n_channels + c]));
-    TRY(inputs_remember(&in, memory));
+            if (!shares_file(w, w->plate.first + s, c, &path, &before))
+                TRY(add_seen(in, index_path(w->ix, w->plate.first + s, c, &path), &w->note[s * w->n_channels + c]));
+    for (int c = 0; c < w->n_channels && uses_functions(w); c++)
+        TRY(add_seen(in, index_illumination(w->ix, w->plate.first, c, &path), &w->function_note[c]));
 done:
-    inputs_free(&in);
-    text_free(&name);
+    text_free(&path);
     text_free(&before);
+    return st;
+}
+
+status fresh_inputs_sum(const plate_work *w, uint64_t *sum)
+{
+    inputs in = {0};
+    status st = list_inputs(w, &in);
+    *sum = inputs_digest(&in);
+    inputs_free(&in);
+    return st;
+}
+
+/* What the next run, and the driver, need to know of a finished file. */
+static status remember(const plate_work *w, const char *path, const inputs *in)
+{
+    status st = OK;
+    store_file *f = NULL;
+    text made_from = {0};
+    char *name = plate_name(path), *memory = memory_file(w, path);
+    fresh_made_from(w, &made_from);
+    TRY(inputs_remember(in, memory));
+    TRY(store_open(&f, path, TILE_KIND, TILE_FORMAT));
+    TRY(provenance_record(w->g, name, path, text_str(&made_from), inputs_digest(in), store_digest(f)));
+done:
+    store_close(&f);
+    text_free(&made_from);
+    free(name);
     free(memory);
     return st;
 }
 
-/* This rank's share of the inputs, with digests. */
-static status look_at_inputs(const plate_work *w, const char *memory, bool verify, inputs *in)
+status fresh_remember(const plate_work *w, const char *path)
+{
+    inputs in = {0};
+    status st = list_inputs(w, &in);
+    if (st == OK) st = remember(w, path, &in);
+    inputs_free(&in);
+    return st;
+}
+
+/* This rank's share of the inputs as they are now, with digests; *n_read of them had to be read. The last rank has the functions. */
+static status look_at_inputs(const plate_work *w, const char *memory, bool verify, inputs *in, int64_t *n_read)
 {
     status st = OK;
     text path = {0}, before = {0};
@@ -98,17 +119,54 @@ static status look_at_inputs(const plate_work *w, const char *memory, bool verif
         for (int c = 0; c < w->n_channels; c++)
             if (!shares_file(w, w->plate.first + s, c, &path, &before))
                 TRY(inputs_add(in, index_path(w->ix, w->plate.first + s, c, &path)));
+    for (int c = 0; c < w->n_channels && w->rank == w->size - 1 && uses_functions(w); c++)
+        TRY(inputs_add(in, index_illumination(w->ix, w->plate.first, c, &path)));
     if (!verify) inputs_recall(in, memory);
-    if (w->rank == w->size - 1 && w->cfg->tile.illumination == ILLUMINATION_FILE)
-        for (int c = 0; c < w->n_channels; c++) TRY(inputs_add(in, index_illumination(w->ix, w->plate.first, c, &path)));
+    *n_read = 0;
     for (size_t i = 0; i < in->n; i++) {
         if (in->item[i].known) continue;
         if (digest_file(in->item[i].path, &in->item[i].digest) != OK) in->item[i].digest = 0; /* as when it was read */
+        in->item[i].known = true;
         msg_clear();
+        ++*n_read;
     }
 done:
     text_free(&path);
     text_free(&before);
+    return st;
+}
+
+/* Everyone's shares on rank 0, in order: what the others send has no names, but the names follow from the index. */
+static status gather_inputs_all(plate_work *w, const inputs *mine, inputs *all)
+{
+    status st = OK;
+    image_note *send = NULL, *got = NULL;
+    char *bytes = NULL;
+    size_t n = 0;
+    TRY_ALL(w->comm, mem_alloc(&send, mine->n, sizeof *send, "inputs"));
+    for (size_t i = 0; i < mine->n; i++)
+        send[i] = (image_note){.digest = mine->item[i].digest, .size = mine->item[i].size, .mtime_ns = mine->item[i].mtime_ns};
+    TRY(comm_gather_all(w->comm, 0, send, mine->n * sizeof *send, &bytes, &n));
+    got = (image_note *)(void *)bytes;
+    n /= sizeof *got;
+    if (w->rank == 0) {
+        text path = {0}, before = {0};
+        size_t k = 0;
+        for (int64_t s = 0; s < w->plate.n; s++)
+            for (int c = 0; c < w->n_channels && st == OK; c++)
+                if (!shares_file(w, w->plate.first + s, c, &path, &before))
+                    st = k < n ? add_seen(all, index_path(w->ix, w->plate.first + s, c, &path), &got[k++])
+                               : fail(E_INTERNAL, "inputs went missing");
+        for (int c = 0; c < w->n_channels && st == OK && uses_functions(w); c++)
+            st = k < n ? add_seen(all, index_illumination(w->ix, w->plate.first, c, &path), &got[k++])
+                       : fail(E_INTERNAL, "inputs went missing");
+        text_free(&path);
+        text_free(&before);
+    }
+    TRY_ALL(w->comm, st);
+done:
+    free(send);
+    free(bytes);
     return st;
 }
 
@@ -125,34 +183,39 @@ static bool same_recipe(const char *path, const char *made_from)
     return same;
 }
 
+/* Rank 0: is the file what these inputs give? If some were read again, or there is no record, note that all is well. */
+static bool is_current(const plate_work *w, const char *path, const char *made_from, const inputs *in, bool note)
+{
+    char *name = plate_name(path), *record = made_path(w->cfg, "tile", name);
+    bool current = provenance_current(path, TILE_KIND, TILE_FORMAT, w->g, made_from, inputs_digest(in));
+    if (current && (note || !path_exists(record)) && remember(w, path, in) != OK) msg_clear();
+    free(name);
+    free(record);
+    return current;
+}
+
 status fresh_check_all(plate_work *w, const char *path, bool verify, bool *fresh)
 {
     status st = OK;
-    inputs in = {0};
+    inputs mine = {0}, in = {0};
     text made_from = {0};
-    uint64_t *mine = NULL;
-    char *all = NULL, *memory = memory_file(w, path);
-    size_t n_all = 0;
+    char *memory = memory_file(w, path);
+    int64_t n_read = 0;
     fresh_made_from(w, &made_from);
     int answer = w->rank == 0 && same_recipe(path, text_str(&made_from));
     MPI_Bcast(&answer, 1, MPI_INT, 0, w->comm);
     *fresh = false;
     if (!answer) goto done;
-    TRY_ALL(w->comm, look_at_inputs(w, memory, verify, &in));
-    mine = xcalloc(in.n, sizeof *mine);
-    for (size_t i = 0; i < in.n; i++) mine[i] = in.item[i].digest;
-    TRY(comm_gather_all(w->comm, 0, mine, in.n * sizeof *mine, &all, &n_all));
-    if (w->rank == 0) {
-        uint64_t sum = chain((const uint64_t *)(const void *)all, n_all / sizeof *mine);
-        answer = provenance_current(path, TILE_KIND, TILE_FORMAT, w->g, text_str(&made_from), sum);
-    }
+    TRY_ALL(w->comm, look_at_inputs(w, memory, verify, &mine, &n_read));
+    n_read = comm_max_i64_all(w->comm, n_read);
+    TRY(gather_inputs_all(w, &mine, &in));
+    if (w->rank == 0) answer = is_current(w, path, text_str(&made_from), &in, n_read > 0);
     MPI_Bcast(&answer, 1, MPI_INT, 0, w->comm);
     *fresh = answer;
 done:
+    inputs_free(&mine);
     inputs_free(&in);
     text_free(&made_from);
-    free(mine);
-    free(all);
     free(memory);
     return st;
 }

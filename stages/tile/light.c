@@ -95,7 +95,7 @@ static status read_function(plate_work *w, int channel)
     while (w->note[item].bad) item += w->n_channels; /* there is a good site, and its images have the plate's size */
     TRY(find_function(w, channel, &path));
     TRY(image_file_read(&file, path.s));
-    w->function_digest[channel] = file.digest;
+    w->function_note[channel] = (image_note){.digest = file.digest, .size = (int64_t)file.size, .mtime_ns = file.mtime_ns};
     TRY(npy_decode(&file, &values, &width_px, &height_px));
     if (width_px != w->note[item].width_px || height_px != w->note[item].height_px)
         TRY(fail(E_FORMAT, "%s: is %d x %d; the plate's images are %d x %d", file.path, width_px, height_px, w->note[item].width_px,

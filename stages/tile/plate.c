@@ -31,7 +31,7 @@ static void plate_free(plate_work *w)
     free(w->quality);
     free(w->low);
     free(w->high);
-    free(w->function_digest);
+    free(w->function_note);
     for (int c = 0; w->illumination && c < w->n_channels; c++) free(w->illumination[c]);
     free(w->illumination);
     frame_free(&w->bad);
@@ -50,7 +50,7 @@ static status plate_prepare(plate_work *w)
     TRY(mem_alloc(&w->quality, (size_t)w->n * (size_t)w->tiles_per_site * channels, sizeof *w->quality, "quality"));
     w->low = xcalloc(channels, sizeof *w->low);
     w->high = xcalloc(channels, sizeof *w->high);
-    w->function_digest = xcalloc(channels, sizeof *w->function_digest);
+    w->function_note = xcalloc(channels, sizeof *w->function_note);
     TRY(spool_open(&w->squares, w->n, channels * square, w->cfg->tile.memory, scratch));
 done:
     free(output);

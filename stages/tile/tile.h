@@ -63,7 +63,7 @@ typedef struct plate_work {
     frame bad;               /* Item, Code, Text: this rank's; on rank 0 in the end all */
     tiling_quality *quality; /* [this rank's sites, tiles_per_site, n_channels] */
     spool squares;
-    uint64_t *function_digest;                         /* [n_channels] of the .npy files, 0 where there are none */
+    image_note *function_note;                         /* [n_channels] of the .npy files: digest, size, mtime_ns */
     double **illumination;                             /* [n_channels] of [T, T]; NULL: none */
     int *low, *high;                                   /* [n_channels] */
     names warnings;                                    /* rank 0: what uns/warnings says */
