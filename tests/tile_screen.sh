@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # tile_screen.sh -- sourced by the tests of micon-tile: makes small screens.
 MAKE_TIFF=$ROOT/build/release/tests/tools/tiff_make
 SHOW=$ROOT/build/release/tests/tools/tile_show

@@ -51,7 +51,7 @@ static status plate_prepare(plate_work *w)
     w->low = xcalloc(channels, sizeof *w->low);
     w->high = xcalloc(channels, sizeof *w->high);
     w->function_note = xcalloc(channels, sizeof *w->function_note);
-    TRY(spool_open(&w->squares, w->n, channels * square, w->cfg->tile.memory, scratch));
+    TRY(spool_open(&w->squares, w->n, channels * square, w->cfg->tile.memory / w->size, scratch));
 done:
     free(output);
     free(scratch);

@@ -9,9 +9,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char name[] = "fuzz.tif";
-    static image im;   /* kept, as a stage does: what one file leaves behind must not hurt the next */
+    static image im; /* kept, as a stage does: what one file leaves behind must not hurt the next */
     if (size == 0 || size > (1u << 25)) return 0;
-    uint8_t *copy = malloc(size);   /* exactly as large: a read past the end is seen */
+    uint8_t *copy = malloc(size); /* exactly as large: a read past the end is seen */
     if (!copy) return 0;
     memcpy(copy, data, size);
     image_file f = {.path = name, .bytes = copy, .size = size};

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# run: limit=240
+# micon-tile: the same bytes from any number of ranks and with any memory, finished files left alone, what has changed made anew, the preview, real images.
+. "$(dirname "$0")/../tap.sh"
+. "$ROOT/tests/tile_screen.sh"
+tile_screen "$T/s" 3 3 70 64 deflate
+S=$T/s FILE=tiles/S1__s__P1.h5
+run() { mpi "${N:-1}" "$BIN/micon-tile" "$@"; }
+sum() { sha256sum < "$1" | cut -d' ' -f1; }
+
+# Any number of ranks, also more than sites; any memory.
+for N in 1 2 3 4; do
+    exits "$N ranks" 0 run "$S/screen.yaml" --set screen.work="w$N"
+    same "$N ranks: the same bytes" "$(sum "$S/w$N/$FILE")" "$(sum "$S/w1/$FILE")"
+done
+N=1
+"$MAKE_TIFF" "$S/images/A02_2_ER.tif" 60 60 1   # a reject in the middle
+for N in 1 3 11; do
+    exits "with a reject, $N ranks" 0 run "$S/screen.yaml" --set screen.work="r$N"
+    same "with a reject, $N ranks: the same bytes" "$(sum "$S/r$N/$FILE")" "$(sum "$S/r1/$FILE")"
+done
+for N in 1 2; do
+    exits "squares spooled, $N ranks" 0 run "$S/screen.yaml" --set screen.work="b$N" --set tile.size=384 --set tile.memory=1MiB
+    exits "squares in memory, $N ranks" 0 run "$S/screen.yaml" --set screen.work="m$N" --set tile.size=384
+    same "spooled or not, $N ranks: the same tiles" "$($SHOW "$S/b$N/$FILE" | sha256sum)" "$($SHOW "$S/m$N/$FILE" | sha256sum)"
+done
+same "nothing of the spool is left" "$(find "$S" -name '*spool*' -o -name '*.part.*')" ""
+N=2
+
+# Up to date, or not.
+exits "a finished plate is left alone" 0 run "$S/screen.yaml" --set screen.work=w2
+has "a plate with a changed input is made anew" "$T/err" "8 of 9 sites"
+exits "a second time" 0 run "$S/screen.yaml" --set screen.work=w2
+has "a second time: up to date" "$T/err" "up to date"
+before=$(stat -c %Y.%i "$S/w2/$FILE")
+touch "$S"/images/*.tif
+exits "touched inputs" 0 run "$S/screen.yaml" --set screen.work=w2
+has "touched inputs: up to date, the bytes are the same" "$T/err" "up to date"
+same "touched inputs: the file is the same" "$(stat -c %Y.%i "$S/w2/$FILE")" "$before"
+"$MAKE_TIFF" "$S/images/A03_3_DNA.tif" 70 64 99 deflate
+exits "a changed image" 0 run "$S/screen.yaml" --set screen.work=w2
+has "a changed image: made anew" "$T/err" "8 of 9 sites"
+sed -i 's/P1,A02,C2/P1,A02,C9/' "$S/well.csv"
+exits "a changed compound" 0 run "$S/screen.yaml" --set screen.work=w2
+has "a changed compound: made anew" "$T/err" "8 of 9 sites"
+exits "another low" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.low=1
+has "another low: made anew" "$T/err" "8 of 9 sites"
+exits "--set back, --verify" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.low=1 --verify
+has "--verify: up to date" "$T/err" "up to date"
+exits "--force" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.low=1 --force
+has "--force: made anew" "$T/err" "8 of 9 sites"
+rm "$S"/w2/status/tile/*
+exits "without its records" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.low=1
+has "without its records: up to date" "$T/err" "up to date"
+same "without its records: they are back" "$(ls "$S/w2/status/tile" | tr '\n' ' ')" "S1__s__P1.inputs S1__s__P1.made "
+head -c 5000 "$S/w2/$FILE" > "$T/half" && cp "$T/half" "$S/w2/$FILE"
+exits "a damaged tile file" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.low=1
+has "a damaged tile file: made anew" "$T/err" "8 of 9 sites"
+
+# The preview.
+exits "--preview" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.low=1 --plate P1 --preview "$T/p.png"
+same "--preview: a PNG" "$(head -c 8 "$T/p.png" | od -An -tx1 | tr -d ' ')" "89504e470d0a1a0a"
+
+# Several plates, one of them bad; channels that changed places on one.
+mkdir "$T/two"
+cp -r "$S/images" "$T/two/"
+rm "$T/two/images/A02_2_ER.tif" && "$MAKE_TIFF" "$T/two/images/A02_2_ER.tif" 70 64 1
+k=0; for f in "$T"/two/images/*Mito*; do "$MAKE_TIFF" "$f" 70 64 $((k += 1)) u8; done
+for p in P1 P2 P3; do
+    sed "1d;s/^P1/$p/" "$S/load_data.csv" > "$T/rows"
+    if [ $p = P3 ]; then sed -i 's/_DNA.tif/_Mitx.tif/;s/_Mito.tif/_DNA.tif/;s/_Mitx.tif/_Mito.tif/' "$T/rows"; fi
+    cat "$T/rows" >> "$T/two/all"
+    sed "1d;s/^P1/$p/" "$S/well.csv" >> "$T/two/wells"
+done
+{ head -n 1 "$S/load_data.csv"; cat "$T/two/all"; } > "$T/two/load_data.csv"
+{ head -n 1 "$S/well.csv"; cat "$T/two/wells"; } > "$T/two/well.csv"
+cp "$S/screen.yaml" "$T/two/"
+exits "three plates" 0 run "$T/two/screen.yaml"
+has "three plates: the exchanged channels are seen" "$T/err" "two/P3: channel DNA looks more like Mito"
+exits "three plates, one by name" 0 run "$T/two/screen.yaml" --plate P2 --force
+sed -i 's/^P2,A01,1,A01_1_DNA.tif/P2,A01,1,gone.tif/;s/^P2,A01,2,A01_2_DNA.tif/P2,A01,2,gone.tif/;s/^P2,A02,1,A02_1_DNA.tif/P2,A02,1,gone.tif/' "$T/two/load_data.csv"
+exits "a bad plate among three: exit 1" 1 run "$T/two/screen.yaml" --force --set screen.work=w3
+has "a bad plate among three: said" "$T/err" "1 of 3 plates failed, the others are done"
+same "a bad plate among three: the others are there" "$(ls "$T/two/w3/tiles" | tr '\n' ' ')" "S1__two__P1.h5 S1__two__P3.h5 "
+
+# Pages.
+mkdir -p "$T/pg/images"
+for w in A01 A02; do "$MAKE_TIFF" "$T/pg/images/$w.tif" 70 64 $((10#${w#A} * 7)) pages; done
+{ echo "Metadata_Plate,Metadata_Well,Metadata_Site,FileName_OrigDNA,PathName_OrigDNA,FileName_OrigER,PathName_OrigER,FileName_OrigMito,PathName_OrigMito"
+  for w in A01 A02; do echo "P1,$w,1,$w.tif,images,$w.tif,images,$w.tif,images"; done; } > "$T/pg/load_data.csv"
+cp "$S/well.csv" "$S/screen.yaml" "$T/pg/"
+exits "pages: channels" 0 run "$T/pg/screen.yaml" --set tile.pages=channels
+"$SHOW" "$T"/pg/work/tiles/*.h5 > "$T/pages.txt"
+mkdir -p "$T/sp/images"
+for w in 1 2; do for c in 0 1 2; do "$MAKE_TIFF" "$T/sp/images/A0${w}_$c.tif" 70 64 $((w * 7 + c)); done; done
+{ head -n 1 "$T/pg/load_data.csv"
+  for w in A01 A02; do echo "P1,$w,1,${w}_0.tif,images,${w}_1.tif,images,${w}_2.tif,images"; done; } > "$T/sp/load_data.csv"
+cp "$S/well.csv" "$S/screen.yaml" "$T/sp/"
+exits "the same as single files" 0 run "$T/sp/screen.yaml"
+"$SHOW" "$T"/sp/work/tiles/*.h5 > "$T/single.txt"
+ok "page k is channel k" diff "$T/pages.txt" "$T/single.txt"
+exits "pages: channels, a second time" 0 run "$T/pg/screen.yaml" --set tile.pages=channels
+has "pages: channels, a second time: up to date" "$T/err" "up to date"
+tap_done
