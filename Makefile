@@ -62,7 +62,7 @@ CPPFLAGS_ALL := -Iinclude -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DMICON_VE
 CFLAGS_ALL   := -std=c11 $(OPT_$(MODE)) $(SANFLAGS) $(WARN) $(CWARN) $(CFLAGS)
 CXXFLAGS_ALL := -std=c++17 $(OPT_$(MODE)) $(SANFLAGS) $(WARN) $(OB_CFLAGS) $(CXXFLAGS)
 # --as-needed: each program ends up linked with what it uses, and only that (tests/lint checks it).
-LIBS_ALL     := -Wl,--as-needed $(PKG_LIBS) $(OB_LIBS) $(DNNL_LIBS) $(EXTRA_LIBS) -lstdc++ -lpthread -lm
+LIBS_ALL     := -Wl,--as-needed $(PKG_LIBS) $(OB_LIBS) $(DNNL_LIBS) $(EXTRA_LIBS) -lstdc++ -lgomp -lpthread -lm
 
 LIB_SRC  := $(wildcard common/*/*.c common/*/*/*.c common/*/*.cc)
 LIB_OBJ  := $(patsubst %,$(B)/%.o,$(LIB_SRC))
@@ -88,6 +88,9 @@ ifeq ($(DEPS),no)
 $(shell mkdir -p $(B); printf '%s\n' '$(subst ','\'',$(FLAGS_TEXT))' | cmp -s - $(B)/flags || printf '%s\n' '$(subst ','\'',$(FLAGS_TEXT))' > $(B)/flags)
 endif
 $(B)/flags: ;
+
+# The network's loops run on OpenMP's threads, as oneDNN's do.
+$(B)/common/nn/%.c.o: CFLAGS_ALL += -fopenmp
 
 $(B)/%.c.o: %.c $(B)/flags
 	@mkdir -p $(@D)
