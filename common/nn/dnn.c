@@ -102,7 +102,7 @@ static status conv_shapes_of(const conv_spec *s, conv_shapes *c)
     dnnl_dims_t x = {s->n, s->ci, s->h, s->w}, w = {s->co, s->ci, s->k, s->k}, bias = {s->co};
     dnnl_dims_t y = {s->n, s->co, conv_out(s->h, s->k, s->stride, s->pad), conv_out(s->w, s->k, s->stride, s->pad)};
     for (int i = 0; i < 2; i++) c->stride[i] = s->stride, c->pad[i] = s->pad;
-    CALL(dnnl_memory_desc_init_by_tag(&c->x, 4, x, t, s->ci == 1 ? dnnl_nchw : tag));
+    CALL(dnnl_memory_desc_init_by_tag(&c->x, 4, x, t, s->ci == 1 && s->layout == NN_C16 ? dnnl_nchw : tag));
     CALL(dnnl_memory_desc_init_by_tag(&c->y, 4, y, t, tag));
     CALL(dnnl_memory_desc_init_by_tag(&c->w, 4, w, s->way == CONV_BACK_WEIGHTS ? dnnl_f32 : t, dnnl_format_tag_any));
     CALL(dnnl_memory_desc_init_by_tag(&c->bias, 1, bias, dnnl_f32, dnnl_a));

@@ -1,0 +1,401 @@
+/* resnet_run.c -- the passes of a compiled ResNet.
+ * Forward, per unit: convolution, sums of its result over the batch (over all ranks), then batch norm + ReLU (+ the skip) in one go.
+ * Backward, per unit: the sums, then the gradient of the convolution's result in its own place, then the two products. The gradient at
+ * a block's input is the sum of two buffers, the way through the block and the way around it; they are added where they are read. */
+#include "resnet_impl.h"
+
+#include "micon/mem.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+static const double eps = 1e-5, momentum = 0.1;
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static status run_conv(resnet *net, unit *u, int kind, const void *a, const void *b, const float *bias, void *out)
+{
+    double t0 = now_s();
+    status st = conv_run(u->op[kind], a, b, bias, out, net->scratch);
+    double took = now_s() - t0;
+    u->seconds[kind] += took;
+    u->passes[kind]++;
+    net->conv_s += took;
+    return st;
+}
+
+/* ---- weights ---- */
+static void running_affine(resnet *net, unit *u)
+{
+    const float *g = params_value(net->p, u->gamma), *b = params_value(net->p, u->beta);
+    const float *m = params_value(net->p, u->mean_at), *v = params_value(net->p, u->var_at);
+    for (int c = 0; c < u->spec.co; c++) {
+        double inv = 1 / sqrt((double)v[c] + eps);
+        u->scale[c] = (float)(g[c] * inv);
+        u->shift[c] = (float)(b[c] - g[c] * inv * m[c]);
+        if (u->mean) u->mean[c] = m[c], u->inv[c] = (float)inv;
+    }
+}
+
+static status unit_pack(resnet *net, unit *u, bool frozen)
+{
+    status st = OK;
+    const float *w = params_value(net->p, u->weight);
+    if (frozen) {
+        running_affine(net, u);
+        if (u->spec.bias) {
+            size_t per = net->p->item[u->weight].count / (size_t)u->spec.co;
+            for (size_t o = 0; o < (size_t)u->spec.co; o++)
+                for (size_t i = 0; i < per; i++) net->fold[o * per + i] = w[o * per + i] * u->scale[o];
+            w = net->fold;
+        }
+    }
+    TRY(conv_pack(u->op[TIME_FORWARD], w, u->packed[0], net->scratch));
+    if (u->op[TIME_DATA]) TRY(conv_pack(u->op[TIME_DATA], w, u->packed[1], net->scratch));
+done:
+    return st;
+}
+
+static status net_pack(resnet *net)
+{
+    status st = OK;
+    TRY(unit_pack(net, &net->stem, net->stem_frozen));
+    for (int i = 0; i < net->n_blocks; i++)
+        for (int k = 0; k < net->b[i].n_units + net->b[i].has_ds; k++) TRY(unit_pack(net, &net->b[i].u[k], net->b[i].frozen));
+    net->dirty = false;
+done:
+    return st;
+}
+
+void resnet_weights_changed(resnet *net)
+{
+    net->dirty = true;
+}
+
+/* ---- batch norm ---- */
+/* Mean and deviation of u->c over the whole batch; the running statistics move. */
+static void norm_statistics(resnet *net, unit *u)
+{
+    int n = u->spec.co;
+    double *sum = net->sums, *square = sum + n, *count = square + n;
+    if (net->c.norm_frozen) {
+        running_affine(net, u);
+        return;
+    }
+    kernels_stats(&u->y_shape, u->c, sum, square, net->work);
+    *count = (double)u->y_shape.n * u->y_shape.h * u->y_shape.w;
+    if (net->c.sum) net->c.sum(net->c.ctx, sum, 2 * (size_t)n + 1);
+    const float *g = params_value(net->p, u->gamma), *b = params_value(net->p, u->beta);
+    float *m = params_value(net->p, u->mean_at), *v = params_value(net->p, u->var_at);
+    double unbias = *count > 1 ? *count / (*count - 1) : 1;
+    for (int c = 0; c < n; c++) {
+        double mean = sum[c] / *count, var = square[c] / *count - mean * mean;
+        if (var < 0) var = 0;
+        double inv = 1 / sqrt(var + eps);
+        u->mean[c] = (float)mean;
+        u->inv[c] = (float)inv;
+        u->scale[c] = (float)(g[c] * inv);
+        u->shift[c] = (float)(b[c] - g[c] * inv * mean);
+        m[c] = (float)((1 - momentum) * m[c] + momentum * mean);
+        v[c] = (float)((1 - momentum) * v[c] + momentum * var * unbias);
+    }
+}
+
+/* From the local sums: gradients of gamma and beta, and the factors of the gradient at the convolution's result. sum and dot lie in
+ * net->sums and become global. */
+static void norm_factors(resnet *net, unit *u, double *sum, double *dot)
+{
+    int n = u->spec.co;
+    double count = (double)u->y_shape.n * u->y_shape.h * u->y_shape.w;
+    float *dg = params_grad(net->p, u->gamma), *db = params_grad(net->p, u->beta);
+    const float *g = params_value(net->p, u->gamma);
+    for (int c = 0; c < n; c++) {
+        dg[c] = (float)(dot[c] * u->inv[c]);
+        db[c] = (float)sum[c];
+    }
+    if (net->c.sum && !net->c.norm_frozen) {
+        double *all = net->sums;   /* sum and dot are moved together, with the count behind them */
+        memmove(all, sum, (size_t)n * sizeof *all);
+        memmove(all + n, dot, (size_t)n * sizeof *all);
+        all[2 * n] = count;
+        net->c.sum(net->c.ctx, all, 2 * (size_t)n + 1);
+        sum = all, dot = all + n, count = all[2 * n];
+    }
+    for (int c = 0; c < n; c++) {
+        double a = (double)g[c] * u->inv[c];
+        u->k[0][c] = (float)a;
+        u->k[1][c] = net->c.norm_frozen ? 0 : (float)(-a * u->inv[c] * u->inv[c] * dot[c] / count);
+        u->k[2][c] = net->c.norm_frozen ? 0 : (float)(-a * sum[c] / count);
+    }
+}
+
+static const float *const *factors(unit *u)
+{
+    return (const float *const *)u->k;
+}
+
+/* ---- forward ---- */
+static void *ring_other(resnet *net, const void *a, const void *b, const void *c)
+{
+    for (int i = 0; i < IN_PLACE_BUFFERS; i++)
+        if (net->ring[i] != a && net->ring[i] != b && net->ring[i] != c) return net->ring[i];
+    return NULL;
+}
+
+/* Folded batch norm; the last convolution adds itself onto the way around the block. */
+static status block_forward_frozen(resnet *net, block *b)
+{
+    status st = OK;
+    unit *ds = block_ds(b);
+    void *x = b->x, *target = x, *in = x;
+    if (ds) {
+        target = ring_other(net, x, NULL, NULL);
+        TRY(run_conv(net, ds, TIME_FORWARD, x, ds->packed[0], ds->shift, target));
+    }
+    for (int i = 0; i < b->n_units; i++) {
+        unit *u = &b->u[i];
+        void *out = i + 1 == b->n_units ? target : ring_other(net, x, target, in);
+        TRY(run_conv(net, u, TIME_FORWARD, in, u->packed[0], u->shift, out));
+        in = out;
+    }
+    b->y = target;
+done:
+    return st;
+}
+
+/* again: in the backward pass, for the insides only, with the statistics of the forward pass. */
+static status block_forward(resnet *net, block *b, bool again)
+{
+    status st = OK;
+    unit *ds = block_ds(b), *last = &b->u[b->n_units - 1];
+    const void *in = b->x;
+    for (int i = 0; i < b->n_units; i++) {
+        unit *u = &b->u[i];
+        TRY(run_conv(net, u, TIME_FORWARD, in, u->packed[0], NULL, u->c));
+        if (!again) norm_statistics(net, u);
+        if (u == last) break;
+        kernels_affine(&u->y_shape, u->c, u->scale, u->shift, NULL, NULL, NULL, true, u->y);
+        in = u->y;
+    }
+    if (ds) {
+        TRY(run_conv(net, ds, TIME_FORWARD, b->x, ds->packed[0], NULL, ds->c));
+        if (!again) norm_statistics(net, ds);
+    }
+    if (!again)
+        kernels_affine(&b->y_shape, last->c, last->scale, last->shift, ds ? ds->c : b->x, ds ? ds->scale : NULL, ds ? ds->shift : NULL, true,
+                       b->y);
+done:
+    return st;
+}
+
+static status stem_forward(resnet *net)
+{
+    status st = OK;
+    unit *u = &net->stem;
+    TRY(run_conv(net, u, TIME_FORWARD, net->input, u->packed[0], NULL, u->c));
+    if (!net->stem_frozen) norm_statistics(net, u);
+    kernels_stem_pool(&u->y_shape, u->c, u->scale, u->shift, net->stem_frozen ? net->ring[0] : net->pool_y, net->which);
+done:
+    return st;
+}
+
+/* y [n, out] = x [n, in] w^T + b. */
+static void last_layer(const resnet *net, float *y)
+{
+    int n = net->c.n, in = net->width, out = net->c.out;
+    const float *b = params_value(net->p, net->fc_b);
+    for (int i = 0; i < n; i++) memcpy(y + (size_t)i * (size_t)out, b, (size_t)out * sizeof *y);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, out, in, 1, net->pooled, in, params_value(net->p, net->fc_w), in, 1, y, out);
+}
+
+status resnet_forward(resnet *net, const float *pictures, float *features)
+{
+    status st = OK;
+    double t0 = now_s(), conv0 = net->conv_s;
+    size_t n = (size_t)net->c.n * (size_t)net->c.size * (size_t)net->c.size;
+    if (net->dirty) TRY(net_pack(net));
+    if (net->c.type == NN_BF16) kernels_to_bf16(pictures, net->input, n);
+    else memcpy(net->input, pictures, n * sizeof *pictures);
+    TRY(stem_forward(net));
+    void *x = net->stem_frozen ? net->ring[0] : net->pool_y;
+    for (int i = 0; i < net->n_blocks; i++) {
+        block *b = &net->b[i];
+        b->x = x;
+        if (b->frozen) TRY(block_forward_frozen(net, b));
+        else TRY(block_forward(net, b, false));
+        x = b->y;
+    }
+    block *last = &net->b[net->n_blocks - 1];
+    kernels_average(&last->y_shape, x, net->pooled);
+    if (net->c.out > 0) last_layer(net, features);
+    else memcpy(features, net->pooled, (size_t)net->c.n * (size_t)net->width * sizeof *features);
+    net->other_s += now_s() - t0 - (net->conv_s - conv0);
+done:
+    return st;
+}
+
+/* ---- backward ---- */
+static void ready(const resnet *net, size_t first, size_t count)
+{
+    if (net->c.ready) net->c.ready(net->c.ctx, first, count);
+}
+
+static status unit_weights(resnet *net, unit *u, const void *x)
+{
+    return run_conv(net, u, TIME_WEIGHTS, x, u->c, NULL, params_grad(net->p, u->weight));
+}
+
+/* g[0] (+ g[1] where `two`) is the gradient at b->y; afterwards g[0] + g[1] is the one at b->x. */
+static status block_backward(resnet *net, block *b, bool two, bool to_input)
+{
+    status st = OK;
+    unit *ds = block_ds(b), *last = &b->u[b->n_units - 1];
+    int n = last->spec.co;
+    double *sum = net->sums, *dot = sum + n, *dot2 = dot + n;
+    if (b->again) TRY(block_forward(net, b, true));
+    kernels_end_reduce(&b->y_shape, net->g[0], two ? net->g[1] : NULL, b->y, last->c, last->mean, ds ? ds->c : NULL, ds ? ds->mean : NULL,
+                       sum, dot, dot2, net->work);
+    if (ds) {
+        double *keep = net->work;   /* the sums of the way around, while those of the way through are made global */
+        memcpy(keep, sum, (size_t)n * sizeof *keep);
+        memcpy(keep + n, dot2, (size_t)n * sizeof *keep);
+        norm_factors(net, last, sum, dot);
+        norm_factors(net, ds, keep, keep + n);
+        kernels_norm_backward(&b->y_shape, net->g[0], ds->c, NULL, NULL, ds->mean, factors(ds));
+    } else
+        norm_factors(net, last, sum, dot);
+    kernels_norm_backward(&b->y_shape, net->g[0], last->c, NULL, NULL, last->mean, factors(last));
+    for (int i = b->n_units - 1; i > 0; i--) {
+        unit *u = &b->u[i], *before = &b->u[i - 1];
+        TRY(unit_weights(net, u, before->y));
+        TRY(run_conv(net, u, TIME_DATA, u->c, u->packed[1], NULL, net->g[2]));
+        n = before->spec.co;
+        kernels_inner_reduce(&before->y_shape, net->g[2], before->c, before->scale, before->shift, before->mean, net->sums, net->sums + n,
+                             net->work);
+        norm_factors(net, before, net->sums, net->sums + n);
+        kernels_norm_backward(&before->y_shape, net->g[2], before->c, before->scale, before->shift, before->mean, factors(before));
+    }
+    TRY(unit_weights(net, &b->u[0], b->x));
+    if (ds) TRY(unit_weights(net, ds, b->x));
+    if (to_input) {
+        TRY(run_conv(net, &b->u[0], TIME_DATA, b->u[0].c, b->u[0].packed[1], NULL, net->g[2]));
+        if (ds) TRY(run_conv(net, ds, TIME_DATA, ds->c, ds->packed[1], NULL, net->g[0]));
+        void *t = net->g[1];   /* through: g[2]; around: g[0] */
+        net->g[1] = net->g[0];
+        net->g[0] = net->g[2];
+        net->g[2] = t;
+    }
+    ready(net, b->first, b->count);
+done:
+    return st;
+}
+
+static status stem_backward(resnet *net)
+{
+    status st = OK;
+    unit *u = &net->stem;
+    int n = u->spec.co;
+    if (net->stem_again) TRY(run_conv(net, u, TIME_FORWARD, net->input, u->packed[0], NULL, u->c));
+    kernels_stem_reduce(&u->y_shape, net->g[0], net->g[1], net->which, u->c, u->mean, net->sums, net->sums + n, net->work);
+    norm_factors(net, u, net->sums, net->sums + n);
+    kernels_stem_backward(&u->y_shape, net->g[0], net->g[1], net->which, u->c, u->mean, factors(u));
+    TRY(unit_weights(net, u, net->input));
+    const nn_param *last = &net->p->item[u->beta];
+    size_t first = net->p->item[u->weight].at;
+    ready(net, first, last->at + last->count - first);
+done:
+    return st;
+}
+
+static const float *last_layer_backward(resnet *net, const float *dy)
+{
+    int n = net->c.n, in = net->width, out = net->c.out;
+    if (out == 0) return dy;
+    float *dw = params_grad(net->p, net->fc_w), *db = params_grad(net->p, net->fc_b);
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, out, in, n, 1, dy, out, net->pooled, in, 0, dw, in);
+    for (int k = 0; k < out; k++) {
+        double s = 0;
+        for (int i = 0; i < n; i++) s += dy[(size_t)i * (size_t)out + (size_t)k];
+        db[k] = (float)s;
+    }
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, in, out, 1, dy, out, params_value(net->p, net->fc_w), in, 0, net->d_pooled, in);
+    const nn_param *w = &net->p->item[net->fc_w], *b = &net->p->item[net->fc_b];
+    ready(net, w->at, b->at + b->count - w->at);
+    return net->d_pooled;
+}
+
+status resnet_backward(resnet *net, const float *d_features)
+{
+    status st = OK;
+    double t0 = now_s(), conv0 = net->conv_s;
+    if (!net->c.training) return fail(E_INTERNAL, "a backward pass through a net that does not train");
+    const float *d = last_layer_backward(net, d_features);
+    bool two = false;
+    if (net->first_trained < net->n_blocks) kernels_average_backward(&net->b[net->n_blocks - 1].y_shape, d, net->g[0]);
+    for (int i = net->n_blocks - 1; i >= net->first_trained; i--) {
+        TRY(block_backward(net, &net->b[i], two, i > net->first_trained || !net->stem_frozen));
+        two = true;
+    }
+    if (!net->stem_frozen) TRY(stem_backward(net));
+    net->other_s += now_s() - t0 - (net->conv_s - conv0);
+done:
+    return st;
+}
+
+/* ---- where the time goes ---- */
+double resnet_seconds_conv(const resnet *net)
+{
+    return net->conv_s;
+}
+
+double resnet_seconds_other(const resnet *net)
+{
+    return net->other_s;
+}
+
+static void profile_row(const unit *u, text *out)
+{
+    text_addf(out, "%-36s %4d->%-4d %3d px", u->name, u->spec.ci, u->spec.co, u->spec.h);
+    for (int k = 0; k < TIME_KINDS; k++) {
+        if (!u->passes[k]) {
+            text_addf(out, " %25s", "-");
+            continue;
+        }
+        double ms = 1e3 * u->seconds[k] / u->passes[k];
+        text_addf(out, " %8.2f ms %5.0f GFLOP/s", ms, conv_flop(&u->spec) / ms * 1e-6);
+    }
+    text_addf(out, "   %s", conv_how(u->op[0]));
+    for (int k = 1; k < TIME_KINDS; k++)
+        if (u->op[k]) text_addf(out, ", %s", conv_how(u->op[k]));
+    text_add(out, "\n");
+}
+
+void resnet_profile(const resnet *net, text *out)
+{
+    text_addf(out, "%-36s %10s %6s %25s %25s %25s\n", "layer", "channels", "", "forward", "back data", "back weights");
+    profile_row(&net->stem, out);
+    for (int i = 0; i < net->n_blocks; i++)
+        for (int k = 0; k < net->b[i].n_units + net->b[i].has_ds; k++) profile_row(&net->b[i].u[k], out);
+    text_addf(out, "convolutions %.3f s, all else in the encoder %.3f s\n", net->conv_s, net->other_s);
+}
+
+static void unit_reset(unit *u)
+{
+    memset(u->seconds, 0, sizeof u->seconds);
+    memset(u->passes, 0, sizeof u->passes);
+}
+
+void resnet_profile_reset(resnet *net)
+{
+    net->conv_s = net->other_s = 0;
+    unit_reset(&net->stem);
+    for (int i = 0; i < net->n_blocks; i++)
+        for (int k = 0; k < MAX_UNITS; k++) unit_reset(&net->b[i].u[k]);
+}
