@@ -89,8 +89,8 @@ $(shell mkdir -p $(B); printf '%s\n' '$(subst ','\'',$(FLAGS_TEXT))' | cmp -s - 
 endif
 $(B)/flags: ;
 
-# The network's loops run on OpenMP's threads, as oneDNN's do.
-$(B)/common/nn/%.c.o: CFLAGS_ALL += -fopenmp
+# The loops of the network run on the threads of OpenMP, as those of oneDNN do.
+$(B)/common/nn/%.c.o $(B)/tests/bench/bench_nn.c.o: CFLAGS_ALL += -fopenmp
 
 $(B)/%.c.o: %.c $(B)/flags
 	@mkdir -p $(@D)

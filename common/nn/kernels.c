@@ -14,7 +14,7 @@ typedef uint8_t vb __attribute__((vector_size(16)));
 typedef float vf_at __attribute__((vector_size(64), aligned(4), may_alias));
 typedef uint16_t vh_at __attribute__((vector_size(32), aligned(2), may_alias));
 
-#define CLONES __attribute__((target_clones("arch=skylake-avx512", "avx2", "default"), optimize("O3", "no-trapping-math")))
+#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3", "no-trapping-math")))
 enum { FLUSH = 64, MAX_THREADS = 256 };
 
 #define SELECT(mask, a, b) ((vf)(((mask) & (vi)(a)) | (~(mask) & (vi)(b))))
