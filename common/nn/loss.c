@@ -1,0 +1,177 @@
+/* loss.c -- supervised contrastive loss and symmetric cross-entropy. Dot products by OpenBLAS in fp32, exponentials and sums in
+ * double. The gradient at an own row i needs, besides its own softmax, the softmax of every other row at column i; as the dot products
+ * are symmetric, the other rows' logarithms are enough. */
+#include "micon/loss.h"
+
+#include "micon/mem.h"
+#include "micon/num.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* out [m, n] = a [m, d] b [n, d]^T. */
+static status dot_rows(const float *a, const float *b, int64_t m, int64_t n, int64_t d, float *out)
+{
+    status st = OK;
+    int im, in, id;
+    TRY(int_from_i64(m, &im));
+    TRY(int_from_i64(n, &in));
+    TRY(int_from_i64(d, &id));
+    if (m > 0 && n > 0) cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, im, in, id, 1, a, id, b, id, 0, out, in);
+done:
+    return st;
+}
+
+/* out [m, d] = c [m, n] b [n, d]. */
+static status mix_rows(const float *c, const float *b, int64_t m, int64_t n, int64_t d, float *out)
+{
+    status st = OK;
+    int im, in, id;
+    TRY(int_from_i64(m, &im));
+    TRY(int_from_i64(n, &in));
+    TRY(int_from_i64(d, &id));
+    if (m > 0) cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, im, id, in, 1, c, in, b, id, 0, out, id);
+done:
+    return st;
+}
+
+/* log sum exp(row / t) over all but column `skip` (-1: over all). */
+static double log_sum_row(const float *row, int64_t n, int64_t skip, double t)
+{
+    double most = -INFINITY, sum = 0;
+    for (int64_t j = 0; j < n; j++) {
+        if (isnan(row[j])) return NAN;
+        if (j != skip && row[j] / t > most) most = row[j] / t;
+    }
+    if (isinf(most)) return most;
+    for (int64_t j = 0; j < n; j++)
+        if (j != skip) sum += exp(row[j] / t - most);
+    return log(sum) + most;
+}
+
+static int compare_labels(const void *a, const void *b)
+{
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* positives[i] = the other rows with i's label; *anchors = the rows that have any. */
+static status count_positives(const int32_t *label, int64_t n, int64_t **positives, int64_t *anchors)
+{
+    status st = OK;
+    int32_t *sorted = NULL;
+    *positives = NULL;
+    *anchors = 0;
+    TRY(mem_alloc(positives, (size_t)n, sizeof **positives, "numbers of positives"));
+    TRY(mem_alloc(&sorted, (size_t)n, sizeof *sorted, "labels"));
+    memcpy(sorted, label, (size_t)n * sizeof *sorted);
+    qsort(sorted, (size_t)n, sizeof *sorted, compare_labels);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t low[2];
+        for (int side = 0; side < 2; side++) {   /* first place of label, first place of label + 1 */
+            int64_t a = 0, b = n;
+            while (a < b) {
+                int64_t m = a + (b - a) / 2;
+                if (sorted[m] < label[i] || (side && sorted[m] == label[i])) a = m + 1;
+                else b = m;
+            }
+            low[side] = a;
+        }
+        (*positives)[i] = low[1] - low[0] - 1;
+        *anchors += (*positives)[i] > 0;
+    }
+done:
+    free(sorted);
+    return st;
+}
+
+status supcon_rows(const float *u, const int32_t *label, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots,
+                   double *log_sum, double *loss)
+{
+    status st = OK;
+    int64_t *positives = NULL, anchors;
+    *loss = 0;
+    TRY(count_positives(label, n, &positives, &anchors));
+    TRY(dot_rows(u + first * d, u, n_mine, n, d, dots));
+    for (int64_t i = 0; i < n_mine; i++) {
+        const float *row = dots + i * n;
+        int64_t me = first + i;
+        double sum = 0;
+        log_sum[i] = log_sum_row(row, n, me, t);
+        if (positives[me] == 0) continue;
+        for (int64_t j = 0; j < n; j++)
+            if (j != me && label[j] == label[me]) sum += row[j] / t;
+        *loss += (log_sum[i] - sum / (double)positives[me]) / (double)anchors;
+    }
+done:
+    free(positives);
+    return st;
+}
+
+status supcon_grad(const float *u, const int32_t *label, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots,
+                   const double *log_sum, double weight, float *du)
+{
+    status st = OK;
+    int64_t *positives = NULL, anchors;
+    TRY(count_positives(label, n, &positives, &anchors));
+    double share = anchors ? weight / ((double)anchors * t) : 0;
+    for (int64_t i = 0; i < n_mine; i++) {
+        float *row = dots + i * n;
+        int64_t me = first + i;
+        for (int64_t j = 0; j < n; j++) {
+            double c = 0, s = row[j] / t;
+            bool same = label[j] == label[me];
+            if (positives[me] && j != me) c += exp(s - log_sum[me]) - (same ? 1 / (double)positives[me] : 0);
+            if (positives[j] && j != me) c += exp(s - log_sum[j]) - (same ? 1 / (double)positives[j] : 0);
+            row[j] = (float)(c * share);
+        }
+    }
+    TRY(mix_rows(dots, u, n_mine, n, d, du));
+done:
+    free(positives);
+    return st;
+}
+
+status clip_rows(const float *a, const float *b, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots, double *log_sum,
+                 double *loss)
+{
+    status st = OK;
+    float *back = dots + n_mine * n;
+    *loss = 0;
+    TRY(dot_rows(a + first * d, b, n_mine, n, d, dots));
+    TRY(dot_rows(b + first * d, a, n_mine, n, d, back));
+    for (int64_t i = 0; i < n_mine; i++) {
+        log_sum[i] = log_sum_row(dots + i * n, n, -1, t);
+        log_sum[n_mine + i] = log_sum_row(back + i * n, n, -1, t);
+        *loss += (log_sum[i] + log_sum[n_mine + i] - 2 * dots[i * n + first + i] / t) / (2 * (double)n);
+    }
+done:
+    return st;
+}
+
+/* Factors of the other side's rows: own softmax, and the softmax of the other side's rows at this one, less the pair itself. */
+static void clip_factors(float *dots, int64_t n, int64_t first, int64_t n_mine, const double *own, const double *other, double t, double share)
+{
+    for (int64_t i = 0; i < n_mine; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double s = dots[i * n + j] / t;
+            dots[i * n + j] = (float)(share * (exp(s - own[first + i]) + exp(s - other[j]) - (j == first + i ? 2 : 0)));
+        }
+}
+
+status clip_grad(const float *a, const float *b, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots,
+                 const double *log_sum_a, const double *log_sum_b, double weight, float *da, float *db)
+{
+    status st = OK;
+    double share = weight / (2 * (double)n * t);
+    float *back = dots + n_mine * n;
+    clip_factors(dots, n, first, n_mine, log_sum_a, log_sum_b, t, share);
+    clip_factors(back, n, first, n_mine, log_sum_b, log_sum_a, t, share);
+    TRY(mix_rows(dots, b, n_mine, n, d, da));
+    TRY(mix_rows(back, a, n_mine, n, d, db));
+done:
+    return st;
+}
