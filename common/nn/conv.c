@@ -4,7 +4,6 @@
 #include "gather.h"
 #include "micon/mem.h"
 #include "micon/num.h"
-#include "micon/rng.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +55,7 @@ status conv_choices_read(conv_choices *c, const char *lines, const char *where)
     names_split(&line, lines, '\n');
     for (size_t i = 0; i < line.n; i++) {
         double gflops;
+        if (line.item[i][0] == '\0') continue;
         names_free(&part);
         names_split(&part, line.item[i], '\t');
         if (part.n != 3 || !num_f64(part.item[2], &gflops)) {
@@ -124,7 +124,7 @@ size_t conv_scratch_bytes(const conv_op *op)
 
 status conv_pack(conv_op *op, const float *oihw, void *packed, void *scratch)
 {
-    return op->dnn ? dnn_op_pack(op->dnn, oihw, packed) : gather_pack(op->gather, oihw, packed, scratch);
+    return op->dnn ? dnn_op_pack(op->dnn, oihw, packed, scratch) : gather_pack(op->gather, oihw, packed, scratch);
 }
 
 status conv_run(conv_op *op, const void *a, const void *b, const float *bias, void *out, void *scratch)

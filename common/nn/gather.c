@@ -26,7 +26,7 @@ struct gather_op {
     int ho, wo, channels;             /* channels gathered per tap */
     int piece, n_classes;             /* pictures a piece */
     product cls[MAX_CLASSES];
-    size_t packed_bytes, rows_bytes, out_bytes, scratch_bytes, op_scratch;
+    size_t packed_bytes, rows_bytes, out_bytes, scratch_bytes, op_scratch, plain_bytes;
 };
 
 bool gather_can(const conv_spec *s)
@@ -136,9 +136,10 @@ status gather_create(gather_op **out, dnn *d, const conv_spec *s)
     int pieces = (s->n + g->piece - 1) / g->piece;
     g->piece = (s->n + pieces - 1) / pieces;   /* of about the same size, so that the last is not a crumb */
     for (int i = 0; i < g->n_classes; i++) TRY(product_create(g, d, &g->cls[i]));
-    size_t plain = round64((size_t)s->k * (size_t)s->k * (size_t)s->ci * (size_t)s->co * 4) + 64 * (size_t)s->co * 4;
-    size_t run = g->rows_bytes + g->out_bytes + g->op_scratch + (s->way == CONV_BACK_WEIGHTS ? plain : 0);
-    g->scratch_bytes = run > plain ? run : plain;
+    g->plain_bytes = round64((size_t)s->k * (size_t)s->k * (size_t)s->ci * (size_t)s->co * 4) + 64 * (size_t)s->co * 4;
+    size_t run = g->rows_bytes + g->out_bytes + g->op_scratch + (s->way == CONV_BACK_WEIGHTS ? g->plain_bytes : 0);
+    size_t pack = g->plain_bytes + g->op_scratch;
+    g->scratch_bytes = run > pack ? run : pack;
 done:
     if (st != OK) gather_destroy(&g);
     *out = g;
@@ -189,7 +190,7 @@ status gather_pack(gather_op *op, const float *oihw, void *packed, void *scratch
                 else
                     for (size_t c = 0; c < (size_t)s->ci; c++) plain[(row + c) * width + (size_t)o] = from[c * area];
             }
-        TRY(dnn_op_pack(p->whole, plain, (char *)packed + p->packed_at));
+        TRY(dnn_op_pack(p->whole, plain, (char *)packed + p->packed_at, (char *)scratch + op->plain_bytes));
     }
 done:
     return st;

@@ -18,6 +18,7 @@ typedef uint16_t vh_at __attribute__((vector_size(32), aligned(2), may_alias));
 enum { FLUSH = 64, MAX_THREADS = 256 };
 
 #define SELECT(mask, a, b) ((vf)(((mask) & (vi)(a)) | (~(mask) & (vi)(b))))
+#define NORM(x, n, c) (((x) - LDF((n).mean + (c))) * LDF((n).scale + (c)) + LDF((n).shift + (c)))
 #define LDF(p) (*(const vf_at *)(p))
 #define LDH(p) ((vf)(__builtin_convertvector(*(const vh_at *)(p), vu) << 16))
 #define STF(p, v) (*(vf_at *)(p) = (v))
@@ -159,15 +160,20 @@ void kernels_stats(const nn_shape *s, const void *x, double *sum, double *square
     gather_sums(work, threads, s->c, 2, (double *const[]){sum, square});
 }
 
-void kernels_affine(const nn_shape *s, const void *x, const float *scale, const float *shift, const void *id, const float *id_scale,
-                    const float *id_shift, bool relu, void *y)
+static nn_norm norm_at(const nn_norm *n, size_t c)
+{
+    return (nn_norm){n->mean + c, n->scale + c, n->shift + c};
+}
+
+void kernels_norm(const nn_shape *s, const void *x, const nn_norm *norm, const void *id, const nn_norm *id_norm, bool relu, void *y)
 {
     segments g = segments_of(s);
 #pragma omp parallel for schedule(static)
     for (long i = 0; i < g.n; i++) {
         size_t c = segment_channel(&g, i), at = (size_t)i * g.rows * g.width;
-        BY_TYPE(s, seg_affine, at_in(s, x, at), g.rows, g.width, scale + c, shift + c, at_in(s, id, at), id_scale ? id_scale + c : NULL,
-                id_scale ? id_shift + c : NULL, relu, at_out(s, y, at));
+        nn_norm other = norm_at(id_norm ? id_norm : norm, c);
+        BY_TYPE(s, seg_norm, at_in(s, x, at), g.rows, g.width, norm_at(norm, c), at_in(s, id, at), id_norm ? &other : NULL, relu,
+                at_out(s, y, at));
     }
 }
 
@@ -189,8 +195,7 @@ void kernels_end_reduce(const nn_shape *s, void *a, const void *b, const void *y
     gather_sums(work, threads, s->c, 3, (double *const[]){sum, dot, x2 ? dot2 : NULL});
 }
 
-void kernels_inner_reduce(const nn_shape *s, const void *dy, const void *x, const float *scale, const float *shift, const float *mean,
-                          double *sum, double *dot, void *work)
+void kernels_inner_reduce(const nn_shape *s, const void *dy, const void *x, const nn_norm *norm, double *sum, double *dot, void *work)
 {
     segments g = segments_of(s);
     int threads = kernels_threads();
@@ -200,23 +205,20 @@ void kernels_inner_reduce(const nn_shape *s, const void *dy, const void *x, cons
 #pragma omp for schedule(static)
         for (long i = 0; i < g.n; i++) {
             size_t c = segment_channel(&g, i), at = (size_t)i * g.rows * g.width;
-            BY_TYPE(s, seg_inner_reduce, at_in(s, dy, at), at_in(s, x, at), scale + c, shift + c, mean + c, g.rows, g.width, mine + c,
-                    mine + s->c + c);
+            BY_TYPE(s, seg_inner_reduce, at_in(s, dy, at), at_in(s, x, at), norm_at(norm, c), g.rows, g.width, mine + c, mine + s->c + c);
         }
     }
     gather_sums(work, threads, s->c, 2, (double *const[]){sum, dot});
 }
 
-void kernels_norm_backward(const nn_shape *s, const void *dy, void *x, const float *scale, const float *shift, const float *mean,
-                           const float *const k[3])
+void kernels_norm_backward(const nn_shape *s, const void *dy, void *x, const nn_norm *norm, bool masked, const float *const k[3])
 {
     segments g = segments_of(s);
 #pragma omp parallel for schedule(static)
     for (long i = 0; i < g.n; i++) {
         size_t c = segment_channel(&g, i), at = (size_t)i * g.rows * g.width;
         const float *const kc[3] = {k[0] + c, k[1] + c, k[2] + c};
-        BY_TYPE(s, seg_norm_backward, at_in(s, dy, at), at_out(s, x, at), scale ? scale + c : NULL, scale ? shift + c : NULL, mean + c, kc,
-                g.rows, g.width);
+        BY_TYPE(s, seg_norm_backward, at_in(s, dy, at), at_out(s, x, at), norm_at(norm, c), masked, kc, g.rows, g.width);
     }
 }
 
@@ -226,7 +228,7 @@ static int pooled(int n)
     return (n - 1) / 2 + 1;
 }
 
-void kernels_stem_pool(const nn_shape *s, const void *x, const float *scale, const float *shift, void *y, uint8_t *which)
+void kernels_stem_pool(const nn_shape *s, const void *x, const nn_norm *norm, void *y, uint8_t *which)
 {
     segments g = segments_of(s);
     int oh = pooled(s->h), ow = pooled(s->w);
@@ -235,8 +237,7 @@ void kernels_stem_pool(const nn_shape *s, const void *x, const float *scale, con
         size_t c = segment_channel(&g, i), at = (size_t)i * g.rows * g.width;
         for (int r = 0; r < oh; r++) {
             size_t to = ((size_t)i * (size_t)oh + (size_t)r) * (size_t)ow * g.width;
-            BY_TYPE(s, row_pool, at_in(s, x, at), s->h, s->w, r, ow, g.width, scale + c, shift + c, at_out(s, y, to),
-                    which ? which + to : NULL);
+            BY_TYPE(s, row_pool, at_in(s, x, at), s->h, s->w, r, ow, g.width, norm_at(norm, c), at_out(s, y, to), which ? which + to : NULL);
         }
     }
 }

@@ -24,14 +24,14 @@ CLONES static void NAME(seg_stats)(const T *x, size_t rows, size_t width, size_t
     }
 }
 
-CLONES static void NAME(seg_affine)(const T *x, size_t rows, size_t width, const float *scale, const float *shift, const T *id,
-                                    const float *id_scale, const float *id_shift, bool relu, T *y)
+CLONES static void NAME(seg_norm)(const T *x, size_t rows, size_t width, nn_norm n, const T *id, const nn_norm *id_norm, bool relu, T *y)
 {
     const vf zero = {0};
+    nn_norm m = id_norm ? *id_norm : n;
     for (size_t r = 0; r < rows; r++, x += width, y += width) {
         for (size_t c = 0; c < width; c += 16) {
-            vf v = LD(x + c) * LDF(scale + c) + LDF(shift + c);
-            if (id_scale) v += LD(id + c) * LDF(id_scale + c) + LDF(id_shift + c);
+            vf v = NORM(LD(x + c), n, c);
+            if (id_norm) v += NORM(LD(id + c), m, c);
             else if (id) v += LD(id + c);
             if (relu) v = SELECT(v < zero, zero, v);   /* NaN stays NaN */
             ST(y + c, v);
@@ -69,20 +69,19 @@ CLONES static void NAME(seg_end_reduce)(T *a, const T *b, const T *y, const T *x
     }
 }
 
-CLONES static void NAME(seg_inner_reduce)(const T *dy, const T *x, const float *scale, const float *shift, const float *mean, size_t rows,
-                                          size_t width, double *sum, double *dot)
+CLONES static void NAME(seg_inner_reduce)(const T *dy, const T *x, nn_norm n, size_t rows, size_t width, double *sum, double *dot)
 {
     const vf zero = {0};
     for (size_t r0 = 0; r0 < rows; r0 += FLUSH) {
         size_t r1 = r0 + FLUSH < rows ? r0 + FLUSH : rows;
         for (size_t c = 0; c < width; c += 16) {
-            vf s = {0}, d = {0}, k = LDF(scale + c), o = LDF(shift + c), m = LDF(mean + c);
+            vf s = {0}, d = {0}, k = LDF(n.scale + c), o = LDF(n.shift + c), m = LDF(n.mean + c);
             for (size_t r = r0; r < r1; r++) {
                 size_t at = r * width + c;
-                vf v = LD(x + at), g = LD(dy + at);
+                vf v = LD(x + at) - m, g = LD(dy + at);
                 g = SELECT(v * k + o > zero, g, zero);
                 s += g;
-                d += g * (v - m);
+                d += g * v;
             }
             for (int l = 0; l < 16; l++) {
                 sum[c + (size_t)l] += (double)s[l];
@@ -92,27 +91,25 @@ CLONES static void NAME(seg_inner_reduce)(const T *dy, const T *x, const float *
     }
 }
 
-CLONES static void NAME(seg_norm_backward)(const T *dy, T *x, const float *scale, const float *shift, const float *mean,
-                                           const float *const k[3], size_t rows, size_t width)
+CLONES static void NAME(seg_norm_backward)(const T *dy, T *x, nn_norm n, bool masked, const float *const k[3], size_t rows, size_t width)
 {
     const vf zero = {0};
     const float *k0 = k[0], *k1 = k[1], *k2 = k[2];
     for (size_t r = 0; r < rows; r++, x += width, dy += width)
         for (size_t c = 0; c < width; c += 16) {
-            vf v = LD(x + c), g = LD(dy + c);
-            if (scale) g = SELECT(v * LDF(scale + c) + LDF(shift + c) > zero, g, zero);
-            ST(x + c, LDF(k0 + c) * g + LDF(k1 + c) * (v - LDF(mean + c)) + LDF(k2 + c));
+            vf v = LD(x + c) - LDF(n.mean + c), g = LD(dy + c);
+            if (masked) g = SELECT(v * LDF(n.scale + c) + LDF(n.shift + c) > zero, g, zero);
+            ST(x + c, LDF(k0 + c) * g + LDF(k1 + c) * v + LDF(k2 + c));
         }
 }
 
 /* One row of pooled pixels; x is the plane (h x w pixels, `width` channels each), y and which the row `oh` of the result. */
-CLONES static void NAME(row_pool)(const T *x, int h, int w, int oh, int ow, size_t width, const float *scale, const float *shift, T *y,
-                                  uint8_t *which)
+CLONES static void NAME(row_pool)(const T *x, int h, int w, int oh, int ow, size_t width, nn_norm n, T *y, uint8_t *which)
 {
     const vf zero = {0};
     for (int o = 0; o < ow; o++, y += width, which += which ? width : 0)
         for (size_t c = 0; c < width; c += 16) {
-            vf k = LDF(scale + c), s = LDF(shift + c), best = zero;
+            vf best = zero;
             vi place = (vi){0} + 15;
             for (int dy = 0; dy < 3; dy++) {
                 int iy = 2 * oh + dy - 1;
@@ -120,7 +117,7 @@ CLONES static void NAME(row_pool)(const T *x, int h, int w, int oh, int ow, size
                 for (int dx = 0; dx < 3; dx++) {
                     int ix = 2 * o + dx - 1;
                     if (ix < 0 || ix >= w) continue;
-                    vf v = LD(x + ((size_t)iy * (size_t)w + (size_t)ix) * width + c) * k + s;
+                    vf v = NORM(LD(x + ((size_t)iy * (size_t)w + (size_t)ix) * width + c), n, c);
                     vi more = ~(v <= best);   /* so that NaN wins */
                     best = SELECT(more, v, best);
                     place = (more & (3 * dy + dx)) | (~more & place);

@@ -152,14 +152,14 @@ static void *carve(arena *a, size_t bytes)
     return p;
 }
 
-static void unit_carve(arena *a, unit *u, bool frozen)
+static void unit_carve(arena *a, unit *u)
 {
     size_t c = (size_t)u->spec.co * sizeof(float);
     u->packed[0] = carve(a, conv_packed_bytes(u->op[TIME_FORWARD]));
     if (u->op[TIME_DATA]) u->packed[1] = carve(a, conv_packed_bytes(u->op[TIME_DATA]));
     u->scale = carve(a, c);
     u->shift = carve(a, c);
-    if (frozen) return;
+    if (u->spec.bias) return;   /* folded */
     u->mean = carve(a, c);
     u->inv = carve(a, c);
     for (int i = 0; i < 3; i++) u->k[i] = carve(a, c);
@@ -241,7 +241,7 @@ static size_t net_carve(resnet *net, char *base, int again)
 {
     arena a = {base, 0};
     common_carve(net, &a);
-    unit_carve(&a, &net->stem, net->stem_frozen);
+    unit_carve(&a, &net->stem);
     if (net->stem_frozen) net->stem.c = carve(&a, nn_shape_bytes(&net->stem.y_shape));
     else {
         net->pool_y = carve(&a, nn_shape_bytes(&net->pool_shape));
@@ -249,7 +249,7 @@ static size_t net_carve(resnet *net, char *base, int again)
     }
     for (int i = 0; i < net->n_blocks; i++) {
         block *b = &net->b[i];
-        for (int k = 0; k < b->n_units + b->has_ds; k++) unit_carve(&a, &b->u[k], b->frozen);
+        for (int k = 0; k < b->n_units + b->has_ds; k++) unit_carve(&a, &b->u[k]);
         if (!b->frozen) b->y = carve(&a, nn_shape_bytes(&b->y_shape));
     }
     activations_carve(net, &a, again);

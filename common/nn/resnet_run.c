@@ -39,7 +39,7 @@ static void running_affine(resnet *net, unit *u)
     for (int c = 0; c < u->spec.co; c++) {
         double inv = 1 / sqrt((double)v[c] + eps);
         u->scale[c] = (float)(g[c] * inv);
-        u->shift[c] = (float)(b[c] - g[c] * inv * m[c]);
+        u->shift[c] = u->spec.bias ? (float)(b[c] - g[c] * inv * m[c]) : b[c];   /* the bias of a folded one */
         if (u->mean) u->mean[c] = m[c], u->inv[c] = (float)inv;
     }
 }
@@ -102,7 +102,7 @@ static void norm_statistics(resnet *net, unit *u)
         u->mean[c] = (float)mean;
         u->inv[c] = (float)inv;
         u->scale[c] = (float)(g[c] * inv);
-        u->shift[c] = (float)(b[c] - g[c] * inv * mean);
+        u->shift[c] = b[c];
         m[c] = (float)((1 - momentum) * m[c] + momentum * mean);
         v[c] = (float)((1 - momentum) * v[c] + momentum * var * unbias);
     }
@@ -134,6 +134,11 @@ static void norm_factors(resnet *net, unit *u, double *sum, double *dot)
         u->k[1][c] = net->c.norm_frozen ? 0 : (float)(-a * u->inv[c] * u->inv[c] * dot[c] / count);
         u->k[2][c] = net->c.norm_frozen ? 0 : (float)(-a * sum[c] / count);
     }
+}
+
+static nn_norm norm_of(const unit *u)
+{
+    return (nn_norm){u->mean, u->scale, u->shift};
 }
 
 static const float *const *factors(unit *u)
@@ -181,16 +186,16 @@ static status block_forward(resnet *net, block *b, bool again)
         TRY(run_conv(net, u, TIME_FORWARD, in, u->packed[0], NULL, u->c));
         if (!again) norm_statistics(net, u);
         if (u == last) break;
-        kernels_affine(&u->y_shape, u->c, u->scale, u->shift, NULL, NULL, NULL, true, u->y);
+        nn_norm norm = norm_of(u);
+        kernels_norm(&u->y_shape, u->c, &norm, NULL, NULL, true, u->y);
         in = u->y;
     }
     if (ds) {
         TRY(run_conv(net, ds, TIME_FORWARD, b->x, ds->packed[0], NULL, ds->c));
         if (!again) norm_statistics(net, ds);
     }
-    if (!again)
-        kernels_affine(&b->y_shape, last->c, last->scale, last->shift, ds ? ds->c : b->x, ds ? ds->scale : NULL, ds ? ds->shift : NULL, true,
-                       b->y);
+    nn_norm norm = norm_of(last), around = norm_of(ds ? ds : last);
+    if (!again) kernels_norm(&b->y_shape, last->c, &norm, ds ? ds->c : b->x, ds ? &around : NULL, true, b->y);
 done:
     return st;
 }
@@ -201,7 +206,8 @@ static status stem_forward(resnet *net)
     unit *u = &net->stem;
     TRY(run_conv(net, u, TIME_FORWARD, net->input, u->packed[0], NULL, u->c));
     if (!net->stem_frozen) norm_statistics(net, u);
-    kernels_stem_pool(&u->y_shape, u->c, u->scale, u->shift, net->stem_frozen ? net->ring[0] : net->pool_y, net->which);
+    nn_norm norm = norm_of(u);
+    kernels_stem_pool(&u->y_shape, u->c, &norm, net->stem_frozen ? net->ring[0] : net->pool_y, net->which);
 done:
     return st;
 }
@@ -259,6 +265,7 @@ static status block_backward(resnet *net, block *b, bool two, bool to_input)
     unit *ds = block_ds(b), *last = &b->u[b->n_units - 1];
     int n = last->spec.co;
     double *sum = net->sums, *dot = sum + n, *dot2 = dot + n;
+    nn_norm norm;
     if (b->again) TRY(block_forward(net, b, true));
     kernels_end_reduce(&b->y_shape, net->g[0], two ? net->g[1] : NULL, b->y, last->c, last->mean, ds ? ds->c : NULL, ds ? ds->mean : NULL,
                        sum, dot, dot2, net->work);
@@ -268,19 +275,21 @@ static status block_backward(resnet *net, block *b, bool two, bool to_input)
         memcpy(keep + n, dot2, (size_t)n * sizeof *keep);
         norm_factors(net, last, sum, dot);
         norm_factors(net, ds, keep, keep + n);
-        kernels_norm_backward(&b->y_shape, net->g[0], ds->c, NULL, NULL, ds->mean, factors(ds));
+        norm = norm_of(ds);
+        kernels_norm_backward(&b->y_shape, net->g[0], ds->c, &norm, false, factors(ds));
     } else
         norm_factors(net, last, sum, dot);
-    kernels_norm_backward(&b->y_shape, net->g[0], last->c, NULL, NULL, last->mean, factors(last));
+    norm = norm_of(last);
+    kernels_norm_backward(&b->y_shape, net->g[0], last->c, &norm, false, factors(last));
     for (int i = b->n_units - 1; i > 0; i--) {
         unit *u = &b->u[i], *before = &b->u[i - 1];
         TRY(unit_weights(net, u, before->y));
         TRY(run_conv(net, u, TIME_DATA, u->c, u->packed[1], NULL, net->g[2]));
         n = before->spec.co;
-        kernels_inner_reduce(&before->y_shape, net->g[2], before->c, before->scale, before->shift, before->mean, net->sums, net->sums + n,
-                             net->work);
+        norm = norm_of(before);
+        kernels_inner_reduce(&before->y_shape, net->g[2], before->c, &norm, net->sums, net->sums + n, net->work);
         norm_factors(net, before, net->sums, net->sums + n);
-        kernels_norm_backward(&before->y_shape, net->g[2], before->c, before->scale, before->shift, before->mean, factors(before));
+        kernels_norm_backward(&before->y_shape, net->g[2], before->c, &norm, true, factors(before));
     }
     TRY(unit_weights(net, &b->u[0], b->x));
     if (ds) TRY(unit_weights(net, ds, b->x));

@@ -53,7 +53,7 @@ size_t dnn_op_packed_bytes(const dnn_op *op);    /* of packed weights; 0 for CON
 size_t dnn_op_scratch_bytes(const dnn_op *op);
 
 /* Weights [co, ci, k, k] (or b [k, n]) in fp32 -> the operation's own order and type. */
-status dnn_op_pack(dnn_op *op, const float *plain, void *packed) MUST_USE;
+status dnn_op_pack(dnn_op *op, const float *plain, void *packed, void *scratch) MUST_USE;
 
 /* CONV_FORWARD x, packed -> y; CONV_BACK_DATA dy, packed -> dx; CONV_BACK_WEIGHTS x, dy -> weight gradient [co, ci, k, k] fp32;
  * product a, b -> out. bias: fp32 or NULL. */

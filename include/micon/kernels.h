@@ -40,26 +40,28 @@ void kernels_from_bf16(const uint16_t *x, float *y, size_t n);
 /* sum[c] and square[c] of x over pictures and pixels. */
 void kernels_stats(const nn_shape *s, const void *x, double *sum, double *square, void *work);
 
-/* y = act(x * scale[c] + shift[c] + identity), where identity is `id`, or id * id_scale[c] + id_shift[c], or nothing. y may be x. */
-void kernels_affine(const nn_shape *s, const void *x, const float *scale, const float *shift, const void *id, const float *id_scale,
-                    const float *id_shift, bool relu, void *y);
+/* Batch norm of a channel: (x - mean) * scale + shift. In this form the sign of a value near zero is right to the last bit. */
+typedef struct {
+    const float *mean, *scale, *shift;
+} nn_norm;
+
+/* y = act(norm(x) + identity), where identity is `id`, or id_norm(id), or nothing (NULL). y may be x. */
+void kernels_norm(const nn_shape *s, const void *x, const nn_norm *norm, const void *id, const nn_norm *id_norm, bool relu, void *y);
 
 /* End of a block, backward: dz = (a + b) where y > 0, else 0, written to a. sum = sum of dz; dot = sum of dz (x - mean[c]); with
  * x2 also dot2 = sum of dz (x2 - mean2[c]). */
 void kernels_end_reduce(const nn_shape *s, void *a, const void *b, const void *y, const void *x, const float *mean, const void *x2,
                         const float *mean2, double *sum, double *dot, double *dot2, void *work);
 
-/* Inside a block: dz = dy where x * scale + shift > 0, not written. */
-void kernels_inner_reduce(const nn_shape *s, const void *dy, const void *x, const float *scale, const float *shift, const float *mean,
-                          double *sum, double *dot, void *work);
+/* Inside a block: dz = dy where norm(x) > 0, not written. */
+void kernels_inner_reduce(const nn_shape *s, const void *dy, const void *x, const nn_norm *norm, double *sum, double *dot, void *work);
 
-/* x := k[0][c] dz + k[1][c] (x - mean[c]) + k[2][c], in place; dz is dy itself, or with scale and shift masked as inner_reduce does. */
-void kernels_norm_backward(const nn_shape *s, const void *dy, void *x, const float *scale, const float *shift, const float *mean,
-                           const float *const k[3]);
+/* x := k[0][c] dz + k[1][c] (x - mean[c]) + k[2][c], in place; dz is dy itself, or if `masked` as inner_reduce has it. */
+void kernels_norm_backward(const nn_shape *s, const void *dy, void *x, const nn_norm *norm, bool masked, const float *const k[3]);
 
-/* The stem: y = max-pool 3x3, stride 2, padding 1 of relu(x * scale + shift); s is x's shape; which[] (of y's count, may be NULL)
+/* The stem: y = max-pool 3x3, stride 2, padding 1 of relu(norm(x)); s is x's shape; which[] (of y's count, may be NULL)
  * keeps the winner's place in its window, 0..8, or 15 where nothing is above zero. */
-void kernels_stem_pool(const nn_shape *s, const void *x, const float *scale, const float *shift, void *y, uint8_t *which);
+void kernels_stem_pool(const nn_shape *s, const void *x, const nn_norm *norm, void *y, uint8_t *which);
 /* Backward of it: the gradient at y is a + b. Sums as inner_reduce; then x := the gradient at x, in place. */
 void kernels_stem_reduce(const nn_shape *s, const void *a, const void *b, const uint8_t *which, const void *x, const float *mean,
                          double *sum, double *dot, void *work);

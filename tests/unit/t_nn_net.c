@@ -1,0 +1,344 @@
+/* t_nn_net.c -- run: limit=400 nosan : whole nets against PyTorch float64 (tests/ref/nn_ref.py): loss, gradients of every tensor, running
+ * statistics; fp32 and bf16; recomputation; frozen stages; the choices of primitives as text. */
+#include "../tap.h"
+#include "micon/heads.h"
+#include "micon/loss.h"
+#include "micon/mem.h"
+#include "micon/resnet.h"
+#include "micon/rng.h"
+#include "micon/safetensors.h"
+
+#include <omp.h>
+#include <stdlib.h>
+
+enum { ITEMS = 16, ROWS = 4 * ITEMS, CHANNELS = 5, D = 1000, P = 512, KEEP = 512, SEED = 1 };
+
+typedef struct {
+    nn_params p;
+    dnn *d;
+    resnet *net;
+    mlp projector;
+    conv_choices choices;
+    int32_t label[ROWS];
+    float *x, *features, *h, *norm_h, *inside, *g, *u, *norm_u, *dots, *d_u, *d_inside, *d_h;
+    double log_sum[ROWS], loss;
+} model;
+
+static const char *reference(char *buf, size_t size, const char *name)
+{
+    const char *dir = getenv("MICON_REF");
+    snprintf(buf, size, "%s/%s", dir ? dir : "tests/ref", name);
+    return buf;
+}
+
+static void pictures(model *m, int size)
+{
+    size_t area = (size_t)size * (size_t)size;
+    for (int r = 0; r < ROWS; r++) {
+        int item = r % ITEMS;
+        m->label[r] = r / ITEMS % 2 == 0 ? 1 + item % 6 : 0;
+        for (int c = 0; c < CHANNELS; c++) {
+            rng a = rng_at(2, STREAM_SAMPLE, (uint32_t)m->label[r], (uint64_t)c), b = rng_at(3, STREAM_SAMPLE, (uint32_t)r, (uint64_t)c);
+            double fy = rng_uniform(&a), fx = rng_uniform(&a), phase = rng_uniform(&a);
+            float *x = m->x + (size_t)(r * CHANNELS + c) * area;
+            for (int i = 0; i < size; i++)
+                for (int j = 0; j < size; j++) *x++ = (float)(sin(fy * i + fx * j + 6 * phase) + 0.5 * rng_normal(&b));
+        }
+    }
+}
+
+/* The last batch norm of each block at 0.2, so that the blocks' sums stay tame. */
+static void quiet_blocks(nn_params *p, int depth)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (strstr(p->item[i].name, "layer") && strstr(p->item[i].name, depth >= 50 ? ".bn3.weight" : ".bn2.weight")) params_fill(p, i, 0.2f);
+}
+
+static status model_create(model *m, int depth, int size, nn_type type, int freeze, int64_t memory)
+{
+    status st = OK;
+    resnet_config c = {.depth = depth, .n = ROWS * CHANNELS, .size = size, .out = D / CHANNELS, .type = type, .training = true};
+    c.freeze = freeze, c.memory = memory;
+    *m = (model){0};
+    TRY(dnn_create(&m->d));
+    TRY(resnet_register(&m->p, "encoder.", depth, c.out, freeze));
+    m->projector = mlp_register(&m->p, "projector", D, D, P);
+    TRY(params_allocate(&m->p, true));
+    resnet_init(&m->p, "encoder.", SEED);
+    mlp_init(&m->p, &m->projector, SEED);
+    quiet_blocks(&m->p, depth);
+    TRY(resnet_create(&m->net, m->d, &c, &m->p, "encoder.", &m->choices));
+    size_t pixels = (size_t)c.n * (size_t)size * (size_t)size;
+    float **part[] = {&m->x, &m->features, &m->h, &m->norm_h, &m->inside, &m->g, &m->u, &m->norm_u, &m->dots, &m->d_u, &m->d_inside, &m->d_h};
+    size_t count[] = {pixels, ROWS * D, ROWS * D, ROWS, ROWS * D, ROWS * P, ROWS * P, ROWS, ROWS * ROWS, ROWS * P, ROWS * D, ROWS * D};
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++) TRY(mem_alloc(part[i], count[i], sizeof(float), "test"));
+    pictures(m, size);
+done:
+    return st;
+}
+
+static void model_free(model *m)
+{
+    resnet_destroy(&m->net);
+    dnn_destroy(&m->d);
+    params_free(&m->p);
+    conv_choices_free(&m->choices);
+    float *part[] = {m->x, m->features, m->h, m->norm_h, m->inside, m->g, m->u, m->norm_u, m->dots, m->d_u, m->d_inside, m->d_h};
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++) free(part[i]);
+}
+
+static status model_step(model *m)
+{
+    status st = OK;
+    const double t = 0.1;
+    params_clear_grad(&m->p);
+    TRY(resnet_forward(m->net, m->x, m->features));
+    l2_forward(ROWS, D, m->features, m->h, m->norm_h);
+    mlp_forward(&m->p, &m->projector, ROWS, m->h, m->inside, m->g);
+    l2_forward(ROWS, P, m->g, m->u, m->norm_u);
+    TRY(supcon_rows(m->u, m->label, ROWS, P, t, 0, ROWS, m->dots, m->log_sum, &m->loss));
+    TRY(supcon_grad(m->u, m->label, ROWS, P, t, 0, ROWS, m->dots, m->log_sum, 1, m->d_u));
+    l2_backward(ROWS, P, m->u, m->norm_u, m->d_u, m->d_u);
+    mlp_backward(&m->p, &m->projector, ROWS, m->h, m->inside, m->d_u, m->d_inside, m->d_h);
+    l2_backward(ROWS, D, m->h, m->norm_h, m->d_h, m->d_h);
+    TRY(resnet_backward(m->net, m->d_h));
+done:
+    return st;
+}
+
+/* Error of the kept values of a tensor, relative to the reference's length, and the cosine. */
+static void compare(const float *got, size_t count, const float *want, double *error, double *cosine)
+{
+    size_t k = count < KEEP ? count : KEEP;
+    double d = 0, a = 0, b = 0, ab = 0;
+    for (size_t j = 0; j < k; j++) {
+        double g = got[j * count / k], w = want[j];
+        d += (g - w) * (g - w), a += g * g, b += w * w, ab += g * w;
+    }
+    *error = sqrt(d) / (sqrt(b) + 1e-300);
+    *cosine = ab / (sqrt(a) * sqrt(b) + 1e-300);
+}
+
+static status check_gradients(const model *m, const safetensors *ref, nn_type type, const char *what)
+{
+    status st = OK;
+    int tensors = 0, bad = 0;
+    double worst = 0, least = 1;
+    for (size_t i = 0; i < m->p.n; i++) {
+        char name[128];
+        float want[KEEP];
+        double yard[2], error, cosine;
+        if (!m->p.item[i].trained) continue;
+        snprintf(name, sizeof name, "grad:%s", m->p.item[i].name);
+        const safe_tensor *t = safetensors_find(ref, name);
+        snprintf(name, sizeof name, "yard:%s", m->p.item[i].name);
+        const safe_tensor *y = safetensors_find(ref, name);
+        if (!t || !y || t->count > KEEP || y->count != 2) return fail(E_FORMAT, "no reference for %s", name);
+        TRY(safetensors_get_f32(ref, t, true, want));
+        TRY(safetensors_get_f64(ref, y, true, yard));
+        compare(params_grad(&m->p, i), m->p.item[i].count, want, &error, &cosine);
+        /* fp32: 1e-4 or three times PyTorch's own error in fp32 (the largest of three of its ways); bf16: PyTorch's own cosine in bf16 less 0.03. */
+        double allowed = yard[0] * 3 > 1e-4 ? yard[0] * 3 : 1e-4;
+        bool good = type == NN_F32 ? error <= allowed : cosine >= yard[1] - 0.03;
+        if (!good) printf("#   %s: error %.2e (allowed %.2e), cosine %.4f (PyTorch's %.4f)\n", m->p.item[i].name, error, allowed, cosine, yard[1]);
+        bad += !good;
+        tensors++;
+        if (error > worst) worst = error;
+        if (cosine < least) least = cosine;
+    }
+    printf("# %s: %d tensors, largest error %.2e, smallest cosine %.5f\n", what, tensors, worst, least);
+    ok(tensors > 60 && bad == 0, what);
+done:
+    return st;
+}
+
+static status check_state(const model *m, const safetensors *ref, double allowed, const char *what)
+{
+    status st = OK;
+    double worst = 0;
+    int n = 0;
+    for (size_t i = 0; i < m->p.n; i++) {
+        char name[128];
+        float want[64];
+        snprintf(name, sizeof name, "state:%s", m->p.item[i].name);
+        const safe_tensor *t = safetensors_find(ref, name);
+        if (!t || t->count > 64) continue;
+        TRY(safetensors_get_f32(ref, t, true, want));
+        double d = 0, b = 0;
+        for (size_t j = 0; j < t->count; j++) {   /* the first 64 of the kept ones */
+            size_t count = m->p.item[i].count, k = count < KEEP ? count : KEEP;
+            double g = params_value(&m->p, i)[j * count / k];
+            d += (g - want[j]) * (g - want[j]), b += (double)want[j] * want[j];
+        }
+        if (sqrt(d / b) > worst) worst = sqrt(d / b);
+        n++;
+    }
+    printf("# %s: %d, largest error %.2e\n", what, n, worst);
+    ok(n >= 40 && worst <= allowed, what);
+done:
+    return st;
+}
+
+/* Every row alike: what a network that ignores its pictures gets. The bf16 test must not let it pass. */
+static double collapsed_loss(model *m)
+{
+    float *u = xmalloc(sizeof(float) * ROWS * P);
+    double loss = 0;
+    for (int i = 0; i < ROWS * P; i++) u[i] = (float)(1 / sqrt(P));
+    if (supcon_rows(u, m->label, ROWS, P, 0.1, 0, ROWS, m->dots, m->log_sum, &loss) != OK) loss = NAN;
+    free(u);
+    return loss;
+}
+
+static status test_net(int depth, int size, nn_type type)
+{
+    status st = OK;
+    model m;
+    safetensors ref = {0};
+    char path[512], what[128];
+    double loss[4];
+    snprintf(path, sizeof path, "nn_resnet%d.safetensors", depth);
+    char full[1024];
+    TRY(model_create(&m, depth, size, type, FREEZE_NONE, 0));
+    TRY(safetensors_read(&ref, reference(full, sizeof full, path)));
+    TRY(safetensors_get_f64(&ref, safetensors_find(&ref, "loss"), true, loss));
+    TRY(model_step(&m));
+    const char *name = type == NN_F32 ? "fp32" : "bf16";
+    printf("# resnet%d %s: loss %.8f, float64 %.8f, collapsed %.6f\n", depth, name, m.loss, loss[0], loss[3]);
+    double allowed = type == NN_F32 ? 1e-5 * fabs(loss[0] - loss[3]) + 1e-6 : 1e-2 * fabs(loss[0] - loss[3]);
+    snprintf(what, sizeof what, "resnet%d %d px %s: loss", depth, size, name);
+    ok(fabs(m.loss - loss[0]) <= allowed, what);
+    snprintf(what, sizeof what, "resnet%d %s: a collapsed network would not pass", depth, name);
+    ok(fabs(collapsed_loss(&m) - loss[3]) < 1e-5 && fabs(loss[3] - loss[0]) > allowed, what);
+    snprintf(what, sizeof what, "resnet%d %d px %s: gradients", depth, size, name);
+    TRY(check_gradients(&m, &ref, type, what));
+    snprintf(what, sizeof what, "resnet%d %s: running statistics", depth, name);
+    TRY(check_state(&m, &ref, type == NN_F32 ? 1e-4 : 2e-2, what));
+done:
+    model_free(&m);
+    safetensors_free(&ref);
+    return st;
+}
+
+static bool same_gradients(const model *a, const model *b)
+{
+    return memcmp(a->p.grad, b->p.grad, a->p.n_trained * sizeof(float)) == 0;
+}
+
+/* Blocks computed twice, primitives dictated as text: the same bits, in less memory. */
+static status test_again(nn_type type)
+{
+    status st = OK;
+    model a, b = {0};
+    text lines = {0};
+    TRY(model_create(&a, 18, 64, type, FREEZE_NONE, 0));
+    TRY(model_step(&a));
+    conv_choices_write(&a.choices, &lines);
+    int64_t blocks = resnet_allocations();
+    TRY(model_step(&a));
+    ok(resnet_allocations() == blocks, "no arena is made during a step");
+    model_free(&a);
+    for (int round = 0; round < 2; round++) {
+        TRY(model_create(&a, 18, 64, type, FREEZE_NONE, round ? resnet_bytes(b.net) * 4 / 5 : 0));
+        if (round == 0) {
+            TRY(model_step(&a));
+            b = a;
+            continue;
+        }
+        /* The same primitives: read from text in a model of its own. */
+        model c = a;
+        resnet_destroy(&c.net);
+        conv_choices_free(&c.choices);
+        TRY(conv_choices_read(&c.choices, lines.s, "lines"));
+        resnet_config k = {.depth = 18, .n = ROWS * CHANNELS, .size = 64, .out = D / CHANNELS, .type = type, .training = true};
+        k.memory = resnet_bytes(b.net) * 4 / 5;
+        TRY(resnet_create(&c.net, c.d, &k, &c.p, "encoder.", &c.choices));
+        ok(c.choices.measured == 0, "choices read from text are not measured again");
+        resnet_destroy(&b.net);
+        conv_choices_free(&b.choices);
+        TRY(conv_choices_read(&b.choices, lines.s, "lines"));
+        k.memory = 0;
+        TRY(resnet_create(&b.net, b.d, &k, &b.p, "encoder.", &b.choices));
+        TRY(model_step(&b));
+        TRY(model_step(&c));
+        ok(resnet_recomputed(c.net) > 1 && resnet_bytes(c.net) < resnet_bytes(b.net), "a smaller budget makes blocks be computed twice");
+        ok(same_gradients(&b, &c) && b.loss == c.loss, type == NN_F32 ? "fp32: computed twice, the same bits" : "bf16: computed twice, the same bits");
+        model_free(&c);
+    }
+done:
+    model_free(&b);
+    text_free(&lines);
+    return st;
+}
+
+static status test_frozen(void)
+{
+    status st = OK;
+    model a = {0};
+    TRY(model_create(&a, 18, 33, NN_F32, FREEZE_LAYER2, 0));
+    float *before = xmalloc(a.p.n_state * sizeof(float));
+    memcpy(before, a.p.state, a.p.n_state * sizeof(float));
+    TRY(model_step(&a));
+    long w = params_find(&a.p, "encoder.layer2.1.conv2.weight"), m = params_find(&a.p, "encoder.layer2.1.bn2.running_mean"),
+         later = params_find(&a.p, "encoder.layer3.0.bn1.running_mean");
+    size_t at = a.p.item[m].at;
+    ok(!a.p.item[w].trained && memcmp(before + at, a.p.state + at, a.p.item[m].count * 4) == 0, "frozen layers keep their statistics");
+    at = a.p.item[later].at;
+    ok(memcmp(before + at, a.p.state + at, a.p.item[later].count * 4) != 0, "the layers after them move theirs");
+    free(before);
+    /* The same weights and running statistics, not frozen by stage but with frozen statistics everywhere: the same loss. */
+    double loss = a.loss;
+    ok(isfinite(loss), "a net with frozen layers has a loss");
+    model_free(&a);
+    TRY(model_create(&a, 18, 33, NN_F32, FREEZE_ALL, 0));
+    TRY(model_step(&a));
+    double folded = a.loss;
+    model_free(&a);
+    TRY(model_create(&a, 18, 33, NN_F32, FREEZE_NONE, 0));
+    resnet_destroy(&a.net);
+    resnet_config k = {.depth = 18, .n = ROWS * CHANNELS, .size = 33, .out = D / CHANNELS, .type = NN_F32, .training = true, .norm_frozen = true};
+    TRY(resnet_create(&a.net, a.d, &k, &a.p, "encoder.", &a.choices));
+    TRY(model_step(&a));
+    near(folded, a.loss, 1e-6, "folded batch norm gives what frozen statistics give");
+done:
+    model_free(&a);
+    return st;
+}
+
+static status test_errors(void)
+{
+    model m;
+    status st = model_create(&m, 18, 64, NN_F32, FREEZE_NONE, 1 << 20);
+    ok(st == E_USAGE && strstr(msg_get(), "memory:") && strstr(msg_get(), "MB"), "too little memory is said with what is needed");
+    msg_clear();
+    model_free(&m);
+    nn_params p = {0};
+    ok(resnet_register(&p, "encoder.", 20, 200, 0) == E_USAGE, "there is no resnet20");
+    msg_clear();
+    params_free(&p);
+    conv_choices c = {0};
+    ok(conv_choices_read(&c, "no tabs here\n", "file") == E_FORMAT, "junk in place of choices is refused");
+    msg_clear();
+    conv_choices_free(&c);
+    return OK;
+}
+
+int main(void)
+{
+    status st = OK;
+    TRY(test_net(18, 96, NN_F32));
+    TRY(test_net(50, 64, NN_F32));
+    TRY(test_again(NN_F32));
+    TRY(test_frozen());
+    TRY(test_errors());
+    if (dnn_amx()) {
+        TRY(test_net(18, 96, NN_BF16));
+        TRY(test_net(50, 64, NN_BF16));
+        TRY(test_again(NN_BF16));
+    } else
+        tap_skip("bf16", "this machine does not multiply bf16 matrices in hardware");
+done:
+    if (st != OK) printf("# %s\n", msg_get());
+    ok(st == OK, "the test ran to its end");
+    return tap_done();
+}
