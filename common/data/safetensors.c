@@ -33,7 +33,8 @@ size_t safe_type_size(safe_type t)
 char *safe_show_shape(const safe_tensor *t, char *buf, size_t size)
 {
     size_t at = (size_t)snprintf(buf, size, "[");
-    for (int i = 0; i < t->n_dims && at < size; i++) at += (size_t)snprintf(buf + at, size - at, "%s%lld", i ? ", " : "", (long long)t->dim[i]);
+    for (int i = 0; i < t->n_dims && at < size; i++)
+        at += (size_t)snprintf(buf + at, size - at, "%s%lld", i ? ", " : "", (long long)t->dim[i]);
     if (at < size) snprintf(buf + at, size - at, "]");
     return buf;
 }
@@ -61,7 +62,8 @@ static status read_shape(safe_tensor *t, const json_t *shape, const char *where)
     t->count = 1;
     for (int i = 0; i < t->n_dims; i++) {
         size_t d;
-        if (!whole(json_array_get(shape, (size_t)i), &d)) return bad(where, t->name, "'shape' holds something that is not a whole number from 0");
+        if (!whole(json_array_get(shape, (size_t)i), &d))
+            return bad(where, t->name, "'shape' holds something that is not a whole number from 0");
         t->dim[i] = (int64_t)d;
         if (!mul_size(t->count, d, &t->count)) return bad(where, t->name, "its shape is larger than can be addressed");
     }
@@ -79,7 +81,8 @@ static status read_entry(safe_tensor *t, const json_t *entry, const char *data, 
     if (!type) return bad(where, t->name, "'dtype' is missing or no text");
     size_t k = 0;
     while (k < sizeof type_info / sizeof *type_info && strcmp(type, type_info[k].name) != 0) k++;
-    if (k == sizeof type_info / sizeof *type_info) return bad(where, t->name, "its dtype is none of F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL");
+    if (k == sizeof type_info / sizeof *type_info)
+        return bad(where, t->name, "its dtype is none of F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL");
     t->type = (safe_type)k;
     TRY(read_shape(t, json_object_get(entry, "shape"), where));
     const json_t *at = json_object_get(entry, "data_offsets");
@@ -97,7 +100,7 @@ static int by_place(const void *a, const void *b)
     const safe_tensor *x = a, *y = b;
     const char *p = x->data, *q = y->data;
     if (p != q) return p < q ? -1 : 1;
-    if (x->bytes != y->bytes) return x->bytes < y->bytes ? -1 : 1;   /* empty ones before what begins at their place */
+    if (x->bytes != y->bytes) return x->bytes < y->bytes ? -1 : 1; /* empty ones before what begins at their place */
     return strcmp(x->name, y->name);
 }
 
@@ -110,7 +113,8 @@ static status check_cover(const safetensors *s, const char *data, size_t data_si
         if (begin > end) return bad(s->where, s->item[i].name, "there is a hole in the data before it");
         end = begin + s->item[i].bytes;
     }
-    if (end != data + data_size) return fail(E_FORMAT, "%s: %zu bytes at its end belong to no tensor", s->where, (size_t)(data + data_size - end));
+    if (end != data + data_size)
+        return fail(E_FORMAT, "%s: %zu bytes at its end belong to no tensor", s->where, (size_t)(data + data_size - end));
     return OK;
 }
 

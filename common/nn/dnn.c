@@ -18,11 +18,11 @@ enum { ROLE_A, ROLE_B, ROLE_BIAS, ROLE_OUT, ROLE_SCRATCH, ROLES };
 
 struct dnn_op {
     dnn *d;
-    dnnl_primitive_t main, turn;   /* turn: plain fp32 -> packed weights, or the primitive's weight gradient -> plain fp32 */
+    dnnl_primitive_t main, turn; /* turn: plain fp32 -> packed weights, or the primitive's weight gradient -> plain fp32 */
     dnnl_memory_t mem[ROLES], plain, packed, turn_scratch;
     dnnl_exec_arg_t arg[ROLES];
     int n_args;
-    size_t packed_bytes, scratch_bytes, result_bytes;   /* result: a weight gradient that still has to be turned */
+    size_t packed_bytes, scratch_bytes, result_bytes; /* result: a weight gradient that still has to be turned */
 };
 
 static const char *status_text(dnnl_status_t s)
@@ -35,13 +35,13 @@ static const char *status_text(dnnl_status_t s)
     default: return "failed";
     }
 }
-#define CALL(expr)                                                                                                           \
-    do {                                                                                                                     \
-        dnnl_status_t call_st = (expr);                                                                                      \
-        if (call_st != dnnl_success) {                                                                                       \
-            st = fail(E_INTERNAL, "oneDNN: %s: %s", #expr, status_text(call_st));                                            \
-            goto done;                                                                                                       \
-        }                                                                                                                    \
+#define CALL(expr)                                                                                                                         \
+    do {                                                                                                                                   \
+        dnnl_status_t call_st = (expr);                                                                                                    \
+        if (call_st != dnnl_success) {                                                                                                     \
+            st = fail(E_INTERNAL, "oneDNN: %s: %s", #expr, status_text(call_st));                                                          \
+            goto done;                                                                                                                     \
+        }                                                                                                                                  \
     } while (0)
 
 status dnn_create(dnn **out)
@@ -158,7 +158,7 @@ static status conv_walk(dnn *d, const conv_spec *s, bool winograd, const char *w
     }
     if (conv_describe(s, s->way, &c, alg, &desc) != dnnl_success) goto done;
     TRY(attributes(&attr, s->sum, s->relu));
-    if (dnnl_primitive_desc_iterator_create(&it, &desc, attr, d->engine, hint) != dnnl_success) goto done;   /* none: an empty list */
+    if (dnnl_primitive_desc_iterator_create(&it, &desc, attr, d->engine, hint) != dnnl_success) goto done; /* none: an empty list */
     bool any = false;
     do {
         const char *name;
@@ -196,9 +196,9 @@ done:
 
 /* ---- an operation from a primitive descriptor ---- */
 typedef struct {
-    dnnl_query_t query[4];   /* of a, b, bias, out */
+    dnnl_query_t query[4]; /* of a, b, bias, out */
     int arg[4];
-    bool turn_b, turn_out;   /* b is packed from plain; out is turned to plain */
+    bool turn_b, turn_out; /* b is packed from plain; out is turned to plain */
     const dnnl_memory_desc_t *plain;
 } op_parts;
 
@@ -228,13 +228,17 @@ static status op_create(dnn_op **out, dnn *d, dnnl_primitive_desc_t pd, const op
     CALL(dnnl_primitive_create(&op->main, pd));
     for (int i = 0; i < ROLES; i++) {
         const dnnl_memory_desc_t *md;
-        if (i == ROLE_SCRATCH) md = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
-        else if (p->arg[i] == 0) continue;
-        else md = i == ROLE_BIAS ? dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 1) : dnnl_primitive_desc_query_md(pd, p->query[i], 0);
+        if (i == ROLE_SCRATCH)
+            md = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+        else if (p->arg[i] == 0)
+            continue;
+        else
+            md = i == ROLE_BIAS ? dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 1)
+                                : dnnl_primitive_desc_query_md(pd, p->query[i], 0);
         CALL(dnnl_memory_create(&op->mem[i], md, d->engine, DNNL_MEMORY_NONE));
         op->arg[op->n_args++] = (dnnl_exec_arg_t){i == ROLE_SCRATCH ? DNNL_ARG_SCRATCHPAD : p->arg[i], op->mem[i]};
         size_t bytes = (dnnl_memory_desc_get_size(md) + 63) / 64 * 64;
-        if (i == ROLE_SCRATCH && bytes > op->scratch_bytes) op->scratch_bytes = bytes;   /* shared with the turning before or after */
+        if (i == ROLE_SCRATCH && bytes > op->scratch_bytes) op->scratch_bytes = bytes; /* shared with the turning before or after */
         if (i == ROLE_B && p->turn_b) {
             op->packed_bytes = dnnl_memory_desc_get_size(md);
             TRY(turn_create(op, p->plain, md));
@@ -262,7 +266,8 @@ status dnn_conv_create(dnn_op **out, dnn *d, const conv_spec *s, const char *how
     *out = NULL;
     TRY(conv_walk(d, s, strncmp(how, "winograd/", 9) == 0, how, NULL, &pd));
     if (!pd) {
-        st = fail(E_FAILED, "convolution %d -> %d, %d x %d: this machine or oneDNN %s has no '%s'; let the choice of primitives be measured again",
+        st = fail(E_FAILED,
+                  "convolution %d -> %d, %d x %d: this machine or oneDNN %s has no '%s'; let the choice of primitives be measured again",
                   s->ci, s->co, s->h, s->w, dnn_version(), how);
         goto done;
     }

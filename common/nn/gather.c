@@ -13,18 +13,18 @@ enum { PIECE_BYTES = 4 << 20, MAX_CLASSES = 4, MAX_TAPS = 49 };
 
 /* The pixels (oy, ox) of a product's rows, and the pixels that each gathers: source pixel = pixel * step + offset of the tap. */
 typedef struct {
-    int rows_h, rows_w;               /* pixels a picture */
+    int rows_h, rows_w; /* pixels a picture */
     int n_taps, dy[MAX_TAPS], dx[MAX_TAPS], ky[MAX_TAPS], kx[MAX_TAPS];
-    int first_y, first_x;             /* where the class begins in the result (CONV_BACK_DATA) */
-    int64_t k, k_used;                /* columns of a row: taps x channels, padded for a one-channel picture */
-    dnn_op *whole, *tail, *first;     /* a full piece; the last, smaller one; the first of an accumulated sum */
+    int first_y, first_x;         /* where the class begins in the result (CONV_BACK_DATA) */
+    int64_t k, k_used;            /* columns of a row: taps x channels, padded for a one-channel picture */
+    dnn_op *whole, *tail, *first; /* a full piece; the last, smaller one; the first of an accumulated sum */
     size_t packed_at;
 } product;
 
 struct gather_op {
     conv_spec s;
-    int ho, wo, channels;             /* channels gathered per tap */
-    int piece, n_classes;             /* pictures a piece */
+    int ho, wo, channels; /* channels gathered per tap */
+    int piece, n_classes; /* pictures a piece */
     product cls[MAX_CLASSES];
     size_t packed_bytes, rows_bytes, out_bytes, scratch_bytes, op_scratch, plain_bytes;
 };
@@ -124,17 +124,20 @@ status gather_create(gather_op **out, dnn *d, const conv_spec *s)
     g->ho = conv_out(s->h, s->k, s->stride, s->pad);
     g->wo = conv_out(s->w, s->k, s->stride, s->pad);
     g->channels = s->way == CONV_BACK_DATA ? s->co : s->ci;
-    if (s->way == CONV_BACK_DATA) taps_back(g);
-    else taps_forward(g);
+    if (s->way == CONV_BACK_DATA)
+        taps_back(g);
+    else
+        taps_forward(g);
     size_t per_picture = 1;
     for (int i = 0; i < g->n_classes; i++) {
-        size_t one = (size_t)g->cls[i].rows_h * (size_t)g->cls[i].rows_w * (size_t)g->cls[i].n_taps * (size_t)g->channels * nn_type_size(s->type);
+        size_t one =
+            (size_t)g->cls[i].rows_h * (size_t)g->cls[i].rows_w * (size_t)g->cls[i].n_taps * (size_t)g->channels * nn_type_size(s->type);
         if (one > per_picture) per_picture = one;
     }
     size_t fit = PIECE_BYTES / per_picture;
     g->piece = fit < 1 ? 1 : fit > (size_t)s->n ? s->n : (int)fit;
     int pieces = (s->n + g->piece - 1) / g->piece;
-    g->piece = (s->n + pieces - 1) / pieces;   /* of about the same size, so that the last is not a crumb */
+    g->piece = (s->n + pieces - 1) / pieces; /* of about the same size, so that the last is not a crumb */
     for (int i = 0; i < g->n_classes; i++) TRY(product_create(g, d, &g->cls[i]));
     g->plain_bytes = round64((size_t)s->k * (size_t)s->k * (size_t)s->ci * (size_t)s->co * 4) + 64 * (size_t)s->co * 4;
     size_t run = g->rows_bytes + g->out_bytes + g->op_scratch + (s->way == CONV_BACK_WEIGHTS ? g->plain_bytes : 0);
@@ -209,8 +212,10 @@ static void gather_rows(const gather_op *g, const product *p, const char *src, i
             char *to = row;
             for (int t = 0; t < p->n_taps; t++, to += cell) {
                 int sy = y * step + p->dy[t], sx = x * step + p->dx[t];
-                if (sy < 0 || sy >= h || sx < 0 || sx >= w) memset(to, 0, cell);
-                else memcpy(to, plane + ((size_t)sy * (size_t)w + (size_t)sx) * cell, cell);
+                if (sy < 0 || sy >= h || sx < 0 || sx >= w)
+                    memset(to, 0, cell);
+                else
+                    memcpy(to, plane + ((size_t)sy * (size_t)w + (size_t)sx) * cell, cell);
             }
             if (p->k > p->k_used) memset(to, 0, (size_t)(p->k - p->k_used) * es);
         }
@@ -250,8 +255,10 @@ static void scatter(const gather_op *g, const product *p, const char *from, int 
         int picture = n0 + line / p->rows_h, y = p->first_y + s->stride * (line % p->rows_h);
         char *to = dx + (((size_t)picture * (size_t)s->h + (size_t)y) * (size_t)s->w + (size_t)p->first_x) * cell;
         for (int x = 0; x < p->rows_w; x++, to += cell * (size_t)s->stride) {
-            if (from) memcpy(to, from + ((size_t)line * (size_t)p->rows_w + (size_t)x) * cell, cell);
-            else memset(to, 0, cell);
+            if (from)
+                memcpy(to, from + ((size_t)line * (size_t)p->rows_w + (size_t)x) * cell, cell);
+            else
+                memset(to, 0, cell);
         }
     }
 }
@@ -268,8 +275,10 @@ static status run_back_data(gather_op *g, product *p, const char *dy, const char
     }
     bool direct = s->stride == 1;
     if (direct) result = dx + (size_t)n0 * (size_t)s->h * (size_t)s->w * (size_t)s->ci * nn_type_size(s->type);
-    if (s->k == 1) rows = NULL;   /* each row is a pixel as it lies */
-    else gather_rows(g, p, dy, g->ho, g->wo, 1, n0, n, rows);
+    if (s->k == 1)
+        rows = NULL; /* each row is a pixel as it lies */
+    else
+        gather_rows(g, p, dy, g->ho, g->wo, 1, n0, n, rows);
     const char *a = rows ? rows : dy + (size_t)n0 * (size_t)g->ho * (size_t)g->wo * (size_t)s->co * nn_type_size(s->type);
     TRY(dnn_op_run(n == g->piece ? p->whole : p->tail, a, packed + p->packed_at, NULL, result, op_scratch));
     if (!direct) scatter(g, p, result, n0, n, dx);
@@ -304,14 +313,19 @@ status gather_run(gather_op *g, const void *a, const void *b, const float *bias,
         }
         product *p = &g->cls[0];
         const char *x = a;
-        if (s->k == 1 && s->stride == 1) x += (size_t)n0 * (size_t)s->h * (size_t)s->w * (size_t)s->ci * es;
-        else if (s->ci == 1) gather_rows_single(g, p, x, n0, n, rows), x = rows;
-        else gather_rows(g, p, x, s->h, s->w, s->stride, n0, n, rows), x = rows;
+        if (s->k == 1 && s->stride == 1)
+            x += (size_t)n0 * (size_t)s->h * (size_t)s->w * (size_t)s->ci * es;
+        else if (s->ci == 1)
+            gather_rows_single(g, p, x, n0, n, rows), x = rows;
+        else
+            gather_rows(g, p, x, s->h, s->w, s->stride, n0, n, rows), x = rows;
         if (s->way == CONV_FORWARD)
             TRY(dnn_op_run(n == g->piece ? p->whole : p->tail, x, b, bias, (char *)out + (size_t)n0 * out_picture, op_scratch));
         else
-            TRY(dnn_op_run(n0 == 0 ? p->first : n == g->piece ? p->whole : p->tail, x, (const char *)b + (size_t)n0 * out_picture, NULL, sums,
-                           op_scratch));
+            TRY(dnn_op_run(n0 == 0         ? p->first
+                           : n == g->piece ? p->whole
+                                           : p->tail,
+                           x, (const char *)b + (size_t)n0 * out_picture, NULL, sums, op_scratch));
     }
     if (s->way == CONV_BACK_WEIGHTS) unpack_weights(g, sums, out);
 done:

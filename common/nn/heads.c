@@ -76,7 +76,7 @@ void l2_forward(int n, int d, const float *x, float *y, float *norm)
         double s = 0;
         for (int k = 0; k < d; k++) s += (double)x[k] * x[k];
         double len = sqrt(s);
-        if (len < 1e-12) len = 1e-12;   /* as PyTorch's normalize; !(s > 0) stays zero, NaN stays NaN */
+        if (len < 1e-12) len = 1e-12; /* as PyTorch's normalize; !(s > 0) stays zero, NaN stays NaN */
         norm[i] = (float)len;
         for (int k = 0; k < d; k++) y[k] = (float)(x[k] / len);
     }

@@ -18,16 +18,16 @@ typedef uint16_t vh_at __attribute__((vector_size(32), aligned(2), may_alias));
 enum { FLUSH = 64, MAX_THREADS = 256 };
 
 #define SELECT(mask, a, b) ((vf)(((mask) & (vi)(a)) | (~(mask) & (vi)(b))))
-#define NORM(x, n, c) (((x) - LDF((n).mean + (c))) * LDF((n).scale + (c)) + LDF((n).shift + (c)))
+#define NORM(x, n, c) (((x)-LDF((n).mean + (c))) * LDF((n).scale + (c)) + LDF((n).shift + (c)))
 #define LDF(p) (*(const vf_at *)(p))
 #define LDH(p) ((vf)(__builtin_convertvector(*(const vh_at *)(p), vu) << 16))
 #define STF(p, v) (*(vf_at *)(p) = (v))
-#define STH(p, v)                                                                                                            \
-    do {                                                                                                                     \
-        vf st_v = (v);                                                                                                       \
-        vu st_u = (vu)st_v;                                                                                                  \
-        st_u += 0x7fff + ((st_u >> 16) & 1);                                                                                 \
-        *(vh_at *)(p) = __builtin_convertvector(st_u >> 16, vh);                                                             \
+#define STH(p, v)                                                                                                                          \
+    do {                                                                                                                                   \
+        vf st_v = (v);                                                                                                                     \
+        vu st_u = (vu)st_v;                                                                                                                \
+        st_u += 0x7fff + ((st_u >> 16) & 1);                                                                                               \
+        *(vh_at *)(p) = __builtin_convertvector(st_u >> 16, vh);                                                                           \
     } while (0)
 
 #define T float
@@ -237,7 +237,8 @@ void kernels_stem_pool(const nn_shape *s, const void *x, const nn_norm *norm, vo
         size_t c = segment_channel(&g, i), at = (size_t)i * g.rows * g.width;
         for (int r = 0; r < oh; r++) {
             size_t to = ((size_t)i * (size_t)oh + (size_t)r) * (size_t)ow * g.width;
-            BY_TYPE(s, row_pool, at_in(s, x, at), s->h, s->w, r, ow, g.width, norm_at(norm, c), at_out(s, y, to), which ? which + to : NULL);
+            BY_TYPE(s, row_pool, at_in(s, x, at), s->h, s->w, r, ow, g.width, norm_at(norm, c), at_out(s, y, to),
+                    which ? which + to : NULL);
         }
     }
 }

@@ -31,9 +31,11 @@ CLONES static void NAME(seg_norm)(const T *x, size_t rows, size_t width, nn_norm
     for (size_t r = 0; r < rows; r++, x += width, y += width) {
         for (size_t c = 0; c < width; c += 16) {
             vf v = NORM(LD(x + c), n, c);
-            if (id_norm) v += NORM(LD(id + c), m, c);
-            else if (id) v += LD(id + c);
-            if (relu) v = SELECT(v < zero, zero, v);   /* NaN stays NaN */
+            if (id_norm)
+                v += NORM(LD(id + c), m, c);
+            else if (id)
+                v += LD(id + c);
+            if (relu) v = SELECT(v < zero, zero, v); /* NaN stays NaN */
             ST(y + c, v);
         }
         if (id) id += width;
@@ -55,7 +57,7 @@ CLONES static void NAME(seg_end_reduce)(T *a, const T *b, const T *y, const T *x
                 if (b) g += LD(b + at);
                 g = SELECT(LD(y + at) > zero, g, zero);
                 ST(a + at, g);
-                g = LD(a + at);   /* as rounded: the sums belong to what is stored */
+                g = LD(a + at); /* as rounded: the sums belong to what is stored */
                 s += g;
                 d += g * (LD(x + at) - m);
                 if (x2) d2 += g * (LD(x2 + at) - m2);
@@ -118,7 +120,7 @@ CLONES static void NAME(row_pool)(const T *x, int h, int w, int oh, int ow, size
                     int ix = 2 * o + dx - 1;
                     if (ix < 0 || ix >= w) continue;
                     vf v = NORM(LD(x + ((size_t)iy * (size_t)w + (size_t)ix) * width + c), n, c);
-                    vi more = ~(v <= best);   /* so that NaN wins */
+                    vi more = ~(v <= best); /* so that NaN wins */
                     best = SELECT(more, v, best);
                     place = (more & (3 * dy + dx)) | (~more & place);
                 }

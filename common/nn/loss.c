@@ -71,12 +71,14 @@ static status count_positives(const int32_t *label, int64_t n, int64_t **positiv
     qsort(sorted, (size_t)n, sizeof *sorted, compare_labels);
     for (int64_t i = 0; i < n; i++) {
         int64_t low[2];
-        for (int side = 0; side < 2; side++) {   /* first place of label, first place of label + 1 */
+        for (int side = 0; side < 2; side++) { /* first place of label, first place of label + 1 */
             int64_t a = 0, b = n;
             while (a < b) {
                 int64_t m = a + (b - a) / 2;
-                if (sorted[m] < label[i] || (side && sorted[m] == label[i])) a = m + 1;
-                else b = m;
+                if (sorted[m] < label[i] || (side && sorted[m] == label[i]))
+                    a = m + 1;
+                else
+                    b = m;
             }
             low[side] = a;
         }
@@ -135,8 +137,8 @@ done:
     return st;
 }
 
-status clip_rows(const float *a, const float *b, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots, double *log_sum,
-                 double *loss)
+status clip_rows(const float *a, const float *b, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots,
+                 double *log_sum, double *loss)
 {
     status st = OK;
     float *back = dots + n_mine * n;
@@ -153,7 +155,8 @@ done:
 }
 
 /* Factors of the other side's rows: own softmax, and the softmax of the other side's rows at this one, less the pair itself. */
-static void clip_factors(float *dots, int64_t n, int64_t first, int64_t n_mine, const double *own, const double *other, double t, double share)
+static void clip_factors(float *dots, int64_t n, int64_t first, int64_t n_mine, const double *own, const double *other, double t,
+                         double share)
 {
     for (int64_t i = 0; i < n_mine; i++)
         for (int64_t j = 0; j < n; j++) {

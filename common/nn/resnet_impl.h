@@ -8,24 +8,24 @@ enum { MAX_BLOCKS = 64, MAX_UNITS = 4, IN_PLACE_BUFFERS = 4, TIME_FORWARD = 0, T
 /* A convolution and its batch norm. */
 typedef struct {
     conv_spec spec;
-    size_t weight, gamma, beta, mean_at, var_at;   /* tensors */
+    size_t weight, gamma, beta, mean_at, var_at; /* tensors */
     conv_op *op[TIME_KINDS];
-    void *packed[2];                               /* weights for forward, back data */
+    void *packed[2]; /* weights for forward, back data */
     nn_shape y_shape;
-    void *c, *y;                                   /* convolution's result; after batch norm and ReLU */
+    void *c, *y; /* convolution's result; after batch norm and ReLU */
     float *scale, *shift, *mean, *inv, *k[3], *bias;
     double seconds[TIME_KINDS];
     int passes[TIME_KINDS];
-    const char *name;                              /* borrowed from the weight's */
+    const char *name; /* borrowed from the weight's */
 } unit;
 
 typedef struct {
-    unit u[MAX_UNITS];       /* 2 or 3, then the downsampling one if has_ds */
+    unit u[MAX_UNITS]; /* 2 or 3, then the downsampling one if has_ds */
     int n_units;
-    bool has_ds, frozen, again;   /* again: computed a second time in the backward pass */
+    bool has_ds, frozen, again; /* again: computed a second time in the backward pass */
     void *x, *y;
     nn_shape x_shape, y_shape;
-    size_t first, count;     /* its range of the trained values */
+    size_t first, count; /* its range of the trained values */
 } block;
 
 struct resnet {
@@ -39,10 +39,10 @@ struct resnet {
     uint8_t *which;
     void *pool_y;
     block b[MAX_BLOCKS];
-    int n_blocks, first_trained;       /* first block with a backward pass; n_blocks: none */
+    int n_blocks, first_trained; /* first block with a backward pass; n_blocks: none */
     void *input;
-    void *ring[IN_PLACE_BUFFERS];      /* activations of frozen parts */
-    void *g[3];                        /* gradients on the way back */
+    void *ring[IN_PLACE_BUFFERS]; /* activations of frozen parts */
+    void *g[3];                   /* gradients on the way back */
     float *pooled, *d_pooled;
     void *scratch, *work;
     float *fold;

@@ -9,6 +9,6 @@ typedef struct {
 } resnet_plan;
 
 bool resnet_layout(int depth, resnet_plan *out);
-int64_t resnet_fc_inputs(const nn_params *p, const char *prefix);   /* 0: no last layer */
+int64_t resnet_fc_inputs(const nn_params *p, const char *prefix); /* 0: no last layer */
 
 #endif

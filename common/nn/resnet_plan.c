@@ -85,7 +85,7 @@ static status net_plan(resnet *net)
     nn_shape x = {c->type, dnn_layout(c->type), c->n, 1, c->size, c->size};
     net->width = plan.width;
     net->stem_frozen = !c->training || c->freeze >= FREEZE_STEM;
-    TRY(unit_plan(net, &net->stem, "conv1", "bn1", x, 7, 2, false));   /* its batch norm is done by the pooling, frozen or not */
+    TRY(unit_plan(net, &net->stem, "conv1", "bn1", x, 7, 2, false)); /* its batch norm is done by the pooling, frozen or not */
     x = net->stem.y_shape;
     x.h = x.w = (x.h - 1) / 2 + 1;
     net->pool_shape = x;
@@ -131,7 +131,7 @@ static status net_choose(resnet *net, conv_choices *choices)
     TRY(unit_choose(net, &net->stem, net->stem_frozen, false, choices));
     for (int i = 0; i < net->n_blocks; i++) {
         block *b = &net->b[i];
-        bool to_input = !net->stem_frozen || i > net->first_trained;   /* is a gradient wanted at the block's input? */
+        bool to_input = !net->stem_frozen || i > net->first_trained; /* is a gradient wanted at the block's input? */
         for (int k = 0; k < b->n_units + b->has_ds; k++)
             TRY(unit_choose(net, &b->u[k], b->frozen, to_input || (k > 0 && k < b->n_units), choices));
     }
@@ -141,7 +141,7 @@ done:
 
 /* ---- the arena ---- */
 typedef struct {
-    char *base;     /* NULL while only the size is wanted */
+    char *base; /* NULL while only the size is wanted */
     size_t at;
 } arena;
 
@@ -159,7 +159,7 @@ static void unit_carve(arena *a, unit *u)
     if (u->op[TIME_DATA]) u->packed[1] = carve(a, conv_packed_bytes(u->op[TIME_DATA]));
     u->scale = carve(a, c);
     u->shift = carve(a, c);
-    if (u->spec.bias) return;   /* folded */
+    if (u->spec.bias) return; /* folded */
     u->mean = carve(a, c);
     u->inv = carve(a, c);
     for (int i = 0; i < 3; i++) u->k[i] = carve(a, c);
@@ -221,8 +221,10 @@ static void common_carve(resnet *net, arena *a)
         for (int k = 0; k < b->n_units + b->has_ds; k++) {
             scratch = max_size(scratch, unit_scratch(&b->u[k]));
             fold = max_size(fold, net->p->item[b->u[k].weight].count * sizeof(float));
-            if (b->frozen) ring = max_size(ring, nn_shape_bytes(&b->u[k].y_shape));
-            else grad = max_size(grad, max_size(nn_shape_bytes(&b->x_shape), nn_shape_bytes(&b->u[k].y_shape)));
+            if (b->frozen)
+                ring = max_size(ring, nn_shape_bytes(&b->u[k].y_shape));
+            else
+                grad = max_size(grad, max_size(nn_shape_bytes(&b->x_shape), nn_shape_bytes(&b->u[k].y_shape)));
         }
     }
     bool some_frozen = net->stem_frozen;
@@ -242,7 +244,8 @@ static size_t net_carve(resnet *net, char *base, int again)
     arena a = {base, 0};
     common_carve(net, &a);
     unit_carve(&a, &net->stem);
-    if (net->stem_frozen) net->stem.c = carve(&a, nn_shape_bytes(&net->stem.y_shape));
+    if (net->stem_frozen)
+        net->stem.c = carve(&a, nn_shape_bytes(&net->stem.y_shape));
     else {
         net->pool_y = carve(&a, nn_shape_bytes(&net->pool_shape));
         net->which = carve(&a, nn_shape_count(&net->pool_shape));
@@ -264,8 +267,11 @@ static status arena_create(resnet *net)
     while ((bytes = net_carve(net, NULL, again)) > budget && again < most) again++;
     if (bytes > budget) {
         char need[32], have[32];
-        return fail(E_USAGE, "memory: %d pictures of %d px need %s even with everything computed twice, and %s are allowed; give more memory, a smaller batch or tile size, or more ranks",
-                    net->c.n, net->c.size, num_show_bytes(need, sizeof need, (double)bytes), num_show_bytes(have, sizeof have, (double)budget));
+        return fail(E_USAGE,
+                    "memory: %d pictures of %d px need %s even with everything computed twice, and %s are allowed; give more memory, a "
+                    "smaller batch or tile size, or more ranks",
+                    net->c.n, net->c.size, num_show_bytes(need, sizeof need, (double)bytes),
+                    num_show_bytes(have, sizeof have, (double)budget));
     }
     status st = mem_alloc(&net->arena, bytes, 1, "activations");
     if (st != OK) return st;

@@ -39,7 +39,7 @@ static void running_affine(resnet *net, unit *u)
     for (int c = 0; c < u->spec.co; c++) {
         double inv = 1 / sqrt((double)v[c] + eps);
         u->scale[c] = (float)(g[c] * inv);
-        u->shift[c] = u->spec.bias ? (float)(b[c] - g[c] * inv * m[c]) : b[c];   /* the bias of a folded one */
+        u->shift[c] = u->spec.bias ? (float)(b[c] - g[c] * inv * m[c]) : b[c]; /* the bias of a folded one */
         if (u->mean) u->mean[c] = m[c], u->inv[c] = (float)inv;
     }
 }
@@ -121,7 +121,7 @@ static void norm_factors(resnet *net, unit *u, double *sum, double *dot)
         db[c] = (float)sum[c];
     }
     if (net->c.sum && !net->c.norm_frozen) {
-        double *all = net->sums;   /* sum and dot are moved together, with the count behind them */
+        double *all = net->sums; /* sum and dot are moved together, with the count behind them */
         memmove(all, sum, (size_t)n * sizeof *all);
         memmove(all + n, dot, (size_t)n * sizeof *all);
         all[2 * n] = count;
@@ -227,21 +227,27 @@ status resnet_forward(resnet *net, const float *pictures, float *features)
     double t0 = now_s(), conv0 = net->conv_s;
     size_t n = (size_t)net->c.n * (size_t)net->c.size * (size_t)net->c.size;
     if (net->dirty) TRY(net_pack(net));
-    if (net->c.type == NN_BF16) kernels_to_bf16(pictures, net->input, n);
-    else memcpy(net->input, pictures, n * sizeof *pictures);
+    if (net->c.type == NN_BF16)
+        kernels_to_bf16(pictures, net->input, n);
+    else
+        memcpy(net->input, pictures, n * sizeof *pictures);
     TRY(stem_forward(net));
     void *x = net->stem_frozen ? net->ring[0] : net->pool_y;
     for (int i = 0; i < net->n_blocks; i++) {
         block *b = &net->b[i];
         b->x = x;
-        if (b->frozen) TRY(block_forward_frozen(net, b));
-        else TRY(block_forward(net, b, false));
+        if (b->frozen)
+            TRY(block_forward_frozen(net, b));
+        else
+            TRY(block_forward(net, b, false));
         x = b->y;
     }
     block *last = &net->b[net->n_blocks - 1];
     kernels_average(&last->y_shape, x, net->pooled);
-    if (net->c.out > 0) last_layer(net, features);
-    else memcpy(features, net->pooled, (size_t)net->c.n * (size_t)net->width * sizeof *features);
+    if (net->c.out > 0)
+        last_layer(net, features);
+    else
+        memcpy(features, net->pooled, (size_t)net->c.n * (size_t)net->width * sizeof *features);
     net->other_s += now_s() - t0 - (net->conv_s - conv0);
 done:
     return st;
@@ -270,7 +276,7 @@ static status block_backward(resnet *net, block *b, bool two, bool to_input)
     kernels_end_reduce(&b->y_shape, net->g[0], two ? net->g[1] : NULL, b->y, last->c, last->mean, ds ? ds->c : NULL, ds ? ds->mean : NULL,
                        sum, dot, dot2, net->work);
     if (ds) {
-        double *keep = net->work;   /* the sums of the way around, while those of the way through are made global */
+        double *keep = net->work; /* the sums of the way around, while those of the way through are made global */
         memcpy(keep, sum, (size_t)n * sizeof *keep);
         memcpy(keep + n, dot2, (size_t)n * sizeof *keep);
         norm_factors(net, last, sum, dot);
@@ -296,7 +302,7 @@ static status block_backward(resnet *net, block *b, bool two, bool to_input)
     if (to_input) {
         TRY(run_conv(net, &b->u[0], TIME_DATA, b->u[0].c, b->u[0].packed[1], NULL, net->g[2]));
         if (ds) TRY(run_conv(net, ds, TIME_DATA, ds->c, ds->packed[1], NULL, net->g[0]));
-        void *t = net->g[1];   /* through: g[2]; around: g[0] */
+        void *t = net->g[1]; /* through: g[2]; around: g[0] */
         net->g[1] = net->g[0];
         net->g[0] = net->g[2];
         net->g[2] = t;
@@ -334,7 +340,8 @@ static const float *last_layer_backward(resnet *net, const float *dy)
         for (int i = 0; i < n; i++) s += dy[(size_t)i * (size_t)out + (size_t)k];
         db[k] = (float)s;
     }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, in, out, 1, dy, out, params_value(net->p, net->fc_w), in, 0, net->d_pooled, in);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, in, out, 1, dy, out, params_value(net->p, net->fc_w), in, 0, net->d_pooled,
+                in);
     const nn_param *w = &net->p->item[net->fc_w], *b = &net->p->item[net->fc_b];
     ready(net, w->at, b->at + b->count - w->at);
     return net->d_pooled;

@@ -9,24 +9,24 @@
 /* Choices by shape. {0} is valid and empty. */
 typedef struct {
     names key, how;
-    double *gflops;   /* as measured; 0 for one that was read */
+    double *gflops; /* as measured; 0 for one that was read */
     size_t cap;
-    int measured;     /* how many were measured in this process */
+    int measured; /* how many were measured in this process */
 } conv_choices;
 void conv_choices_free(conv_choices *c);
-void conv_choices_write(const conv_choices *c, text *out);                        /* lines "key<TAB>how<TAB>GFLOP/s" */
-status conv_choices_read(conv_choices *c, const char *lines, const char *where) MUST_USE;   /* adds; where: for messages */
+void conv_choices_write(const conv_choices *c, text *out);                                /* lines "key<TAB>how<TAB>GFLOP/s" */
+status conv_choices_read(conv_choices *c, const char *lines, const char *where) MUST_USE; /* adds; where: for messages */
 
 typedef struct conv_op conv_op;
 status conv_list(dnn *d, const conv_spec *s, names *out) MUST_USE;
 status conv_create(conv_op **out, dnn *d, const conv_spec *s, const char *how) MUST_USE;
-void conv_destroy(conv_op **op);   /* NULL-safe, sets NULL */
+void conv_destroy(conv_op **op); /* NULL-safe, sets NULL */
 
 /* Use the choice kept in `c`, else measure all ways on random numbers and keep the best (takes a second or so). */
 status conv_choose(conv_op **out, dnn *d, const conv_spec *s, conv_choices *c) MUST_USE;
 
 const char *conv_how(const conv_op *op);
-double conv_flop(const conv_spec *s);   /* of one run: 2 n ho wo co ci k k */
+double conv_flop(const conv_spec *s); /* of one run: 2 n ho wo co ci k k */
 
 /* As dnn_op_packed_bytes and so on. Packing needs scratch as well. */
 size_t conv_packed_bytes(const conv_op *op);

@@ -34,22 +34,22 @@ typedef struct {
 
 typedef struct dnn dnn;
 status dnn_create(dnn **out) MUST_USE;
-void dnn_destroy(dnn **d);               /* NULL-safe; after every operation made with it */
+void dnn_destroy(dnn **d); /* NULL-safe; after every operation made with it */
 
-bool dnn_amx(void);                      /* this machine multiplies bf16 matrices in hardware: then bf16 is the faster precision */
-nn_layout dnn_layout(nn_type type);      /* the layout its convolutions like best here */
-const char *dnn_version(void);           /* "2.6.3" */
+bool dnn_amx(void);                 /* this machine multiplies bf16 matrices in hardware: then bf16 is the faster precision */
+nn_layout dnn_layout(nn_type type); /* the layout its convolutions like best here */
+const char *dnn_version(void);      /* "2.6.3" */
 
 typedef struct dnn_op dnn_op;
 
 /* The ways this convolution can be done here, fastest guess first: "direct/jit:avx512_core", "winograd/...". Reference loops are
  * listed only when there is nothing else. */
 status dnn_conv_list(dnn *d, const conv_spec *s, names *out) MUST_USE;
-status dnn_conv_create(dnn_op **out, dnn *d, const conv_spec *s, const char *how) MUST_USE;   /* how: one of the list */
+status dnn_conv_create(dnn_op **out, dnn *d, const conv_spec *s, const char *how) MUST_USE; /* how: one of the list */
 status dnn_matmul_create(dnn_op **out, dnn *d, const matmul_spec *s) MUST_USE;
-void dnn_op_destroy(dnn_op **op);        /* NULL-safe, sets NULL */
+void dnn_op_destroy(dnn_op **op); /* NULL-safe, sets NULL */
 
-size_t dnn_op_packed_bytes(const dnn_op *op);    /* of packed weights; 0 for CONV_BACK_WEIGHTS and b_plain */
+size_t dnn_op_packed_bytes(const dnn_op *op); /* of packed weights; 0 for CONV_BACK_WEIGHTS and b_plain */
 size_t dnn_op_scratch_bytes(const dnn_op *op);
 
 /* Weights [co, ci, k, k] (or b [k, n]) in fp32 -> the operation's own order and type. */

@@ -31,10 +31,10 @@ static inline size_t nn_shape_bytes(const nn_shape *s)
     return nn_shape_count(s) * nn_type_size(s->type);
 }
 
-int kernels_threads(void);                    /* OpenMP's, for the calling thread */
-size_t kernels_work_bytes(int max_channels);  /* for the sums below, whatever the number of threads */
+int kernels_threads(void);                   /* OpenMP's, for the calling thread */
+size_t kernels_work_bytes(int max_channels); /* for the sums below, whatever the number of threads */
 
-void kernels_to_bf16(const float *x, uint16_t *y, size_t n);   /* nearest, ties to even */
+void kernels_to_bf16(const float *x, uint16_t *y, size_t n); /* nearest, ties to even */
 void kernels_from_bf16(const uint16_t *x, float *y, size_t n);
 
 /* sum[c] and square[c] of x over pictures and pixels. */

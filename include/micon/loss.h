@@ -19,8 +19,8 @@ status supcon_grad(const float *u, const int32_t *label, int64_t n, int64_t d, d
 
 /* Symmetric cross-entropy over a [n, d] and b [n, d], row i belonging to row i. dots [2, n_mine, n], log_sum [2, n_mine] (rows of a
  * against all of b, rows of b against all of a). */
-status clip_rows(const float *a, const float *b, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots, double *log_sum,
-                 double *loss) MUST_USE;
+status clip_rows(const float *a, const float *b, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots,
+                 double *log_sum, double *loss) MUST_USE;
 /* log_sum_a [n], log_sum_b [n] of all rows; da, db [n_mine, d] are overwritten. */
 status clip_grad(const float *a, const float *b, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots,
                  const double *log_sum_a, const double *log_sum_b, double weight, float *da, float *db) MUST_USE;

@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 typedef struct {
-    char *name;        /* "encoder.layer1.0.conv1.weight" */
+    char *name; /* "encoder.layer1.0.conv1.weight" */
     int n_dims;
     int64_t dim[4];
-    size_t count, at;  /* values, and where they begin: in `value` if trained, else in `state` */
+    size_t count, at; /* values, and where they begin: in `value` if trained, else in `state` */
     bool trained;
 } nn_param;
 
@@ -27,12 +27,12 @@ typedef struct {
 
 /* Before params_allocate. Returns the tensor's number. */
 size_t params_add(nn_params *p, const char *name, int n_dims, const int64_t *dim, bool trained);
-status params_allocate(nn_params *p, bool training) MUST_USE;   /* zeros; grad and moments only for training */
+status params_allocate(nn_params *p, bool training) MUST_USE; /* zeros; grad and moments only for training */
 void params_free(nn_params *p);
 
 float *params_value(const nn_params *p, size_t i);
-float *params_grad(const nn_params *p, size_t i);               /* of a trained one */
-long params_find(const nn_params *p, const char *name);         /* -1: none */
+float *params_grad(const nn_params *p, size_t i);       /* of a trained one */
+long params_find(const nn_params *p, const char *name); /* -1: none */
 
 /* Fill tensor i: uniform in +-bound, normal with sd, or a constant. Drawn from Philox (seed, STREAM_INIT), counter (i, 0, draw): the same
  * everywhere. */

@@ -13,13 +13,13 @@
 enum { FREEZE_NONE, FREEZE_STEM, FREEZE_LAYER1, FREEZE_LAYER2, FREEZE_LAYER3, FREEZE_ALL };
 
 typedef struct {
-    int depth;            /* 18, 34, 50, 101 */
-    int n, size, out;     /* pictures a pass; pixels a side (32 or more); numbers a picture (0: the pooled features as they are) */
+    int depth;        /* 18, 34, 50, 101 */
+    int n, size, out; /* pictures a pass; pixels a side (32 or more); numbers a picture (0: the pooled features as they are) */
     nn_type type;
     bool training;
     int freeze;
-    bool norm_frozen;     /* batch norm by the running statistics, which stay */
-    int64_t memory;       /* bytes for activations; 0: as many as are wanted */
+    bool norm_frozen; /* batch norm by the running statistics, which stay */
+    int64_t memory;   /* bytes for activations; 0: as many as are wanted */
     /* Sum v over the ranks of one batch, in place; NULL: the pictures of this net are the batch. Called in the same order everywhere. */
     void (*sum)(void *ctx, double *v, size_t n);
     /* The gradient of values [first, first + n) of the trained array is complete; NULL: nobody wants to know. */
@@ -31,14 +31,14 @@ typedef struct resnet resnet;
 
 /* Adds the encoder's tensors under torchvision's names after `prefix` ("encoder."). E_USAGE for a depth there is not. */
 status resnet_register(nn_params *p, const char *prefix, int depth, int out, int freeze) MUST_USE;
-void resnet_init(nn_params *p, const char *prefix, uint32_t seed);   /* as torchvision does; running statistics 0 and 1 */
-int resnet_width(int depth);                                         /* of the pooled features: 512 or 2048 */
+void resnet_init(nn_params *p, const char *prefix, uint32_t seed); /* as torchvision does; running statistics 0 and 1 */
+int resnet_width(int depth);                                       /* of the pooled features: 512 or 2048 */
 
 /* p: registered and allocated, borrowed. choices: used and added to. E_USAGE with the bytes that are needed if `memory` is too little. */
 status resnet_create(resnet **out, dnn *d, const resnet_config *c, nn_params *p, const char *prefix, conv_choices *choices) MUST_USE;
-void resnet_destroy(resnet **net);   /* NULL-safe, sets NULL */
+void resnet_destroy(resnet **net); /* NULL-safe, sets NULL */
 
-void resnet_weights_changed(resnet *net);   /* call after every change of the weights: they are packed anew at the next forward */
+void resnet_weights_changed(resnet *net); /* call after every change of the weights: they are packed anew at the next forward */
 
 /* pictures [n, size, size] -> features [n, out] (or [n, width] if out is 0). Borrowed only during the call. A training net moves the
  * running statistics. */
@@ -47,15 +47,15 @@ status resnet_forward(resnet *net, const float *pictures, float *features) MUST_
 /* Gradient at the features of the last forward -> gradients of all trained tensors, overwritten. */
 status resnet_backward(resnet *net, const float *d_features) MUST_USE;
 
-int64_t resnet_bytes(const resnet *net);            /* the arena */
-int64_t resnet_allocations(void);                   /* blocks allocated by nets of this process so far: stands still during steps */
-int resnet_recomputed(const resnet *net);           /* blocks computed twice (the stem counts as one) */
+int64_t resnet_bytes(const resnet *net);  /* the arena */
+int64_t resnet_allocations(void);         /* blocks allocated by nets of this process so far: stands still during steps */
+int resnet_recomputed(const resnet *net); /* blocks computed twice (the stem counts as one) */
 
 /* A table per layer: forward, back data, back weights: ms and GFLOP/s; then what is not convolution. Over all passes since the last
  * call of resnet_profile_reset. */
 void resnet_profile(const resnet *net, text *out);
 void resnet_profile_reset(resnet *net);
-double resnet_seconds_conv(const resnet *net);      /* spent in convolutions, and in all else, since then */
+double resnet_seconds_conv(const resnet *net); /* spent in convolutions, and in all else, since then */
 double resnet_seconds_other(const resnet *net);
 
 #endif

@@ -17,8 +17,8 @@ typedef struct {
     safe_type type;
     int n_dims;
     int64_t dim[SAFE_MAX_DIMS];
-    size_t count;        /* values */
-    const void *data;    /* not aligned; borrowed from the file's bytes */
+    size_t count;     /* values */
+    const void *data; /* not aligned; borrowed from the file's bytes */
     size_t bytes;
 } safe_tensor;
 
@@ -28,18 +28,18 @@ typedef struct {
     safe_tensor *item;
     size_t n;
     names meta_key, meta_value;
-    char *owned;         /* the bytes, where safetensors_read read them */
+    char *owned; /* the bytes, where safetensors_read read them */
 } safetensors;
 
-status safetensors_parse(safetensors *out, const void *bytes, size_t size, const char *where) MUST_USE;   /* bytes stay the caller's */
+status safetensors_parse(safetensors *out, const void *bytes, size_t size, const char *where) MUST_USE; /* bytes stay the caller's */
 status safetensors_read(safetensors *out, const char *path) MUST_USE;
 void safetensors_free(safetensors *s);
 
-const safe_tensor *safetensors_find(const safetensors *s, const char *name);   /* NULL: none */
-const char *safetensors_meta(const safetensors *s, const char *key);           /* NULL: none */
-const char *safe_type_name(safe_type t);                                       /* "F32" */
+const safe_tensor *safetensors_find(const safetensors *s, const char *name); /* NULL: none */
+const char *safetensors_meta(const safetensors *s, const char *key);         /* NULL: none */
+const char *safe_type_name(safe_type t);                                     /* "F32" */
 size_t safe_type_size(safe_type t);
-char *safe_show_shape(const safe_tensor *t, char *buf, size_t size);           /* "[64, 3, 7, 7]"; buf is returned */
+char *safe_show_shape(const safe_tensor *t, char *buf, size_t size); /* "[64, 3, 7, 7]"; buf is returned */
 
 /* Values as fp32 (any floating type) or int64 (any whole type). A tensor of the other kind, and with `finite` a NaN or infinity, is
  * E_FORMAT. */

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (safetensors_parse(&s, data, size, "fuzz") == OK) {
         for (size_t i = 0; i < s.n; i++) {
             const safe_tensor *t = &s.item[i];
-            if (t->count > size) abort();   /* every value has its bytes in the file */
+            if (t->count > size) abort(); /* every value has its bytes in the file */
             double *v = xmalloc((t->count + 1) * sizeof *v);
             int64_t *w = xmalloc((t->count + 1) * sizeof *w);
             if (safetensors_get_f64(&s, t, false, v) != OK && safetensors_get_i64(&s, t, w) != OK) abort();

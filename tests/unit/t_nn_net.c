@@ -51,7 +51,8 @@ static void pictures(model *m, int size)
 static void quiet_blocks(nn_params *p, int depth)
 {
     for (size_t i = 0; i < p->n; i++)
-        if (strstr(p->item[i].name, "layer") && strstr(p->item[i].name, depth >= 50 ? ".bn3.weight" : ".bn2.weight")) params_fill(p, i, 0.2f);
+        if (strstr(p->item[i].name, "layer") && strstr(p->item[i].name, depth >= 50 ? ".bn3.weight" : ".bn2.weight"))
+            params_fill(p, i, 0.2f);
 }
 
 static status model_create(model *m, int depth, int size, nn_type type, int freeze, int64_t memory)
@@ -69,7 +70,8 @@ static status model_create(model *m, int depth, int size, nn_type type, int free
     quiet_blocks(&m->p, depth);
     TRY(resnet_create(&m->net, m->d, &c, &m->p, "encoder.", &m->choices));
     size_t pixels = (size_t)c.n * (size_t)size * (size_t)size;
-    float **part[] = {&m->x, &m->features, &m->h, &m->norm_h, &m->inside, &m->g, &m->u, &m->norm_u, &m->dots, &m->d_u, &m->d_inside, &m->d_h};
+    float **part[] = {&m->x, &m->features, &m->h,    &m->norm_h, &m->inside,   &m->g,
+                      &m->u, &m->norm_u,   &m->dots, &m->d_u,    &m->d_inside, &m->d_h};
     size_t count[] = {pixels, ROWS * D, ROWS * D, ROWS, ROWS * D, ROWS * P, ROWS * P, ROWS, ROWS * ROWS, ROWS * P, ROWS * D, ROWS * D};
     for (size_t i = 0; i < sizeof part / sizeof *part; i++) TRY(mem_alloc(part[i], count[i], sizeof(float), "test"));
     pictures(m, size);
@@ -140,7 +142,8 @@ static status check_gradients(const model *m, const safetensors *ref, nn_type ty
         /* fp32: 1e-4 or three times PyTorch's own error in fp32 (the largest of three of its ways); bf16: PyTorch's own cosine in bf16 less 0.03. */
         double allowed = yard[0] * 3 > 1e-4 ? yard[0] * 3 : 1e-4;
         bool good = type == NN_F32 ? error <= allowed : cosine >= yard[1] - 0.03;
-        if (!good) printf("#   %s: error %.2e (allowed %.2e), cosine %.4f (PyTorch's %.4f)\n", m->p.item[i].name, error, allowed, cosine, yard[1]);
+        if (!good)
+            printf("#   %s: error %.2e (allowed %.2e), cosine %.4f (PyTorch's %.4f)\n", m->p.item[i].name, error, allowed, cosine, yard[1]);
         bad += !good;
         tensors++;
         if (error > worst) worst = error;
@@ -165,7 +168,7 @@ static status check_state(const model *m, const safetensors *ref, double allowed
         if (!t || t->count > 64) continue;
         TRY(safetensors_get_f32(ref, t, true, want));
         double d = 0, b = 0;
-        for (size_t j = 0; j < t->count; j++) {   /* the first 64 of the kept ones */
+        for (size_t j = 0; j < t->count; j++) { /* the first 64 of the kept ones */
             size_t count = m->p.item[i].count, k = count < KEEP ? count : KEEP;
             double g = params_value(&m->p, i)[j * count / k];
             d += (g - want[j]) * (g - want[j]), b += (double)want[j] * want[j];
@@ -262,7 +265,8 @@ static status test_again(nn_type type)
         TRY(model_step(&b));
         TRY(model_step(&c));
         ok(resnet_recomputed(c.net) > 1 && resnet_bytes(c.net) < resnet_bytes(b.net), "a smaller budget makes blocks be computed twice");
-        ok(same_gradients(&b, &c) && b.loss == c.loss, type == NN_F32 ? "fp32: computed twice, the same bits" : "bf16: computed twice, the same bits");
+        ok(same_gradients(&b, &c) && b.loss == c.loss,
+           type == NN_F32 ? "fp32: computed twice, the same bits" : "bf16: computed twice, the same bits");
         model_free(&c);
     }
 done:
@@ -296,7 +300,8 @@ static status test_frozen(void)
     model_free(&a);
     TRY(model_create(&a, 18, 33, NN_F32, FREEZE_NONE, 0));
     resnet_destroy(&a.net);
-    resnet_config k = {.depth = 18, .n = ROWS * CHANNELS, .size = 33, .out = D / CHANNELS, .type = NN_F32, .training = true, .norm_frozen = true};
+    resnet_config k = {
+        .depth = 18, .n = ROWS * CHANNELS, .size = 33, .out = D / CHANNELS, .type = NN_F32, .training = true, .norm_frozen = true};
     TRY(resnet_create(&a.net, a.d, &k, &a.p, "encoder.", &a.choices));
     TRY(model_step(&a));
     near(folded, a.loss, 1e-6, "folded batch norm gives what frozen statistics give");

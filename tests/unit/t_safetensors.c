@@ -39,21 +39,26 @@ static void test_hostile(void)
     msg_clear();
     ok(refused("[1]", 0, "no header"), "a header that is no object");
     ok(refused("{\"a\":", 0, "not JSON"), "a header that is no JSON");
-    ok(refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8,
-               "JSON"),
+    ok(refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,"
+               "8]}}",
+               8, "JSON"),
        "a key twice");
     ok(refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,8]}}", 8, "disagree"), "shape and bytes disagree");
     ok(refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 4, "outside"), "offsets past the end");
     ok(refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8, "outside"), "offsets backwards");
     ok(refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[-4,0]}}", 8, "pair"), "a negative offset");
     ok(refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1.0],\"data_offsets\":[0,4]}}", 4, "whole number"), "a real in a shape");
-    ok(refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0, "addressed"), "a product that overflows");
-    ok(refused("{\"a\":{\"dtype\":\"F64\",\"shape\":[2305843009213693952],\"data_offsets\":[0,0]}}", 0, "addressed"), "bytes that overflow");
-    ok(refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12,
-               "overlaps"),
+    ok(refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0, "addressed"),
+       "a product that overflows");
+    ok(refused("{\"a\":{\"dtype\":\"F64\",\"shape\":[2305843009213693952],\"data_offsets\":[0,0]}}", 0, "addressed"),
+       "bytes that overflow");
+    ok(refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,"
+               "12]}}",
+               12, "overlaps"),
        "overlapping tensors");
-    ok(refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}", 12,
-               "hole"),
+    ok(refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,"
+               "12]}}",
+               12, "hole"),
        "a hole");
     ok(refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 5, "no tensor"), "bytes that belong to nobody");
     ok(refused("{\"a\":{\"dtype\":\"X\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "dtype"), "an unknown type");
@@ -93,7 +98,8 @@ static status test_values(void)
     ok(d[0] == 1 && d[1] == -2 && d[2] == 0x1p-24 && isinf(d[3]) && fabs(d[4] - 0.333251953125) == 0, "half precision");
     TRY(safetensors_get_f64(&s, safetensors_find(&s, "brain"), false, d));
     ok(d[0] == 1 && d[1] == -2 && isnan(d[2]), "bf16");
-    ok(safetensors_get_f64(&s, safetensors_find(&s, "brain"), true, d) == E_FORMAT && strstr(msg_get(), "not finite"), "NaN is refused on request");
+    ok(safetensors_get_f64(&s, safetensors_find(&s, "brain"), true, d) == E_FORMAT && strstr(msg_get(), "not finite"),
+       "NaN is refused on request");
     msg_clear();
     TRY(safetensors_get_f64(&s, safetensors_find(&s, "real \"q\""), true, d));
     ok(d[0] == 1.5 && d[1] == -2e300, "double precision");
