@@ -1,4 +1,4 @@
-/* t_nn_conv.c -- run: limit=240 : every way of every direction of convolution against naive loops in double; the loops themselves
+/* t_nn_conv.c -- run: limit=240 nosan : every way of every direction of convolution against naive loops in double; the loops themselves
  * against central differences. Odd sizes; one and two threads. */
 #include "../tap.h"
 #include "micon/conv.h"

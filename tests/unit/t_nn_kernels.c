@@ -25,7 +25,8 @@ static double get(const tensor *t, size_t at)
 {
     float f;
     if (t->s.type == NN_F32) return ((float *)t->data)[at];
-    kernels_from_bf16((uint16_t *)t->data + at, &f, 1);
+    uint32_t u = (uint32_t)((uint16_t *)t->data)[at] << 16;
+    memcpy(&f, &u, 4);
     return f;
 }
 
