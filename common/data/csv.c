@@ -382,7 +382,7 @@ static status open_bytes(csv *c)
     status st = OK;
     c->line = c->next_line = 1;
     text_show(c->shown, sizeof c->shown, c->path);
-    TRY(mem_alloc(&c->raw, c->fd < 0 && c->mem_left < RAW_BLOCK ? c->mem_left : RAW_BLOCK, 1, c->shown));
+    c->raw = xmalloc(c->fd < 0 && c->mem_left < RAW_BLOCK ? c->mem_left : RAW_BLOCK); /* not zeroed: most tables are small */
     if (!(c->digest = XXH3_createState())) TRY(fail(E_NOMEM, "%s: no memory for a digest", c->shown));
     XXH3_64bits_reset(c->digest);
     TRY(raw_read(c));

@@ -216,15 +216,25 @@ done:
     return table_trouble(b, st);
 }
 
-/* Wells that have images but that no well table names. */
+/* Wells that have images but that no well table names. If that is all of them, the tables do not belong together. */
 static void report_unknown(builder *b, const bool *seen)
 {
     const grid_col *c = b->rows.col;
+    bool any = false;
+    for (size_t w = 0; w < b->wells.n; w++) any = any || seen[w];
     for (size_t i = 0; i < b->n_order; i++) {
         uint32_t row = b->order[i];
+        const char *at = table_name(b, c[R_TABLE].v[row]), *plate = word_of(b, c[R_PLATE].v[row]);
+        if (!any) {
+            findings_add(
+                b->found, FINDING_ERROR, "well tables that name no well of the images",
+                "%s:%u: plate '%s' of source '%s' and batch '%s' stands in no well table; a plate table may have to say its source", at,
+                c[R_LINE].v[row], plate, word_of(b, c[R_SOURCE].v[row]), word_of(b, c[R_BATCH].v[row]));
+            return;
+        }
         if (seen[b->well_of[i]] || (i && b->well_of[i] == b->well_of[i - 1])) continue;
-        findings_add(b->found, FINDING_WARNING, "wells with images that no well table knows", "%s:%u: %s of plate '%s'",
-                     table_name(b, c[R_TABLE].v[row]), c[R_LINE].v[row], word_of(b, c[R_WELL].v[row]), word_of(b, c[R_PLATE].v[row]));
+        findings_add(b->found, FINDING_WARNING, "wells with images that no well table knows", "%s:%u: %s of plate '%s'", at,
+                     c[R_LINE].v[row], word_of(b, c[R_WELL].v[row]), plate);
     }
 }
 
