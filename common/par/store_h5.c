@@ -103,6 +103,17 @@ hid_t h5_plist(hid_t kind)
     return p;
 }
 
+/* The layout of HDF5 1.10: headers and indexes carry checksums, so that damage there is a message and not a crash of the library. */
+hid_t h5_access(void)
+{
+    hid_t p = H5Pcreate(H5P_FILE_ACCESS);
+    if (p >= 0 && (H5Pset_libver_bounds(p, H5F_LIBVER_V110, H5F_LIBVER_V110) < 0 || H5Pset_fclose_degree(p, H5F_CLOSE_STRONG) < 0)) {
+        H5Pclose(p);
+        return -1;
+    }
+    return p;
+}
+
 /* ---- opening ---- */
 
 /* Only a regular file that begins as HDF5 does: the library is not tried on anything else. */
@@ -132,8 +143,8 @@ status h5_open_serial(const char *path, bool write, hid_t *file)
     *file = -1;
     TRY(h5_start());
     TRY(look_first(path));
-    fapl = H5Pcreate(H5P_FILE_ACCESS);
-    if (fapl < 0 || H5Pset_fclose_degree(fapl, H5F_CLOSE_STRONG) < 0) TRY(h5_fail(E_INTERNAL, "%s: cannot prepare opening it", path));
+    fapl = h5_access();
+    if (fapl < 0) TRY(h5_fail(E_INTERNAL, "%s: cannot prepare opening it", path));
     *file = H5Fopen(path, write ? H5F_ACC_RDWR : H5F_ACC_RDONLY, fapl);
     if (*file < 0) TRY(h5_fail(E_FORMAT, "%s: cannot be opened as HDF5 (truncated or damaged?)", path));
 done:

@@ -120,16 +120,18 @@ done:
 static status serial_create(store *s, int64_t bytes)
 {
     status st = OK;
-    hid_t fcpl = -1;
+    hid_t fcpl = -1, fapl = -1;
     TRY(part_make(s, bytes));
     TRY(h5_start());
     fcpl = h5_plist(H5P_FILE_CREATE);
-    if (fcpl < 0) TRY(h5_fail(E_INTERNAL, "%s: cannot prepare", s->final_name));
-    s->serial = H5Fcreate(s->part, H5F_ACC_TRUNC, fcpl, H5P_DEFAULT);
+    fapl = h5_access();
+    if (fcpl < 0 || fapl < 0) TRY(h5_fail(E_INTERNAL, "%s: cannot prepare", s->final_name));
+    s->serial = H5Fcreate(s->part, H5F_ACC_TRUNC, fcpl, fapl);
     if (s->serial < 0) TRY(h5_fail(E_IO, "%s: cannot be made", s->part));
     TRY(store_reserve(s, HEAD_BYTES));
 done:
     if (fcpl >= 0) H5Pclose(fcpl);
+    if (fapl >= 0) H5Pclose(fapl);
     return st;
 }
 
@@ -307,7 +309,7 @@ done:
 static status open_together(store *s)
 {
     status st = OK;
-    hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
+    hid_t fapl = h5_access();
     s->transfer = H5Pcreate(H5P_DATASET_XFER);
     if (fapl < 0 || H5Pset_fapl_mpio(fapl, s->comm, MPI_INFO_NULL) < 0 || s->transfer < 0 ||
         H5Pset_dxpl_mpio(s->transfer, H5FD_MPIO_COLLECTIVE) < 0)

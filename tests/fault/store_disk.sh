@@ -110,13 +110,17 @@ small() { # K SHIM RANKS : in a mount namespace of its own; prints exit status a
         timeout 30 "$MPIRUN" --oversubscribe -n '"$3"' -x LD_PRELOAD="$1" -x SHIM='"$2"' "$2" write disk/f.h5ad 2000 64 >out 2>err </dev/null; rc=$?
         echo "$rc $(find disk -type f | wc -l)"' "$ROOT" "$T/shim.so" "$tool"
 }
-for k in 40 256 1100 1300; do
+need=$(($(stat -c %s g.h5ad) / 1024))
+for k in 40 256 $need; do
     same "a disk of $k KiB" "$(small $k none 2)" "1 0"
     has "  said plainly" err "f.h5ad: "
 done
 same "a disk of 4 MiB suffices" "$(small 4096 none 2)" "0 1"
-same "1200 KiB that cannot be reserved" "$(small 1100 unable 2)" "1 0"
+same "$((need * 9 / 10)) KiB that cannot be reserved" "$(small $((need * 9 / 10)) unable 2)" "1 0"
 # The disk runs full in every phase: laying out, rows, small things.
-for k in 40 100 600 1080 1092 1096 1120 1160; do same "$k KiB that were promised and are not there" "$(small $k liar 2)" "1 0"; done
-for k in 600 1088 1100; do same "$k KiB so, 3 ranks" "$(small $k liar 3)" "1 0"; done
+for part in 4 10 55 90 94 96 98 99; do
+    k=$((need * part / 100))
+    same "$k KiB ($part %) that were promised and are not there" "$(small $k liar 2)" "1 0"
+done
+for part in 55 95 98; do k=$((need * part / 100)); same "$k KiB so, 3 ranks" "$(small $k liar 3)" "1 0"; done
 tap_done
