@@ -108,6 +108,12 @@ done:
     return st;
 }
 
+static bool is_nearer(const double *dist, int64_t a, int64_t b)
+{
+    if (dist[a] != dist[b]) return dist[a] < dist[b];
+    return a < b;
+}
+
 status neighbours_trustworthiness(const float *x, int64_t d, const float *y, int64_t dy, int64_t n, int k, double *out)
 {
     status st = OK;
@@ -123,8 +129,7 @@ status neighbours_trustworthiness(const float *x, int64_t d, const float *y, int
         for (int a = 0; a < k; a++) {
             int32_t r = row[i * k + a];
             int64_t rank = 1;
-            for (int64_t j = 0; j < n; j++)
-                if (j != i) rank += dist[j] < dist[r] || (dist[j] == dist[r] && r > j);
+            for (int64_t j = 0; j < n; j++) rank += j != i && is_nearer(dist, j, r);
             if (rank > k) penalty += (double)(rank - k);
         }
     }
