@@ -3,11 +3,19 @@
 
 #include "micon/linear.h"
 #include "micon/mem.h"
+#include "micon/num.h"
 
+#include <cblas.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE
+#endif
 
 double meanap_average_precision(const int32_t *rank, int64_t m)
 {
@@ -120,88 +128,204 @@ void meanap_controls_free(meanap_controls *c)
     *c = (meanap_controls){0};
 }
 
-/* ---- activity ---- */
+/* ---- activity ----
+ * Similarities come from float products, whole blocks at a time. An AP needs, for each positive, only how many negatives are above it; where a negative lies
+ * within MARGIN of a positive both are multiplied again exactly, so the outcome is that of exact products throughout. */
+
+static const float MARGIN = 1e-5f;
+enum { CHUNK_FLOATS = 1 << 24 }; /* similarities to controls held at once: 64 MiB */
 
 typedef struct {
     const float *x;
-    int64_t d, first;
+    int64_t d, first, n; /* the queries are rows [first, first+n) */
     const meanap_controls *controls;
-    linear_panels *negatives; /* one per control set */
-    double *positive, *negative;
-    double *ap;
+    int64_t stride;  /* of negative */
+    float *negative; /* [n][stride] similarities of each query to its controls */
+    float *positive; /* [queries of a label][members] */
+    float *rows[2];  /* gathered queries and members */
+    int32_t *above;  /* negatives above each positive */
+    double *ap;      /* [n] and so on: of the queries */
     int32_t *n_positive, *n_total;
 } activity;
 
-/* All queries of the range among the members of one label. */
-static status activity_label(activity *a, const int32_t *member, int64_t m, int64_t n_range)
+static void gather(const activity *a, const int32_t *row, int64_t n, float *out)
 {
-    linear_panels others = {0};
-    int64_t asked = 0;
-    for (int64_t i = 0; i < m; i++) asked += member[i] >= a->first && member[i] < a->first + n_range;
-    if (asked == 0) return OK;
-    status st = linear_panels_init(&others, a->x, a->d, member, m);
-    for (int64_t i = 0; i < m && st == OK; i++) {
-        int64_t at = member[i] - a->first;
-        if (at < 0 || at >= n_range) continue;
-        const float *q = a->x + member[i] * a->d;
-        const linear_panels *n = &a->negatives[a->controls->set_of[member[i]]];
-        linear_panels_dot(n, q, a->negative);
-        a->n_total[at] = (int32_t)(m - 1 + n->n);
-        a->n_positive[at] = (int32_t)(m - 1);
-        if (m < 2) continue;
-        linear_panels_dot(&others, q, a->positive);
-        a->positive[i] = a->positive[m - 1]; /* without itself */
-        a->ap[at] = meanap_of_similarities(a->positive, m - 1, a->negative, n->n);
+    for (int64_t i = 0; i < n; i++) memcpy(out + i * a->d, a->x + row[i] * a->d, (size_t)a->d * sizeof *out);
+}
+
+static void products(const activity *a, int64_t nq, int64_t nc, float *out, int64_t stride)
+{
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)nq, (int)nc, (int)a->d, 1, a->rows[0], (int)a->d, a->rows[1], (int)a->d, 0,
+                out, (int)stride);
+}
+
+/* Negatives above p for sure, and whether any is too near to tell. */
+WIDE static int32_t count_above(const float *negative, int64_t n, float p, int32_t *n_near)
+{
+    int32_t above = 0, reach = 0;
+    for (int64_t j = 0; j < n; j++) {
+        above += negative[j] > p + MARGIN;
+        reach += negative[j] >= p - MARGIN;
     }
-    linear_panels_free(&others);
-    return st;
+    *n_near = reach - above;
+    return above;
+}
+
+/* The near ones, exactly. */
+static int32_t count_near(const activity *a, int32_t query, int32_t other, const float *negative, const int32_t *row, int64_t n, float p)
+{
+    const float *q = a->x + query * a->d;
+    double exact = linear_dot(q, a->x + other * a->d, a->d);
+    int32_t above = 0;
+    for (int64_t j = 0; j < n; j++)
+        if (negative[j] >= p - MARGIN && !(negative[j] > p + MARGIN)) above += linear_dot(q, a->x + row[j] * a->d, a->d) > exact;
+    return above;
+}
+
+static int i32_cmp(const void *a, const void *b)
+{
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The AP of one query: positive [m] are its similarities to the label's members, itself (at `self`) among them. */
+static void activity_query(activity *a, int32_t query, const int32_t *member, int64_t m, int64_t self, const float *positive)
+{
+    int64_t at = query - a->first;
+    int32_t set = a->controls->set_of[query], near = 0;
+    const int32_t *control = a->controls->row + a->controls->start[set];
+    int64_t n = a->controls->start[set + 1] - a->controls->start[set], k = 0;
+    const float *negative = a->negative + at * a->stride;
+    double sum = 0;
+    a->n_positive[at] = (int32_t)(m - 1), a->n_total[at] = (int32_t)(m - 1 + n);
+    for (int64_t j = 0; j < m; j++) {
+        if (j == self) continue;
+        a->above[k] = count_above(negative, n, positive[j], &near);
+        if (near > 0) a->above[k] += count_near(a, query, member[j], negative, control, n, positive[j]);
+        k++;
+    }
+    qsort(a->above, (size_t)k, sizeof *a->above, i32_cmp);
+    for (int64_t j = 0; j < k; j++) sum += (double)(j + 1) / (double)(j + 1 + a->above[j]);
+    if (k > 0) a->ap[at] = sum / (double)k;
+}
+
+enum { QUERIES = 256 }; /* multiplied at once */
+
+/* All queries of the range among the members of one label. */
+static void activity_label(activity *a, const int32_t *member, int64_t m)
+{
+    int32_t row[QUERIES], self[QUERIES];
+    bool gathered = false;
+    for (int64_t i = 0; i < m;) {
+        int n = 0;
+        for (; i < m && n < QUERIES; i++)
+            if (member[i] >= a->first && member[i] < a->first + a->n) self[n] = (int32_t)i, row[n++] = member[i];
+        if (n == 0) continue;
+        if (!gathered) gather(a, member, m, a->rows[1]);
+        gathered = true;
+        gather(a, row, n, a->rows[0]);
+        products(a, n, m, a->positive, m);
+        for (int j = 0; j < n; j++) activity_query(a, row[j], member, m, self[j], a->positive + j * m);
+    }
+}
+
+/* Similarities of the queries among the used rows to their controls, set by set; sorted: the used rows in the order of their sets. */
+static void activity_negatives(activity *a, const int32_t *sorted, int64_t m)
+{
+    const meanap_controls *c = a->controls;
+    for (int64_t i = 0; i < m;) {
+        int32_t set = c->set_of[sorted[i]], row[QUERIES];
+        int64_t len = c->start[set + 1] - c->start[set];
+        gather(a, c->row + c->start[set], len, a->rows[1]);
+        while (i < m && c->set_of[sorted[i]] == set) {
+            int n = 0;
+            for (; i < m && n < QUERIES && c->set_of[sorted[i]] == set; i++) row[n++] = sorted[i];
+            gather(a, row, n, a->rows[0]);
+            products(a, n, len, a->positive, len);
+            for (int j = 0; j < n; j++)
+                memcpy(a->negative + (row[j] - a->first) * a->stride, a->positive + j * len, (size_t)len * sizeof(float));
+        }
+    }
 }
 
 typedef struct {
-    int32_t label, row;
-} member;
+    int32_t code, row;
+} coded;
 
-static int member_cmp(const void *a, const void *b)
+static int coded_cmp(const void *a, const void *b)
 {
-    const member *x = a, *y = b;
-    if (x->label != y->label) return x->label < y->label ? -1 : 1;
+    const coded *x = a, *y = b;
+    if (x->code != y->code) return x->code < y->code ? -1 : 1;
     return x->row < y->row ? -1 : x->row > y->row;
+}
+
+/* The used rows of [first, first+n) in the order of their codes. */
+static int64_t sort_rows(const int32_t *code, const int32_t *label, const uint8_t *use, int64_t first, int64_t n, coded *work, int32_t *row)
+{
+    int64_t m = 0;
+    for (int64_t i = first; i < first + n; i++)
+        if ((!use || use[i]) && label[i] >= 0) work[m++] = (coded){code[i], (int32_t)i};
+    qsort(work, (size_t)m, sizeof *work, coded_cmp);
+    for (int64_t i = 0; i < m; i++) row[i] = work[i].row;
+    return m;
+}
+
+/* The most controls of a set, the most rows of a label (of the m sorted ones). */
+static void longest_lists(const meanap_controls *c, const int32_t *row, const int32_t *label, int64_t m, int64_t *set, int64_t *members)
+{
+    *set = *members = 1;
+    for (int32_t s = 0; s < c->n_set; s++)
+        if (c->start[s + 1] - c->start[s] > *set) *set = c->start[s + 1] - c->start[s];
+    for (int64_t i = 0, end; i < m; i = end) {
+        for (end = i; end < m && label[row[end]] == label[row[i]];) end++;
+        if (end - i > *members) *members = end - i;
+    }
 }
 
 status meanap_activity(const float *x, int64_t n, int64_t d, const int32_t *label, const uint8_t *use, const meanap_controls *controls,
                        int64_t first, int64_t n_range, double *ap, int32_t *n_positive, int32_t *n_total)
 {
     status st = OK;
-    member *sorted = NULL;
-    int32_t *row = NULL;
-    int64_t m = 0, longest = 0;
-    activity a = {.x = x, .d = d, .first = first, .controls = controls, .ap = ap, .n_positive = n_positive, .n_total = n_total};
-    TRY(mem_alloc(&sorted, (size_t)n, sizeof *sorted, "wells by compound"));
-    TRY(mem_alloc(&row, (size_t)n, sizeof *row, "wells by compound"));
-    TRY(mem_alloc(&a.positive, (size_t)n + LINEAR_PANEL, sizeof(double), "similarities"));
-    TRY(mem_alloc(&a.negatives, (size_t)controls->n_set, sizeof *a.negatives, "controls"));
-    for (int32_t s = 0; s < controls->n_set; s++) {
-        int64_t len = controls->start[s + 1] - controls->start[s];
-        longest = len > longest ? len : longest;
-        TRY(linear_panels_init(&a.negatives[s], x, d, controls->row + controls->start[s], len));
-    }
-    TRY(mem_alloc(&a.negative, (size_t)longest + LINEAR_PANEL, sizeof(double), "similarities"));
+    coded *work = NULL;
+    int32_t *member = NULL, *query = NULL;
+    int64_t set, members, step;
+    int unused;
+    activity a = {.x = x, .d = d, .controls = controls};
+    TRY(int_from_i64(d, &unused));
+    TRY(int_from_i64(n, &unused));
+    TRY(mem_alloc(&work, (size_t)n, sizeof *work, "wells by compound"));
+    TRY(mem_alloc(&member, (size_t)n, sizeof *member, "wells by compound"));
+    TRY(mem_alloc(&query, (size_t)n_range, sizeof *query, "wells by control set"));
+    int64_t m = sort_rows(label, label, use, 0, n, work, member);
+    longest_lists(controls, member, label, m, &set, &members);
+    step = CHUNK_FLOATS / set < QUERIES ? QUERIES : CHUNK_FLOATS / set;
+    if (step > n_range) step = n_range;
+    a.stride = set;
+    int64_t longest = set > members ? set : members;
+    TRY(mem_alloc(&a.negative, (size_t)step, (size_t)set * sizeof(float), "similarities to controls"));
+    TRY(mem_alloc(&a.positive, QUERIES, (size_t)longest * sizeof(float), "similarities"));
+    TRY(mem_alloc(&a.rows[0], QUERIES, (size_t)d * sizeof(float), "gathered profiles"));
+    TRY(mem_alloc(&a.rows[1], (size_t)longest, (size_t)d * sizeof(float), "gathered profiles"));
+    TRY(mem_alloc(&a.above, (size_t)members, sizeof(int32_t), "ranks"));
     for (int64_t i = 0; i < n_range; i++) ap[i] = NAN, n_positive[i] = n_total[i] = 0;
-    for (int64_t i = 0; i < n; i++)
-        if ((!use || use[i]) && label[i] >= 0) sorted[m++] = (member){label[i], (int32_t)i};
-    qsort(sorted, (size_t)m, sizeof *sorted, member_cmp);
-    for (int64_t i = 0; i < m; i++) row[i] = sorted[i].row;
-    for (int64_t i = 0, end; i < m; i = end) {
-        for (end = i; end < m && sorted[end].label == sorted[i].label;) end++;
-        TRY(activity_label(&a, row + i, end - i, n_range));
+    for (int64_t at = 0; at < n_range; at += step) {
+        a.first = first + at, a.n = n_range - at < step ? n_range - at : step;
+        a.ap = ap + at, a.n_positive = n_positive + at, a.n_total = n_total + at;
+        activity_negatives(&a, query, sort_rows(controls->set_of, label, use, a.first, a.n, work, query));
+        for (int64_t i = 0, end; i < m; i = end) {
+            for (end = i; end < m && label[member[end]] == label[member[i]];) end++;
+            activity_label(&a, member + i, end - i);
+        }
     }
 done:
-    for (int32_t s = 0; a.negatives && s < controls->n_set; s++) linear_panels_free(&a.negatives[s]);
-    free(a.negatives);
-    free(a.positive);
     free(a.negative);
-    free(sorted);
-    free(row);
+    free(a.positive);
+    free(a.rows[0]);
+    free(a.rows[1]);
+    free(a.above);
+    free(work);
+    free(member);
+    free(query);
     return st;
 }
 

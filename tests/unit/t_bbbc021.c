@@ -62,8 +62,8 @@ static void published(const profiles *p, const normalize_params *n)
             for (int i = 0; i < WELLS; i++) {
                 double want = NAN, got = p->y[i * n->d_kept + j];
                 if (!num_f64(table_cell(p->done, i, c), &want)) want = NAN;
-                double raw = fabs(p->x[i * p->d + kept[j]] / n->scale[kept[j]]); /* held as a float, it is off by 6e-8 of its size */
-                double off = fabs(got - want) / (1 + fabs(want) + raw);
+                double raw = fabs(p->x[i * p->d + kept[j]] / n->scale[kept[j]]); /* a float is off by 6e-8 of its size; */
+                double off = fabs(got - want) / ((1 + fabs(want)) * (1 + raw));  /* and so are the median and the MAD */
                 if (!(off <= worst)) worst = off;
             }
         }
