@@ -17,8 +17,9 @@
 
 static void unit_row(const float *x, int64_t d, double mean, float *out)
 {
-    double sum = 0;
-    for (int64_t j = 0; j < d; j++) sum += (x[j] - mean) * (x[j] - mean);
+    double part[8] = {0}, sum = 0;
+    for (int64_t j = 0; j < d; j++) part[j % 8] += (x[j] - mean) * (x[j] - mean); /* one sum alone waits for its own additions */
+    for (int i = 0; i < 8; i++) sum += part[i];
     double scale = sum > 0 ? 1 / sqrt(sum) : 0;
     for (int64_t j = 0; j < d; j++) out[j] = (float)((x[j] - mean) * scale);
 }

@@ -62,6 +62,8 @@ static int by_group(const void *a, const void *b)
 {
     const query *x = a, *y = b;
     if (x->group != y->group) return x->group < y->group ? -1 : 1;
+    if (x->m != y->m) return x->m < y->m ? -1 : 1;
+    if (x->total != y->total) return x->total < y->total ? -1 : 1;
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
@@ -113,14 +115,14 @@ static status group_pvalue(cache *c, const query *q, int64_t n, const double *ap
 {
     double observed = 0;
     memset(sum, 0, (size_t)c->size * sizeof *sum);
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0, end; i < n; i = end) { /* queries with one array count it together */
         const double *null = NULL;
+        for (end = i; end < n && q[end].m == q[i].m && q[end].total == q[i].total; end++) observed += ap[q[end].at];
         status st = cache_get(c, q[i].m, q[i].total, &null);
         if (st != OK) return st;
-        for (int64_t s = 0; s < c->size; s++) sum[s] += null[s];
-        observed += ap[q[i].at];
+        for (int64_t s = 0; s < c->size; s++) sum[s] += (double)(end - i) * null[s];
     }
-    /* sums of n, in the same order, are compared: dividing both by n would change nothing but the last bits */
+    /* sums are compared: dividing both by n would change nothing but the last bits */
     int64_t above = 0;
     for (int64_t s = 0; s < c->size; s++) above += sum[s] > observed;
     *mean_ap = observed / (double)n;

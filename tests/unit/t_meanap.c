@@ -52,6 +52,39 @@ static void activity(const screen *s, const float *u, outcome *o)
     meanap_controls_free(&c);
 }
 
+/* Rows repeated among compounds and controls, so that many similarities are equal or nearly so: against the definition on exact products. */
+static void ties(void)
+{
+    enum { M = 60, W = 5 };
+    float x[M * W], u[M * W];
+    int32_t label[M], plate[M] = {0}, m[M], t[M];
+    uint8_t control[M], use[M];
+    double ap[M];
+    int good = 1;
+    for (int i = 0; i < M; i++) {
+        control[i] = i % 3 == 0, use[i] = !control[i], label[i] = control[i] ? -1 : i % 4;
+        for (int j = 0; j < W; j++)
+            x[i * W + j] = (float)(noise(30, (uint64_t)((i % 7) * W + j)) + (i % 2 ? 3e-6 * noise(31, (uint64_t)(i * W + j)) : 0));
+    }
+    linear_unit_rows(x, M, W, u);
+    meanap_controls c;
+    int st = (int)meanap_controls_init(&c, control, plate, NULL, NULL, M, 4);
+    st |= (int)meanap_activity(u, M, W, label, use, &c, 0, M, ap, m, t);
+    for (int i = 0; i < M && st == OK; i++) {
+        double pos[M], neg[M];
+        int np = 0, nn = 0;
+        if (!use[i]) continue;
+        for (int j = 0; j < M; j++) {
+            double s = linear_dot(u + i * W, u + j * W, W);
+            if (control[j]) neg[nn++] = s;
+            if (use[j] && j != i && label[j] == label[i]) pos[np++] = s;
+        }
+        good &= m[i] == np && t[i] == np + nn && ap[i] == meanap_of_similarities(pos, np, neg, nn);
+    }
+    ok(st == OK && good, "equal and nearly equal similarities: the bits of the definition on exact products");
+    meanap_controls_free(&c);
+}
+
 static void nulls(void)
 {
     enum { SIZE = 20000 };
@@ -158,6 +191,7 @@ int main(void)
     linear_unit_rows(s->x, N, D, u);
     definition();
     activity(s, u, o);
+    ties();
     nulls();
     pvalues(s, o);
     adjust();
