@@ -45,6 +45,23 @@ static void report_plate(builder *b, const joined *j, const plate_span *p)
     }
 }
 
+/* Two channels of a site that name one file: a column was copied. */
+static void report_shared(builder *b, uint32_t row)
+{
+    const grid_col *c = b->rows.col;
+    for (int k = 1; k < b->n_ch; k++)
+        for (int m = 0; m < k; m++) {
+            uint32_t file = c[channel_col(k, CH_FILE)].v[row];
+            if (!file || file != c[channel_col(m, CH_FILE)].v[row] ||
+                c[channel_col(k, CH_FOLDER)].v[row] != c[channel_col(m, CH_FOLDER)].v[row])
+                continue;
+            findings_add(b->found, FINDING_WARNING, "sites whose channels share a file", "%s:%u: %s site %s: %s and %s are both %s",
+                         table_at(b, row), line_at(b, row), word_of(b, c[R_WELL].v[row]), word_of(b, c[R_SITE].v[row]),
+                         b->o->channels->item[m], b->o->channels->item[k], word_of(b, file));
+            return;
+        }
+}
+
 static void report_controls(builder *b)
 {
     const names *want = b->o->control;
@@ -81,6 +98,7 @@ static void report_compounds(builder *b, const joined *j)
 void report_rows(builder *b, const joined *j)
 {
     for (size_t p = 0; p < b->n_spans; p++) report_plate(b, j, &b->span[p]);
+    for (size_t i = 0; !b->o->pages && i < b->n_order; i++) report_shared(b, b->order[i]);
     report_controls(b);
     report_compounds(b, j);
     if (!b->n_order && !findings_count(b->found, FINDING_ERROR))

@@ -358,6 +358,8 @@ static void wrong(void)
          "    w.csv:5: bad well 'ZZ1'; wells run from A01 to AF48\nwarning: wells of the well table without images: 1\n    w.csv:4: B01 of "
          "plate 'P'\n"
          "warning: wells with images that no well table knows: 1\n    t.csv:4: A03 of plate 'P'\n"},
+        {HEAD "a,a,S,B,P,A01,1,DMSO\na,d/a,S,B,P,A02,1,DMSO\n", NULL, NULL, NULL,
+         "warning: sites whose channels share a file: 1\n    t.csv:2: A01 site 1: DNA and ER are both a\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A02,1,DMSO\n", NULL, "Source,Plate,Well,JCP2022\nT,P,A01,Y\n", NULL,
          "error: well tables that name no well of the images: 1\n    t.csv:2: plate 'P' of source 'S' and batch 'B' stands in no well "
          "table; a plate "
