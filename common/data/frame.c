@@ -35,6 +35,14 @@ void frame_free(frame *f)
     *f = (frame){0};
 }
 
+void frame_drop_col(frame *f, const char *name)
+{
+    int at = frame_col(f, name);
+    if (at < 0) return;
+    column_free(&f->col[at]);
+    memmove(f->col + at, f->col + at + 1, (size_t)(--f->n_cols - at) * sizeof *f->col);
+}
+
 /* Rows [first, last) of a column become "", 0, NaN, no. There is room for them. */
 static void fill_missing(frame_column *c, int64_t first, int64_t last)
 {

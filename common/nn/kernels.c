@@ -47,6 +47,11 @@ int kernels_threads(void)
     return n < MAX_THREADS ? n : MAX_THREADS;
 }
 
+void kernels_set_threads(int n)
+{
+    omp_set_num_threads(n);
+}
+
 /* Three sums a thread, each thread's on cache lines of its own. */
 size_t kernels_work_bytes(int max_channels)
 {

@@ -1,12 +1,16 @@
+#define _GNU_SOURCE /* CPU_COUNT */
 /* comm.c -- agreement over ranks. MPI calls keep MPI_ERRORS_ARE_FATAL: their failure ends the job, so they are not checked here. */
 #include "micon/comm.h"
 
 #include "micon/log.h"
 #include "micon/mem.h"
+#include "micon/num.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PIECE = 1 << 28 }; /* bytes or elements a call: counts are int */
 
@@ -118,6 +122,25 @@ int64_t comm_max_i64_all(MPI_Comm comm, int64_t v)
     int64_t most;
     MPI_Allreduce(&v, &most, 1, MPI_INT64_T, MPI_MAX, comm);
     return most;
+}
+
+int comm_threads_all(MPI_Comm comm)
+{
+    MPI_Comm node;
+    cpu_set_t set;
+    int64_t given;
+    const char *wish = getenv("OMP_NUM_THREADS");
+    MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+    CPU_ZERO(&set);
+    int cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1, most, ranks = comm_size(node);
+    /* Ranks bound to their own CPUs share nothing; those that see all of the node's share them. */
+    MPI_Allreduce(&cpus, &most, 1, MPI_INT, MPI_MAX, node);
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    int threads = (int64_t)cpus * ranks <= online ? cpus : most / ranks;
+    MPI_Allreduce(MPI_IN_PLACE, &threads, 1, MPI_INT, MPI_MIN, node);
+    MPI_Comm_free(&node);
+    if (wish && num_i64(wish, &given) && given >= 1 && given <= 1024) return (int)given;
+    return threads > 0 ? threads : 1;
 }
 
 void comm_abort(const char *why)

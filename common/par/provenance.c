@@ -3,6 +3,7 @@
 
 #include "micon/digest.h"
 #include "micon/made.h"
+#include "micon/mem.h"
 #include "micon/path.h"
 
 #include <stdio.h>
@@ -51,4 +52,11 @@ status provenance_record(const stage *g, const char *name, const char *output, c
     status st = made_write(path, program, output, made_from, inputs_sum, content);
     free(path);
     return st;
+}
+
+char *provenance_inputs_file(const stage *g, const char *name)
+{
+    char *below = xasprintf("status/%s/%s.inputs", g->def->name, name), *path = config_work(&g->cfg, below);
+    free(below);
+    return path;
 }

@@ -42,6 +42,8 @@ void frame_free(frame *f);
 
 /* A further column, for the rows there are: "", 0, NaN, no. A name that is there already, or an empty one: E_FORMAT. */
 status frame_add_col(frame *f, const char *name, frame_type type, int *col) MUST_USE;
+/* Take a column out; nothing happens where there is none of that name. */
+void frame_drop_col(frame *f, const char *name);
 /* n further rows of "", 0, NaN, no. */
 status frame_add_rows(frame *f, int64_t n) MUST_USE;
 int frame_col(const frame *f, const char *name); /* position, or -1 */

@@ -23,6 +23,9 @@ bool provenance_current(const char *path, const char *kind, int format, const st
 status provenance_record(const stage *g, const char *name, const char *output, const char *made_from, uint64_t inputs_sum,
                          uint64_t content) MUST_USE;
 
+/* work/status/<stage>/<name>.inputs; caller frees. */
+char *provenance_inputs_file(const stage *g, const char *name);
+
 /* config_show of the keys that affect this stage, appended. */
 void provenance_config(const stage *g, text *made_from);
 

@@ -6,11 +6,9 @@
  * batch norm. Nothing is allocated between resnet_create and resnet_destroy (oneDNN's own small change apart). */
 #ifndef MICON_RESNET_H
 #define MICON_RESNET_H
+#include "micon/config.h" /* FREEZE_* */
 #include "micon/conv.h"
 #include "micon/params.h"
-
-/* Frozen up to there: none, the stem, ..., all convolutions (the last linear layer is always trained). */
-enum { FREEZE_NONE, FREEZE_STEM, FREEZE_LAYER1, FREEZE_LAYER2, FREEZE_LAYER3, FREEZE_ALL };
 
 typedef struct {
     int depth;        /* 18, 34, 50, 101 */

@@ -1,0 +1,62 @@
+/* embed.h -- the parts of micon-embed. Collective where the name ends in _all. */
+#ifndef EMBED_H
+#define EMBED_H
+#include "micon/dnn.h"
+#include "micon/model.h"
+#include "micon/resnet.h"
+#include "micon/stage.h"
+#include "micon/store.h"
+#include "micon/vectors.h"
+
+#define EMBED_KIND "embeddings"
+enum { EMBED_FORMAT = 1, TILE_FORMAT = 1 };
+
+/* ---- engine.c: tiles to representations ---- */
+typedef struct {
+    const model *m;
+    dnn *d;
+    resnet *net;
+    nn_type type;
+    int n_tiles;          /* a pass; short ones are padded, so that the rows of a pass do not depend on how many there are */
+    float (*levels)[256]; /* [channels]: byte -> network value */
+    float *pictures;      /* [n_tiles, channels, size, size] */
+    float *norm, *inside; /* room for the head */
+} engine;
+
+/* Compile for the model. What is the fastest way for each convolution is measured by rank 0 once and kept in `choices_file`; all ranks
+ * and all later runs follow it: the same ways give the same bits. */
+status engine_create_all(engine *e, stage *g, const model *m, nn_type type, int tiles_per_site, const char *choices_file) MUST_USE;
+void engine_free(engine *e);
+/* n <= n_tiles tiles [n, channels, size, size] -> h [n, dim], u [n, projection] (NULL: not wanted). */
+status engine_run(engine *e, const uint8_t *tiles, int n, float *h, float *u) MUST_USE;
+
+/* ---- plate.c: one plate's file ---- */
+typedef struct {
+    stage *g;
+    model m;
+    uint64_t model_digest;
+    char *model_path, *compounds_path;
+    const vectors *compounds; /* NULL: no counterfactuals */
+    const int64_t *wanted;    /* rows of compounds to predict */
+    int64_t n_wanted;
+    engine e;
+    text made_from; /* for all plates; a plate adds its own */
+} embedder;
+/* *made: a file was written (false: the finished one was left alone). */
+status plate_embed_all(embedder *b, const char *tiles_path, const char *out_path, const char *label, bool *made) MUST_USE;
+
+/* ---- reader.c: tiles from a file, ahead of the computation, by one thread ---- */
+typedef struct reader reader;
+/* Passes [first, first + n) of `pass` tiles each (the last may be short); opens its own handle of the file. */
+status reader_start(reader **out, const char *path, int64_t n_tiles, size_t tile_bytes, int pass, int64_t first, int64_t n) MUST_USE;
+/* The next pass, borrowed until the next call; wait_s: seconds that the caller waited, added to. */
+status reader_next(reader *r, const uint8_t **tiles, int *n, double *wait_s) MUST_USE;
+void reader_stop(reader **r); /* NULL-safe; joins the thread */
+
+/* ---- counter.c: what the generator predicts ---- */
+/* controls [n_controls, dim] on every rank -> rows [first, first + n) of the wanted compounds, this rank's share: x [n, dim] and
+ * projected [n, projection]. */
+status counter_predict(const embedder *b, const float *controls, int64_t n_controls, int64_t first, int64_t n, float *x,
+                       float *projected) MUST_USE;
+
+#endif

@@ -1,0 +1,202 @@
+/* main.c -- micon-embed: every plate's tiles through the network, a profile a site, and what the generator predicts for each compound
+ * (METHOD 6); one HDF5 file a plate that anndata can open. */
+#include "embed.h"
+
+#include "micon/comm.h"
+#include "micon/csv.h"
+#include "micon/digest.h"
+#include "micon/log.h"
+#include "micon/mem.h"
+#include "micon/path.h"
+#include "micon/plates.h"
+#include "micon/provenance.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    embedder b;
+    screen_index *ix;
+    char *folder; /* "embeddings/RUN" */
+    int made;
+} run;
+
+static char *model_path(const stage *g)
+{
+    if (*g->cfg.embed.model) return config_path(&g->cfg, g->cfg.embed.model);
+    char *name = text_encode_name(g->cfg.train.run), *below = xasprintf("models/%s/model.safetensors", name),
+         *path = config_work(&g->cfg, below);
+    free(name);
+    free(below);
+    return path;
+}
+
+static status read_model(embedder *b)
+{
+    b->model_path = model_path(b->g);
+    if (!path_exists(b->model_path))
+        return fail(E_FAILED, "%s is not there: run micon-train first, or name a model with embed.model", b->model_path);
+    return model_read(&b->m, b->model_path, &b->model_digest);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Rows of the compounds that are to be predicted, sorted, each once. */
+static status want(embedder *b, const screen_index *ix, const vectors *v, int64_t **out, int64_t *n_out)
+{
+    status st = OK;
+    const char *which = b->g->cfg.embed.counterfactual_compounds;
+    char *path = config_path(&b->g->cfg, which);
+    table *t = NULL;
+    int64_t n = 0, most = index_n_rows(ix), kept = 0;
+    bool screen = strcmp(which, "screen") == 0, unseen = strcmp(which, "unseen") == 0;
+    if (!screen && !unseen) {
+        TRY(table_read(&t, path));
+        most = table_n_rows(t);
+    }
+    TRY(mem_alloc(out, (size_t)most, sizeof **out, "compounds to predict"));
+    int id = t ? table_col_any(t, "Metadata_JCP2022", "Metadata_Compound", "Metadata_broad_sample", "JCP2022", "Compound", NULL) : 0;
+    if (id < 0) TRY(fail(E_FORMAT, "%s: no column with identifiers (Metadata_JCP2022, Metadata_Compound)", path));
+    for (int64_t i = 0; i < most; i++) {
+        if (!t && (index_kind(ix, i) != WELL_TREATED || (i > 0 && index_well_end(ix, i - 1) > i))) continue; /* a row a well */
+        const char *name = t ? table_cell(t, i, id) : index_cell(ix, i, INDEX_COMPOUND);
+        int64_t row = vectors_find(v, name);
+        if (row < 0 && t) TRY(fail(E_FAILED, "%s:%lld: compound '%s' has no vector", path, (long long)table_line(t, i), name));
+        if (row < 0) continue; /* left out by featurize.missing: drop */
+        if (unseen && names_find(&b->m.compounds, vectors_key(v, row)) >= 0) continue;
+        (*out)[n++] = row;
+    }
+    qsort(*out, (size_t)n, sizeof **out, by_number);
+    for (int64_t i = 0; i < n; i++)
+        if (kept == 0 || (*out)[kept - 1] != (*out)[i]) (*out)[kept++] = (*out)[i];
+    *n_out = kept;
+done:
+    table_free(&t);
+    free(path);
+    return st;
+}
+
+/* Compounds, where there is a generator to ask. */
+static status read_compounds(embedder *b, const screen_index *ix, vectors *v, int64_t **wanted)
+{
+    status st = OK;
+    if (!b->g->cfg.embed.counterfactual) return OK;
+    if (!b->m.has_generator) {
+        log_info("the model has no generator: no predicted profiles (micon's has one)");
+        return OK;
+    }
+    b->compounds_path = config_work(&b->g->cfg, "compounds.h5");
+    if (!path_exists(b->compounds_path))
+        TRY(fail(E_FAILED, "%s is not there: run micon-featurize first, or set embed.counterfactual to no", b->compounds_path));
+    TRY(vectors_read(v, b->compounds_path));
+    if (v->d != b->m.bits)
+        TRY(fail(E_FAILED, "%s has vectors of length %lld, but the model was trained on %d: set featurize.bits and featurize again",
+                 b->compounds_path, (long long)v->d, b->m.bits));
+    TRY(want(b, ix, v, wanted, &b->n_wanted));
+    b->compounds = v;
+    b->wanted = *wanted;
+done:
+    return st;
+}
+
+/* Tiles a site, from the first plate's file: the engine takes whole sites. */
+static status tiles_per_site(const char *path, int *n)
+{
+    status st = OK;
+    store_file *f = NULL;
+    frame obs = {0};
+    *n = 1;
+    if (!path_exists(path)) goto done; /* its plate will say so */
+    TRY(store_open(&f, path, "tiles", TILE_FORMAT));
+    TRY(store_read_frame(f, "obs", &obs));
+    int tile = frame_col(&obs, "Tile");
+    if (tile < 0 || obs.col[tile].type != FRAME_I64) TRY(fail(E_FORMAT, "%s: obs has no Tile", path));
+    while (*n < obs.n_rows && obs.col[tile].v.i64[*n] != 0) ++*n;
+done:
+    frame_free(&obs);
+    store_close(&f);
+    return st;
+}
+
+static status one_plate_all(void *ctx, int64_t p)
+{
+    run *r = ctx;
+    bool made;
+    char *tiles = plates_file(r->b.g, r->ix, "tiles", p), *out = plates_file(r->b.g, r->ix, r->folder, p), *label = plates_label(r->ix, p);
+    status st = plate_embed_all(&r->b, tiles, out, label, &made);
+    if (st == OK) r->made += made;
+    free(tiles);
+    free(out);
+    free(label);
+    return st;
+}
+
+static status set_up_engine_all(run *r, const int64_t *chosen, int64_t n)
+{
+    status st = OK;
+    stage *g = r->b.g;
+    int per_site = 1, bf16 = g->cfg.embed.precision == PRECISION_BF16 || (g->cfg.embed.precision == PRECISION_AUTO && dnn_amx());
+    char d[DIGEST_TEXT], *first = n > 0 ? plates_file(g, r->ix, "tiles", chosen[0]) : xstrdup("");
+    char *choices = config_work(&g->cfg, bf16 ? "status/embed/choices.bf16" : "status/embed/choices.fp32");
+    TRY_ALL(g->comm, g->rank == 0 ? tiles_per_site(first, &per_site) : OK);
+    MPI_Bcast(&per_site, 1, MPI_INT, 0, g->comm);
+    MPI_Bcast(&bf16, 1, MPI_INT, 0, g->comm);
+    TRY(engine_create_all(&r->b.e, g, &r->b.m, bf16 ? NN_BF16 : NN_F32, per_site, choices));
+    provenance_config(g, &r->b.made_from);
+    text_addf(&r->b.made_from, "precision: %s\nmodel: %s\n", bf16 ? "bf16" : "fp32", digest_show(r->b.model_digest, d));
+done:
+    free(first);
+    free(choices);
+    return st;
+}
+
+static status run_all(stage *g)
+{
+    status st = OK;
+    run r = {.b = {.g = g}};
+    vectors v = {0};
+    int64_t *chosen = NULL, n = 0, *wanted = NULL;
+    char *name = text_encode_name(g->cfg.train.run);
+    r.folder = xasprintf("embeddings/%s", name);
+    char *folder = config_work(&g->cfg, r.folder);
+    TRY(plates_index_all(g, &r.ix));
+    TRY(plates_chosen_all(g, r.ix, &chosen, &n));
+    TRY_ALL(g->comm, read_model(&r.b));
+    TRY_ALL(g->comm, read_compounds(&r.b, r.ix, &v, &wanted));
+    kernels_set_threads(comm_threads_all(g->comm));
+    TRY(set_up_engine_all(&r, chosen, n));
+    if (g->rank == 0) path_sweep_parts(folder, false);
+    TRY(plates_each_all(g, chosen, n, one_plate_all, &r));
+done:
+    engine_free(&r.b.e);
+    model_free(&r.b.m);
+    text_free(&r.b.made_from);
+    free(r.b.model_path);
+    free(r.b.compounds_path);
+    vectors_free(&v);
+    index_free(&r.ix);
+    free(chosen);
+    free(wanted);
+    free(r.folder);
+    free(folder);
+    free(name);
+    return st;
+}
+
+int main(int argc, char **argv)
+{
+    static const stage_def def = {
+        .name = "embed",
+        .summary =
+            "pass a screen's tiles through a trained network: a profile a site, and predicted profiles of compounds; one file a plate",
+        .sections = "screen embed",
+        .affects = AFFECTS_EMBEDDINGS,
+        .run_all = run_all,
+    };
+    return stage_main(argc, argv, &def);
+}

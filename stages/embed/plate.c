@@ -1,0 +1,416 @@
+/* plate.c -- one plate: its tiles through the network by all ranks, means over sites, predictions, one file. */
+#include "embed.h"
+
+#include "micon/comm.h"
+#include "micon/digest.h"
+#include "micon/fault.h"
+#include "micon/log.h"
+#include "micon/mem.h"
+#include "micon/num.h"
+#include "micon/path.h"
+#include "micon/provenance.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A plate on its way. Every rank knows all of `obs`; h and u are this rank's tiles, x and projected this rank's sites. */
+typedef struct {
+    embedder *b;
+    const char *tiles_path, *label;
+    frame obs; /* of the tiles */
+    int64_t n_tiles, n_sites;
+    int per_site; /* tiles a site */
+    int flag_col;
+    uint64_t digest;              /* of the tiles */
+    int64_t first_pass, n_passes; /* this rank's */
+    int64_t first_site, n_mine;   /* and the sites in them */
+    float *h, *u, *x, *projected;
+    float *controls; /* [n_controls, dim], on every rank */
+    int64_t n_controls;
+    double wait_s;
+} plate;
+
+static void plate_free(plate *p)
+{
+    frame_free(&p->obs);
+    free(p->h);
+    free(p->u);
+    free(p->x);
+    free(p->projected);
+    free(p->controls);
+}
+
+/* ---- what the tiles are, and whether the model can read them ---- */
+
+static status same_channels(const plate *p, const names *have)
+{
+    const names *want = &p->b->m.channels;
+    text a = {0}, c = {0};
+    bool same = have->n == want->n;
+    for (size_t i = 0; i < have->n; i++) {
+        same = same && strcmp(have->item[i], want->item[i]) == 0;
+        text_addf(&a, "%s%s", i ? ", " : "", have->item[i]);
+    }
+    for (size_t i = 0; i < want->n; i++) text_addf(&c, "%s%s", i ? ", " : "", want->item[i]);
+    status st = same ? OK
+                     : fail(E_FAILED, "%s has channels %s, but the model was trained on %s: set screen.channels and tile again",
+                            p->tiles_path, text_str(&a), text_str(&c));
+    text_free(&a);
+    text_free(&c);
+    return st;
+}
+
+/* Rows of obs: a site's tiles stand together, Tile 0 first, the same number at every site. */
+static status look_at_sites(plate *p)
+{
+    int tile = frame_col(&p->obs, "Tile");
+    p->flag_col = frame_col(&p->obs, "QC_Flag");
+    if (tile < 0 || p->flag_col < 0 || p->obs.col[tile].type != FRAME_I64 || p->obs.col[p->flag_col].type != FRAME_I64)
+        return fail(E_FORMAT, "%s: obs has no Tile or QC_Flag", p->tiles_path);
+    const int64_t *at = p->obs.col[tile].v.i64;
+    p->per_site = 1;
+    while (p->per_site < p->n_tiles && at[p->per_site] != 0) p->per_site++;
+    for (int64_t i = 0; i < p->n_tiles; i++)
+        if (at[i] != i % p->per_site)
+            return fail(E_FORMAT, "%s: row %lld of obs: tile %lld out of order", p->tiles_path, (long long)i, (long long)at[i]);
+    if (p->n_tiles % p->per_site) return fail(E_FORMAT, "%s: the last site lacks tiles", p->tiles_path);
+    p->n_sites = p->n_tiles / p->per_site;
+    return OK;
+}
+
+static status look_at_tiles(plate *p)
+{
+    status st = OK;
+    store_file *f = NULL;
+    names channels = {0};
+    const model *m = &p->b->m;
+    int n_dims;
+    int64_t dims[4];
+    if (!path_exists(p->tiles_path)) TRY(fail(E_FAILED, "%s is not there: run micon-tile first", p->tiles_path));
+    TRY(store_open(&f, p->tiles_path, "tiles", TILE_FORMAT));
+    TRY(store_dims(f, "tiles", &n_dims, dims));
+    TRY(store_read_frame(f, "obs", &p->obs));
+    TRY(store_read_texts(f, "uns/channels", &channels));
+    p->digest = store_digest(f);
+    p->n_tiles = dims[0];
+    if (n_dims != 4 || p->obs.n_rows != p->n_tiles) TRY(fail(E_FORMAT, "%s: obs and tiles have different numbers of rows", p->tiles_path));
+    TRY(same_channels(p, &channels));
+    if (dims[1] != (int64_t)m->channels.n) TRY(fail(E_FORMAT, "%s: channels and tiles do not fit together", p->tiles_path));
+    if (dims[2] != m->size_px || dims[3] != m->size_px)
+        TRY(fail(E_FAILED, "%s has tiles of %lld px, but the model was trained on %d px: set tile.size to %d and tile again", p->tiles_path,
+                 (long long)dims[2], m->size_px, m->size_px));
+    TRY(look_at_sites(p));
+done:
+    store_close(&f);
+    names_free(&channels);
+    return st;
+}
+
+/* ---- computing ---- */
+
+static void share_passes(plate *p)
+{
+    const engine *e = &p->b->e;
+    int64_t passes = (p->n_tiles + e->n_tiles - 1) / e->n_tiles, sites = e->n_tiles / p->per_site;
+    partition(passes, p->b->g->size, p->b->g->rank, &p->first_pass, &p->n_passes);
+    int64_t end = (p->first_pass + p->n_passes) * sites;
+    p->first_site = p->first_pass * sites;
+    p->n_mine = (end < p->n_sites ? end : p->n_sites) - p->first_site;
+    if (p->n_passes == 0) p->first_site = 0, p->n_mine = 0;
+}
+
+static status embed_passes(plate *p)
+{
+    status st = OK;
+    const model *m = &p->b->m;
+    size_t n = (size_t)(p->n_mine * p->per_site), d = (size_t)m->dim, q = (size_t)m->projection, at = 0;
+    reader *r = NULL;
+    TRY(mem_alloc(&p->h, n * d, sizeof *p->h, "representations"));
+    TRY(mem_alloc(&p->u, n * q, sizeof *p->u, "projections"));
+    size_t tile_bytes = m->channels.n * (size_t)m->size_px * (size_t)m->size_px;
+    TRY(reader_start(&r, p->tiles_path, p->n_tiles, tile_bytes, p->b->e.n_tiles, p->first_pass, p->n_passes));
+    for (int64_t k = 0; k < p->n_passes; k++) {
+        const uint8_t *tiles;
+        int got;
+        TRY(fault("embed a pass"));
+        TRY(reader_next(r, &tiles, &got, &p->wait_s));
+        TRY(engine_run(&p->b->e, tiles, got, p->h + at * d, q ? p->u + at * q : NULL));
+        at += (size_t)got;
+    }
+done:
+    reader_stop(&r);
+    return st;
+}
+
+/* out [n_mine, d] = mean over the unflagged tiles of each site; over all of them where every one is flagged. */
+static void site_means(const plate *p, const float *tiles, size_t d, float *out)
+{
+    const int64_t *flag = p->obs.col[p->flag_col].v.i64;
+    double *sum = xcalloc(d, sizeof *sum);
+    for (int64_t s = 0; s < p->n_mine; s++) {
+        int64_t row = (p->first_site + s) * p->per_site, n = 0;
+        int good = 0;
+        for (int t = 0; t < p->per_site; t++) good += flag[row + t] == 0;
+        memset(sum, 0, d * sizeof *sum);
+        for (int t = 0; t < p->per_site; t++) {
+            if (good > 0 && flag[row + t] != 0) continue;
+            const float *x = tiles + (size_t)(s * p->per_site + t) * d;
+            for (size_t k = 0; k < d; k++) sum[k] += x[k];
+            n++;
+        }
+        for (size_t k = 0; k < d; k++) out[(size_t)s * d + k] = (float)(sum[k] / (double)n);
+    }
+    free(sum);
+}
+
+static status average(plate *p)
+{
+    status st = OK;
+    size_t n = (size_t)p->n_mine, d = (size_t)p->b->m.dim, q = (size_t)p->b->m.projection;
+    TRY(mem_alloc(&p->x, n * d, sizeof *p->x, "sites"));
+    TRY(mem_alloc(&p->projected, n * q, sizeof *p->projected, "sites"));
+    site_means(p, p->h, d, p->x);
+    if (q) site_means(p, p->u, q, p->projected);
+done:
+    return st;
+}
+
+/* The h of all unflagged control tiles of the plate, on every rank. */
+static status gather_controls_all(plate *p)
+{
+    status st = OK;
+    MPI_Comm comm = p->b->g->comm;
+    const int64_t *flag = p->obs.col[p->flag_col].v.i64;
+    int type = frame_col(&p->obs, "Metadata_pert_type");
+    size_t d = (size_t)p->b->m.dim, n = 0, bytes = 0;
+    float *mine = NULL;
+    TRY_ALL(comm, type < 0 ? fail(E_FORMAT, "%s: obs has no Metadata_pert_type", p->tiles_path) : OK);
+    TRY_ALL(comm, mem_alloc(&mine, (size_t)(p->n_mine * p->per_site) * d, sizeof *mine, "controls"));
+    for (int64_t i = 0; i < p->n_mine * p->per_site; i++) {
+        int64_t row = p->first_site * p->per_site + i;
+        if (flag[row] != 0 || strcmp(frame_text(&p->obs, row, type), "negcon") != 0) continue;
+        memcpy(mine + n++ * d, p->h + (size_t)i * d, d * sizeof *mine);
+    }
+    char *all = NULL;
+    TRY(comm_gather_all(comm, -1, mine, n * d * sizeof *mine, &all, &bytes));
+    p->controls = (float *)(void *)all;
+    p->n_controls = (int64_t)(bytes / (d * sizeof *mine));
+done:
+    free(mine);
+    return st;
+}
+
+/* ---- the file ---- */
+
+/* A row a site: the first tile's metadata; quality averaged over its tiles; QC_Flag: all their bits; QC_Tiles: how many are unflagged. */
+static status sites_frame(const plate *p, frame *out)
+{
+    status st = OK;
+    int64_t *row = NULL;
+    frame all = {0};
+    int good;
+    TRY(mem_alloc(&row, (size_t)p->n_sites, sizeof *row, "rows of obs"));
+    for (int64_t s = 0; s < p->n_sites; s++) row[s] = s * p->per_site;
+    TRY(frame_take(&all, &p->obs, row, p->n_sites));
+    for (int c = 0; c < p->obs.n_cols; c++) {
+        const frame_column *from = &p->obs.col[c];
+        if (strncmp(from->name, "QC_", 3) != 0) continue;
+        for (int64_t s = 0; s < p->n_sites; s++) {
+            double sum = 0;
+            int64_t bits = 0;
+            for (int t = 0; t < p->per_site; t++) {
+                if (from->type == FRAME_F64)
+                    sum += from->v.f64[s * p->per_site + t];
+                else if (from->type == FRAME_I64)
+                    bits |= from->v.i64[s * p->per_site + t];
+            }
+            if (from->type == FRAME_F64)
+                all.col[c].v.f64[s] = sum / p->per_site;
+            else if (from->type == FRAME_I64)
+                all.col[c].v.i64[s] = bits;
+        }
+    }
+    TRY(frame_add_col(&all, "QC_Tiles", FRAME_I64, &good));
+    for (int64_t i = 0; i < p->n_tiles; i++) all.col[good].v.i64[i / p->per_site] += p->obs.col[p->flag_col].v.i64[i] == 0;
+    frame_drop_col(&all, "Tile"); /* a row is a site now */
+    *out = all;
+    all = (frame){0};
+done:
+    frame_free(&all);
+    free(row);
+    return st;
+}
+
+static status put_small(const plate *p, store *out, const char *made_from, uint64_t inputs_sum)
+{
+    status st = OK;
+    frame obs = {0}, var = {0};
+    const embedder *b = p->b;
+    names compounds = {0};
+    int name;
+    char label[40];
+    TRY(sites_frame(p, &obs));
+    store_put_frame(out, "obs", &obs);
+    TRY(frame_add_col(&var, "name", FRAME_TEXT, &name));
+    TRY(frame_add_rows(&var, b->m.dim));
+    for (int i = 0; i < b->m.dim; i++) {
+        snprintf(label, sizeof label, "micon_%d", i);
+        TRY(frame_set_text(&var, i, name, label));
+    }
+    store_put_frame(out, "var", &var);
+    if (b->compounds) {
+        for (int64_t i = 0; i < b->n_wanted && p->n_controls > 0; i++) names_add(&compounds, vectors_key(b->compounds, b->wanted[i]));
+        store_put_texts(out, "uns/counterfactual/compound", &compounds);
+    }
+    provenance_put(out, b->g, made_from, inputs_sum);
+done:
+    names_free(&compounds);
+    frame_free(&obs);
+    frame_free(&var);
+    return st;
+}
+
+/* This rank's share of the predictions, in whole chunks. */
+static status predict_all(plate *p, store *out)
+{
+    enum { CHUNK = 64 };
+    status st = OK;
+    const embedder *b = p->b;
+    int64_t n = b->compounds && p->n_controls > 0 ? b->n_wanted : 0, first, mine, chunks = (n + CHUNK - 1) / CHUNK;
+    float *x = NULL, *u = NULL;
+    if (!b->compounds) return OK;
+    partition(chunks, b->g->size, b->g->rank, &first, &mine);
+    first *= CHUNK;
+    mine = first + mine * CHUNK < n ? mine * CHUNK : n > first ? n - first : 0;
+    TRY_ALL(b->g->comm, mem_alloc(&x, (size_t)mine * (size_t)b->m.dim, sizeof *x, "predictions"));
+    TRY_ALL(b->g->comm, mem_alloc(&u, (size_t)mine * (size_t)b->m.projection, sizeof *u, "predictions"));
+    TRY_ALL(b->g->comm, mine > 0 ? counter_predict(b, p->controls, p->n_controls, first, mine, x, u) : OK);
+    TRY(store_write_rows_all(out, "uns/counterfactual/X", first, mine, mine > 0 ? x : NULL));
+    TRY(store_write_rows_all(out, "uns/counterfactual/projected", first, mine, mine > 0 ? u : NULL));
+done:
+    free(x);
+    free(u);
+    return st;
+}
+
+static status write_all(plate *p, const char *path, const char *made_from, uint64_t inputs_sum)
+{
+    status st = OK;
+    store *out = NULL;
+    const embedder *b = p->b;
+    int64_t sites = b->e.n_tiles / p->per_site, d = b->m.dim, q = b->m.projection, n = b->compounds && p->n_controls > 0 ? b->n_wanted : 0;
+    const store_info info = {.kind = EMBED_KIND,
+                             .format = EMBED_FORMAT,
+                             .bytes = (p->n_sites + n) * (d + q) * 4 + p->n_sites * 1000 + (1 << 20),
+                             .anndata = true};
+    TRY(store_create_all(&out, b->g->comm, path, &info));
+    TRY(store_array_all(out, "X", STORE_F32, 2, (int64_t[]){p->n_sites, d}, sites));
+    if (q) TRY(store_array_all(out, "obsm/projected", STORE_F32, 2, (int64_t[]){p->n_sites, q}, sites));
+    if (b->compounds) {
+        TRY(store_array_all(out, "uns/counterfactual/X", STORE_F32, 2, (int64_t[]){n, d}, 64));
+        TRY(store_array_all(out, "uns/counterfactual/projected", STORE_F32, 2, (int64_t[]){n, q}, 64));
+    }
+    TRY(store_write_rows_all(out, "X", p->first_site, p->n_mine, p->n_mine > 0 ? p->x : NULL));
+    if (q) TRY(store_write_rows_all(out, "obsm/projected", p->first_site, p->n_mine, p->n_mine > 0 ? p->projected : NULL));
+    TRY(predict_all(p, out));
+    TRY_ALL(b->g->comm, b->g->rank == 0 ? put_small(p, out, made_from, inputs_sum) : OK);
+    TRY_ALL(b->g->comm, fault("before commit"));
+    TRY(store_commit_all(&out));
+done:
+    store_abandon_all(&out);
+    return st;
+}
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* What the file is made from: the model, the tiles, the compounds. */
+static status list_inputs(const plate *p, inputs *in)
+{
+    status st = OK;
+    const embedder *b = p->b;
+    TRY(inputs_add(in, b->model_path));
+    TRY(inputs_add(in, p->tiles_path));
+    in->item[0].digest = b->model_digest;
+    in->item[1].digest = p->digest;
+    if (b->compounds) {
+        TRY(inputs_add(in, b->compounds_path));
+        in->item[2].digest = b->compounds->digest;
+    }
+    for (size_t i = 0; i < in->n; i++) in->item[i].known = true;
+done:
+    return st;
+}
+
+/* Rank 0, when the file stands: what the driver and the next run look at first. */
+static status record(const plate *p, const inputs *in, const char *path, const char *made_from)
+{
+    status st = OK;
+    store_file *f = NULL;
+    const char *base = path_base(path);
+    char *name = xstrndup(base, strlen(base) - strlen(".h5")), *memory = provenance_inputs_file(p->b->g, name);
+    TRY(store_open(&f, path, EMBED_KIND, EMBED_FORMAT));
+    TRY(inputs_remember(in, memory));
+    TRY(provenance_record(p->b->g, name, path, made_from, inputs_digest(in), store_digest(f)));
+done:
+    store_close(&f);
+    free(name);
+    free(memory);
+    return st;
+}
+
+static status compute_all(plate *p)
+{
+    status st = OK;
+    const embedder *b = p->b;
+    MPI_Comm comm = b->g->comm;
+    TRY_ALL(comm, b->e.n_tiles % p->per_site == 0
+                      ? OK
+                      : fail(E_FAILED, "%s: %d tiles a site, other plates have another number", p->tiles_path, p->per_site));
+    share_passes(p);
+    TRY_ALL(comm, embed_passes(p));
+    TRY_ALL(comm, average(p));
+    if (b->compounds) TRY(gather_controls_all(p));
+    if (b->compounds && p->n_controls == 0) log_warn("%s: no unflagged control tiles: no predicted profiles for this plate", p->label);
+done:
+    return st;
+}
+
+status plate_embed_all(embedder *b, const char *tiles_path, const char *out_path, const char *label, bool *made)
+{
+    status st = OK;
+    plate p = {.b = b, .tiles_path = tiles_path, .label = label};
+    text made_from = {0};
+    inputs in = {0};
+    int fresh = 0;
+    double from = now_s();
+    *made = false;
+    TRY_ALL(b->g->comm, look_at_tiles(&p));
+    TRY_ALL(b->g->comm, list_inputs(&p, &in));
+    uint64_t sum = inputs_digest(&in);
+    text_add(&made_from, text_str(&b->made_from));
+    if (b->g->rank == 0 && !b->g->force) fresh = provenance_current(out_path, EMBED_KIND, EMBED_FORMAT, b->g, text_str(&made_from), sum);
+    MPI_Bcast(&fresh, 1, MPI_INT, 0, b->g->comm);
+    if (fresh) {
+        log_info("%s: up to date", label);
+    } else {
+        TRY(compute_all(&p));
+        TRY(write_all(&p, out_path, text_str(&made_from), sum));
+        double took = now_s() - from, pictures = (double)p.n_tiles * (double)b->m.channels.n;
+        log_info("%s: %lld sites in %.1f s, %.0f pictures/s, %.1f %% of the time waiting for tiles", label, (long long)p.n_sites, took,
+                 pictures / took, 100 * p.wait_s / took);
+        *made = true;
+    }
+    TRY_ALL(b->g->comm, b->g->rank == 0 ? record(&p, &in, out_path, text_str(&made_from)) : OK);
+done:
+    plate_free(&p);
+    inputs_free(&in);
+    text_free(&made_from);
+    return st;
+}

@@ -1,0 +1,29 @@
+/* model_make.c -- a model with first weights, without training: model_make OUT size_px dim projection bits generator channel... */
+#include "micon/mem.h"
+#include "micon/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+int main(int argc, char **argv)
+{
+    if (argc < 8) return 2;
+    model m = {.depth = 18,
+               .size_px = atoi(argv[2]),
+               .dim = atoi(argv[3]),
+               .projection = atoi(argv[4]),
+               .bits = atoi(argv[5]),
+               .has_generator = atoi(argv[6]) != 0,
+               .pretrained = atoi(argv[4]) == 0};
+    for (int i = 7; i < argc; i++) names_add(&m.channels, argv[i]);
+    m.mean = xcalloc(m.channels.n, sizeof *m.mean);
+    m.sd = xcalloc(m.channels.n, sizeof *m.sd);
+    for (size_t c = 0; c < m.channels.n; c++) m.mean[c] = 0.2, m.sd[c] = 0.2;
+    text_add(&m.made_from, "made for a test\n");
+    status st = model_build(&m, false);
+    if (st == OK) model_init(&m, 1);
+    if (st == OK) st = model_write(&m, argv[1]);
+    if (st != OK) fprintf(stderr, "%s\n", msg_get());
+    model_free(&m);
+    return status_exit(st);
+}
