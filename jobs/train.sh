@@ -7,22 +7,22 @@
 #SBATCH --requeue
 #SBATCH --signal=B:USR1@300
 . jobs/env.sh || exit 1
-pid=
-trap '[ -n "$pid" ] && kill -USR1 "$pid"' USR1
+pid='' told=''
+trap 'told=yes; [ -n "$pid" ] && kill -USR1 "$pid"' USR1
 if [ "${1-}" = --args ]; then
     mapfile -d '' -t args <"$2/0.0" || exit 1
     set -- "${args[@]}"
 fi
 "${mpirun[@]}" "$MICON_BIN/micon-train" "$@" &
 pid=$!
-wait $pid
-rc=$?
 # A signal ends `wait`, not the training.
-while [ $rc -gt 128 ] && kill -0 $pid 2>/dev/null; do
+while :; do
+    told=''
     wait $pid
     rc=$?
+    [ -z "$told" ] && break
 done
-[ $rc = 75 ] || exit $rc
+[ "$rc" = 75 ] || exit "$rc"
 echo "train.sh: stopped with everything saved (start $((${SLURM_RESTART_COUNT:-0} + 1))); back into the queue" >&2
 scontrol requeue "$SLURM_JOB_ID" && exit 75
 echo "train.sh: the job cannot be put back into the queue: submit again to go on" >&2

@@ -22,7 +22,8 @@ typedef struct {
     plan *plan;
     queue queue;
     submissions old, now; /* now: still active ones and the new */
-    char *home, *screen;  /* folder of jobs/; screen.yaml, absolute */
+    char *home;           /* folder of jobs/ */
+    char *screen, *logs;  /* screen.yaml and work/status/slurm, absolute: jobs start in `home` */
     char *sbatch, *partition, *account;
     text release[N_STAGES]; /* ":12:13": what the steps behind a stage wait for */
     int64_t jobs, made;
@@ -58,6 +59,19 @@ static status find_home(submitter *s)
     free(up);
     free(env);
     return st;
+}
+
+/* The folder is resolved, the file is not: relative names of the configuration are relative to where its name stands. */
+static status find_paths(submitter *s)
+{
+    char *dir = realpath(s->c->cfg.dir, NULL), *work;
+    if (!dir) return fail(E_IO, "%s: %s", s->c->cfg.dir, strerror(errno));
+    s->screen = path_join(dir, path_base(s->c->path));
+    work = path_join(dir, s->c->cfg.screen.work);
+    s->logs = path_join(work, "status/slurm");
+    free(work);
+    free(dir);
+    return OK;
 }
 
 static const char *either(const char *of_config, const char *of_site)
@@ -99,17 +113,14 @@ static void add_n(line *l, const char *option, int64_t n, const char *unit)
 /* sbatch replaces %A and such in the name of the log; a per cent sign of the folder itself is written twice. */
 static void add_log(const submitter *s, line *l, const char *name)
 {
-    char *dir = config_work(&s->c->cfg, "status/slurm"), *full = realpath(dir, NULL);
     text t = {0};
-    for (const char *p = full ? full : dir; *p; p++) {
+    for (const char *p = s->logs; *p; p++) {
         if (*p == '%') text_add(&t, "%");
         text_addn(&t, p, 1);
     }
     text_addf(&t, "/%s.log", name);
     add(l, "--output=", text_str(&t));
     text_free(&t);
-    free(full);
-    free(dir);
 }
 
 static void add_common(const submitter *s, line *l, const char *job, int64_t time_min, int64_t mem_mb)
@@ -212,18 +223,14 @@ static status write_args(const submitter *s, const char *dir, const char *file, 
 /* A folder of its own: work/status/slurm/<job>-<n>. */
 static status args_folder(const submitter *s, const char *job, char **out)
 {
-    char *base = config_work(&s->c->cfg, "status/slurm"), *full;
-    status st = s->c->a.dry_run ? OK : path_make_dirs(base);
-    full = realpath(base, NULL);
+    status st = s->c->a.dry_run ? OK : path_make_dirs(s->logs);
     for (int n = 1; st == OK; n++) {
-        *out = xasprintf("%s/%s-%d", full ? full : base, job, n);
+        *out = xasprintf("%s/%s-%d", s->logs, job, n);
         if (!path_exists(*out)) break;
         free(*out);
         *out = NULL;
     }
     if (st == OK && !s->c->a.dry_run) st = path_make_dirs(*out);
-    free(full);
-    free(base);
     return st;
 }
 
@@ -374,8 +381,10 @@ static status submit_steps(submitter *s, int stage, const step **todo, size_t n,
     double longest = 0;
     int64_t mem = 0;
     size_t packed = plates_per_task(s, todo, n);
+    const slurm_options *o = &s->c->cfg.slurm;
+    double ranks = stage == STAGE_TRAIN ? (double)(o->train_nodes * o->train_ntasks_per_node) : (double)s->plan->ranks;
     for (size_t i = 0; i < n; i++) {
-        longest = fmax(longest, todo[i]->seconds);
+        longest = fmax(longest, todo[i]->seconds * (double)s->plan->ranks / ranks);
         if (todo[i]->mem > mem) mem = todo[i]->mem;
     }
     TRY(args_folder(s, stage_table[stage].name, &dir));
@@ -442,7 +451,7 @@ static status prepare(submitter *s)
     TRY(find_home(s));
     s->partition = site_value(s->home, "SLURM_PARTITION");
     s->account = site_value(s->home, "SLURM_ACCOUNT");
-    if (!(s->screen = realpath(s->c->path, NULL))) TRY(fail(E_IO, "%s: %s", s->c->path, strerror(errno)));
+    TRY(find_paths(s));
     submissions_read(&s->old, &s->c->cfg);
     if (s->c->a.dry_run && !s->old.n) goto done; /* no queue is needed to print */
     TRY(fail_within(process_find("sbatch", &s->sbatch), "micon submit wants SLURM ('micon run' does the same here)"));
@@ -461,6 +470,7 @@ static void submitter_free(submitter *s)
     submissions_free(&s->now);
     free(s->home);
     free(s->screen);
+    free(s->logs);
     free(s->sbatch);
     free(s->partition);
     free(s->account);

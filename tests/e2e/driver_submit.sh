@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# run: limit=60
+# micon submit against a stand-in for SLURM: the exact sbatch lines, arguments as data, no doubling; the job scripts without SLURM.
+. tests/tap.sh
+. tests/driver.sh
+cd "$SCREEN" || exit 1
+table s1/b1/P1 s1/b1/P2 s2/b1/P1 >load_data.csv
+stages featurize tile train embed evaluate
+screen <<'Y'
+slurm: {partition: cpu, account: "my lab", extra: --qos=night --comment=x, throttle: 2, plates_per_task: 2, mem: 3GiB, time: 90}
+Y
+submit() { micon submit screen.yaml "$@"; }
+lines() { local n; for n in "$FAKE"/sbatch.[0-9]*; do tr '\0' ' ' <"$n"; echo; done; }
+
+submit --dry-run >"$T/dry" 2>"$T/err"; same "--dry-run ends with 0" $? 0
+golden "--dry-run prints the sbatch lines" "$T/dry" submit-dry.txt
+not_ok "and does nothing" test -e "$FAKE/job" -o -e work
+screen </dev/null
+submit --dry-run -n 8 >"$T/dry" 2>"$T/err"
+golden "time and memory from the estimate, short plates packed" "$T/dry" submit-auto.txt
+
+screen <<<'slurm: {throttle: 2, plates_per_task: 2}'
+exits "submit" 0 submit
+lines >"$T/lines"; golden "what sbatch was given" "$T/lines" submit-lines.txt
+mapfile -d '' -t args <work/status/slurm/tile-1/0.1
+same "arguments of the second plate of the first task" "${args[*]}" "$SCREEN/screen.yaml --plate s1/b1/P2"
+same "two tasks" "$(ls work/status/slurm/tile-1 | tr '\n' ' ')" "0.0 0.1 1.0 "
+ok "the jobs are recorded" test -e work/status/slurm.json
+
+# ---- twice ----
+rm "$FAKE"/sbatch.[0-9]*; : >"$FAKE/sbatch.101"
+exits "a second submit while all is queued" 0 submit
+has "says that it is" "$T/err" "tile: 3 steps are already in the queue"
+has "and submits nothing" "$T/err" "nothing to submit"
+same "indeed" "$(ls "$FAKE"/sbatch.* | wc -l)" 1
+exits "run while jobs are queued" 1 micon run screen.yaml
+has "says which" "$T/err" "SLURM jobs are at work on this folder; wait for them, or: scancel 10"
+micon status screen.yaml --json >"$T/json"
+same "status shows them as queued" "$(grep -c '"state": "queued"' "$T/json")" 9
+micon status screen.yaml >"$T/status"
+has "and the jobs" "$T/status" "gate of tile"
+printf '102_1|RUNNING|None\n103|PENDING|Dependency\n' >"$FAKE/queue"
+for j in 101 102 103 104 105 106 107; do : >"$FAKE/sbatch.$j"; done
+"$MICON_BIN/micon-tile" screen.yaml --plate s1/b1/P1
+exits "some tasks are still queued, others ended badly" 0 submit
+has "only the missing plate of an ended task" "$T/err" "tile: job 109, 1 task, 1 step"
+has "the running one is left alone" "$T/err" "tile: 1 step is already in the queue"
+has "the new gate waits for the old array too" <(tr '\0' ' ' <"$FAKE/sbatch.110") "--dependency=afterany:102:109 "
+
+# ---- what SLURM may say ----
+rm -rf work "$FAKE"/queue; touch "$FAKE/sbatch.refuse"
+exits "sbatch refuses" 1 submit
+has "its words are shown" "$T/err" "sbatch refused (exit 1): sbatch: error: Batch job submission failed: Invalid account"
+rm "$FAKE/sbatch.refuse"; touch "$FAKE/squeue.down"
+exits "the controller is down" 1 submit
+has "its words are shown" "$T/err" "Unable to contact slurm controller"
+rm "$FAKE/squeue.down"
+PATH=/nonexistent exits "no SLURM here" 1 "$MICON_BIN/micon" submit screen.yaml
+has "says what to do" "$T/err" "micon submit wants SLURM ('micon run' does the same here): sbatch is not installed"
+MICON_HOME=/nonexistent exits "no job scripts" 1 submit
+has "says what to do" "$T/err" "set MICON_HOME"
+exits "nothing to do" 0 submit --stage featurize --set evaluate.profiles=x.csv
+has "says so" "$T/err" "nothing to submit"
+
+# ---- site.env, and a home with a blank ----
+home="$T/a home"; mkdir "$home"; cp -r "$ROOT/jobs" "$home/jobs"
+printf "MICON_BIN='/opt/x'\nSLURM_ACCOUNT='of site'\nSLURM_PARTITION='part'\n" >"$home/site.env"
+MICON_HOME=$home micon submit screen.yaml --dry-run >"$T/dry" 2>"$T/err"
+has "account of the site" "$T/dry" "'--account=of site'"
+has "partition of the site" "$T/dry" "--partition=part "
+MICON_HOME=$home micon submit screen.yaml --dry-run --set slurm.partition=mine >"$T/dry" 2>"$T/err"
+has "the configuration wins" "$T/dry" "--partition=mine "
+
+# ---- the job scripts themselves: what submit wrote, run as SLURM would ----
+nasty='$(touch hacked);`touch hacked`'" 'x\" &
+b"
+table "s 1/b1/$nasty" s1/b1/P1 >load_data.csv
+rm -rf work "$FAKE"/queue "$FAKE"/args.*
+exits "submit plates with names that a shell would act upon" 0 submit --set slurm.plates_per_task=2
+job() { (cd "$ROOT" && SLURM_ARRAY_TASK_ID=${2-} bash "jobs/$1.sh" --args "$SCREEN/work/status/slurm/$1-1"); }
+job tile 0 >"$T/out" 2>"$T/err"; same "jobs/tile.sh of task 0" $? 0
+ok "the name arrives as it is" grep -qzF -- "s 1/b1/\$(touch hacked)" "$FAKE"/args.tile.*
+ok "the second plate of the task was done" test -e work/tiles/s1__b1__P1.h5
+not_ok "nothing of the name was run" test -e hacked -o -e "$ROOT/hacked" -o -e work/hacked
+echo "tile s1/b1/P1" >"$FAKE/fail"; rm -f "$FAKE/calls" work/tiles/*
+job tile 0 >"$T/out" 2>"$T/err"; same "a plate fails: so does the task" $? 1
+same "but all its plates were tried" "$(grep -c '^tile' "$FAKE/calls")" "$(ls work/status/slurm/tile-1 | wc -l)"
+rm "$FAKE/fail"
+(cd "$ROOT" && bash jobs/gate.sh --args "$SCREEN/work/status/slurm/gate-tile-1") >"$T/out" 2>"$T/err"; same "the gate is closed" $? 1
+has "and says why" "$T/err" "more than slurm.max_bad_plates allows"
+
+# ---- the gate ----
+table s1/b1/P1 s1/b1/P2 s2/b1/P1 >load_data.csv
+for p in s1/b1/P1 s2/b1/P1; do "$MICON_BIN/micon-tile" screen.yaml --plate $p; done
+exits "one of three plates is missing" 1 micon gate screen.yaml --stage tile
+has "names it" "$T/out" "tile: s1/b1/P2 does not stand: not made yet"
+exits "half may be" 0 micon gate screen.yaml --stage tile --set slurm.max_bad_plates=0.5
+exits "a gate wants one stage" 2 micon gate screen.yaml
+
+# ---- train.sh: told that its time is up, it saves itself and goes back into the queue ----
+echo 30 >"$FAKE/sleep"; : >"$FAKE/stop"; rm -f "$FAKE/calls"
+(cd "$ROOT" && SLURM_JOB_ID=77 exec bash jobs/train.sh "$SCREEN/screen.yaml") >"$T/out" 2>"$T/err" &
+pid=$!
+for _ in $(seq 100); do grep -q train "$FAKE/calls" 2>/dev/null && break; sleep 0.05; done
+sleep 0.2; kill -USR1 $pid; wait $pid; same "exit 75" $? 75
+has "training was asked to save itself" "$FAKE/calls" "train - stopped"
+same "and the job requeued" "$(cat "$FAKE/scontrol")" "requeue 77"
+rm -f "$FAKE/sleep" "$FAKE/stop"
+(cd "$ROOT" && SLURM_JOB_ID=77 bash jobs/train.sh "$SCREEN/screen.yaml"); same "uninterrupted: exit 0" $? 0
+tap_done

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# run: limit=150
+# A real SLURM: a screen submitted with arrays, submitted twice, a task killed, a bad plate, the controller restarted.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/tap.sh
+. tests/slurm/cluster.sh
+slurm_or_skip "$0"
+. tests/driver.sh
+real_bin() { PATH=${PATH#"$ROOT/tests/fakebin:"}; }
+real_bin
+cd "$SCREEN" || exit 1
+table s1/b1/P1 s1/b1/P2 s2/b1/P1 >load_data.csv
+stages featurize tile train embed evaluate
+screen <<<'slurm: {plates_per_task: 1, mem: 1GiB, time: 5}'
+ok "SLURM is up" slurm_up 2 2
+submit() { micon submit screen.yaml -n 1 "$@"; }
+outputs() { (cd work && ls tiles/*.h5 compounds.h5 models/*/*.safetensors embeddings/*/*.h5 profiles/*.h5ad 2>/dev/null | wc -l); }
+
+# ---- all of it ----
+exits "submit" 0 submit
+exits "submit again, while it runs" 0 submit
+has "nothing is doubled" "$T/err" "nothing to submit"
+micon status screen.yaml >"$T/status"
+has "status shows jobs" "$T/status" "  job "
+ok "all jobs end" slurm_idle 60
+same "all outputs are there" "$(outputs)" 9
+same "each step was done once" "$(wc -l <"$FAKE/calls")" 9
+exits "now nothing is to do" 0 submit
+has "says so" "$T/err" "nothing to submit"
+rm -f "$FAKE/calls"
+
+# ---- a task killed, a plate with damaged images; the night goes on within max_bad_plates ----
+rm -rf work
+echo "tile s1/b1/P2" >"$FAKE/fail"
+exits "submit" 0 submit --set slurm.max_bad_plates=0.4
+ok "all jobs end" slurm_idle 60
+same "all but the bad plate, of tiles and embeddings" "$(outputs)" 7
+ok "its log is there" grep -rqF "the images are damaged" work/status/slurm
+micon status screen.yaml --json >"$T/json"
+same "the bad plate, and what was made without it, is to do" "$(grep -cE '"state": "(failed|to do)"' "$T/json")" 6
+rm -rf work "$FAKE/fail" "$FAKE/calls"
+echo 20 >"$FAKE/sleep"
+exits "the gate is closed without that" 0 submit --set slurm.max_bad_plates=0 --stage featurize,tile,train
+slurm_wait 20 'grep -q tile "$FAKE/calls"'
+victim=$(pgrep -f "bash $MICON_BIN/micon-tile " | head -n 1)
+rm "$FAKE/sleep"
+# No step sleeps longer than it has to: those that began earlier are told to end.
+kill -KILL "$victim" 2>/dev/null; pkill -TERM -x sleep
+ok "one was killed" test -n "$victim"
+ok "all jobs end" slurm_idle 60
+same "the other plates stand" "$(ls work/tiles | wc -l)" 2
+not_ok "what was held back was not started" test -e work/models/micon/model.safetensors
+
+# ---- the controller restarted in the middle ----
+rm -rf work "$FAKE/calls"
+exits "submit" 0 submit
+slurm_wait 20 'grep -q tile "$FAKE/calls"'
+ok "the controller comes back" slurm_controller_restart
+ok "all jobs end" slurm_idle 60
+same "all outputs are there" "$(outputs)" 9
+tap_done
