@@ -88,22 +88,27 @@ void submissions_free(submissions *s)
     *s = (submissions){0};
 }
 
+static void read_job(submissions *s, const json_t *j)
+{
+    const char *stage = json_string_value(json_object_get(j, "stage")), *job = json_string_value(json_object_get(j, "job"));
+    const json_t *list = json_object_get(j, "tasks");
+    int at = stage ? stage_find(stage) : -1;
+    names tasks = {0};
+    if (at < 0 || !job) return;
+    for (size_t k = 0; k < json_array_size(list); k++) {
+        const char *steps = json_string_value(json_array_get(list, k));
+        names_add(&tasks, steps ? steps : "");
+    }
+    submissions_add(s, at, json_is_true(json_object_get(j, "gate")), job, &tasks);
+    names_free(&tasks);
+}
+
 void submissions_read(submissions *s, const config *c)
 {
     char *path = config_work(c, "status/slurm.json");
-    json_t *o = path_exists(path) ? json_load_file(path, 0, NULL) : NULL, *jobs = json_object_get(o, "jobs"), *j, *t;
-    size_t i, k;
+    json_t *o = path_exists(path) ? json_load_file(path, 0, NULL) : NULL, *jobs = json_object_get(o, "jobs");
     *s = (submissions){0};
-    json_array_foreach(jobs, i, j)
-    {
-        const char *stage = json_string_value(json_object_get(j, "stage")), *job = json_string_value(json_object_get(j, "job"));
-        names tasks = {0};
-        int at = stage ? stage_find(stage) : -1;
-        if (at < 0 || !job) continue;
-        json_array_foreach(json_object_get(j, "tasks"), k, t) names_add(&tasks, json_is_string(t) ? json_string_value(t) : "");
-        submissions_add(s, at, json_is_true(json_object_get(j, "gate")), job, &tasks);
-        names_free(&tasks);
-    }
+    for (size_t i = 0; i < json_array_size(jobs); i++) read_job(s, json_array_get(jobs, i));
     json_decref(o);
     free(path);
 }
