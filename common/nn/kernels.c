@@ -84,7 +84,7 @@ enum { CONVERT_PIECE = 1 << 16 };
 void kernels_to_bf16(const float *x, uint16_t *y, size_t n)
 {
     long pieces = (long)((n + CONVERT_PIECE - 1) / CONVERT_PIECE);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (pieces > 1)
     for (long i = 0; i < pieces; i++) {
         size_t at = (size_t)i * CONVERT_PIECE;
         seg_to_bf16(x + at, y + at, n - at < CONVERT_PIECE ? n - at : CONVERT_PIECE);
@@ -94,7 +94,7 @@ void kernels_to_bf16(const float *x, uint16_t *y, size_t n)
 void kernels_from_bf16(const uint16_t *x, float *y, size_t n)
 {
     long pieces = (long)((n + CONVERT_PIECE - 1) / CONVERT_PIECE);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (pieces > 1)
     for (long i = 0; i < pieces; i++) {
         size_t at = (size_t)i * CONVERT_PIECE;
         seg_from_bf16(x + at, y + at, n - at < CONVERT_PIECE ? n - at : CONVERT_PIECE);
