@@ -224,7 +224,8 @@ static status test_aux(void)
     near(loss, right[0], 1e-6, "auxiliary head: loss");
     free(right);
     ok(error_named(dx, "aux:x", N * DIM) < 1e-4, "auxiliary head: gradient at its input");
-    ok(error_named(params_grad(&p, a.gamma), "aux:0.weight", DIM) < 1e-4 && error_named(params_grad(&p, a.beta), "aux:0.bias", DIM) < 1e-4 &&
+    ok(error_named(params_grad(&p, a.gamma), "aux:0.weight", DIM) < 1e-4 &&
+           error_named(params_grad(&p, a.beta), "aux:0.bias", DIM) < 1e-4 &&
            error_named(params_grad(&p, a.w), "aux:2.weight", C * DIM) < 1e-4 && error_named(params_grad(&p, a.b), "aux:2.bias", C) < 1e-4,
        "auxiliary head: gradients of its weights");
     ok(error_named(params_value(&p, a.mean), "aux:mean", DIM) < 1e-5 && error_named(params_value(&p, a.var), "aux:var", DIM) < 1e-5,
@@ -281,7 +282,8 @@ static status test_adamw(void)
         free(g), free(h);
         adamw_step(&p, k + 1, 5e-3, 0.01, clip_scale(grad_norm(&p), 1.0));
     }
-    ok(error_named(params_value(&p, a), "adamw:a", 63) < 1e-6 && error_named(params_value(&p, b), "adamw:b", 63) < 1e-6, "AdamW with clipping");
+    ok(error_named(params_value(&p, a), "adamw:a", 63) < 1e-6 && error_named(params_value(&p, b), "adamw:b", 63) < 1e-6,
+       "AdamW with clipping");
     ok(clip_scale(0.5, 1) == 1 && clip_scale(7, 0) == 1 && fabs(clip_scale(2, 1) - 0.5) < 1e-6, "clipping");
 done:
     params_free(&p);
