@@ -193,6 +193,34 @@ done:
     return st;
 }
 
+bool table_folder_is_nameless(const char *dir)
+{
+    const char *name = path_base(dir);
+    return !*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+char *table_folder_name(const char *table_name)
+{
+    char *dir = path_dir(table_name), *full = realpath(dir, NULL), *name = xstrdup(full && full[1] ? path_base(full) : "B1");
+    free(dir);
+    free(full);
+    return name;
+}
+
+/* Tables that lie in the screen's own folder take their batch from its name, which no pattern tells. */
+static uint64_t mix_folder(uint64_t d, const index_options *o, const char *pattern)
+{
+    char *dir = path_dir(pattern);
+    if (table_folder_is_nameless(dir)) {
+        char *full = path_join(o->dir, pattern), *name = table_folder_name(full);
+        d = digest_mix(d, digest_text(name));
+        free(full);
+        free(name);
+    }
+    free(dir);
+    return d;
+}
+
 uint64_t index_options_digest(const index_options *o)
 {
     const names *lists[] = {o->images, o->plate, o->well, o->compound, o->channels, o->control, o->treatment};
@@ -201,6 +229,7 @@ uint64_t index_options_digest(const index_options *o)
         d = digest_mix(d, lists[k] ? lists[k]->n : 0);
         for (size_t i = 0; lists[k] && i < lists[k]->n; i++) d = digest_mix(d, digest_text(lists[k]->item[i]));
     }
+    for (size_t i = 0; o->images && i < o->images->n; i++) d = mix_folder(d, o, o->images->item[i]);
     return d;
 }
 

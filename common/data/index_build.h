@@ -74,6 +74,10 @@ static inline size_t rows_fixed(const builder *b)
 {
     return channel_col(b->n_ch, 0);
 }
+/* Does the file system have to be asked for this folder's name ("", ".", "..")? And the name of the folder that a table lies in. */
+bool table_folder_is_nameless(const char *dir);
+char *table_folder_name(const char *table_name); /* caller frees */
+
 const char *word_of(const builder *b, uint32_t id);
 status intern(builder *b, const char *s, uint32_t *id) MUST_USE;
 

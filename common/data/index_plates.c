@@ -115,19 +115,11 @@ typedef struct {
 /* The name of the folder a table lies in. */
 static status folder_name(builder *b, size_t tab, uint32_t *id)
 {
-    status st = OK;
-    char *dir = path_dir(b->table.item[tab].path), *full = NULL;
-    const char *name = path_base(dir);
-    if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) { /* only the file system knows */
-        free(dir);
-        dir = path_dir(b->table.item[tab].opened);
-        full = realpath(dir, NULL);
-        name = full && full[1] ? path_base(full) : "B1";
-    }
-    TRY(intern(b, name, id));
-done:
+    char *dir = path_dir(b->table.item[tab].path), *real = NULL;
+    if (table_folder_is_nameless(dir)) real = table_folder_name(b->table.item[tab].opened);
+    status st = intern(b, real ? real : path_base(dir), id);
     free(dir);
-    free(full);
+    free(real);
     return st;
 }
 

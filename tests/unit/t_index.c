@@ -593,6 +593,14 @@ static void cached(void)
     ok(reused(&s, cache, &mtime), "and then used again");
     put("t.csv", HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A01,1,DMSO\n");
     ok(reused(&s, cache, &mtime), "an index with errors is not cached");
+    put("t.csv", "DNA,ER,Plate,Well,Site,JCP2022\na,b,P,A01,1,X\n");
+    put("u.csv", "DNA,ER,Plate,Well,Site,JCP2022\na,b,Q,A01,1,X\n");
+    ok(!reused(&s, cache, &mtime) && reused(&s, cache, &mtime), "the batch is the folder's name");
+    char *moved = xasprintf("%s-renamed", folder), *there = path_join(moved, "work.index");
+    ok(rename(folder, moved) == 0, "the folder is renamed");
+    s.o.dir = moved;
+    ok(!reused(&s, there, &mtime) && reused(&s, there, &mtime), "made anew");
+    free(moved), free(there);
     ok(index_save(ix, "/nonexistent/x") == E_IO, "a folder that is not there");
     msg_clear();
     index_free(&ix);
