@@ -20,6 +20,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if defined(__has_feature) /* clang */
+#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
 enum { WINDOW = 32, TRIES = 2, CLOCK_FACTOR = 10 };
 enum { DIED_OF_TIME = 1, DIED, NO_FORK }; /* what the keeper says */
 
