@@ -159,10 +159,9 @@ int count_heavy(ob::OBMol &mol)
 }
 
 // Rule 2. The canonical SMILES is taken apart, not the molecule: it has no ring closures between fragments, and stereochemistry
-// goes along without any bookkeeping.
-bool keep_largest(Babel *b, ob::OBMol &mol, compound *c)
+// goes along without any bookkeeping. It is looked at even where the text had no '.': a branch that begins with nothing makes fragments too.
+bool keep_largest(Babel *b, ob::OBMol &mol, std::string &all, compound *c)
 {
-    std::string all = b->can.write(mol);
     if (all.find('.') == std::string::npos) return true;
     std::set<std::string> parts;
     for (size_t at = 0; at <= all.size();) {
@@ -183,6 +182,7 @@ bool keep_largest(Babel *b, ob::OBMol &mol, compound *c)
         best = own, best_heavy = heavy, best_weight = weight;
     }
     c->changes |= COMPOUND_CUT_FRAGMENT;
+    all = best;
     return (!best.empty() && b->smi.read(mol, best)) || reject(c, COMPOUND_UNREADABLE, "Open Babel cannot read its own canonical SMILES");
 }
 
@@ -228,13 +228,13 @@ bool is_simple_anion(ob::OBAtom *atom)
     }
 }
 
-// Rule 3.
-void neutralize(ob::OBMol &mol, compound *c)
+// Rule 3. True if something was changed.
+bool neutralize(ob::OBMol &mol)
 {
     bool charged = false;
     FOR_ATOMS_OF_MOL(a, mol)
     charged |= a->GetFormalCharge() != 0;
-    if (!charged) return;
+    if (!charged) return false;
     mol.DeleteHydrogens();   // [H] atoms become counts
     std::vector<ob::OBAtom *> cations, anions;
     int others = 0;
@@ -249,7 +249,7 @@ void neutralize(ob::OBMol &mol, compound *c)
     }
     if (others > 0) anions.clear();
     if (others < 0) cations.clear();
-    if (cations.empty() && anions.empty()) return;
+    if (cations.empty() && anions.empty()) return false;
     for (ob::OBAtom *a : cations) {
         a->SetFormalCharge(0);
         a->SetImplicitHCount(a->GetImplicitHCount() - 1);
@@ -259,14 +259,13 @@ void neutralize(ob::OBMol &mol, compound *c)
         a->SetImplicitHCount(a->GetImplicitHCount() + 1);
     }
     mol.SetAromaticPerceived(false);
-    c->changes |= COMPOUND_NEUTRALIZED;
+    return true;
 }
 
 // Rule 5: mol becomes the molecule its canonical SMILES says. A changed molecule may say itself differently once read back (a
 // nitrogen that lost the hydrogen of its stereo mark): what it says then is taken.
-bool settle(Babel *b, ob::OBMol &mol, compound *c)
+bool settle(Babel *b, ob::OBMol &mol, std::string &s, compound *c)
 {
-    std::string s = b->can.write(mol);
     if (s.empty()) return reject(c, COMPOUND_UNREADABLE, "Open Babel writes no canonical SMILES of it");
     for (int round = 0; round < 3; round++) {
         if (!b->smi.read(mol, s)) return reject(c, COMPOUND_UNREADABLE, "Open Babel cannot read its own canonical SMILES");
@@ -321,9 +320,13 @@ bool read_babel(compound *c, const std::string &smiles, compound_kind k, int bit
         said = "it has " + std::to_string(heavy) + " heavy atoms; " + std::to_string((int)COMPOUND_MAX_ATOMS) + " are allowed";
         return reject(c, COMPOUND_TOO_LARGE, said.c_str());
     }
-    if (smiles.find('.') != std::string::npos && !keep_largest(b, mol, c)) return false;
-    neutralize(mol, c);
-    if (!settle(b, mol, c) || !take_fingerprint(mol, k, bits, c)) return false;
+    std::string standard = b->can.write(mol);
+    if (!keep_largest(b, mol, standard, c)) return false;
+    if (neutralize(mol)) {
+        c->changes |= COMPOUND_NEUTRALIZED;
+        standard = b->can.write(mol);
+    }
+    if (!settle(b, mol, standard, c) || !take_fingerprint(mol, k, bits, c)) return false;
     std::string key = b->key.write(mol);
     if (looks_like_key(key))
         set_text(c->key, key);
@@ -436,7 +439,8 @@ static bool trim(const char *s, size_t size, size_t *begin, size_t *end)
     return i < size;
 }
 
-// Every bracket closed? (Open Babel itself takes "CC(" for "CC".)
+// Every bracket closed, every branch with something in it and something it branches from? (Open Babel itself takes "CC(" for "CC",
+// and "(C)CC" for two molecules.)
 static bool is_balanced(const char *s, size_t n)
 {
     size_t round = 0;
@@ -444,8 +448,10 @@ static bool is_balanced(const char *s, size_t n)
     for (size_t i = 0; i < n; i++) {
         if (s[i] == (square ? '[' : ']')) return false;
         if (s[i] == '[' || s[i] == ']') square = !square;
+        if (s[i] == '(' && (i == 0 || s[i - 1] == '(' || s[i - 1] == '.')) return false;
+        if (s[i] == ')' && (s[i - (i > 0)] == '(' || round == 0)) return false;
         if (s[i] == '(') round++;
-        if (s[i] == ')' && round-- == 0) return false;
+        if (s[i] == ')') round--;
     }
     return round == 0 && !square;
 }

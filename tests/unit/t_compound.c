@@ -117,6 +117,10 @@ static void bad(void)
     rejected("C(", COMPOUND_UNREADABLE);
     rejected("C(C))C(", COMPOUND_UNREADABLE);
     rejected("[C[H]]", COMPOUND_UNREADABLE);
+    rejected("(C)CC", COMPOUND_UNREADABLE);
+    rejected("C((C))C", COMPOUND_UNREADABLE);
+    rejected("C()C", COMPOUND_UNREADABLE);
+    rejected("C.(C)C", COMPOUND_UNREADABLE);
     rejected("C)C", COMPOUND_UNREADABLE);
     rejected("[CH3", COMPOUND_UNREADABLE);
     rejected("CH3]", COMPOUND_UNREADABLE);
