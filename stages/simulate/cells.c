@@ -266,28 +266,35 @@ static int cells_place(cell **out, const picture *p, const double factor[FACTORS
 
 /* ---- claim ---- */
 
+/* A protrusion: how far the outline is drawn out at the angle whose cosine to it is given. */
+static inline float arm_at(float cosine, float length)
+{
+    float a = cosine > 0 ? cosine : 0;
+    a *= a, a *= a, a *= a, a *= a;
+    return length * a;
+}
+
 /* Depth of a row's pixels in a cell: 0 at the centre, 1 on the outline. x0: first pixel minus the cell's centre. */
 DRAW_HOT static void depth_row(float *restrict depth, int n, float x0, float y, const float *restrict bend_x, const float *restrict bend_y,
                                const cell *k)
 {
     const float c = k->c, s = k->s, in = 1 / k->stretch, out = k->stretch, per = 1 / k->radius;
     const float c1 = k->wave_c[0], s1 = k->wave_s[0], c2 = k->wave_c[1], s2 = k->wave_s[1], c3 = k->wave_c[2], s3 = k->wave_s[2];
+    const float ac0 = k->arm_c[0], as0 = k->arm_s[0], arm0 = k->arm[0], ac1 = k->arm_c[1], as1 = k->arm_s[1], arm1 = k->arm[1];
+    const float ac2 = k->arm_c[2], as2 = k->arm_s[2], arm2 = k->arm[2];
+    const float nx = k->nx, ny = k->ny, nc = k->nc, ns = k->ns, pa = 1 / k->na, pb = 1 / k->nb;
     for (int i = 0; i < n; i++) {
         float dx = x0 + (float)i, dy = y, bx = dx + bend_x[i], by = dy + bend_y[i];
         float u = (c * bx + s * by) * in, v = (c * by - s * bx) * out;
-        float far = sqrtf(u * u + v * v) + 1e-6f, ac = u / far, as = v / far;
+        float far = root(u * u + v * v) + 1e-6f, ac = u / far, as = v / far;
         float cc = ac * ac - as * as, ss = 2 * ac * as, ccc = ac * cc - as * ss, sss = as * cc + ac * ss;
         float edge = 1 + c1 * ac + s1 * as + c2 * cc + s2 * ss + c3 * ccc + s3 * sss;
-        for (int j = 0; j < PROTRUSIONS; j++) {
-            float a = ac * k->arm_c[j] + as * k->arm_s[j];
-            a = a > 0 ? a : 0;
-            a *= a, a *= a, a *= a, a *= a;
-            edge += k->arm[j] * a;
-        }
+        edge += arm_at(ac * ac0 + as * as0, arm0) + arm_at(ac * ac1 + as * as1, arm1) + arm_at(ac * ac2 + as * as2, arm2);
         float own = far * per / edge;
-        float mx = dx - k->nx, my = dy - k->ny, p = (k->nc * mx + k->ns * my) / k->na, q = (k->nc * my - k->ns * mx) / k->nb;
-        float core = 0.62f * sqrtf(p * p + q * q);
-        depth[i] = core < own && core < 0.75f ? core : own;
+        float mx = dx - nx, my = dy - ny, p = (nc * mx + ns * my) * pa, q = (nc * my - ns * mx) * pb;
+        float core = 0.62f * root(p * p + q * q);
+        core = core < 0.75f ? core : own;
+        depth[i] = core < own ? core : own;
     }
 }
 
@@ -361,7 +368,7 @@ static inline float spots_at(const spot *list, int n, float x, float y, float so
     float sum = 0;
     for (int i = 0; i < n; i++) {
         float dx = x - list[i].x, dy = y - list[i].y, far = dx * dx + dy * dy, reach = list[i].radius + soft;
-        if (far < reach * reach) sum += list[i].weight * ramp((list[i].radius + soft - sqrtf(far)) / (2 * soft));
+        if (far < reach * reach) sum += list[i].weight * ramp((list[i].radius + soft - root(far)) / (2 * soft));
     }
     return sum;
 }
@@ -380,11 +387,11 @@ static inline place place_of(const cell *k, float x, float y, float first, float
 {
     place at = {.x = x, .y = y};
     float mx = x - k->nx, my = y - k->ny, u = (k->nc * mx + k->ns * my), v = (k->nc * my - k->ns * mx);
-    float far = sqrtf(u * u + v * v) + 1e-6f, c = u / far, s = v / far;
+    float far = root(u * u + v * v) + 1e-6f, c = u / far, s = v / far;
     float cc = c * c - s * s, ss = 2 * c * s, c3 = c * cc - s * ss, s3 = s * cc + c * ss, c4 = cc * cc - ss * ss, s4 = 2 * cc * ss;
     float wave =
         1 + k->nwave_c[0] * cc + k->nwave_s[0] * ss + k->nwave_c[1] * c3 + k->nwave_s[1] * s3 + k->nwave_c[2] * c4 + k->nwave_s[2] * s4;
-    float p = u / k->na, q = v / k->nb, level = sqrtf(p * p + q * q) / wave;
+    float p = u / k->na, q = v / k->nb, level = root(p * p + q * q) / wave;
     /* level - 1 over its slope: the distance from the edge, near the edge. */
     at.away = (level - 1) * far / (level + 1e-6f);
     float soft = 0.45f / um + 0.5f;

@@ -3,7 +3,6 @@
  * Lengths are micrometres (um) where a name says so, pixels otherwise. Everything random comes from the given rng or key. */
 #ifndef SIMULATE_DRAW_H
 #define SIMULATE_DRAW_H
-#include "micon/hot.h"
 #include "micon/rng.h"
 #include "micon/status.h"
 
@@ -29,8 +28,30 @@ enum {
 };
 extern const char *const factor_names[FACTORS];
 
-/* Plain loops over pixels: hot.h's levels, and square roots that set no errno. C11 forbids contraction: all levels give the same bits. */
-#define DRAW_HOT HOT __attribute__((optimize("O3", "no-math-errno", "no-trapping-math")))
+/* Plain loops over pixels: as hot.h's HOT, but comparisons need not trap, else a choice between two values stays scalar. That is a
+ * matter of the whole file (a function is not inlined into one of other settings): hence the pragma, and DRAW_HOT adds the levels
+ * alone. C11 forbids contraction, so all levels give the same bits. */
+#pragma GCC optimize("O3", "no-trapping-math")
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#define DRAW_HOT __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define DRAW_HOT
+#endif
+
+/* Square root to 1e-7, in plain arithmetic: sqrtf may set errno, and no pragma talks gcc out of that, so loops with it stay scalar. */
+static inline float root(float v)
+{
+    union {
+        float f;
+        uint32_t u;
+    } guess = {.f = v};
+    guess.u = 0x5F375A86u - (guess.u >> 1);
+    float y = guess.f, half = 0.5f * v;
+    y *= 1.5f - half * y * y;
+    y *= 1.5f - half * y * y;
+    y *= 1.5f - half * y * y;
+    return v * y;
+}
 
 /* ---- texture.c: random fields ---- */
 

@@ -93,13 +93,13 @@ typedef struct {
 } response;
 
 DRAW_HOT static void expose_row(uint16_t *restrict out, const float *restrict light, const float *restrict haze,
-                                const float *restrict noise, int n, float y, const response *q)
+                                const float *restrict noise, int n, float y, response q)
 {
     for (int x = 0; x < n; x++) {
-        float u = ((float)x * q->per_x - q->cx), v = y * q->per_y - q->cy, lit = 1 - q->shade * (u * u + v * v) + q->tilt * u;
-        float counts = (light[x] + haze[x]) * lit * q->gain, sd = sqrtf(counts * q->electrons + q->read2);
-        float value = counts + q->offset + sd * noise[x] + 0.5f;
-        value = value < 0 ? 0 : value > q->top ? q->top : value;
+        float u = ((float)x * q.per_x - q.cx), v = y * q.per_y - q.cy, lit = 1 - q.shade * (u * u + v * v) + q.tilt * u;
+        float counts = (light[x] + haze[x]) * lit * q.gain, sd = root(counts * q.electrons + q.read2);
+        float value = counts + q.offset + sd * noise[x] + 0.5f;
+        value = value < 0 ? 0 : value > q.top ? q.top : value;
         out[x] = (uint16_t)(int)value;
     }
 }
@@ -130,7 +130,7 @@ void optics_expose(picture *p, const optics *o, double focus, const double gain[
         for (size_t i = 0; i < n; i++) tmp[i] = haze[i] * (float)o->haze[c];
         for (int y = 0; y < h; y++) {
             size_t at = (size_t)y * (size_t)w;
-            expose_row(out[c] + at, a + at, tmp + at, noise + at, w, (float)y, &q);
+            expose_row(out[c] + at, a + at, tmp + at, noise + at, w, (float)y, q);
         }
     }
 }
