@@ -4,6 +4,7 @@
  *     screen.yaml                                                               ready for micon
  *     truth/{compounds,wells}.csv                                               what no real screen has
  *     simulate.txt                                                              the options: which screen this folder holds */
+#define _GNU_SOURCE /* syncfs */
 #include "micon/csv.h"
 #include "micon/digest.h"
 #include "micon/fault.h"
@@ -14,6 +15,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -61,11 +64,30 @@ static status write_image(const char *path, const sim_plate *p, const uint16_t *
     image_format format = {.bits = p->camera.bits == 8 ? 8 : 16, .compression = by_source[p->source_at % 3]};
     TRY(fault("write an image"));
     TRY(image_write_tiff(part, px, p->width, p->height, &format));
-    TRY(path_publish(part, path));
+    if (rename(part, path) != 0) TRY(fail(E_IO, "%s: cannot rename to %s: %s", part, path, strerror(errno)));
 done:
     if (st != OK) unlink(part);
     free(part);
     return st;
+}
+
+bool files_image_is_there(const char *path)
+{
+    int64_t size = 0, when;
+    if (!path_exists(path)) return false;
+    return path_stat(path, &size, &when) == OK && size > 0; /* 0: what a power cut leaves of a file that was not yet on the disk */
+}
+
+/* Images are not waited for one by one (a screen has thousands, an fsync takes milliseconds): all at once, before the tables that
+ * name them are written. */
+status files_sync(const sim_options *o)
+{
+    int fd = open(o->out, O_RDONLY | O_DIRECTORY);
+    if (fd < 0) return fail(E_IO, "%s: %s", o->out, strerror(errno));
+    bool good = syncfs(fd) == 0;
+    int why = errno;
+    close(fd);
+    return good ? OK : fail(E_IO, "%s: cannot bring the images to the disk: %s", o->out, strerror(why));
 }
 
 status files_site(const sim_options *o, const sim_plate *p, int well, int site, uint16_t *const px[CHANNELS], bool again)
@@ -73,7 +95,7 @@ status files_site(const sim_options *o, const sim_plate *p, int well, int site, 
     status st = OK;
     for (int c = 0; c < CHANNELS && st == OK; c++) {
         char *path = files_image(o, p, well, site, c);
-        if (again || !path_exists(path)) st = write_image(path, p, px[c]);
+        if (again || !files_image_is_there(path)) st = write_image(path, p, px[c]);
         free(path);
     }
     return st;

@@ -70,7 +70,7 @@ static bool site_is_there(const sim_options *o, const sim_plate *p, int well, in
     bool all = true;
     for (int c = 0; c < CHANNELS && all; c++) {
         char *path = files_image(o, p, well, site, c);
-        all = path_exists(path);
+        all = files_image_is_there(path);
         free(path);
     }
     return all;
@@ -110,6 +110,7 @@ static status draw_all(stage *s, const sim_options *o, const sim_compound *list,
         log_info("%lld of %lld fields, %s left", (long long)at, (long long)total,
                  num_show_time(left, sizeof left, difftime(told, begun) * (1 - done) / (done > 0 ? done : 1)));
     }
+    if (st == OK) st = files_sync(o);
     *n_drawn = d.drawn;
     desk_free(&d);
     TRY_ALL(s->comm, st);

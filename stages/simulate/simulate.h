@@ -83,6 +83,8 @@ void screen_well(sim_well *out, const sim_plate *p, const sim_compound *list, co
 char *files_plate_dir(const sim_options *o, const sim_plate *p);
 char *files_image(const sim_options *o, const sim_plate *p, int well, int site, int channel);
 status files_site(const sim_options *o, const sim_plate *p, int well, int site, uint16_t *const px[CHANNELS], bool again) MUST_USE;
+bool files_image_is_there(const char *path);
+status files_sync(const sim_options *o) MUST_USE; /* every image of this rank is on the disk */
 status files_load_data(const sim_options *o, const sim_plate *p) MUST_USE;
 status files_tables(const sim_options *o, const sim_compound *list) MUST_USE; /* metadata, truth, screen.yaml */
 

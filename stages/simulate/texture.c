@@ -69,7 +69,7 @@ void noise_normal(float *out, int64_t n, uint32_t seed, uint32_t stream, uint32_
 /* One pass of a Gaussian over rows or columns of the repeating square. */
 static void smooth_wrapped(const float *in, float *out, int along, double sd)
 {
-    double kernel[64], sum = 0;
+    double kernel[64] = {0}, sum = 0;
     int reach = (int)(3 * sd + 0.5), mask = TEXTURE_SIDE - 1;
     for (int k = -reach; k <= reach; k++) sum += kernel[k + reach] = exp(-k * k / (2 * sd * sd));
     for (int y = 0; y < TEXTURE_SIDE; y++) {
