@@ -163,9 +163,11 @@ typedef struct {
     double done, total, rate, left; /* rate a second; left in seconds, negative: not known */
     double seconds;                 /* it took, where it is done */
     char *log;                      /* NULL: none known */
+    char *job;                      /* as squeue shows it, "12" or "12_3"; NULL: not a SLURM job */
 } sighting;
 void seen_read(sighting *out, const config *c, const step *s); /* what is not there or cannot be read is nothing seen */
 void seen_free(sighting *s);
+void seen_show(const sighting *s, text *out);    /* "120 of 345 sites, 12.3 a second, 3 min left" */
 void status_keep_failed(plan *p, const call *c); /* un-choose the steps that did not fail */
 
 /* ---- SLURM (slurm.c) ---- */

@@ -29,9 +29,17 @@ static double number_of(const json_t *o, const char *key, double without)
     return json_is_number(v) ? json_number_value(v) : without;
 }
 
+/* "12_3" or "12"; NULL: it ran outside SLURM. */
+static char *job_of(const json_t *o)
+{
+    const char *job = json_string_value(json_object_get(o, "job")), *task = json_string_value(json_object_get(o, "task"));
+    return !job ? NULL : task ? xasprintf("%s_%s", job, task) : xstrdup(job);
+}
+
 /* Is the writer gone? Known for certain on this host only; a SLURM job is looked up in the queue by the caller. */
 static bool is_gone(const json_t *o)
 {
+    if (json_is_string(json_object_get(o, "job"))) return false;
     char host[256] = "", *there = text_of(o, "host");
     long pid = (long)number_of(o, "pid", 0);
     gethostname(host, sizeof host - 1);
@@ -59,17 +67,32 @@ static char *status_file(const config *c, const step *s, const char *end)
     return path;
 }
 
+static bool is_newer(const char *a, const char *b)
+{
+    int64_t size, of_a = 0, of_b = 0;
+    if (!path_exists(b)) return true;
+    if (path_stat(a, &size, &of_a) != OK || path_stat(b, &size, &of_b) != OK) msg_clear();
+    return of_a > of_b;
+}
+
 static void read_failure(sighting *out, const config *c, const step *s)
 {
     char *path = status_file(c, s, "failed"), *why = NULL;
     size_t n;
-    if (path_exists(path)) {
+    if (path_exists(path) && is_newer(path, s->output)) {
         if (path_read(path, &why, &n, 1 << 16) != OK) msg_clear();
         out->state = SEEN_FAILED;
         free(out->message);
         out->message = why ? why : xstrdup("");
     }
     free(path);
+}
+
+static void was_killed(sighting *s)
+{
+    s->state = SEEN_FAILED;
+    free(s->message);
+    s->message = xstrdup("ended without a word (killed?)");
 }
 
 void seen_read(sighting *out, const config *c, const step *s)
@@ -82,11 +105,8 @@ void seen_read(sighting *out, const config *c, const step *s)
     out->rate = number_of(o, "rate", 0);
     out->left = number_of(o, "left_s", -1);
     out->seconds = number_of(o, "seconds", 0);
-    if (out->state == SEEN_RUNNING && is_gone(o)) {
-        out->state = SEEN_FAILED;
-        free(out->message);
-        out->message = xstrdup("ended without a word (killed?)");
-    }
+    out->job = job_of(o);
+    if (out->state == SEEN_RUNNING && is_gone(o)) was_killed(out);
     if (out->state != SEEN_RUNNING) read_failure(out, c, s);
     if (path_exists(log))
         out->log = log;
@@ -101,7 +121,16 @@ void seen_free(sighting *s)
     free(s->message);
     free(s->unit);
     free(s->log);
+    free(s->job);
     *s = (sighting){0};
+}
+
+void seen_show(const sighting *e, text *out)
+{
+    char left[32];
+    if (e->total > 0) text_addf(out, "%.0f of %.0f %s", e->done, e->total, e->unit);
+    if (e->rate > 0) text_addf(out, ", %.3g a second", e->rate);
+    if (e->left >= 0) text_addf(out, ", %s left", num_show_time(left, sizeof left, e->left));
 }
 
 void status_keep_failed(plan *p, const call *c)
@@ -148,8 +177,8 @@ static kind kind_of(const report *r, size_t i)
     if (q && strcmp(q->state, "PENDING") == 0) return IS_QUEUED;
     if (q && !done) return e->state == SEEN_RUNNING || e->state == SEEN_NOTHING ? IS_RUNNING : IS_QUEUED;
     if (e->state == SEEN_RUNNING) return IS_RUNNING;
+    if (e->state == SEEN_FAILED) return IS_FAILED; /* the last try, whatever an earlier one left */
     if (done) return IS_DONE;
-    if (e->state == SEEN_FAILED) return IS_FAILED;
     if (s->state == STEP_ABSENT) return IS_LEFT_OUT;
     return e->state == SEEN_STOPPED ? IS_STOPPED : IS_TODO;
 }
@@ -159,7 +188,8 @@ static status look(report *r)
     status st = OK;
     TRY(plan_make(&r->plan, r->c));
     submissions_read(&r->jobs, &r->c->cfg);
-    if (r->jobs.n && queue_read(&r->queue) != OK) {
+    bool asked = r->jobs.n && queue_read(&r->queue) == OK;
+    if (r->jobs.n && !asked) {
         log_warn("the queue cannot be asked: %s", msg_get());
         msg_clear();
     }
@@ -168,6 +198,8 @@ static status look(report *r)
     r->kind = xcalloc(r->plan.n + 1, sizeof *r->kind);
     for (size_t i = 0; i < r->plan.n; i++) {
         seen_read(&r->seen[i], &r->c->cfg, &r->plan.step[i]);
+        if (r->seen[i].state == SEEN_RUNNING && r->seen[i].job && asked && !queue_find(&r->queue, r->seen[i].job, -1))
+            was_killed(&r->seen[i]);
         r->kind[i] = kind_of(r, i);
         r->active |= r->kind[i] == IS_RUNNING || r->kind[i] == IS_QUEUED;
     }
@@ -186,22 +218,13 @@ static void report_free(report *r)
     plan_free(&r->plan);
 }
 
-/* "1,200 of 3,456 sites, 12.3/s, 3 min left" */
-static void show_progress(const sighting *e, text *out)
-{
-    char left[32];
-    if (e->total > 0) text_addf(out, "%.0f of %.0f %s", e->done, e->total, e->unit);
-    if (e->rate > 0) text_addf(out, ", %.3g a second", e->rate);
-    if (e->left >= 0) text_addf(out, ", %s left", num_show_time(left, sizeof left, e->left));
-}
-
 static void show_detail(const report *r, size_t i, text *out)
 {
     const step *s = &r->plan.step[i];
     const sighting *e = &r->seen[i];
     char shown[300];
     text_addf(out, "  %s %s %s: ", kind_words[r->kind[i]], stage_table[s->stage].name, step_label(&r->plan, s));
-    if (r->kind[i] == IS_RUNNING) show_progress(e, out);
+    if (r->kind[i] == IS_RUNNING) seen_show(e, out);
     if (*e->message)
         text_addf(out, "%s%s", r->kind[i] == IS_RUNNING && e->total > 0 ? "; " : "", text_show(shown, sizeof shown, e->message));
     if (r->kind[i] == IS_FAILED && e->log) text_addf(out, " (log: %s)", e->log);

@@ -191,29 +191,48 @@ static tally count(const runner *r, int stage)
     return t;
 }
 
+/* What the running steps say of themselves: in `say` if there is one alone; the sum of their shares done is returned. */
+static double listen(const runner *r, int stage, text *say)
+{
+    double share = 0;
+    for (size_t i = 0; i < r->plan->n; i++) {
+        sighting s;
+        if (r->plan->step[i].stage != stage || r->item[i].how != RUNNING) continue;
+        seen_read(&s, &r->c->cfg, &r->plan->step[i]);
+        if (s.state == SEEN_RUNNING && s.total > 0) {
+            share += s.done / s.total;
+            if (!stage_table[stage].per_plate) seen_show(&s, say);
+        }
+        seen_free(&s);
+    }
+    return share;
+}
+
 static void tell(runner *r, int stage, double started, bool last)
 {
     tally t = count(r, stage);
     double now = now_s(), spent = now - started;
-    text line = {0};
+    text line = {0}, say = {0};
     char took[32], left[32];
     bool bar = isatty(STDERR_FILENO) && !last;
     if (log_quiet() || (!last && now - r->told < (bar ? 0.5 : LINE_S))) return;
     r->told = now;
+    double share = (double)t.done + listen(r, stage, &say);
     text_addf(&line, "%s: ", stage_table[stage].name);
     if (stage_table[stage].per_plate) text_addf(&line, "%zu of %zu plates done, ", t.done, t.wanted);
     if (stage_table[stage].per_plate && t.failed) text_addf(&line, "%zu failed, ", t.failed);
     if (last)
         text_addf(&line, "%s%s", stage_table[stage].per_plate || !t.done ? "" : "done, ", num_show_time(took, sizeof took, spent));
-    else if (t.done && t.done < t.wanted)
-        text_addf(&line, "%.1f an hour, %s left", (double)t.done / spent * 3600,
-                  num_show_time(left, sizeof left, spent / (double)t.done * (double)(t.wanted - t.done - t.failed)));
+    else if (share > 0.01 && stage_table[stage].per_plate)
+        text_addf(&line, "%.1f an hour, %s left", share / spent * 3600,
+                  num_show_time(left, sizeof left, spent / share * ((double)(t.wanted - t.failed) - share)));
     else
-        text_addf(&line, "running for %s", num_show_time(took, sizeof took, spent));
+        text_addf(&line, "%s%srunning for %s", text_str(&say), say.n ? ", " : "", num_show_time(took, sizeof took, spent));
     if (bar)
         log_bar(text_str(&line));
     else
         log_info("%s", text_str(&line));
+    text_free(&say);
     text_free(&line);
 }
 
@@ -440,12 +459,26 @@ done:
     return st;
 }
 
+/* Up to date, images and all: an earlier failure is history. */
+static void forget_failures(const call *c, const plan *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const step *s = &p->step[i];
+        if (s->state != STEP_CURRENT) continue;
+        char *below = xasprintf("status/%s/%s.failed", stage_table[s->stage].name, s->name), *path = config_work(&c->cfg, below);
+        unlink(path);
+        free(below);
+        free(path);
+    }
+}
+
 status command_run(call *c)
 {
     status st = OK;
     plan p = {0};
     if (!c->a.dry_run) c->a.images = true; /* they are about to be read: see which changed */
     TRY(plan_make(&p, c));
+    if (!c->a.dry_run) forget_failures(c, &p);
     TRY(run_plan(c, &p, c->a.force));
 done:
     plan_free(&p);
@@ -474,6 +507,7 @@ status command_rerun(call *c)
     plan p = {0};
     if (!c->a.failed && !c->a.stages.n && !c->a.plates.n) TRY(fail(E_USAGE, "rerun what? --stage, --plate or --failed"));
     c->a.force = !c->a.failed;
+    c->a.images = true;
     TRY(plan_make(&p, c));
     if (c->a.failed) status_keep_failed(&p, c);
     TRY(run_plan(c, &p, !c->a.failed));
