@@ -1,0 +1,60 @@
+/* main.c -- micon-store: what is done with finished files. verify: read every byte again and compare with the digest in the file. */
+#include "micon/comm.h"
+#include "micon/digest.h"
+#include "micon/log.h"
+#include "micon/stage.h"
+#include "micon/store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Ranks share the files; each says what it found, in one line a file. Local. */
+static status verify_some(const stage *s, int64_t *bad)
+{
+    char shown[300], d[DIGEST_TEXT];
+    *bad = 0;
+    for (size_t i = 1 + (size_t)s->rank; i < s->arguments.n; i += (size_t)s->size) {
+        uint64_t digest = 0;
+        text_show(shown, sizeof shown, s->arguments.item[i]);
+        if (store_verify(s->arguments.item[i], &digest) == OK) {
+            printf("ok       %s  %s\n", digest_show(digest, d), shown);
+            continue;
+        }
+        printf("damaged  %s\n", msg_get());
+        msg_clear();
+        ++*bad;
+    }
+    return fflush(stdout) == 0 ? OK : fail(E_IO, "standard output cannot be written");
+}
+
+static status verify_all(stage *s)
+{
+    status st = OK;
+    int64_t bad = 0, sum = 0;
+    if (s->arguments.n < 2) TRY(fail(E_USAGE, "verify which files? micon-store verify FILE..."));
+    TRY_ALL(s->comm, verify_some(s, &bad));
+    MPI_Allreduce(&bad, &sum, 1, MPI_INT64_T, MPI_SUM, s->comm);
+    if (sum) st = fail(E_FAILED, "%lld of %zu files are damaged", (long long)sum, s->arguments.n - 1);
+done:
+    return st;
+}
+
+static status run_all(stage *s)
+{
+    static const char *const known[] = {"verify"};
+    char shown[100];
+    if (!s->arguments.n) return fail(E_USAGE, "what is to be done? micon-store verify FILE...");
+    const char *what = s->arguments.item[0], *near = names_nearest(what, known, 1);
+    if (strcmp(what, "verify") == 0) return verify_all(s);
+    text_show(shown, sizeof shown, what);
+    return fail(E_USAGE, "'%s' is nothing micon-store does%s%s; --help lists it", shown, near ? "; did you mean " : "", near ? near : "");
+}
+
+int main(int argc, char **argv)
+{
+    static const stage_def def = {.name = "store",
+                                  .summary = "finished files: verify reads every byte again and compares with the digest in the file",
+                                  .arguments = "verify FILE...",
+                                  .run_all = run_all};
+    return stage_main(argc, argv, &def);
+}
