@@ -166,13 +166,25 @@ char *path_part(const char *final_name)
     return xasprintf("%s.part.%s-%ld", final_name, host, (long)getpid());
 }
 
+/* Ended, but not yet collected by its parent: it will write no more. */
+static bool is_zombie(int64_t pid)
+{
+    char path[64], line[512];
+    snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+    FILE *f = fopen(path, "r");
+    if (!f) return false;
+    const char *after = fgets(line, sizeof line, f) ? strrchr(line, ')') : NULL;
+    fclose(f);
+    return after && strncmp(after, ") Z", 3) == 0;
+}
+
 /* Is the writer named by the suffix of a part file certainly gone, as far as this host can know? */
 static bool part_is_dead(const char *suffix, const char *host)
 {
     size_t n = strlen(host);
     int64_t pid;
     if (strncmp(suffix, host, n) != 0 || suffix[n] != '-' || !num_i64(suffix + n + 1, &pid)) return false;
-    return kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+    return (kill((pid_t)pid, 0) != 0 && errno == ESRCH) || is_zombie(pid);
 }
 
 int path_sweep_parts(const char *dir, bool all)

@@ -101,4 +101,17 @@ exits "the same as single files" 0 run "$T/sp/screen.yaml"
 ok "page k is channel k" diff "$T/pages.txt" "$T/single.txt"
 exits "pages: channels, a second time" 0 run "$T/pg/screen.yaml" --set tile.pages=channels
 has "pages: channels, a second time: up to date" "$T/err" "up to date"
+
+# Memory: a plate of eight times the sites takes no more of it, once the squares are spooled.
+tile_screen "$T/few" 2 6 300 300 deflate
+cp -r "$T/few" "$T/many"
+for p in B C D E F G H; do sed "1d;s/^P1,A/P1,$p/" "$T/few/load_data.csv"; done >> "$T/many/load_data.csv"
+for p in B C D E F G H; do sed "1d;s/^P1,A/P1,$p/;s/DMSO/C/" "$T/few/well.csv"; done >> "$T/many/well.csv"
+PEAK=$ROOT/build/release/tests/tools/peak
+few=$("$PEAK" "$BIN/micon-tile" "$T/few/screen.yaml" --quiet --set tile.memory=4MiB --set tile.size=512)
+many=$("$PEAK" "$BIN/micon-tile" "$T/many/screen.yaml" --quiet --set tile.memory=4MiB --set tile.size=512)
+all=$("$PEAK" "$BIN/micon-tile" "$T/many/screen.yaml" --force --quiet --set tile.size=512)
+echo "# peak KiB: 12 sites $few, 96 sites $many, 96 sites in memory $all"
+ok "96 sites need no more memory than 12 (within 4 MiB)" [ "$many" -le $((few + 4096)) ]
+ok "kept in memory they need what their squares take" [ "$all" -ge $((many + 100000)) ]
 tap_done
