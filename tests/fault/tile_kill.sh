@@ -9,7 +9,7 @@ S=$T/s OUT=$T/s/work/tiles/S1__s__P1.h5
 exits "the plate without faults" 0 mpi 1 "$BIN/micon-tile" "$S/screen.yaml" --set tile.memory=1MiB
 want=$(sha256sum < "$OUT")
 rm -r "$S/work"
-final() { ls "$S/work/tiles" 2>/dev/null | grep -v '\.part\.'; }
+final() { find "$S/work/tiles" -name '*.h5' -printf '%f\n' 2>/dev/null; }
 
 # SIGKILL at some fault points: what is left is no final file, and the next run cleans up and finishes.
 kill_loop() {
