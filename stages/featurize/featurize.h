@@ -6,12 +6,12 @@
 #include "micon/csv.h"
 #include "micon/frame.h"
 #include "micon/inputs.h"
+#include "micon/progress.h"
 #include "micon/provenance.h"
 #include "micon/stage.h"
 #include "micon/store.h"
 #include "micon/text.h"
-
-enum { COMPOUNDS_FORMAT = 1 };
+#include "micon/vectors.h"
 
 typedef struct {
     char *nearest; /* SMILES, "" for none */
@@ -53,7 +53,7 @@ typedef struct {
     result *of; /* [n_rows] */
 } results;
 /* Rows are shared out over the ranks, the results of all of them are on every rank. */
-status results_make_all(results *out, stage *s, worker *w, const compound_tables *t) MUST_USE;
+status results_make_all(results *out, stage *s, worker *w, progress *p, const compound_tables *t) MUST_USE;
 void results_free(results *r);
 
 /* ---- what is to be written, whatever it was made from ---- */
@@ -85,12 +85,12 @@ status missing_add(frame *f, const char *id, const char *why) MUST_USE;
 status identifier_add(frame *f, const char *id, const char *key, int64_t at) MUST_USE;
 
 /* ---- vectors.c: any outside vectors ---- */
-typedef struct vectors vectors;
+typedef struct vector_file vector_file;
 /* Local, on every rank: one pass over the file, that finds its rows, what is wrong with them and their order. The digest of `in` is set. */
-status vectors_open(vectors **out, input *in) MUST_USE;
+status vector_file_open(vector_file **out, input *in) MUST_USE;
 /* What is to be written; the lists only where wanted. v stays in use by f. */
-status vectors_features(vectors *v, features *f, bool lists) MUST_USE;
-void vectors_close(vectors **v); /* NULL-safe, sets NULL */
+status vector_file_features(vector_file *v, features *f, bool lists) MUST_USE;
+void vector_file_close(vector_file **v); /* NULL-safe, sets NULL */
 
 /* ---- screen.c: what the screen needs, on rank 0 ---- */
 typedef struct {
@@ -103,7 +103,8 @@ void needs_free(screen_needs *n);
 status needs_check(const screen_needs *n, features *f, const config *c) MUST_USE;
 
 /* ---- write.c ---- */
-status features_write_all(stage *s, features *f, const char *path, const char *made_from, uint64_t inputs_sum) MUST_USE;
+/* p counts the rows of X where it is not NULL. */
+status features_write_all(stage *s, features *f, progress *p, const char *path, const char *made_from, uint64_t inputs_sum) MUST_USE;
 
 /* ---- nearest.c ---- */
 status nearest_all(stage *s, worker *w, const char *path) MUST_USE;

@@ -16,7 +16,7 @@
 typedef struct {
     stage *s;
     worker *w;
-    char *path, *memory; /* the output; what is remembered of its inputs */
+    char *work, *path, *memory; /* the folder; the output; what is remembered of its inputs */
     inputs in;
     screen_needs needs; /* rank 0 */
     text made_from;     /* rank 0 */
@@ -120,7 +120,7 @@ static status record(const job *j)
     return st == OK ? inputs_remember(&j->in, j->memory) : st;
 }
 
-static status finish_all(job *j)
+static status finish_all(job *j, progress *p)
 {
     status st = OK, local = OK;
     if (j->s->rank == 0) {
@@ -128,7 +128,7 @@ static status finish_all(job *j)
         say_counts(&j->f);
     }
     TRY_ALL(j->s->comm, local);
-    TRY(features_write_all(j->s, &j->f, j->path, text_str(&j->made_from), inputs_digest(&j->in)));
+    TRY(features_write_all(j->s, &j->f, p, j->path, text_str(&j->made_from), inputs_digest(&j->in)));
 done:
     return st;
 }
@@ -137,6 +137,12 @@ static void add_text(features *f, const char *name, const char *value)
 {
     names_add(&f->text_name, name);
     names_add(&f->text_value, value);
+}
+
+static progress *start_progress_all(const job *j, const char *unit, int64_t total)
+{
+    return progress_start_all(j->s->comm,
+                              &(progress_info){.work = j->work, .stage = "featurize", .name = "compounds", .unit = unit, .total = total});
 }
 
 /* ---- fingerprints ---- */
@@ -195,14 +201,19 @@ static status make_prints_all(job *j)
     status st = OK;
     stage *s = j->s;
     prints p = {.bits = (int)s->cfg.featurize.bits};
+    progress *bar = NULL;
     TRY_ALL(s->comm, compound_init((compound_kind)s->cfg.featurize.fingerprint));
-    TRY_ALL(s->comm, tables_read(&p.t, &j->in));
-    TRY(results_make_all(&p.r, s, j->w, &p.t));
+    st = agree_all(s->comm, tables_read(&p.t, &j->in));
+    bar = start_progress_all(j, "rows", p.t.n_rows);
+    if (st != OK) goto done;
+    TRY(results_make_all(&p.r, s, j->w, bar, &p.t));
+    progress_say(bar, "writing");
     TRY_ALL(s->comm, merge_rows(&p));
     j->f = (features){.n = p.m.n_compounds, .d = p.bits, .type = STORE_U8, .fill = fill_bits, .ctx = &p};
     TRY_ALL(s->comm, s->rank == 0 ? prints_lists(j, &p) : OK);
-    TRY(finish_all(j));
+    TRY(finish_all(j, NULL));
 done:
+    progress_end_all(&bar, st);
     features_free(&j->f);
     merged_free(&p.m);
     results_free(&p.r);
@@ -214,14 +225,18 @@ done:
 static status make_vectors_all(job *j)
 {
     status st = OK;
-    vectors *v = NULL;
-    TRY_ALL(j->s->comm, vectors_open(&v, &j->in.item[0]));
-    TRY_ALL(j->s->comm, vectors_features(v, &j->f, j->s->rank == 0));
+    vector_file *v = NULL;
+    progress *bar = NULL;
+    st = agree_all(j->s->comm, vector_file_open(&v, &j->in.item[0]));
+    if (st == OK) st = agree_all(j->s->comm, vector_file_features(v, &j->f, j->s->rank == 0));
+    bar = start_progress_all(j, "vectors", j->f.n);
+    if (st != OK) goto done;
     if (j->s->rank == 0) add_text(&j->f, "fingerprint", "vectors");
-    TRY(finish_all(j));
+    TRY(finish_all(j, bar));
 done:
+    progress_end_all(&bar, st);
     features_free(&j->f);
-    vectors_close(&v);
+    vector_file_close(&v);
     return st;
 }
 
@@ -233,6 +248,7 @@ static status featurize_run_all(stage *s)
     const featurize_args *a = s->options;
     job j = {.s = s,
              .w = s->keep,
+             .work = config_work(&s->cfg, ""),
              .path = config_work(&s->cfg, "compounds.h5"),
              .memory = config_work(&s->cfg, "status/featurize/compounds.inputs")};
     TRY_ALL(s->comm, check_options(s));
@@ -249,6 +265,7 @@ done:
     inputs_free(&j.in);
     needs_free(&j.needs);
     text_free(&j.made_from);
+    free(j.work);
     free(j.path);
     free(j.memory);
     return st;

@@ -22,6 +22,7 @@ typedef struct {
     const compound_row *row; /* this rank's */
     int64_t first, n, n_done;
     size_t fingerprint_size;
+    progress *p;
     char *block;
     size_t size, cap;
     status st;
@@ -61,6 +62,7 @@ static void take(void *ctx, int64_t i, const compound *c)
     p = put_bytes(p, c->smiles, sizes[3]);
     h->size += sizeof r + body;
     h->n_done++;
+    progress_add(h->p, 1);
 }
 
 static status compute(share *h, worker *w, const featurize_options *o)
@@ -104,11 +106,11 @@ static status read_block(results *out, size_t size, int64_t n_rows, size_t finge
     return n == n_rows ? OK : fail(E_INTERNAL, "%lld results for %lld rows", (long long)n, (long long)n_rows);
 }
 
-status results_make_all(results *out, stage *s, worker *w, const compound_tables *t)
+status results_make_all(results *out, stage *s, worker *w, progress *p, const compound_tables *t)
 {
     status st = OK;
     size_t size = 0;
-    share h = {.fingerprint_size = (size_t)s->cfg.featurize.bits / 8};
+    share h = {.p = p, .fingerprint_size = (size_t)s->cfg.featurize.bits / 8};
     partition(t->n_rows, s->size, s->rank, &h.first, &h.n);
     h.row = t->row + h.first;
     TRY_ALL(s->comm, compute(&h, w, &s->cfg.featurize));

@@ -23,7 +23,7 @@ typedef struct {
     const char *code;
 } vector_row;
 
-struct vectors {
+struct vector_file {
     char *path;
     store_file *h5; /* NULL: a CSV */
     names columns;
@@ -41,7 +41,7 @@ struct vectors {
     int64_t n_zero;
 };
 
-static status add_row(vectors *v, const char *id, int64_t line, const char *code, const char *reason)
+static status add_row(vector_file *v, const char *id, int64_t line, const char *code, const char *reason)
 {
     char mark[DIGEST_TEXT];
     status st = mem_grow(&v->row, &v->cap, (size_t)v->n_rows + 1, sizeof *v->row, "rows of vectors");
@@ -65,7 +65,7 @@ static status add_row(vectors *v, const char *id, int64_t line, const char *code
 }
 
 /* ---- CSV ---- */
-static status choose_columns(vectors *v, const csv *c)
+static status choose_columns(vector_file *v, const csv *c)
 {
     int n = csv_n_cols(c);
     const char **name = xcalloc((size_t)n, sizeof *name);
@@ -84,7 +84,7 @@ static status choose_columns(vectors *v, const csv *c)
 }
 
 /* Returns the column that is no finite float, or -1. */
-static int64_t parse_row(vectors *v, char **field, float *out)
+static int64_t parse_row(vector_file *v, char **field, float *out)
 {
     for (int64_t i = 0; i < v->d; i++) {
         double value;
@@ -95,7 +95,7 @@ static int64_t parse_row(vectors *v, char **field, float *out)
     return -1;
 }
 
-static status scan_csv(vectors *v)
+static status scan_csv(vector_file *v)
 {
     status st = OK;
     csv *c = NULL;
@@ -118,7 +118,7 @@ done:
     return st;
 }
 
-static status fill_csv(vectors *v, int64_t first, int64_t n, float *out)
+static status fill_csv(vector_file *v, int64_t first, int64_t n, float *out)
 {
     status st = OK;
     csv *c = NULL;
@@ -139,7 +139,7 @@ done:
 }
 
 /* ---- h5ad ---- */
-static status columns_of_h5(vectors *v)
+static status columns_of_h5(vector_file *v)
 {
     frame var = {0};
     status st = OK;
@@ -154,7 +154,7 @@ static status columns_of_h5(vectors *v)
     return st;
 }
 
-static status ids_of_h5(const vectors *v, const frame *obs, int *col)
+static status ids_of_h5(const vector_file *v, const frame *obs, int *col)
 {
     const char **name = xcalloc((size_t)obs->n_cols, sizeof *name);
     for (int i = 0; i < obs->n_cols; i++) name[i] = obs->col[i].name;
@@ -166,7 +166,7 @@ static status ids_of_h5(const vectors *v, const frame *obs, int *col)
     return OK;
 }
 
-static status scan_h5(vectors *v)
+static status scan_h5(vector_file *v)
 {
     status st = OK;
     frame obs = {0};
@@ -196,7 +196,7 @@ done:
     return st;
 }
 
-static status fill_h5(vectors *v, int64_t first, int64_t n, float *out)
+static status fill_h5(vector_file *v, int64_t first, int64_t n, float *out)
 {
     status st = OK;
     for (int64_t k = 0; k < n && st == OK; k++) st = store_read_rows(v->h5, "X", STORE_F32, v->m.row[first + k], 1, out + k * v->d);
@@ -206,12 +206,12 @@ static status fill_h5(vectors *v, int64_t first, int64_t n, float *out)
 /* ---- both ---- */
 static status fill(void *ctx, int64_t first, int64_t n, void *out)
 {
-    vectors *v = ctx;
+    vector_file *v = ctx;
     if (n == 0) return OK;
     return v->h5 ? fill_h5(v, first, n, out) : fill_csv(v, first, n, out);
 }
 
-static status order_rows(vectors *v)
+static status order_rows(vector_file *v)
 {
     status st = OK;
     merge_row *rows = NULL;
@@ -243,10 +243,10 @@ static bool is_h5(const char *path)
     return yes;
 }
 
-status vectors_open(vectors **out, input *in)
+status vector_file_open(vector_file **out, input *in)
 {
     status st = OK;
-    vectors *v = xcalloc(1, sizeof *v);
+    vector_file *v = xcalloc(1, sizeof *v);
     v->path = xstrdup(in->path);
     v->id_col = -1;
     TRY(fault("read vectors"));
@@ -260,12 +260,12 @@ status vectors_open(vectors **out, input *in)
     }
     TRY(order_rows(v));
 done:
-    if (st != OK) vectors_close(&v);
+    if (st != OK) vector_file_close(&v);
     *out = v;
     return st;
 }
 
-static status make_lists(vectors *v, features *f)
+static status make_lists(vector_file *v, features *f)
 {
     status st = OK;
     int id, state;
@@ -302,15 +302,15 @@ done:
     return st;
 }
 
-status vectors_features(vectors *v, features *f, bool lists)
+status vector_file_features(vector_file *v, features *f, bool lists)
 {
     *f = (features){.n = v->m.n_compounds, .d = v->d, .type = STORE_F32, .fill = fill, .ctx = v};
     return lists ? make_lists(v, f) : OK;
 }
 
-void vectors_close(vectors **pv)
+void vector_file_close(vector_file **pv)
 {
-    vectors *v = *pv;
+    vector_file *v = *pv;
     if (!v) return;
     for (int64_t i = 0; i < v->n_rows; i++) {
         free(v->row[i].identity);

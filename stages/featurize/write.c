@@ -38,7 +38,7 @@ static void put_lists(store *s, const features *f)
 }
 
 /* This rank's rows of X, in whole chunks, a slab at a time: as many calls on every rank. */
-static status write_rows_all(stage *s, features *f, store *out)
+static status write_rows_all(stage *s, features *f, progress *p, store *out)
 {
     status st = OK;
     int64_t first, n, n_chunks = (f->n + CHUNK_ROWS - 1) / CHUNK_ROWS;
@@ -59,13 +59,14 @@ static status write_rows_all(stage *s, features *f, store *out)
         if (local == OK) local = f->fill(f->ctx, at, m, block);
         TRY_ALL(s->comm, local);
         TRY(store_write_rows_all(out, "X", at, m, m ? block : NULL));
+        progress_add(p, m);
     }
 done:
     free(block);
     return st;
 }
 
-status features_write_all(stage *s, features *f, const char *path, const char *made_from, uint64_t inputs_sum)
+status features_write_all(stage *s, features *f, progress *p, const char *path, const char *made_from, uint64_t inputs_sum)
 {
     status st = OK;
     store *out = NULL;
@@ -73,7 +74,7 @@ status features_write_all(stage *s, features *f, const char *path, const char *m
     store_info info = {.kind = "compounds", .format = COMPOUNDS_FORMAT, .bytes = f->n * (row_bytes + 1024) + (1 << 20), .anndata = true};
     TRY(store_create_all(&out, s->comm, path, &info));
     TRY(store_array_all(out, "X", f->type, 2, dims, CHUNK_ROWS));
-    TRY(write_rows_all(s, f, out));
+    TRY(write_rows_all(s, f, p, out));
     if (s->rank == 0) {
         put_lists(out, f);
         provenance_put(out, s, made_from, inputs_sum);
