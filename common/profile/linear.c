@@ -1,6 +1,7 @@
 /* linear.c -- exact dot products, projections in fixed blocks, order statistics. */
 #include "micon/linear.h"
 
+#include "micon/hot.h"
 #include "micon/mem.h"
 #include "micon/num.h"
 
@@ -8,12 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define WIDE
-#endif
 
 static void unit_row(const float *x, int64_t d, double mean, float *out)
 {
@@ -101,7 +96,7 @@ typedef float f4 __attribute__((vector_size(16)));
         (sum) += b * __builtin_convertvector(v, d4);                                                                                       \
     } while (0)
 
-WIDE static void panel_dot(const float *block, const float *a, int64_t d, double *out)
+HOT static void panel_dot(const float *block, const float *a, int64_t d, double *out)
 {
     d4 s[LINEAR_PANEL / 4] = {{0}}, s0 = s[0], s1 = s[0], s2 = s[0], s3 = s[0], s4 = s[0], s5 = s[0], s6 = s[0], s7 = s[0];
     const float *p = block;

@@ -1,6 +1,7 @@
 /* meanap.c -- average precision of replicates against controls, and of mechanisms against each other. */
 #include "micon/meanap.h"
 
+#include "micon/hot.h"
 #include "micon/linear.h"
 #include "micon/mem.h"
 #include "micon/num.h"
@@ -10,12 +11,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define WIDE
-#endif
 
 double meanap_average_precision(const int32_t *rank, int64_t m)
 {
@@ -160,7 +155,7 @@ static void products(const activity *a, int64_t nq, int64_t nc, float *out, int6
 }
 
 /* Negatives above p for sure, and whether any is too near to tell. */
-WIDE static int32_t count_above(const float *negative, int64_t n, float p, int32_t *n_near)
+HOT static int32_t count_above(const float *negative, int64_t n, float p, int32_t *n_near)
 {
     int32_t above = 0, reach = 0;
     for (int64_t j = 0; j < n; j++) {

@@ -1,28 +1,23 @@
 /* retrieval.c -- sifting blocks of similarities for the k best of each query, exactly.
  *
- * Per query and setting a short list is kept of every candidate seen so far that can still be among the k best: its float similarity is not more
- * than MARGIN below the k-th best float. A float product of unit rows is off by far less than half of that, so nobody who belongs is lost.
+ * Per query and setting a short list is kept of every candidate seen so far that can still be among the k best: its approximate similarity is
+ * not more than a margin below the k-th best one. A product is off by less than half of that, so nobody who belongs is lost.
  * At the end (or when the list gets long) the list is multiplied again in double and cut to the k best; the k best of what was seen are all
  * that later steps need, so this cannot change the outcome. */
 #include "micon/retrieval.h"
 
+#include "micon/hot.h"
 #include "micon/linear.h"
 #include "micon/mem.h"
 #include "micon/num.h"
+#include "similarity.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define WIDE
-#endif
-
-enum { QUERIES = 256, CANDIDATES = 2048, CHUNK = 64, LIST = 512 };
-static const float MARGIN = 1e-5f;
+enum { QUERIES = SIMILARITY_QUERIES, CANDIDATES = SIMILARITY_CANDIDATES, CHUNK = 64, LIST = 512, TOO_MANY = 1000 };
+static const float MARGIN = 1e-5f; /* of float products */
 
 typedef struct {
     int32_t row;
@@ -31,12 +26,12 @@ typedef struct {
 
 typedef struct {
     item list[LIST];
-    int n;
-    float need; /* float similarity below which a candidate cannot matter */
+    int n, full; /* at `full` entries it is tidied */
+    float need;  /* float similarity below which a candidate cannot matter */
 } shortlist;
 
 /* Is any of the 64 similarities at least `need`? NaN never is. */
-WIDE static int any_at_least(const float *s, float need)
+HOT static int any_at_least(const float *s, float need)
 {
     typedef float f16 __attribute__((vector_size(64)));
     typedef int i16 __attribute__((vector_size(64)));
@@ -80,27 +75,42 @@ static int sim_cmp(const void *a, const void *b)
 }
 
 /* The list is full: drop what fell below the margin of the k-th best float; if too many stay, settle them and keep k. */
-static void tidy(shortlist *l, int k, const float *q, const float *c, int64_t d)
+static void tidy(shortlist *l, int k, float margin, const float *q, const float *c, int64_t d)
 {
     qsort(l->list, (size_t)l->n, sizeof *l->list, sim_cmp);
     if (l->n >= k) {
-        l->need = l->list[k - 1].sim - MARGIN;
+        l->need = l->list[k - 1].sim - margin;
         while (l->n > k && l->list[l->n - 1].sim < l->need) l->n--;
     }
+    l->full = l->n < k ? 2 * k : 2 * l->n; /* the sooner the bar rises, the fewer pass; each sort is paid by as many that came */
     if (l->n <= LIST / 2) return;
     exact e[LIST] = {{0, 0}};
     settle(l, q, c, d, e);
     for (int i = 0; i < k; i++) l->list[i] = (item){e[i].row, (float)e[i].sim};
-    l->n = k;
-    l->need = (float)e[k - 1].sim - MARGIN;
+    l->n = k, l->full = 2 * k;
+    l->need = (float)e[k - 1].sim - margin;
 }
 
-/* Candidates [at, at+width) of one query; s is padded with -inf to a multiple of CHUNK. */
-static void sift(shortlist *l, const retrieval_setting *set, int64_t query, int k, const float *s, int64_t at, int64_t width,
-                 const float *q, const float *c, int64_t d)
+/* What stays the same for all queries of a call. */
+typedef struct {
+    const float *c;
+    int64_t n_candidate, d;
+    const retrieval_setting *set;
+    int n_set, k;
+    similarity *products;
+    float *block;      /* [QUERIES][CANDIDATES] */
+    shortlist *list;   /* [n_set][QUERIES] */
+    int64_t n_through; /* candidates that passed the sieve in this block of queries */
+} search;
+
+/* Candidates [at, at+width) of one query. */
+static void sift(search *h, shortlist *l, const retrieval_setting *set, int64_t query, const float *s, int64_t at, int64_t width,
+                 const float *q)
 {
     int32_t group = set->query_group ? set->query_group[query] : 0;
     const int32_t *groups = set->query_group ? set->candidate_group : NULL;
+    float margin = similarity_margin(h->products);
+    int k = h->k;
     for (int64_t j = 0; j < width; j += CHUNK) {
         if (!any_at_least(s + j, l->need)) continue;
         int64_t end = j + CHUNK < width ? j + CHUNK : width;
@@ -109,18 +119,30 @@ static void sift(shortlist *l, const retrieval_setting *set, int64_t query, int 
             int64_t row = at + i;
             if ((set->candidate && !set->candidate[row]) || (groups && groups[row] == group)) continue;
             l->list[l->n++] = (item){(int32_t)row, s[i]};
-            if (l->n == LIST || (l->n == 2 * k && l->need == -INFINITY)) tidy(l, k, q, c, d);
+            h->n_through++;
+            if (l->n == l->full) tidy(l, k, margin, q, h->c, h->d);
         }
     }
-    if (l->n > 3 * k) tidy(l, k, q, c, d); /* a higher bar lets the next blocks pass whole chunks by */
 }
 
-/* The similarities of a block: out [nq][stride], columns from nc to stride are -inf. */
-static void product(const float *q, int64_t nq, const float *c, int64_t nc, int64_t d, float *out, int64_t stride)
+/* All candidates for a block of queries, from an empty list. Stops early, with *too_many, where bf16 lets so many through that float is faster. */
+static status search_block(search *h, const float *q, int64_t first, int64_t nq, bool *too_many)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)nq, (int)nc, (int)d, 1, q, (int)d, c, (int)d, 0, out, (int)stride);
-    for (int64_t i = 0; i < nq && nc < stride; i++)
-        for (int64_t j = nc; j < stride; j++) out[i * stride + j] = -INFINITY;
+    status st = OK;
+    h->n_through = 0;
+    *too_many = false;
+    for (int64_t i = 0; i < h->n_set * QUERIES; i++) h->list[i].n = 0, h->list[i].full = 2 * h->k, h->list[i].need = -INFINITY;
+    for (int64_t at = 0; at < h->n_candidate && !*too_many; at += CANDIDATES) {
+        int64_t nc = h->n_candidate - at < CANDIDATES ? h->n_candidate - at : CANDIDATES;
+        TRY(similarity_block(h->products, q, nq, at == 0, at, h->block));
+        for (int64_t i = 0; i < nq; i++)
+            for (int s = 0; s < h->n_set; s++)
+                if (!h->set[s].query || h->set[s].query[first + i])
+                    sift(h, &h->list[s * QUERIES + i], &h->set[s], first + i, h->block + i * CANDIDATES, at, nc, q + i * h->d);
+        *too_many = similarity_is_coarse(h->products) && h->n_through > TOO_MANY * nq * h->n_set;
+    }
+done:
+    return st;
 }
 
 /* The block's outcome for one setting: row and sim [n][k]. */
@@ -144,34 +166,38 @@ static status check_sizes(int64_t n_candidate, int64_t d, int k)
     return st == OK ? int_from_i64(d, &unused) : st;
 }
 
-status retrieval_topk(const float *q, int64_t first, int64_t n, const float *c, int64_t n_candidate, int64_t d,
-                      const retrieval_setting *set, int n_set, int k, int32_t *row, double *sim)
+status retrieval_topk_by(retrieval_way way, const float *q, int64_t first, int64_t n, const float *c, int64_t n_candidate, int64_t d,
+                         const retrieval_setting *set, int n_set, int k, int32_t *row, double *sim)
 {
     status st = OK;
-    float *block = NULL;
-    shortlist *list = NULL;
+    search h = {.c = c, .n_candidate = n_candidate, .d = d, .set = set, .n_set = n_set, .k = k};
     TRY(check_sizes(n_candidate, d, k));
-    TRY(mem_alloc(&block, QUERIES, CANDIDATES * sizeof *block, "a block of similarities"));
-    TRY(mem_alloc(&list, (size_t)n_set * QUERIES, sizeof *list, "short lists of neighbours"));
+    TRY(similarity_create(&h.products, way, q + first * d, n, c, n_candidate, d));
+    TRY(mem_alloc(&h.block, QUERIES, CANDIDATES * sizeof *h.block, "a block of similarities"));
+    TRY(mem_alloc(&h.list, (size_t)n_set * QUERIES, sizeof *h.list, "short lists of neighbours"));
     for (int64_t b = 0; b < n; b += QUERIES) {
         int64_t nq = n - b < QUERIES ? n - b : QUERIES;
         const float *qb = q + (first + b) * d;
-        for (int64_t i = 0; i < n_set * QUERIES; i++) list[i].n = 0, list[i].need = -INFINITY;
-        for (int64_t at = 0; at < n_candidate; at += CANDIDATES) {
-            int64_t nc = n_candidate - at < CANDIDATES ? n_candidate - at : CANDIDATES;
-            product(qb, nq, c + at * d, nc, d, block, CANDIDATES);
-            for (int64_t i = 0; i < nq; i++)
-                for (int s = 0; s < n_set; s++)
-                    if (!set[s].query || set[s].query[first + b + i])
-                        sift(&list[s * QUERIES + i], &set[s], first + b + i, k, block + i * CANDIDATES, at, nc, qb + i * d, c, d);
+        bool too_many;
+        TRY(search_block(&h, qb, first + b, nq, &too_many));
+        if (too_many) {
+            similarity_refine(h.products);
+            TRY(search_block(&h, qb, first + b, nq, &too_many));
         }
         for (int s = 0; s < n_set; s++)
-            report(list + s * QUERIES, nq, k, qb, c, d, row + (s * n + b) * k, sim ? sim + (s * n + b) * k : NULL);
+            report(h.list + s * QUERIES, nq, k, qb, c, d, row + (s * n + b) * k, sim ? sim + (s * n + b) * k : NULL);
     }
 done:
-    free(block);
-    free(list);
+    similarity_destroy(&h.products);
+    free(h.block);
+    free(h.list);
     return st;
+}
+
+status retrieval_topk(const float *q, int64_t first, int64_t n, const float *c, int64_t n_candidate, int64_t d,
+                      const retrieval_setting *set, int n_set, int k, int32_t *row, double *sim)
+{
+    return retrieval_topk_by(RETRIEVAL_AUTO, q, first, n, c, n_candidate, d, set, n_set, k, row, sim);
 }
 
 /* One query's sought place: the best match is found first, then everybody before it is counted. */
@@ -214,8 +240,10 @@ status retrieval_match_rank(const float *q, int64_t first, int64_t n, const floa
 {
     status st = OK;
     float *block = NULL;
+    similarity *products = NULL;
     place p[QUERIES];
     TRY(check_sizes(n_candidate, d, 1));
+    TRY(similarity_create(&products, RETRIEVAL_FLOAT, q + first * d, n, c, n_candidate, d));
     TRY(mem_alloc(&block, QUERIES, CANDIDATES * sizeof *block, "a block of similarities"));
     for (int64_t b = 0; b < n; b += QUERIES) {
         int64_t nq = n - b < QUERIES ? n - b : QUERIES;
@@ -224,7 +252,7 @@ status retrieval_match_rank(const float *q, int64_t first, int64_t n, const floa
         for (int pass = 1; pass <= 2; pass++)
             for (int64_t at = 0; at < n_candidate; at += CANDIDATES) {
                 int64_t nc = n_candidate - at < CANDIDATES ? n_candidate - at : CANDIDATES;
-                product(qb, nq, c + at * d, nc, d, block, CANDIDATES);
+                TRY(similarity_block(products, qb, nq, at == 0, at, block));
                 for (int64_t i = 0; i < nq; i++) {
                     int64_t query = first + b + i;
                     const float *s = block + i * CANDIDATES;
@@ -238,6 +266,7 @@ status retrieval_match_rank(const float *q, int64_t first, int64_t n, const floa
         for (int64_t i = 0; i < nq; i++) rank[b + i] = set->query && !set->query[first + b + i] ? -1 : p[i].row < 0 ? 0 : p[i].before + 1;
     }
 done:
+    similarity_destroy(&products);
     free(block);
     return st;
 }

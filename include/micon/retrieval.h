@@ -1,7 +1,7 @@
 /* retrieval.h -- nearest neighbours by cosine under "not the same batch / source / compound", and what is counted from them (METHOD 8). Local.
  *
- * The similarity matrix never exists whole: blocks of it are made by a float matrix product and sifted at once. What lies within 1e-5 of
- * the k-th is multiplied again exactly (linear.h), ties go to the lower row: neither blocks nor ranks can change a neighbour.
+ * The similarity matrix never exists whole: blocks of it are made by a matrix product (float, or bf16 where the machine has it) and sifted at once. What lies
+ * within 1e-5 of the k-th (bf16: within twice what its rounding can do) is multiplied again exactly (linear.h), ties go to the lower row: neither blocks nor ranks can change a neighbour.
  * Work is split by ranges of queries: arrays of results have one entry (or k) per query of the range. A row number is a candidate's row. */
 #ifndef MICON_RETRIEVAL_H
 #define MICON_RETRIEVAL_H
@@ -22,6 +22,12 @@ typedef struct {
  * row [n_set][n][k]: best first, -1 where there are no more (or the query does not ask); sim alike (exact), may be NULL. */
 status retrieval_topk(const float *q, int64_t first, int64_t n, const float *c, int64_t n_candidate, int64_t d,
                       const retrieval_setting *set, int n_set, int k, int32_t *row, double *sim) MUST_USE;
+
+/* The same, by a stated way of making the approximate products: outcomes are equal, the time is not. retrieval_topk is RETRIEVAL_AUTO: bf16 on machines that
+ * multiply it in hardware (where it lets too much through, float after all), else float. RETRIEVAL_BF16 is for unit rows only. */
+typedef enum { RETRIEVAL_AUTO, RETRIEVAL_FLOAT, RETRIEVAL_BF16 } retrieval_way;
+status retrieval_topk_by(retrieval_way way, const float *q, int64_t first, int64_t n, const float *c, int64_t n_candidate, int64_t d,
+                         const retrieval_setting *set, int n_set, int k, int32_t *row, double *sim) MUST_USE;
 
 /* How many candidates each query of the range has, and how many of them have its label; -1 (both) where it does not ask.
  * Labels: codes; a negative one matches nothing. */

@@ -174,6 +174,36 @@ static void flood(void)
     free(x);
 }
 
+/* However the approximate products are made, the outcome is the same to the bit: on a screen, and where all rows are so alike that bf16 cannot tell. */
+static void ways(void)
+{
+    enum { M = 2500, W = 70 };
+    float *x = malloc(M * W * sizeof *x), *u = malloc(M * W * sizeof *u);
+    int32_t *group = malloc(M * sizeof *group), *a = malloc(2 * M * 10 * sizeof *a), *b = malloc(2 * M * 10 * sizeof *b);
+    double *sa = malloc(2 * M * 10 * sizeof *sa), *sb = malloc(2 * M * 10 * sizeof *sb);
+    for (int alike = 0; alike < 2; alike++) {
+        for (int i = 0; i < M; i++) {
+            group[i] = i / 100;
+            for (int j = 0; j < W; j++) x[i * W + j] = (float)(noise(40, (uint64_t)(i * W + j)) * (alike ? 0.01 : 1) + (alike ? 1 : 0));
+        }
+        linear_unit_rows(x, M, W, u);
+        retrieval_setting set[2] = {{NULL, NULL, group, group}, {NULL, NULL, NULL, NULL}};
+        int st = (int)retrieval_topk_by(RETRIEVAL_FLOAT, u, 0, M, u, M, W, set, 2, 10, a, sa);
+        st |= (int)retrieval_topk_by(RETRIEVAL_BF16, u, 0, M, u, M, W, set, 2, 10, b, sb);
+        ok(st == OK && memcmp(a, b, 2 * M * 10 * sizeof *a) == 0 && memcmp(sa, sb, 2 * M * 10 * sizeof *sa) == 0,
+           alike ? "bf16 and float: the same, all rows alike" : "bf16 and float: the same rows and similarities");
+        st = (int)retrieval_topk(u, 0, M, u, M, W, set, 2, 10, b, sb);
+        ok(st == OK && memcmp(a, b, 2 * M * 10 * sizeof *a) == 0, "and so is what is chosen here");
+    }
+    free(x);
+    free(u);
+    free(group);
+    free(a);
+    free(b);
+    free(sa);
+    free(sb);
+}
+
 static void votes(void)
 {
     int32_t row[] = {0, 1, 2, 3, 4, /**/ 1, 0, 3, 2, 4, /**/ 4, 0, 1, -1, -1, /**/ -1, -1, -1, -1, -1};
@@ -197,6 +227,7 @@ int main(void)
     ranges(s, u);
     permuted(s, u);
     flood();
+    ways();
     votes();
     int32_t row[1];
     ok(retrieval_topk(u, 0, 1, u, N, D, &(retrieval_setting){0}, 1, 1000, row, NULL) == E_INTERNAL, "k of 1,000 is refused");
