@@ -12,8 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* NAME of work/tiles/NAME.h5; caller frees. */
-static char *plate_name(const char *path)
+char *fresh_plate_name(const char *path)
 {
     const char *base = path_base(path);
     return xstrndup(base, strlen(base) - strlen(".h5"));
@@ -22,7 +21,7 @@ static char *plate_name(const char *path)
 /* work/tiles/NAME.h5 -> work/status/tile/NAME.inputs */
 static char *memory_file(const plate_work *w, const char *path)
 {
-    char *plate = plate_name(path), *below = xasprintf("status/tile/%s.inputs", plate), *name = config_work(w->cfg, below);
+    char *plate = fresh_plate_name(path), *below = xasprintf("status/tile/%s.inputs", plate), *name = config_work(w->cfg, below);
     free(plate);
     free(below);
     return name;
@@ -88,7 +87,7 @@ static status remember(const plate_work *w, const char *path, const inputs *in)
     status st = OK;
     store_file *f = NULL;
     text made_from = {0};
-    char *name = plate_name(path), *memory = memory_file(w, path);
+    char *name = fresh_plate_name(path), *memory = memory_file(w, path);
     fresh_made_from(w, &made_from);
     TRY(inputs_remember(in, memory));
     TRY(store_open(&f, path, TILE_KIND, TILE_FORMAT));
@@ -186,7 +185,7 @@ static bool same_recipe(const char *path, const char *made_from)
 /* Rank 0: is the file what these inputs give? If some were read again, or there is no record, note that all is well. */
 static bool is_current(const plate_work *w, const char *path, const char *made_from, const inputs *in, bool note)
 {
-    char *name = plate_name(path), *record = made_path(w->cfg, "tile", name);
+    char *name = fresh_plate_name(path), *record = made_path(w->cfg, "tile", name);
     bool current = provenance_current(path, TILE_KIND, TILE_FORMAT, w->g, made_from, inputs_digest(in));
     if (current && (note || !path_exists(record)) && remember(w, path, in) != OK) msg_clear();
     free(name);

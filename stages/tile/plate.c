@@ -80,9 +80,12 @@ static status plate_make_all(plate_work *w, const char *path)
     reader r = {0};
     TRY_ALL(w->comm, w->rank == 0 ? look_for_files(w) : OK);
     TRY_ALL(w->comm, plate_prepare(w));
+    progress_say(w->shown, "reading");
     TRY_ALL(w->comm, read_sites(w, &r));
     TRY(decide_all(w));
+    progress_say(w->shown, "correcting");
     TRY(light_all(w));
+    progress_say(w->shown, "writing");
     TRY(output_all(w, path));
     if (w->rank == 0) {
         for (size_t i = 0; i < w->warnings.n; i++) log_warn("%s: %s", w->label, w->warnings.item[i]);
@@ -94,6 +97,19 @@ static status plate_make_all(plate_work *w, const char *path)
     }
 done:
     reader_free(&r);
+    return st;
+}
+
+/* The same, with work/status/tile/NAME.json and a bar. */
+static status plate_make_shown_all(plate_work *w, const char *path)
+{
+    char *work = config_work(w->cfg, ""), *name = fresh_plate_name(path);
+    const progress_info info = {.work = work, .stage = "tile", .name = name, .unit = "sites", .total = w->plate.n};
+    w->shown = progress_start_all(w->comm, &info);
+    status st = plate_make_all(w, path);
+    progress_end_all(&w->shown, st);
+    free(work);
+    free(name);
     return st;
 }
 
@@ -118,7 +134,7 @@ status plate_run_all(stage *s, const screen_index *ix, int64_t number, bool *mad
     if (fresh) {
         log_info("%s: up to date", w.label);
     } else {
-        TRY(plate_make_all(&w, path));
+        TRY(plate_make_shown_all(&w, path));
         log_info("%s: %lld of %lld sites, %lld tiles", w.label, (long long)w.n_good, (long long)w.plate.n,
                  (long long)(w.n_good * w.tiles_per_site));
     }

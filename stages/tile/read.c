@@ -131,7 +131,7 @@ status read_sites(plate_work *w, reader *r)
         TRY(spool_new(&w->squares, i, &squares));
         TRY(read_site(w, r, w->first + i, squares));
         TRY(spool_keep(&w->squares, i));
-        if (w->tick) w->tick(w, i + 1);
+        progress_add(w->shown, 1);
     }
 done:
     return st;

@@ -14,6 +14,7 @@
 #include "micon/frame.h"
 #include "micon/image.h"
 #include "micon/index.h"
+#include "micon/progress.h"
 #include "micon/stage.h"
 #include "micon/store.h"
 #include "micon/tiling.h"
@@ -63,11 +64,11 @@ typedef struct plate_work {
     frame bad;               /* Item, Code, Text: this rank's; on rank 0 in the end all */
     tiling_quality *quality; /* [this rank's sites, tiles_per_site, n_channels] */
     spool squares;
-    image_note *function_note;                         /* [n_channels] of the .npy files: digest, size, mtime_ns */
-    double **illumination;                             /* [n_channels] of [T, T]; NULL: none */
-    int *low, *high;                                   /* [n_channels] */
-    names warnings;                                    /* rank 0: what uns/warnings says */
-    void (*tick)(struct plate_work *w, int64_t sites); /* sites read so far by this rank */
+    image_note *function_note; /* [n_channels] of the .npy files: digest, size, mtime_ns */
+    double **illumination;     /* [n_channels] of [T, T]; NULL: none */
+    int *low, *high;           /* [n_channels] */
+    names warnings;            /* rank 0: what uns/warnings says */
+    progress *shown;           /* sites read */
 } plate_work;
 
 /* ---- read.c ---- */
@@ -97,6 +98,9 @@ status output_all(plate_work *w, const char *path) MUST_USE;
 /* *fresh: the file at `path` was made with this configuration, from these rows of the index and these bytes. With `verify` all inputs
  * are read again. */
 status fresh_check_all(plate_work *w, const char *path, bool verify, bool *fresh) MUST_USE;
+
+/* NAME of work/tiles/NAME.h5, which its status files carry too; caller frees. */
+char *fresh_plate_name(const char *path);
 
 /* After decide_all, for provenance_put: what decides the content besides the inputs' bytes, and one digest over theirs. */
 void fresh_made_from(const plate_work *w, text *out);
