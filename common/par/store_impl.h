@@ -77,7 +77,7 @@ status h5_fail(status code, const char *fmt, ...) PRINTF_LIKE(2, 3);
 hid_t h5_type(const value *v); /* file type (little-endian); < 0 on failure. H5Tclose it. */
 hid_t h5_space(const value *v);
 hid_t h5_plist(hid_t kind); /* without times */
-hid_t h5_access(void); /* how our files are opened */
+hid_t h5_access(void);      /* how our files are opened */
 /* Write one object with its attributes; groups and big arrays may exist already. */
 status h5_write_node(hid_t file, const node *o) MUST_USE;
 /* The root has the path "". */
