@@ -145,7 +145,10 @@ int comm_threads_all(MPI_Comm comm)
 
 void comm_abort(const char *why)
 {
-    log_any("rank %d: %s; ending the job", comm_rank(MPI_COMM_WORLD), why);
+    if (strncmp(why, "rank ", 5) == 0)
+        log_any("%s; ending the job", why); /* agreed: it says whose failure it is */
+    else
+        log_any("rank %d: %s; ending the job", comm_rank(MPI_COMM_WORLD), why);
     MPI_Abort(MPI_COMM_WORLD, 1);
     abort();
 }

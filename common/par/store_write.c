@@ -369,7 +369,7 @@ static status write_piece(store *s, array *a, int64_t first, int64_t n, const vo
     bool able = n && st == OK;
     if (!able && space >= 0 && H5Sselect_none(space) < 0) comm_abort("cannot enter a collective write");
     herr_t rc = H5Dwrite(a->dset, type, able ? memory : space, space, s->transfer, able ? rows : &none);
-    if (rc < 0 && st == OK) st = h5_fail(E_IO, "'%s': writing rows failed", a->path);
+    if (rc < 0 && st == OK) st = h5_fail(E_IO, "'%s': writing rows failed (is the disk full, or failing?)", a->path);
     if (memory >= 0) H5Sclose(memory);
     if (space >= 0) H5Sclose(space);
     if (type >= 0) H5Tclose(type);
