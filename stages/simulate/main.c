@@ -4,14 +4,13 @@
 #include "micon/fault.h"
 #include "micon/log.h"
 #include "micon/mem.h"
-#include "micon/num.h"
 #include "micon/path.h"
+#include "micon/progress.h"
 #include "micon/stage.h"
 #include "simulate.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define AT(field) offsetof(sim_options, field)
 static const opt options[] = {
@@ -100,20 +99,18 @@ static status draw_all(stage *s, const sim_options *o, const sim_compound *list,
     status st = OK;
     desk d = {.plate_at = -1};
     int64_t total = screen_plates(o) * o->wells * o->sites;
-    time_t begun = time(NULL), told = begun;
+    progress_info info = {.stage = "simulate", .name = "screen", .unit = "fields", .total = total};
+    progress *shown = progress_start_all(s->comm, &info);
     for (int64_t at = s->rank; at < total && st == OK; at += s->size) {
         st = draw_site(&d, o, list, at, s->force);
-        if (time(NULL) - told < 5) continue;
-        told = time(NULL);
-        char left[32];
-        double done = (double)at / (double)total;
-        log_info("%lld of %lld fields, %s left", (long long)at, (long long)total,
-                 num_show_time(left, sizeof left, difftime(told, begun) * (1 - done) / (done > 0 ? done : 1)));
+        progress_add(shown, 1);
     }
     if (st == OK) st = files_sync(o);
     *n_drawn = d.drawn;
     desk_free(&d);
-    TRY_ALL(s->comm, st);
+    st = agree_all(s->comm, st);
+    progress_end_all(&shown, st);
+    TRY(st);
     comm_sum_i64_all(s->comm, n_drawn, 1);
 done:
     return st;

@@ -6,6 +6,7 @@
 #include "micon/config.h"
 #include "micon/csv.h"
 #include "micon/image.h"
+#include "micon/index.h"
 #include "micon/mem.h"
 #include "micon/path.h"
 #include "micon/rng.h"
@@ -467,6 +468,23 @@ static void test_layout(const char *root)
     table_free(&t);
 }
 
+/* The whole chain from tables to files, as the other stages see it. */
+static void test_index(const config *cfg)
+{
+    screen_index *ix = NULL;
+    findings found = {0};
+    index_options o = index_options_of(cfg);
+    if (!ok(index_build(&ix, &o) == OK && index_n_rows(ix) == 1152 && index_n_plates(ix) == 6, "the tables are joined")) return;
+    index_check_files(ix, 0, 6, false, 0.05, &found);
+    text t = {0};
+    findings_show(index_findings(ix), &t);
+    findings_show(&found, &t);
+    same(text_str(&t), "", "nothing is found amiss in tables and files");
+    text_free(&t);
+    findings_free(&found);
+    index_free(&ix);
+}
+
 int main(void)
 {
     work_dir = getenv("T") ? getenv("T") : "/tmp";
@@ -480,6 +498,7 @@ int main(void)
     if (ok(run(options), "a small screen is made")) {
         char *yaml = path_join(small, "screen.yaml"), *name = path_join(small, "truth/compounds.csv");
         ok(config_read(&cfg, yaml, NULL) == OK, "its configuration is one");
+        test_index(&cfg);
         ok(read_screen(&s, small, 1152) && s.n == 1152, "its pictures are read");
         ok(table_read(&truth, name) == OK, "its truth is there");
         test_layout(small);
