@@ -145,12 +145,15 @@ done:
     return st;
 }
 
-/* The block's outcome for one setting: row and sim [n][k]. */
-static void report(const shortlist *l, int64_t n, int k, const float *q, const float *c, int64_t d, int32_t *row, double *sim)
+/* The block's outcome for setting number `set`: row and sim [n][k]. */
+static void report(search *h, int set, int64_t n, const float *q, int32_t *row, double *sim)
 {
     exact e[LIST] = {{0, 0}};
+    int k = h->k;
     for (int64_t i = 0; i < n; i++) {
-        int m = settle(&l[i], q + i * d, c, d, e);
+        shortlist *l = &h->list[set * QUERIES + i];
+        tidy(l, k, similarity_margin(h->products), q + i * h->d, h->c, h->d); /* fewer to multiply again */
+        int m = settle(l, q + i * h->d, h->c, h->d, e);
         for (int j = 0; j < k; j++) {
             row[i * k + j] = j < m ? e[j].row : -1;
             if (sim) sim[i * k + j] = j < m ? e[j].sim : NAN;
@@ -184,8 +187,7 @@ status retrieval_topk_by(retrieval_way way, const float *q, int64_t first, int64
             similarity_refine(h.products);
             TRY(search_block(&h, qb, first + b, nq, &too_many));
         }
-        for (int s = 0; s < n_set; s++)
-            report(h.list + s * QUERIES, nq, k, qb, c, d, row + (s * n + b) * k, sim ? sim + (s * n + b) * k : NULL);
+        for (int s = 0; s < n_set; s++) report(&h, s, nq, qb, row + (s * n + b) * k, sim ? sim + (s * n + b) * k : NULL);
     }
 done:
     similarity_destroy(&h.products);
