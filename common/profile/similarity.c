@@ -28,8 +28,9 @@ struct similarity {
 static bool short_rows(const float *x, int64_t n, int64_t d)
 {
     for (int64_t i = 0; i < n; i++) {
-        float sum = 0;
-        for (int64_t j = 0; j < d; j++) sum += x[i * d + j] * x[i * d + j];
+        float part[8] = {0}, sum = 0;
+        for (int64_t j = 0; j < d; j++) part[j % 8] += x[i * d + j] * x[i * d + j];
+        for (int t = 0; t < 8; t++) sum += part[t];
         if (!(sum <= 1.0001f)) return false;
     }
     return true;
@@ -78,7 +79,7 @@ status similarity_create(similarity **out, retrieval_way way, const float *q, in
     similarity *s = xcalloc(1, sizeof *s);
     s->c = c, s->n = n_candidate, s->d = d;
     bool pays = n >= 4 * QUERIES && n_candidate >= CANDIDATES && d >= 64 && dnn_amx();
-    if (way == RETRIEVAL_BF16 || (way == RETRIEVAL_AUTO && pays && short_rows(q, n, d) && short_rows(c, n_candidate, d)))
+    if (way == RETRIEVAL_BF16 || (way == RETRIEVAL_AUTO && pays && (q == c || short_rows(q, n, d)) && short_rows(c, n_candidate, d)))
         TRY(make_coarse(s));
 done:
     if (st != OK) similarity_destroy(&s);
