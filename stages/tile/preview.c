@@ -1,36 +1,43 @@
-/* preview.c -- a contact sheet of a finished plate: every well where it stands on the plate, its first unflagged tile, named. */
+/* preview.c -- a contact sheet of a finished plate: every well where it stands on the plate (rows and
+ * columns without wells left out), its first unflagged tile, named. */
 #include "tile.h"
 
 #include "micon/mem.h"
 #include "micon/png.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { GAP = 4, LABEL = PNG_GLYPH_HEIGHT + 2, TITLE = 2 * PNG_GLYPH_HEIGHT + 2 * GAP, N_COLOURS = 3 };
 
+enum { ROWS_MAX = 64, COLUMNS_MAX = 64 }; /* beyond 1,536 wells */
+
 typedef struct {
-    int rows, columns, thumb_px; /* of the plate; side of a well's picture */
+    int row[ROWS_MAX], column[COLUMNS_MAX]; /* where a row or column of the plate stands; -1: it has no wells and is left out */
+    int rows, columns, thumb_px;            /* on the sheet; side of a well's picture */
 } sheet;
 
-/* The usual plates, or as large as the wells need. */
+static bool place_of(const char *well, int *row, int *column)
+{
+    return text_well_place(well, row, column) && *row < ROWS_MAX && *column < COLUMNS_MAX;
+}
+
 static sheet sheet_for(const frame *obs, int well)
 {
-    static const int sizes[][2] = {{2, 3}, {4, 6}, {8, 12}, {16, 24}, {32, 48}};
-    int rows = 1, columns = 1, row, column;
+    sheet s = {.rows = 0};
+    int row, column;
+    for (int i = 0; i < ROWS_MAX; i++) s.row[i] = -1;
+    for (int i = 0; i < COLUMNS_MAX; i++) s.column[i] = -1;
     for (int64_t i = 0; i < obs->n_rows; i++)
-        if (text_well_place(frame_text(obs, i, well), &row, &column)) {
-            if (row >= rows) rows = row + 1;
-            if (column >= columns) columns = column + 1;
-        }
-    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
-        if (rows <= sizes[k][0] && columns <= sizes[k][1]) {
-            rows = sizes[k][0];
-            columns = sizes[k][1];
-            break;
-        }
-    return (sheet){rows, columns, columns <= 6 ? 192 : columns <= 12 ? 128 : columns <= 24 ? 96 : 48};
+        if (place_of(frame_text(obs, i, well), &row, &column)) s.row[row] = s.column[column] = 0;
+    for (int i = 0; i < ROWS_MAX; i++)
+        if (s.row[i] == 0) s.row[i] = s.rows++;
+    for (int i = 0; i < COLUMNS_MAX; i++)
+        if (s.column[i] == 0) s.column[i] = s.columns++;
+    s.thumb_px = s.columns <= 6 ? 192 : s.columns <= 12 ? 128 : s.columns <= 24 ? 96 : 48;
+    return s;
 }
 
 /* The tile that stands for the well of obs row `row`: of its rows, the first without a flag, else the first. */
@@ -41,13 +48,13 @@ static int64_t tile_for_well(const frame *obs, int64_t row, int64_t end, int fla
     return row;
 }
 
-/* tile [channels, size, size] of uint8; the first three channels become blue, green, red. */
+/* tile [channels, size, size] of uint8; the first three channels become blue, green, red, their square roots: most of a cell is dark. */
 static void draw_tile(picture *p, tiling_plan *plan, const uint8_t *tile, int channels, int size, int x, int y, int thumb_px,
                       uint16_t *wide, uint16_t *small)
 {
     size_t n = (size_t)size * (size_t)size;
     for (int c = 0; c < channels && c < N_COLOURS; c++) {
-        for (size_t i = 0; i < n; i++) wide[i] = tile[(size_t)c * n + i];
+        for (size_t i = 0; i < n; i++) wide[i] = (uint16_t)(sqrt(tile[(size_t)c * n + i] / 255.0) * 255 + 0.5);
         tiling_resample(plan, wide, small);
         for (int j = 0; j < thumb_px; j++)
             for (int i = 0; i < thumb_px; i++)
@@ -72,8 +79,8 @@ static status draw_wells(picture *p, const sheet *s, const store_file *f, const 
         const char *name = frame_text(obs, i, well);
         int row, column;
         for (end = i; end < obs->n_rows && strcmp(frame_text(obs, end, well), name) == 0;) end++;
-        if (!text_well_place(name, &row, &column)) continue;
-        int x = GAP + column * (s->thumb_px + GAP), y = TITLE + row * (s->thumb_px + LABEL + GAP);
+        if (!place_of(name, &row, &column)) continue;
+        int x = GAP + s->column[column] * (s->thumb_px + GAP), y = TITLE + s->row[row] * (s->thumb_px + LABEL + GAP);
         int64_t shown = tile_for_well(obs, i, end, flag);
         TRY(store_read_rows(f, "tiles", STORE_U8, shown, 1, tile));
         draw_tile(p, &plan, tile, (int)dims[1], size, x, y + LABEL, s->thumb_px, wide, small);
