@@ -41,7 +41,9 @@ tile_real() {
     echo "screen: {name: $name, index: load_data.csv, well: well.csv, channels: [$(IFS=,; echo "${channels[*]}")], control: DMSO}" > "$out/screen.yaml"
 }
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
-    here=$(cd "$(dirname "$0")" && pwd) data=$(cd "$1" && pwd) t=$(mktemp -d)
+    here=$(cd "$(dirname "$0")" && pwd)
+    data=$(cd "$1" && pwd)
+    t=$(mktemp -d)
     for name in cpjump1 imagexpress faim nf1; do
         tile_real "$name" "$data" "$t/$name"
         channels=$(sed -n 's/.*channels: \[\(.*\)\], control.*/\1/p' "$t/$name/screen.yaml")
