@@ -278,9 +278,9 @@ void kernels_stem_backward(const nn_shape *s, const void *a, const void *b, cons
     for (long i = 0; i < g.n; i++) {
         size_t c = segment_channel(&g, i), at = (size_t)i * g.rows * g.width, from = (size_t)i * (size_t)oh * (size_t)ow * g.width;
         const float *const kc[3] = {k[0] + c, k[1] + c, k[2] + c};
-        for (int r = 0; r < s->h; r++)
-            BY_TYPE(s, row_stem_backward, at_in(s, a, from), at_in(s, b, from), which + from,
-                    at_out(s, x, at + (size_t)r * (size_t)s->w * g.width), r, s->w, oh, ow, g.width, mean + c, kc);
+        for (int r = 0; r < oh; r++)
+            BY_TYPE(s, rows_stem_backward, at_in(s, a, from), at_in(s, b, from), which + from, at_out(s, x, at), r, s->h, s->w, oh, ow,
+                    g.width, mean + c, kc);
     }
 }
 

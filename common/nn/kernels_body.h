@@ -10,12 +10,22 @@ CLONES static void NAME(seg_stats)(const T *x, size_t rows, size_t width, size_t
     for (size_t r0 = 0; r0 < rows; r0 += FLUSH) {
         size_t r1 = r0 + FLUSH < rows ? r0 + FLUSH : rows;
         for (size_t c = 0; c < width; c += 16) {
-            vf s = {0}, q = {0};
-            for (size_t r = r0; r < r1; r++) {
+            vf s = {0}, q = {0}, s2 = {0}, q2 = {0}; /* two chains of sums: one waits for itself */
+            size_t r = r0;
+            for (; r + 2 <= r1; r += 2) {
+                vf v = LD(x + r * stride + c), u = LD(x + (r + 1) * stride + c);
+                s += v;
+                q += v * v;
+                s2 += u;
+                q2 += u * u;
+            }
+            for (; r < r1; r++) {
                 vf v = LD(x + r * stride + c);
                 s += v;
                 q += v * v;
             }
+            s += s2;
+            q += q2;
             for (int l = 0; l < 16; l++) {
                 sum[c + (size_t)l] += (double)s[l];
                 square[c + (size_t)l] += (double)q[l];
@@ -163,28 +173,42 @@ CLONES static void NAME(row_stem_reduce)(const T *a, const T *b, const uint8_t *
     }
 }
 
-/* Row iy of x; a, b and which are whole pooled planes of oh x ow. A pixel is in the windows (iy + 1) / 2 and, when odd, also the one before. */
-CLONES static void NAME(row_stem_backward)(const T *a, const T *b, const uint8_t *which, T *x, int iy, int w, int oh, int ow, size_t width,
-                                           const float *mean, const float *const k[3])
+/* Rows 2 py and 2 py + 1 of the plane x; a, b and which are whole pooled planes. Two by two pixels share the windows (py, px), the one to
+ * the right, the one below, and the one below to the right; numbers are places in a window. */
+CLONES static void NAME(rows_stem_backward)(const T *a, const T *b, const uint8_t *which, T *x, int py, int h, int w, int oh, int ow,
+                                            size_t width, const float *mean, const float *const k[3])
 {
     const vf zero = {0};
     const float *k0 = k[0], *k1 = k[1], *k2 = k[2];
-    for (int ix = 0; ix < w; ix++, x += width)
+    const bool below = py + 1 < oh, second = 2 * py + 1 < h;
+    T *row = x + (size_t)(2 * py) * (size_t)w * width, *next = row + (size_t)w * width;
+    for (int px = 0; px < ow; px++) {
+        const size_t at[4] = {((size_t)py * (size_t)ow + (size_t)px) * width, ((size_t)py * (size_t)ow + (size_t)px + 1) * width,
+                              ((size_t)(py + 1) * (size_t)ow + (size_t)px) * width,
+                              ((size_t)(py + 1) * (size_t)ow + (size_t)px + 1) * width};
+        const bool right = px + 1 < ow, there[4] = {true, right, below, right && below}, two = 2 * px + 1 < w;
         for (size_t c = 0; c < width; c += 16) {
-            vf g = zero;
-            for (int py = iy / 2; py <= (iy + 1) / 2 && py < oh; py++)
-                for (int px = ix / 2; px <= (ix + 1) / 2 && px < ow; px++) {
-                    size_t at = ((size_t)py * (size_t)ow + (size_t)px) * width + c;
-                    vb p;
-                    memcpy(&p, which + at, sizeof p);
-                    vf v = LD(a + at);
-                    if (b) v += LD(b + at);
-                    int t = 3 * (iy - 2 * py + 1) + ix - 2 * px + 1;
-                    g += SELECT(__builtin_convertvector(p, vi) == t, v, zero);
-                }
-            vf v = LD(x + c);
-            ST(x + c, LDF(k0 + c) * g + LDF(k1 + c) * (v - LDF(mean + c)) + LDF(k2 + c));
+            vf g[4] = {zero, zero, zero, zero}, m = LDF(mean + c);
+            vi p[4] = {(vi){0} + 15, (vi){0} + 15, (vi){0} + 15, (vi){0} + 15};
+            for (int i = 0; i < 4; i++) {
+                if (!there[i]) continue;
+                vb place;
+                memcpy(&place, which + at[i] + c, sizeof place);
+                p[i] = __builtin_convertvector(place, vi);
+                g[i] = LD(a + at[i] + c);
+                if (b) g[i] += LD(b + at[i] + c);
+            }
+            const vf a0 = LDF(k0 + c), a1 = LDF(k1 + c), a2 = LDF(k2 + c);
+            T *q = row + (size_t)(2 * px) * width + c, *r = next + (size_t)(2 * px) * width + c;
+            ST(q, a0 * SELECT(p[0] == 4, g[0], zero) + a1 * (LD(q) - m) + a2);
+            if (two) ST(q + width, a0 * (SELECT(p[0] == 5, g[0], zero) + SELECT(p[1] == 3, g[1], zero)) + a1 * (LD(q + width) - m) + a2);
+            if (second) ST(r, a0 * (SELECT(p[0] == 7, g[0], zero) + SELECT(p[2] == 1, g[2], zero)) + a1 * (LD(r) - m) + a2);
+            if (second && two)
+                ST(r + width, a0 * (SELECT(p[0] == 8, g[0], zero) + SELECT(p[1] == 6, g[1], zero) + SELECT(p[2] == 2, g[2], zero) +
+                                    SELECT(p[3] == 0, g[3], zero)) +
+                                  a1 * (LD(r + width) - m) + a2);
         }
+    }
 }
 
 CLONES static void NAME(seg_average)(const T *x, size_t rows, size_t width, float *y)
