@@ -90,7 +90,7 @@ endif
 $(B)/flags: ;
 
 # The loops of the network run on the threads of OpenMP, as those of oneDNN do.
-$(B)/common/nn/%.c.o $(B)/tests/bench/bench_nn.c.o: CFLAGS_ALL += -fopenmp
+$(B)/common/nn/%.c.o: CFLAGS_ALL += -fopenmp
 
 $(B)/%.c.o: %.c $(B)/flags
 	@mkdir -p $(@D)

@@ -3,6 +3,7 @@
  * sums are added in order: the result depends on the number of threads only. */
 #include "micon/kernels.h"
 
+#include <cblas.h>
 #include <omp.h>
 #include <string.h>
 
@@ -50,6 +51,7 @@ int kernels_threads(void)
 void kernels_set_threads(int n)
 {
     omp_set_num_threads(n);
+    openblas_set_num_threads(n);
 }
 
 /* Three sums a thread, each thread's on cache lines of its own. */

@@ -6,7 +6,6 @@
 #include "micon/resnet.h"
 #include "micon/rng.h"
 
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,7 +93,7 @@ int main(int argc, char **argv)
     c.training = strcmp(argv[1], "train") == 0;
     c.type = strcmp(argv[5], "bf16") == 0 ? NN_BF16 : NN_F32;
     if (argc > 8) c.memory = (int64_t)number(argv[8]) << 20;
-    omp_set_num_threads(number(argv[6]) ? number(argv[6]) : 1);
+    kernels_set_threads(number(argv[6]) ? number(argv[6]) : 1);
     status st = run(&c, argc > 7 && number(argv[7]) ? number(argv[7]) : 3);
     if (st != OK) log_error("bench_nn", msg_get());
     return status_exit(st);
