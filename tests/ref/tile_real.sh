@@ -46,8 +46,8 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     t=$(mktemp -d)
     for name in cpjump1 imagexpress faim nf1; do
         tile_real "$name" "$data" "$t/$name"
-        channels=$(sed -n 's/.*channels: \[\(.*\)\], control.*/\1/p' "$t/$name/screen.yaml")
-        /usr/bin/python3 "$here/tile_ref.py" "$t/$name/load_data.csv" --channels "$channels" --size 112 > "$here/tile_real_$name.txt"
+        listed=$(sed -n 's/.*channels: \[\(.*\)\], control.*/\1/p' "$t/$name/screen.yaml")
+        /usr/bin/python3 "$here/tile_ref.py" "$t/$name/load_data.csv" --channels "$listed" --size 112 > "$here/tile_real_$name.txt"
     done
     rm -r "$t"
 fi
