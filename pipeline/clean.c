@@ -64,6 +64,26 @@ static void sweep_path(sweep *w, const char *path, int depth)
         w->st = fail(E_IO, "%s: %s", path, strerror(errno));
 }
 
+void clean_own_folder(const char *path)
+{
+    struct stat sb;
+    DIR *d;
+    if (lstat(path, &sb) != 0) return;
+    if (!S_ISDIR(sb.st_mode)) {
+        unlink(path);
+        return;
+    }
+    if ((d = opendir(path)) == NULL) return;
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        char *p = path_join(path, e->d_name);
+        clean_own_folder(p);
+        free(p);
+    }
+    closedir(d);
+    rmdir(path);
+}
+
 /* What belongs to a stage, below work, and how the names of its files end. */
 static void stage_paths(const config *c, int stage, names *out, names *ends)
 {

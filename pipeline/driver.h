@@ -16,7 +16,7 @@
 typedef struct {
     names stages, plates, sets, rest;
     int64_t ranks, nodes, interval;
-    bool dry_run, force, failed, images, json, watch, yes, quiet, help, version;
+    bool calibrate, dry_run, force, failed, images, json, watch, yes, quiet, help, version;
 } arguments;
 
 typedef struct {
@@ -80,6 +80,8 @@ void screen_free(screen *s);
 /* Mark the plates that --plate names (none given: all); chosen: s->n flags. E_USAGE for unknown or ambiguous ones. */
 status screen_choose(const screen *s, const names *given, bool *chosen) MUST_USE;
 
+void clean_own_folder(const char *path); /* remove a folder that only we write into; links are not followed (clean.c) */
+
 /* ---- the plan (plan.c: gathering; decide.c: the pure part) ---- */
 typedef enum { STEP_CURRENT, STEP_CHECK, STEP_RUN, STEP_ABSENT } step_state;
 
@@ -106,12 +108,23 @@ typedef struct {
     /* decided */
     step_state state;
     char *why;
-    double seconds;     /* estimate on the ranks at hand */
+    double seconds;     /* estimate on the plan's ranks, alone */
+    double here_s;      /* its share of the time here, with others beside it */
     int64_t mem, bytes; /* estimate: of memory, all ranks; of output */
 } step;
 
+/* What this machine makes of the built-in rates (work/status/rates.json, calibrate.c). */
+typedef struct {
+    double factor[N_STAGES];  /* on the time of a core; 1: not measured */
+    double start_s[N_STAGES]; /* of a step */
+    bool measured;
+} rates;
+void rates_read(rates *r, const config *c);
+status rates_calibrate(call *c) MUST_USE;
+
 typedef struct {
     screen screen;
+    rates rates;
     step *step;
     size_t n;
     int64_t ranks;
@@ -136,8 +149,12 @@ typedef struct {
  * `log` (appended), or stay ours where it is NULL. env: "NAME=value" entries put on top of ours; may be NULL. */
 status process_start(process *p, char *const *argv, char *const *env, const char *log) MUST_USE;
 status process_capture(char *const *argv, char **output, int *exit_status) MUST_USE; /* stdout and stderr, at most 16 MiB */
+/* What the log says of a failure: its last line with an error, else its last line. Caller frees. (run.c) */
+char *process_reason(const char *log, int exit_status);
 bool process_ended(process *p, bool wait_for_it);
 void process_signal(const process *p, int sig);
+status mpirun_find(names *words) MUST_USE;                      /* MPIRUN, or mpirun: its words (run.c) */
+extern char *const mpi_settings[];                              /* for process_start: several mpirun side by side (run.c) */
 status process_find(const char *program, char **path) MUST_USE; /* on PATH; E_FAILED "PROGRAM is not installed" */
 
 int64_t process_cores(void); /* that this process may use */

@@ -1,4 +1,5 @@
-/* estimate.c -- how long, how much memory, how many bytes: rates of one core times the work of a step. */
+/* estimate.c -- how long, how much memory, how many bytes: rates of one core times the work of a step. `micon plan --calibrate` measures by
+ * what factor this machine and these images differ (calibrate.c). */
 #include "driver.h"
 
 #include <math.h>
@@ -9,8 +10,6 @@ static const double COMPOUND_S = 0.002;       /* standardizing and hashing one c
 static const double PIXEL_FLOPS_18 = 36500.0; /* resnet18: multiply-adds forward, a pixel of a channel */
 static const double CORE_FLOPS = 80e9;        /* convolutions, fp32 */
 static const double WELL_EVALUATE_S = 0.004;
-static const double START_S = 1.0; /* mpirun and the reading of the index */
-
 static double encoder_factor(int encoder)
 {
     static const double times[] = {[ENCODER_RESNET18] = 1, [ENCODER_RESNET34] = 2, [ENCODER_RESNET50] = 2.3, [ENCODER_RESNET101] = 4.3};
@@ -23,7 +22,7 @@ static double forward_seconds(const config *c, double tiles)
     return tiles * pixels * PIXEL_FLOPS_18 * encoder_factor(c->train.encoder) / CORE_FLOPS;
 }
 
-static void estimate(step *s, const plan *p, const config *c)
+static double work_of(step *s, const plan *p, const config *c)
 {
     const screen_plate *pl = s->plate >= 0 ? &p->screen.plate[s->plate] : NULL;
     double channels = (double)c->screen.channels.n, per_tile = (double)c->tile.size * (double)c->tile.size * channels, sites = 0;
@@ -55,12 +54,20 @@ static void estimate(step *s, const plan *p, const config *c)
         mem += bytes * 3;
         break;
     }
-    s->seconds = START_S + core_s / (double)p->ranks;
     s->mem = (int64_t)mem;
     s->bytes = (int64_t)bytes;
+    return core_s;
 }
 
 void plan_estimate(plan *p, const config *c)
 {
-    for (size_t i = 0; i < p->n; i++) estimate(&p->step[i], p, c);
+    double wanted[N_STAGES] = {0};
+    for (size_t i = 0; i < p->n; i++) wanted[p->step[i].stage] += step_wants_run(&p->step[i]);
+    for (size_t i = 0; i < p->n; i++) {
+        step *s = &p->step[i];
+        double lanes = fmax(1, fmin(wanted[s->stage], (double)p->ranks)); /* starts side by side */
+        double core_s = work_of(s, p, c) * p->rates.factor[s->stage];
+        s->seconds = p->rates.start_s[s->stage] + core_s / (double)p->ranks;
+        s->here_s = p->rates.start_s[s->stage] / lanes + core_s / (double)p->ranks;
+    }
 }

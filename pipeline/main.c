@@ -65,6 +65,8 @@ static const opt all_options[] = {
     {NULL, "failed", OPT_FLAG, A(failed), "", 0, 0, NULL, RERUN, "only what failed"},
     {NULL, "images", OPT_FLAG, A(images), "", 0, 0, NULL, STEPS, "compare size and time of every image with what was recorded"},
     {NULL, "nodes", OPT_INT, A(nodes), "0", 0, 1e5, NULL, PLAN, "when would it be done on that many nodes of this kind"},
+    {NULL, "calibrate", OPT_FLAG, A(calibrate), "", 0, 0, NULL, PLAN,
+     "first measure this machine with a few sites of the screen; kept in work/status/rates.json"},
     {NULL, "dry-run", OPT_FLAG, A(dry_run), "", 0, 0, NULL, RUN | RERUN | SUBMIT | CLEAN, "print what would be done, and do nothing"},
     {NULL, "json", OPT_FLAG, A(json), "", 0, 0, NULL, STATUS, "for programs"},
     {NULL, "watch", OPT_FLAG, A(watch), "", 0, 0, NULL, STATUS, "again and again, until nothing runs"},

@@ -94,6 +94,7 @@ status plan_make(plan *p, const call *c)
         if (!stage_table[i].per_plate) add_step(p, c, i, -1, chosen && !c->a.plates.n);
         for (size_t k = 0; stage_table[i].per_plate && k < p->screen.n; k++) add_step(p, c, i, (long)k, chosen && plates[k]);
     }
+    rates_read(&p->rates, &c->cfg);
     plan_decide(p, &c->cfg);
     plan_estimate(p, &c->cfg);
 done:
@@ -137,7 +138,7 @@ static void add_group(const plan *p, size_t first, bool *shown, text *out)
         if (shown[i] || !o->chosen || o->stage != s->stage || o->state != s->state || strcmp(o->why, s->why) != 0) continue;
         shown[i] = true;
         n++;
-        seconds += o->seconds;
+        seconds += o->here_s;
         bytes += (double)o->bytes;
         if ((double)o->mem > mem) mem = (double)o->mem;
     }
@@ -153,7 +154,7 @@ static void add_group(const plan *p, size_t first, bool *shown, text *out)
             costs ? (const char *[3]){time, memory, size} : (const char *[3]){"-", "-", "-"}, s->state == STEP_CURRENT ? "" : s->why);
 }
 
-/* Longest way through the stages: plates of a stage side by side on the cores or nodes, stages one after the other. */
+/* Stages one after the other; plates of a stage side by side on `lanes` nodes (0: here). */
 static double time_on(const plan *p, int64_t lanes)
 {
     double total = 0;
@@ -162,10 +163,11 @@ static double time_on(const plan *p, int64_t lanes)
         for (size_t i = 0; i < p->n; i++) {
             const step *s = &p->step[i];
             if (s->stage != stage || !step_wants_run(s)) continue;
-            sum += s->seconds;
+            sum += lanes ? s->seconds : s->here_s;
             if (s->seconds > longest) longest = s->seconds;
         }
-        total += sum / (double)lanes > longest ? sum / (double)lanes : longest;
+        if (lanes) sum = sum / (double)lanes > longest ? sum / (double)lanes : longest;
+        total += sum;
     }
     return total;
 }
@@ -184,7 +186,7 @@ void plan_print(const plan *p, const config *c, int64_t nodes, text *out)
         if (p->step[i].chosen && !shown[i]) add_group(p, i, shown, out);
         todo += step_wants_run(&p->step[i]);
     }
-    double seconds = time_on(p, nodes ? nodes : 1);
+    double seconds = time_on(p, nodes);
     if (!todo)
         text_add(out, "\nNothing to do: everything that can be made here is up to date.\n");
     else
@@ -193,6 +195,8 @@ void plan_print(const plan *p, const config *c, int64_t nodes, text *out)
                   nodes           ? (nodes == 1 ? "node" : "nodes")
                   : p->ranks == 1 ? "core"
                                   : "cores");
+    if (todo && !p->rates.measured)
+        text_add(out, "The rates are built in; --calibrate measures this machine with a few sites of the screen.\n");
     if (todo && nodes) {
         time_t end = time(NULL) + (time_t)seconds;
         struct tm tm;
@@ -208,6 +212,7 @@ status command_plan(call *c)
     status st = OK;
     plan p = {0};
     text t = {0};
+    if (c->a.calibrate) TRY(rates_calibrate(c));
     TRY(plan_make(&p, c));
     plan_print(&p, &c->cfg, c->a.nodes, &t);
     fputs(text_str(&t), stdout);

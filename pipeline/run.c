@@ -84,24 +84,14 @@ static void show_command(char *const *argv)
 }
 
 /* Several mpirun side by side: no binding (each would bind to the first core), no talk of its own about a failed rank. */
-static char *mpi_settings[] = {(char *)"OMPI_MCA_hwloc_base_binding_policy=none",
-                               (char *)"OMPI_MCA_rmaps_base_oversubscribe=1",
-                               (char *)"OMPI_MCA_orte_execute_quiet=1",
-                               (char *)"OPENBLAS_NUM_THREADS=1",
-                               (char *)"OMP_NUM_THREADS=1",
-                               NULL,
-                               NULL,
-                               NULL};
+char *const mpi_settings[] = {(char *)"OMPI_MCA_hwloc_base_binding_policy=none",
+                              (char *)"OMPI_MCA_rmaps_base_oversubscribe=1",
+                              (char *)"OMPI_MCA_orte_execute_quiet=1",
+                              (char *)"OPENBLAS_NUM_THREADS=1",
+                              (char *)"OMP_NUM_THREADS=1",
+                              NULL};
 
-static void settings_for_root(void)
-{
-    if (geteuid() != 0) return; /* in a container there is often nobody else; Open MPI wants to hear it twice */
-    mpi_settings[5] = (char *)"OMPI_ALLOW_RUN_AS_ROOT=1";
-    mpi_settings[6] = (char *)"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1";
-}
-
-/* What the log says about the failure: the last line with an error, else the last line. */
-static char *reason_of(const char *log, int exit_status)
+char *process_reason(const char *log, int exit_status)
 {
     char *data = NULL, *error = NULL, *last = NULL, shown[400];
     size_t n = 0;
@@ -166,7 +156,7 @@ static void end_step(runner *r, size_t i)
         w->how = STOPPED;
     } else {
         w->how = FAILED;
-        w->reason = reason_of(w->log, w->p.exit);
+        w->reason = process_reason(w->log, w->p.exit);
         log_warn("%s: %s failed: %s", stage_table[s->stage].name, step_label(r->plan, s), w->reason);
     }
     note_failure(w);
@@ -410,17 +400,21 @@ static void dry_run(const runner *r)
     }
 }
 
-static status find_mpirun(runner *r)
+status mpirun_find(names *out)
 {
     const char *given = getenv("MPIRUN");
     char *path = NULL;
     names words = {0};
     names_split(&words, given && *given ? given : "mpirun", ' ');
     for (size_t i = 0; i < words.n; i++)
-        if (*words.item[i]) names_add(&r->mpirun, words.item[i]);
+        if (*words.item[i]) names_add(out, words.item[i]);
     names_free(&words);
-    status st = r->mpirun.n ? process_find(r->mpirun.item[0], &path) : fail(E_USAGE, "MPIRUN is empty");
+    status st = out->n ? process_find(out->item[0], &path) : fail(E_USAGE, "MPIRUN is empty");
     free(path);
+    if (geteuid() == 0) { /* in a container there is often nobody else; Open MPI wants to hear it twice */
+        setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+        setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+    }
     return fail_within(st, "the stages run through mpirun (load an MPI module, or set MPIRUN)");
 }
 
@@ -438,14 +432,13 @@ static status run_plan(call *c, plan *p, bool anew)
     }
     r.item = xcalloc(p->n, sizeof *r.item);
     for (size_t i = 0; i < p->n; i++) r.item[i].p.pid = -1;
-    TRY(find_mpirun(&r));
+    TRY(mpirun_find(&r.mpirun));
     if (c->a.dry_run) {
         dry_run(&r);
         goto done;
     }
     TRY(submissions_none_active(c));
     TRY(lock_take(&lock, c));
-    settings_for_root();
     stop_catch();
     TRY(run_steps(&r));
 done:

@@ -124,6 +124,19 @@ rm -f "$FAKE"/args.* "$FAKE/fail"
 ok "the command to do it again can be pasted into a shell" grep -qzxF -- "s 1/b1/$nasty" "$FAKE"/args.tile.*
 not_ok "and nothing of the name was run" test -e hacked
 
+# ---- calibrate ----
+table s1/b1/P1 s1/b1/P2 s2/b1/P1 >load_data.csv
+rm -rf work "$FAKE/calls"; echo "train -" >"$FAKE/fail"
+exits "plan --calibrate" 0 micon plan screen.yaml -n 2 --calibrate
+same "a stage over plates is measured on one rank" "$(grep -c '^tile - ranks=1$' "$FAKE/calls")" 2
+has "what fails is said, and keeps its rate" "$T/err" "train could not be measured (micon-train: error: rank 0"
+hasnt "what needs it is not tried" "$FAKE/calls" "embed"
+ok "the rates are kept" grep -q '"factor": {"featurize": ' work/status/rates.json
+not_ok "the sample is gone" test -e work/status/calibrate
+not_ok "and no output was made" test -e work/tiles
+hasnt "the plan uses them" "$T/out" "built in"
+rm "$FAKE/fail"
+
 # ---- clean ----
 table s1/b1/P1 s1/b1/P2 s2/b1/P1 >load_data.csv
 rm -rf work; run >"$T/out" 2>"$T/err"
