@@ -58,4 +58,20 @@ slurm_wait 20 'grep -q tile "$FAKE/calls"'
 ok "the controller comes back" slurm_controller_restart
 ok "all jobs end" slurm_idle 60
 same "all outputs are there" "$(outputs)" 9
+
+# ---- a real stage on two ranks ----
+if [ -x "$BIN/micon-tile" ]; then
+    . "$ROOT/tests/tile_screen.sh"
+    tile_screen "$T/real" 2 1 64 64
+    cd "$T/real" || exit 1
+    export MICON_BIN=$BIN MPIRUN=mpirun
+    exits "submit real tiles" 0 "$BIN/micon" submit screen.yaml -n 2 --stage tile --set slurm.mem=1GiB --set slurm.time=5
+    ok "the job ends" slurm_idle 60
+    exits "the tiles stand" 0 "$BIN/micon" verify work/tiles/S1__*__P1.h5
+    exits "and are up to date" 0 "$BIN/micon" submit screen.yaml --stage tile
+    has "says the plan" "$T/err" "nothing to submit"
+    ok "the status file knows the job" grep -q '"job": "[0-9]' work/status/tile/*.json
+else
+    skip "a real stage on SLURM" "micon-tile is not built"
+fi
 tap_done
