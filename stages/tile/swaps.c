@@ -1,6 +1,7 @@
 /* swaps.c -- are a plate's channels what they are called? Each channel of a finished plate is described by a few medians over its tiles,
- * and compared with the channels of the other finished plates of its batch: one that lies nearer to another channel than to its own
- * deserves a look. Only a warning, and not kept in the tile file: it depends on which other plates are there. */
+ * relative to the plate's other channels, and compared with the channels of the other finished plates of its batch. Where another naming
+ * of the plate's channels fits these clearly better than the one it has, someone should look: one channel alone being near to another
+ * is common. Only a warning, and not kept in the tile file: it depends on which other plates are there. */
 #include "tile.h"
 
 #include "micon/log.h"
@@ -12,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_TRAITS = 3 };
+enum { N_TRAITS = 3, CHANNELS_MAX = 8 };
+#define CLEARLY 0.25 /* of the sum of squared distances: half the distance */
 static const char *const traits[N_TRAITS] = {"Mean", "SD", "Focus"};
 
 /* Logarithms of the medians, [channels, N_TRAITS]. */
@@ -48,18 +50,54 @@ static double distance(const double *a, const double *b)
     return sum;
 }
 
+/* A plate's exposure moves all of its channels: take the mean over them off each trait. */
+static void centre(double *one, size_t channels)
+{
+    for (int t = 0; t < N_TRAITS; t++) {
+        double mean = 0;
+        for (size_t c = 0; c < channels; c++) mean += one[c * N_TRAITS + (size_t)t] / (double)channels;
+        for (size_t c = 0; c < channels; c++) one[c * N_TRAITS + (size_t)t] -= mean;
+    }
+}
+
+/* The naming with the least sum of distances, by trying all: name[c] is what channel c looks like. */
+typedef struct {
+    const double *one, *others;
+    size_t n, try[CHANNELS_MAX], name[CHANNELS_MAX];
+    bool used[CHANNELS_MAX];
+    double best;
+} naming;
+
+static void try_names(naming *m, size_t c, double so_far)
+{
+    if (so_far >= m->best) return;
+    if (c == m->n) {
+        m->best = so_far;
+        memcpy(m->name, m->try, sizeof m->name);
+        return;
+    }
+    for (size_t k = 0; k < m->n; k++) {
+        if (m->used[k]) continue;
+        m->used[k] = true;
+        m->try[c] = k;
+        try_names(m, c + 1, so_far + distance(m->one + c * N_TRAITS, m->others + k * N_TRAITS));
+        m->used[k] = false;
+    }
+}
+
 /* one, others: [channels, N_TRAITS], others the mean of the batch's other plates. */
 static void compare(const char *label, const names *channels, const double *one, const double *others)
 {
-    for (size_t c = 0; c < channels->n; c++) {
-        size_t nearest = c;
-        for (size_t k = 0; k < channels->n; k++)
-            if (distance(one + c * N_TRAITS, others + k * N_TRAITS) < distance(one + c * N_TRAITS, others + nearest * N_TRAITS))
-                nearest = k;
-        if (nearest != c)
-            log_warn("%s: channel %s looks more like %s of the other plates of its batch than like %s: were files or columns exchanged?",
-                     label, channels->item[c], channels->item[nearest], channels->item[c]);
-    }
+    naming m = {.one = one, .others = others, .n = channels->n, .best = INFINITY};
+    double as_named = 0;
+    if (channels->n > CHANNELS_MAX) return;
+    for (size_t c = 0; c < channels->n; c++) as_named += distance(one + c * N_TRAITS, others + c * N_TRAITS);
+    try_names(&m, 0, 0);
+    if (m.best >= CLEARLY * as_named) return;
+    for (size_t c = 0; c < channels->n; c++)
+        if (m.name[c] != c)
+            log_warn("%s: channel %s looks like %s of the other plates of its batch: were files or columns exchanged?", label,
+                     channels->item[c], channels->item[m.name[c]]);
 }
 
 /* Plates [first, end) are one batch. */
@@ -73,7 +111,10 @@ static status check_batch(const screen_index *ix, const config *cfg, int64_t fir
     for (int64_t p = first; p < end; p++) {
         index_plate at = index_plate_at(ix, p);
         char *path = config_plate_file(cfg, "tiles", at.source, at.batch, at.plate);
-        if (path_exists(path) && describe(path, channels, all + plates * n) == OK) known[plates++] = (size_t)p;
+        if (path_exists(path) && describe(path, channels, all + plates * n) == OK) {
+            centre(all + plates * n, channels->n);
+            known[plates++] = (size_t)p;
+        }
         msg_clear(); /* another plate's unreadable file is its own affair */
         free(path);
     }

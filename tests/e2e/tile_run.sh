@@ -76,7 +76,9 @@ done
 { head -n 1 "$S/well.csv"; cat "$T/two/wells"; } > "$T/two/well.csv"
 cp "$S/screen.yaml" "$T/two/"
 exits "three plates" 0 run "$T/two/screen.yaml"
-has "three plates: the exchanged channels are seen" "$T/err" "two/P3: channel DNA looks more like Mito"
+has "three plates: the exchanged channels are seen" "$T/err" "two/P3: channel DNA looks like Mito of the other plates"
+hasnt "three plates: ER is where it was" "$T/err" "channel ER looks"
+hasnt "three plates: the others are not blamed" "$T/err" "two/P1: channel"
 exits "three plates, one by name" 0 run "$T/two/screen.yaml" --plate P2 --force
 sed -i 's/^P2,A01,1,A01_1_DNA.tif/P2,A01,1,gone.tif/;s/^P2,A01,2,A01_2_DNA.tif/P2,A01,2,gone.tif/;s/^P2,A02,1,A02_1_DNA.tif/P2,A02,1,gone.tif/' "$T/two/load_data.csv"
 exits "a bad plate among three: exit 1" 1 run "$T/two/screen.yaml" --force --set screen.work=w3
