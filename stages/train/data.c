@@ -1,0 +1,308 @@
+/* data.c -- which tiles are trained on, and the tiles themselves: each node keeps one copy in memory that its ranks share. */
+#include "train.h"
+
+#include "micon/comm.h"
+#include "micon/log.h"
+#include "micon/mem.h"
+#include "micon/num.h"
+#include "micon/path.h"
+#include "micon/plates.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TILE_FORMAT = 1, BLOCK_TILES = 64 };
+
+/* The kinds of number an item_tile wants: wells, plates, batches, sources of the whole screen. */
+typedef struct {
+    const screen_index *ix;
+    const screen_split *split;
+    const vectors *v;
+    int32_t *well_of_row, *batch_of_plate, *source_of_plate;
+} numbering;
+
+static status number_places(numbering *k)
+{
+    status st = OK;
+    int64_t n_rows = index_n_rows(k->ix), n_plates = index_n_plates(k->ix);
+    int32_t well = -1, batch = -1, source = -1;
+    TRY(mem_alloc(&k->well_of_row, (size_t)n_rows, sizeof *k->well_of_row, "wells"));
+    TRY(mem_alloc(&k->batch_of_plate, (size_t)n_plates, sizeof *k->batch_of_plate, "batches"));
+    TRY(mem_alloc(&k->source_of_plate, (size_t)n_plates, sizeof *k->source_of_plate, "sources"));
+    for (int64_t p = 0; p < n_plates; p++) {   /* plates are sorted by source, batch, plate */
+        index_plate at = index_plate_at(k->ix, p), before = p > 0 ? index_plate_at(k->ix, p - 1) : at;
+        bool new_source = p == 0 || strcmp(at.source, before.source) != 0;
+        source += new_source;
+        batch += new_source || strcmp(at.batch, before.batch) != 0;
+        k->source_of_plate[p] = source;
+        k->batch_of_plate[p] = batch;
+        for (int64_t r = at.first; r < at.first + at.n;) {
+            int64_t end = index_well_end(k->ix, r);
+            for (well++; r < end; r++) k->well_of_row[r] = well;
+        }
+    }
+done:
+    return st;
+}
+
+/* The index row of a well of plate p, or -1. Wells of a plate are sorted by bytes. */
+static int64_t find_well(const screen_index *ix, int64_t p, const char *well)
+{
+    index_plate at = index_plate_at(ix, p);
+    int64_t low = at.first, high = at.first + at.n;
+    while (low < high) {
+        int64_t mid = low + (high - low) / 2;
+        int c = strcmp(index_cell(ix, mid, INDEX_WELL), well);
+        if (c == 0) return mid;
+        if (c < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return -1;
+}
+
+static status check_tiles(const stage *g, const dataset *d, const char *path, const store_file *f, int n_dims, const int64_t *dims)
+{
+    status st = OK;
+    names have = {0};
+    const names *want = &g->cfg.screen.channels;
+    TRY(store_read_texts(f, "uns/channels", &have));
+    bool same = have.n == want->n;
+    for (size_t c = 0; same && c < have.n; c++) same = strcmp(have.item[c], want->item[c]) == 0;
+    if (!same) TRY(fail(E_FAILED, "%s: its channels are not those of screen.channels: run micon-tile again", path));
+    if (n_dims != 4 || dims[1] != d->channels || dims[2] != d->size_px || dims[3] != d->size_px)
+        TRY(fail(E_FAILED, "%s: its tiles are not of tile.size %d: run micon-tile again", path, d->size_px));
+done:
+    names_free(&have);
+    return st;
+}
+
+static status room_for(dataset *d, size_t *cap, int64_t n)
+{
+    status st = OK;
+    size_t c[3] = {*cap, *cap, *cap};
+    TRY(mem_grow(&d->place, &c[0], (size_t)n, sizeof *d->place, "tiles"));
+    TRY(mem_grow(&d->train, &c[1], (size_t)n, sizeof *d->train, "tiles"));
+    TRY(mem_grow(&d->valid, &c[2], (size_t)n, sizeof *d->valid, "tiles"));
+    *cap = c[0];
+done:
+    return st;
+}
+
+/* One tile of a plate: what it is to training and to validation. */
+static void place_tile(dataset *d, const numbering *k, int64_t p, int64_t row, int64_t at, bool flagged)
+{
+    int64_t i = d->n++;
+    int class = index_class(k->ix, at);
+    split_set set = (split_set)k->split->of_row[at];
+    bool usable = !flagged && class >= 0 && (class == 0 || !k->v || d->vector_row[class] >= 0);
+    item_tile t = {.compound = class,
+                   .well = k->well_of_row[at],
+                   .plate = (int32_t)p,
+                   .batch = k->batch_of_plate[p],
+                   .source = k->source_of_plate[p]};
+    d->train[i] = d->valid[i] = t;
+    if (!usable || set != SET_TRAIN) d->train[i].compound = -1;
+    if (!usable || set != SET_VALID) d->valid[i].compound = -1;
+    d->n_train += d->train[i].compound >= 0;
+    d->n_valid += d->valid[i].compound >= 0;
+    bool kept = d->train[i].compound >= 0 || d->valid[i].compound >= 0;
+    d->place[i] = (tile_place){.file = (int32_t)p, .row = row, .slot = kept ? d->n_kept++ : -1};
+}
+
+static status list_plate(dataset *d, const stage *g, const numbering *k, int64_t p, size_t *cap)
+{
+    status st = OK;
+    store_file *f = NULL;
+    frame obs = {0};
+    int n_dims;
+    int64_t dims[4];
+    char *path = plates_file(g, k->ix, "tiles", p);
+    names_add(&d->paths, path);
+    if (!path_exists(path)) TRY(fail(E_FAILED, "%s is not there: run micon-tile first", path));
+    TRY(store_open(&f, path, "tiles", TILE_FORMAT));
+    TRY(store_dims(f, "tiles", &n_dims, dims));
+    TRY(check_tiles(g, d, path, f, n_dims, dims));
+    TRY(store_read_frame(f, "obs", &obs));
+    int well = frame_col(&obs, "Metadata_Well"), flag = frame_col(&obs, "QC_Flag");
+    if (well < 0 || flag < 0 || obs.n_rows != dims[0]) TRY(fail(E_FORMAT, "%s: obs does not fit its tiles", path));
+    TRY(room_for(d, cap, d->n + obs.n_rows));
+    for (int64_t i = 0; i < obs.n_rows; i++) {
+        int64_t at = find_well(k->ix, p, frame_text(&obs, i, well));
+        if (at < 0) TRY(fail(E_FAILED, "%s: well %s is not in the screen's tables: run micon-tile again", path, frame_text(&obs, i, well)));
+        place_tile(d, k, p, i, at, obs.col[flag].v.i64[i] != 0);
+    }
+    TRY(inputs_add(&d->in, path));
+    d->in.item[d->in.n - 1].digest = store_digest(f);
+    d->in.item[d->in.n - 1].known = true;
+done:
+    store_close(&f);
+    frame_free(&obs);
+    free(path);
+    return st;
+}
+
+/* Every rank reads the small parts of all plates' files. */
+static status list_tiles(dataset *d, const stage *g, numbering *k)
+{
+    status st = OK;
+    size_t cap = 0;
+    d->n_classes = index_n_classes(k->ix);
+    d->vector_row = xcalloc((size_t)d->n_classes, sizeof *d->vector_row);
+    for (int c = 0; c < d->n_classes; c++) d->vector_row[c] = -1;
+    for (int64_t r = 0; k->v && r < index_n_rows(k->ix); r++) {
+        int class = index_class(k->ix, r);
+        if (class > 0 && d->vector_row[class] < 0) d->vector_row[class] = vectors_find(k->v, index_cell(k->ix, r, INDEX_COMPOUND));
+    }
+    TRY(number_places(k));
+    for (int64_t p = 0; p < index_n_plates(k->ix); p++) TRY(list_plate(d, g, k, p, &cap));
+    if (d->n_train == 0) TRY(fail(E_FAILED, "no tile is left to train on: look at work/split.csv and the tiles' QC_Flag"));
+done:
+    return st;
+}
+
+/* ---- the tiles in memory ---- */
+
+static size_t tile_bytes(const dataset *d)
+{
+    return (size_t)d->channels * (size_t)d->size_px * (size_t)d->size_px;
+}
+
+static status read_run(dataset *d, store_file **f, int32_t *open_file, int64_t tile, int64_t n)
+{
+    status st = OK;
+    const tile_place *at = &d->place[tile];
+    if (*open_file != at->file) {
+        store_close(f);
+        *open_file = at->file;
+        TRY(store_open(f, d->paths.item[at->file], "tiles", TILE_FORMAT));
+    }
+    TRY(store_read_rows(*f, "tiles", STORE_U8, at->row, n, d->tiles + (size_t)at->slot * tile_bytes(d)));
+done:
+    return st;
+}
+
+/* The tiles that are kept, [first, last) of the slots: runs of neighbouring rows of a file are read at once. */
+static status read_tiles(dataset *d, int64_t first, int64_t last)
+{
+    status st = OK;
+    store_file *f = NULL;
+    int32_t open_file = -1;
+    for (int64_t i = 0; i < d->n;) {
+        const tile_place *at = &d->place[i];
+        int64_t n = 1;
+        if (at->slot < first || at->slot >= last) {
+            i++;
+            continue;
+        }
+        while (n < BLOCK_TILES && i + n < d->n && at[n].file == at->file && at[n].slot == at->slot + n && at->slot + n < last) n++;
+        TRY(read_run(d, &f, &open_file, i, n));
+        i += n;
+    }
+done:
+    store_close(&f);
+    return st;
+}
+
+static status share_window_all(dataset *d, stage *g)
+{
+    status st = OK;
+    size_t bytes;
+    char have[40], need[40];
+    int64_t first, n;
+    int unit;
+    MPI_Aint size;
+    void *base;
+    MPI_Comm_split_type(g->comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &d->node);
+    TRY_ALL(g->comm, mul_size((size_t)d->n_kept, tile_bytes(d), &bytes) ? OK : fail(E_NOMEM, "the training tiles cannot be addressed"));
+    long pages = sysconf(_SC_AVPHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    double free_bytes = (double)pages * (double)page;
+    status mine = OK;
+    if (pages > 0 && (double)bytes > 0.9 * free_bytes)
+        mine = fail(E_USAGE, "%s of training tiles do not fit the node's free memory (%s): use more memory a node, a smaller tile.size, or fewer plates",
+                    num_show_bytes(need, sizeof need, (double)bytes), num_show_bytes(have, sizeof have, free_bytes));
+    TRY_ALL(g->comm, mine);
+    bool root = comm_rank(d->node) == 0;
+    MPI_Win_allocate_shared(root ? (MPI_Aint)bytes : 0, 1, MPI_INFO_NULL, d->node, &base, &d->window);
+    MPI_Win_shared_query(d->window, 0, &size, &unit, &base);
+    d->tiles = base;
+    partition(d->n_kept, comm_size(d->node), comm_rank(d->node), &first, &n);
+    TRY_ALL(g->comm, read_tiles(d, first, first + n));
+    MPI_Win_fence(0, d->window);
+    MPI_Barrier(d->node);
+done:
+    return st;
+}
+
+/* METHOD 2.6: over all pixels of the training tiles; sums of integers, so the same on any number of ranks. */
+static status normalization_all(dataset *d, stage *g)
+{
+    status st = OK;
+    size_t plane = (size_t)d->size_px * (size_t)d->size_px, channels = (size_t)d->channels;
+    int64_t first, n, *sum = xcalloc(2 * channels, sizeof *sum);
+    partition(d->n, g->size, g->rank, &first, &n);
+    for (int64_t i = first; i < first + n; i++) {
+        if (d->train[i].compound < 0) continue;
+        const uint8_t *v = data_tile(d, i);
+        for (size_t c = 0; c < channels; c++, v += plane) {
+            int64_t s = 0, q = 0;
+            for (size_t k = 0; k < plane; k++) s += v[k], q += (int64_t)v[k] * v[k];
+            sum[2 * c] += s;
+            sum[2 * c + 1] += q;
+        }
+    }
+    comm_sum_i64_all(g->comm, sum, 2 * channels);
+    d->mean = xcalloc(channels, sizeof *d->mean);
+    d->sd = xcalloc(channels, sizeof *d->sd);
+    double pixels = (double)d->n_train * (double)plane;
+    for (size_t c = 0; c < channels && st == OK; c++) {
+        double mean = (double)sum[2 * c] / pixels, var = (double)sum[2 * c + 1] / pixels - mean * mean;
+        d->mean[c] = mean / 255;
+        d->sd[c] = sqrt(var > 0 ? var : 0) / 255;
+        if (d->sd[c] <= 0) st = fail(E_FAILED, "channel %s is the same everywhere in the training tiles", g->cfg.screen.channels.item[c]);
+    }
+    free(sum);
+    return agree_all(g->comm, st);
+}
+
+status data_read_all(dataset *d, stage *g, const screen_index *ix, const screen_split *split, const vectors *v)
+{
+    status st = OK;
+    numbering k = {.ix = ix, .split = split, .v = v};
+    d->channels = (int)g->cfg.screen.channels.n;
+    d->size_px = (int)g->cfg.tile.size;
+    d->window = MPI_WIN_NULL;
+    d->node = MPI_COMM_NULL;
+    TRY_ALL(g->comm, list_tiles(d, g, &k));
+    TRY(share_window_all(d, g));
+    TRY(normalization_all(d, g));
+    log_info("%lld training tiles, %lld validation tiles, %.1f GB in memory", (long long)d->n_train, (long long)d->n_valid,
+             (double)d->n_kept * (double)tile_bytes(d) / 1e9);
+done:
+    free(k.well_of_row);
+    free(k.batch_of_plate);
+    free(k.source_of_plate);
+    return st;
+}
+
+void data_free_all(dataset *d)
+{
+    if (d->window != MPI_WIN_NULL) MPI_Win_free(&d->window);
+    if (d->node != MPI_COMM_NULL) MPI_Comm_free(&d->node);
+    free(d->place);
+    free(d->train);
+    free(d->valid);
+    free(d->vector_row);
+    free(d->mean);
+    free(d->sd);
+    names_free(&d->paths);
+    inputs_free(&d->in);
+}
+
+const uint8_t *data_tile(const dataset *d, int64_t tile)
+{
+    return d->tiles + (size_t)d->place[tile].slot * tile_bytes(d);
+}
