@@ -112,7 +112,6 @@ const opt config_options[] = {
     INT(train, valid_every, "0", 0, 1e9, NULL, IN_MODEL, "steps between validations; 0: none"),
     INT(train, early_stop, "0", 0, 1e9, NULL, IN_MODEL, "stop after this many validations without a better one; 0: never"),
     WORD(train, wire, "fp32", "fp32|bf16", IN_MODEL, "gradients between ranks"),
-    WORD(train, reduce, "tree", "tree|ordered", IN_MODEL, "sums over ranks: fast, or the same bits on any number of ranks"),
 
     WORD(embed, representation, "raw", "raw|projected", IN_PROFILES, "which representation becomes the profile"),
     YES(embed, counterfactual, "yes", IN_EMBED, "predicted profiles of the compounds on each plate's controls"),

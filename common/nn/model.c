@@ -5,6 +5,7 @@
 #include "micon/mem.h"
 #include "micon/num.h"
 #include "micon/resnet.h"
+#include "micon/weights.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -197,39 +198,17 @@ done:
 
 /* ---- the file ---- */
 
-status model_write(const model *m, const char *path)
+status model_write(const model *m, int64_t steps, const char *path)
 {
-    const nn_params *p = &m->params;
     names key = {0}, value = {0};
-    safe_tensor *t = xcalloc(p->n, sizeof *t);
-    for (size_t i = 0; i < p->n; i++) {
-        t[i] = (safe_tensor){.name = p->item[i].name, .type = SAFE_F32, .n_dims = p->item[i].n_dims, .data = params_value(p, i)};
-        for (int d = 0; d < t[i].n_dims; d++) t[i].dim[d] = p->item[i].dim[d];
-    }
     model_meta(m, &key, &value);
-    status st = safetensors_write(path, t, p->n, &key, &value);
-    free(t);
+    status st = weights_save(path, &m->params, steps, false, &key, &value);
     names_free(&key);
     names_free(&value);
     return st;
 }
 
-static status take_tensor(model *m, const safetensors *s, size_t i)
-{
-    const nn_param *p = &m->params.item[i];
-    const safe_tensor *t = safetensors_find(s, p->name);
-    char shape[160];
-    if (!t) return fail(E_FORMAT, "%s: tensor '%s' is missing", s->where, p->name);
-    bool same = t->n_dims == p->n_dims;
-    for (int d = 0; same && d < p->n_dims; d++) same = t->dim[d] == p->dim[d];
-    if (!same)
-        return fail(E_FORMAT, "%s: tensor '%s' is %s, which does not fit this model", s->where, p->name,
-                    safe_show_shape(t, shape, sizeof shape));
-    return safetensors_get_f32(s, t, true, params_value(&m->params, i));
-}
-
-/* Does the encoder of this depth and the heads, counted before anything is allocated, fit into the file? A hostile description
- * (a length of a million) is caught here. */
+/* Do the heads, counted before anything is allocated, fit into the file? A hostile description (a length of a million) is caught here. */
 static status check_counts(const model *m, const safetensors *s)
 {
     double file = 0, want = 0;
@@ -248,10 +227,7 @@ status model_read(model *m, const char *path, uint64_t *digest)
     TRY(model_describe(m, &s));
     TRY(check_counts(m, &s));
     TRY(model_build(m, false));
-    for (size_t i = 0; i < m->params.n; i++) TRY(take_tensor(m, &s, i));
-    for (size_t i = 0; i < s.n; i++)
-        if (params_find(&m->params, s.item[i].name) < 0)
-            TRY(fail(E_FORMAT, "%s: tensor '%s' belongs to no model like this", path, s.item[i].name));
+    TRY(weights_load(&m->params, &s, false));
     TRY(digest_file(path, digest));
 done:
     safetensors_free(&s);

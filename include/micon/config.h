@@ -63,10 +63,9 @@ enum { NORM_SYNC, NORM_LOCAL, NORM_FROZEN };
 /* augment: 0 auto, then augment_kind of augment.h in its order */
 enum { SCHEDULE_COSINE, SCHEDULE_PLATEAU, SCHEDULE_CONSTANT };
 enum { WIRE_FP32, WIRE_BF16 };
-enum { REDUCE_TREE, REDUCE_ORDERED };
 typedef struct {
     char *run, *weights;
-    int method, encoder, freeze, precision, views, norm, augment, schedule, wire, reduce;
+    int method, encoder, freeze, precision, views, norm, augment, schedule, wire;
     int64_t seed, batch, steps, memory, checkpoint_steps, dim, projection, valid_every, early_stop;
     double lr, temperature, lambda, aux_weight, weight_decay, warmup, grad_clip;
     bool detach, aux;

@@ -40,7 +40,7 @@ void model_init(model *m, uint32_t seed); /* first weights, METHOD 4 */
 void model_free(model *m);
 int model_out(const model *m); /* numbers the encoder gives a picture: D / channels, or 0 for a pretrained trunk */
 
-status model_write(const model *m, const char *path) MUST_USE;
+status model_write(const model *m, int64_t steps, const char *path) MUST_USE; /* steps: of training, for torch's num_batches_tracked */
 /* *out is {0} before; model_free it in any case. Nothing in the file is believed: every tensor that this kind of model has must be
  * there, finite, of the right shape, and no others. *digest: of the file's bytes. */
 status model_read(model *out, const char *path, uint64_t *digest) MUST_USE;

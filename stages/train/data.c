@@ -31,7 +31,7 @@ static status number_places(numbering *k)
     TRY(mem_alloc(&k->well_of_row, (size_t)n_rows, sizeof *k->well_of_row, "wells"));
     TRY(mem_alloc(&k->batch_of_plate, (size_t)n_plates, sizeof *k->batch_of_plate, "batches"));
     TRY(mem_alloc(&k->source_of_plate, (size_t)n_plates, sizeof *k->source_of_plate, "sources"));
-    for (int64_t p = 0; p < n_plates; p++) {   /* plates are sorted by source, batch, plate */
+    for (int64_t p = 0; p < n_plates; p++) { /* plates are sorted by source, batch, plate */
         index_plate at = index_plate_at(k->ix, p), before = p > 0 ? index_plate_at(k->ix, p - 1) : at;
         bool new_source = p == 0 || strcmp(at.source, before.source) != 0;
         source += new_source;
@@ -99,11 +99,8 @@ static void place_tile(dataset *d, const numbering *k, int64_t p, int64_t row, i
     int class = index_class(k->ix, at);
     split_set set = (split_set)k->split->of_row[at];
     bool usable = !flagged && class >= 0 && (class == 0 || !k->v || d->vector_row[class] >= 0);
-    item_tile t = {.compound = class,
-                   .well = k->well_of_row[at],
-                   .plate = (int32_t)p,
-                   .batch = k->batch_of_plate[p],
-                   .source = k->source_of_plate[p]};
+    item_tile t = {
+        .compound = class, .well = k->well_of_row[at], .plate = (int32_t)p, .batch = k->batch_of_plate[p], .source = k->source_of_plate[p]};
     d->train[i] = d->valid[i] = t;
     if (!usable || set != SET_TRAIN) d->train[i].compound = -1;
     if (!usable || set != SET_VALID) d->valid[i].compound = -1;
@@ -222,8 +219,10 @@ static status share_window_all(dataset *d, stage *g)
     double free_bytes = (double)pages * (double)page;
     status mine = OK;
     if (pages > 0 && (double)bytes > 0.9 * free_bytes)
-        mine = fail(E_USAGE, "%s of training tiles do not fit the node's free memory (%s): use more memory a node, a smaller tile.size, or fewer plates",
-                    num_show_bytes(need, sizeof need, (double)bytes), num_show_bytes(have, sizeof have, free_bytes));
+        mine = fail(
+            E_USAGE,
+            "%s of training tiles do not fit the node's free memory (%s): use more memory a node, a smaller tile.size, or fewer plates",
+            num_show_bytes(need, sizeof need, (double)bytes), num_show_bytes(have, sizeof have, free_bytes));
     TRY_ALL(g->comm, mine);
     bool root = comm_rank(d->node) == 0;
     MPI_Win_allocate_shared(root ? (MPI_Aint)bytes : 0, 1, MPI_INFO_NULL, d->node, &base, &d->window);

@@ -9,17 +9,16 @@
 #include <string.h>
 #include <time.h>
 
-enum { BUCKET = 1 << 20, MAX_BUCKETS = 4096 };   /* values a bucket: 4 MB a message */
+enum { BUCKET = 1 << 20 }; /* values a bucket: 4 MB a message */
 
 struct sums {
     MPI_Comm comm;
     nn_params *p;
-    int size, wire, reduce;
+    int size;
     size_t n_buckets;
-    size_t *left;            /* values of each bucket that are not ready */
+    size_t *left; /* values of each bucket that are not ready */
     MPI_Request *request;
-    uint16_t *half;          /* bf16 on the wire: [n_trained] */
-    float *all;              /* ordered: everybody's values of a bucket, [size, BUCKET] */
+    uint16_t *half; /* bf16 on the wire: [n_trained] */
     double wait_s, from_s, end_s;
     int64_t bytes;
 };
@@ -54,13 +53,13 @@ static void add_bf16(void *in, void *inout, int *n, MPI_Datatype *type)
 
 static MPI_Op bf16_sum = MPI_OP_NULL;
 
-status sums_create_all(sums **out, MPI_Comm comm, nn_params *p, int wire, int reduce)
+status sums_create_all(sums **out, MPI_Comm comm, nn_params *p, int wire)
 {
     status st = OK;
     sums *s = xcalloc(1, sizeof *s);
     *out = s;
-    *s = (sums){.p = p, .size = comm_size(comm), .wire = wire, .reduce = reduce, .n_buckets = (p->n_trained + BUCKET - 1) / BUCKET};
-    MPI_Comm_dup(comm, &s->comm);   /* its messages never meet those of others */
+    *s = (sums){.p = p, .size = comm_size(comm), .n_buckets = (p->n_trained + BUCKET - 1) / BUCKET};
+    MPI_Comm_dup(comm, &s->comm); /* its messages never meet those of others */
     s->left = xcalloc(s->n_buckets, sizeof *s->left);
     s->request = xcalloc(s->n_buckets, sizeof *s->request);
     for (size_t b = 0; b < s->n_buckets; b++) s->request[b] = MPI_REQUEST_NULL;
@@ -68,8 +67,6 @@ status sums_create_all(sums **out, MPI_Comm comm, nn_params *p, int wire, int re
         if (bf16_sum == MPI_OP_NULL) MPI_Op_create(add_bf16, 1, &bf16_sum);
         TRY_ALL(comm, mem_alloc(&s->half, p->n_trained, sizeof *s->half, "gradients on the wire"));
     }
-    if (reduce == REDUCE_ORDERED && s->size > 1)
-        TRY_ALL(comm, mem_alloc(&s->all, (size_t)s->size * BUCKET, sizeof *s->all, "gradients of all ranks"));
 done:
     return st;
 }
@@ -83,7 +80,6 @@ void sums_destroy(sums **ps)
     free(s->left);
     free(s->request);
     free(s->half);
-    free(s->all);
     free(s);
 }
 
@@ -101,7 +97,6 @@ static void start_bucket(sums *s, size_t b)
     float *grad = s->p->grad + b * BUCKET;
     if (s->size == 1) return;
     if (s->from_s == 0) s->from_s = now_s();
-    if (s->reduce == REDUCE_ORDERED) return;   /* at the end */
     if (s->half) {
         kernels_to_bf16(grad, s->half + b * BUCKET, n);
         MPI_Iallreduce(MPI_IN_PLACE, s->half + b * BUCKET, (int)n, MPI_UINT16_T, bf16_sum, s->comm, &s->request[b]);
@@ -122,33 +117,17 @@ void sums_ready(void *ctx, size_t first, size_t n)
         if (s->left[b] == 0) start_bucket(s, b);
         at = end;
     }
-    if (s->size > 1 && s->reduce != REDUCE_ORDERED) MPI_Testall((int)s->n_buckets, s->request, &done, MPI_STATUSES_IGNORE);   /* moves messages along */
-}
-
-/* Everybody's values, added in the order of the ranks: the same bits wherever the sum is made. */
-static void ordered_sum(sums *s, size_t b)
-{
-    size_t n = bucket_size(s, b);
-    float *grad = s->p->grad + b * BUCKET;
-    MPI_Allgather(grad, (int)n, MPI_FLOAT, s->all, (int)n, MPI_FLOAT, s->comm);
-    s->bytes += (int64_t)n * 4;
-    for (size_t i = 0; i < n; i++) {
-        double sum = 0;
-        for (int r = 0; r < s->size; r++) sum += s->all[(size_t)r * n + i];
-        grad[i] = (float)sum;
-    }
+    if (s->size > 1) MPI_Testall((int)s->n_buckets, s->request, &done, MPI_STATUSES_IGNORE); /* moves messages along */
 }
 
 void sums_finish_all(sums *s)
 {
     double from = now_s();
     if (s->size == 1) return;
-    if (s->reduce == REDUCE_ORDERED) {
-        for (size_t b = 0; b < s->n_buckets; b++) ordered_sum(s, b);
-    } else {
-        MPI_Waitall((int)s->n_buckets, s->request, MPI_STATUSES_IGNORE);
-        if (s->half) kernels_from_bf16(s->half, s->p->grad, s->p->n_trained);
-    }
+    for (size_t b = 0; b < s->n_buckets; b++)
+        if (s->left[b] > 0) start_bucket(s, b); /* tensors that no backward pass spoke of */
+    MPI_Waitall((int)s->n_buckets, s->request, MPI_STATUSES_IGNORE);
+    if (s->half) kernels_from_bf16(s->half, s->p->grad, s->p->n_trained);
     s->end_s = now_s();
     s->wait_s += s->end_s - from;
 }

@@ -16,26 +16,26 @@
 
 /* ---- data.c: the tiles that are trained on and validated with ---- */
 typedef struct {
-    int32_t file;   /* number of the plate */
-    int64_t row;    /* in its file */
-    int64_t slot;   /* among the tiles kept in memory; -1: not needed */
+    int32_t file; /* number of the plate */
+    int64_t row;  /* in its file */
+    int64_t slot; /* among the tiles kept in memory; -1: not needed */
 } tile_place;
 
 typedef struct {
-    int64_t n;               /* tiles of the screen */
-    tile_place *place;       /* [n] */
-    item_tile *train;        /* [n]: of training tiles; compound -1 for the others */
-    item_tile *valid;        /* [n]: of validation tiles */
+    int64_t n;         /* tiles of the screen */
+    tile_place *place; /* [n] */
+    item_tile *train;  /* [n]: of training tiles; compound -1 for the others */
+    item_tile *valid;  /* [n]: of validation tiles */
     int64_t n_train, n_valid, n_kept;
-    names paths;             /* of the plates' files */
-    inputs in;               /* model file's inputs: tiles, compounds, weights */
+    names paths; /* of the plates' files */
+    inputs in;   /* model file's inputs: tiles, compounds, weights */
     int channels, size_px;
-    int n_classes;           /* with the control */
-    int64_t *vector_row;     /* [n_classes]: row of the compounds; -1: none */
-    double *mean, *sd;       /* [channels] of 0..1, over the pixels of all training tiles */
-    MPI_Comm node;           /* ranks that share the window */
+    int n_classes;       /* with the control */
+    int64_t *vector_row; /* [n_classes]: row of the compounds; -1: none */
+    double *mean, *sd;   /* [channels] of 0..1, over the pixels of all training tiles */
+    MPI_Comm node;       /* ranks that share the window */
     MPI_Win window;
-    uint8_t *tiles;          /* [n_kept, channels, size, size], shared by the ranks of a node */
+    uint8_t *tiles; /* [n_kept, channels, size, size], shared by the ranks of a node */
 } dataset;
 /* v NULL: the method needs no compounds. */
 status data_read_all(dataset *d, stage *g, const screen_index *ix, const screen_split *split, const vectors *v) MUST_USE;
@@ -46,22 +46,22 @@ const uint8_t *data_tile(const dataset *d, int64_t tile);
 /* The gradient in buckets: each is summed over the ranks by a non-blocking reduction that starts as soon as the backward pass has
  * finished it. */
 typedef struct sums sums;
-status sums_create_all(sums **out, MPI_Comm comm, nn_params *p, int wire, int reduce) MUST_USE;
+status sums_create_all(sums **out, MPI_Comm comm, nn_params *p, int wire) MUST_USE;
 void sums_destroy(sums **s);
-void sums_begin(sums *s);                                 /* before a backward pass */
-void sums_ready(void *ctx, size_t first, size_t n);       /* ctx: the sums; see resnet_config */
-void sums_finish_all(sums *s);                            /* every gradient is the global one */
-void sums_norm(void *ctx, double *v, size_t n);           /* batch norm's sums; ctx: the sums */
-double sums_seconds(const sums *s);                       /* spent waiting since sums_begin */
-double sums_flight_seconds(const sums *s);                /* between the start of the first reduction and the end of the last */
-int64_t sums_bytes(const sums *s);                        /* sent a rank since sums_begin */
+void sums_begin(sums *s);                           /* before a backward pass */
+void sums_ready(void *ctx, size_t first, size_t n); /* ctx: the sums; see resnet_config */
+void sums_finish_all(sums *s);                      /* every gradient is the global one */
+void sums_norm(void *ctx, double *v, size_t n);     /* batch norm's sums; ctx: the sums */
+double sums_seconds(const sums *s);                 /* spent waiting since sums_begin */
+double sums_flight_seconds(const sums *s);          /* between the start of the first reduction and the end of the last */
+int64_t sums_bytes(const sums *s);                  /* sent a rank since sums_begin */
 
 /* ---- step.c: one step ---- */
 typedef struct {
-    double loss, contrast, generated, aux;   /* total and parts, over all ranks */
+    double loss, contrast, generated, aux; /* total and parts, over all ranks */
     double compute_s, wait_s, comm_s, hidden_s;
     int64_t bytes;
-    int64_t fell_back;                       /* items whose second view did not satisfy `views` */
+    int64_t fell_back; /* items whose second view did not satisfy `views` */
 } step_result;
 
 typedef struct trainer trainer;
@@ -70,24 +70,25 @@ status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, items *
 void trainer_destroy(trainer **t);
 /* Forward and backward of step `step`: gradients are the global ones afterwards. */
 status trainer_gradients_all(trainer *t, int64_t step, step_result *r) MUST_USE;
-void trainer_changed(trainer *t);            /* the weights were changed */
+void trainer_changed(trainer *t); /* the weights were changed */
 const resnet *trainer_net(const trainer *t);
 
 /* ---- checkpoint.c ---- */
 typedef struct {
-    int64_t step;            /* steps done */
+    int64_t step; /* steps done */
     lr_plateau plateau;
-    double best;             /* validation score, for early stop */
+    double best; /* validation score, for early stop */
     int64_t since_best;
 } progress_state;
-/* RUN/checkpoints/step-00000200.safetensors; two are kept. Rank 0. */
-status checkpoint_write(const char *folder, const model *m, const progress_state *s, const conv_choices *c, const char *made_from) MUST_USE;
-/* The newest valid one of a run with the same `made_from`: a damaged one is named, and the one before it used. None: s->step = 0. */
-status checkpoint_read_all(stage *g, const char *folder, model *m, progress_state *s, conv_choices *c, const char *made_from) MUST_USE;
+/* FOLDER/step-00000200.safetensors; two are kept. Rank 0. */
+status checkpoint_write(const char *folder, const model *m, const progress_state *s, const conv_choices *c) MUST_USE;
+/* The newest valid one that was made from the same (m->made_from), to all ranks: a damaged one is named and removed, and the one before it
+ * used. None: nothing changes, s->step is 0. */
+status checkpoint_read_all(stage *g, const char *folder, model *m, progress_state *s, conv_choices *c) MUST_USE;
 
 /* ---- validate.c ---- */
 typedef struct {
-    double top1, chance;     /* NSB on raw h well means of the validation batches */
+    double top1, chance; /* NSB on raw h well means of the validation batches */
     int64_t queries;
 } validation;
 status validate_all(stage *g, const model *m, const dataset *d, dnn *dn, conv_choices *choices, nn_type type, validation *out) MUST_USE;

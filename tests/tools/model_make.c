@@ -22,7 +22,7 @@ int main(int argc, char **argv)
     text_add(&m.made_from, "made for a test\n");
     status st = model_build(&m, false);
     if (st == OK) model_init(&m, 1);
-    if (st == OK) st = model_write(&m, argv[1]);
+    if (st == OK) st = model_write(&m, 0, argv[1]);
     if (st != OK) fprintf(stderr, "%s\n", msg_get());
     model_free(&m);
     return status_exit(st);

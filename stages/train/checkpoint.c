@@ -1,0 +1,182 @@
+/* checkpoint.c -- what a run needs to go on: weights, moments, where it was, and which ways of computing were measured to be the fastest.
+ * Items and augmentations are functions of the step and need no state. The file is published by rename, and holds a digest of all its
+ * values: one that is damaged is named, and the one before it is used. */
+#include "train.h"
+
+#include "micon/comm.h"
+#include "micon/digest.h"
+#include "micon/log.h"
+#include "micon/mem.h"
+#include "micon/num.h"
+#include "micon/path.h"
+#include "micon/weights.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { KEEP = 2 };
+
+static uint64_t contents(const nn_params *p)
+{
+    uint64_t d = digest_bytes(p->value, p->n_trained * sizeof(float));
+    d = digest_mix(d, digest_bytes(p->moment1, p->n_trained * sizeof(float)));
+    d = digest_mix(d, digest_bytes(p->moment2, p->n_trained * sizeof(float)));
+    return digest_mix(d, digest_bytes(p->state, p->n_state * sizeof(float)));
+}
+
+static void add(names *key, names *value, const char *k, double v)
+{
+    char digits[40];
+    snprintf(digits, sizeof digits, "%.17g", v);
+    names_add(key, k);
+    names_add(value, digits);
+}
+
+static status files_of(const char *folder, names *out)
+{
+    char *pattern = path_join(folder, "step-*.safetensors");
+    status st = path_glob(out, pattern); /* sorted: the names hold the step with leading zeros */
+    free(pattern);
+    return st;
+}
+
+status checkpoint_write(const char *folder, const model *m, const progress_state *s, const conv_choices *c)
+{
+    status st = OK;
+    names key = {0}, value = {0}, files = {0};
+    text choices = {0};
+    char digest[DIGEST_TEXT], name[64];
+    snprintf(name, sizeof name, "step-%08lld.safetensors", (long long)s->step);
+    char *path = path_join(folder, name);
+    model_meta(m, &key, &value);
+    add(&key, &value, "micon.step", (double)s->step);
+    add(&key, &value, "micon.plateau.smooth", s->plateau.smooth);
+    add(&key, &value, "micon.plateau.best", s->plateau.best);
+    add(&key, &value, "micon.plateau.factor", s->plateau.factor);
+    add(&key, &value, "micon.plateau.seen", (double)s->plateau.seen);
+    add(&key, &value, "micon.plateau.since", (double)s->plateau.since);
+    add(&key, &value, "micon.best", s->best);
+    add(&key, &value, "micon.since_best", (double)s->since_best);
+    conv_choices_write(c, &choices);
+    names_add(&key, "micon.choices");
+    names_add(&value, text_str(&choices));
+    names_add(&key, "micon.contents");
+    names_add(&value, digest_show(contents(&m->params), digest));
+    TRY(path_make_dirs(folder));
+    TRY(weights_save(path, &m->params, s->step, true, &key, &value));
+    TRY(files_of(folder, &files));
+    for (size_t i = 0; i + KEEP < files.n; i++) unlink(files.item[i]);
+done:
+    names_free(&key);
+    names_free(&value);
+    names_free(&files);
+    text_free(&choices);
+    free(path);
+    return st;
+}
+
+static status get(const safetensors *f, const char *k, double *out)
+{
+    const char *v = safetensors_meta(f, k);
+    if (!v || !num_f64(v, out)) return fail(E_FORMAT, "%s: no '%s' in its metadata", f->where, k);
+    return OK;
+}
+
+static status load(const char *path, model *m, progress_state *s, conv_choices *c)
+{
+    status st = OK;
+    safetensors f = {0};
+    double step, seen, since, since_best;
+    char digest[DIGEST_TEXT];
+    TRY(safetensors_read(&f, path));
+    TRY(get(&f, "micon.step", &step));
+    TRY(get(&f, "micon.plateau.smooth", &s->plateau.smooth));
+    TRY(get(&f, "micon.plateau.best", &s->plateau.best));
+    TRY(get(&f, "micon.plateau.factor", &s->plateau.factor));
+    TRY(get(&f, "micon.plateau.seen", &seen));
+    TRY(get(&f, "micon.plateau.since", &since));
+    TRY(get(&f, "micon.best", &s->best));
+    TRY(get(&f, "micon.since_best", &since_best));
+    TRY(weights_load(&m->params, &f, true));
+    const char *want = safetensors_meta(&f, "micon.contents"), *choices = safetensors_meta(&f, "micon.choices");
+    if (!want || strcmp(want, digest_show(contents(&m->params), digest)) != 0)
+        TRY(fail(E_FORMAT, "%s: its values are not those that were written", path));
+    TRY(conv_choices_read(c, choices ? choices : "", path));
+    s->step = (int64_t)step;
+    s->plateau.seen = (int64_t)seen;
+    s->plateau.since = (int64_t)since;
+    s->since_best = (int64_t)since_best;
+done:
+    safetensors_free(&f);
+    return st;
+}
+
+/* Made from something else: not this run's. */
+static bool is_of_run(const char *path, const char *made_from)
+{
+    safetensors f = {0};
+    bool same = safetensors_read(&f, path) == OK;
+    const char *was = same ? safetensors_meta(&f, "micon.made_from") : NULL;
+    same = !same || (was && strcmp(was, made_from) == 0); /* one that cannot be read is named by load */
+    msg_clear();
+    safetensors_free(&f);
+    return same;
+}
+
+/* Rank 0: the newest that can be used, "" for none. */
+static void newest(const char *folder, model *m, progress_state *s, conv_choices *c)
+{
+    names files = {0};
+    if (files_of(folder, &files) != OK) msg_clear();
+    for (size_t i = files.n; i-- > 0 && s->step == 0;) {
+        if (!is_of_run(files.item[i], text_str(&m->made_from))) {
+            log_info("%s is of another configuration: removed", files.item[i]);
+            unlink(files.item[i]);
+            continue;
+        }
+        conv_choices_free(c);
+        *c = (conv_choices){0};
+        if (load(files.item[i], m, s, c) == OK) continue;
+        log_warn("%s; the checkpoint before it is used", msg_get());
+        msg_clear();
+        *s = (progress_state){0};
+        unlink(files.item[i]);
+    }
+    names_free(&files);
+}
+
+/* Values of any number in pieces that MPI can count. */
+static void share(MPI_Comm comm, float *v, size_t n)
+{
+    enum { PIECE = 1 << 26 };
+    for (size_t at = 0; at < n; at += PIECE) MPI_Bcast(v + at, (int)(n - at < PIECE ? n - at : PIECE), MPI_FLOAT, 0, comm);
+}
+
+status checkpoint_read_all(stage *g, const char *folder, model *m, progress_state *s, conv_choices *c)
+{
+    nn_params *p = &m->params;
+    if (g->rank == 0) {
+        /* A damaged file may have filled in half of the values: what they were is kept. */
+        size_t n = p->n_trained * sizeof(float), k = p->n_state * sizeof(float);
+        float *value = xmalloc(n), *state = xmalloc(k);
+        memcpy(value, p->value, n);
+        if (k) memcpy(state, p->state, k);
+        newest(folder, m, s, c);
+        if (s->step == 0) {
+            memcpy(p->value, value, n);
+            if (k) memcpy(p->state, state, k);
+            memset(p->moment1, 0, n);
+            memset(p->moment2, 0, n);
+        }
+        free(value);
+        free(state);
+    }
+    MPI_Bcast(s, (int)sizeof *s, MPI_BYTE, 0, g->comm);
+    share(g->comm, p->value, p->n_trained);
+    share(g->comm, p->state, p->n_state);
+    share(g->comm, p->moment1, p->n_trained);
+    share(g->comm, p->moment2, p->n_trained);
+    return OK;
+}

@@ -1,0 +1,500 @@
+/* main.c -- micon-train: learn the image network and its heads from a screen's tiles and compounds (METHOD 4 and 5), data-parallel over all
+ * ranks; checkpoints on the way, model.safetensors in the end. */
+#include "train.h"
+
+#include "micon/comm.h"
+#include "micon/digest.h"
+#include "micon/kernels.h"
+#include "micon/log.h"
+#include "micon/mem.h"
+#include "micon/num.h"
+#include "micon/path.h"
+#include "micon/plates.h"
+#include "micon/progress.h"
+#include "micon/provenance.h"
+#include "micon/weights.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct {
+    bool profile;
+} train_arguments;
+
+static const opt train_own_options[] = {
+    {NULL, "profile", OPT_FLAG, offsetof(train_arguments, profile), "", 0, 0, NULL, 0,
+     "print a table of the time spent per layer at the end"},
+    {.name = NULL},
+};
+
+typedef struct {
+    stage *g;
+    screen_index *ix;
+    screen_split split;
+    vectors v;
+    bool has_vectors;
+    dataset d;
+    items *it;
+    model m;
+    dnn *dn;
+    conv_choices choices;
+    nn_type type;
+    trainer *t;
+    progress_state at;
+    char *folder, *model_path, *checkpoints, *log_path;
+    FILE *log;
+} run;
+
+static volatile sig_atomic_t asked_to_stop;
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    asked_to_stop = 1;
+}
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static const char *const method_names[] = {"micon", "paclr", "simclr", "clip", "pretrained"};
+
+static bool needs_compounds(const run *r)
+{
+    return r->g->cfg.train.method == METHOD_MICON || r->g->cfg.train.method == METHOD_CLIP;
+}
+
+/* ---- inputs ---- */
+
+static status read_split_all(run *r)
+{
+    status st = OK;
+    stage *g = r->g;
+    findings notes = {0};
+    text shown = {0};
+    char *path = config_work(&g->cfg, "split.csv"), *work = config_work(&g->cfg, "");
+    status mine = g->rank == 0 ? path_make_dirs(work) : OK;
+    if (g->rank == 0 && mine == OK) mine = split_sync(&r->split, r->ix, &g->cfg.split, g->cfg.dir, path, &notes);
+    TRY_ALL(g->comm, mine);
+    if (notes.n > 0) {
+        findings_show(&notes, &shown);
+        log_warn("the split:\n%s", text_str(&shown));
+    }
+    TRY_ALL(g->comm, g->rank != 0 ? split_read(&r->split, r->ix, path) : OK);
+done:
+    findings_free(&notes);
+    text_free(&shown);
+    free(path);
+    free(work);
+    return st;
+}
+
+/* compounds.h5: micon and clip cannot do without; the others then leave out the same compounds, so that methods can be compared. */
+static status read_vectors(run *r)
+{
+    status st = OK;
+    char *path = config_work(&r->g->cfg, "compounds.h5");
+    if (!path_exists(path)) {
+        if (needs_compounds(r)) TRY(fail(E_FAILED, "%s is not there: run micon-featurize first", path));
+        log_info("no compounds.h5: tiles of all compounds are used");
+        goto done;
+    }
+    TRY(vectors_read(&r->v, path));
+    TRY(inputs_add(&r->d.in, path));
+    r->d.in.item[r->d.in.n - 1].digest = r->v.digest;
+    r->d.in.item[r->d.in.n - 1].known = true;
+    r->has_vectors = true;
+done:
+    free(path);
+    return st;
+}
+
+/* ---- the model ---- */
+
+static status describe_model(run *r)
+{
+    status st = OK;
+    const config *c = &r->g->cfg;
+    const train_options *o = &c->train;
+    static const int depth[] = {18, 34, 50, 101};
+    model *m = &r->m;
+    int channels = (int)c->screen.channels.n;
+    bool pretrained = o->method == METHOD_PRETRAINED;
+    m->depth = depth[o->encoder];
+    m->size_px = (int)c->tile.size;
+    m->pretrained = pretrained;
+    m->dim = pretrained ? channels * resnet_width(m->depth) : (int)o->dim;
+    m->projection = pretrained || o->method == METHOD_CLIP ? 0 : (int)o->projection;
+    m->bits = needs_compounds(r) ? (int)r->v.d : 0;
+    m->has_generator = o->method == METHOD_MICON;
+    m->aux_classes = o->aux && !pretrained ? r->d.n_classes : 0;
+    m->freeze = pretrained ? FREEZE_ALL : o->freeze;
+    if (m->dim % channels != 0) TRY(fail(E_USAGE, "%s: train.dim: %d is not a multiple of the %d channels", c->path, m->dim, channels));
+    if (pretrained && strcmp(o->weights, "none") == 0)
+        TRY(fail(E_USAGE, "%s: train.method: pretrained wants train.weights: a FILE.safetensors of torchvision or timm", c->path));
+    if (o->freeze != FREEZE_NONE && strcmp(o->weights, "none") == 0)
+        TRY(fail(E_USAGE, "%s: train.freeze without train.weights would freeze random layers", c->path));
+    if (o->aux && o->method == METHOD_SIMCLR) TRY(fail(E_USAGE, "%s: train.aux: simclr has no classes to learn", c->path));
+    for (int i = 0; i < channels; i++) names_add(&m->channels, c->screen.channels.item[i]);
+    m->mean = xcalloc((size_t)channels, sizeof *m->mean);
+    m->sd = xcalloc((size_t)channels, sizeof *m->sd);
+    memcpy(m->mean, r->d.mean, (size_t)channels * sizeof *m->mean);
+    memcpy(m->sd, r->d.sd, (size_t)channels * sizeof *m->sd);
+done:
+    return st;
+}
+
+static status load_weights(run *r)
+{
+    status st = OK;
+    const char *name = r->g->cfg.train.weights;
+    safetensors f = {0};
+    char *path = config_path(&r->g->cfg, name);
+    if (strcmp(name, "none") == 0) goto done;
+    TRY(safetensors_read(&f, path));
+    TRY(weights_load_encoder(&r->m.params, MODEL_PREFIX, &f));
+done:
+    safetensors_free(&f);
+    free(path);
+    return st;
+}
+
+/* The weights file is an input too; it is looked at before anything is built. */
+static status list_weights(run *r)
+{
+    status st = OK;
+    const char *name = r->g->cfg.train.weights;
+    char *path = config_path(&r->g->cfg, name);
+    if (strcmp(name, "none") == 0) goto done;
+    if (!path_exists(path)) TRY(fail(E_USAGE, "%s: train.weights: %s is not there", r->g->cfg.path, path));
+    TRY(inputs_add(&r->d.in, path));
+    input *i = &r->d.in.item[r->d.in.n - 1];
+    TRY(digest_file(path, &i->digest));
+    i->known = true;
+done:
+    free(path);
+    return st;
+}
+
+static void made_from(run *r)
+{
+    char d[DIGEST_TEXT];
+    text *t = &r->m.made_from;
+    provenance_config(r->g, t);
+    text_addf(t, "precision: %s\n", r->type == NN_BF16 ? "bf16" : "fp32");
+    text_addf(t, "split: %s\n", digest_show(split_digest(&r->split, r->ix), d));
+    uint64_t rows = 0;
+    for (int64_t p = 0; p < index_n_plates(r->ix); p++) rows = digest_mix(rows, index_plate_digest(r->ix, p, INDEX_OF_ALL));
+    text_addf(t, "index rows: %s\n", digest_show(rows, d));
+    text_addf(t, "inputs: %s\n", digest_show(inputs_digest(&r->d.in), d));
+}
+
+/* Compounds that some training step may see. */
+static void list_compounds(run *r)
+{
+    char *seen = xcalloc((size_t)r->d.n_classes, 1);
+    for (int64_t i = 0; i < r->d.n; i++)
+        if (r->d.train[i].compound > 0) seen[r->d.train[i].compound] = 1;
+    names all = {0};
+    for (int64_t row = 0; row < index_n_rows(r->ix); row++) {
+        int class = index_class(r->ix, row);
+        if (class <= 0 || !seen[class]) continue;
+        seen[class] = 0;
+        const char *id = index_cell(r->ix, row, INDEX_COMPOUND);
+        int64_t at = r->has_vectors ? vectors_find(&r->v, id) : -1;
+        names_add(&all, at >= 0 ? vectors_key(&r->v, at) : id);
+    }
+    for (size_t i = 0; i < all.n; i++)
+        if (names_find(&r->m.compounds, all.item[i]) < 0) names_add(&r->m.compounds, all.item[i]);
+    names_free(&all);
+    free(seen);
+}
+
+/* Is there a finished model of exactly this? */
+static bool up_to_date(const run *r)
+{
+    safetensors f = {0};
+    bool same = path_exists(r->model_path) && safetensors_read(&f, r->model_path) == OK;
+    const char *was = same ? safetensors_meta(&f, "micon.made_from") : NULL;
+    same = same && was && strcmp(was, text_str(&r->m.made_from)) == 0;
+    safetensors_free(&f);
+    msg_clear();
+    return same;
+}
+
+static status set_up_all(run *r, bool *fresh)
+{
+    status st = OK;
+    stage *g = r->g;
+    int64_t left_out = 0;
+    int bf16 = g->cfg.train.precision == PRECISION_BF16 || (g->cfg.train.precision == PRECISION_AUTO && dnn_amx()), done = 0;
+    MPI_Bcast(&bf16, 1, MPI_INT, 0, g->comm);
+    r->type = bf16 ? NN_BF16 : NN_F32;
+    kernels_set_threads(comm_threads_all(g->comm));
+    TRY(plates_index_all(g, &r->ix));
+    TRY(read_split_all(r));
+    TRY_ALL(g->comm, read_vectors(r));
+    TRY_ALL(g->comm, list_weights(r));
+    TRY(data_read_all(&r->d, g, r->ix, &r->split, r->has_vectors ? &r->v : NULL));
+    TRY_ALL(g->comm, describe_model(r));
+    made_from(r);
+    if (g->rank == 0 && !g->force) done = up_to_date(r);
+    MPI_Bcast(&done, 1, MPI_INT, 0, g->comm);
+    if ((*fresh = done)) goto done;
+    list_compounds(r);
+    TRY_ALL(g->comm, model_build(&r->m, true));
+    model_init(&r->m, (uint32_t)g->cfg.train.seed);
+    TRY_ALL(g->comm, load_weights(r));
+    if (g->cfg.train.method == METHOD_PRETRAINED) goto done;
+    bool controls = g->cfg.train.method == METHOD_MICON || g->cfg.train.method == METHOD_PACLR;
+    TRY_ALL(g->comm, items_create(&r->it, r->d.train, r->d.n, controls, (uint32_t)g->cfg.train.seed, &left_out));
+    if (left_out > 0) log_warn("%lld tiles are of compounds with one tile only: left out", (long long)left_out);
+    if (items_treated(r->it) < g->cfg.train.batch)
+        TRY(fail(E_FAILED, "%lld treated training tiles are fewer than train.batch %lld: set it lower", (long long)items_treated(r->it),
+                 (long long)g->cfg.train.batch));
+    TRY_ALL(g->comm, dnn_create(&r->dn));
+    if (!g->force) TRY(checkpoint_read_all(g, r->checkpoints, &r->m, &r->at, &r->choices));
+    TRY(trainer_create_all(&r->t, g, &r->m, &r->d, r->it, &r->v, r->dn, &r->choices, r->type));
+done:
+    return st;
+}
+
+/* ---- the loop ---- */
+
+/* log.jsonl keeps the lines of the steps before the one that is next. */
+static status open_log(run *r)
+{
+    status st = OK;
+    char *old = NULL;
+    size_t size = 0, keep = 0;
+    TRY(path_make_dirs(r->folder));
+    if (r->at.step > 0 && path_exists(r->log_path)) {
+        TRY(path_read(r->log_path, &old, &size, SIZE_MAX / 2));
+        for (char *line = old, *end; *line && (end = strchr(line, '\n')); line = end + 1) {
+            const char *step = strstr(line, "\"step\": ");
+            if (step && step < end && atoll(step + 8) > r->at.step) break;
+            keep = (size_t)(end + 1 - old);
+        }
+    }
+    TRY(path_write(r->log_path, old ? old : "", keep));
+    if (!(r->log = fopen(r->log_path, "a"))) TRY(fail(E_IO, "%s: cannot be written", r->log_path));
+done:
+    free(old);
+    return st;
+}
+
+static double learning_rate(run *r, double last_loss)
+{
+    const train_options *o = &r->g->cfg.train;
+    int64_t warm = (int64_t)ceil(o->warmup * (double)o->steps), step = r->at.step;
+    if (o->schedule == SCHEDULE_COSINE) return lr_cosine(o->lr, step, o->steps, warm);
+    double ramp = step < warm ? (double)(step + 1) / (double)warm : 1;
+    if (o->schedule == SCHEDULE_CONSTANT || step == 0) return o->lr * ramp;
+    return lr_plateau_next(&r->at.plateau, o->lr, last_loss, 500) * ramp;
+}
+
+static void log_step(run *r, const step_result *s, double lr, double norm, double seconds, const validation *v)
+{
+    if (!r->log) return;
+    fprintf(r->log,
+            "{\"step\": %lld, \"loss\": %.9g, \"contrast\": %.9g, \"generated\": %.9g, \"aux\": %.9g, \"lr\": %.9g, \"grad_norm\": %.9g, "
+            "\"items_per_s\": %.4g, \"seconds\": %.4g, \"compute_s\": %.4g, \"wait_s\": %.4g, \"comm_s\": %.4g, \"comm_hidden_s\": %.4g, "
+            "\"comm_bytes\": %lld, \"fell_back\": %lld",
+            (long long)r->at.step, s->loss, s->contrast, s->generated, s->aux, lr, norm, (double)r->g->cfg.train.batch / seconds, seconds,
+            s->compute_s, s->wait_s, s->comm_s, s->hidden_s, (long long)s->bytes, (long long)s->fell_back);
+    if (v)
+        fprintf(r->log, ", \"valid_top1\": %.6g, \"valid_chance\": %.6g, \"valid_queries\": %lld", v->top1, v->chance,
+                (long long)v->queries);
+    fprintf(r->log, "}\n");
+    fflush(r->log);
+}
+
+static status diverged(const run *r, const step_result *s, double norm)
+{
+    return fail(E_FAILED,
+                "step %lld: loss %g, gradient norm %g: the training diverged. Checkpoints up to the last good one stay in %s; try a lower "
+                "train.lr, a longer train.warmup, or train.precision fp32",
+                (long long)r->at.step + 1, s->loss, norm, r->checkpoints);
+}
+
+static status checkpoint_all(run *r)
+{
+    return agree_all(r->g->comm, r->g->rank == 0 ? checkpoint_write(r->checkpoints, &r->m, &r->at, &r->choices) : OK);
+}
+
+typedef struct {
+    double compute, wait, comm, hidden, seconds, bytes;
+    int64_t steps;
+} totals;
+
+/* One step after the gradients: *end: no more steps are wanted (early stop). */
+static status after_step_all(run *r, const step_result *s, double lr, double from, totals *sum, bool *end)
+{
+    status st = OK;
+    const train_options *o = &r->g->cfg.train;
+    validation v;
+    double norm = grad_norm(&r->m.params);
+    if (!isfinite(s->loss) || !isfinite(norm)) TRY(diverged(r, s, norm));
+    adamw_step(&r->m.params, r->at.step + 1, lr, o->weight_decay, clip_scale(norm, o->grad_clip));
+    trainer_changed(r->t);
+    r->at.step++;
+    double seconds = now_s() - from;
+    bool look = o->valid_every > 0 && r->at.step % o->valid_every == 0 && r->d.n_valid > 0;
+    if (look) {
+        TRY(validate_all(r->g, &r->m, &r->d, r->dn, &r->choices, r->type, &v));
+        bool better = v.top1 > r->at.best;
+        r->at.since_best = better ? 0 : r->at.since_best + 1;
+        if (better) r->at.best = v.top1;
+        log_info("step %lld: retrieval in validation batches %.3f, chance %.3f", (long long)r->at.step, v.top1, v.chance);
+        *end = o->early_stop > 0 && r->at.since_best >= o->early_stop;
+    }
+    log_step(r, s, lr, norm, seconds, look ? &v : NULL);
+    sum->compute += s->compute_s, sum->wait += s->wait_s, sum->comm += s->comm_s, sum->hidden += s->hidden_s;
+    sum->seconds += seconds, sum->bytes += (double)s->bytes, sum->steps++;
+done:
+    return st;
+}
+
+static status steps_all(run *r, progress *bar, totals *sum)
+{
+    status st = OK;
+    const train_options *o = &r->g->cfg.train;
+    step_result s = {0};
+    bool end = false;
+    while (r->at.step < o->steps && !end) {
+        int stop = asked_to_stop;
+        double from = now_s();
+        MPI_Allreduce(MPI_IN_PLACE, &stop, 1, MPI_INT, MPI_MAX, r->g->comm);
+        if (stop) {
+            TRY(checkpoint_all(r));
+            log_info("stopped on request after step %lld; the same command goes on from there", (long long)r->at.step);
+            TRY(fail(E_AGAIN, "stopped on request after step %lld", (long long)r->at.step));
+        }
+        double lr = learning_rate(r, s.loss);
+        TRY(trainer_gradients_all(r->t, r->at.step, &s));
+        TRY(after_step_all(r, &s, lr, from, sum, &end));
+        progress_say(bar, "loss %.4f", s.loss);
+        progress_add(bar, r->g->rank == 0);
+        if (r->at.step % o->checkpoint_steps == 0 && r->at.step < o->steps) TRY(checkpoint_all(r));
+    }
+done:
+    return st;
+}
+
+static status train_all(run *r)
+{
+    status st = OK;
+    stage *g = r->g;
+    totals sum = {0};
+    char *work = config_work(&g->cfg, "");
+    const progress_info info = {
+        .work = work, .stage = "train", .name = g->cfg.train.run, .unit = "steps", .total = g->cfg.train.steps - r->at.step};
+    TRY_ALL(g->comm, g->rank == 0 ? open_log(r) : OK);
+    if (r->at.step > 0) log_info("going on after step %lld", (long long)r->at.step);
+    signal(SIGTERM, on_signal);
+    signal(SIGUSR1, on_signal);
+    progress *bar = progress_start_all(g->comm, &info);
+    st = steps_all(r, bar, &sum);
+    progress_end_all(&bar, st);
+    TRY(st);
+    if (sum.steps > 0)
+        log_info(
+            "%lld steps, %.1f items/s; a step %.3f s: compute %.3f, data %.3f, communication %.3f (and %.3f hidden), %.1f MB sent a rank",
+            (long long)sum.steps, (double)sum.steps * (double)g->cfg.train.batch / sum.seconds, sum.seconds / (double)sum.steps,
+            sum.compute / (double)sum.steps, sum.wait / (double)sum.steps, sum.comm / (double)sum.steps, sum.hidden / (double)sum.steps,
+            sum.bytes / (double)sum.steps / 1e6);
+done:
+    if (r->log) fclose(r->log);
+    r->log = NULL;
+    free(work);
+    return st;
+}
+
+static status publish(run *r)
+{
+    status st = OK;
+    uint64_t content;
+    char *name = text_encode_name(r->g->cfg.train.run), *memory = provenance_inputs_file(r->g, name);
+    TRY(path_make_dirs(r->folder));
+    TRY(model_write(&r->m, r->at.step, r->model_path));
+    TRY(digest_file(r->model_path, &content));
+    TRY(inputs_remember(&r->d.in, memory));
+    TRY(provenance_record(r->g, name, r->model_path, text_str(&r->m.made_from), inputs_digest(&r->d.in), content));
+    log_info("%s", r->model_path);
+done:
+    free(name);
+    free(memory);
+    return st;
+}
+
+static void print_profile(const run *r)
+{
+    text t = {0};
+    resnet_profile(trainer_net(r->t), &t);
+    printf("%s", text_str(&t));
+    text_free(&t);
+}
+
+static status run_all(stage *g)
+{
+    status st = OK;
+    const train_arguments *own = g->options;
+    run r = {.g = g, .at = {.best = -1}};
+    bool fresh = false;
+    char *name = text_encode_name(g->cfg.train.run), *below = xasprintf("models/%s", name);
+    r.d.window = MPI_WIN_NULL;
+    r.d.node = MPI_COMM_NULL;
+    r.folder = config_work(&g->cfg, below);
+    r.model_path = path_join(r.folder, "model.safetensors");
+    r.checkpoints = path_join(r.folder, "checkpoints");
+    r.log_path = path_join(r.folder, "log.jsonl");
+    TRY(set_up_all(&r, &fresh));
+    if (fresh) {
+        log_info("%s is up to date", r.model_path);
+        goto done;
+    }
+    log_info("%s: resnet%d, %s, %d threads a rank", method_names[g->cfg.train.method], r.m.depth, r.type == NN_BF16 ? "bf16" : "fp32",
+             kernels_threads());
+    if (g->cfg.train.method != METHOD_PRETRAINED) TRY(train_all(&r));
+    TRY_ALL(g->comm, g->rank == 0 ? publish(&r) : OK);
+    if (own->profile && r.t && g->rank == 0) print_profile(&r);
+done:
+    trainer_destroy(&r.t);
+    items_destroy(&r.it);
+    conv_choices_free(&r.choices);
+    dnn_destroy(&r.dn);
+    model_free(&r.m);
+    data_free_all(&r.d);
+    vectors_free(&r.v);
+    screen_split_free(&r.split);
+    index_free(&r.ix);
+    free(r.folder);
+    free(r.model_path);
+    free(r.checkpoints);
+    free(r.log_path);
+    free(name);
+    free(below);
+    return st;
+}
+
+int main(int argc, char **argv)
+{
+    static const stage_def def = {
+        .name = "train",
+        .summary = "train the image network and its heads on a screen's tiles and compounds, data-parallel over all ranks",
+        .sections = "screen split train",
+        .affects = AFFECTS_MODEL,
+        .options = train_own_options,
+        .options_size = sizeof(train_arguments),
+        .run_all = run_all,
+    };
+    return stage_main(argc, argv, &def);
+}
