@@ -261,7 +261,7 @@ status conv_choose(conv_op **out, dnn *d, const conv_spec *s, conv_choices *c)
 {
     status st = OK;
     char *key = choice_key(s), *how = NULL;
-    double gflops;
+    double gflops = 0;
     *out = NULL;
     long at = names_find(&c->key, key);
     if (at < 0) {

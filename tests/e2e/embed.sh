@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# embed.sh -- micon-embed on a small simulated screen with a model of first weights.   run: limit=280
+. "$(dirname "$0")/../tap.sh"
+cd "$T" || exit 1
+TOOLS=$ROOT/build/release/tests/tools
+quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
+
+quiet mpi 2 "$BIN/micon-simulate" --out screen --sources 2 --batches 1 --wells 12 --sites 2 --compounds 4 --size 96
+cd screen || exit 1
+S="screen.yaml --set tile.size=64"
+quiet mpi 2 "$BIN/micon-tile" $S
+quiet mpi 2 "$BIN/micon-featurize" $S
+mkdir -p work/models/micon
+M=work/models/micon/model.safetensors
+exits "no model: exit 1" 1 "$BIN/micon-embed" $S
+has "and what to do" "$T/err" "run micon-train first, or name a model with embed.model"
+"$TOOLS/model_make" $M 64 100 32 1024 1 DNA ER RNA AGP Mito
+
+# ---- the same bytes on any number of ranks ----
+first=
+for n in 1 2 3 4; do
+    rm -rf work/embeddings
+    exits "embeds on $n ranks" 0 mpi $n "$BIN/micon-embed" $S
+    sum=$(cat work/embeddings/micon/*.h5 | sha256sum)
+    [ -z "$first" ] && first=$sum
+    same "the same bytes" "$sum" "$first"
+done
+same "a file a plate" "$(ls work/embeddings/micon/*.h5 | wc -l)" 2
+exits "again" 0 mpi 2 "$BIN/micon-embed" $S
+same "leaves finished files alone" "$(grep -c 'up to date' "$T/err")" 2
+plate=$(basename "$(ls work/embeddings/micon/*.h5 | head -n 1)" .h5)
+name=${plate##*__}
+exits "one plate anew" 0 "$BIN/micon-embed" $S --plate "$name" --force
+same "and only that" "$(grep -c 'sites in' "$T/err")" 1
+same "with the same bytes" "$(cat work/embeddings/micon/*.h5 | sha256sum)" "$first"
+exits "another setting" 0 "$BIN/micon-embed" $S --set embed.counterfactual=no
+same "makes them anew" "$(grep -c 'sites in' "$T/err")" 2
+
+# ---- what does not fit ----
+refused() { # WHAT TEXT ARGS...
+    local what=$1 text=$2
+    shift 2
+    rm -rf work/embeddings
+    exits "$what: exit 1" 1 mpi 2 "$BIN/micon-embed" $S "$@"
+    has "$what: the message" "$T/err" "$text"
+    same "$what: no file" "$(ls work/embeddings/micon/ 2>/dev/null | wc -l)" 0
+}
+"$TOOLS/model_make" other.safetensors 96 100 32 1024 1 DNA ER RNA AGP Mito
+refused "another tile size" "was trained on 96 px: set tile.size to 96" --set embed.model=other.safetensors
+"$TOOLS/model_make" other.safetensors 64 100 32 1024 1 ER DNA RNA AGP Mito
+refused "channels in another order" "the model was trained on ER, DNA, RNA, AGP, Mito" --set embed.model=other.safetensors
+"$TOOLS/model_make" other.safetensors 64 100 32 512 1 DNA ER RNA AGP Mito
+refused "other vectors" "set featurize.bits" --set embed.model=other.safetensors
+head -c 100000 $M >other.safetensors
+refused "a truncated model" "other.safetensors" --set embed.model=other.safetensors
+python=/usr/bin/python3
+cp $M other.safetensors
+# The last value of the data becomes a NaN.
+printf '\377\377\377\377' | dd of=other.safetensors bs=1 seek=$(($(stat -c %s $M) - 4)) conv=notrunc status=none
+refused "NaN in the weights" "other.safetensors" --set embed.model=other.safetensors
+mv "work/tiles/$plate.h5" kept.h5
+exits "a plate without tiles does not stop the others" 1 mpi 2 "$BIN/micon-embed" $S
+has "and is named" "$T/err" "$plate.h5 is not there: run micon-tile first"
+same "the other is done" "$(ls work/embeddings/micon/*.h5 | wc -l)" 1
+head -c 40000 kept.h5 >"work/tiles/$plate.h5"
+exits "damaged tiles" 1 mpi 2 "$BIN/micon-embed" $S
+has "are named" "$T/err" "$plate.h5"
+mv kept.h5 "work/tiles/$plate.h5"
+
+# ---- a model without a generator; a pretrained trunk ----
+"$TOOLS/model_make" plain.safetensors 64 100 32 0 0 DNA ER RNA AGP Mito
+rm -rf work/embeddings
+exits "a model without a generator" 0 mpi 2 "$BIN/micon-embed" $S --set embed.model=plain.safetensors
+has "has no predicted profiles, and says so" "$T/err" "no generator"
+"$TOOLS/model_make" trunk.safetensors 64 2560 0 0 0 DNA ER RNA AGP Mito
+exits "a trunk alone" 0 mpi 2 "$BIN/micon-embed" $S --set embed.model=trunk.safetensors
+
+# ---- killed, then run again ----
+rm -rf work/embeddings
+mpi 2 "$BIN/micon-embed" $S >/dev/null 2>&1 &
+sleep 1
+pkill -9 -f "^$BIN/micon-embed $S" 2>/dev/null
+wait
+ok "no half file under a final name" bash -c 'for f in work/embeddings/micon/*.h5; do [ ! -e "$f" ] || '"$TOOLS/store_tool"' verify "$f" >/dev/null 2>&1 || exit 1; done'
+exits "the next run" 0 mpi 2 "$BIN/micon-embed" $S
+same "ends with the same bytes" "$(cat work/embeddings/micon/*.h5 | sha256sum)" "$first"
+
+# ---- other people's readers ----
+if $python -c 'import anndata' 2>/dev/null; then
+    ok "anndata opens it" $python - "work/embeddings/micon/$plate.h5" <<'P'
+import sys, anndata
+a = anndata.read_h5ad(sys.argv[1])
+assert a.X.shape == (24, 100) and str(a.X.dtype) == 'float32', a.X.shape
+assert a.obsm['projected'].shape == (24, 32)
+assert a.uns['counterfactual']['X'].shape == (len(a.uns['counterfactual']['compound']), 100)
+assert 'Metadata_Well' in a.obs and 'QC_Tiles' in a.obs and 'Tile' not in a.obs
+assert abs((a.X ** 2).sum(axis=1) - 1).max() < 1e-5
+P
+else skip "anndata opens it" "no python3-anndata"; fi
+if $python -c 'import torch, h5py' 2>/dev/null; then
+    rm -rf work/embeddings
+    exits "embeds in fp32" 0 "$BIN/micon-embed" $S --set embed.precision=fp32
+    ok "equal to PyTorch's forward and generator" $python "$ROOT/tests/ref/embed_ref.py" $M "work/tiles/$plate.h5" work/compounds.h5 \
+        "work/embeddings/micon/$plate.h5"
+    cp "work/embeddings/micon/$plate.h5" fp32.h5
+    exits "and in bf16" 0 "$BIN/micon-embed" $S --set embed.precision=bf16
+    ok "cosine of every site at least 0.999" $python - fp32.h5 "work/embeddings/micon/$plate.h5" <<'P'
+import sys, h5py
+a, b = (h5py.File(f)['X'][:] for f in sys.argv[1:])
+assert (a * b).sum(axis=1).min() >= 0.999, (a * b).sum(axis=1).min()
+P
+else skip "equal to PyTorch's forward and generator" "no python3-torch and python3-h5py"; fi
+tap_done
