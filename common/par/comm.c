@@ -52,7 +52,7 @@ status agree_same_all(MPI_Comm comm, uint64_t value, const char *what)
 {
     uint64_t root = value;
     MPI_Bcast(&root, 1, MPI_UINT64_T, 0, comm);
-    return agree_all(comm, root == value ? OK : fail(E_USAGE, "%s: not the same as on rank 0", what));
+    return agree_all(comm, root == value ? OK : fail(E_USAGE, "rank %d: %s: not the same as on rank 0", comm_rank(comm), what));
 }
 
 void partition(int64_t n_total, int size, int rank, int64_t *first, int64_t *n)

@@ -66,7 +66,7 @@ static int print_help(const stage_def *def, const opt *table)
     fputs(text_str(&t), stdout);
     names_free(&sections);
     text_free(&t);
-    return fflush(stdout) == 0 ? 0 : 1;
+    return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }
 
 /* Rank 0 reads, all parse the same bytes. */
@@ -152,7 +152,7 @@ int stage_main(int argc, char **argv, const stage_def *def)
     log_init(def->name, s.rank == 0, args->quiet);
     fault_init(s.rank);
     st = run_all(&s, table, block, &rest, st);
-    status flushed = fflush(stdout) == 0 ? OK : fail(E_IO, "standard output cannot be written");
+    status flushed = fflush(stdout) == 0 && !ferror(stdout) ? OK : fail(E_IO, "standard output cannot be written");
     if (st == OK) st = agree_all(s.comm, flushed);
     log_bar(NULL);
     if (st != OK && st != E_AGAIN && s.rank == 0) log_error(program, msg_get());
