@@ -4,27 +4,20 @@
  * a block's input is the sum of two buffers, the way through the block and the way around it; they are added where they are read. */
 #include "resnet_impl.h"
 
+#include "micon/clock.h"
 #include "micon/mem.h"
 
 #include <cblas.h>
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 static const double eps = 1e-5, momentum = 0.1;
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static status run_conv(resnet *net, unit *u, int kind, const void *a, const void *b, const float *bias, void *out)
 {
-    double t0 = now_s();
+    double t0 = clock_s();
     status st = conv_run(u->op[kind], a, b, bias, out, net->scratch);
-    double took = now_s() - t0;
+    double took = clock_s() - t0;
     u->seconds[kind] += took;
     u->passes[kind]++;
     net->conv_s += took;
@@ -224,7 +217,7 @@ static void last_layer(const resnet *net, float *y)
 status resnet_forward(resnet *net, const float *pictures, float *features)
 {
     status st = OK;
-    double t0 = now_s(), conv0 = net->conv_s;
+    double t0 = clock_s(), conv0 = net->conv_s;
     size_t n = (size_t)net->c.n * (size_t)net->c.size * (size_t)net->c.size;
     if (net->dirty) TRY(net_pack(net));
     if (net->c.type == NN_BF16)
@@ -248,7 +241,7 @@ status resnet_forward(resnet *net, const float *pictures, float *features)
         last_layer(net, features);
     else
         memcpy(features, net->pooled, (size_t)net->c.n * (size_t)net->width * sizeof *features);
-    net->other_s += now_s() - t0 - (net->conv_s - conv0);
+    net->other_s += clock_s() - t0 - (net->conv_s - conv0);
 done:
     return st;
 }
@@ -350,7 +343,7 @@ static const float *last_layer_backward(resnet *net, const float *dy)
 status resnet_backward(resnet *net, const float *d_features)
 {
     status st = OK;
-    double t0 = now_s(), conv0 = net->conv_s;
+    double t0 = clock_s(), conv0 = net->conv_s;
     if (!net->c.training) return fail(E_INTERNAL, "a backward pass through a net that does not train");
     const float *d = last_layer_backward(net, d_features);
     bool two = false;
@@ -360,7 +353,7 @@ status resnet_backward(resnet *net, const float *d_features)
         two = true;
     }
     if (!net->stem_frozen) TRY(stem_backward(net));
-    net->other_s += now_s() - t0 - (net->conv_s - conv0);
+    net->other_s += clock_s() - t0 - (net->conv_s - conv0);
 done:
     return st;
 }

@@ -1,6 +1,7 @@
 /* plate.c -- one plate: its tiles through the network by all ranks, means over sites, predictions, one file. */
 #include "embed.h"
 
+#include "micon/clock.h"
 #include "micon/comm.h"
 #include "micon/digest.h"
 #include "micon/fault.h"
@@ -8,12 +9,12 @@
 #include "micon/mem.h"
 #include "micon/num.h"
 #include "micon/path.h"
+#include "micon/progress.h"
 #include "micon/provenance.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* A plate on its way. Every rank knows all of `obs`; h and u are this rank's tiles, x and projected this rank's sites. */
 typedef struct {
@@ -121,7 +122,7 @@ static void share_passes(plate *p)
     if (p->n_passes == 0) p->first_site = 0, p->n_mine = 0;
 }
 
-static status embed_passes(plate *p)
+static status embed_passes(plate *p, progress *bar)
 {
     status st = OK;
     const model *m = &p->b->m;
@@ -138,6 +139,7 @@ static status embed_passes(plate *p)
         TRY(reader_next(r, &tiles, &got, &p->wait_s));
         TRY(engine_run(&p->b->e, tiles, got, p->h + at * d, q ? p->u + at * q : NULL));
         at += (size_t)got;
+        progress_add(bar, got / p->per_site);
     }
 done:
     reader_stop(&r);
@@ -323,13 +325,6 @@ done:
     return st;
 }
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* What the file is made from: the model, the tiles, the compounds. */
 static status list_inputs(const plate *p, inputs *in)
 {
@@ -365,7 +360,7 @@ done:
     return st;
 }
 
-static status compute_all(plate *p)
+static status compute_all(plate *p, progress *bar)
 {
     status st = OK;
     const embedder *b = p->b;
@@ -374,11 +369,27 @@ static status compute_all(plate *p)
                       ? OK
                       : fail(E_FAILED, "%s: %d tiles a site, other plates have another number", p->tiles_path, p->per_site));
     share_passes(p);
-    TRY_ALL(comm, embed_passes(p));
+    TRY_ALL(comm, embed_passes(p, bar));
     TRY_ALL(comm, average(p));
     if (b->compounds) TRY(gather_controls_all(p));
     if (b->compounds && p->n_controls == 0) log_warn("%s: no unflagged control tiles: no predicted profiles for this plate", p->label);
 done:
+    return st;
+}
+
+/* The same, with work/status/embed/NAME.json and a bar. */
+static status make_shown_all(plate *p, const char *path, const char *made_from, uint64_t sum)
+{
+    const char *base = path_base(path);
+    char *work = config_work(&p->b->g->cfg, ""), *name = xstrndup(base, strlen(base) - strlen(".h5"));
+    const progress_info info = {.work = work, .stage = "embed", .name = name, .unit = "sites", .total = p->n_sites};
+    progress *bar = progress_start_all(p->b->g->comm, &info);
+    status st = compute_all(p, bar);
+    progress_say(bar, "writing");
+    if (st == OK) st = write_all(p, path, made_from, sum);
+    progress_end_all(&bar, st);
+    free(work);
+    free(name);
     return st;
 }
 
@@ -389,7 +400,7 @@ status plate_embed_all(embedder *b, const char *tiles_path, const char *out_path
     text made_from = {0};
     inputs in = {0};
     int fresh = 0;
-    double from = now_s();
+    double from = clock_s();
     *made = false;
     TRY_ALL(b->g->comm, look_at_tiles(&p));
     TRY_ALL(b->g->comm, list_inputs(&p, &in));
@@ -400,9 +411,8 @@ status plate_embed_all(embedder *b, const char *tiles_path, const char *out_path
     if (fresh) {
         log_info("%s: up to date", label);
     } else {
-        TRY(compute_all(&p));
-        TRY(write_all(&p, out_path, text_str(&made_from), sum));
-        double took = now_s() - from, pictures = (double)p.n_tiles * (double)b->m.channels.n;
+        TRY(make_shown_all(&p, out_path, text_str(&made_from), sum));
+        double took = clock_s() - from, pictures = (double)p.n_tiles * (double)b->m.channels.n;
         log_info("%s: %lld sites in %.1f s, %.0f pictures/s, %.1f %% of the time waiting for tiles", label, (long long)p.n_sites, took,
                  pictures / took, 100 * p.wait_s / took);
         *made = true;

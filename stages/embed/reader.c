@@ -2,11 +2,11 @@
  * process calls HDF5 (store.h). */
 #include "embed.h"
 
+#include "micon/clock.h"
 #include "micon/mem.h"
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 struct reader {
     store_file *file;
@@ -68,16 +68,9 @@ done:
     return st;
 }
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 status reader_next(reader *r, const uint8_t **tiles, int *n, double *wait_s)
 {
-    double from = now_s();
+    double from = clock_s();
     pthread_mutex_lock(&r->lock);
     r->taken = r->given; /* what was handed out before is done with */
     int64_t k = r->given;
@@ -86,7 +79,7 @@ status reader_next(reader *r, const uint8_t **tiles, int *n, double *wait_s)
     r->given = k + 1;
     bool bad = r->st != OK && r->read == k + 1;
     pthread_mutex_unlock(&r->lock);
-    *wait_s += now_s() - from;
+    *wait_s += clock_s() - from;
     if (bad) {
         msg_set(r->message);
         return r->st;

@@ -2,6 +2,7 @@
  * ranks; checkpoints on the way, model.safetensors in the end. */
 #include "train.h"
 
+#include "micon/clock.h"
 #include "micon/comm.h"
 #include "micon/digest.h"
 #include "micon/kernels.h"
@@ -19,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 typedef struct {
@@ -56,13 +56,6 @@ static void on_signal(int sig)
 {
     (void)sig;
     asked_to_stop = 1;
-}
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static const char *const method_names[] = {"micon", "paclr", "simclr", "clip", "pretrained"};
@@ -346,7 +339,7 @@ static status after_step_all(run *r, const step_result *s, double lr, double fro
     adamw_step(&r->m.params, r->at.step + 1, lr, o->weight_decay, clip_scale(norm, o->grad_clip));
     trainer_changed(r->t);
     r->at.step++;
-    double seconds = now_s() - from;
+    double seconds = clock_s() - from;
     bool look = o->valid_every > 0 && r->at.step % o->valid_every == 0 && r->d.n_valid > 0;
     if (look) {
         TRY(validate_all(r->g, &r->m, &r->d, r->dn, &r->choices, r->type, &v));
@@ -371,7 +364,7 @@ static status steps_all(run *r, progress *bar, totals *sum)
     bool end = false;
     while (r->at.step < o->steps && !end) {
         int stop = asked_to_stop;
-        double from = now_s();
+        double from = clock_s();
         MPI_Allreduce(MPI_IN_PLACE, &stop, 1, MPI_INT, MPI_MAX, r->g->comm);
         if (stop) {
             TRY(checkpoint_all(r));

@@ -4,6 +4,7 @@
  * a tile; clip the two treated ones. A rank's rows are [slot][item]; the rows of all ranks stand one rank after the other. */
 #include "train.h"
 
+#include "micon/clock.h"
 #include "micon/comm.h"
 #include "micon/fault.h"
 #include "micon/log.h"
@@ -12,7 +13,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { MAX_SLOTS = 4 };
 
@@ -50,13 +50,6 @@ struct trainer {
     generated q;
     int64_t fell_back;
 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- making one ---- */
 
@@ -457,14 +450,14 @@ status trainer_gradients_all(trainer *t, int64_t step, step_result *r)
     status st = OK;
     const model *m = t->m;
     MPI_Comm comm = t->g->comm;
-    double from = now_s();
+    double from = clock_s();
     *r = (step_result){0};
     TRY_ALL(comm, fault("a step"));
     sums_begin(t->sums);
     params_clear_grad((nn_params *)&m->params);
     choose_items(t, step);
     fill_pictures(t, step);
-    r->wait_s = now_s() - from;
+    r->wait_s = clock_s() - from;
     r->fell_back = t->fell_back;
     TRY_ALL(comm, resnet_forward(t->net, t->pictures, t->h)); /* a row's channels are consecutive pictures */
     l2_forward((int)t->rows, m->dim, t->h, t->h, t->h_norm);
@@ -475,7 +468,7 @@ status trainer_gradients_all(trainer *t, int64_t step, step_result *r)
     TRY_ALL(comm, resnet_backward(t->net, t->dh));
     sums_finish_all(t->sums);
     r->comm_s = sums_seconds(t->sums);
-    double flight = sums_flight_seconds(t->sums), total = now_s() - from;
+    double flight = sums_flight_seconds(t->sums), total = clock_s() - from;
     r->hidden_s = flight > r->comm_s ? flight - r->comm_s : 0;
     r->bytes = sums_bytes(t->sums);
     r->compute_s = total - r->wait_s - r->comm_s;

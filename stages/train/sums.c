@@ -1,13 +1,13 @@
 /* sums.c -- sums over ranks: the gradient in buckets behind the backward pass, batch norm's statistics at once. */
 #include "train.h"
 
+#include "micon/clock.h"
 #include "micon/comm.h"
 #include "micon/kernels.h"
 #include "micon/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { BUCKET = 1 << 20 }; /* values a bucket: 4 MB a message */
 
@@ -22,13 +22,6 @@ struct sums {
     double wait_s, from_s, end_s;
     int64_t bytes;
 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static size_t bucket_size(const sums *s, size_t b)
 {
@@ -96,7 +89,7 @@ static void start_bucket(sums *s, size_t b)
     size_t n = bucket_size(s, b);
     float *grad = s->p->grad + b * BUCKET;
     if (s->size == 1) return;
-    if (s->from_s == 0) s->from_s = now_s();
+    if (s->from_s == 0) s->from_s = clock_s();
     if (s->half) {
         kernels_to_bf16(grad, s->half + b * BUCKET, n);
         MPI_Iallreduce(MPI_IN_PLACE, s->half + b * BUCKET, (int)n, MPI_UINT16_T, bf16_sum, s->comm, &s->request[b]);
@@ -122,24 +115,24 @@ void sums_ready(void *ctx, size_t first, size_t n)
 
 void sums_finish_all(sums *s)
 {
-    double from = now_s();
+    double from = clock_s();
     if (s->size == 1) return;
     for (size_t b = 0; b < s->n_buckets; b++)
         if (s->left[b] > 0) start_bucket(s, b); /* tensors that no backward pass spoke of */
     MPI_Waitall((int)s->n_buckets, s->request, MPI_STATUSES_IGNORE);
     if (s->half) kernels_from_bf16(s->half, s->p->grad, s->p->n_trained);
-    s->end_s = now_s();
+    s->end_s = clock_s();
     s->wait_s += s->end_s - from;
 }
 
 void sums_norm(void *ctx, double *v, size_t n)
 {
     sums *s = ctx;
-    double from = now_s();
+    double from = clock_s();
     if (s->size == 1) return;
     MPI_Allreduce(MPI_IN_PLACE, v, (int)n, MPI_DOUBLE, MPI_SUM, s->comm);
     s->bytes += (int64_t)n * 8;
-    s->wait_s += now_s() - from;
+    s->wait_s += clock_s() - from;
 }
 
 double sums_seconds(const sums *s)

@@ -31,10 +31,10 @@ same "leaves finished files alone" "$(grep -c 'up to date' "$T/err")" 2
 plate=$(basename "$(ls work/embeddings/micon/*.h5 | head -n 1)" .h5)
 name=${plate##*__}
 exits "one plate anew" 0 "$BIN/micon-embed" $S --plate "$name" --force
-same "and only that" "$(grep -c 'sites in' "$T/err")" 1
+same "and only that" "$(grep -c 'waiting for tiles' "$T/err")" 1
 same "with the same bytes" "$(cat work/embeddings/micon/*.h5 | sha256sum)" "$first"
 exits "another setting" 0 "$BIN/micon-embed" $S --set embed.counterfactual=no
-same "makes them anew" "$(grep -c 'sites in' "$T/err")" 2
+same "makes them anew" "$(grep -c 'waiting for tiles' "$T/err")" 2
 
 # ---- what does not fit ----
 refused() { # WHAT TEXT ARGS...

@@ -1,0 +1,11 @@
+/* clock.c -- seconds on a clock that only goes forward. */
+#include "micon/clock.h"
+
+#include <time.h>
+
+double clock_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
