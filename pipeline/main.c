@@ -106,6 +106,10 @@ static void help_command(const command *cmd, const opt *table, text *t)
         text_add(t, "\nOptions [default; range]:\n");
         opt_help(table, NULL, t);
     }
+    if (cmd->bit == SUBMIT) {
+        text_add(t, "\nSection 'slurm' of the configuration [default; range]:\n");
+        opt_help(config_options, "slurm", t);
+    }
     text_add(t, "\nExit status: 0 done, 1 failed, 2 wrong usage or configuration, 75 stopped on request (the next run goes on).\n");
 }
 
@@ -167,6 +171,9 @@ static status prepare(call *c)
     if (c->a.rest.n > 1)
         return fail(E_USAGE, "'%s' is one argument too many; --help explains", text_show(shown, sizeof shown, c->a.rest.item[1]));
     c->path = c->a.rest.item[0];
+    if (path_is_dir(c->path))
+        return fail(E_USAGE, "%s is a folder; the configuration is a file in it: %s/screen.yaml?", text_show(shown, sizeof shown, c->path),
+                    shown);
     TRY(config_read(&c->cfg, c->path, &c->a.sets));
     names_add(&c->plain, c->path);
     driver_quote(&again, c->path);

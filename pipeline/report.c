@@ -158,6 +158,24 @@ typedef struct {
     bool active;
 } report;
 
+/* Started by the run that is active, and silent so far: of what it writes only the log is younger than the lock. */
+static bool is_starting(const report *r, size_t i)
+{
+    static const char *const ends[] = {"json", "failed", "made"};
+    const config *c = &r->c->cfg;
+    const step *s = &r->plan.step[i];
+    char *lock = config_work(c, "status/lock"), *log = status_file(c, s, "log");
+    bool starting = r->holder.n && path_exists(log) && is_newer(log, lock);
+    for (size_t k = 0; k < sizeof ends / sizeof *ends && starting; k++) {
+        char *end = status_file(c, s, ends[k]);
+        starting = !path_exists(end) || !is_newer(end, lock);
+        free(end);
+    }
+    free(lock);
+    free(log);
+    return starting;
+}
+
 static kind kind_of(const report *r, size_t i)
 {
     const step *s = &r->plan.step[i];
@@ -177,6 +195,7 @@ static kind kind_of(const report *r, size_t i)
     if (q && strcmp(q->state, "PENDING") == 0) return IS_QUEUED;
     if (q && !done) return e->state == SEEN_RUNNING || e->state == SEEN_NOTHING ? IS_RUNNING : IS_QUEUED;
     if (e->state == SEEN_RUNNING) return IS_RUNNING;
+    if (is_starting(r, i)) return IS_RUNNING;
     if (e->state == SEEN_FAILED) return IS_FAILED; /* the last try, whatever an earlier one left */
     if (done) return IS_DONE;
     if (s->state == STEP_ABSENT) return IS_LEFT_OUT;
@@ -224,8 +243,11 @@ static void show_detail(const report *r, size_t i, text *out)
     const sighting *e = &r->seen[i];
     char shown[300];
     text_addf(out, "  %s %s %s: ", kind_words[r->kind[i]], stage_table[s->stage].name, step_label(&r->plan, s));
-    if (r->kind[i] == IS_RUNNING) seen_show(e, out);
-    if (*e->message)
+    if (r->kind[i] == IS_RUNNING && e->state != SEEN_RUNNING)
+        text_add(out, "started, nothing said yet");
+    else if (r->kind[i] == IS_RUNNING)
+        seen_show(e, out);
+    if (*e->message && (r->kind[i] != IS_RUNNING || e->state == SEEN_RUNNING))
         text_addf(out, "%s%s", r->kind[i] == IS_RUNNING && e->total > 0 ? "; " : "", text_show(shown, sizeof shown, e->message));
     if (r->kind[i] == IS_FAILED && e->log) text_addf(out, " (log: %s)", e->log);
     text_add(out, "\n");

@@ -164,7 +164,7 @@ static void end_step(runner *r, size_t i)
 
 /* ---- a stage ---- */
 typedef struct {
-    size_t wanted, running, done, failed;
+    size_t wanted, running, done, failed, blocked;
 } tally;
 
 static tally count(const runner *r, int stage)
@@ -176,7 +176,8 @@ static tally count(const runner *r, int stage)
         t.wanted++;
         t.running += r->item[i].how == RUNNING;
         t.done += r->item[i].how == DONE;
-        t.failed += r->item[i].how == FAILED || r->item[i].how == BLOCKED;
+        t.failed += r->item[i].how == FAILED;
+        t.blocked += r->item[i].how == BLOCKED;
     }
     return t;
 }
@@ -211,11 +212,12 @@ static void tell(runner *r, int stage, double started, bool last)
     text_addf(&line, "%s: ", stage_table[stage].name);
     if (stage_table[stage].per_plate) text_addf(&line, "%zu of %zu plates done, ", t.done, t.wanted);
     if (stage_table[stage].per_plate && t.failed) text_addf(&line, "%zu failed, ", t.failed);
+    if (t.blocked) text_addf(&line, "%zu not started, ", t.blocked);
     if (last)
         text_addf(&line, "%s%s", stage_table[stage].per_plate || !t.done ? "" : "done, ", num_show_time(took, sizeof took, spent));
     else if (share > 0.01 && stage_table[stage].per_plate)
         text_addf(&line, "%.1f an hour, %s left", share / spent * 3600,
-                  num_show_time(left, sizeof left, spent / share * ((double)(t.wanted - t.failed) - share)));
+                  num_show_time(left, sizeof left, spent / share * ((double)(t.wanted - t.failed - t.blocked) - share)));
     else
         text_addf(&line, "%s%srunning for %s", text_str(&say), say.n ? ", " : "", num_show_time(took, sizeof took, spent));
     if (bar)
@@ -253,6 +255,19 @@ static bool can_start(const runner *r, size_t i)
         if (r->item[k].how == FAILED || r->item[k].how == BLOCKED || (!step_wants_run(u) && !path_exists(u->output))) return false;
     }
     return true;
+}
+
+/* The stages whose outputs the step reads and that are not there: "featurize, tile". */
+static void missing_for(const runner *r, const step *s, text *out)
+{
+    unsigned needs = stage_needs(&r->c->cfg, s->stage), named = 0;
+    for (size_t k = 0; k < r->plan->n; k++) {
+        const step *u = &r->plan->step[k];
+        if (!(needs >> u->stage & 1) || (u->plate >= 0 && s->plate >= 0 && u->plate != s->plate)) continue;
+        if (named >> u->stage & 1 || path_exists(u->output)) continue;
+        named |= 1u << u->stage;
+        text_addf(out, "%s%s", out->n ? ", " : "", stage_table[u->stage].name);
+    }
 }
 
 /* Plates at a time: as many as cores, fewer where their memory would not fit. */
@@ -303,16 +318,18 @@ static status run_stage(runner *r, int stage)
 /* After a stage over plates: do enough of them stand for what comes? */
 static bool gate_opens(const runner *r, int stage)
 {
-    size_t bad = 0, all = 0;
+    size_t bad = 0, failed = 0, all = 0;
     for (size_t i = 0; i < r->plan->n; i++) {
         if (r->plan->step[i].stage != stage) continue;
         all++;
+        failed += r->item[i].how == FAILED;
         bad += r->item[i].how == FAILED || r->item[i].how == BLOCKED;
     }
     if (!stage_table[stage].per_plate) return bad == 0;
     if (bad && (double)bad > r->c->cfg.slurm.max_bad_plates * (double)all) {
-        log_warn("%s: %zu of %zu plates failed, more than slurm.max_bad_plates allows: what needs all plates is not started",
-                 stage_table[stage].name, bad, all);
+        if (failed)
+            log_warn("%s: %zu of %zu plates failed, more than slurm.max_bad_plates allows: what needs all plates is not started",
+                     stage_table[stage].name, bad, all);
         return false;
     }
     return true;
@@ -330,6 +347,18 @@ static void command_again(const runner *r, int stage, text *t)
         driver_quote(t, step_label(r->plan, &r->plan->step[i]));
         named++;
     }
+}
+
+static status could_not_start(const runner *r, size_t blocked)
+{
+    text stages = {0};
+    status st = OK;
+    for (size_t i = 0; i < r->plan->n && !stages.n; i++)
+        if (r->item[i].how == BLOCKED) missing_for(r, &r->plan->step[i], &stages);
+    st = fail(E_FAILED, "%zu step%s could not start: what %s makes is not there; micon run %s makes that first", blocked,
+              blocked == 1 ? "" : "s", stages.n ? text_str(&stages) : "a stage before", r->c->again);
+    text_free(&stages);
+    return st;
 }
 
 static status summary(runner *r)
@@ -359,7 +388,7 @@ static status summary(runner *r)
     }
     if (failed)
         return fail(E_FAILED, "%zu step%s failed%s", failed, failed == 1 ? "" : "s", blocked ? "; what depends on them was not done" : "");
-    if (blocked) return fail(E_FAILED, "%zu step%s could not start: what they read is not there", blocked, blocked == 1 ? "" : "s");
+    if (blocked) return could_not_start(r, blocked);
     log_info("done");
     return OK;
 }
@@ -372,6 +401,13 @@ static void say_left_out(const plan *p)
                 log_warn("%s is left out: %s", stage_table[stage].name, p->step[i].why);
                 break;
             }
+}
+
+static const char *absent_reason(const plan *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->step[i].chosen && p->step[i].state == STEP_ABSENT) return p->step[i].why;
+    return "no step was chosen";
 }
 
 static status run_steps(runner *r)
@@ -423,8 +459,12 @@ static status run_plan(call *c, plan *p, bool anew)
     status st = OK;
     work_lock lock = {NULL};
     runner r = {.c = c, .plan = p, .anew = anew};
-    size_t todo = 0;
-    for (size_t i = 0; i < p->n; i++) todo += step_wants_run(&p->step[i]);
+    size_t todo = 0, can = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        todo += step_wants_run(&p->step[i]);
+        can += p->step[i].chosen && p->step[i].state != STEP_ABSENT;
+    }
+    if (!can && p->n) return fail(E_FAILED, "nothing that was asked for can run here: %s", absent_reason(p));
     say_left_out(p);
     if (!todo) {
         log_info("nothing to do: everything that can be made here is up to date");

@@ -30,6 +30,15 @@ static void read_rows(queue *q, const char *output)
     names_free(&lines);
 }
 
+/* Where programs say most often why they gave up. Changes its text. */
+static const char *last_line(char *s)
+{
+    size_t n = strlen(s);
+    while (n && s[n - 1] == '\n') s[--n] = '\0';
+    const char *line = strrchr(s, '\n');
+    return line ? line + 1 : s;
+}
+
 status queue_read(queue *q)
 {
     status st = OK;
@@ -40,7 +49,9 @@ status queue_read(queue *q)
     snprintf(user, sizeof user, "--user=%ld", (long)geteuid());
     char *argv[] = {program, (char *)"--noheader", (char *)"--array", user, (char *)"--format=%i|%T|%r", NULL};
     TRY(process_capture(argv, &output, &exit_status));
-    if (exit_status) TRY(fail(E_FAILED, "squeue failed (exit %d): %s", exit_status, text_show(shown, sizeof shown, output)));
+    if (exit_status)
+        TRY(fail(E_FAILED, "SLURM does not answer here; micon run works without it (squeue, exit %d: %s)", exit_status,
+                 text_show(shown, sizeof shown, last_line(output))));
     read_rows(q, output);
 done:
     free(program);

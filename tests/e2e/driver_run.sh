@@ -60,6 +60,7 @@ has "says who" "$T/err" "another run is active in this work folder: $(id -un) on
 has "and what to do" "$T/err" "If that is over, remove work/status/lock"
 micon status screen.yaml >"$T/status"
 has "status says who" "$T/status" "micon run screen.yaml"
+has "a step that has said nothing yet is running" "$T/status" "running featurize whole screen: started, nothing said yet"
 t0=$SECONDS
 kill -INT $pid; wait $pid; same "Ctrl-C: exit 75" $? 75
 ok "at once" [ $((SECONDS - t0)) -lt 5 ]
@@ -97,6 +98,16 @@ has "what to do" "$T/err" "work/status/lock cannot be read; if no run is active 
 rm work/status/lock
 
 # ---- what cannot be ----
+mv work kept
+exits "a stage whose inputs are not made" 1 run --stage train
+has "names the stages and what to do" "$T/err" "1 step could not start: what featurize, tile makes is not there; micon run screen.yaml makes that first"
+rm -rf work "$FAKE/calls"; mv kept work
+mv "$MICON_BIN/micon-evaluate" "$T/away"
+exits "only a stage that is not built" 1 run --stage evaluate
+has "is an error" "$T/err" "nothing that was asked for can run here: program micon-evaluate is not built"
+mv "$T/away" "$MICON_BIN/micon-evaluate"
+exits "a folder for the configuration" 2 micon run .
+has "says which file" "$T/err" ". is a folder; the configuration is a file in it: ./screen.yaml?"
 MPIRUN=no-such-mpirun exits "no mpirun" 1 run --force
 has "says what to do" "$T/err" "load an MPI module, or set MPIRUN"
 if [ "$(id -u)" = 0 ] && unshare --mount true 2>/dev/null; then
