@@ -6,11 +6,11 @@ RUN := bash tests/run.sh
 
 .PHONY: build-release build-debug build-asan
 build-release:
-	@$(MAKE) --no-print-directory -s DEPS=no programs tests
+	@$(MAKE) -j2 --no-print-directory -s DEPS=no programs tests
 build-debug:
-	@$(MAKE) --no-print-directory -s DEPS=no MODE=debug programs tests
+	@$(MAKE) -j2 --no-print-directory -s DEPS=no MODE=debug programs tests
 build-asan:
-	@$(MAKE) --no-print-directory -s DEPS=no MODE=debug SAN=address programs tests
+	@$(MAKE) -j2 --no-print-directory -s DEPS=no MODE=debug SAN=address programs tests
 
 check: build-release build-debug build-asan
 	@$(RUN) check

@@ -1,26 +1,28 @@
 #!/usr/bin/env bash
 # run.sh check|check-long [NAME...] -- run the tests: each in a fresh folder with a time limit, its TAP demanded and counted.
-# A test states what it wants in its first 5 lines, e.g.  run: long limit=300 n=1,2,4 san
+# A test states what it wants in its first 5 lines, e.g.  run: long limit=300 n=1,2,4 nosan
 #   long       only in check-long          limit=S  seconds (60)
 #   n=1,2,4    under mpirun on that many ranks (tests/mpi: 1,2,3 unless stated)
+#   alone      nothing else runs beside it: it measures time
 #   nosan      C tests run in the release build only; otherwise they run under the sanitizers too
 # The last line is "N passed, N failed, N skipped".
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/mpi.env
 what=${1:-check}; shift || true
-passed=0 failed=0 skipped=0
 base=$(mktemp -d "${TMPDIR:-/tmp}/micon-test.XXXXXX")
 trap 'rm -rf "$base"' EXIT
 export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
+# Two at a time: tests spend much of their time waiting. JOBS=1 for one after the other.
+JOBS=${JOBS:-2} n_started=0 n_shown=0
 
 header() { sed -n '1,5s/.*run: *\(.*\)/\1/p' "$1" | sed 's/\*\/.*//'; }
 
-# one LABEL LIMIT command...
+# one LABEL LIMIT command... : run it, and leave its line and counts in $base/NUMBER.{text,count}
 one() {
-    local label=$1 limit=$2 out rc p f s plan t0=$SECONDS
-    shift 2
-    T="$base/$(printf %s "$label" | tr -c 'A-Za-z0-9.\n' _)"
+    local number=$1 label=$2 limit=$3 out rc p f s plan t0=$SECONDS
+    shift 3
+    T="$base/$number.$(printf %s "$label" | tr -c 'A-Za-z0-9.\n' _)"
     export T
     mkdir -p "$T"
     out="$T.tap"
@@ -34,15 +36,34 @@ one() {
     [ -z "$why" ] && [ "$rc" != 0 ] && [ "$f" = 0 ] && why="exit $rc"
     [ -z "$why" ] && [ $((p + f)) = 0 ] && why="ran no test"
     [ -n "$why" ] && f=$((f + 1))
-    passed=$((passed + p - s)); skipped=$((skipped + s)); failed=$((failed + f))
-    printf '%-52s %3d passed%s%s  %ds\n' "$label" $((p - s)) "$([ "$s" -gt 0 ] && echo ", $s skipped")" \
-        "$([ "$f" -gt 0 ] && echo ", $f FAILED${why:+: $why}")" $((SECONDS - t0))
-    grep '# SKIP' "$out" | sed 's/.*- \(.*\) # SKIP \(.*\)/    skipped: \1 (\2)/' | sort | uniq -c | sed 's/^ *1 //' | head -n 5
-    if [ "$f" -gt 0 ]; then
-        grep -A 3 '^not ok' "$out" | head -n 40
-        tail -n 25 "$T.err"
-    fi
+    {
+        printf '%-52s %3d passed%s%s  %ds\n' "$label" $((p - s)) "$([ "$s" -gt 0 ] && echo ", $s skipped")" \
+            "$([ "$f" -gt 0 ] && echo ", $f FAILED${why:+: $why}")" $((SECONDS - t0))
+        grep '# SKIP' "$out" | sed 's/.*- \(.*\) # SKIP \(.*\)/    skipped: \1 (\2)/' | sort | uniq -c | sed 's/^ *1 //' | head -n 5
+        if [ "$f" -gt 0 ]; then
+            grep -A 3 '^not ok' "$out" | head -n 40
+            tail -n 25 "$T.err"
+        fi
+    } >"$base/$number.text"
+    echo "$((p - s)) $f $s" >"$base/$number.count"
     rm -rf "$T"
+}
+
+# Show what has ended, in the order of starting.
+show() {
+    while [ -e "$base/$n_shown.count" ]; do
+        cat "$base/$n_shown.text"
+        n_shown=$((n_shown + 1))
+    done
+}
+
+start() { # LABEL LIMIT command...
+    while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do
+        wait -n
+        show
+    done
+    one $n_started "$@" &
+    n_started=$((n_started + 1))
 }
 
 wanted() { # FILE : of this kind of run, and named if names were given
@@ -62,11 +83,11 @@ for t in tests/unit/*.c tests/mpi/*.c; do
     case " $h " in *" nosan "*) variants=release ;; *" debug "*) variants=debug ;; esac
     case $t in tests/mpi/*) ranks=${ranks:-1,2,3} ;; esac
     for v in $variants; do
-        if [ -z "$ranks" ]; then one "$name ($v)" "$limit" "build/$v/$name"
+        if [ -z "$ranks" ]; then start "$name ($v)" "$limit" "build/$v/$name"
         else
             for n in ${ranks//,/ }; do
                 # Open MPI leaks on its own: leaks under MPI are valgrind's business.
-                ASAN_OPTIONS=detect_leaks=0 one "$name ($v, $n ranks)" "$limit" "$MPIRUN" --oversubscribe -n "$n" "build/$v/$name"
+                start "$name ($v, $n ranks)" "$limit" env ASAN_OPTIONS=detect_leaks=0 "$MPIRUN" --oversubscribe -n "$n" "build/$v/$name"
             done
         fi
     done
@@ -76,13 +97,19 @@ if [ "$what" = check ]; then
         [ -e "$f" ] || continue
         [ ${#names[@]} = 0 ] || wanted "$f" || continue
         name=$(basename "${f%.c}")
-        one "replay $name" 120 "build/debug-address/tests/fuzz/$name" "tests/corpus/${name#fuzz_}"
+        start "replay $name" 120 "build/debug-address/tests/fuzz/$name" "tests/corpus/${name#fuzz_}"
     done
 fi
 for t in tests/e2e/*.sh tests/fault/*.sh; do
     [ -e "$t" ] && wanted "$t" || continue
     h=$(header "$t"); limit=$(value "$h" limit)
-    one "${t%.sh}" "${limit:-60}" bash "$t"
+    case " $h " in *" alone "*) wait ;; esac
+    start "${t%.sh}" "${limit:-60}" bash "$t"
+    case " $h " in *" alone "*) wait; show ;; esac
 done
+wait
+show
+read -r passed failed skipped < <(cat "$base"/*.count 2>/dev/null | awk '{p += $1; f += $2; s += $3} END {print p + 0, f + 0, s + 0}')
+[ "$n_shown" = "$n_started" ] || failed=$((failed + 1))   # a test whose runner itself died
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ $((passed + failed)) -gt 0 ]

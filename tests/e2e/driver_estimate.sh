@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run: long limit=400
+# run: long alone limit=400
 # After micon plan --calibrate the estimate of each stage of a simulated screen is within a factor 2 of what it then takes. The machine may be
 # busy with other things for a moment: the best of three tries counts.
 . tests/tap.sh
