@@ -80,9 +80,9 @@ typedef struct {
     int precision;
 } embed_options;
 
-enum { NORMALIZE_MAD, NORMALIZE_STANDARDIZE, NORMALIZE_NONE };
+enum { SCALE_MAD, SCALE_STANDARDIZE, SCALE_NONE }; /* the first two: normalize_kind of normalize.h, in its order */
 enum { ON_CONTROL, ON_ALL };
-enum { SPHERE_NONE, SPHERE_ZCA, SPHERE_PCA, SPHERE_ZCA_COR, SPHERE_PCA_COR };
+/* sphere: sphere_kind of sphere.h, in its order */
 enum { CORRECT_NONE, CORRECT_HARMONY };
 enum { SELECT_NONE, SELECT_PYCYTOMINER };
 enum { HARMONY_SOURCE, HARMONY_BATCH, HARMONY_PLATE };

@@ -1,0 +1,211 @@
+/* cook.c -- raw wells to normalized, sphered and corrected profiles (METHOD 7). On one process: the steps learn from all wells together. */
+#include "evaluate.h"
+
+#include "micon/harmony.h"
+#include "micon/log.h"
+#include "micon/mem.h"
+#include "micon/select.h"
+#include "micon/umap.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void cooked_free(cooked *c)
+{
+    if (c->final != c->norm && c->final != c->sphered && c->final != c->pca) free(c->final);
+    if (c->cf_final != c->cf_norm) free(c->cf_final);
+    free(c->norm);
+    free(c->sphered);
+    free(c->pca);
+    free(c->umap);
+    free(c->cf_norm);
+    free(c->kept);
+    free(c->why);
+    normalize_free(&c->normal);
+    sphere_free(&c->sphere);
+    sphere_free(&c->components);
+}
+
+static void note(names *notes, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void note(names *notes, const char *fmt, ...)
+{
+    char line[600];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    names_add(notes, line);
+    log_warn("%s", line);
+}
+
+/* What was learned on other wells than the controls of the group, and which features went. */
+static void tell_normal(const cooked *c, const wells *w, names *notes)
+{
+    static const char *const level[] = {"its own controls", "the controls of its batch", "the controls of its source", "all of its wells"};
+    const normalize_params *p = &c->normal;
+    int64_t zero = 0;
+    for (int64_t g = 0; g < p->n_group; g++)
+        if (p->level[g] != NORMALIZE_ON_CONTROLS)
+            note(notes, "normalization: '%s' has too few controls and was learned on %s (%lld wells)", words_at(&w->group_name, (size_t)g),
+                 level[p->level[g]], (long long)p->n_learn[g]);
+    if (p->d_kept < p->d)
+        note(notes, "normalization: %lld of %lld features were dropped: they do not vary in over 10 %% of the groups",
+             (long long)(p->d - p->d_kept), (long long)p->d);
+    for (int64_t j = 0; j < p->d; j++) zero += p->keep[j] && p->n_zero[j] > 0;
+    if (zero) note(notes, "normalization: %lld features are 0 in the few groups where they do not vary", (long long)zero);
+}
+
+static status normalize(cooked *c, const wells *w, const evaluate_options *o, names *notes)
+{
+    status st = OK;
+    int64_t bad = 0, cf_bad = 0, d = w->d;
+    const normalize_rows rows = {.group = w->group,
+                                 .batch = w->batch,
+                                 .source = w->source,
+                                 .control = o->normalize_on == ON_CONTROL ? w->control : NULL,
+                                 .n_group = w->n_group,
+                                 .min_controls = (int)o->min_controls};
+    if (o->normalize != SCALE_NONE) {
+        TRY(normalize_fit(&c->normal, (normalize_kind)o->normalize, w->x, w->n, d, &rows));
+        c->has_normal = true;
+        tell_normal(c, w, notes);
+        c->d_norm = c->normal.d_kept;
+    } else {
+        c->d_norm = d;
+    }
+    TRY(mem_alloc(&c->norm, (size_t)(w->n * c->d_norm), sizeof *c->norm, "normalized profiles"));
+    TRY(mem_alloc(&c->cf_norm, (size_t)(w->n_cf * c->d_norm), sizeof *c->cf_norm, "predicted profiles"));
+    TRY(mem_alloc(&c->kept, (size_t)c->d_norm, sizeof *c->kept, "features"));
+    if (c->has_normal) {
+        normalize_apply(&c->normal, w->x, w->n, w->group, c->norm, &bad);
+        normalize_apply(&c->normal, w->cf_x, w->n_cf, w->cf_group, c->cf_norm, &cf_bad);
+        normalize_kept(&c->normal, c->kept);
+    } else {
+        for (int64_t i = 0; i < w->n * d; i++) c->norm[i] = isfinite(w->x[i]) ? w->x[i] : (bad++, 0.0f);
+        for (int64_t i = 0; i < w->n_cf * d; i++) c->cf_norm[i] = w->cf_x[i];
+        for (int64_t j = 0; j < d; j++) c->kept[j] = (int32_t)j;
+    }
+    if (bad)
+        note(notes, "normalization: %lld cells are no numbers (empty, NaN or infinite) and count as the group's centre", (long long)bad);
+done:
+    return st;
+}
+
+/* pycytominer's feature selection with its defaults, on the normalized profiles; cells without a number are counted in the raw ones. */
+static status choose_features(cooked *c, const wells *w, const evaluate_options *o, names *notes)
+{
+    enum { REASONS = SELECT_N_REASONS };
+    status st = OK;
+    int64_t count[REASONS] = {0}, kept = 0, m = 0;
+    int32_t *raw = NULL;
+    if (o->select == SELECT_NONE) goto done;
+    TRY(mem_alloc(&c->why, (size_t)w->d, sizeof *c->why, "features"));
+    TRY(mem_alloc(&raw, (size_t)w->d, sizeof *raw, "features"));
+    select_nan_share(w->x, w->n, w->d, 0.05, raw);
+    for (int64_t j = 0; j < c->d_norm; j++) c->why[j] = raw[c->kept[j]];
+    TRY(select_variance(c->norm, w->n, c->d_norm, 0.05, 0.01, c->why));
+    TRY(select_correlation(c->norm, w->n, c->d_norm, 0.9, c->why));
+    select_outliers(c->norm, w->n, c->d_norm, 500, c->why);
+    for (int64_t j = 0; j < c->d_norm; j++) count[c->why[j]]++, kept += c->why[j] == SELECT_KEEP;
+    if (kept == 0) TRY(fail(E_FAILED, "evaluate.select: no feature is left; set it to none"));
+    for (int r = 1; r < REASONS; r++)
+        if (count[r]) note(notes, "selection: %lld features were dropped: %s", (long long)count[r], select_reason_name(r));
+    select_apply(c->norm, w->n, c->d_norm, c->why, c->norm);
+    select_apply(c->cf_norm, w->n_cf, c->d_norm, c->why, c->cf_norm);
+    memset(raw, 0, (size_t)w->d * sizeof *raw);
+    for (int64_t j = 0; j < c->d_norm; j++) { /* from here on why is by feature of the table */
+        raw[c->kept[j]] = c->why[j];
+        if (c->why[j] == SELECT_KEEP) c->kept[m++] = c->kept[j];
+    }
+    memcpy(c->why, raw, (size_t)w->d * sizeof *raw);
+    c->d_norm = kept;
+done:
+    free(raw);
+    return st;
+}
+
+static status spherize(cooked *c, const wells *w, const evaluate_options *o, names *notes)
+{
+    status st = OK;
+    int64_t controls = 0;
+    c->final = c->norm, c->d_final = c->d_sphere = c->d_norm, c->cf_final = c->cf_norm;
+    for (int64_t i = 0; i < w->n; i++) controls += w->control[i];
+    if (o->sphere == SPHERE_NONE) goto done;
+    if (controls < SPHERE_MIN_ROWS) {
+        note(notes, "no sphering: %lld controls are too few, at least %d are needed", (long long)controls, SPHERE_MIN_ROWS);
+        goto done;
+    }
+    TRY(sphere_fit(&c->sphere, (sphere_kind)o->sphere, c->norm, w->n, c->d_norm, w->control));
+    c->has_sphere = c->corrected = true;
+    c->d_final = c->d_sphere = c->sphere.k;
+    c->final = c->cf_final = NULL;
+    TRY(mem_alloc(&c->final, (size_t)(w->n * c->sphere.k), sizeof *c->final, "sphered profiles"));
+    TRY(mem_alloc(&c->cf_final, (size_t)(w->n_cf * c->sphere.k), sizeof *c->cf_final, "predicted profiles"));
+    TRY(sphere_apply(&c->sphere, c->norm, 0, w->n, c->final));
+    TRY(sphere_apply(&c->sphere, c->cf_norm, 0, w->n_cf, c->cf_final));
+    if (c->sphere.rank < c->d_norm)
+        note(notes, "sphering: %lld controls span %lld of %lld directions; the others are scaled as the weakest of them",
+             (long long)controls, (long long)c->sphere.rank, (long long)c->d_norm);
+done:
+    return st;
+}
+
+static status harmonize(cooked *c, const wells *w, const evaluate_options *o, names *notes)
+{
+    status st = OK;
+    float *y = NULL;
+    harmony_result done_as;
+    harmony_options h = harmony_defaults();
+    const int32_t *code = o->harmony_by == HARMONY_SOURCE ? w->source : o->harmony_by == HARMONY_BATCH ? w->batch : w->plate;
+    int32_t n_code = o->harmony_by == HARMONY_SOURCE ? w->n_source : o->harmony_by == HARMONY_BATCH ? w->n_batch : w->n_plate;
+    h.seed = (uint32_t)o->seed;
+    if (o->correct != CORRECT_HARMONY) goto done;
+    if (n_code < 2) {
+        note(notes, "no Harmony: there is only one %s",
+             o->harmony_by == HARMONY_SOURCE  ? "source"
+             : o->harmony_by == HARMONY_BATCH ? "batch"
+                                              : "plate");
+        goto done;
+    }
+    TRY(mem_alloc(&y, (size_t)(w->n * c->d_pca), sizeof *y, "corrected profiles"));
+    TRY(harmony_correct(c->pca, w->n, c->d_pca, code, n_code, &h, y, &done_as));
+    if (!done_as.converged) note(notes, "Harmony had not converged after %d rounds", done_as.rounds);
+    free(c->pca);
+    c->pca = y, y = NULL;
+    if (c->final != c->norm) c->sphered = c->final;
+    c->final = c->pca, c->d_final = c->d_pca, c->corrected = true;
+done:
+    free(y);
+    return st;
+}
+
+static status components(cooked *c, const wells *w)
+{
+    status st = OK;
+    int64_t k = c->d_final < N_COMPONENTS ? c->d_final : N_COMPONENTS;
+    TRY(sphere_fit_components(&c->components, c->final, w->n, c->d_final, NULL, k));
+    c->d_pca = c->components.k;
+    TRY(mem_alloc(&c->pca, (size_t)(w->n * c->d_pca), sizeof *c->pca, "principal components"));
+    TRY(sphere_apply(&c->components, c->final, 0, w->n, c->pca));
+done:
+    return st;
+}
+
+status cook(cooked *c, const wells *w, const evaluate_options *o, names *notes)
+{
+    status st = OK;
+    umap_options u = umap_defaults();
+    u.seed = (uint32_t)o->seed;
+    TRY(normalize(c, w, o, notes));
+    TRY(choose_features(c, w, o, notes));
+    TRY(spherize(c, w, o, notes));
+    TRY(components(c, w));
+    TRY(harmonize(c, w, o, notes));
+    TRY(mem_alloc(&c->umap, (size_t)w->n * 2, sizeof *c->umap, "UMAP"));
+    TRY(umap_fit(c->pca, w->n, c->d_pca, &u, c->umap));
+done:
+    return st;
+}

@@ -1,0 +1,123 @@
+/* evaluate.h -- the parts of micon-evaluate. Collective where the name ends in _all.
+ *
+ * Rank 0 holds the table of wells, transforms it and writes; all ranks share the searches by ranges of queries, so that no result depends on
+ * how many there are. */
+#ifndef EVALUATE_H
+#define EVALUATE_H
+#include "micon/bootstrap.h"
+#include "micon/frame.h"
+#include "micon/inputs.h"
+#include "micon/normalize.h"
+#include "micon/retrieval.h"
+#include "micon/sphere.h"
+#include "micon/split.h"
+#include "micon/stage.h"
+#include "micon/text.h"
+
+#define PROFILES_KIND "profiles"
+enum { PROFILES_FORMAT = 1, EMBEDDINGS_FORMAT = 1, N_COMPONENTS = 50, NO_SET = 255 };
+
+/* ---- wells: rank 0's table, and what the others know of it ---- */
+typedef struct {
+    frame obs; /* a row a well: Metadata_ and QC_ columns; rank 0 only */
+    names var; /* names of the d features; rank 0 only */
+    int64_t n, d;
+    float *x; /* [n,d] raw; rank 0 only */
+    /* Codes [n] from 0, on every rank. */
+    int32_t *source, *batch, *plate; /* batch is (source, batch), plate (source, batch, plate) */
+    int32_t *label;                  /* compound and treatment columns; -1: control or empty */
+    int32_t *compound;               /* the compound alone; -1 likewise */
+    int32_t *group;                  /* evaluate.normalize_by */
+    uint8_t *control;                /* [n] */
+    uint8_t *set;                    /* [n] split_set, NO_SET without a split */
+    uint8_t *judged;                 /* [n] 1: in E of METHOD 8 */
+    int32_t n_source, n_batch, n_plate, n_label, n_compound, n_group;
+    words label_name, compound_name, group_name; /* rank 0 */
+    /* Mechanisms of labels: of label i the codes target[target_start[i] .. target_start[i+1]); on every rank. */
+    int64_t *target_start;
+    int32_t *target;
+    int32_t n_target;
+    char *target_column; /* "Metadata_target", or NULL; rank 0 */
+    /* Predicted profiles; on rank 0 all, with cf_x raw; elsewhere what wells_share_all sends. */
+    int64_t n_cf;
+    float *cf_x; /* [n_cf,d] */
+    frame cf;    /* Source, Batch, Plate, Compound; rank 0 */
+    int32_t *cf_batch, *cf_compound, *cf_group, *cf_plate;
+    names unseen; /* compounds never trained on; rank 0 */
+} wells;
+void wells_free(wells *w);
+/* Codes from obs, on rank 0: Metadata_Source, _Batch, _Plate, _Compound, _pert_type must be there. */
+status wells_label(wells *w, const config *cfg, names *notes) MUST_USE;
+/* Codes to all ranks. */
+status wells_share_all(wells *w, MPI_Comm comm) MUST_USE;
+
+/* ---- gather.c: embeddings to wells ---- */
+typedef struct {
+    inputs in;
+    text made_from;
+    names notes; /* what the report says about the data; rank 0 */
+} origin;
+/* List what the store is made from, and its recipe (rank 0). */
+status gather_inputs(const stage *g, const screen_index *ix, const screen_split *split, origin *o) MUST_USE;
+status gather_all(stage *g, const screen_index *ix, const screen_split *split, wells *w, names *notes) MUST_USE;
+
+/* ---- cook.c: raw to normalized to corrected; rank 0, local ---- */
+typedef struct {
+    int64_t d_norm, d_final, d_pca;
+    float *norm;               /* [n,d_norm] after MAD, the kept features */
+    float *final;              /* [n,d_final] as configured */
+    float *pca;                /* [n,d_pca] of the sphered profiles; after Harmony where that is asked for */
+    float *umap;               /* [n,2] */
+    float *cf_norm, *cf_final; /* [n_cf, d_norm], [n_cf, d_sphere]: before Harmony, which has no way for single profiles */
+    int64_t d_sphere;
+    float *sphered; /* [n,d_sphere] where Harmony follows (final is another thing then); NULL: it is final */
+    int32_t *kept;  /* [d_norm] features of wells.x */
+    int32_t *why;   /* [d] select_reason; NULL: nothing was selected */
+    normalize_params normal;
+    sphere_params sphere, components;
+    bool has_normal, has_sphere, corrected; /* corrected: final differs from norm */
+} cooked;
+status cook(cooked *c, const wells *w, const evaluate_options *o, names *notes) MUST_USE;
+void cooked_free(cooked *c);
+
+/* ---- results.c: what was measured ---- */
+typedef struct {
+    const char *profiles, *metric, *setting; /* borrowed literals */
+    int k;                                   /* 0: none */
+    bootstrap_kind kind;
+    interval v;
+    double chance;
+    int64_t n, left_out; /* queries or compounds or wells; -1: does not apply */
+    double *num, *den;   /* [n_label] or NULL */
+    bool keep;           /* to by_compound.csv */
+} result;
+typedef struct {
+    result *item;
+    size_t n, cap;
+    int32_t n_label;
+    int64_t draws;
+    uint32_t seed;
+    bool active; /* rank 0: elsewhere results are dropped */
+    /* Per label, of the mAPs: [2 settings of profiles][n_label]. */
+    double *activity[2], *activity_p[2], *activity_q[2], *consistency[2], *consistency_p[2], *consistency_q[2];
+} results;
+void results_free(results *r);
+status results_ratio(results *r, result like, const double *num, const double *den) MUST_USE; /* copies num and den */
+status results_value(results *r, result like, double value) MUST_USE;
+/* metrics.json, appended. */
+void results_show_json(const results *r, const stage *g, const wells *w, const names *notes, text *out);
+void results_show_csv(const results *r, text *out);
+void results_show_compounds(const results *r, const wells *w, text *out);   /* compounds.csv: mAP and significance */
+void results_show_by_compound(const results *r, const wells *w, text *out); /* by_compound.csv: numerators and denominators */
+void number_add(text *out, double v, const char *missing);
+
+/* ---- metrics.c ---- */
+/* All metrics of x [n,d], which all ranks hold; which: 0 without, 1 with correction. cf [n_cf,d] likewise or NULL. */
+status metrics_all(MPI_Comm comm, const wells *w, const float *x, int64_t d, const float *cf, int which, const evaluate_options *o,
+                   results *r, names *notes) MUST_USE;
+
+/* ---- write.c ---- */
+status write_profiles_all(stage *g, const char *path, const wells *w, const cooked *c, const char *made_from, uint64_t sum) MUST_USE;
+status write_consensus_all(stage *g, const char *path, const wells *w, const cooked *c, const char *made_from, uint64_t sum) MUST_USE;
+
+#endif

@@ -1,0 +1,283 @@
+/* main.c -- micon-evaluate: embeddings to wells, normalized and corrected; the profile store, the metrics. */
+#include "evaluate.h"
+
+#include "micon/comm.h"
+#include "micon/digest.h"
+#include "micon/kernels.h"
+#include "micon/log.h"
+#include "micon/mem.h"
+#include "micon/path.h"
+#include "micon/plates.h"
+#include "micon/progress.h"
+#include "micon/provenance.h"
+#include "micon/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Where everything goes. */
+typedef struct {
+    char *run, *profiles, *consensus, *folder;
+} outputs;
+
+static void outputs_name(outputs *o, const config *c)
+{
+    o->run = text_encode_name(c->train.run);
+    char *name[3] = {xasprintf("profiles/%s.h5ad", o->run), xasprintf("profiles/%s.consensus.h5ad", o->run),
+                     xasprintf("reports/%s", o->run)};
+    o->profiles = config_work(c, name[0]);
+    o->consensus = config_work(c, name[1]);
+    o->folder = config_work(c, name[2]);
+    for (int i = 0; i < 3; i++) free(name[i]);
+}
+
+static void outputs_free(outputs *o)
+{
+    free(o->run);
+    free(o->profiles);
+    free(o->consensus);
+    free(o->folder);
+}
+
+static const char *const report_files[] = {"metrics.json", "metrics.csv", "compounds.csv", "by_compound.csv", "wells.csv"};
+enum { N_REPORT_FILES = sizeof report_files / sizeof *report_files };
+
+static bool all_there(const outputs *o, const stage *g, const char *made_from, uint64_t sum)
+{
+    bool there = provenance_current(o->profiles, PROFILES_KIND, PROFILES_FORMAT, g, made_from, sum) &&
+                 provenance_current(o->consensus, PROFILES_KIND, PROFILES_FORMAT, g, made_from, sum);
+    for (size_t i = 0; i < N_REPORT_FILES && there; i++) {
+        char *path = path_join(o->folder, report_files[i]);
+        there = path_exists(path);
+        free(path);
+    }
+    return there;
+}
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- the report's files, rank 0 ---- */
+
+static status write_text(const outputs *o, int file, text *t)
+{
+    char *path = path_join(o->folder, report_files[file]);
+    status st = path_write(path, text_str(t), t->n);
+    text_clear(t);
+    free(path);
+    return st;
+}
+
+/* Metadata, quality and coordinates of every well: what the pictures show. */
+static status wells_csv(const wells *w, const cooked *c, text *out)
+{
+    status st = OK;
+    frame f = {0};
+    int64_t *row = NULL;
+    int col;
+    static const char *const name[] = {"UMAP_1", "UMAP_2", "PC_1", "PC_2"};
+    TRY(mem_alloc(&row, (size_t)w->n, sizeof *row, "wells"));
+    for (int64_t i = 0; i < w->n; i++) row[i] = i;
+    TRY(frame_take(&f, &w->obs, row, w->n));
+    for (int k = 0; k < 4; k++) {
+        TRY(frame_add_col(&f, name[k], FRAME_F32, &col));
+        for (int64_t i = 0; i < w->n; i++)
+            if (k < 2)
+                f.col[col].v.f32[i] = c->umap[2 * i + k];
+            else if (k - 2 < c->d_pca)
+                f.col[col].v.f32[i] = c->pca[i * c->d_pca + k - 2];
+    }
+    frame_show_csv(&f, out);
+done:
+    frame_free(&f);
+    free(row);
+    return st;
+}
+
+static status write_report(const outputs *o, const stage *g, const wells *w, const cooked *c, const results *r, const names *notes)
+{
+    status st = OK;
+    text t = {0}, json = {0};
+    TRY(path_make_dirs(o->folder));
+    results_show_json(r, g, w, notes, &json);
+    text_add(&t, text_str(&json));
+    TRY(write_text(o, 0, &t));
+    results_show_csv(r, &t);
+    TRY(write_text(o, 1, &t));
+    results_show_compounds(r, w, &t);
+    TRY(write_text(o, 2, &t));
+    results_show_by_compound(r, w, &t);
+    TRY(write_text(o, 3, &t));
+    TRY(wells_csv(w, c, &t));
+    TRY(write_text(o, 4, &t));
+done:
+    text_free(&t);
+    text_free(&json);
+    return st;
+}
+
+/* ---- the work ---- */
+
+/* A matrix of rank 0 to all. */
+static status share_matrix_all(MPI_Comm comm, float **x, int64_t n, int64_t *d)
+{
+    MPI_Bcast(d, 1, MPI_INT64_T, 0, comm);
+    size_t size = (size_t)(n * *d) * sizeof **x;
+    char *data = (char *)(void *)*x;
+    status st = comm_bcast_all(comm, 0, &data, &size);
+    *x = (float *)(void *)data;
+    return st;
+}
+
+/* Metrics of one form; the matrices of rank 0 stay its own. */
+static status measure_all(stage *g, const wells *w, float *x, int64_t d, float *cf, int64_t d_cf, int which, results *r, names *notes)
+{
+    status st = OK;
+    TRY(share_matrix_all(g->comm, &x, w->n, &d));
+    TRY(share_matrix_all(g->comm, &cf, w->n_cf, &d_cf));
+    TRY(metrics_all(g->comm, w, x, d, d_cf == d ? cf : NULL, which, &g->cfg.evaluate, r, notes));
+done:
+    if (g->rank != 0) {
+        free(x);
+        free(cf);
+    }
+    return st;
+}
+
+static status evaluate_all(stage *g, progress *p, wells *w, cooked *c, results *r, names *notes)
+{
+    status st = OK;
+    double from = now_s();
+    progress_say(p, "normalizing");
+    TRY_ALL(g->comm, g->rank == 0 ? wells_label(w, &g->cfg, notes) : OK);
+    TRY_ALL(g->comm, g->rank == 0 ? cook(c, w, &g->cfg.evaluate, notes) : OK);
+    TRY(wells_share_all(w, g->comm));
+    log_info("%lld wells, %lld features: transformed in %.1f s", (long long)w->n, (long long)w->d, now_s() - from);
+    progress_add(p, g->rank == 0);
+    int corrected = c->corrected;
+    MPI_Bcast(&corrected, 1, MPI_INT, 0, g->comm);
+    *r = (results){
+        .n_label = w->n_label, .draws = g->cfg.evaluate.bootstrap, .seed = (uint32_t)g->cfg.evaluate.seed, .active = g->rank == 0};
+    for (int which = 0; which <= corrected; which++) {
+        from = now_s();
+        progress_say(p, which ? "metrics with correction" : "metrics without correction");
+        if (which)
+            TRY(measure_all(g, w, c->final, c->d_final, c->cf_final, c->d_sphere, 1, r, notes));
+        else
+            TRY(measure_all(g, w, c->norm, c->d_norm, c->cf_norm, c->d_norm, 0, r, notes));
+        log_info("metrics %s correction in %.1f s", which ? "with" : "without", now_s() - from);
+        progress_add(p, g->rank == 0);
+    }
+done:
+    return st;
+}
+
+static status make_all(stage *g, const screen_index *ix, const screen_split *split, origin *from, const outputs *o)
+{
+    status st = OK;
+    wells w = {0};
+    cooked c = {0};
+    results r = {0};
+    uint64_t sum = inputs_digest(&from->in);
+    char *work = config_work(&g->cfg, "");
+    const progress_info info = {.work = work, .stage = "evaluate", .name = o->run, .unit = "steps", .total = 5};
+    progress *p = progress_start_all(g->comm, &info);
+    progress_say(p, "reading embeddings");
+    TRY(gather_all(g, ix, split, &w, &from->notes));
+    progress_add(p, g->rank == 0);
+    TRY(evaluate_all(g, p, &w, &c, &r, &from->notes));
+    progress_say(p, "writing");
+    TRY_ALL(g->comm, g->rank == 0 ? write_report(o, g, &w, &c, &r, &from->notes) : OK);
+    TRY(write_consensus_all(g, o->consensus, &w, &c, text_str(&from->made_from), sum));
+    TRY(write_profiles_all(g, o->profiles, &w, &c, text_str(&from->made_from), sum));
+    progress_add(p, g->rank == 0);
+    log_info("%s/metrics.json", o->folder);
+done:
+    progress_end_all(&p, st);
+    wells_free(&w);
+    cooked_free(&c);
+    results_free(&r);
+    free(work);
+    return st;
+}
+
+/* Rank 0, when all stands. */
+static status record(const stage *g, const outputs *o, const origin *from)
+{
+    status st = OK;
+    store_file *f = NULL;
+    char *memory = provenance_inputs_file(g, o->run);
+    TRY(store_open(&f, o->profiles, PROFILES_KIND, PROFILES_FORMAT));
+    TRY(inputs_remember(&from->in, memory));
+    TRY(provenance_record(g, o->run, o->profiles, text_str(&from->made_from), inputs_digest(&from->in), store_digest(f)));
+done:
+    store_close(&f);
+    free(memory);
+    return st;
+}
+
+static status sync_split_all(stage *g, const screen_index *ix, screen_split *split)
+{
+    status st = OK;
+    findings notes = {0};
+    text shown = {0};
+    char *path = config_work(&g->cfg, "split.csv");
+    TRY_ALL(g->comm, g->rank == 0 ? split_sync(split, ix, &g->cfg.split, g->cfg.dir, path, &notes) : OK);
+    TRY_ALL(g->comm, g->rank != 0 ? split_read(split, ix, path) : OK);
+    findings_show(&notes, &shown);
+    if (shown.n) log_info("%s", text_str(&shown));
+done:
+    findings_free(&notes);
+    text_free(&shown);
+    free(path);
+    return st;
+}
+
+static status run_all(stage *g)
+{
+    status st = OK;
+    screen_index *ix = NULL;
+    screen_split split = {0};
+    origin from = {0};
+    outputs o = {0};
+    int fresh = 0;
+    outputs_name(&o, &g->cfg);
+    kernels_set_threads(1); /* a product's last bits would depend on how many ranks share the machine */
+    if (g->plates.n) TRY(fail(E_USAGE, "--plate: profiles are judged over the whole screen; leave it out"));
+    if (g->cfg.evaluate.profiles.n) TRY(fail(E_USAGE, "evaluate.profiles: outside tables cannot be read yet"));
+    TRY(plates_index_all(g, &ix));
+    TRY(sync_split_all(g, ix, &split));
+    TRY_ALL(g->comm, gather_inputs(g, ix, &split, &from));
+    if (g->rank == 0 && !g->force) fresh = all_there(&o, g, text_str(&from.made_from), inputs_digest(&from.in));
+    MPI_Bcast(&fresh, 1, MPI_INT, 0, g->comm);
+    if (fresh)
+        log_info("%s: up to date", o.run);
+    else
+        TRY(make_all(g, ix, &split, &from, &o));
+    TRY_ALL(g->comm, g->rank == 0 ? record(g, &o, &from) : OK);
+done:
+    index_free(&ix);
+    screen_split_free(&split);
+    inputs_free(&from.in);
+    text_free(&from.made_from);
+    names_free(&from.notes);
+    outputs_free(&o);
+    return st;
+}
+
+int main(int argc, char **argv)
+{
+    static const stage_def def = {
+        .name = "evaluate",
+        .summary = "average embeddings to wells, normalize and correct them; write the profile store and the metrics",
+        .sections = "screen split embed evaluate",
+        .affects = AFFECTS_PROFILES,
+        .run_all = run_all,
+    };
+    return stage_main(argc, argv, &def);
+}

@@ -1,0 +1,656 @@
+/* metrics.c -- METHOD 8 on one form of the profiles. Searches are shared by ranges of queries and gathered; sums are made by everybody from the
+ * same arrays, so a result does not depend on the number of ranks. */
+#include "evaluate.h"
+
+#include "micon/comm.h"
+#include "micon/consensus.h"
+#include "micon/fault.h"
+#include "micon/kmeans.h"
+#include "micon/linear.h"
+#include "micon/log.h"
+#include "micon/meanap.h"
+#include "micon/mem.h"
+#include "micon/neighbours.h"
+#include "micon/replicate.h"
+#include "micon/scib.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { K = RETRIEVAL_MAX_K, K_VOTE = 5, N_GRAPH = 15, N_LISI = 89 };
+
+/* The wells of E, close together: candidates and queries of all searches. */
+typedef struct {
+    MPI_Comm comm;
+    int rank, size;
+    const wells *w;
+    const evaluate_options *o;
+    results *r;
+    names *notes;
+    int which;
+    const char *profiles; /* "uncorrected", "corrected" */
+    int64_t n, d;
+    float *x; /* [n,d] unit rows */
+    int32_t *row, *source, *batch, *plate, *label, *compound;
+    uint8_t *set;
+} judged;
+
+static void judged_free(judged *e)
+{
+    free(e->x);
+    free(e->row);
+    free(e->source);
+    free(e->batch);
+    free(e->plate);
+    free(e->label);
+    free(e->compound);
+    free(e->set);
+}
+
+static status take_judged(judged *e, const float *x)
+{
+    status st = OK;
+    const wells *w = e->w;
+    for (int64_t i = 0; i < w->n; i++) e->n += w->judged[i];
+    int32_t **code[] = {&e->row, &e->source, &e->batch, &e->plate, &e->label, &e->compound};
+    for (size_t k = 0; k < 6; k++) TRY(mem_alloc(code[k], (size_t)e->n, sizeof **code[k], "wells"));
+    TRY(mem_alloc(&e->set, (size_t)e->n, 1, "wells"));
+    TRY(mem_alloc(&e->x, (size_t)(e->n * e->d), sizeof *e->x, "profiles"));
+    int64_t m = 0;
+    for (int64_t i = 0; i < w->n; i++) {
+        if (!w->judged[i]) continue;
+        e->row[m] = (int32_t)i, e->source[m] = w->source[i], e->batch[m] = w->batch[i], e->plate[m] = w->plate[i];
+        e->label[m] = w->label[i], e->compound[m] = w->compound[i], e->set[m] = w->set[i];
+        memcpy(e->x + m * e->d, x + i * e->d, (size_t)e->d * sizeof *x);
+        m++;
+    }
+    linear_unit_rows(e->x, e->n, e->d, e->x);
+done:
+    return st;
+}
+
+static result like(const judged *e, const char *metric, const char *setting, int k)
+{
+    return (result){.profiles = e->profiles, .metric = metric, .setting = setting, .k = k, .chance = NAN, .n = -1, .left_out = -1};
+}
+
+/* Every rank's rows of an array, in rank order, on all ranks. */
+static status gather_rows_all(const judged *e, const void *mine, int64_t n_mine, size_t row_bytes, int64_t n, void *out)
+{
+    status st = OK;
+    char *all = NULL;
+    size_t size = 0;
+    TRY(comm_gather_all(e->comm, -1, mine, (size_t)n_mine * row_bytes, &all, &size));
+    if (size != (size_t)n * row_bytes) comm_abort("rows are missing after a search");
+    memcpy(out, all, size);
+done:
+    free(all);
+    return st;
+}
+
+/* ---- retrieval ---- */
+
+/* What a search for one rule gave, for all queries. */
+typedef struct {
+    int32_t *hit; /* [n,K] */
+    int32_t *rank;
+    int64_t *possible, *match;
+} found;
+
+static void found_free(found *f)
+{
+    free(f->hit);
+    free(f->rank);
+    free(f->possible);
+    free(f->match);
+}
+
+static status found_alloc(found *f, int64_t n)
+{
+    status st = OK;
+    TRY(mem_alloc(&f->hit, (size_t)n * K, sizeof *f->hit, "neighbours"));
+    TRY(mem_alloc(&f->rank, (size_t)n, sizeof *f->rank, "ranks"));
+    TRY(mem_alloc(&f->possible, (size_t)n, sizeof *f->possible, "candidates"));
+    TRY(mem_alloc(&f->match, (size_t)n, sizeof *f->match, "candidates"));
+done:
+    return st;
+}
+
+/* q [n_q,d] asks the wells of E under each of the rules; labels decide what a hit is. */
+static status search_all(const judged *e, const float *q, int64_t n_q, const retrieval_setting *rule, int n_rules,
+                         const int32_t *query_label, const int32_t *label, found *out)
+{
+    status st = OK;
+    int64_t first, n;
+    int32_t *hit = NULL;
+    int64_t *possible = NULL, *match = NULL;
+    partition(n_q, e->size, e->rank, &first, &n);
+    TRY_ALL(e->comm, mem_alloc(&hit, (size_t)(n * n_rules) * K, sizeof *hit, "neighbours"));
+    TRY_ALL(e->comm, mem_alloc(&possible, (size_t)n, sizeof *possible, "candidates"));
+    TRY_ALL(e->comm, mem_alloc(&match, (size_t)n, sizeof *match, "candidates"));
+    TRY_ALL(e->comm, fault("search"));
+    TRY_ALL(e->comm, n > 0 ? retrieval_topk(q, first, n, e->x, e->n, e->d, rule, n_rules, K, hit, NULL) : OK);
+    for (int s = 0; s < n_rules; s++) {
+        TRY_ALL(e->comm, found_alloc(&out[s], n_q));
+        TRY_ALL(e->comm, n > 0 ? retrieval_counts(&rule[s], query_label, first, n, label, e->n, possible, match) : OK);
+        TRY(gather_rows_all(e, hit + (size_t)(s * n) * K, n, K * sizeof *hit, n_q, out[s].hit));
+        TRY(gather_rows_all(e, possible, n, sizeof *possible, n_q, out[s].possible));
+        TRY(gather_rows_all(e, match, n, sizeof *match, n_q, out[s].match));
+        retrieval_first_match(out[s].hit, n_q, K, query_label, label, out[s].rank);
+    }
+done:
+    free(hit);
+    free(possible);
+    free(match);
+    return st;
+}
+
+/* The figures of the queries with ask[i] = 1. */
+static status add_retrieval(const judged *e, const char *metric, const char *by_compound, const char *setting, const found *f, int64_t n,
+                            const uint8_t *ask, const int32_t *label, int32_t n_label)
+{
+    status st = OK;
+    int32_t *rank = NULL, *l = NULL;
+    int64_t *possible = NULL, *match = NULL, m = 0;
+    double *hit = NULL, *asked = NULL;
+    retrieval_score s;
+    TRY(mem_alloc(&rank, (size_t)n, sizeof *rank, "queries"));
+    TRY(mem_alloc(&l, (size_t)n, sizeof *l, "queries"));
+    TRY(mem_alloc(&possible, (size_t)n, sizeof *possible, "queries"));
+    TRY(mem_alloc(&match, (size_t)n, sizeof *match, "queries"));
+    TRY(mem_alloc(&hit, (size_t)e->w->n_label, sizeof *hit, "compounds")); /* n_label may be the fewer compounds */
+    TRY(mem_alloc(&asked, (size_t)e->w->n_label, sizeof *asked, "compounds"));
+    for (int64_t i = 0; i < n; i++)
+        if (!ask || ask[i]) rank[m] = f->rank[i], l[m] = label[i], possible[m] = f->possible[i], match[m] = f->match[i], m++;
+    retrieval_summarize(rank, possible, match, l, m, n_label, K, &s);
+    for (int k = 1; k <= K; k++) {
+        result one = like(e, metric, setting, k);
+        one.n = s.n_queries, one.left_out = s.n_impossible, one.chance = s.chance[k - 1];
+        one.keep = k == 1 || k == 5 || k == 10;
+        retrieval_by_label(rank, match, l, m, n_label, k, hit, asked);
+        one.kind = BOOTSTRAP_RATIO;
+        TRY(results_ratio(e->r, one, hit, asked));
+        one.metric = by_compound, one.kind = BOOTSTRAP_MEAN, one.keep = false, one.chance = NAN, one.n = s.n_classes;
+        TRY(results_ratio(e->r, one, hit, asked));
+    }
+done:
+    free(rank);
+    free(l);
+    free(possible);
+    free(match);
+    free(hit);
+    free(asked);
+    return st;
+}
+
+static const struct {
+    const char *name;
+    int set; /* -1: all of E */
+} settings[] = {{"all", -1}, {"seen_sources", SET_TEST}, {"unseen_source", SET_UNSEEN_SOURCE}, {"unseen_compounds", SET_UNSEEN_COMPOUND}};
+
+/* Is there a well of that set? "all" stands in any case. */
+static int64_t mark_setting(const judged *e, int s, uint8_t *ask)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < e->n; i++) n += ask[i] = settings[s].set < 0 || e->set[i] == settings[s].set;
+    return n;
+}
+
+/* Share of queries whose neighbours' commonest code is their own. */
+static status add_vote(const judged *e, const char *metric, const found *f, const int32_t *code)
+{
+    status st = OK;
+    int32_t *vote = NULL, *five = NULL;
+    double *num = NULL, *den = NULL;
+    result one = like(e, metric, "all", K_VOTE);
+    TRY(mem_alloc(&vote, (size_t)e->n, sizeof *vote, "votes"));
+    TRY(mem_alloc(&five, (size_t)e->n * K_VOTE, sizeof *five, "votes"));
+    TRY(mem_alloc(&num, (size_t)e->w->n_label, sizeof *num, "compounds"));
+    TRY(mem_alloc(&den, (size_t)e->w->n_label, sizeof *den, "compounds"));
+    for (int64_t i = 0; i < e->n; i++) memcpy(five + i * K_VOTE, f->hit + i * K, K_VOTE * sizeof *five);
+    retrieval_vote(five, e->n, K_VOTE, code, vote);
+    one.n = one.left_out = 0;
+    for (int64_t i = 0; i < e->n; i++) {
+        if (vote[i] < 0 || code[i] < 0) {
+            one.left_out++;
+            continue;
+        }
+        num[e->label[i]] += vote[i] == code[i];
+        den[e->label[i]] += 1;
+        one.n++;
+    }
+    one.kind = BOOTSTRAP_RATIO, one.keep = true;
+    TRY(results_ratio(e->r, one, num, den));
+done:
+    free(vote);
+    free(five);
+    free(num);
+    free(den);
+    return st;
+}
+
+/* A code for each distinct set of mechanisms: a label's first one decides. */
+static status mechanism_codes(const judged *e, int32_t **out)
+{
+    status st = OK;
+    TRY(mem_alloc(out, (size_t)e->n, sizeof **out, "mechanisms"));
+    for (int64_t i = 0; i < e->n; i++) {
+        int64_t at = e->w->target_start[e->label[i]];
+        (*out)[i] = at < e->w->target_start[e->label[i] + 1] ? e->w->target[at] : -1;
+    }
+done:
+    return st;
+}
+
+static status retrieval_metrics_all(const judged *e)
+{
+    status st = OK;
+    found f[3] = {{0}};
+    uint8_t *ask = NULL;
+    int32_t *mechanism = NULL;
+    const retrieval_setting rule[3] = {{.query_group = e->batch, .candidate_group = e->batch},
+                                       {.query_group = e->source, .candidate_group = e->source},
+                                       {.query_group = e->label, .candidate_group = e->label}};
+    TRY(search_all(e, e->x, e->n, rule, 3, e->label, e->label, f));
+    TRY_ALL(e->comm, mem_alloc(&ask, (size_t)e->n, 1, "queries"));
+    for (int s = 0; s < (int)(sizeof settings / sizeof *settings); s++) {
+        if (mark_setting(e, s, ask) == 0) continue;
+        TRY_ALL(e->comm, add_retrieval(e, "nsb", "nsb_by_compound", settings[s].name, &f[0], e->n, ask, e->label, e->w->n_label));
+        TRY_ALL(e->comm, add_retrieval(e, "nss", "nss_by_compound", settings[s].name, &f[1], e->n, ask, e->label, e->w->n_label));
+    }
+    TRY_ALL(e->comm, add_vote(e, "knn_compound", &f[0], e->label));
+    TRY_ALL(e->comm, mechanism_codes(e, &mechanism));
+    if (e->w->n_target > 0) TRY_ALL(e->comm, add_vote(e, "knn_mechanism", &f[0], mechanism));
+    TRY_ALL(e->comm, add_vote(e, "knn_source", &f[2], e->source));
+    TRY_ALL(e->comm, add_vote(e, "knn_plate", &f[2], e->plate));
+done:
+    for (int s = 0; s < 3; s++) found_free(&f[s]);
+    free(ask);
+    free(mechanism);
+    return st;
+}
+
+/* ---- predicted profiles ---- */
+
+/* Median rank of the first hit, over queries with a possible match. */
+static status add_median_rank_all(const judged *e, const char *metric, const float *q, int64_t n, const retrieval_setting *rule,
+                                  const int32_t *label)
+{
+    status st = OK;
+    int64_t first, mine, *rank = NULL, *all = NULL, m = 0;
+    double *v = NULL;
+    result one = like(e, metric, "unseen_compounds", 0);
+    partition(n, e->size, e->rank, &first, &mine);
+    TRY_ALL(e->comm, mem_alloc(&rank, (size_t)mine, sizeof *rank, "ranks"));
+    TRY_ALL(e->comm, mem_alloc(&all, (size_t)n, sizeof *all, "ranks"));
+    TRY_ALL(e->comm, mem_alloc(&v, (size_t)n, sizeof *v, "ranks"));
+    TRY_ALL(e->comm, mine > 0 ? retrieval_match_rank(q, first, mine, e->x, e->n, e->d, rule, label, e->compound, rank) : OK);
+    TRY(gather_rows_all(e, rank, mine, sizeof *rank, n, all));
+    for (int64_t i = 0; i < n; i++)
+        if (all[i] > 0) v[m++] = (double)all[i];
+    one.n = m, one.left_out = n - m;
+    TRY_ALL(e->comm, results_value(e->r, one, linear_median(v, m)));
+done:
+    free(rank);
+    free(all);
+    free(v);
+    return st;
+}
+
+/* q [n,d]: raw lengths; group: batches to leave out, or NULL. */
+static status ask_predictions_all(const judged *e, const char *metric, const char *by, const char *median, float *q, int64_t n,
+                                  const int32_t *label, const int32_t *batch)
+{
+    status st = OK;
+    found f = {0};
+    const retrieval_setting rule = {.query_group = batch, .candidate_group = batch ? e->batch : NULL};
+    linear_unit_rows(q, n, e->d, q);
+    TRY(search_all(e, q, n, &rule, 1, label, e->compound, &f));
+    TRY_ALL(e->comm, add_retrieval(e, metric, by, "unseen_compounds", &f, n, NULL, label, e->w->n_compound));
+    TRY(add_median_rank_all(e, median, q, n, &rule, label));
+done:
+    found_free(&f);
+    return st;
+}
+
+static status prediction_metrics_all(const judged *e, const float *cf)
+{
+    status st = OK;
+    const wells *w = e->w;
+    float *q = NULL, *mean = NULL;
+    int32_t *label = NULL, *batch = NULL;
+    uint8_t *plate_in = NULL;
+    int64_t n = 0, n_mean = 0, *count = NULL;
+    if (!cf || w->n_cf == 0) return OK;
+    TRY_ALL(e->comm, mem_alloc(&q, (size_t)(w->n_cf * e->d), sizeof *q, "predicted profiles"));
+    TRY_ALL(e->comm, mem_alloc(&mean, (size_t)(w->n_compound * e->d), sizeof *mean, "predicted profiles"));
+    TRY_ALL(e->comm, mem_alloc(&label, (size_t)(w->n_cf + w->n_compound), sizeof *label, "predicted profiles"));
+    TRY_ALL(e->comm, mem_alloc(&batch, (size_t)w->n_cf, sizeof *batch, "predicted profiles"));
+    TRY_ALL(e->comm, mem_alloc(&count, (size_t)w->n_compound, sizeof *count, "predicted profiles"));
+    TRY_ALL(e->comm, mem_alloc(&plate_in, (size_t)w->n_plate, 1, "plates"));
+    for (int64_t i = 0; i < e->n; i++) plate_in[e->plate[i]] = 1;
+    for (int64_t i = 0; i < w->n_cf; i++) {
+        if (w->cf_plate[i] < 0 || !plate_in[w->cf_plate[i]] || w->cf_compound[i] < 0) continue;
+        label[n] = w->cf_compound[i], batch[n] = w->cf_batch[i];
+        memcpy(q + n++ * e->d, cf + i * e->d, (size_t)e->d * sizeof *q);
+    }
+    if (n == 0) goto done;
+    TRY_ALL(e->comm, consensus_mean(q, n, e->d, label, NULL, w->n_compound, mean, count));
+    TRY(ask_predictions_all(e, "counterfactual", "counterfactual_by_compound", "counterfactual_median_rank", q, n, label, batch));
+    for (int32_t c = 0; c < w->n_compound; c++) {
+        if (count[c] == 0) continue;
+        memmove(mean + n_mean * e->d, mean + c * e->d, (size_t)e->d * sizeof *mean);
+        label[n_mean++] = c;
+    }
+    TRY(ask_predictions_all(e, "counterfactual_mean", "counterfactual_mean_by_compound", "counterfactual_mean_median_rank", mean, n_mean,
+                            label, NULL));
+done:
+    free(q);
+    free(mean);
+    free(label);
+    free(batch);
+    free(count);
+    free(plate_in);
+    return st;
+}
+
+/* ---- mean average precision ---- */
+
+/* mAP, p and q by label from each query's AP; the results' arrays are set. */
+static status add_meanap_all(const judged *e, const char *metric, const char *share, const double *ap, const int32_t *n_positive,
+                             const int32_t *n_total, const int32_t *label, int64_t n, double **map, double **p, double **q)
+{
+    status st = OK;
+    int64_t first, mine;
+    int32_t n_label = e->w->n_label;
+    double *m = NULL, *pv = NULL, *num = NULL, *den = NULL;
+    result one = like(e, metric, "all", 0);
+    partition(n_label, e->size, e->rank, &first, &mine);
+    double **all[] = {map, p, q, &num, &den};
+    for (int k = 0; k < 5; k++) TRY_ALL(e->comm, mem_alloc(all[k], (size_t)n_label, sizeof **all[k], "compounds"));
+    TRY_ALL(e->comm, mem_alloc(&m, (size_t)mine, sizeof *m, "compounds"));
+    TRY_ALL(e->comm, mem_alloc(&pv, (size_t)mine, sizeof *pv, "compounds"));
+    TRY_ALL(e->comm, mine > 0 ? meanap_pvalues(ap, n_positive, n_total, label, n, (int32_t)first, (int32_t)mine, e->o->null_size,
+                                               (uint32_t)e->o->seed, m, pv, NULL)
+                              : OK);
+    TRY(gather_rows_all(e, m, mine, sizeof *m, n_label, *map));
+    TRY(gather_rows_all(e, pv, mine, sizeof *pv, n_label, *p));
+    meanap_adjust(*p, n_label, *q);
+    one.n = one.left_out = 0;
+    for (int32_t l = 0; l < n_label; l++) {
+        den[l] = isnan((*map)[l]) ? 0 : 1;
+        num[l] = den[l] > 0 ? (*map)[l] : 0;
+        den[l] > 0 ? one.n++ : one.left_out++;
+    }
+    one.kind = BOOTSTRAP_MEAN, one.keep = true;
+    TRY_ALL(e->comm, results_ratio(e->r, one, num, den));
+    for (int32_t l = 0; l < n_label; l++) num[l] = den[l] > 0 && (*q)[l] < 0.05;
+    one.metric = share, one.kind = BOOTSTRAP_RATIO;
+    TRY_ALL(e->comm, results_ratio(e->r, one, num, den));
+done:
+    free(m);
+    free(pv);
+    free(num);
+    free(den);
+    return st;
+}
+
+static status activity_all(const judged *e, const float *x)
+{
+    status st = OK;
+    const wells *w = e->w;
+    meanap_controls c = {0};
+    int64_t first, n, controls = 0;
+    double *ap = NULL, *all_ap = NULL;
+    int32_t *pos = NULL, *total = NULL, *all_pos = NULL, *all_total = NULL;
+    for (int64_t i = 0; i < w->n; i++) controls += w->control[i];
+    if (controls == 0) {
+        if (e->rank == 0) names_add(e->notes, "no activity (mAP against controls): the profiles hold no controls");
+        return OK;
+    }
+    partition(w->n, e->size, e->rank, &first, &n);
+    TRY_ALL(e->comm, meanap_controls_init(&c, w->control, w->plate, w->batch, w->source, w->n, (int)e->o->min_controls));
+    TRY_ALL(e->comm, mem_alloc(&ap, (size_t)n, sizeof *ap, "average precisions"));
+    TRY_ALL(e->comm, mem_alloc(&pos, (size_t)n, sizeof *pos, "average precisions"));
+    TRY_ALL(e->comm, mem_alloc(&total, (size_t)n, sizeof *total, "average precisions"));
+    TRY_ALL(e->comm, mem_alloc(&all_ap, (size_t)w->n, sizeof *all_ap, "average precisions"));
+    TRY_ALL(e->comm, mem_alloc(&all_pos, (size_t)w->n, sizeof *all_pos, "average precisions"));
+    TRY_ALL(e->comm, mem_alloc(&all_total, (size_t)w->n, sizeof *all_total, "average precisions"));
+    TRY_ALL(e->comm, n > 0 ? meanap_activity(x, w->n, e->d, w->label, w->judged, &c, first, n, ap, pos, total) : OK);
+    TRY(gather_rows_all(e, ap, n, sizeof *ap, w->n, all_ap));
+    TRY(gather_rows_all(e, pos, n, sizeof *pos, w->n, all_pos));
+    TRY(gather_rows_all(e, total, n, sizeof *total, w->n, all_total));
+    TRY(add_meanap_all(e, "map_activity", "active_share", all_ap, all_pos, all_total, w->label, w->n, &e->r->activity[e->which],
+                       &e->r->activity_p[e->which], &e->r->activity_q[e->which]));
+done:
+    meanap_controls_free(&c);
+    free(ap);
+    free(pos);
+    free(total);
+    free(all_ap);
+    free(all_pos);
+    free(all_total);
+    return st;
+}
+
+/* On median consensus profiles of the active compounds (all, where activity is not known). */
+static status consistency_all(const judged *e, const float *raw_x)
+{
+    status st = OK;
+    const wells *w = e->w;
+    int32_t n_label = w->n_label, *pos = NULL, *total = NULL, *self = NULL, *all_pos = NULL, *all_total = NULL;
+    float *y = NULL;
+    int64_t *count = NULL, first, n;
+    uint8_t *use = NULL;
+    double *ap = NULL, *all_ap = NULL;
+    const double *q = e->r->activity_q[e->which];
+    if (w->n_target == 0) return OK;
+    partition(n_label, e->size, e->rank, &first, &n);
+    TRY_ALL(e->comm, mem_alloc(&y, (size_t)(n_label * e->d), sizeof *y, "consensus"));
+    TRY_ALL(e->comm, mem_alloc(&count, (size_t)n_label, sizeof *count, "consensus"));
+    TRY_ALL(e->comm, mem_alloc(&use, (size_t)n_label, 1, "consensus"));
+    double **real[] = {&ap, &all_ap};
+    int32_t **whole[] = {&pos, &total, &self, &all_pos, &all_total};
+    for (int k = 0; k < 2; k++) TRY_ALL(e->comm, mem_alloc(real[k], (size_t)n_label, sizeof **real[k], "compounds"));
+    for (int k = 0; k < 5; k++) TRY_ALL(e->comm, mem_alloc(whole[k], (size_t)n_label, sizeof **whole[k], "compounds"));
+    TRY_ALL(e->comm, consensus_median(raw_x, w->n, e->d, w->label, w->judged, n_label, y, count));
+    linear_unit_rows(y, n_label, e->d, y);
+    for (int32_t l = 0; l < n_label; l++) use[l] = count[l] > 0 && (!q || q[l] < 0.05), self[l] = l;
+    TRY_ALL(e->comm, n > 0 ? meanap_consistency(y, n_label, e->d, w->target_start, w->target, use, first, n, ap, pos, total) : OK);
+    TRY(gather_rows_all(e, ap, n, sizeof *ap, n_label, all_ap));
+    TRY(gather_rows_all(e, pos, n, sizeof *pos, n_label, all_pos));
+    TRY(gather_rows_all(e, total, n, sizeof *total, n_label, all_total));
+    TRY(add_meanap_all(e, "map_consistency", "consistent_share", all_ap, all_pos, all_total, self, n_label, &e->r->consistency[e->which],
+                       &e->r->consistency_p[e->which], &e->r->consistency_q[e->which]));
+done:
+    free(y);
+    free(count);
+    free(use);
+    for (int k = 0; k < 2; k++) free(*real[k]);
+    for (int k = 0; k < 5; k++) free(*whole[k]);
+    return st;
+}
+
+/* ---- batch mixing ---- */
+
+/* The wells that silhouettes and clusters are taken of: all, or a seeded sample. */
+typedef struct {
+    int64_t n;
+    float *x;
+    int32_t *label, *batch;
+} sample;
+
+static status take_sample(const judged *e, sample *s)
+{
+    status st = OK;
+    int32_t *row = NULL;
+    TRY(mem_alloc(&row, (size_t)e->n, sizeof *row, "sample"));
+    s->n = scib_sample(e->n, SCIB_SAMPLE, (uint32_t)e->o->seed, row);
+    TRY(mem_alloc(&s->x, (size_t)(s->n * e->d), sizeof *s->x, "sample"));
+    TRY(mem_alloc(&s->label, (size_t)s->n, sizeof *s->label, "sample"));
+    TRY(mem_alloc(&s->batch, (size_t)s->n, sizeof *s->batch, "sample"));
+    for (int64_t i = 0; i < s->n; i++) {
+        s->label[i] = e->label[row[i]], s->batch[i] = e->batch[row[i]];
+        memcpy(s->x + i * e->d, e->x + row[i] * e->d, (size_t)e->d * sizeof *s->x);
+    }
+done:
+    free(row);
+    return st;
+}
+
+static status silhouettes_all(const judged *e, const sample *s)
+{
+    status st = OK;
+    int64_t first, n;
+    double *mine = NULL, *all = NULL, *num = NULL, *den = NULL, value = NAN;
+    result one = like(e, "silhouette_label", "all", 0);
+    partition(s->n, e->size, e->rank, &first, &n);
+    TRY_ALL(e->comm, mem_alloc(&mine, (size_t)n, sizeof *mine, "silhouettes"));
+    TRY_ALL(e->comm, mem_alloc(&all, (size_t)s->n, sizeof *all, "silhouettes"));
+    TRY_ALL(e->comm, mem_alloc(&num, (size_t)e->w->n_label, sizeof *num, "silhouettes"));
+    TRY_ALL(e->comm, mem_alloc(&den, (size_t)e->w->n_label, sizeof *den, "silhouettes"));
+    TRY_ALL(e->comm, n > 0 ? scib_silhouette(s->x, s->n, e->d, s->label, e->w->n_label, first, n, mine) : OK);
+    TRY(gather_rows_all(e, mine, n, sizeof *mine, s->n, all));
+    one.n = one.left_out = 0;
+    for (int64_t i = 0; i < s->n; i++) {
+        if (isnan(all[i])) {
+            one.left_out++;
+            continue;
+        }
+        num[s->label[i]] += (all[i] + 1) / 2;
+        den[s->label[i]] += 1;
+        one.n++;
+    }
+    one.kind = BOOTSTRAP_RATIO, one.keep = true;
+    TRY_ALL(e->comm, results_ratio(e->r, one, num, den));
+    TRY_ALL(e->comm, scib_silhouette_batch(s->x, s->n, e->d, s->label, e->w->n_label, s->batch, e->w->n_batch, &value));
+    one = like(e, "silhouette_batch", "all", 0), one.n = s->n;
+    TRY_ALL(e->comm, results_value(e->r, one, value));
+done:
+    free(mine);
+    free(all);
+    free(num);
+    free(den);
+    return st;
+}
+
+static status graph_metrics_all(const judged *e)
+{
+    status st = OK;
+    int64_t first, n;
+    int32_t *row = NULL, *all = NULL, *near = NULL;
+    double *dist = NULL, *lisi = NULL, *all_lisi = NULL, value = NAN;
+    result one = like(e, "connectivity", "all", 0);
+    partition(e->n, e->size, e->rank, &first, &n);
+    TRY_ALL(e->comm, mem_alloc(&row, (size_t)n * N_LISI, sizeof *row, "neighbours"));
+    TRY_ALL(e->comm, mem_alloc(&dist, (size_t)n * N_LISI, sizeof *dist, "neighbours"));
+    TRY_ALL(e->comm, mem_alloc(&near, (size_t)n * N_GRAPH, sizeof *near, "neighbours"));
+    TRY_ALL(e->comm, mem_alloc(&all, (size_t)e->n * N_GRAPH, sizeof *all, "neighbours"));
+    TRY_ALL(e->comm, mem_alloc(&lisi, (size_t)n, sizeof *lisi, "LISI"));
+    TRY_ALL(e->comm, mem_alloc(&all_lisi, (size_t)e->n, sizeof *all_lisi, "LISI"));
+    TRY_ALL(e->comm, n > 0 ? neighbours_cosine(e->x, e->n, e->d, first, n, N_LISI, row, dist) : OK);
+    for (int64_t i = 0; i < n; i++) memcpy(near + i * N_GRAPH, row + i * N_LISI, N_GRAPH * sizeof *near);
+    TRY(gather_rows_all(e, near, n, N_GRAPH * sizeof *near, e->n, all));
+    TRY_ALL(e->comm, scib_connectivity(all, e->n, N_GRAPH, e->label, e->w->n_label, &value));
+    one.n = e->n;
+    TRY_ALL(e->comm, results_value(e->r, one, value));
+    scib_lisi(row, dist, n, N_LISI, e->batch, e->w->n_batch, 30, lisi);
+    TRY(gather_rows_all(e, lisi, n, sizeof *lisi, e->n, all_lisi));
+    one.metric = "lisi_batch";
+    TRY_ALL(e->comm, results_value(e->r, one, scib_lisi_batch(all_lisi, e->n, e->w->n_batch)));
+    scib_lisi(row, dist, n, N_LISI, e->label, e->w->n_label, 30, lisi);
+    TRY(gather_rows_all(e, lisi, n, sizeof *lisi, e->n, all_lisi));
+    one.metric = "lisi_label";
+    TRY_ALL(e->comm, results_value(e->r, one, scib_lisi_label(all_lisi, e->n, e->w->n_label)));
+done:
+    free(row);
+    free(dist);
+    free(near);
+    free(all);
+    free(lisi);
+    free(all_lisi);
+    return st;
+}
+
+/* Rank 0's: clusters against labels, and replicates. */
+static status serial_metrics(const judged *e, const sample *s, const float *raw_x)
+{
+    status st = OK;
+    int32_t *cluster = NULL, n_label = e->w->n_label, present = 0;
+    uint8_t *seen = NULL;
+    double nmi, ari, *score = NULL, *threshold = NULL, *num = NULL, *den = NULL;
+    float *p = NULL;
+    replicate_result rep;
+    result one = like(e, "nmi", "all", 0);
+    TRY(mem_alloc(&seen, (size_t)n_label, 1, "labels"));
+    for (int64_t i = 0; i < s->n; i++) present += !seen[s->label[i]], seen[s->label[i]] = 1;
+    TRY(mem_alloc(&cluster, (size_t)s->n, sizeof *cluster, "clusters"));
+    TRY(kmeans_fit(s->x, s->n, e->d, present, (uint32_t)e->o->seed, 10, 100, NULL, cluster, NULL));
+    TRY(scib_agreement(s->label, n_label, cluster, present, s->n, &nmi, &ari));
+    one.n = s->n;
+    TRY(results_value(e->r, one, nmi));
+    one.metric = "ari";
+    TRY(results_value(e->r, one, ari));
+    TRY(mem_alloc(&p, (size_t)(e->n * e->d), sizeof *p, "profiles"));
+    for (int64_t i = 0; i < e->n; i++) memcpy(p + i * e->d, raw_x + e->row[i] * e->d, (size_t)e->d * sizeof *p);
+    linear_pearson_rows(p, e->n, e->d, p);
+    double **by[] = {&score, &threshold, &num, &den};
+    for (int k = 0; k < 4; k++) TRY(mem_alloc(by[k], (size_t)n_label, sizeof **by[k], "compounds"));
+    TRY(replicate_percent(p, e->n, e->d, e->label, n_label, e->o->null_size, (uint32_t)e->o->seed, score, threshold, &rep));
+    one = like(e, "percent_replicating", "all", 0);
+    one.n = rep.n_compounds, one.left_out = 0, one.kind = BOOTSTRAP_RATIO, one.keep = true;
+    for (int32_t l = 0; l < n_label; l++) {
+        den[l] = isnan(score[l]) || isnan(threshold[l]) ? 0 : 1;
+        num[l] = den[l] > 0 && score[l] > threshold[l];
+        one.left_out += den[l] == 0;
+    }
+    TRY(results_ratio(e->r, one, num, den));
+done:
+    free(cluster);
+    free(seen);
+    free(p);
+    free(score);
+    free(threshold);
+    free(num);
+    free(den);
+    return st;
+}
+
+status metrics_all(MPI_Comm comm, const wells *w, const float *x, int64_t d, const float *cf, int which, const evaluate_options *o,
+                   results *r, names *notes)
+{
+    status st = OK;
+    judged e = {.comm = comm,
+                .rank = comm_rank(comm),
+                .size = comm_size(comm),
+                .w = w,
+                .o = o,
+                .r = r,
+                .notes = notes,
+                .which = which,
+                .profiles = which ? "corrected" : "uncorrected",
+                .d = d};
+    sample s = {0};
+    float *unit = NULL;
+    TRY_ALL(comm, take_judged(&e, x));
+    TRY(retrieval_metrics_all(&e));
+    TRY(prediction_metrics_all(&e, cf));
+    TRY_ALL(comm, mem_alloc(&unit, (size_t)(w->n * d), sizeof *unit, "profiles"));
+    linear_unit_rows(x, w->n, d, unit);
+    TRY(activity_all(&e, unit));
+    FREE(unit);
+    TRY(consistency_all(&e, x));
+    TRY_ALL(comm, take_sample(&e, &s));
+    TRY(silhouettes_all(&e, &s));
+    TRY(graph_metrics_all(&e));
+    TRY_ALL(comm, e.rank == 0 ? serial_metrics(&e, &s, x) : OK);
+done:
+    judged_free(&e);
+    free(s.x);
+    free(s.label);
+    free(s.batch);
+    free(unit);
+    return st;
+}

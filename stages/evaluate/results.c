@@ -1,0 +1,204 @@
+/* results.c -- what was measured, as metrics.json and CSV tables. A value stands in all of them with the same digits. */
+#include "evaluate.h"
+
+#include "micon/csv.h"
+#include "micon/mem.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void results_free(results *r)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        free(r->item[i].num);
+        free(r->item[i].den);
+    }
+    free(r->item);
+    double **by[] = {r->activity, r->activity_p, r->activity_q, r->consistency, r->consistency_p, r->consistency_q};
+    for (size_t k = 0; k < sizeof by / sizeof *by; k++)
+        for (int i = 0; i < 2; i++) free(by[k][i]);
+}
+
+static status add(results *r, const result *one)
+{
+    status st = mem_grow(&r->item, &r->cap, r->n + 1, sizeof *r->item, "results");
+    if (st == OK) r->item[r->n++] = *one;
+    return st;
+}
+
+status results_ratio(results *r, result like, const double *num, const double *den)
+{
+    status st = OK;
+    size_t n = (size_t)r->n_label;
+    if (!r->active) return OK;
+    like.num = like.den = NULL;
+    TRY(bootstrap_interval(like.kind, num, den, r->n_label, r->draws, r->seed, &like.v));
+    if (like.keep) {
+        TRY(mem_alloc(&like.num, n, sizeof *like.num, "results"));
+        TRY(mem_alloc(&like.den, n, sizeof *like.den, "results"));
+        memcpy(like.num, num, n * sizeof *num);
+        memcpy(like.den, den, n * sizeof *den);
+    }
+    TRY(add(r, &like));
+    return OK;
+done:
+    free(like.num);
+    free(like.den);
+    return st;
+}
+
+status results_value(results *r, result like, double value)
+{
+    like.num = like.den = NULL, like.keep = false;
+    like.v = (interval){value, NAN, NAN};
+    return r->active ? add(r, &like) : OK;
+}
+
+void number_add(text *out, double v, const char *missing)
+{
+    if (isfinite(v))
+        text_addf(out, "%.9g", v);
+    else
+        text_add(out, missing);
+}
+
+static void count_add(text *out, int64_t n, const char *missing)
+{
+    if (n < 0)
+        text_add(out, missing);
+    else
+        text_addf(out, "%lld", (long long)n);
+}
+
+static void show_metric(const result *m, text *out)
+{
+    text_addf(out, "{\"profiles\":\"%s\",\"metric\":\"%s\",\"setting\":\"%s\",\"k\":", m->profiles, m->metric, m->setting);
+    count_add(out, m->k > 0 ? m->k : -1, "null");
+    const struct {
+        const char *name;
+        double v;
+    } real[] = {{"value", m->v.value}, {"low", m->v.low}, {"high", m->v.high}, {"chance", m->chance}};
+    for (size_t i = 0; i < sizeof real / sizeof *real; i++) {
+        text_addf(out, ",\"%s\":", real[i].name);
+        number_add(out, real[i].v, "null");
+    }
+    text_add(out, ",\"n\":");
+    count_add(out, m->n, "null");
+    text_add(out, ",\"left_out\":");
+    count_add(out, m->left_out, "null");
+    text_add(out, "}");
+}
+
+static void show_config(const stage *g, text *out)
+{
+    text c = {0};
+    names line = {0};
+    config_show(&g->cfg, AFFECTS_PROFILES, &c);
+    names_split(&line, text_str(&c), '\n');
+    text_add(out, "{");
+    bool first = true;
+    for (size_t i = 0; i < line.n; i++) {
+        char *colon = strstr(line.item[i], ": ");
+        if (!colon) continue;
+        *colon = '\0';
+        if (!first) text_add(out, ",");
+        first = false;
+        text_add_json(out, line.item[i]);
+        text_add(out, ":");
+        text_add_json(out, colon + 2);
+    }
+    text_add(out, "}");
+    text_free(&c);
+    names_free(&line);
+}
+
+void results_show_json(const results *r, const stage *g, const wells *w, const names *notes, text *out)
+{
+    int64_t controls = 0, treated = 0, judged = 0;
+    for (int64_t i = 0; i < w->n; i++) controls += w->control[i], treated += w->label[i] >= 0, judged += w->judged[i];
+    text_add(out, "{\"format\":1,\"screen\":");
+    text_add_json(out, g->cfg.screen.name);
+    text_add(out, ",\"run\":");
+    text_add_json(out, g->cfg.train.run);
+    text_addf(out,
+              ",\n\"counts\":{\"wells\":%lld,\"controls\":%lld,\"treated\":%lld,\"judged\":%lld,\"features\":%lld,\"sources\":%d,"
+              "\"batches\":%d,\"plates\":%d,\"treatments\":%d,\"mechanisms\":%d,\"predicted\":%lld}",
+              (long long)w->n, (long long)controls, (long long)treated, (long long)judged, (long long)w->d, w->n_source, w->n_batch,
+              w->n_plate, w->n_label, w->n_target, (long long)w->n_cf);
+    text_add(out, ",\n\"mechanism_column\":");
+    text_add_json(out, w->target_column ? w->target_column : "");
+    text_add(out, ",\n\"configuration\":");
+    show_config(g, out);
+    text_add(out, ",\n\"notes\":[");
+    for (size_t i = 0; i < notes->n; i++) {
+        if (i) text_add(out, ",");
+        text_add_json(out, notes->item[i]);
+    }
+    text_add(out, "],\n\"metrics\":[\n");
+    for (size_t i = 0; i < r->n; i++) {
+        show_metric(&r->item[i], out);
+        text_add(out, i + 1 < r->n ? ",\n" : "\n");
+    }
+    text_add(out, "]}\n");
+}
+
+void results_show_csv(const results *r, text *out)
+{
+    text_add(out, "profiles,metric,setting,k,value,low,high,chance,n,left_out\n");
+    for (size_t i = 0; i < r->n; i++) {
+        const result *m = &r->item[i];
+        text_addf(out, "%s,%s,%s,", m->profiles, m->metric, m->setting);
+        count_add(out, m->k > 0 ? m->k : -1, "");
+        const double v[] = {m->v.value, m->v.low, m->v.high, m->chance};
+        for (int k = 0; k < 4; k++) {
+            text_add(out, ",");
+            number_add(out, v[k], "");
+        }
+        text_add(out, ",");
+        count_add(out, m->n, "");
+        text_add(out, ",");
+        count_add(out, m->left_out, "");
+        text_add(out, "\n");
+    }
+}
+
+void results_show_compounds(const results *r, const wells *w, text *out)
+{
+    static const char *const profiles[2] = {"uncorrected", "corrected"};
+    text_add(out, "profiles,treatment,activity_map,activity_p,activity_q,consistency_map,consistency_p,consistency_q\n");
+    for (int which = 0; which < 2; which++) {
+        const double *v[] = {r->activity[which],    r->activity_p[which],    r->activity_q[which],
+                             r->consistency[which], r->consistency_p[which], r->consistency_q[which]};
+        for (int32_t l = 0; l < w->n_label && (v[0] || v[3]); l++) {
+            text_addf(out, "%s,", profiles[which]);
+            csv_quote(out, words_at(&w->label_name, (size_t)l));
+            for (int k = 0; k < 6; k++) {
+                text_add(out, ",");
+                number_add(out, v[k] ? v[k][l] : NAN, "");
+            }
+            text_add(out, "\n");
+        }
+    }
+}
+
+void results_show_by_compound(const results *r, const wells *w, text *out)
+{
+    text_add(out, "profiles,metric,setting,k,kind,treatment,numerator,denominator\n");
+    for (size_t i = 0; i < r->n; i++) {
+        const result *m = &r->item[i];
+        if (!m->num) continue;
+        bool compound = strncmp(m->metric, "counterfactual", 14) == 0;
+        const words *name = compound ? &w->compound_name : &w->label_name;
+        for (int32_t l = 0; l < (int32_t)name->n; l++) {
+            if (m->den[l] == 0) continue;
+            text_addf(out, "%s,%s,%s,%d,%s,", m->profiles, m->metric, m->setting, m->k, m->kind == BOOTSTRAP_RATIO ? "ratio" : "mean");
+            csv_quote(out, words_at(name, (size_t)l));
+            text_add(out, ",");
+            number_add(out, m->num[l], "");
+            text_add(out, ",");
+            number_add(out, m->den[l], "");
+            text_add(out, "\n");
+        }
+    }
+}

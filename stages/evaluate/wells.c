@@ -1,0 +1,258 @@
+/* wells.c -- what the columns of obs mean: codes for sources, batches, plates, treatments, mechanisms; and their way to all ranks. */
+#include "evaluate.h"
+
+#include "micon/comm.h"
+#include "micon/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void wells_free(wells *w)
+{
+    int32_t *code[] = {w->source, w->batch,    w->plate,       w->label,    w->compound, w->group,
+                       w->target, w->cf_batch, w->cf_compound, w->cf_group, w->cf_plate};
+    for (size_t i = 0; i < sizeof code / sizeof *code; i++) free(code[i]);
+    frame_free(&w->obs);
+    frame_free(&w->cf);
+    names_free(&w->var);
+    names_free(&w->unseen);
+    free(w->x);
+    free(w->cf_x);
+    free(w->control);
+    free(w->set);
+    free(w->judged);
+    free(w->target_start);
+    free(w->target_column);
+    words_free(&w->label_name);
+    words_free(&w->compound_name);
+    words_free(&w->group_name);
+}
+
+/* code[i] = number of the row's texts in `col`, joined by '|', in order of arrival; where use is given, -1 for rows without. */
+static status code_rows(const frame *f, const int *col, int n_cols, const uint8_t *use, words *known, int32_t **code, int32_t *n_codes)
+{
+    status st = OK;
+    text t = {0};
+    TRY(mem_alloc(code, (size_t)f->n_rows, sizeof **code, "codes"));
+    for (int64_t i = 0; i < f->n_rows; i++) {
+        uint32_t id;
+        (*code)[i] = -1;
+        if (use && !use[i]) continue;
+        text_clear(&t);
+        for (int k = 0; k < n_cols; k++) {
+            if (k) text_add(&t, "|");
+            frame_show(f, i, col[k], &t);
+        }
+        TRY(words_add(known, text_str(&t), &id));
+        (*code)[i] = (int32_t)id;
+    }
+    *n_codes = (int32_t)known->n;
+done:
+    text_free(&t);
+    return st;
+}
+
+static status need(const frame *f, const char *name, int *col)
+{
+    *col = frame_col(f, name);
+    return *col >= 0 ? OK : fail(E_FORMAT, "the profiles have no column %s", name);
+}
+
+/* The column a user means: as written, or with Metadata_ before it. */
+static status find_column(const frame *f, const char *name, const char *key, int *col)
+{
+    char *full = xasprintf("Metadata_%s", name), shown[100];
+    const char **known = xcalloc((size_t)f->n_cols + 1, sizeof *known);
+    *col = frame_col(f, name);
+    if (*col < 0) *col = frame_col(f, full);
+    status st = OK;
+    if (*col < 0) {
+        for (int c = 0; c < f->n_cols; c++) known[c] = f->col[c].name;
+        const char *near = names_nearest(name, known, (size_t)f->n_cols);
+        text_show(shown, sizeof shown, name);
+        st = fail(E_USAGE, "%s: the profiles have no column '%s'%s%s", key, shown, near ? "; did you mean " : "", near ? near : "");
+    }
+    free(full);
+    free(known);
+    return st;
+}
+
+/* Mechanisms: the first such column that there is; a label's are those of its first well, separated by '|'. */
+static status label_targets(wells *w, const uint8_t *treated)
+{
+    static const char *const known[] = {"Metadata_target_list", "Metadata_target", "Metadata_targets",
+                                        "Metadata_moa",         "Metadata_MOA",    "Metadata_mechanism"};
+    status st = OK;
+    words seen = {0};
+    int col = -1;
+    size_t n = 0, cap = 0;
+    uint8_t *done_label = NULL;
+    names *of = xcalloc((size_t)w->n_label + 1, sizeof *of);
+    for (size_t i = 0; i < sizeof known / sizeof *known && col < 0; i++) col = frame_col(&w->obs, known[i]);
+    TRY(mem_alloc(&w->target_start, (size_t)w->n_label + 1, sizeof *w->target_start, "mechanisms"));
+    TRY(mem_alloc(&done_label, (size_t)w->n_label + 1, 1, "mechanisms"));
+    if (col >= 0) w->target_column = xstrdup(w->obs.col[col].name);
+    for (int64_t i = 0; i < w->n && col >= 0; i++) {
+        text t = {0};
+        if (!treated[i] || done_label[w->label[i]]) continue;
+        done_label[w->label[i]] = 1;
+        frame_show(&w->obs, i, col, &t);
+        names_split(&of[w->label[i]], text_str(&t), '|');
+        text_free(&t);
+    }
+    for (int32_t l = 0; l < w->n_label; l++) {
+        w->target_start[l] = (int64_t)n;
+        for (size_t k = 0; k < of[l].n; k++) {
+            uint32_t id;
+            if (!*of[l].item[k] || names_find(&of[l], of[l].item[k]) != (long)k) continue;
+            TRY(words_add(&seen, of[l].item[k], &id));
+            TRY(mem_grow(&w->target, &cap, n + 1, sizeof *w->target, "mechanisms"));
+            w->target[n++] = (int32_t)id;
+        }
+    }
+    w->target_start[w->n_label] = (int64_t)n;
+    w->n_target = (int32_t)seen.n;
+done:
+    for (int32_t l = 0; l < w->n_label; l++) names_free(&of[l]);
+    free(of);
+    free(done_label);
+    words_free(&seen);
+    return st;
+}
+
+/* Codes of the predictions, by the names that the wells have. A prediction for a plate or compound without wells gets -1. */
+static status label_predictions(wells *w, const int *place)
+{
+    status st = OK;
+    int32_t **code[] = {&w->cf_batch, &w->cf_compound, &w->cf_group, &w->cf_plate};
+    words plates = {0};
+    int64_t *of_plate = NULL;
+    text t = {0};
+    for (size_t k = 0; k < sizeof code / sizeof *code; k++)
+        TRY(mem_alloc(code[k], (size_t)w->n_cf, sizeof **code[k], "predicted profiles"));
+    TRY(mem_alloc(&of_plate, (size_t)w->n_plate, sizeof *of_plate, "plates")); /* a well of each */
+    for (int64_t i = 0; i < w->n; i++) {
+        uint32_t id;
+        text_clear(&t);
+        for (int k = 0; k < 3; k++) text_addf(&t, "%s|", frame_text(&w->obs, i, place[k]));
+        TRY(words_add(&plates, text_str(&t), &id));
+        of_plate[id] = i;
+    }
+    for (int64_t i = 0; i < w->n_cf; i++) {
+        text_clear(&t);
+        for (int k = 0; k < 3; k++) text_addf(&t, "%s|", frame_text(&w->cf, i, k));
+        int64_t plate = words_find(&plates, text_str(&t)), well = plate < 0 ? -1 : of_plate[plate];
+        w->cf_plate[i] = well < 0 ? -1 : w->plate[well];
+        w->cf_batch[i] = well < 0 ? -1 : w->batch[well];
+        w->cf_group[i] = well < 0 ? -1 : w->group[well];
+        w->cf_compound[i] = (int32_t)words_find(&w->compound_name, frame_text(&w->cf, i, 3));
+    }
+done:
+    words_free(&plates);
+    free(of_plate);
+    text_free(&t);
+    return st;
+}
+
+/* E of METHOD 8. */
+static status judge(wells *w, const uint8_t *treated, names *notes)
+{
+    status st = OK;
+    int64_t n = 0;
+    int set = frame_col(&w->obs, "Metadata_Set");
+    TRY(mem_alloc(&w->judged, (size_t)w->n, 1, "wells"));
+    TRY(mem_alloc(&w->set, (size_t)w->n, 1, "wells"));
+    for (int64_t i = 0; i < w->n; i++) {
+        w->set[i] = NO_SET;
+        for (int s = 0; set >= 0 && s < SET_COUNT; s++)
+            if (strcmp(frame_text(&w->obs, i, set), split_set_name((split_set)s)) == 0) w->set[i] = (uint8_t)s;
+        w->judged[i] = treated[i] && w->set[i] != SET_TRAIN;
+        n += w->judged[i];
+    }
+    if (n == 0) {
+        memcpy(w->judged, treated, (size_t)w->n);
+        names_add(notes, "no well was held out of training: all treated wells are judged, and the figures say nothing about new data");
+    }
+done:
+    return st;
+}
+
+status wells_label(wells *w, const config *cfg, names *notes)
+{
+    status st = OK;
+    static const char *const name[] = {"Metadata_Source", "Metadata_Batch", "Metadata_Plate", "Metadata_Compound", "Metadata_pert_type"};
+    int place[5], *label_col = xcalloc(cfg->screen.treatment.n + 1, sizeof *label_col), group_col = -1, n_treated = 0;
+    uint8_t *treated = NULL;
+    words source = {0}, batch = {0}, plate = {0};
+    const char *by = cfg->evaluate.normalize_by;
+    for (int k = 0; k < 5; k++) TRY(need(&w->obs, name[k], &place[k]));
+    label_col[0] = place[3];
+    for (size_t k = 0; k < cfg->screen.treatment.n; k++)
+        TRY(find_column(&w->obs, cfg->screen.treatment.item[k], "screen.treatment", &label_col[k + 1]));
+    TRY(mem_alloc(&w->control, (size_t)w->n, 1, "wells"));
+    TRY(mem_alloc(&treated, (size_t)w->n, 1, "wells"));
+    for (int64_t i = 0; i < w->n; i++) {
+        const char *type = frame_text(&w->obs, i, place[4]);
+        w->control[i] = strcmp(type, "negcon") == 0;
+        treated[i] = !w->control[i] && strcmp(type, "empty") != 0;
+        n_treated += treated[i];
+    }
+    TRY(code_rows(&w->obs, place, 1, NULL, &source, &w->source, &w->n_source));
+    TRY(code_rows(&w->obs, place, 2, NULL, &batch, &w->batch, &w->n_batch));
+    TRY(code_rows(&w->obs, place, 3, NULL, &plate, &w->plate, &w->n_plate));
+    TRY(code_rows(&w->obs, label_col, 1 + (int)cfg->screen.treatment.n, treated, &w->label_name, &w->label, &w->n_label));
+    TRY(code_rows(&w->obs, label_col, 1, treated, &w->compound_name, &w->compound, &w->n_compound));
+    if (strcmp(by, "none") != 0) TRY(find_column(&w->obs, by, "evaluate.normalize_by", &group_col));
+    if (group_col == place[2]) /* plates of one name at two sources are two */
+        TRY(code_rows(&w->obs, place, 3, NULL, &w->group_name, &w->group, &w->n_group));
+    else
+        TRY(code_rows(&w->obs, &group_col, group_col >= 0, NULL, &w->group_name, &w->group, &w->n_group));
+    TRY(label_targets(w, treated));
+    TRY(label_predictions(w, place));
+    TRY(judge(w, treated, notes));
+    if (n_treated == 0) TRY(fail(E_FAILED, "the profiles hold no treated well: nothing can be judged"));
+done:
+    free(label_col);
+    free(treated);
+    words_free(&source);
+    words_free(&batch);
+    words_free(&plate);
+    return st;
+}
+
+static status share_all(MPI_Comm comm, void *block, size_t size)
+{
+    char **p = block;
+    size_t n = size;
+    return comm_bcast_all(comm, 0, p, &n);
+}
+
+status wells_share_all(wells *w, MPI_Comm comm)
+{
+    status st = OK;
+    int64_t head[12] = {w->n,
+                        w->d,
+                        w->n_source,
+                        w->n_batch,
+                        w->n_plate,
+                        w->n_label,
+                        w->n_compound,
+                        w->n_group,
+                        w->n_target,
+                        w->n_cf,
+                        w->target_start ? w->target_start[w->n_label] : 0};
+    MPI_Bcast(head, 12, MPI_INT64_T, 0, comm);
+    w->n = head[0], w->d = head[1], w->n_source = (int32_t)head[2], w->n_batch = (int32_t)head[3], w->n_plate = (int32_t)head[4];
+    w->n_label = (int32_t)head[5], w->n_compound = (int32_t)head[6], w->n_group = (int32_t)head[7], w->n_target = (int32_t)head[8];
+    w->n_cf = head[9];
+    int32_t **code[] = {&w->source, &w->batch, &w->plate, &w->label, &w->compound, &w->group};
+    int32_t **cf[] = {&w->cf_batch, &w->cf_compound, &w->cf_group, &w->cf_plate};
+    uint8_t **flag[] = {&w->control, &w->set, &w->judged};
+    for (size_t k = 0; k < 6; k++) TRY(share_all(comm, code[k], (size_t)w->n * sizeof **code[k]));
+    for (size_t k = 0; k < 4; k++) TRY(share_all(comm, cf[k], (size_t)w->n_cf * sizeof **cf[k]));
+    for (size_t k = 0; k < 3; k++) TRY(share_all(comm, flag[k], (size_t)w->n));
+    TRY(share_all(comm, &w->target_start, ((size_t)w->n_label + 1) * sizeof *w->target_start));
+    TRY(share_all(comm, &w->target, (size_t)head[10] * sizeof *w->target));
+done:
+    return st;
+}

@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# run: limit=240
+# micon-evaluate after the stages before it: the same bytes from any number of ranks, finished files left alone, what changed made anew, anndata reads
+# the stores, and says the same of them as numpy.
+. "$(dirname "$0")/../tap.sh"
+S=$T/s W=$T/s/work
+run() { mpi "${N:-1}" "$BIN/micon-evaluate" "$S/screen.yaml" "$@"; }
+sum() { cat "$W"/profiles/*.h5ad "$W"/reports/micon/* | sha256sum; }
+"$BIN/micon-simulate" --out "$S" --sources 2 --batches 2 --wells 24 --compounds 8 --size 64 --quiet
+sed -i 's/  size: 64/  size: 32/; s/  test_batches: 1/  test_batches: 1\n  unseen_compounds: 2/' "$S/screen.yaml"
+exits "without embeddings" 1 run
+has "without embeddings: what to do" "$T/err" "run micon-embed first"
+exits "tiles" 0 "$BIN/micon-tile" "$S/screen.yaml" --quiet
+exits "compounds" 0 "$BIN/micon-featurize" "$S/screen.yaml" --quiet
+mkdir -p "$W/models/micon"
+"$ROOT/build/release/tests/tools/model_make" "$W/models/micon/model.safetensors" 32 40 16 1024 1 DNA ER RNA AGP Mito
+exits "embeddings" 0 "$BIN/micon-embed" "$S/screen.yaml" --quiet
+
+for N in 1 2 3; do
+    exits "$N ranks" 0 run --force
+    [ $N = 1 ] && one=$(sum)
+    same "$N ranks: the same bytes" "$(sum)" "$one"
+done
+N=2
+exits "again" 0 run
+has "again: up to date" "$T/err" "up to date"
+rm "$W/reports/micon/metrics.csv"
+exits "a table is gone" 0 run
+same "a table is gone: all there again" "$(sum)" "$one"
+exits "another seed" 0 run --set evaluate.seed=2
+hasnt "another seed: made anew" "$T/err" "up to date"
+exits "Harmony" 0 run --set evaluate.correct=harmony --set evaluate.harmony_by=batch
+exits "no sphering, no normalization" 0 run --set evaluate.sphere=none --set evaluate.normalize=none
+hasnt "without correction there is one form" "$W/reports/micon/metrics.csv" ",corrected,"
+exits "the projected representation" 0 run --set embed.representation=projected
+exits "selection" 0 run --set evaluate.select=pycytominer
+exits "one plate" 2 run --plate S1B01P001
+exits "no such column" 2 run --set evaluate.normalize_by=Metadata_Plat
+has "no such column: the nearest" "$T/err" "did you mean Metadata_Plate"
+exits "as at first" 0 run
+same "as at first: the same bytes" "$(sum)" "$one"
+ok "the store verifies" "$BIN/micon-store" verify "$W/profiles/micon.h5ad" "$W/profiles/micon.consensus.h5ad"
+
+if ! /usr/bin/python3 -c 'import anndata, h5py, numpy' 2>/dev/null; then
+    skip "anndata opens the stores" "python3-anndata is not installed"
+    tap_done
+fi
+cat > "$T/check.py" <<'EOP'
+import csv, glob, json, sys, warnings
+warnings.simplefilter("error")
+warnings.simplefilter("ignore", ResourceWarning)
+import anndata, h5py, numpy as np
+w = sys.argv[1]
+a, c = anndata.read_h5ad(w + "/profiles/micon.h5ad"), anndata.read_h5ad(w + "/profiles/micon.consensus.h5ad")
+bad = 0
+def ok(what, good):
+    global bad
+    bad += not good
+    print("# ", "ok" if good else "BAD", what)
+col = lambda name: a.obs[name].astype(str).values
+key = list(zip(col("Metadata_Source"), col("Metadata_Batch"), col("Metadata_Plate"), col("Metadata_Well")))
+ok("96 wells in order", a.shape == (96, 40) and key == sorted(key))
+raw = {}
+for f in glob.glob(w + "/embeddings/micon/*.h5"):
+    with h5py.File(f) as h: x, good = h["X"][:], h["obs/QC_Tiles"][:] > 0
+    o = anndata.read_h5ad(f).obs
+    k = list(zip(*[o["Metadata_" + n].astype(str) for n in ("Source", "Batch", "Plate", "Well")]))
+    for one in set(k):
+        at = np.array([j for j in range(len(k)) if k[j] == one])
+        use = at[good[at]] if good[at].any() else at
+        raw[one] = x[use].astype(float).mean(0)
+ok("means of sites", np.allclose(a.layers["raw"], [raw[k] for k in key], rtol=1e-6, atol=1e-7))
+plate, control = col("Metadata_Plate"), col("Metadata_pert_type") == "negcon"
+want = np.empty(a.shape)
+for p in set(plate):
+    r, m = a.layers["raw"].astype(float), plate == p
+    med = np.median(r[m & control], 0)
+    want[m] = (r[m] - med) / (1.4826 * np.median(abs(r[m & control] - med), 0) + 1e-18)
+ok("MAD", np.allclose(a.X, want, rtol=1e-4, atol=1e-4))
+y = a.obsm["X_corrected"][control].astype(float)
+s = np.linalg.svd(y - y.mean(0), compute_uv=False)[:control.sum() - 1] / np.sqrt(control.sum() - 1)
+ok("the controls' covariance is the identity on their span", np.allclose(s, 1, atol=1e-3))
+ok("consensus", all(np.allclose(c.X[i], np.median(a.X[col("Metadata_Compound") == n], 0), atol=1e-5)
+                    for i, n in enumerate(c.obs["Metadata_Compound"].astype(str))))
+E = np.isin(col("Metadata_Set"), ["test", "unseen_compound"]) & (col("Metadata_pert_type") == "trt")
+u = a.X[E].astype(float); u /= np.linalg.norm(u, axis=1, keepdims=True)
+lab, batch, source = col("Metadata_Compound")[E], np.array([k[0] + "|" + k[1] for k in key])[E], col("Metadata_Source")[E]
+got = {(m["metric"], m["setting"], m["k"]): m for m in json.load(open(w + "/reports/micon/metrics.json"))["metrics"] if m["profiles"] == "uncorrected"}
+for name, group in (("nsb", batch), ("nss", source)):
+    sim = u @ u.T
+    sim[group[:, None] == group[None]] = -9
+    order = np.argsort(-sim, axis=1, kind="stable")
+    for k in (1, 5, 10):
+        hit = [any(lab[j] == lab[i] for j in order[i, :k] if sim[i, j] > -9) for i in range(len(u)) if (lab[group != group[i]] == lab[i]).any()]
+        ok("%s@%d" % (name, k), abs(np.mean(hit) - got[name, "all", k]["value"]) < 1e-8 and len(hit) == got[name, "all", k]["n"])
+rows = list(csv.DictReader(open(w + "/reports/micon/metrics.csv")))
+ok("CSV and JSON agree", all(float(r["value"]) == got[r["metric"], r["setting"], int(r["k"]) if r["k"] else None]["value"]
+                             for r in rows if r["profiles"] == "uncorrected" and r["value"]))
+sys.exit(bad)
+EOP
+ok "anndata reads what numpy computes" /usr/bin/python3 "$T/check.py" "$W"
+tap_done
