@@ -120,4 +120,9 @@ status metrics_all(MPI_Comm comm, const wells *w, const float *x, int64_t d, con
 status write_profiles_all(stage *g, const char *path, const wells *w, const cooked *c, const char *made_from, uint64_t sum) MUST_USE;
 status write_consensus_all(stage *g, const char *path, const wells *w, const cooked *c, const char *made_from, uint64_t sum) MUST_USE;
 
+/* ---- report.c ---- */
+/* report.html, one file that loads nothing; json: metrics.json; log_jsonl: the training's log, where there is one. Local. */
+status report_write(const char *path, const wells *w, const cooked *c, const results *r, const char *json, const char *log_jsonl) MUST_USE;
+extern const char *const report_before[], *const report_after[]; /* report_page.c: lines, NULL at the end */
+
 #endif

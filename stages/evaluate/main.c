@@ -1,4 +1,4 @@
-/* main.c -- micon-evaluate: embeddings to wells, normalized and corrected; the profile store, the metrics. */
+/* main.c -- micon-evaluate: embeddings to wells, normalized and corrected; the profile store, the metrics, the report. */
 #include "evaluate.h"
 
 #include "micon/comm.h"
@@ -40,7 +40,7 @@ static void outputs_free(outputs *o)
     free(o->folder);
 }
 
-static const char *const report_files[] = {"metrics.json", "metrics.csv", "compounds.csv", "by_compound.csv", "wells.csv"};
+static const char *const report_files[] = {"metrics.json", "metrics.csv", "compounds.csv", "by_compound.csv", "wells.csv", "report.html"};
 enum { N_REPORT_FILES = sizeof report_files / sizeof *report_files };
 
 static bool all_there(const outputs *o, const stage *g, const char *made_from, uint64_t sum)
@@ -103,6 +103,7 @@ static status write_report(const outputs *o, const stage *g, const wells *w, con
 {
     status st = OK;
     text t = {0}, json = {0};
+    char *page = path_join(o->folder, "report.html"), *below = xasprintf("models/%s/log.jsonl", o->run), *log = config_work(&g->cfg, below);
     TRY(path_make_dirs(o->folder));
     results_show_json(r, g, w, notes, &json);
     text_add(&t, text_str(&json));
@@ -115,9 +116,13 @@ static status write_report(const outputs *o, const stage *g, const wells *w, con
     TRY(write_text(o, 3, &t));
     TRY(wells_csv(w, c, &t));
     TRY(write_text(o, 4, &t));
+    TRY(report_write(page, w, c, r, text_str(&json), log));
 done:
     text_free(&t);
     text_free(&json);
+    free(page);
+    free(below);
+    free(log);
     return st;
 }
 
@@ -196,7 +201,7 @@ static status make_all(stage *g, const screen_index *ix, const screen_split *spl
     TRY(write_consensus_all(g, o->consensus, &w, &c, text_str(&from->made_from), sum));
     TRY(write_profiles_all(g, o->profiles, &w, &c, text_str(&from->made_from), sum));
     progress_add(p, g->rank == 0);
-    log_info("%s/metrics.json", o->folder);
+    log_info("%s/report.html", o->folder);
 done:
     progress_end_all(&p, st);
     wells_free(&w);
@@ -274,7 +279,7 @@ int main(int argc, char **argv)
 {
     static const stage_def def = {
         .name = "evaluate",
-        .summary = "average embeddings to wells, normalize and correct them; write the profile store and the metrics",
+        .summary = "average embeddings to wells, normalize and correct them; write the profile store, the metrics and the report",
         .sections = "screen split embed evaluate",
         .affects = AFFECTS_PROFILES,
         .run_all = run_all,

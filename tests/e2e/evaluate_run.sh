@@ -39,6 +39,8 @@ exits "no such column" 2 run --set evaluate.normalize_by=Metadata_Plat
 has "no such column: the nearest" "$T/err" "did you mean Metadata_Plate"
 exits "as at first" 0 run
 same "as at first: the same bytes" "$(sum)" "$one"
+hasnt "the report loads nothing" "$W/reports/micon/report.html" "src="
+hasnt "the report names no address" "$W/reports/micon/report.html" "://"
 ok "the store verifies" "$BIN/micon-store" verify "$W/profiles/micon.h5ad" "$W/profiles/micon.consensus.h5ad"
 
 if ! /usr/bin/python3 -c 'import anndata, h5py, numpy' 2>/dev/null; then
@@ -93,6 +95,10 @@ for name, group in (("nsb", batch), ("nss", source)):
     for k in (1, 5, 10):
         hit = [any(lab[j] == lab[i] for j in order[i, :k] if sim[i, j] > -9) for i in range(len(u)) if (lab[group != group[i]] == lab[i]).any()]
         ok("%s@%d" % (name, k), abs(np.mean(hit) - got[name, "all", k]["value"]) < 1e-8 and len(hit) == got[name, "all", k]["n"])
+page = open(w + "/reports/micon/report.html", encoding="utf-8").read()
+data = json.loads(page.split('id="data">')[1].split("</script>")[0])
+ok("the report holds metrics.json", data["metrics"] == json.load(open(w + "/reports/micon/metrics.json")))
+ok("and the wells", np.allclose(np.stack([data["wells"]["x"], data["wells"]["y"]], 1), a.obsm["X_umap"], rtol=1e-4, atol=1e-4))
 rows = list(csv.DictReader(open(w + "/reports/micon/metrics.csv")))
 ok("CSV and JSON agree", all(float(r["value"]) == got[r["metric"], r["setting"], int(r["k"]) if r["k"] else None]["value"]
                              for r in rows if r["profiles"] == "uncorrected" and r["value"]))
