@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# run: limit=300
+# The README's commands, verbatim, in its order, in a folder that looks like a clone; and what it says is to be expected. Times and
+# sizes may differ. Blocks are marked <!-- test: NAME -->, what is expected <!-- expect: NAME -->.
+. tests/tap.sh
+unset MICON_BIN MICON_HOME SLURM_JOB_ID SLURM_RESTART_COUNT SLURM_CONF
+README=$ROOT/README.md
+clone=$T/micon
+mkdir -p "$clone" "$T/slurm"
+for f in "$ROOT"/*; do ln -s "$f" "$clone"; done
+rm -f "$clone/site.local.mk" "$clone/site.env" "$clone/demo" "$clone/my_screen"
+# The cluster's commands are stand-ins; tests/e2e/slurm_driver.sh has a real one.
+export FAKE=$T/fake
+mkdir "$FAKE"
+for f in sbatch squeue scontrol; do ln -s "$ROOT/tests/fakebin/$f" "$T/slurm"; done
+export PATH=$BIN:$T/slurm:$PATH MICON_HOME=$clone
+
+block() { awk -v mark="<!-- $1: $2 -->" '$0 == mark {found = 1; next} found && /^```/ {if (inside) exit; inside = 1; next} inside' "$README"; }
+plain() { sed -E 's/[0-9]+(\.[0-9]+)? (s|min|h|kB|MB|GB)\>/N \2/g; s/ +/ /g; s/ $//' "$1"; }
+
+# runs NAME : the block's commands succeed, and print the lines that the README shows (others may stand between them)
+runs() {
+    local t0=$SECONDS line missing=0
+    block test "$1" >"$T/$1.sh"
+    grep -q '^make -j2$' "$T/$1.sh" && ! make -s -C "$ROOT" -q DEPS=no programs && sed -i 's/^make -j2$/: built otherwise/' "$T/$1.sh"
+    (cd "$clone" && bash -eu -o pipefail "$T/$1.sh") >"$T/$1.out" 2>&1 </dev/null
+    local rc=$?
+    [ $rc = 0 ] || sed 's/^/#   | /' "$T/$1.out" | tail -n 12
+    ok "$1: $(grep -c . "$T/$1.sh") lines of commands, in $((SECONDS - t0)) s" [ $rc = 0 -a -s "$T/$1.sh" ]
+    block expect "$1" >"$T/$1.want"
+    plain "$T/$1.out" >"$T/$1.plain"
+    while IFS= read -r line; do
+        [ -z "$line" ] || grep -qxF -- "$line" "$T/$1.plain" || { missing=1; echo "#   not seen: $line"; }
+    done < <(plain "$T/$1.want")
+    if [ -s "$T/$1.want" ]; then ok "$1: prints what the README shows" [ $missing = 0 ]; fi
+}
+
+runs "quick start"
+same "the quick start is at most six commands" "$([ "$(grep -c . "$T/quick start.sh")" -le 6 ] && echo yes)" yes
+runs again
+runs own
+ok "own: a picture to look at" test -s "$clone/my_screen/plate1.png"
+runs table
+runs model
+runs stages
+if /usr/bin/python3 -c 'import anndata, h5py' 2>/dev/null; then
+    block test python >"$T/reader.py"
+    exits "the Python reader" 0 env -C "$clone" /usr/bin/python3 -W ignore "$T/reader.py"
+    has "sees the wells" "$T/out" "(48, 1000)"
+    has "the tiles" "$T/out" "(12, 5, 48, 48) ['DNA', 'ER', 'RNA', 'AGP', 'Mito']"
+    has "and the tensors" "$T/out" "tensors and their description"
+else
+    skip "the Python reader" "python3-anndata is not installed"
+fi
+runs cluster
+has "cluster: the site's account is used" "$T/cluster.out" "--account=my_lab"
+ok "cluster: jobs are in the queue" grep -q PENDING "$FAKE/queue"
+has "cluster: status shows them" "$T/cluster.out" "queued"
+
+# ---- what else it says ----
+for p in "$BIN"/micon-*; do has "${p##*/} is explained" "$README" "\`${p##*/}\`"; done
+same "every command of the driver that it names is there" "$(grep -oE '^ micon check.*clean' "$README" | tr -d '|' | xargs -n1 | grep -v micon | while read -r c; do micon "$c" --help >/dev/null || echo "$c"; done)" ""
+for t in $(sed -n '/^## Methods/,/^## /p' "$README" | grep '^|' | awk -F'|' '{print $4}' | grep -oE '`[a-z_0-9]+`' | tr -d '`'); do
+    ok "the test $t is there" bash -c 'compgen -G "$1" >/dev/null' - "$ROOT/tests/*/$t.*"
+done
+for f in $(grep -oE 'tests/[a-z0-9_]+/[a-z0-9_.]+' "$README"); do ok "$f is there" test -e "$ROOT/$f"; done
+for target in $(grep -oE '`make [a-z.-]+' "$README" | awk '{print $2}' | sort -u); do
+    ok "make $target is a target" grep -qE "^([a-z.-]+ )*$target( [a-z.-]+)*:" "$ROOT/Makefile"
+done
+tap_done
