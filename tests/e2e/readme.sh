@@ -37,6 +37,7 @@ runs() {
 
 runs "quick start"
 same "the quick start is at most six commands" "$([ "$(grep -c . "$T/quick start.sh")" -le 6 ] && echo yes)" yes
+ok "a report to look at" test -s "$clone/demo/work/reports/micon/report.html"
 runs again
 runs own
 ok "own: a picture to look at" test -s "$clone/my_screen/plate1.png"
