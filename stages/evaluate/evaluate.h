@@ -19,8 +19,9 @@ enum { PROFILES_FORMAT = 1, EMBEDDINGS_FORMAT = 1, N_COMPONENTS = 50, NO_SET = 2
 
 /* ---- wells: rank 0's table, and what the others know of it ---- */
 typedef struct {
-    frame obs; /* a row a well: Metadata_ and QC_ columns; rank 0 only */
-    names var; /* names of the d features; rank 0 only */
+    frame obs;     /* a row a well: Metadata_ and QC_ columns; rank 0 only */
+    names var;     /* names of the d features; rank 0 only */
+    frame cleaned; /* features that an outside table had beside them: feature, reason; rank 0 only */
     int64_t n, d;
     float *x; /* [n,d] raw; rank 0 only */
     /* Codes [n] from 0, on every rank. */
@@ -60,6 +61,10 @@ typedef struct {
 /* List what the store is made from, and its recipe (rank 0). */
 status gather_inputs(const stage *g, const screen_index *ix, const screen_split *split, origin *o) MUST_USE;
 status gather_all(stage *g, const screen_index *ix, const screen_split *split, wells *w, names *notes) MUST_USE;
+
+/* ---- outside.c: the tables of evaluate.profiles; rank 0, local ---- */
+status outside_inputs(const stage *g, const char *run, origin *o) MUST_USE;
+status outside_read(const stage *g, wells *w, names *notes) MUST_USE;
 
 /* ---- cook.c: raw to normalized to corrected; rank 0, local ---- */
 typedef struct {

@@ -188,12 +188,15 @@ static status make_all(stage *g, const screen_index *ix, const screen_split *spl
     wells w = {0};
     cooked c = {0};
     results r = {0};
-    uint64_t sum = inputs_digest(&from->in);
+    uint64_t sum = g->rank == 0 ? inputs_digest(&from->in) : 0; /* what goes into a file is rank 0's */
     char *work = config_work(&g->cfg, "");
     const progress_info info = {.work = work, .stage = "evaluate", .name = o->run, .unit = "steps", .total = 5};
     progress *p = progress_start_all(g->comm, &info);
-    progress_say(p, "reading embeddings");
-    TRY(gather_all(g, ix, split, &w, &from->notes));
+    progress_say(p, ix ? "reading embeddings" : "reading tables");
+    if (ix)
+        TRY(gather_all(g, ix, split, &w, &from->notes));
+    else
+        TRY_ALL(g->comm, g->rank == 0 ? outside_read(g, &w, &from->notes) : OK);
     progress_add(p, g->rank == 0);
     TRY(evaluate_all(g, p, &w, &c, &r, &from->notes));
     progress_say(p, "writing");
@@ -254,10 +257,13 @@ static status run_all(stage *g)
     outputs_name(&o, &g->cfg);
     kernels_set_threads(1); /* a product's last bits would depend on how many ranks share the machine */
     if (g->plates.n) TRY(fail(E_USAGE, "--plate: profiles are judged over the whole screen; leave it out"));
-    if (g->cfg.evaluate.profiles.n) TRY(fail(E_USAGE, "evaluate.profiles: outside tables cannot be read yet"));
-    TRY(plates_index_all(g, &ix));
-    TRY(sync_split_all(g, ix, &split));
-    TRY_ALL(g->comm, gather_inputs(g, ix, &split, &from));
+    if (g->cfg.evaluate.profiles.n) {
+        TRY_ALL(g->comm, g->rank == 0 ? outside_inputs(g, o.run, &from) : OK);
+    } else {
+        TRY(plates_index_all(g, &ix));
+        TRY(sync_split_all(g, ix, &split));
+        TRY_ALL(g->comm, gather_inputs(g, ix, &split, &from));
+    }
     if (g->rank == 0 && !g->force) fresh = all_there(&o, g, text_str(&from.made_from), inputs_digest(&from.in));
     MPI_Bcast(&fresh, 1, MPI_INT, 0, g->comm);
     if (fresh)

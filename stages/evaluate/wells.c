@@ -14,6 +14,7 @@ void wells_free(wells *w)
     for (size_t i = 0; i < sizeof code / sizeof *code; i++) free(code[i]);
     frame_free(&w->obs);
     frame_free(&w->cf);
+    frame_free(&w->cleaned);
     names_free(&w->var);
     names_free(&w->unseen);
     free(w->x);
@@ -210,6 +211,9 @@ status wells_label(wells *w, const config *cfg, names *notes)
     TRY(label_targets(w, treated));
     TRY(label_predictions(w, place));
     TRY(judge(w, treated, notes));
+    if (w->n_source < 2) names_add(notes, "there is only one source: retrieval across sources has no possible match");
+    if (w->n_batch < 2) names_add(notes, "there is only one batch: retrieval across batches has no possible match");
+    if (w->n_label < 2) names_add(notes, "there is only one treatment: nothing can be told apart");
     if (n_treated == 0) TRY(fail(E_FAILED, "the profiles hold no treated well: nothing can be judged"));
 done:
     free(label_col);

@@ -35,6 +35,7 @@ static status put_var(store *s, const wells *w, const cooked *c)
         TRY(frame_set_text(&dropped, dropped.n_rows - 1, reason,
                            c->why && c->why[j] ? select_reason_name(c->why[j]) : "does not vary within groups"));
     }
+    if (w->cleaned.n_rows > 0) TRY(frame_append(&dropped, &w->cleaned));
     store_put_frame(s, "uns/dropped", &dropped);
 done:
     frame_free(&var);

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# run: limit=240
+# micon-evaluate on tables of others: CSV, gzip, several files, h5ad; sites averaged, features cleaned; bad tables are refused with the place, poor ones
+# are evaluated with a note.
+. "$(dirname "$0")/../tap.sh"
+cd "$T" || exit 1
+R=work/reports/r
+cat > screen.yaml <<'EOP'
+screen: {name: tables, control: DMSO, work: work}
+train: {run: r}
+evaluate: {profiles: "in/*.csv*"}
+EOP
+run() { mpi "${N:-1}" "$BIN/micon-evaluate" screen.yaml "$@"; }
+value() { awk -F, -v p="$1" -v m="$2" -v k="$3" '$1 == p && $2 == m && $3 == "all" && $4 == k { print $5 }' $R/metrics.csv; }
+# table PLATE BATCH SITES FEATURES: 24 wells, a third of them controls, the others 8 compounds, two wells each; features 1 and 2 cannot be used
+table() {
+    awk -v plate="$1" -v batch="$2" -v sites="$3" -v d="$4" 'function noise() { return rand() + rand() + rand() - 1.5 }
+    BEGIN { srand(7); for (c = 0; c < 8; c++) for (j = 1; j <= d; j++) effect[c, j] = 3 * noise()
+            srand(plate); printf "Metadata_Source,Metadata_Batch,Metadata_Plate,Metadata_Well,Metadata_Site,Metadata_Compound,Metadata_moa"
+            for (j = 1; j <= d; j++) printf ",f%d", j; print ""
+            for (w = 0; w < 24; w++) for (s = 1; s <= sites; s++) {
+                c = w % 3 == 0 ? -1 : int(w / 3) % 8
+                printf "S%d,%s,P%d,%c%02d,%d,%s,%s", 1 + plate % 2, batch, plate, 65 + int(w / 6), 1 + w % 6, s, c < 0 ? "DMSO" : "c\303\251" c, c < 0 ? "" : "m" int(c / 2) "|x" c
+                for (j = 1; j <= d; j++) printf ",%s", j == 1 ? "5" : j == 2 ? "nan" : sprintf("%.6f", noise() + (c < 0 ? 0 : effect[c, j]) + plate)
+                print "" } }'
+}
+mkdir in
+for p in 1 2 3 4; do table $p B$((1 + (p - 1) / 2)) 3 12 > in/p$p.csv; done
+exits "four tables" 0 run
+has "four tables: what was cleaned" "$T/err" "1 features were dropped: all_nan"
+ok "four tables: known compounds are found again" awk -v v="$(value uncorrected nsb 1)" 'BEGIN { exit !(v > 0.9) }'
+same "sites are averaged" "$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "QC_Sites") c = i } NR > 1 { print $c }' $R/wells.csv | sort | uniq -c | tr -s ' ')" " 96 3"
+plain=$(cat $R/metrics.csv)
+one=$(cat work/profiles/* $R/* | sha256sum)
+exits "again" 0 run
+has "again: up to date" "$T/err" "up to date"
+for N in 2 3; do
+    exits "$N ranks" 0 run --force
+    same "$N ranks: the same bytes" "$(cat work/profiles/* $R/* | sha256sum)" "$one"
+done
+N=1
+gzip in/p2.csv
+exits "one of them gzip" 0 run
+first=$(cat $R/metrics.csv)
+same "one of them gzip: the same figures" "$first" "$plain"
+cp work/profiles/r.h5ad in.h5ad
+exits "an h5ad, already normalized" 0 run --set evaluate.profiles=in.h5ad --set evaluate.normalize=none
+same "an h5ad: the same figures" "$(cat $R/metrics.csv)" "$first"
+cp -r in good
+
+bad() { # WHAT TEXT SED: one table spoiled
+    rm -rf in; cp -r good in
+    sed -i "$3" in/p1.csv
+    exits "$1" 1 run
+    has "$1: said" "$T/err" "$2"
+}
+bad "a ragged row" "p1.csv:3" '3s/$/,7/'
+bad "text in a feature" "p1.csv:4: feature 'f12': 'abc' is not a number" '4s/,[^,]*$/,abc/'
+bad "a column twice" "f11" '1s/f12/f11/'
+bad "another feature" "12 features, the first table has 13" '1s/$/,g/;2,$s/$/,1/'
+bad "no plate" "has no Metadata_Plate" '1s/Metadata_Plate/plat/;1s/,plat/,Metadata_X/'
+rm -rf in; cp -r good in
+exits "no such file" 1 run --set evaluate.profiles=nothing.csv
+has "no such file: said" "$T/err" "no file matches"
+
+# Poor, but not wrong.
+sed -i 's/,inf$/,inf/; 5s/,[^,]*$/,inf/; 6s/,[^,]*$/,NA/' in/p1.csv
+exits "infinities and missing values" 0 run
+has "infinities: counted" "$R/metrics.json" "cells are no numbers"
+exits "no controls at all" 0 run --set screen.control=none
+has "no controls: normalization says what it did" "$R/metrics.json" "all of its wells"
+has "no controls: no sphering" "$R/metrics.json" "no sphering: 0 controls"
+has "no controls: no activity" "$R/metrics.json" "no activity"
+rm -rf in; mkdir in
+table 1 B1 1 12 > in/p1.csv
+exits "one batch" 0 run
+has "one batch: said" "$R/metrics.json" "there is only one batch"
+table 1 B1 1 12 | awk -F, 'NR == 1 || $6 == "DMSO" || !seen[$6]++' > in/p1.csv
+exits "one well a compound" 0 run
+table 1 B1 1 40 > in/p1.csv
+exits "fewer controls than features" 0 run
+has "fewer controls than features: said" "$R/metrics.json" "the others are scaled as the weakest"
+table 1 B1 1 12 | awk -F, -v OFS=, 'NR > 1 { for (i = 8; i <= NF; i++) $i = 1 } 1' > in/p1.csv
+exits "nothing varies" 1 run
+has "nothing varies: said" "$T/err" "no feature can be used"
+tap_done
