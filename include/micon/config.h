@@ -35,7 +35,7 @@ typedef struct {
     int crop, pages, illumination;
     double low, high, input_scale, max_bad;
     double qc_saturated, qc_focus, qc_sd;
-    int64_t memory; /* bytes a rank for resampled squares; beyond: spooled */
+    int64_t memory; /* bytes over all ranks for resampled squares; beyond: spooled */
     char *scratch;  /* folder for the spool; "" : beside the output */
 } tile_options;
 

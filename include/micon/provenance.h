@@ -1,8 +1,7 @@
 /* provenance.h -- what an output was made from, and whether it still is what the same call would make today.
  *
- * In the HDF5 file (uns/micon): program, its version (for people), the configuration of the keys that matter, and one digest over the digests of
- * the inputs in their order. It holds no times, hosts or paths; those
- * of the inputs stand beside it (inputs.h). */
+ * In the HDF5 file (uns/micon): program, its version (for people), the configuration of the keys that matter, and one digest over the
+ * digests of the inputs in their order. It holds no times, hosts or paths; those of the inputs stand beside it (inputs.h). */
 #ifndef MICON_PROVENANCE_H
 #define MICON_PROVENANCE_H
 #include "micon/inputs.h"
