@@ -42,13 +42,21 @@ static status files_of(const char *folder, names *out)
     return st;
 }
 
+void checkpoint_clear(const char *folder)
+{
+    names files = {0};
+    if (files_of(folder, &files) != OK) msg_clear();
+    for (size_t i = 0; i < files.n; i++) unlink(files.item[i]);
+    names_free(&files);
+}
+
 status checkpoint_write(const char *folder, const model *m, const progress_state *s, const conv_choices *c)
 {
     status st = OK;
     names key = {0}, value = {0}, files = {0};
     text choices = {0};
     char digest[DIGEST_TEXT], name[64];
-    snprintf(name, sizeof name, "step-%08lld.safetensors", (long long)s->step);
+    snprintf(name, sizeof name, "step-%010lld.safetensors", (long long)s->step);
     char *path = path_join(folder, name);
     model_meta(m, &key, &value);
     add(&key, &value, "micon.step", (double)s->step);
@@ -57,6 +65,7 @@ status checkpoint_write(const char *folder, const model *m, const progress_state
     add(&key, &value, "micon.plateau.factor", s->plateau.factor);
     add(&key, &value, "micon.plateau.seen", (double)s->plateau.seen);
     add(&key, &value, "micon.plateau.since", (double)s->plateau.since);
+    add(&key, &value, "micon.last_loss", s->last_loss);
     add(&key, &value, "micon.best", s->best);
     add(&key, &value, "micon.since_best", (double)s->since_best);
     conv_choices_write(c, &choices);
@@ -97,6 +106,7 @@ static status load(const char *path, model *m, progress_state *s, conv_choices *
     TRY(get(&f, "micon.plateau.factor", &s->plateau.factor));
     TRY(get(&f, "micon.plateau.seen", &seen));
     TRY(get(&f, "micon.plateau.since", &since));
+    TRY(get(&f, "micon.last_loss", &s->last_loss));
     TRY(get(&f, "micon.best", &s->best));
     TRY(get(&f, "micon.since_best", &since_best));
     TRY(weights_load(&m->params, &f, true));

@@ -9,6 +9,7 @@
 #include "micon/plates.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -119,7 +120,7 @@ static status list_plate(dataset *d, const stage *g, const numbering *k, int64_t
     int64_t dims[4];
     char *path = plates_file(g, k->ix, "tiles", p);
     names_add(&d->paths, path);
-    if (!path_exists(path)) TRY(fail(E_FAILED, "%s is not there: run micon-tile first", path));
+    if (d->missing[p]) goto done;
     TRY(store_open(&f, path, "tiles", TILE_FORMAT));
     TRY(store_dims(f, "tiles", &n_dims, dims));
     TRY(check_tiles(g, d, path, f, n_dims, dims));
@@ -139,6 +140,41 @@ done:
     store_close(&f);
     frame_free(&obs);
     free(path);
+    return st;
+}
+
+/* Plates without a tile file (they failed, within slurm.max_bad_plates) are left out: rank 0 looks, so that all ranks leave out the same. */
+static status find_missing_all(dataset *d, const stage *g, const screen_index *ix)
+{
+    status st = OK;
+    int64_t n = index_n_plates(ix);
+    text list = {0};
+    d->n_plates = n;
+    TRY_ALL(g->comm, mem_alloc(&d->missing, (size_t)n, 1, "plates"));
+    for (int64_t p = 0; g->rank == 0 && p < n; p++) {
+        char *path = plates_file(g, ix, "tiles", p);
+        d->missing[p] = !path_exists(path);
+        free(path);
+    }
+    MPI_Bcast(d->missing, (int)n, MPI_CHAR, 0, g->comm);
+    for (int64_t p = 0; p < n; p++) {
+        if (!d->missing[p]) continue;
+        char *label = plates_label(ix, p);
+        if (d->n_missing++ < 10) text_addf(&list, "\n  %s", label);
+        free(label);
+    }
+    if (d->n_missing == n) {
+        char *folder = config_work(&g->cfg, "tiles");
+        st = fail(E_FAILED, "no plate has a file in %s: run micon-tile first", folder);
+        free(folder);
+        TRY(st);
+    }
+    if (d->n_missing > 10) text_addf(&list, "\n  and %lld more", (long long)(d->n_missing - 10));
+    if (d->n_missing > 0)
+        log_warn("%lld of %lld plates have no tiles and are left out (micon-tile makes them):%s", (long long)d->n_missing, (long long)n,
+                 text_str(&list));
+done:
+    text_free(&list);
     return st;
 }
 
@@ -204,26 +240,59 @@ done:
     return st;
 }
 
+/* What can be had without swapping: the page cache counts as free. */
+static double available_bytes(void)
+{
+    char line[128];
+    double kb = -1;
+    FILE *f = fopen("/proc/meminfo", "r");
+    while (f && kb < 0 && fgets(line, sizeof line, f))
+        if (strncmp(line, "MemAvailable:", 13) == 0) kb = strtod(line + 13, NULL);
+    if (f) fclose(f);
+    if (kb >= 0) return kb * 1024;
+    return (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+}
+
+double data_memory_left(const dataset *d)
+{
+    return available_bytes() / comm_size(d->node);
+}
+
+/* MPI keeps a window that ranks share in /dev/shm, and where that is too small a rank dies at its first store. */
+static status check_room(const dataset *d, size_t bytes)
+{
+    char have[40], need[40];
+    double room = available_bytes();
+    int64_t shm = 0;
+    num_show_bytes(need, sizeof need, (double)bytes);
+    if ((double)bytes > 0.9 * room)
+        return fail(
+            E_USAGE,
+            "%s of training tiles do not fit the node's free memory (%s): use more memory a node, a smaller tile.size, or fewer plates",
+            need, num_show_bytes(have, sizeof have, room));
+    if (comm_size(d->node) == 1 || path_free_bytes("/dev/shm", &shm) != OK) {
+        msg_clear();
+        return OK;
+    }
+    if ((double)bytes > 0.95 * (double)shm)
+        return fail(E_USAGE,
+                    "%s of training tiles do not fit /dev/shm (%s free), which the ranks of a node share: make it larger, or use one "
+                    "rank a node with more threads",
+                    need, num_show_bytes(have, sizeof have, (double)shm));
+    return OK;
+}
+
 static status share_window_all(dataset *d, stage *g)
 {
     status st = OK;
     size_t bytes;
-    char have[40], need[40];
     int64_t first, n;
     int unit;
     MPI_Aint size;
     void *base;
     MPI_Comm_split_type(g->comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &d->node);
     TRY_ALL(g->comm, mul_size((size_t)d->n_kept, tile_bytes(d), &bytes) ? OK : fail(E_NOMEM, "the training tiles cannot be addressed"));
-    long pages = sysconf(_SC_AVPHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    double free_bytes = (double)pages * (double)page;
-    status mine = OK;
-    if (pages > 0 && (double)bytes > 0.9 * free_bytes)
-        mine = fail(
-            E_USAGE,
-            "%s of training tiles do not fit the node's free memory (%s): use more memory a node, a smaller tile.size, or fewer plates",
-            num_show_bytes(need, sizeof need, (double)bytes), num_show_bytes(have, sizeof have, free_bytes));
-    TRY_ALL(g->comm, mine);
+    TRY_ALL(g->comm, check_room(d, bytes));
     bool root = comm_rank(d->node) == 0;
     MPI_Win_allocate_shared(root ? (MPI_Aint)bytes : 0, 1, MPI_INFO_NULL, d->node, &base, &d->window);
     MPI_Win_shared_query(d->window, 0, &size, &unit, &base);
@@ -267,19 +336,14 @@ static status normalization_all(dataset *d, stage *g)
     return agree_all(g->comm, st);
 }
 
-status data_read_all(dataset *d, stage *g, const screen_index *ix, const screen_split *split, const vectors *v)
+status data_list_all(dataset *d, stage *g, const screen_index *ix, const screen_split *split, const vectors *v)
 {
     status st = OK;
     numbering k = {.ix = ix, .split = split, .v = v};
     d->channels = (int)g->cfg.screen.channels.n;
     d->size_px = (int)g->cfg.tile.size;
-    d->window = MPI_WIN_NULL;
-    d->node = MPI_COMM_NULL;
+    TRY(find_missing_all(d, g, ix));
     TRY_ALL(g->comm, list_tiles(d, g, &k));
-    TRY(share_window_all(d, g));
-    TRY(normalization_all(d, g));
-    log_info("%lld training tiles, %lld validation tiles, %.1f GB in memory", (long long)d->n_train, (long long)d->n_valid,
-             (double)d->n_kept * (double)tile_bytes(d) / 1e9);
 done:
     free(k.well_of_row);
     free(k.batch_of_plate);
@@ -287,10 +351,22 @@ done:
     return st;
 }
 
+status data_load_all(dataset *d, stage *g)
+{
+    status st = OK;
+    TRY(share_window_all(d, g));
+    TRY(normalization_all(d, g));
+    log_info("%lld training tiles, %lld validation tiles, %.1f GB in memory", (long long)d->n_train, (long long)d->n_valid,
+             (double)d->n_kept * (double)tile_bytes(d) / 1e9);
+done:
+    return st;
+}
+
 void data_free_all(dataset *d)
 {
     if (d->window != MPI_WIN_NULL) MPI_Win_free(&d->window);
     if (d->node != MPI_COMM_NULL) MPI_Comm_free(&d->node);
+    free(d->missing);
     free(d->place);
     free(d->train);
     free(d->valid);

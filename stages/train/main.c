@@ -137,10 +137,6 @@ static status describe_model(run *r)
         TRY(fail(E_USAGE, "%s: train.freeze without train.weights would freeze random layers", c->path));
     if (o->aux && o->method == METHOD_SIMCLR) TRY(fail(E_USAGE, "%s: train.aux: simclr has no classes to learn", c->path));
     for (int i = 0; i < channels; i++) names_add(&m->channels, c->screen.channels.item[i]);
-    m->mean = xcalloc((size_t)channels, sizeof *m->mean);
-    m->sd = xcalloc((size_t)channels, sizeof *m->sd);
-    memcpy(m->mean, r->d.mean, (size_t)channels * sizeof *m->mean);
-    memcpy(m->sd, r->d.sd, (size_t)channels * sizeof *m->sd);
 done:
     return st;
 }
@@ -187,6 +183,12 @@ static void made_from(run *r)
     uint64_t rows = 0;
     for (int64_t p = 0; p < index_n_plates(r->ix); p++) rows = digest_mix(rows, index_plate_digest(r->ix, p, INDEX_OF_ALL));
     text_addf(t, "index rows: %s\n", digest_show(rows, d));
+    for (int64_t p = 0; p < r->d.n_plates; p++) {
+        if (!r->d.missing[p]) continue;
+        char *label = plates_label(r->ix, p);
+        text_addf(t, "plate left out: %s\n", label);
+        free(label);
+    }
     text_addf(t, "inputs: %s\n", digest_show(inputs_digest(&r->d.in), d));
 }
 
@@ -223,11 +225,32 @@ static bool up_to_date(const run *r)
     return same;
 }
 
+/* What a step may draw from, and whether that is enough. */
+static status make_items(run *r)
+{
+    status st = OK;
+    const train_options *o = &r->g->cfg.train;
+    int64_t left_out = 0;
+    if (o->method == METHOD_PRETRAINED) goto done;
+    bool controls = o->method == METHOD_MICON || o->method == METHOD_PACLR;
+    TRY(items_create(&r->it, r->d.train, r->d.n, controls, (uint32_t)o->seed, &left_out));
+    if (left_out > 0) log_warn("%lld tiles are of compounds with one tile only: left out", (long long)left_out);
+    int64_t have = o->method == METHOD_SIMCLR ? items_all(r->it) : items_treated(r->it);
+    if (have < o->batch)
+        TRY(fail(E_FAILED, "%lld %s tiles are fewer than train.batch %lld: set it lower", (long long)have,
+                 o->method == METHOD_SIMCLR ? "training" : "treated training", (long long)o->batch));
+    if (o->valid_every > 0 && r->d.n_valid == 0)
+        log_warn("train.valid_every: there are no validation batches; split.valid_batches makes them");
+    if (o->early_stop > 0 && (o->valid_every == 0 || r->d.n_valid == 0))
+        TRY(fail(E_USAGE, "%s: train.early_stop wants train.valid_every and split.valid_batches", r->g->cfg.path));
+done:
+    return st;
+}
+
 static status set_up_all(run *r, bool *fresh)
 {
     status st = OK;
     stage *g = r->g;
-    int64_t left_out = 0;
     int bf16 = g->cfg.train.precision == PRECISION_BF16 || (g->cfg.train.precision == PRECISION_AUTO && dnn_amx()), done = 0;
     MPI_Bcast(&bf16, 1, MPI_INT, 0, g->comm);
     r->type = bf16 ? NN_BF16 : NN_F32;
@@ -236,24 +259,25 @@ static status set_up_all(run *r, bool *fresh)
     TRY(read_split_all(r));
     TRY_ALL(g->comm, read_vectors(r));
     TRY_ALL(g->comm, list_weights(r));
-    TRY(data_read_all(&r->d, g, r->ix, &r->split, r->has_vectors ? &r->v : NULL));
-    TRY_ALL(g->comm, describe_model(r));
+    TRY(data_list_all(&r->d, g, r->ix, &r->split, r->has_vectors ? &r->v : NULL));
     made_from(r);
     if (g->rank == 0 && !g->force) done = up_to_date(r);
     MPI_Bcast(&done, 1, MPI_INT, 0, g->comm);
     if ((*fresh = done)) goto done;
+    TRY_ALL(g->comm, describe_model(r));
+    TRY_ALL(g->comm, make_items(r));
+    TRY(data_load_all(&r->d, g));
+    r->m.mean = xcalloc((size_t)r->d.channels, sizeof *r->m.mean);
+    r->m.sd = xcalloc((size_t)r->d.channels, sizeof *r->m.sd);
+    memcpy(r->m.mean, r->d.mean, (size_t)r->d.channels * sizeof *r->m.mean);
+    memcpy(r->m.sd, r->d.sd, (size_t)r->d.channels * sizeof *r->m.sd);
     list_compounds(r);
     TRY_ALL(g->comm, model_build(&r->m, true));
     model_init(&r->m, (uint32_t)g->cfg.train.seed);
     TRY_ALL(g->comm, load_weights(r));
     if (g->cfg.train.method == METHOD_PRETRAINED) goto done;
-    bool controls = g->cfg.train.method == METHOD_MICON || g->cfg.train.method == METHOD_PACLR;
-    TRY_ALL(g->comm, items_create(&r->it, r->d.train, r->d.n, controls, (uint32_t)g->cfg.train.seed, &left_out));
-    if (left_out > 0) log_warn("%lld tiles are of compounds with one tile only: left out", (long long)left_out);
-    if (items_treated(r->it) < g->cfg.train.batch)
-        TRY(fail(E_FAILED, "%lld treated training tiles are fewer than train.batch %lld: set it lower", (long long)items_treated(r->it),
-                 (long long)g->cfg.train.batch));
     TRY_ALL(g->comm, dnn_create(&r->dn));
+    if (g->force && g->rank == 0) checkpoint_clear(r->checkpoints);
     if (!g->force) TRY(checkpoint_read_all(g, r->checkpoints, &r->m, &r->at, &r->choices));
     TRY(trainer_create_all(&r->t, g, &r->m, &r->d, r->it, &r->v, r->dn, &r->choices, r->type));
 done:
@@ -284,14 +308,24 @@ done:
     return st;
 }
 
-static double learning_rate(run *r, double last_loss)
+static double learning_rate(run *r)
 {
     const train_options *o = &r->g->cfg.train;
     int64_t warm = (int64_t)ceil(o->warmup * (double)o->steps), step = r->at.step;
     if (o->schedule == SCHEDULE_COSINE) return lr_cosine(o->lr, step, o->steps, warm);
     double ramp = step < warm ? (double)(step + 1) / (double)warm : 1;
     if (o->schedule == SCHEDULE_CONSTANT || step == 0) return o->lr * ramp;
-    return lr_plateau_next(&r->at.plateau, o->lr, last_loss, 500) * ramp;
+    return lr_plateau_next(&r->at.plateau, o->lr, r->at.last_loss, 500) * ramp;
+}
+
+/* Resident memory of this process. */
+static double resident_mb(void)
+{
+    long pages = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (f && fscanf(f, "%ld %ld", &pages, &resident) != 2) resident = 0;
+    if (f) fclose(f);
+    return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1e6;
 }
 
 static void log_step(run *r, const step_result *s, double lr, double norm, double seconds, const validation *v)
@@ -300,9 +334,10 @@ static void log_step(run *r, const step_result *s, double lr, double norm, doubl
     fprintf(r->log,
             "{\"step\": %lld, \"loss\": %.9g, \"contrast\": %.9g, \"generated\": %.9g, \"aux\": %.9g, \"lr\": %.9g, \"grad_norm\": %.9g, "
             "\"items_per_s\": %.4g, \"seconds\": %.4g, \"compute_s\": %.4g, \"wait_s\": %.4g, \"comm_s\": %.4g, \"comm_hidden_s\": %.4g, "
-            "\"comm_bytes\": %lld, \"fell_back\": %lld",
+            "\"comm_bytes\": %lld, \"fell_back\": %lld, \"memory_mb\": %.2f, \"allocations\": %lld",
             (long long)r->at.step, s->loss, s->contrast, s->generated, s->aux, lr, norm, (double)r->g->cfg.train.batch / seconds, seconds,
-            s->compute_s, s->wait_s, s->comm_s, s->hidden_s, (long long)s->bytes, (long long)s->fell_back);
+            s->compute_s, s->wait_s, s->comm_s, s->hidden_s, (long long)s->bytes, (long long)s->fell_back, resident_mb(),
+            (long long)s->allocations);
     if (v)
         fprintf(r->log, ", \"valid_top1\": %.6g, \"valid_chance\": %.6g, \"valid_queries\": %lld", v->top1, v->chance,
                 (long long)v->queries);
@@ -328,8 +363,8 @@ typedef struct {
     int64_t steps;
 } totals;
 
-/* One step after the gradients: *end: no more steps are wanted (early stop). */
-static status after_step_all(run *r, const step_result *s, double lr, double from, totals *sum, bool *end)
+/* One step after the gradients. */
+static status after_step_all(run *r, const step_result *s, double lr, double from, totals *sum)
 {
     status st = OK;
     const train_options *o = &r->g->cfg.train;
@@ -338,7 +373,9 @@ static status after_step_all(run *r, const step_result *s, double lr, double fro
     if (!isfinite(s->loss) || !isfinite(norm)) TRY(diverged(r, s, norm));
     adamw_step(&r->m.params, r->at.step + 1, lr, o->weight_decay, clip_scale(norm, o->grad_clip));
     trainer_changed(r->t);
+    trainer_share_statistics_all(r->t);
     r->at.step++;
+    r->at.last_loss = s->loss;
     double seconds = clock_s() - from;
     bool look = o->valid_every > 0 && r->at.step % o->valid_every == 0 && r->d.n_valid > 0;
     if (look) {
@@ -347,7 +384,6 @@ static status after_step_all(run *r, const step_result *s, double lr, double fro
         r->at.since_best = better ? 0 : r->at.since_best + 1;
         if (better) r->at.best = v.top1;
         log_info("step %lld: retrieval in validation batches %.3f, chance %.3f", (long long)r->at.step, v.top1, v.chance);
-        *end = o->early_stop > 0 && r->at.since_best >= o->early_stop;
     }
     log_step(r, s, lr, norm, seconds, look ? &v : NULL);
     sum->compute += s->compute_s, sum->wait += s->wait_s, sum->comm += s->comm_s, sum->hidden += s->hidden_s;
@@ -361,8 +397,7 @@ static status steps_all(run *r, progress *bar, totals *sum)
     status st = OK;
     const train_options *o = &r->g->cfg.train;
     step_result s = {0};
-    bool end = false;
-    while (r->at.step < o->steps && !end) {
+    while (r->at.step < o->steps && !(o->early_stop > 0 && r->at.since_best >= o->early_stop)) {
         int stop = asked_to_stop;
         double from = clock_s();
         MPI_Allreduce(MPI_IN_PLACE, &stop, 1, MPI_INT, MPI_MAX, r->g->comm);
@@ -371,9 +406,9 @@ static status steps_all(run *r, progress *bar, totals *sum)
             log_info("stopped on request after step %lld; the same command goes on from there", (long long)r->at.step);
             TRY(fail(E_AGAIN, "stopped on request after step %lld", (long long)r->at.step));
         }
-        double lr = learning_rate(r, s.loss);
+        double lr = learning_rate(r);
         TRY(trainer_gradients_all(r->t, r->at.step, &s));
-        TRY(after_step_all(r, &s, lr, from, sum, &end));
+        TRY(after_step_all(r, &s, lr, from, sum));
         progress_say(bar, "loss %.4f", s.loss);
         progress_add(bar, r->g->rank == 0);
         if (r->at.step % o->checkpoint_steps == 0 && r->at.step < o->steps) TRY(checkpoint_all(r));
@@ -392,8 +427,6 @@ static status train_all(run *r)
         .work = work, .stage = "train", .name = g->cfg.train.run, .unit = "steps", .total = g->cfg.train.steps - r->at.step};
     TRY_ALL(g->comm, g->rank == 0 ? open_log(r) : OK);
     if (r->at.step > 0) log_info("going on after step %lld", (long long)r->at.step);
-    signal(SIGTERM, on_signal);
-    signal(SIGUSR1, on_signal);
     progress *bar = progress_start_all(g->comm, &info);
     st = steps_all(r, bar, &sum);
     progress_end_all(&bar, st);
@@ -443,12 +476,15 @@ static status run_all(stage *g)
     run r = {.g = g, .at = {.best = -1}};
     bool fresh = false;
     char *name = text_encode_name(g->cfg.train.run), *below = xasprintf("models/%s", name);
+    signal(SIGTERM, on_signal); /* from the start: a job may be told to stop while its tiles are read */
+    signal(SIGUSR1, on_signal);
     r.d.window = MPI_WIN_NULL;
     r.d.node = MPI_COMM_NULL;
     r.folder = config_work(&g->cfg, below);
     r.model_path = path_join(r.folder, "model.safetensors");
     r.checkpoints = path_join(r.folder, "checkpoints");
     r.log_path = path_join(r.folder, "log.jsonl");
+    if (g->plates.n > 0) TRY(fail(E_USAGE, "--plate: a model is trained on all plates; split and screen.index choose them"));
     TRY(set_up_all(&r, &fresh));
     if (fresh) {
         log_info("%s is up to date", r.model_path);
@@ -459,6 +495,7 @@ static status run_all(stage *g)
     if (g->cfg.train.method != METHOD_PRETRAINED) TRY(train_all(&r));
     TRY_ALL(g->comm, g->rank == 0 ? publish(&r) : OK);
     if (own->profile && r.t && g->rank == 0) print_profile(&r);
+    if (own->profile && !r.t) log_info("--profile: nothing was trained");
 done:
     trainer_destroy(&r.t);
     items_destroy(&r.it);

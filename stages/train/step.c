@@ -49,6 +49,8 @@ struct trainer {
     void *aux_work;
     generated q;
     int64_t fell_back;
+    double gather_s; /* of this step */
+    int64_t gather_bytes;
 };
 
 /* ---- making one ---- */
@@ -128,11 +130,14 @@ done:
     return st;
 }
 
-/* Rank 0 measures what it has no choice for; the others follow it. */
 static status make_net_all(trainer *t, dnn *dn, conv_choices *choices, nn_type type)
 {
-    status st = OK;
     const train_options *o = &t->g->cfg.train;
+    int64_t memory = o->memory;
+    if (memory < 0) { /* auto: what the node has, the same for all; recomputing changes no bit */
+        memory = (int64_t)(0.8 * data_memory_left(t->d));
+        MPI_Allreduce(MPI_IN_PLACE, &memory, 1, MPI_INT64_T, MPI_MIN, t->g->comm);
+    }
     resnet_config c = {.depth = t->m->depth,
                        .n = (int)t->rows * (int)t->m->channels.n,
                        .size = t->m->size_px,
@@ -141,30 +146,11 @@ static status make_net_all(trainer *t, dnn *dn, conv_choices *choices, nn_type t
                        .training = true,
                        .freeze = o->freeze,
                        .norm_frozen = o->norm == NORM_FROZEN,
-                       .memory = o->memory < 0 ? 0 : o->memory,
+                       .memory = memory,
                        .sum = o->norm == NORM_SYNC ? sums_norm : NULL,
                        .ready = sums_ready,
                        .ctx = t->sums};
-    text lines = {0};
-    char *data = NULL;
-    size_t size = 0;
-    if (t->g->rank == 0) {
-        st = resnet_create(&t->net, dn, &c, &t->m->params, MODEL_PREFIX, choices);
-        conv_choices_write(choices, &lines);
-        data = lines.s;
-        size = lines.n;
-    }
-    TRY_ALL(t->g->comm, st);
-    TRY(comm_bcast_all(t->g->comm, 0, &data, &size));
-    if (t->g->rank != 0) {
-        st = conv_choices_read(choices, data, "choices of rank 0");
-        free(data);
-        if (st == OK) st = resnet_create(&t->net, dn, &c, &t->m->params, MODEL_PREFIX, choices);
-    }
-    TRY_ALL(t->g->comm, st);
-done:
-    text_free(&lines);
-    return st;
+    return sums_net_all(t->g->comm, &t->net, dn, &c, &t->m->params, choices);
 }
 
 status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, items *it, const vectors *v, dnn *dn, conv_choices *choices,
@@ -229,6 +215,17 @@ void trainer_changed(trainer *t)
     resnet_weights_changed(t->net);
 }
 
+void trainer_share_statistics_all(trainer *t)
+{
+    nn_params *p = &t->m->params;
+    if (t->g->size == 1 || t->g->cfg.train.norm != NORM_LOCAL) return;
+    for (size_t i = 0; i < p->n_state; i++) p->state[i] /= (float)t->g->size;
+    for (size_t at = 0; at < p->n_state; at += 1 << 20) {
+        size_t n = p->n_state - at < 1 << 20 ? p->n_state - at : 1 << 20;
+        MPI_Allreduce(MPI_IN_PLACE, p->state + at, (int)n, MPI_FLOAT, MPI_SUM, t->g->comm);
+    }
+}
+
 const resnet *trainer_net(const trainer *t)
 {
     return t->net;
@@ -289,7 +286,12 @@ static void gather(trainer *t, const void *mine, int64_t per_item, int64_t d, MP
         t->offsets[r] = (int)at;
         at += t->counts[r];
     }
+    double from = clock_s();
     MPI_Allgatherv(mine, t->counts[t->g->rank], type, all, t->counts, t->offsets, type, t->g->comm);
+    if (t->g->size > 1) {
+        t->gather_s += clock_s() - from;
+        t->gather_bytes += (int64_t)t->counts[t->g->rank] * (type == MPI_DOUBLE ? 8 : 4);
+    }
 }
 
 /* The contrastive loss of `rows` ([per_item n, d] of this rank) times weight: its value is added to *loss, its gradient put to d_rows. */
@@ -451,9 +453,11 @@ status trainer_gradients_all(trainer *t, int64_t step, step_result *r)
     const model *m = t->m;
     MPI_Comm comm = t->g->comm;
     double from = clock_s();
+    int64_t blocks = resnet_allocations();
     *r = (step_result){0};
     TRY_ALL(comm, fault("a step"));
     sums_begin(t->sums);
+    t->gather_s = 0, t->gather_bytes = 0;
     params_clear_grad((nn_params *)&m->params);
     choose_items(t, step);
     fill_pictures(t, step);
@@ -467,11 +471,12 @@ status trainer_gradients_all(trainer *t, int64_t step, step_result *r)
     l2_backward((int)t->rows, m->dim, t->h, t->h_norm, t->dh, t->dh);
     TRY_ALL(comm, resnet_backward(t->net, t->dh));
     sums_finish_all(t->sums);
-    r->comm_s = sums_seconds(t->sums);
+    r->comm_s = sums_seconds(t->sums) + t->gather_s;
     double flight = sums_flight_seconds(t->sums), total = clock_s() - from;
-    r->hidden_s = flight > r->comm_s ? flight - r->comm_s : 0;
-    r->bytes = sums_bytes(t->sums);
+    r->hidden_s = flight > sums_finish_seconds(t->sums) ? flight - sums_finish_seconds(t->sums) : 0;
+    r->bytes = sums_bytes(t->sums) + t->gather_bytes;
     r->compute_s = total - r->wait_s - r->comm_s;
+    r->allocations = resnet_allocations() - blocks;
 done:
     return st;
 }

@@ -1,4 +1,5 @@
-/* sums.c -- sums over ranks: the gradient in buckets behind the backward pass, batch norm's statistics at once. */
+/* sums.c -- sums over ranks: the gradient in buckets behind the backward pass, batch norm's statistics at once; and nets that compute in
+ * the same way on all ranks. */
 #include "train.h"
 
 #include "micon/clock.h"
@@ -19,7 +20,7 @@ struct sums {
     size_t *left; /* values of each bucket that are not ready */
     MPI_Request *request;
     uint16_t *half; /* bf16 on the wire: [n_trained] */
-    double wait_s, from_s, end_s;
+    double wait_s, finish_s, from_s, end_s;
     int64_t bytes;
 };
 
@@ -79,7 +80,7 @@ void sums_destroy(sums **ps)
 void sums_begin(sums *s)
 {
     for (size_t b = 0; b < s->n_buckets; b++) s->left[b] = bucket_size(s, b);
-    s->wait_s = s->from_s = s->end_s = 0;
+    s->wait_s = s->finish_s = s->from_s = s->end_s = 0;
     s->bytes = 0;
 }
 
@@ -122,7 +123,8 @@ void sums_finish_all(sums *s)
     MPI_Waitall((int)s->n_buckets, s->request, MPI_STATUSES_IGNORE);
     if (s->half) kernels_from_bf16(s->half, s->p->grad, s->p->n_trained);
     s->end_s = clock_s();
-    s->wait_s += s->end_s - from;
+    s->finish_s = s->end_s - from;
+    s->wait_s += s->finish_s;
 }
 
 void sums_norm(void *ctx, double *v, size_t n)
@@ -140,6 +142,11 @@ double sums_seconds(const sums *s)
     return s->wait_s;
 }
 
+double sums_finish_seconds(const sums *s)
+{
+    return s->finish_s;
+}
+
 double sums_flight_seconds(const sums *s)
 {
     return s->end_s > s->from_s && s->from_s > 0 ? s->end_s - s->from_s : 0;
@@ -148,4 +155,32 @@ double sums_flight_seconds(const sums *s)
 int64_t sums_bytes(const sums *s)
 {
     return s->bytes;
+}
+
+status sums_net_all(MPI_Comm comm, resnet **net, dnn *dn, const resnet_config *c, nn_params *p, conv_choices *choices)
+{
+    status st = OK;
+    text lines = {0};
+    char *data = NULL;
+    size_t size = 0;
+    bool root = comm_rank(comm) == 0;
+    if (root) {
+        st = resnet_create(net, dn, c, p, MODEL_PREFIX, choices);
+        conv_choices_write(choices, &lines);
+        data = lines.s;
+        size = lines.n;
+    }
+    TRY_ALL(comm, st);
+    TRY(comm_bcast_all(comm, 0, &data, &size));
+    if (!root) {
+        conv_choices_free(choices);
+        *choices = (conv_choices){0};
+        st = conv_choices_read(choices, data, "choices of rank 0");
+        free(data);
+        if (st == OK) st = resnet_create(net, dn, c, p, MODEL_PREFIX, choices);
+    }
+    TRY_ALL(comm, st);
+done:
+    text_free(&lines);
+    return st;
 }

@@ -27,8 +27,10 @@ typedef struct {
     item_tile *train;  /* [n]: of training tiles; compound -1 for the others */
     item_tile *valid;  /* [n]: of validation tiles */
     int64_t n_train, n_valid, n_kept;
-    names paths; /* of the plates' files */
-    inputs in;   /* model file's inputs: tiles, compounds, weights */
+    names paths;   /* of the plates' files */
+    char *missing; /* [n_plates]: has no file */
+    int64_t n_plates, n_missing;
+    inputs in; /* model file's inputs: tiles, compounds, weights */
     int channels, size_px;
     int n_classes;       /* with the control */
     int64_t *vector_row; /* [n_classes]: row of the compounds; -1: none */
@@ -37,8 +39,12 @@ typedef struct {
     MPI_Win window;
     uint8_t *tiles; /* [n_kept, channels, size, size], shared by the ranks of a node */
 } dataset;
-/* v NULL: the method needs no compounds. */
-status data_read_all(dataset *d, stage *g, const screen_index *ix, const screen_split *split, const vectors *v) MUST_USE;
+/* What the tiles are. v NULL: compounds without a vector are used too. A plate without a tile file is a warning and left out; none
+ * at all is E_FAILED. d->window and d->node are MPI's null handles before. */
+status data_list_all(dataset *d, stage *g, const screen_index *ix, const screen_split *split, const vectors *v) MUST_USE;
+/* Their pixels, mean and sd. E_USAGE with what to change where they do not fit the node. */
+status data_load_all(dataset *d, stage *g) MUST_USE;
+double data_memory_left(const dataset *d); /* bytes of the node that this rank may still use; local, after data_load_all */
 void data_free_all(dataset *d);
 const uint8_t *data_tile(const dataset *d, int64_t tile);
 
@@ -53,15 +59,20 @@ void sums_ready(void *ctx, size_t first, size_t n); /* ctx: the sums; see resnet
 void sums_finish_all(sums *s);                      /* every gradient is the global one */
 void sums_norm(void *ctx, double *v, size_t n);     /* batch norm's sums; ctx: the sums */
 double sums_seconds(const sums *s);                 /* spent waiting since sums_begin */
+double sums_finish_seconds(const sums *s);          /* of it in sums_finish_all */
 double sums_flight_seconds(const sums *s);          /* between the start of the first reduction and the end of the last */
 int64_t sums_bytes(const sums *s);                  /* sent a rank since sums_begin */
+
+/* A net on every rank by the same choices: rank 0 measures what it has no choice for. */
+status sums_net_all(MPI_Comm comm, resnet **net, dnn *dn, const resnet_config *c, nn_params *p, conv_choices *choices) MUST_USE;
 
 /* ---- step.c: one step ---- */
 typedef struct {
     double loss, contrast, generated, aux; /* total and parts, over all ranks */
     double compute_s, wait_s, comm_s, hidden_s;
     int64_t bytes;
-    int64_t fell_back; /* items whose second view did not satisfy `views` */
+    int64_t allocations; /* of blocks by the networks in this step: 0 */
+    int64_t fell_back;   /* items whose second view did not satisfy `views` */
 } step_result;
 
 typedef struct trainer trainer;
@@ -71,16 +82,21 @@ void trainer_destroy(trainer **t);
 /* Forward and backward of step `step`: gradients are the global ones afterwards. */
 status trainer_gradients_all(trainer *t, int64_t step, step_result *r) MUST_USE;
 void trainer_changed(trainer *t); /* the weights were changed */
+/* norm: local lets running statistics differ between ranks: they become their mean. */
+void trainer_share_statistics_all(trainer *t);
 const resnet *trainer_net(const trainer *t);
 
 /* ---- checkpoint.c ---- */
 typedef struct {
     int64_t step; /* steps done */
     lr_plateau plateau;
-    double best; /* validation score, for early stop */
+    double last_loss; /* of that step, for the plateau */
+    double best;      /* validation score, for early stop */
     int64_t since_best;
 } progress_state;
-/* FOLDER/step-00000200.safetensors; two are kept. Rank 0. */
+/* FOLDER/step-0000000200.safetensors; two are kept. Rank 0. */
+/* Remove all: a run that is forced begins anew. Rank 0. */
+void checkpoint_clear(const char *folder);
 status checkpoint_write(const char *folder, const model *m, const progress_state *s, const conv_choices *c) MUST_USE;
 /* The newest valid one that was made from the same (m->made_from), to all ranks: a damaged one is named and removed, and the one before it
  * used. None: nothing changes, s->step is 0. */
@@ -91,6 +107,7 @@ typedef struct {
     double top1, chance; /* NSB on raw h well means of the validation batches */
     int64_t queries;
 } validation;
+/* Rank 0 measures what `choices` lacks; the others follow it. */
 status validate_all(stage *g, const model *m, const dataset *d, dnn *dn, conv_choices *choices, nn_type type, validation *out) MUST_USE;
 
 #endif

@@ -130,7 +130,7 @@ status validate_all(stage *g, const model *m, const dataset *d, dnn *dn, conv_ch
         .depth = m->depth, .n = PASS_TILES * (int)m->channels.n, .size = m->size_px, .out = model_out(m), .type = type};
     *out = (validation){0};
     TRY_ALL(g->comm, list_wells(&w, d, m->dim));
-    TRY_ALL(g->comm, resnet_create(&net, dn, &c, (nn_params *)&m->params, MODEL_PREFIX, choices));
+    TRY(sums_net_all(g->comm, &net, dn, &c, (nn_params *)&m->params, choices));
     TRY_ALL(g->comm, embed_share(&w, g, m, d, net));
     MPI_Allreduce(MPI_IN_PLACE, w.sum, (int)(w.n_wells * m->dim), MPI_DOUBLE, MPI_SUM, g->comm);
     comm_sum_i64_all(g->comm, w.count, (size_t)w.n_wells);
