@@ -263,7 +263,16 @@ status conv_choose(conv_op **out, dnn *d, const conv_spec *s, conv_choices *c)
         c->measured++;
         at = (long)c->key.n - 1;
     }
-    TRY(conv_create(out, d, s, c->how.item[at]));
+    st = conv_create(out, d, s, c->how.item[at]);
+    if (st != OK && !how) { /* a choice made on another kind of CPU */
+        msg_clear();
+        TRY(measure(d, s, &how, &gflops));
+        free(c->how.item[at]);
+        c->how.item[at] = xstrdup(how);
+        c->gflops[at] = gflops;
+        c->measured++;
+        st = conv_create(out, d, s, how);
+    }
 done:
     free(key);
     free(how);

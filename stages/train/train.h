@@ -102,6 +102,11 @@ status checkpoint_write(const char *folder, const model *m, const progress_state
  * used. None: nothing changes, s->step is 0. */
 status checkpoint_read_all(stage *g, const char *folder, model *m, progress_state *s, conv_choices *c) MUST_USE;
 
+/* Choices measured by earlier runs on this kind of CPU with so many threads, in work/choices: runs of one screen then compute in the same
+ * way, bit for bit. Those that `c` has stay. Rank 0. */
+void choices_recall(const stage *g, conv_choices *c);
+void choices_remember(const stage *g, const conv_choices *c);
+
 /* ---- validate.c ---- */
 typedef struct {
     double top1, chance; /* NSB on raw h well means of the validation batches */
