@@ -12,9 +12,14 @@
 #include "micon/provenance.h"
 #include "micon/store.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+typedef struct {
+    bool compare, csv;
+} evaluate_args;
 
 /* Where everything goes. */
 typedef struct {
@@ -254,6 +259,12 @@ static status run_all(stage *g)
     origin from = {0};
     outputs o = {0};
     int fresh = 0;
+    const evaluate_args *a = g->options;
+    if (a->compare) {
+        TRY_ALL(g->comm, g->rank == 0 ? compare_runs(g, &g->arguments) : OK);
+        return OK;
+    }
+    if (g->arguments.n) TRY(fail(E_USAGE, "'%s' is one argument too many: runs are named after --compare", g->arguments.item[0]));
     outputs_name(&o, &g->cfg);
     kernels_set_threads(1); /* a product's last bits would depend on how many ranks share the machine */
     if (g->plates.n) TRY(fail(E_USAGE, "--plate: profiles are judged over the whole screen; leave it out"));
@@ -271,6 +282,7 @@ static status run_all(stage *g)
     else
         TRY(make_all(g, ix, &split, &from, &o));
     TRY_ALL(g->comm, g->rank == 0 ? record(g, &o, &from) : OK);
+    if (a->csv) TRY_ALL(g->comm, g->rank == 0 ? export_csv(o.profiles) : OK);
 done:
     index_free(&ix);
     screen_split_free(&split);
@@ -283,11 +295,21 @@ done:
 
 int main(int argc, char **argv)
 {
+    static const opt options[] = {
+        {NULL, "compare", OPT_FLAG, offsetof(evaluate_args, compare), "", 0, 0, NULL, 0,
+         "put the finished reports of runs side by side: a table and a picture, differences with paired intervals"},
+        {NULL, "csv", OPT_FLAG, offsetof(evaluate_args, csv), "", 0, 0, NULL, 0,
+         "also write the profiles as profiles/RUN.{raw,normalized,corrected}.csv.gz in pycytominer's form"},
+        {.name = NULL},
+    };
     static const stage_def def = {
         .name = "evaluate",
         .summary = "average embeddings to wells, normalize and correct them; write the profile store, the metrics and the report",
         .sections = "screen split embed evaluate",
         .affects = AFFECTS_PROFILES,
+        .options = options,
+        .options_size = sizeof(evaluate_args),
+        .arguments = "[RUN...]",
         .run_all = run_all,
     };
     return stage_main(argc, argv, &def);

@@ -257,6 +257,20 @@ static void add_log(text *t, const char *path)
     free(data);
 }
 
+void report_page(text *page, const char *data, const char *const *after)
+{
+    for (int i = 0; report_before[i]; i++) text_addf(page, "%s\n", report_before[i]);
+    text_add(page, "<script type=\"application/json\" id=\"data\">");
+    for (const char *s = data, *next; *s; s = next) { /* no text of a table can end the element */
+        size_t n = strcspn(s, "<");
+        text_addn(page, s, n);
+        next = s + n;
+        if (*next) text_add(page, "\\u003c"), next++;
+    }
+    text_add(page, "</script>\n");
+    for (int i = 0; after[i]; i++) text_addf(page, "%s\n", after[i]);
+}
+
 status report_write(const char *path, const wells *w, const cooked *c, const results *r, const char *json, const char *log_jsonl)
 {
     status st = OK;
@@ -270,16 +284,7 @@ status report_write(const char *path, const wells *w, const cooked *c, const res
     TRY(add_heat(&data, w, c, r));
     add_log(&data, log_jsonl);
     text_add(&data, "}");
-    for (int i = 0; report_before[i]; i++) text_addf(&page, "%s\n", report_before[i]);
-    text_add(&page, "<script type=\"application/json\" id=\"data\">");
-    for (const char *s = text_str(&data), *next; *s; s = next) { /* no text of a table can end the element */
-        size_t n = strcspn(s, "<");
-        text_addn(&page, s, n);
-        next = s + n;
-        if (*next) text_add(&page, "\\u003c"), next++;
-    }
-    text_add(&page, "</script>\n");
-    for (int i = 0; report_after[i]; i++) text_addf(&page, "%s\n", report_after[i]);
+    report_page(&page, text_str(&data), report_after);
     TRY(path_write(path, text_str(&page), page.n));
 done:
     text_free(&data);

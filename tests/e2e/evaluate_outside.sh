@@ -46,6 +46,25 @@ same "one of them gzip: the same figures" "$first" "$plain"
 cp work/profiles/r.h5ad in.h5ad
 exits "an h5ad, already normalized" 0 run --set evaluate.profiles=in.h5ad --set evaluate.normalize=none
 same "an h5ad: the same figures" "$(cat $R/metrics.csv)" "$first"
+
+# Side by side, and as tables.
+exits "as CSV" 0 run --csv
+same "as CSV: a row a well" "$(zcat work/profiles/r.normalized.csv.gz | wc -l)" 97
+same "as CSV: the first columns" "$(zcat work/profiles/r.raw.csv.gz | head -n 1 | cut -d, -f1-3)" "Metadata_Source,Metadata_Batch,Metadata_Plate"
+exits "the CSV evaluated" 0 run --set evaluate.profiles=work/profiles/r.raw.csv.gz --set train.run=again
+same "the CSV evaluated: the same figures" "$(cat work/reports/again/metrics.csv)" "$first"
+exits "another run, worse" 0 run --set train.run=worse --set evaluate.sphere=none
+exits "side by side" 0 run --compare r worse again
+C=work/reports/compare/r__worse__again/compare.csv
+same "a run with itself: no difference" "$(awk -F, '$5 == "again" && ($9 != 0 || $10 != 0 || $11 != 0)' $C | wc -l)" 0
+same "a run against itself: as many figures" "$(awk -F, '$5 == "again"' $C | wc -l)" "$(awk -F, '$5 == "r"' $C | wc -l)"
+same "the figures are those of the runs" "$(awk -F, '$1 == "uncorrected" && $2 == "nsb" && $3 == "all" && $4 == 1 && $5 == "r" { print $6, $7, $8 }' $C)" \
+    "$(awk -F, '$1 == "uncorrected" && $2 == "nsb" && $3 == "all" && $4 == 1 { print $5, $6, $7 }' $R/metrics.csv)"
+hasnt "the page loads nothing" "${C%csv}html" "://"
+exits "one run alone" 2 run --compare r
+exits "an unknown run" 1 run --compare r nothing
+has "an unknown run: said" "$T/err" "run micon-evaluate"
+exits "a stray argument" 2 run r
 cp -r in good
 
 bad() { # WHAT TEXT SED: one table spoiled
@@ -57,7 +76,7 @@ bad() { # WHAT TEXT SED: one table spoiled
 bad "a ragged row" "p1.csv:3" '3s/$/,7/'
 bad "text in a feature" "p1.csv:4: feature 'f12': 'abc' is not a number" '4s/,[^,]*$/,abc/'
 bad "a column twice" "f11" '1s/f12/f11/'
-bad "another feature" "12 features, the first table has 13" '1s/$/,g/;2,$s/$/,1/'
+bad "another feature" "feature 'f12' is not in the first table" '1s/f12/g/'
 bad "no plate" "has no Metadata_Plate" '1s/Metadata_Plate/plat/;1s/,plat/,Metadata_X/'
 rm -rf in; cp -r good in
 exits "no such file" 1 run --set evaluate.profiles=nothing.csv
