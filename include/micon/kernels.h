@@ -32,7 +32,7 @@ static inline size_t nn_shape_bytes(const nn_shape *s)
 }
 
 int kernels_threads(void);                   /* OpenMP's, for the calling thread */
-void kernels_set_threads(int n);              /* for OpenMP (ours, oneDNN's) in the calling thread, and for OpenBLAS */
+void kernels_set_threads(int n);             /* for OpenMP (ours, oneDNN's) in the calling thread, and for OpenBLAS */
 size_t kernels_work_bytes(int max_channels); /* for the sums below, whatever the number of threads */
 
 void kernels_to_bf16(const float *x, uint16_t *y, size_t n); /* nearest, ties to even */
