@@ -28,7 +28,7 @@ one() {
     out="$T.tap"
     timeout -k 10 "$limit" "$@" >"$out" 2>"$T.err" </dev/null
     rc=$?
-    p=$(grep -c '^ok ' "$out"); s=$(grep -c '^ok .*# SKIP' "$out"); f=$(grep -c '^not ok ' "$out")
+    p=$(grep -c '^ok [0-9]' "$out"); s=$(grep -c '^ok [0-9].*# SKIP' "$out"); f=$(grep -c '^not ok [0-9]' "$out")
     plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$out" | tail -n 1)
     local why=
     [ "$rc" = 124 ] || [ "$rc" = 137 ] && why="killed after $limit s"
