@@ -262,7 +262,7 @@ static status run_all(stage *g)
     const evaluate_args *a = g->options;
     if (a->compare) {
         TRY_ALL(g->comm, g->rank == 0 ? compare_runs(g, &g->arguments) : OK);
-        return OK;
+        goto done;
     }
     if (g->arguments.n) TRY(fail(E_USAGE, "'%s' is one argument too many: runs are named after --compare", g->arguments.item[0]));
     outputs_name(&o, &g->cfg);
