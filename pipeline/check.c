@@ -80,19 +80,15 @@ done:
     return st;
 }
 
-/* compare, verify, export, store: this process becomes the stage program. */
+/* verify: this process becomes the stage program. */
 status command_tool(call *c)
 {
-    bool compare = strcmp(c->name, "compare") == 0;
-    const char *name = compare ? "micon-evaluate" : "micon-store";
+    static const char name[] = "micon-store";
     char *program = driver_program(c, name), **argv = xcalloc(c->a.rest.n + 3, sizeof *argv);
     size_t n = 0;
     argv[n++] = program;
-    if (!compare && strcmp(c->name, "store") != 0) argv[n++] = (char *)c->name;
-    for (size_t i = 0; i < c->a.rest.n; i++) {
-        argv[n++] = c->a.rest.item[i];
-        if (compare && i == 0) argv[n++] = (char *)"--compare";
-    }
+    argv[n++] = (char *)c->name;
+    for (size_t i = 0; i < c->a.rest.n; i++) argv[n++] = c->a.rest.item[i];
     status st = driver_has_program(c, name) ? OK : fail(E_FAILED, "micon %s needs the program %s, which is not built", c->name, name);
     if (st == OK) {
         execv(program, argv);

@@ -41,7 +41,7 @@ status command_submit(call *c);
 status command_gate(call *c);
 status command_status(call *c);
 status command_clean(call *c);
-status command_tool(call *c); /* compare, verify, export, store: hand over to a stage program */
+status command_tool(call *c); /* verify: hand over to a stage program */
 
 /* ---- the stages (stages.c) ---- */
 enum { STAGE_FEATURIZE, STAGE_TILE, STAGE_TRAIN, STAGE_EMBED, STAGE_EVALUATE, N_STAGES };

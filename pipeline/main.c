@@ -43,10 +43,7 @@ static const command commands[] = {
     {"submit", "screen.yaml", "do it on SLURM: job arrays over the plates", SUBMIT, command_submit},
     {"status", "screen.yaml", "what is running, done and failed", STATUS, command_status},
     {"rerun", "screen.yaml", "make a stage, a plate or what failed anew", RERUN, command_rerun},
-    {"compare", "screen.yaml RUN...", "methods side by side (starts micon-evaluate)", TOOL, command_tool},
     {"verify", "FILE...", "recompute the checksums stored in files (starts micon-store)", TOOL, command_tool},
-    {"export", "FILE...", "an output in other formats (starts micon-store)", TOOL, command_tool},
-    {"store", "add|list|... ARGUMENTS", "a profile store shared by many screens (starts micon-store)", TOOL, command_tool},
     {"clean", "screen.yaml", "remove outputs, after asking; never inputs", CLEAN, command_clean},
     {"gate", "screen.yaml", "for job scripts: do enough plates of a stage stand? exit 1 if not", GATE, command_gate},
 };
