@@ -12,7 +12,7 @@ DEBIAN_BUILD := gcc g++ make pkg-config libopenmpi-dev openmpi-bin libhdf5-openm
                 libopenblas-dev libdnnl-dev libyaml-dev zlib1g-dev libxxhash-dev libjansson-dev
 DEBIAN_TEST  := hdf5-tools openbabel valgrind shellcheck slurmctld slurmd slurm-client munge iproute2
 
-.PHONY: all help deps deps-test check check-long bench lint coverage fuzz print-config site.env clean programs golden
+.PHONY: all help deps deps-test demo check check-long bench lint coverage fuzz print-config site.env clean programs golden
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -20,7 +20,12 @@ DEBIAN_TEST  := hdf5-tools openbabel valgrind shellcheck slurmctld slurmd slurm-
 all: deps
 	@$(MAKE) --no-print-directory DEPS=no programs
 
+# A small drawn screen through all stages, and a table of what came out.
+demo: all
+	@bash tests/demo.sh
+
 help:
+	@echo "make demo        builds, then a drawn screen through all stages on two ranks, with a table of results (minutes)"
 	@echo "make             build the programs into $(B)/bin"
 	@echo "make check       the tests (under 10 minutes)        make check-long  the long ones (under 40)"
 	@echo "make bench       ratios against named peers          make lint        formatting, static analysis, layers"
