@@ -39,6 +39,8 @@ runs "quick start"
 same "the quick start is at most six commands" "$([ "$(grep -c . "$T/quick start.sh")" -le 6 ] && echo yes)" yes
 ok "a report to look at" test -s "$clone/demo/work/reports/micon/report.html"
 runs again
+runs outside
+ok "outside: a report of its own" test -s "$clone/demo/work/reports/outside/report.html"
 runs own
 ok "own: a picture to look at" test -s "$clone/my_screen/plate1.png"
 runs table
