@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run: limit=300
+# run: limit=400
 # The README's commands, verbatim, in its order, in a folder that looks like a clone; and what it says is to be expected. Times and
 # sizes may differ. Blocks are marked <!-- test: NAME -->, what is expected <!-- expect: NAME -->.
 . tests/tap.sh
