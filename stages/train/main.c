@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef struct {
@@ -48,6 +49,7 @@ typedef struct {
     progress_state at;
     char *folder, *model_path, *checkpoints, *log_path;
     FILE *log;
+    double processor; /* processor seconds: before the step, then of the step */
 } run;
 
 static volatile sig_atomic_t asked_to_stop;
@@ -320,6 +322,14 @@ static double learning_rate(run *r)
     return lr_plateau_next(&r->at.plateau, o->lr, r->at.last_loss, 500) * ramp;
 }
 
+/* Processor time of this process over its threads: on a busy machine the steadier figure. */
+static double processor_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 /* Resident memory of this process. */
 static double resident_mb(void)
 {
@@ -335,10 +345,11 @@ static void log_step(run *r, const step_result *s, double lr, double norm, doubl
     if (!r->log) return;
     fprintf(r->log,
             "{\"step\": %lld, \"loss\": %.9g, \"contrast\": %.9g, \"generated\": %.9g, \"aux\": %.9g, \"lr\": %.9g, \"grad_norm\": %.9g, "
-            "\"items_per_s\": %.4g, \"seconds\": %.4g, \"compute_s\": %.4g, \"wait_s\": %.4g, \"comm_s\": %.4g, \"comm_hidden_s\": %.4g, "
+            "\"items_per_s\": %.4g, \"seconds\": %.4g, \"processor_s\": %.4g, \"compute_s\": %.4g, \"wait_s\": %.4g, \"comm_s\": %.4g, "
+            "\"comm_hidden_s\": %.4g, "
             "\"comm_bytes\": %lld, \"fell_back\": %lld, \"memory_mb\": %.2f, \"allocations\": %lld",
             (long long)r->at.step, s->loss, s->contrast, s->generated, s->aux, lr, norm, (double)r->g->cfg.train.batch / seconds, seconds,
-            s->compute_s, s->wait_s, s->comm_s, s->hidden_s, (long long)s->bytes, (long long)s->fell_back, resident_mb(),
+            r->processor, s->compute_s, s->wait_s, s->comm_s, s->hidden_s, (long long)s->bytes, (long long)s->fell_back, resident_mb(),
             (long long)s->allocations);
     if (v)
         fprintf(r->log, ", \"valid_top1\": %.6g, \"valid_chance\": %.6g, \"valid_queries\": %lld", v->top1, v->chance,
@@ -379,6 +390,7 @@ static status after_step_all(run *r, const step_result *s, double lr, double fro
     r->at.step++;
     r->at.last_loss = s->loss;
     double seconds = clock_s() - from;
+    r->processor = processor_s() - r->processor;
     bool look = o->valid_every > 0 && r->at.step % o->valid_every == 0 && r->d.n_valid > 0;
     if (look) {
         TRY(validate_all(r->g, &r->m, &r->d, r->dn, &r->choices, r->type, &v));
@@ -402,6 +414,7 @@ static status steps_all(run *r, progress *bar, totals *sum)
     while (r->at.step < o->steps && !(o->early_stop > 0 && r->at.since_best >= o->early_stop)) {
         int stop = asked_to_stop;
         double from = clock_s();
+        r->processor = processor_s();
         MPI_Allreduce(MPI_IN_PLACE, &stop, 1, MPI_INT, MPI_MAX, r->g->comm);
         if (stop) {
             TRY(checkpoint_all(r));

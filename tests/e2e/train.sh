@@ -44,7 +44,7 @@ for n in 2 4; do
 done
 exits "norm: local" 0 mpi 2 "$TRAIN" $S $(run_of local 3) --set train.norm=local
 not_ok "norm: local is another run" less "$(apart r1 local 1)" 1e-5
-for key in step loss contrast generated aux lr grad_norm items_per_s seconds compute_s wait_s comm_s comm_hidden_s comm_bytes fell_back memory_mb allocations; do
+for key in step loss contrast generated aux lr grad_norm items_per_s seconds processor_s compute_s wait_s comm_s comm_hidden_s comm_bytes fell_back memory_mb allocations; do
     grep -q "\"$key\": [-0-9.e+]*[,}]" work/models/r2/log.jsonl || echo "# no $key" >>"$T/lost"
 done
 ok "log.jsonl has every field" test ! -e "$T/lost"
