@@ -11,7 +11,7 @@ mark() { # NAME FIGURE WANTED
     printf '%s: %.2f (wanted >= %s)\n' "$1" "$2" "$3"
     awk -v a="$2" -v b="$3" 'BEGIN { exit !(a + 0 >= b + 0) }' || { echo "    missed"; bad=1; }
 }
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { print b > 0 ? a / b : 0 }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { print (b > 0 ? a / b : 0) }'; }
 quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null || { cat "$T/err"; exit 1; }; }
 quiet mpi 2 "$BIN/micon-simulate" --out screen --sources 2 --batches 2 --wells 24 --sites 2 --compounds 6 --size 128
 cd screen || exit 1
