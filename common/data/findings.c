@@ -93,8 +93,9 @@ status findings_verdict(const findings *f)
     for (size_t i = 0; i < f->n; i++) {
         const finding *k = &f->item[i];
         if (k->level != FINDING_ERROR) continue;
-        if (n == 1) return fail(E_FAILED, "%s", k->example.item[0]);
-        return fail(E_FAILED, "%s (the first of %lld errors in the inputs; micon check lists them)", k->example.item[0], (long long)n);
+        if (n == 1) return fail(E_FAILED, "%s (%s)", k->example.item[0], k->what);
+        return fail(E_FAILED, "%s (%s; the first of %lld errors in the inputs; micon check lists them)", k->example.item[0], k->what,
+                    (long long)n);
     }
     return OK;
 }

@@ -430,7 +430,9 @@ static void missing_tables(void)
     ok(ix && index_n_rows(ix) == 0 && index_n_plates(ix) == 0, "an index without rows");
     ok(findings_verdict(index_findings(ix)) == E_FAILED, "is refused");
     text_clear(&t), text_add(&t, msg_get()), strip(&t);
-    same(t.s, "screen.index: no such file, and nothing matches it: none.csv (the first of 4 errors in the inputs; micon check lists them)",
+    same(t.s,
+         "screen.index: no such file, and nothing matches it: none.csv (tables that are not there; the first of 4 errors in the inputs; "
+         "micon check lists them)",
          "its message");
     msg_clear();
     index_free(&ix);
