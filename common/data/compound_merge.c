@@ -51,7 +51,7 @@ static int64_t settle_ids(merged *m, entry *e, int64_t n)
     return kept;
 }
 
-/* Every entry's row gets the row that speaks for its compound, in m->compound for now; *e keeps the speakers. */
+/* Every entry's row gets the row that speaks for its compound, in m->compound until the compounds are numbered; *e keeps the speakers. */
 static int64_t settle_identities(merged *m, entry *e, int64_t n)
 {
     int64_t kept = 0;
