@@ -1,4 +1,4 @@
-/* check.c -- micon check: every input problem at once; and the commands that only start a stage program. */
+/* check.c -- micon check: every input problem at once. */
 #include "driver.h"
 
 #include "micon/index.h"
@@ -6,7 +6,6 @@
 #include "micon/path.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,24 +76,5 @@ status command_check(call *c)
 done:
     text_free(&t);
     findings_free(&f);
-    return st;
-}
-
-/* verify: this process becomes the stage program. */
-status command_tool(call *c)
-{
-    static const char name[] = "micon-store";
-    char *program = driver_program(c, name), **argv = xcalloc(c->a.rest.n + 3, sizeof *argv);
-    size_t n = 0;
-    argv[n++] = program;
-    argv[n++] = (char *)c->name;
-    for (size_t i = 0; i < c->a.rest.n; i++) argv[n++] = c->a.rest.item[i];
-    status st = driver_has_program(c, name) ? OK : fail(E_FAILED, "micon %s needs the program %s, which is not built", c->name, name);
-    if (st == OK) {
-        execv(program, argv);
-        st = fail(E_FAILED, "cannot start %s: %s", program, strerror(errno));
-    }
-    free(argv);
-    free(program);
     return st;
 }

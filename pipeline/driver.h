@@ -41,7 +41,10 @@ status command_submit(call *c);
 status command_gate(call *c);
 status command_status(call *c);
 status command_clean(call *c);
-status command_tool(call *c); /* verify: hand over to a stage program */
+/* These hand over to a stage program (tools.c). */
+status command_verify(call *c);
+status command_compare(call *c);
+status command_export(call *c);
 
 /* ---- the stages (stages.c) ---- */
 enum { STAGE_FEATURIZE, STAGE_TILE, STAGE_TRAIN, STAGE_EMBED, STAGE_EVALUATE, N_STAGES };

@@ -25,8 +25,11 @@ enum {
     GATE = 32,
     STATUS = 64,
     CLEAN = 128,
-    TOOL = 256,
+    VERIFY = 256,
+    COMPARE = 512,
+    EXPORT = 1024,
     STEPS = PLAN | RUN | RERUN | SUBMIT,
+    PROFILES = COMPARE | EXPORT, /* these start micon-evaluate; names follow screen.yaml */
     ALL = ~0
 };
 
@@ -43,7 +46,10 @@ static const command commands[] = {
     {"submit", "screen.yaml", "do it on SLURM: job arrays over the plates", SUBMIT, command_submit},
     {"status", "screen.yaml", "what is running, done and failed", STATUS, command_status},
     {"rerun", "screen.yaml", "make a stage, a plate or what failed anew", RERUN, command_rerun},
-    {"verify", "FILE...", "recompute the checksums stored in files (starts micon-store)", TOOL, command_tool},
+    {"compare", "screen.yaml RUN RUN...", "finished runs side by side: a table and a picture, with paired intervals", COMPARE,
+     command_compare},
+    {"export", "screen.yaml FOLDER", "a run's finished profiles as CSV tables, as pycytominer writes them", EXPORT, command_export},
+    {"verify", "FILE...", "recompute the checksums stored in files (starts micon-store)", VERIFY, command_verify},
     {"clean", "screen.yaml", "remove outputs, after asking; never inputs", CLEAN, command_clean},
     {"gate", "screen.yaml", "for job scripts: do enough plates of a stage stand? exit 1 if not", GATE, command_gate},
 };
@@ -57,7 +63,8 @@ static const opt all_options[] = {
     {NULL, "plate", OPT_LIST, A(plates), "", 0, 0, NULL, STEPS, "only this plate: PLATE or SOURCE/BATCH/PLATE; may be repeated"},
     {NULL, "n", OPT_INT, A(ranks), "auto", 1, 1e6, "auto", STEPS,
      "ranks: here, over all that runs at a time (auto: the cores); on SLURM, of a task (auto: 4)"},
-    {NULL, "set", OPT_LIST, A(sets), "", 0, 0, NULL, STEPS | CHECK | GATE | STATUS | CLEAN, "section.key=value, over the configuration's"},
+    {NULL, "set", OPT_LIST, A(sets), "", 0, 0, NULL, STEPS | CHECK | GATE | STATUS | CLEAN | PROFILES,
+     "section.key=value, over the configuration's"},
     {NULL, "force", OPT_FLAG, A(force), "", 0, 0, NULL, PLAN | RUN | SUBMIT, "also what is up to date"},
     {NULL, "failed", OPT_FLAG, A(failed), "", 0, 0, NULL, RERUN, "only what failed"},
     {NULL, "images", OPT_FLAG, A(images), "", 0, 0, NULL, STEPS, "compare size and time of every image with what was recorded"},
@@ -69,7 +76,7 @@ static const opt all_options[] = {
     {NULL, "watch", OPT_FLAG, A(watch), "", 0, 0, NULL, STATUS, "again and again, until nothing runs"},
     {NULL, "interval", OPT_INT, A(interval), "5", 1, 3600, NULL, STATUS, "seconds between two looks"},
     {NULL, "yes", OPT_FLAG, A(yes), "", 0, 0, NULL, CLEAN, "do not ask"},
-    {NULL, "quiet", OPT_FLAG, A(quiet), "", 0, 0, NULL, RUN | RERUN | SUBMIT, "only warnings and errors"},
+    {NULL, "quiet", OPT_FLAG, A(quiet), "", 0, 0, NULL, RUN | RERUN | SUBMIT | PROFILES, "only warnings and errors"},
     {NULL, "help", OPT_FLAG, A(help), "", 0, 0, NULL, (unsigned)ALL, "this text"},
     {NULL, "version", OPT_FLAG, A(version), "", 0, 0, NULL, (unsigned)ALL, "the version"},
 };
@@ -96,13 +103,16 @@ static void help_all(text *t)
 static void help_command(const command *cmd, const opt *table, text *t)
 {
     text_addf(t, "micon %s -- %s\n\nUsage: micon %s %s%s\n", cmd->name, cmd->summary, cmd->name, cmd->arguments,
-              cmd->bit == TOOL ? "" : " [options]");
-    if (cmd->bit == TOOL) {
+              cmd->bit == VERIFY ? "" : " [options]");
+    if (cmd->bit == VERIFY) {
         text_add(t, "\nAll arguments are handed on to that program; --help there explains them.\n");
     } else {
         text_add(t, "\nOptions [default; range]:\n");
         opt_help(table, NULL, t);
     }
+    if (cmd->bit & PROFILES)
+        text_addf(t, "\n%sStarts micon-evaluate.\n",
+                  cmd->bit == COMPARE ? "" : "The run is the configuration's train.run; --set train.run=RUN names another. ");
     if (cmd->bit == SUBMIT) {
         text_add(t, "\nSection 'slurm' of the configuration [default; range]:\n");
         opt_help(config_options, "slurm", t);
@@ -159,13 +169,13 @@ void driver_quote(text *t, const char *word)
     text_add(t, "'");
 }
 
-static status prepare(call *c)
+static status prepare(call *c, bool alone)
 {
     status st = OK;
     char shown[200];
     text again = {0};
     if (c->a.rest.n < 1) return fail(E_USAGE, "which configuration? micon %s screen.yaml; --help explains", c->name);
-    if (c->a.rest.n > 1)
+    if (alone && c->a.rest.n > 1)
         return fail(E_USAGE, "'%s' is one argument too many; --help explains", text_show(shown, sizeof shown, c->a.rest.item[1]));
     c->path = c->a.rest.item[0];
     if (path_is_dir(c->path))
@@ -193,7 +203,7 @@ static int execute(const command *cmd, int argc, char **argv)
     text help = {0};
     call c = {.name = cmd->name, .bin = find_bin()};
     table_of(cmd, table);
-    if (cmd->bit == TOOL) {
+    if (cmd->bit == VERIFY) {
         if (argc > 1 && strcmp(argv[1], "--help") == 0) {
             help_command(cmd, table, &help);
             free(c.bin);
@@ -212,7 +222,7 @@ static int execute(const command *cmd, int argc, char **argv)
         printf("micon %s\n", MICON_VERSION);
     } else {
         log_init("micon", true, c.a.quiet);
-        TRY(prepare(&c));
+        TRY(prepare(&c, !(cmd->bit & PROFILES)));
         TRY(cmd->run(&c));
     }
     if (fflush(stdout) != 0) TRY(fail(E_IO, "standard output cannot be written"));

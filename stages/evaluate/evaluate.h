@@ -132,8 +132,8 @@ extern const char *const report_before[], *const report_after[], *const compare_
 /* The page: its head, the data (JSON), then `after`; appended. */
 void report_page(text *page, const char *data, const char *const *after);
 
-/* ---- export.c: RUN.{raw,normalized,corrected}.csv.gz beside a finished store; local ---- */
-status export_csv(const char *profiles) MUST_USE;
+/* ---- export.c: finished stores as DIR/RUN.{raw,normalized,corrected}.csv.gz and DIR/RUN.consensus.{normalized,corrected}.csv.gz; local ---- */
+status export_tables(const char *profiles, const char *consensus, const char *dir, const char *run) MUST_USE;
 
 /* ---- compare.c: runs side by side; local ---- */
 status compare_runs(const stage *g, const names *runs) MUST_USE;

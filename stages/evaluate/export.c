@@ -1,4 +1,5 @@
-/* export.c -- a finished profile store as tables in pycytominer's form: Metadata_ columns, then the features; gzip. */
+/* export.c -- finished stores as tables in pycytominer's form: Metadata_ columns, then the features; gzip. What was written is read again
+ * before it gets its name: gzip's own checksum tells what the disk lost. */
 #include "evaluate.h"
 
 #include "micon/csv.h"
@@ -7,13 +8,14 @@
 #include "micon/path.h"
 #include "micon/store.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
 
-enum { ROWS = 256 }; /* read at once */
+enum { ROWS = 256, BLOCK = 1 << 20 }; /* rows read at once; bytes read back at once */
 
 static status put(gzFile z, text *t, const char *path)
 {
@@ -64,16 +66,35 @@ done:
     return st;
 }
 
+/* Does the file decompress to `size` bytes, with the right checksum? */
+static status read_again(const char *part, const char *path, int64_t size)
+{
+    status st = OK;
+    int64_t seen = 0;
+    int n;
+    char *block = xmalloc(BLOCK);
+    gzFile z = gzopen(part, "rb");
+    if (!z) TRY(fail(E_IO, "%s cannot be read back", path));
+    while ((n = gzread(z, block, BLOCK)) > 0) seen += n;
+    if (n < 0 || seen != size) st = fail(E_IO, "%s reads back otherwise than it was written (is the disk full, or failing?)", path);
+    if (gzclose(z) != Z_OK && st == OK) st = fail(E_IO, "%s reads back otherwise than it was written", path);
+done:
+    free(block);
+    return st;
+}
+
 static status write_table(const char *path, const store_file *f, const char *what, const frame *obs, const names *columns)
 {
     status st = OK;
     char *part = path_part(path);
     gzFile z = gzopen(part, "wb6");
-    if (!z) TRY(fail(E_IO, "%s cannot be written", part));
+    if (!z) TRY(fail(E_IO, "%s cannot be written: %s", path, strerror(errno)));
     TRY(write_rows(z, path, f, what, obs, columns));
+    int64_t size = gztell(z);
     int closed = gzclose(z);
     z = NULL;
-    if (closed != Z_OK) TRY(fail(E_IO, "%s cannot be written", path));
+    if (closed != Z_OK) TRY(fail(E_IO, "%s cannot be written: %s", path, closed == Z_ERRNO ? strerror(errno) : "zlib failed"));
+    TRY(read_again(part, path, size));
     TRY(path_publish(part, path));
     log_info("%s", path);
 done:
@@ -83,7 +104,19 @@ done:
     return st;
 }
 
-status export_csv(const char *profiles)
+/* Names of the d columns of a matrix: the features where it has as many, else components. */
+static void name_columns(const frame *var, int64_t d, bool features, names *out)
+{
+    int index = frame_col(var, "_index");
+    for (int64_t j = 0; j < d; j++) {
+        char *name = features && index >= 0 ? xstrdup(frame_text(var, j, index)) : xasprintf("component_%lld", (long long)j);
+        names_add(out, name);
+        free(name);
+    }
+}
+
+/* One store's matrices to STEM.{raw,normalized,corrected}.csv.gz. */
+static status export_store(const char *path, const char *stem)
 {
     static const struct {
         const char *what, *name;
@@ -91,34 +124,45 @@ status export_csv(const char *profiles)
     status st = OK;
     store_file *f = NULL;
     frame obs = {0}, var = {0};
-    names columns = {0};
-    char *stem = xstrndup(profiles, strlen(profiles) - strlen(".h5ad"));
-    TRY(store_open(&f, profiles, PROFILES_KIND, PROFILES_FORMAT));
+    TRY(store_open(&f, path, PROFILES_KIND, PROFILES_FORMAT));
     TRY(store_read_frame(f, "obs", &obs));
     TRY(store_read_frame(f, "var", &var));
     for (size_t k = 0; k < sizeof form / sizeof *form; k++) {
-        int n_dims, index = frame_col(&var, "_index");
+        names columns = {0};
+        int n_dims;
         int64_t dims[4];
         if (!store_has(f, form[k].what)) continue;
         TRY(store_dims(f, form[k].what, &n_dims, dims));
-        for (int64_t j = 0; j < dims[1]; j++) {
-            char *name =
-                dims[1] == var.n_rows && index >= 0 ? xstrdup(frame_text(&var, j, index)) : xasprintf("component_%lld", (long long)j);
-            names_add(&columns, name);
-            free(name);
-        }
-        char *path = xasprintf("%s.%s.csv.gz", stem, form[k].name);
-        st = write_table(path, f, form[k].what, &obs, &columns);
-        free(path);
+        if (n_dims != 2 || dims[0] != obs.n_rows) TRY(fail(E_FORMAT, "%s: obs and %s do not fit together", path, form[k].what));
+        name_columns(&var, dims[1], dims[1] == var.n_rows, &columns);
+        char *name = xasprintf("%s.%s.csv.gz", stem, form[k].name);
+        st = write_table(name, f, form[k].what, &obs, &columns);
+        free(name);
         names_free(&columns);
-        columns = (names){0};
         if (st != OK) goto done;
     }
 done:
     store_close(&f);
     frame_free(&obs);
     frame_free(&var);
-    names_free(&columns);
-    free(stem);
+    return st;
+}
+
+status export_tables(const char *profiles, const char *consensus, const char *dir, const char *run)
+{
+    status st = OK;
+    char *of_wells = NULL, *of_treatments = NULL;
+    const char *const path[] = {profiles, consensus};
+    for (int k = 0; k < 2; k++)
+        if (!path_exists(path[k])) TRY(fail(E_FAILED, "%s is not there: run micon-evaluate first", path[k]));
+    TRY(path_make_dirs(dir));
+    path_sweep_parts(dir, false);
+    of_wells = path_join(dir, run);
+    of_treatments = xasprintf("%s.consensus", of_wells);
+    TRY(export_store(profiles, of_wells));
+    TRY(export_store(consensus, of_treatments));
+done:
+    free(of_wells);
+    free(of_treatments);
     return st;
 }

@@ -19,6 +19,7 @@
 
 typedef struct {
     bool compare, csv;
+    char *export;
 } evaluate_args;
 
 /* Where everything goes. */
@@ -251,6 +252,19 @@ done:
     return st;
 }
 
+static status tables(const outputs *o, const char *dir)
+{
+    return export_tables(o->profiles, o->consensus, dir, o->run);
+}
+
+static status check_arguments(const stage *g, const evaluate_args *a)
+{
+    if (a->compare + a->csv + (*a->export != '\0') > 1) return fail(E_USAGE, "--compare, --export and --csv: one at a time");
+    if (g->arguments.n && !a->compare)
+        return fail(E_USAGE, "'%s' is one argument too many: runs are named after --compare", g->arguments.item[0]);
+    return OK;
+}
+
 static status run_all(stage *g)
 {
     status st = OK;
@@ -260,12 +274,12 @@ static status run_all(stage *g)
     outputs o = {0};
     int fresh = 0;
     const evaluate_args *a = g->options;
-    if (a->compare) {
-        TRY_ALL(g->comm, g->rank == 0 ? compare_runs(g, &g->arguments) : OK);
+    TRY(check_arguments(g, a));
+    outputs_name(&o, &g->cfg);
+    if (a->compare || *a->export) {
+        TRY_ALL(g->comm, g->rank != 0 ? OK : a->compare ? compare_runs(g, &g->arguments) : tables(&o, a->export));
         goto done;
     }
-    if (g->arguments.n) TRY(fail(E_USAGE, "'%s' is one argument too many: runs are named after --compare", g->arguments.item[0]));
-    outputs_name(&o, &g->cfg);
     kernels_set_threads(1); /* a product's last bits would depend on how many ranks share the machine */
     if (g->plates.n) TRY(fail(E_USAGE, "--plate: profiles are judged over the whole screen; leave it out"));
     if (g->cfg.evaluate.profiles.n) {
@@ -282,7 +296,11 @@ static status run_all(stage *g)
     else
         TRY(make_all(g, ix, &split, &from, &o));
     TRY_ALL(g->comm, g->rank == 0 ? record(g, &o, &from) : OK);
-    if (a->csv) TRY_ALL(g->comm, g->rank == 0 ? export_csv(o.profiles) : OK);
+    if (a->csv) {
+        char *beside = path_dir(o.profiles);
+        st = agree_all(g->comm, g->rank == 0 ? tables(&o, beside) : OK);
+        free(beside);
+    }
 done:
     index_free(&ix);
     screen_split_free(&split);
@@ -299,7 +317,10 @@ int main(int argc, char **argv)
         {NULL, "compare", OPT_FLAG, offsetof(evaluate_args, compare), "", 0, 0, NULL, 0,
          "put the finished reports of runs side by side: a table and a picture, differences with paired intervals"},
         {NULL, "csv", OPT_FLAG, offsetof(evaluate_args, csv), "", 0, 0, NULL, 0,
-         "also write the profiles as profiles/RUN.{raw,normalized,corrected}.csv.gz in pycytominer's form"},
+         "also write the profiles as tables in pycytominer's form, beside the store: profiles/RUN.{raw,normalized,corrected}.csv.gz and "
+         "profiles/RUN.consensus.{normalized,corrected}.csv.gz"},
+        {NULL, "export", OPT_TEXT, offsetof(evaluate_args, export), "", 0, 0, NULL, 0,
+         "only write those tables, into this folder, from the finished stores as they are: nothing is computed"},
         {.name = NULL},
     };
     static const stage_def def = {

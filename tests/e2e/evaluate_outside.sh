@@ -3,6 +3,7 @@
 # micon-evaluate on tables of others: CSV, gzip, several files, h5ad; sites averaged, features cleaned; bad tables are refused with the place, poor ones
 # are evaluated with a note.
 . "$(dirname "$0")/../tap.sh"
+. "$ROOT/tests/profile_tables.sh"
 cd "$T" || exit 1
 R=work/reports/r
 cat > screen.yaml <<'EOP'
@@ -12,18 +13,6 @@ evaluate: {profiles: "in/*.csv*"}
 EOP
 run() { mpi "${N:-1}" "$BIN/micon-evaluate" screen.yaml "$@"; }
 value() { awk -F, -v p="$1" -v m="$2" -v k="$3" '$1 == p && $2 == m && $3 == "all" && $4 == k { print $5 }' $R/metrics.csv; }
-# table PLATE BATCH SITES FEATURES: 24 wells, a third of them controls, the others 8 compounds, two wells each; features 1 and 2 cannot be used
-table() {
-    awk -v plate="$1" -v batch="$2" -v sites="$3" -v d="$4" 'function noise() { return rand() + rand() + rand() - 1.5 }
-    BEGIN { srand(7); for (c = 0; c < 8; c++) for (j = 1; j <= d; j++) effect[c, j] = 3 * noise()
-            srand(plate); printf "Metadata_Source,Metadata_Batch,Metadata_Plate,Metadata_Well,Metadata_Site,Metadata_Compound,Metadata_moa"
-            for (j = 1; j <= d; j++) printf ",f%d", j; print ""
-            for (w = 0; w < 24; w++) for (s = 1; s <= sites; s++) {
-                c = w % 3 == 0 ? -1 : int(w / 3) % 8
-                printf "S%d,%s,P%d,%c%02d,%d,%s,%s", 1 + plate % 2, batch, plate, 65 + int(w / 6), 1 + w % 6, s, c < 0 ? "DMSO" : "c\303\251" c, c < 0 ? "" : "m" int(c / 2) "|x" c
-                for (j = 1; j <= d; j++) printf ",%s", j == 1 ? "5" : j == 2 ? "nan" : sprintf("%.6f", noise() + (c < 0 ? 0 : effect[c, j]) + plate)
-                print "" } }'
-}
 mkdir in
 for p in 1 2 3 4; do table $p B$((1 + (p - 1) / 2)) 3 12 > in/p$p.csv; done
 exits "four tables" 0 run

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# run: limit=60
+# The driver's commands on finished profiles: what they hand on to micon-evaluate, as data and not through a shell.
+. tests/tap.sh
+. tests/driver.sh
+cd "$SCREEN" || exit 1
+screen </dev/null
+exits "micon-evaluate is not built" 1 micon export screen.yaml out
+has "says so" "$T/err" "micon export needs the program micon-evaluate, which is not built"
+# Shows its arguments, one a line.
+printf '#!/bin/sh\nfor a; do echo "[$a]"; done\n' >"$MICON_BIN/micon-evaluate"
+chmod +x "$MICON_BIN/micon-evaluate"
+handed() { local what=$1 want=$2; shift 2; exits "$what" 0 "$@"; same "$what: handed on" "$(tr '\n' ' ' <"$T/out")" "$want "; }
+handed "compare" "[screen.yaml] [--compare] [--] [a] [b c] [--d]" micon compare screen.yaml -- a "b c" --d
+handed "compare with --set" "[screen.yaml] [--set] [evaluate.seed=2] [--quiet] [--compare] [--] [a] [b]" micon compare screen.yaml a b --set evaluate.seed=2 --quiet
+handed "export" '[screen.yaml] [--export=$(touch x); y] [--]' micon export screen.yaml '$(touch x); y'
+not_ok "nothing was interpreted" test -e x
+exits "compare: one run" 2 micon compare screen.yaml a
+has "compare: how" "$T/err" "micon compare screen.yaml RUN RUN..."
+exits "export: no folder" 2 micon export screen.yaml
+has "export: how" "$T/err" "micon export screen.yaml FOLDER"
+exits "export: two folders" 2 micon export screen.yaml a b
+exits "a wrong configuration" 2 micon export none.yaml out
+tap_done
