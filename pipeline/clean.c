@@ -64,6 +64,24 @@ static void sweep_path(sweep *w, const char *path, int depth)
         w->st = fail(E_IO, "%s: %s", path, strerror(errno));
 }
 
+void clean_leftovers(const config *c, const queue *q)
+{
+    static const char *const folders[] = {"", "tiles", "models/*", "models/*/checkpoints", "embeddings/*", "profiles", "reports/*"};
+    int removed = 0;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        names found = {0};
+        char *pattern = config_work(c, folders[i]);
+        if (!strchr(folders[i], '*'))
+            names_add(&found, pattern);
+        else if (path_glob(&found, pattern) != OK)
+            msg_clear();
+        for (size_t k = 0; k < found.n; k++) removed += path_sweep_parts(found.item[k], q->answered ? &q->numbers : NULL);
+        names_free(&found);
+        free(pattern);
+    }
+    if (removed) log_info("%d file%s that a dead run had left half-written: removed", removed, removed == 1 ? "" : "s");
+}
+
 void clean_own_folder(const char *path)
 {
     struct stat sb;
@@ -139,6 +157,7 @@ status command_clean(call *c)
     names paths = {0}, ends = {0};
     sweep look = {0}, sweep_now = {.remove = true};
     work_lock lock = {NULL};
+    queue q = {0};
     char size[32], *work = config_work(&c->cfg, "");
     TRY(stages_chosen(&c->a.stages, &stages));
     for (int i = 0; i < N_STAGES; i++)
@@ -156,12 +175,13 @@ status command_clean(call *c)
     }
     if (c->a.dry_run) goto done;
     if (!c->a.yes && !agreed()) TRY(fail(E_FAILED, "nothing was removed"));
-    TRY(submissions_none_active(c));
+    TRY(submissions_none_active(c, &q));
     TRY(lock_take(&lock, c));
     TRY(sweep_all(c, &paths, &ends, &sweep_now));
     printf("removed\n");
 done:
     lock_release(&lock);
+    queue_free(&q);
     names_free(&paths);
     names_free(&ends);
     free(work);

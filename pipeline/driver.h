@@ -138,6 +138,7 @@ status plan_make(plan *p, const call *c) MUST_USE;
 void plan_free(plan *p);
 void plan_decide(plan *p, const config *c);   /* pure: fills state and why of every step */
 void plan_estimate(plan *p, const config *c); /* pure: fills seconds, mem, bytes */
+double estimate_train_s(const config *c);     /* of one core, at the built-in rate */
 void plan_print(const plan *p, const config *c, int64_t nodes, text *out);
 const char *step_label(const plan *p, const step *s); /* the plate's label, or the name */
 bool step_wants_run(const step *s);                   /* chosen, and to be run or looked at */
@@ -198,6 +199,8 @@ typedef struct {
 typedef struct {
     queued *item;
     size_t n;
+    names numbers; /* of the jobs, each task of an array by its own */
+    bool answered; /* squeue was asked, and this is all */
 } queue;
 status queue_read(queue *q) MUST_USE; /* our jobs as squeue shows them */
 void queue_free(queue *q);
@@ -215,7 +218,8 @@ typedef struct {
 } submissions;
 void submissions_read(submissions *s, const config *c); /* work/status/slurm.json; none: empty */
 status submissions_write(const submissions *s, const config *c) MUST_USE;
-status submissions_none_active(const call *c) MUST_USE; /* E_FAILED while jobs of ours are queued or running */
+status submissions_none_active(const call *c, queue *q) MUST_USE; /* E_FAILED while jobs of ours are queued or running; q: what was seen */
+void clean_leftovers(const config *c, const queue *q);            /* under the lock: what dead runs left half-written (clean.c) */
 bool submitted_is_active(const submitted *s, const queue *q);
 bool submitted_covers(const submitted *s, const queue *q, const char *step_name); /* is that step still to come by it? */
 void submissions_free(submissions *s);

@@ -458,6 +458,7 @@ static status run_plan(call *c, plan *p, bool anew)
 {
     status st = OK;
     work_lock lock = {NULL};
+    queue q = {0};
     runner r = {.c = c, .plan = p, .anew = anew};
     size_t todo = 0, can = 0;
     for (size_t i = 0; i < p->n; i++) {
@@ -477,12 +478,14 @@ static status run_plan(call *c, plan *p, bool anew)
         dry_run(&r);
         goto done;
     }
-    TRY(submissions_none_active(c));
+    TRY(submissions_none_active(c, &q));
     TRY(lock_take(&lock, c));
+    clean_leftovers(&c->cfg, &q);
     stop_catch();
     TRY(run_steps(&r));
 done:
     lock_release(&lock);
+    queue_free(&q);
     for (size_t i = 0; r.item && i < p->n; i++) {
         free(r.item[i].log);
         free(r.item[i].reason);

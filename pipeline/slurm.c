@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Lines "123_4|PENDING|Dependency". */
+/* Lines "123_4|PENDING|Dependency|127"; the last is the number that a task of an array has as a job of its own. */
 static void read_rows(queue *q, const char *output)
 {
     names lines = {0};
@@ -24,6 +24,7 @@ static void read_rows(queue *q, const char *output)
             if (mem_grow(&q->item, &cap, q->n + 1, sizeof *q->item, "queue") != OK) msg_clear();
             if (q->n < cap)
                 q->item[q->n++] = (queued){.job = xstrdup(f.item[0]), .state = xstrdup(f.item[1]), .reason = xstrdup(f.item[2])};
+            if (f.n > 3) names_add(&q->numbers, f.item[3]);
         }
         names_free(&f);
     }
@@ -47,12 +48,13 @@ status queue_read(queue *q)
     *q = (queue){0};
     TRY(process_find("squeue", &program));
     snprintf(user, sizeof user, "--user=%ld", (long)geteuid());
-    char *argv[] = {program, (char *)"--noheader", (char *)"--array", user, (char *)"--format=%i|%T|%r", NULL};
+    char *argv[] = {program, (char *)"--noheader", (char *)"--array", user, (char *)"--format=%i|%T|%r|%A", NULL};
     TRY(process_capture(argv, &output, &exit_status));
     if (exit_status)
         TRY(fail(E_FAILED, "SLURM does not answer here; micon run works without it (squeue, exit %d: %s)", exit_status,
                  text_show(shown, sizeof shown, last_line(output))));
     read_rows(q, output);
+    q->answered = true;
 done:
     free(program);
     free(output);
@@ -67,6 +69,7 @@ void queue_free(queue *q)
         free(q->item[i].reason);
     }
     free(q->item);
+    names_free(&q->numbers);
     *q = (queue){0};
 }
 
@@ -168,23 +171,22 @@ bool submitted_covers(const submitted *s, const queue *q, const char *step_name)
     return false;
 }
 
-status submissions_none_active(const call *c)
+status submissions_none_active(const call *c, queue *q)
 {
     status st = OK;
     submissions s = {0};
-    queue q = {0};
     text jobs = {0};
+    *q = (queue){0};
     submissions_read(&s, &c->cfg);
     if (!s.n) return OK;
-    if (queue_read(&q) != OK) {
+    if (queue_read(q) != OK) {
         log_warn("jobs were submitted for this work folder, and the queue cannot be asked whether they still run: %s", msg_get());
         msg_clear();
     }
     for (size_t i = 0; i < s.n; i++)
-        if (submitted_is_active(&s.item[i], &q)) text_addf(&jobs, " %s", s.item[i].job);
+        if (submitted_is_active(&s.item[i], q)) text_addf(&jobs, " %s", s.item[i].job);
     if (jobs.n) st = fail(E_FAILED, "SLURM jobs are at work on this folder; wait for them, or: scancel%s", text_str(&jobs));
     text_free(&jobs);
-    queue_free(&q);
     submissions_free(&s);
     return st;
 }

@@ -456,6 +456,7 @@ static status prepare(submitter *s)
     if (s->c->a.dry_run && !s->old.n) goto done; /* no queue is needed to print */
     TRY(fail_within(process_find("sbatch", &s->sbatch), "micon submit wants SLURM ('micon run' does the same here)"));
     TRY(queue_read(&s->queue));
+    if (!s->c->a.dry_run) clean_leftovers(&s->c->cfg, &s->queue);
     for (size_t i = 0; i < s->old.n; i++)
         if (submitted_is_active(&s->old.item[i], &s->queue))
             submissions_add(&s->now, s->old.item[i].stage, s->old.item[i].gate, s->old.item[i].job, &s->old.item[i].tasks);

@@ -187,7 +187,18 @@ static bool part_is_dead(const char *suffix, const char *host)
     return (kill((pid_t)pid, 0) != 0 && errno == ESRCH) || is_zombie(pid);
 }
 
-int path_sweep_parts(const char *dir, bool all)
+/* <job>.<restart> of a SLURM job that is not among `jobs`? */
+static bool part_is_of_ended_job(const char *suffix, const names *jobs)
+{
+    size_t n = strspn(suffix, "0123456789");
+    if (!jobs || n == 0 || suffix[n] != '.' || suffix[n + 1 + strspn(suffix + n + 1, "0123456789")]) return false;
+    char *job = xstrndup(suffix, n);
+    bool ended = names_find(jobs, job) < 0;
+    free(job);
+    return ended;
+}
+
+int path_sweep_parts(const char *dir, const names *jobs)
 {
     int removed = 0;
     char host[256] = "";
@@ -196,9 +207,10 @@ int path_sweep_parts(const char *dir, bool all)
     if (!d) return 0;
     for (struct dirent *e; (e = readdir(d)) != NULL;) {
         const char *part = strstr(e->d_name, ".part.");
-        if (!part || !(all || part_is_dead(part + 6, host))) continue;
+        if (!part || !(part_is_dead(part + 6, host) || part_is_of_ended_job(part + 6, jobs))) continue;
+        struct stat sb;
         char *p = path_join(dir, e->d_name);
-        if (unlink(p) == 0) removed++;
+        if (lstat(p, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_uid == geteuid() && unlink(p) == 0) removed++;
         free(p);
     }
     closedir(d);

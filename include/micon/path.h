@@ -28,8 +28,9 @@ status path_publish(const char *part, const char *final_name) MUST_USE;
 /* Name for writing aside: NAME.part.<job>.<restart> in SLURM, NAME.part.<host>-<pid> elsewhere. */
 char *path_part(const char *final_name);
 
-/* Remove NAME.part.* whose writer is gone: this host's dead processes, SLURM jobs other than ours when `all`. Returns the count.
+/* Remove NAME.part.* whose writer is gone: this host's dead processes, and, where `jobs` holds the numbers of all SLURM jobs of ours that are
+ * queued or running, the jobs that are not among them. jobs NULL: nothing is known of SLURM. Other people's files stay. Returns the count.
  * Call it while holding the work lock. */
-int path_sweep_parts(const char *dir, bool all);
+int path_sweep_parts(const char *dir, const names *jobs);
 
 #endif

@@ -170,7 +170,7 @@ static status run_all(stage *g)
     TRY_ALL(g->comm, read_compounds(&r.b, r.ix, &v, &wanted));
     kernels_set_threads(comm_threads_all(g->comm));
     TRY(set_up_engine_all(&r, chosen, n));
-    if (g->rank == 0) path_sweep_parts(folder, false);
+    if (g->rank == 0) path_sweep_parts(folder, NULL);
     TRY(plates_each_all(g, chosen, n, one_plate_all, &r));
 done:
     engine_free(&r.b.e);

@@ -324,7 +324,7 @@ status files_claim(const sim_options *o, bool force)
     for (size_t i = 0; i < sizeof below / sizeof *below; i++) {
         char *dir = path_join(o->out, below[i]);
         st = path_make_dirs(dir);
-        if (st == OK) path_sweep_parts(dir, false);
+        if (st == OK) path_sweep_parts(dir, NULL);
         free(dir);
         if (st != OK) goto done;
     }

@@ -141,7 +141,7 @@ static status make_plate_dirs(const sim_options *o)
         TRY(screen_plate(&p, o, at));
         char *dir = files_plate_dir(o, &p), *images = path_join(dir, "Images");
         st = path_make_dirs(images);
-        if (st == OK) path_sweep_parts(images, false);
+        if (st == OK) path_sweep_parts(images, NULL);
         free(images);
         free(dir);
         screen_plate_free(&p);

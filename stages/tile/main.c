@@ -48,7 +48,7 @@ static status run_all(stage *g)
     TRY(plates_index_all(g, &r.ix));
     TRY(plates_chosen_all(g, r.ix, &chosen, &n));
     if (*own->preview && n != 1) TRY(fail(E_USAGE, "--preview shows one plate, and there are %lld: choose with --plate", (long long)n));
-    if (g->rank == 0) path_sweep_parts(folder, false);
+    if (g->rank == 0) path_sweep_parts(folder, NULL);
     r.made = xcalloc((size_t)index_n_plates(r.ix), sizeof *r.made);
     TRY(plates_each_all(g, chosen, n, one_plate_all, &r));
     TRY_ALL(g->comm, g->rank == 0 ? swaps_check(r.ix, &g->cfg, r.made) : OK);

@@ -87,7 +87,11 @@ ok "the lock stays" test -e work/status/lock
 for _ in $(seq 100); do pgrep -f "$MICON_BIN/micon-train" >/dev/null || break; sleep 0.05; done
 not_ok "but nothing runs on" pgrep -f "$MICON_BIN/micon-train"
 rm -f "$FAKE/sleep" "$FAKE/calls"
+part=work/models/micon/model.safetensors.part
+echo half >"$part.$(hostname)-4194305"; echo half >"$part.elsewhere-1"; echo half >"$part.12.0"
 exits "the next run takes it over" 0 run
+same "what the dead one left half-written is removed, of others not" "$(ls "$part".* | sed 's/.*part.//' | xargs)" "12.0 elsewhere-1"
+rm "$part".*
 has "and says so" "$T/err" "ended without unlocking: going on in its place"
 printf 'elsewhere\n1\n77\nsomeone\n2026-01-01 00:00\nmicon run x.yaml\n' >work/status/lock
 exits "a lock of another host is kept" 1 run --force

@@ -39,11 +39,14 @@ micon status screen.yaml --json >"$T/json"
 same "status shows them as queued" "$(grep -c '"state": "queued"' "$T/json")" 9
 micon status screen.yaml >"$T/status"
 has "and the jobs" "$T/status" "gate of tile"
-printf '102_1|RUNNING|None\n103|PENDING|Dependency\n' >"$FAKE/queue"
+printf '102_1|RUNNING|None|501\n103|PENDING|Dependency|103\n' >"$FAKE/queue"
+mkdir -p work/tiles
+for j in 500.0 501.1 103.0; do echo half >"work/tiles/x.h5.part.$j"; done
 for j in 101 102 103 104 105 106 107; do : >"$FAKE/sbatch.$j"; done
 "$MICON_BIN/micon-tile" screen.yaml --plate s1/b1/P1
 exits "some tasks are still queued, others ended badly" 0 submit
 has "only the missing plate of an ended task" "$T/err" "tile: job 109, 1 task, 1 step"
+same "what an ended job left half-written is removed, of others not" "$(cd work/tiles && ls *.part.* | xargs)" "x.h5.part.103.0 x.h5.part.501.1"
 has "the running one is left alone" "$T/err" "tile: 1 step is already in the queue"
 has "the new gate waits for the old array too" <(tr '\0' ' ' <"$FAKE/sbatch.110") "--dependency=afterany:102:109 "
 

@@ -111,7 +111,7 @@ static status write_all(const char *path, int64_t rows, int64_t width)
     frame obs = {0}, var = {0};
     store_info info = {.kind = "profiles", .format = 1, .bytes = 2 * rows * width * 4, .anndata = true};
     char *dir = path_dir(path);
-    if (comm_rank(MPI_COMM_WORLD) == 0) path_sweep_parts(dir, false);
+    if (comm_rank(MPI_COMM_WORLD) == 0) path_sweep_parts(dir, NULL);
     TRY_ALL(MPI_COMM_WORLD, make_obs(&obs, rows));
     TRY_ALL(MPI_COMM_WORLD, make_var(&var, width));
     TRY(store_create_all(&s, MPI_COMM_WORLD, path, &info));

@@ -201,11 +201,22 @@ static void files(void)
     ok(path_read(path, &data, &size, 3) == E_FORMAT && !data, "a file over the limit is refused");
     msg_clear();
     char *part = xasprintf("%s.part.nohost-1", path), *mine = path_part(path);
-    FILE *f = fopen(part, "w"), *g = fopen(mine, "w");
-    if (f) fclose(f);
-    if (g) fclose(g);
-    ok(path_sweep_parts(dir, false) == 0, "part files of other hosts and of the living stay");
-    ok(path_sweep_parts(dir, true) == 2 && path_exists(path), "unless all are swept");
+    char *of_job[3] = {xasprintf("%s.part.12.0", path), xasprintf("%s.part.123.1", path), xasprintf("%s.part.12.0x", path)};
+    names jobs = {0};
+    FILE *f[] = {fopen(part, "w"), fopen(mine, "w"), fopen(of_job[0], "w"), fopen(of_job[1], "w"), fopen(of_job[2], "w")};
+    for (int i = 0; i < 5; i++)
+        if (f[i]) fclose(f[i]);
+    ok(path_sweep_parts(dir, NULL) == 0, "part files of other hosts, of jobs and of the living stay");
+    names_add(&jobs, "123");
+    ok(path_sweep_parts(dir, &jobs) == 1 && path_exists(of_job[1]) && !path_exists(of_job[0]), "those of a job that has ended are swept");
+    ok(path_exists(path) && path_exists(mine) && path_exists(of_job[2]), "and nothing else");
+    names_free(&jobs);
+    for (int i = 0; i < 3; i++) {
+        unlink(of_job[i]);
+        free(of_job[i]);
+    }
+    unlink(part);
+    unlink(mine);
     uint64_t d1 = 0;
     ok(digest_file(path, &d1) == OK && d1 == digest_bytes("hello", 5), "a file's digest is that of its bytes");
     ok(digest_file(dir, &d1) == E_IO, "a folder has none");
