@@ -18,8 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SAMPLE_SITES = 48, LIMIT_S = 60 };
+enum { SAMPLE_SITES = 48, SAMPLE_OF_WELL = 6, LIMIT_S = 45, PATIENCE_S = 15 };
 #define START_S 1.0
+static const double STEP_S = 5, STEPS_S = 15; /* of training: a step and all of them, at the built-in rate */
+static const double WORK_S = 0.5;             /* less of it than that, at the built-in rate, says nothing beside a start */
 
 void rates_read(rates *r, const config *c)
 {
@@ -72,12 +74,13 @@ static void add_cell(text *t, const char *value, bool first)
     csv_quote(t, value);
 }
 
-static void add_site(const screen_index *ix, int64_t row, const char *here, text *t)
+static void add_site(const screen_index *ix, int64_t row, const char *compound, const char *here, text *t)
 {
-    static const int cols[] = {INDEX_SOURCE, INDEX_BATCH, INDEX_PLATE, INDEX_WELL, INDEX_SITE, INDEX_COMPOUND};
+    static const int cols[] = {INDEX_SOURCE, INDEX_BATCH, INDEX_PLATE, INDEX_WELL, INDEX_SITE};
     text path = {0};
     char page[24];
-    for (int i = 0; i < 6; i++) add_cell(t, index_cell(ix, row, cols[i]), i == 0);
+    for (int i = 0; i < 5; i++) add_cell(t, index_cell(ix, row, cols[i]), i == 0);
+    add_cell(t, compound, false);
     for (int k = 0; k < index_n_channels(ix); k++) {
         const char *name = index_path(ix, row, k, &path);
         char *full = path_join(here, name), *dir = path_dir(full);
@@ -90,6 +93,26 @@ static void add_site(const screen_index *ix, int64_t row, const char *here, text
     }
     text_add(t, "\n");
     text_free(&path);
+}
+
+/* The first sites of the first wells. Which compound a well holds is made up: only so are there, in a few wells, untreated cells and pairs
+ * of wells for training to learn from. */
+static void add_sites(const call *c, const screen_index *ix, const char *here, text *t)
+{
+    const char *kept = c->cfg.screen.control.n ? c->cfg.screen.control.item[0] : "";
+    names others = {0};
+    int64_t n = index_plate_at(ix, 0).n, wells = 0, treated = 0, taken = 0;
+    for (int64_t row = 0; row < n; row++) {
+        const char *own = index_cell(ix, row, INDEX_COMPOUND);
+        if (*own && names_find(&c->cfg.screen.control, own) < 0 && names_find(&others, own) < 0) names_add(&others, own);
+    }
+    for (int64_t row = 0; row < n && taken < SAMPLE_SITES; wells++) {
+        int64_t end = index_well_end(ix, row);
+        const char *compound = wells % 3 == 0 || !others.n ? kept : others.item[(size_t)(treated++ / 2) % others.n];
+        for (int64_t k = row; k < end && k < row + SAMPLE_OF_WELL && taken < SAMPLE_SITES; k++, taken++) add_site(ix, k, compound, here, t);
+        row = end;
+    }
+    names_free(&others);
 }
 
 static status write_sample(const call *c, const char *path)
@@ -111,8 +134,7 @@ static status write_sample(const call *c, const char *path)
         }
     }
     text_add(&t, "\n");
-    int64_t n = index_plate_at(ix, 0).n;
-    for (int64_t row = 0; row < n && row < SAMPLE_SITES; row++) add_site(ix, row, here, &t);
+    add_sites(c, ix, here, &t);
     TRY(path_write(path, text_str(&t), t.n));
 done:
     index_free(&ix);
@@ -134,12 +156,13 @@ static int64_t ranks_of(const plan *p, const step *s)
     return s->plate >= 0 ? 1 : p->ranks;
 }
 
-/* Run one step of the sample; seconds: the wall clock. */
+/* Run one step of the sample; seconds: the wall clock. Training that takes too long is asked to stop: what it logged is enough. */
 static status time_step(const call *sample, const plan *p, const step *s, const names *mpirun, const char *log, double *seconds)
 {
     status st = OK;
     process run = {.pid = -1};
     size_t n = 0;
+    int told = 0;
     char **argv = xcalloc(mpirun->n + sample->plain.n + 4, sizeof *argv), ranks[24], *program = NULL;
     snprintf(ranks, sizeof ranks, "%lld", (long long)ranks_of(p, s));
     program = driver_program(sample, stage_table[s->stage].program);
@@ -153,11 +176,17 @@ static status time_step(const call *sample, const plan *p, const step *s, const 
     while (!process_ended(&run, false)) {
         struct timespec pause = {0, 20000000L};
         nanosleep(&pause, NULL);
-        if (now_s() - t0 > LIMIT_S || stop_asked()) process_signal(&run, stop_asked() ? SIGTERM : SIGKILL);
+        double spent = now_s() - t0;
+        if (stop_asked())
+            process_signal(&run, SIGTERM);
+        else if (spent > LIMIT_S + PATIENCE_S)
+            process_signal(&run, SIGKILL);
+        else if (spent > LIMIT_S && told++ == 0)
+            process_signal(&run, stage_table[s->stage].stop_signal);
     }
     *seconds = now_s() - t0;
     if (stop_asked()) TRY(fail(E_AGAIN, "stopped on request"));
-    if (run.exit) {
+    if (run.exit && !(told && s->stage == STAGE_TRAIN && run.exit == status_exit(E_AGAIN))) {
         char *why = process_reason(log, run.exit);
         st = fail(E_FAILED, "%s", why);
         free(why);
@@ -177,6 +206,27 @@ static void add_set(call *sample, const char *key, const char *value)
     free(set);
 }
 
+/* A batch that the sample can fill, and as many steps of it as a moment allows. */
+static status shorten_training(call *sample, const call *c)
+{
+    config *f = &sample->cfg;
+    char number[24];
+    f->train.steps = 1;
+    double step_s = estimate_train_s(f) / (double)process_cores();
+    int64_t most = SAMPLE_SITES / 3 * 2, batch = f->train.batch, ranks = c->a.ranks > 0 ? c->a.ranks : process_cores();
+    if (step_s > STEP_S) batch = (int64_t)((double)batch * STEP_S / step_s);
+    if (batch > most) batch = most;
+    if (batch < 2 * ranks) batch = 2 * ranks;
+    step_s *= (double)batch / (double)f->train.batch;
+    double steps = fmin(12, fmax(3, STEPS_S / step_s));
+    snprintf(number, sizeof number, "%lld", (long long)batch);
+    add_set(sample, "train.batch", number);
+    snprintf(number, sizeof number, "%d", (int)steps);
+    add_set(sample, "train.steps", number);
+    config_free(f);
+    return config_read(f, c->path, &sample->a.sets);
+}
+
 /* The same screen with the sample's table, in a folder of its own. */
 static status open_sample(call *sample, const call *c, const char *dir)
 {
@@ -190,13 +240,63 @@ static status open_sample(call *sample, const call *c, const char *dir)
     add_set(sample, "screen.work", work);
     add_set(sample, "screen.plate", "");
     add_set(sample, "screen.well", "");
+    add_set(sample, "screen.treatment", "[]");
     add_set(sample, "tile.max_bad", "1");
-    add_set(sample, "train.steps", "10");
+    add_set(sample, "split.unseen_sources", "[]"); /* one plate: nothing can be held out */
+    add_set(sample, "split.test_batches", "0");
+    add_set(sample, "split.valid_batches", "0");
+    add_set(sample, "split.unseen_compounds", "0");
+    add_set(sample, "train.valid_every", "0");
+    add_set(sample, "train.early_stop", "0");
     status st = write_sample(c, csv_file);
     if (st == OK) st = config_read(&sample->cfg, c->path, &sample->a.sets);
+    if (st == OK) st = shorten_training(sample, c);
     free(csv_file);
     free(work);
     return st;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* What a step of training took, as log.jsonl has it: the median, for the first ones look for the fastest way. *n: steps logged. */
+static double step_seconds(const config *c, size_t *logged)
+{
+    double s[64];
+    size_t n = 0, size = 0;
+    char *run = text_encode_name(c->train.run), *below = xasprintf("models/%s/log.jsonl", run), *path = config_work(c, below), *data = NULL;
+    if (path_exists(path) && path_read(path, &data, &size, 1 << 20) != OK) msg_clear();
+    for (const char *p = data; p && (p = strstr(p, "\"seconds\": ")) != NULL && n < sizeof s / sizeof *s; n++) s[n] = strtod(p += 11, NULL);
+    qsort(s, n, sizeof *s, by_value);
+    free(data);
+    free(path);
+    free(below);
+    free(run);
+    *logged = n;
+    return n ? s[n / 2] : 0;
+}
+
+/* From one run of a step and one that found all done: what a start costs, and how far the work is from the built-in rate. */
+static void conclude(rates *r, const call *sample, const plan *p, const step *s, double seconds, double again)
+{
+    double work = seconds - again, start = fmin(again, seconds), built_in = s->seconds * (double)p->ranks / (double)ranks_of(p, s);
+    size_t logged = 0;
+    double step_s = s->stage == STAGE_TRAIN ? step_seconds(&sample->cfg, &logged) : 0;
+    if (logged) {
+        work = step_s * (double)sample->cfg.train.steps;
+        start = seconds - step_s * (double)logged;
+    } else if (built_in < WORK_S) {
+        work = built_in;
+        start = seconds - built_in;
+    }
+    r->factor[s->stage] = fmax(work, 0.02 * seconds) / built_in;
+    if (!logged && built_in < WORK_S) r->factor[s->stage] = 1;
+    r->start_s[s->stage] = fmax(0, start);
+    log_info("%s: %.2g s for the sample, %.2g s of it for the start, %.2g times the built-in rate", stage_table[s->stage].name, seconds,
+             r->start_s[s->stage], r->factor[s->stage]);
 }
 
 static status measure(const call *sample, rates *r, bool measured[N_STAGES], const char *dir)
@@ -224,11 +324,8 @@ static status measure(const call *sample, rates *r, bool measured[N_STAGES], con
             failed |= 1u << s->stage;
             continue;
         }
-        r->start_s[s->stage] = fmin(again, seconds);
-        r->factor[s->stage] = fmax(seconds - again, 0.02 * seconds) * (double)ranks_of(&p, s) / (s->seconds * (double)p.ranks);
+        conclude(r, sample, &p, s, seconds, again);
         measured[s->stage] = true;
-        log_info("%s: %.2g s for the sample, %.2g s of it for the start, %.2g times the built-in rate", stage_table[s->stage].name, seconds,
-                 again, r->factor[s->stage]);
     }
 done:
     plan_free(&p);

@@ -22,6 +22,11 @@ static double forward_seconds(const config *c, double tiles)
     return tiles * pixels * PIXEL_FLOPS_18 * encoder_factor(c->train.encoder) / CORE_FLOPS;
 }
 
+double estimate_train_s(const config *c)
+{
+    return forward_seconds(c, 3.0 * (double)c->train.steps * (double)c->train.batch * 2);
+}
+
 static double work_of(step *s, const plan *p, const config *c)
 {
     const screen_plate *pl = s->plate >= 0 ? &p->screen.plate[s->plate] : NULL;
@@ -39,7 +44,7 @@ static double work_of(step *s, const plan *p, const config *c)
         mem += fmin((double)c->tile.memory, bytes * 2);
         break;
     case STAGE_TRAIN:
-        core_s = forward_seconds(c, 3.0 * (double)c->train.steps * (double)c->train.batch * 2);
+        core_s = estimate_train_s(c);
         bytes = 50e6 * encoder_factor(c->train.encoder) * channels;
         mem += c->train.memory > 0 ? (double)c->train.memory * (double)p->ranks : (double)c->train.batch * per_tile * 400;
         break;
