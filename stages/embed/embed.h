@@ -23,9 +23,8 @@ typedef struct {
     float *norm, *inside; /* room for the head */
 } engine;
 
-/* Compile for the model. What is the fastest way for each convolution is measured by rank 0 once and kept in `choices_file`; all ranks
- * and all later runs follow it: the same ways give the same bits. */
-status engine_create_all(engine *e, stage *g, const model *m, nn_type type, int tiles_per_site, const char *choices_file) MUST_USE;
+/* Compile for the model, in the ways kept for the screen (nets.h). */
+status engine_create_all(engine *e, stage *g, const model *m, nn_type type, int tiles_per_site) MUST_USE;
 void engine_free(engine *e);
 /* n <= n_tiles tiles [n, channels, size, size] -> h [n, dim], u [n, projection] (NULL: not wanted). */
 status engine_run(engine *e, const uint8_t *tiles, int n, float *h, float *u) MUST_USE;

@@ -2,70 +2,15 @@
 #include "embed.h"
 
 #include "micon/comm.h"
-#include "micon/log.h"
 #include "micon/mem.h"
-#include "micon/path.h"
+#include "micon/nets.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { PICTURES_A_PASS = 80, MAX_CHOICES = 1 << 20 };
+enum { PICTURES_A_PASS = 80 };
 
-/* Rank 0: the kept choices; a file that is damaged is measured anew. */
-static void recall_choices(conv_choices *c, const char *file)
-{
-    char *lines = NULL;
-    size_t size = 0;
-    if (path_exists(file) && path_read(file, &lines, &size, MAX_CHOICES) == OK && conv_choices_read(c, lines, file) != OK) {
-        log_warn("%s; measuring anew", msg_get());
-        conv_choices_free(c);
-        *c = (conv_choices){0};
-    }
-    msg_clear();
-    free(lines);
-}
-
-static status keep_choices(const conv_choices *c, const char *file)
-{
-    status st = OK;
-    text t = {0};
-    char *dir = path_dir(file);
-    if (c->measured > 0) {
-        conv_choices_write(c, &t);
-        TRY(path_make_dirs(dir));
-        TRY(path_write(file, text_str(&t), t.n));
-        log_info("measured %d convolutions; what was the fastest is kept in %s", c->measured, file);
-    }
-done:
-    free(dir);
-    text_free(&t);
-    return st;
-}
-
-/* Rank 0's choices to all. */
-static status share_choices_all(stage *g, conv_choices *c)
-{
-    status st = OK;
-    text t = {0};
-    char *lines = NULL;
-    size_t size = 0;
-    if (g->rank == 0) {
-        conv_choices_write(c, &t);
-        lines = t.s;
-        size = t.n;
-    }
-    TRY(comm_bcast_all(g->comm, 0, &lines, &size));
-    if (g->rank != 0) {
-        st = conv_choices_read(c, lines, "choices of rank 0");
-        free(lines);
-    }
-    TRY_ALL(g->comm, st);
-done:
-    text_free(&t);
-    return st;
-}
-
-status engine_create_all(engine *e, stage *g, const model *m, nn_type type, int tiles_per_site, const char *choices_file)
+status engine_create_all(engine *e, stage *g, const model *m, nn_type type, int tiles_per_site)
 {
     status st = OK;
     conv_choices choices = {0};
@@ -75,17 +20,11 @@ status engine_create_all(engine *e, stage *g, const model *m, nn_type type, int 
     e->n_tiles = (sites > 0 ? sites : 1) * tiles_per_site; /* whole sites */
     const resnet_config c = {
         .depth = m->depth, .n = e->n_tiles * channels, .size = m->size_px, .out = model_out(m), .type = type, .training = false};
+    char *folder = config_work(&g->cfg, NETS_FOLDER);
     nn_params *p = (nn_params *)&m->params; /* a net that does not train leaves them alone */
     size_t tile = (size_t)channels * (size_t)m->size_px * (size_t)m->size_px;
     TRY_ALL(g->comm, dnn_create(&e->d));
-    if (g->rank == 0) {
-        recall_choices(&choices, choices_file);
-        st = resnet_create(&e->net, e->d, &c, p, MODEL_PREFIX, &choices);
-        if (st == OK) st = keep_choices(&choices, choices_file);
-    }
-    TRY_ALL(g->comm, st);
-    TRY(share_choices_all(g, &choices));
-    TRY_ALL(g->comm, g->rank != 0 ? resnet_create(&e->net, e->d, &c, p, MODEL_PREFIX, &choices) : OK);
+    TRY(nets_create_all(g->comm, &e->net, e->d, &c, p, &choices, folder));
     TRY_ALL(g->comm, mem_alloc(&e->pictures, (size_t)e->n_tiles * tile, sizeof *e->pictures, "pictures"));
     TRY_ALL(g->comm, mem_alloc(&e->inside, (size_t)e->n_tiles * (size_t)m->dim, sizeof *e->inside, "projection"));
     e->norm = xcalloc((size_t)e->n_tiles, sizeof *e->norm);
@@ -93,6 +32,7 @@ status engine_create_all(engine *e, stage *g, const model *m, nn_type type, int 
     model_levels(m, e->levels);
 done:
     conv_choices_free(&choices);
+    free(folder);
     return st;
 }
 

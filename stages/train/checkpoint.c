@@ -5,7 +5,6 @@
 
 #include "micon/comm.h"
 #include "micon/digest.h"
-#include "micon/kernels.h"
 #include "micon/log.h"
 #include "micon/mem.h"
 #include "micon/num.h"
@@ -190,46 +189,4 @@ status checkpoint_read_all(stage *g, const char *folder, model *m, progress_stat
     share(g->comm, p->moment1, p->n_trained);
     share(g->comm, p->moment2, p->n_trained);
     return OK;
-}
-
-/* work/choices/DIGEST.txt, by what decides which way is the fastest. */
-static char *choices_path(const stage *g)
-{
-    char line[4096], digest[DIGEST_TEXT];
-    uint64_t d = digest_mix(digest_text(dnn_version()), (uint64_t)kernels_threads());
-    FILE *f = fopen("/proc/cpuinfo", "r");
-    while (f && fgets(line, sizeof line, f)) {
-        if (strncmp(line, "model name", 10) == 0 || strncmp(line, "flags", 5) == 0) d = digest_mix(d, digest_text(line));
-        if (line[0] == '\n') break; /* the first CPU */
-    }
-    if (f) fclose(f);
-    char *name = xasprintf("choices/%s.txt", digest_show(d, digest)), *path = config_work(&g->cfg, name);
-    free(name);
-    return path;
-}
-
-void choices_recall(const stage *g, conv_choices *c)
-{
-    char *path = choices_path(g), *data = NULL;
-    size_t size;
-    if (path_exists(path) && (path_read(path, &data, &size, 1 << 20) != OK || conv_choices_read(c, data, path) != OK)) {
-        log_warn("%s; the fastest ways are measured anew", msg_get());
-        msg_clear();
-    }
-    free(data);
-    free(path);
-}
-
-void choices_remember(const stage *g, const conv_choices *c)
-{
-    char *path = choices_path(g), *folder = path_dir(path);
-    text lines = {0};
-    conv_choices_write(c, &lines);
-    if (path_make_dirs(folder) != OK || path_write(path, text_str(&lines), lines.n) != OK) {
-        log_warn("%s", msg_get());
-        msg_clear();
-    }
-    text_free(&lines);
-    free(folder);
-    free(path);
 }

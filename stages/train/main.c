@@ -281,9 +281,7 @@ static status set_up_all(run *r, bool *fresh)
     TRY_ALL(g->comm, dnn_create(&r->dn));
     if (g->force && g->rank == 0) checkpoint_clear(r->checkpoints);
     if (!g->force) TRY(checkpoint_read_all(g, r->checkpoints, &r->m, &r->at, &r->choices));
-    if (g->rank == 0) choices_recall(g, &r->choices);
     TRY(trainer_create_all(&r->t, g, &r->m, &r->d, r->it, &r->v, r->dn, &r->choices, r->type));
-    if (g->rank == 0 && r->choices.measured > 0) choices_remember(g, &r->choices);
 done:
     return st;
 }

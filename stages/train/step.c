@@ -150,7 +150,10 @@ static status make_net_all(trainer *t, dnn *dn, conv_choices *choices, nn_type t
                        .sum = o->norm == NORM_SYNC ? sums_norm : NULL,
                        .ready = sums_ready,
                        .ctx = t->sums};
-    return sums_net_all(t->g->comm, &t->net, dn, &c, &t->m->params, choices);
+    char *folder = config_work(&t->g->cfg, NETS_FOLDER);
+    status st = nets_create_all(t->g->comm, &t->net, dn, &c, &t->m->params, choices, folder);
+    free(folder);
+    return st;
 }
 
 status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, items *it, const vectors *v, dnn *dn, conv_choices *choices,

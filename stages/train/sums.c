@@ -1,5 +1,4 @@
-/* sums.c -- sums over ranks: the gradient in buckets behind the backward pass, batch norm's statistics at once; and nets that compute in
- * the same way on all ranks. */
+/* sums.c -- sums over ranks: the gradient in buckets behind the backward pass, batch norm's statistics at once. */
 #include "train.h"
 
 #include "micon/clock.h"
@@ -155,32 +154,4 @@ double sums_flight_seconds(const sums *s)
 int64_t sums_bytes(const sums *s)
 {
     return s->bytes;
-}
-
-status sums_net_all(MPI_Comm comm, resnet **net, dnn *dn, const resnet_config *c, nn_params *p, conv_choices *choices)
-{
-    status st = OK;
-    text lines = {0};
-    char *data = NULL;
-    size_t size = 0;
-    bool root = comm_rank(comm) == 0;
-    if (root) {
-        st = resnet_create(net, dn, c, p, MODEL_PREFIX, choices);
-        conv_choices_write(choices, &lines);
-        data = lines.s;
-        size = lines.n;
-    }
-    TRY_ALL(comm, st);
-    TRY(comm_bcast_all(comm, 0, &data, &size));
-    if (!root) {
-        conv_choices_free(choices);
-        *choices = (conv_choices){0};
-        st = conv_choices_read(choices, data, "choices of rank 0");
-        free(data);
-        if (st == OK) st = resnet_create(net, dn, c, p, MODEL_PREFIX, choices);
-    }
-    TRY_ALL(comm, st);
-done:
-    text_free(&lines);
-    return st;
 }

@@ -7,6 +7,7 @@
 #include "micon/inputs.h"
 #include "micon/items.h"
 #include "micon/model.h"
+#include "micon/nets.h"
 #include "micon/optim.h"
 #include "micon/resnet.h"
 #include "micon/split.h"
@@ -63,9 +64,6 @@ double sums_finish_seconds(const sums *s);          /* of it in sums_finish_all 
 double sums_flight_seconds(const sums *s);          /* between the start of the first reduction and the end of the last */
 int64_t sums_bytes(const sums *s);                  /* sent a rank since sums_begin */
 
-/* A net on every rank by the same choices: rank 0 measures what it has no choice for. */
-status sums_net_all(MPI_Comm comm, resnet **net, dnn *dn, const resnet_config *c, nn_params *p, conv_choices *choices) MUST_USE;
-
 /* ---- step.c: one step ---- */
 typedef struct {
     double loss, contrast, generated, aux; /* total and parts, over all ranks */
@@ -102,17 +100,11 @@ status checkpoint_write(const char *folder, const model *m, const progress_state
  * used. None: nothing changes, s->step is 0. */
 status checkpoint_read_all(stage *g, const char *folder, model *m, progress_state *s, conv_choices *c) MUST_USE;
 
-/* Choices measured by earlier runs on this kind of CPU with so many threads, in work/choices: runs of one screen then compute in the same
- * way, bit for bit. Those that `c` has stay. Rank 0. */
-void choices_recall(const stage *g, conv_choices *c);
-void choices_remember(const stage *g, const conv_choices *c);
-
 /* ---- validate.c ---- */
 typedef struct {
     double top1, chance; /* NSB on raw h well means of the validation batches */
     int64_t queries;
 } validation;
-/* Rank 0 measures what `choices` lacks; the others follow it. */
 status validate_all(stage *g, const model *m, const dataset *d, dnn *dn, conv_choices *choices, nn_type type, validation *out) MUST_USE;
 
 #endif

@@ -128,9 +128,10 @@ status validate_all(stage *g, const model *m, const dataset *d, dnn *dn, conv_ch
     resnet *net = NULL;
     const resnet_config c = {
         .depth = m->depth, .n = PASS_TILES * (int)m->channels.n, .size = m->size_px, .out = model_out(m), .type = type};
+    char *folder = config_work(&g->cfg, NETS_FOLDER);
     *out = (validation){0};
     TRY_ALL(g->comm, list_wells(&w, d, m->dim));
-    TRY(sums_net_all(g->comm, &net, dn, &c, (nn_params *)&m->params, choices));
+    TRY(nets_create_all(g->comm, &net, dn, &c, (nn_params *)&m->params, choices, folder));
     TRY_ALL(g->comm, embed_share(&w, g, m, d, net));
     MPI_Allreduce(MPI_IN_PLACE, w.sum, (int)(w.n_wells * m->dim), MPI_DOUBLE, MPI_SUM, g->comm);
     comm_sum_i64_all(g->comm, w.count, (size_t)w.n_wells);
@@ -138,6 +139,7 @@ status validate_all(stage *g, const model *m, const dataset *d, dnn *dn, conv_ch
     MPI_Bcast(out, (int)sizeof *out, MPI_BYTE, 0, g->comm);
 done:
     resnet_destroy(&net);
+    free(folder);
     free_wells(&w);
     return st;
 }
