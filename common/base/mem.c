@@ -6,8 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+static _Thread_local int64_t allocations;
+
+int64_t mem_allocations(void)
+{
+    return allocations;
+}
+
 static void *need(void *p, size_t size)
 {
+    allocations++;
     if (p) return p;
     fprintf(stderr, "micon: out of memory (%zu bytes)\n", size);
     abort();
@@ -67,6 +75,7 @@ status mem_alloc(void *out, size_t n, size_t size, const char *what)
     void *p = NULL;
     if (!mul_size(n, size, &bytes) || bytes > SIZE_MAX - ALIGN)
         return fail(E_NOMEM, "%s: %zu x %zu bytes is more than can be addressed", what, n, size);
+    allocations++;
     size_t rounded = (bytes + ALIGN) / ALIGN * ALIGN; /* never zero */
     if (posix_memalign(&p, ALIGN, rounded) != 0) return fail(E_NOMEM, "%s: no memory for %zu bytes", what, bytes);
     memset(p, 0, bytes);
@@ -81,6 +90,7 @@ status mem_grow(void *block, size_t *cap, size_t want, size_t size, const char *
     while (n < want)
         if (!mul_size(n, 2, &n)) return fail(E_NOMEM, "%s: too many", what);
     if (!mul_size(n, size, &bytes)) return fail(E_NOMEM, "%s: %zu x %zu bytes is more than can be addressed", what, n, size);
+    allocations++;
     void *old, *p;
     memcpy(&old, block, sizeof old);
     if (!(p = realloc(old, bytes))) return fail(E_NOMEM, "%s: no memory for %zu bytes", what, bytes);

@@ -194,3 +194,18 @@ void aux_loss(const nn_params *p, const aux_head *a, int n, const float *x, cons
             dx[at] = (float)(g[k] * inv[k] * (d_act[at] - s[k] / rows - (x[at] - mean[k]) * inv[k] * q[k] / rows));
         }
 }
+
+double aux_look(const nn_params *p, const aux_head *a, int n, const float *x, const int32_t *label, void *work)
+{
+    size_t d = (size_t)a->d;
+    float *act = work, *logit = act + (size_t)n * d;
+    const float *g = params_value(p, a->gamma), *b = params_value(p, a->beta), *mean = params_value(p, a->mean),
+                *var = params_value(p, a->var);
+    for (int i = 0; i < n; i++)
+        for (size_t k = 0; k < d; k++) {
+            double v = (x[(size_t)i * d + k] - mean[k]) / sqrt(var[k] + 1e-5) * g[k] + b[k];
+            act[(size_t)i * d + k] = v < 0 ? 0 : (float)v;
+        }
+    linear(p, a->w, a->b, n, a->d, a->classes, act, logit);
+    return softmax_rows(n, a->classes, label, logit);
+}

@@ -33,13 +33,14 @@ struct resnet {
     dnn *d;
     nn_params *p;
     char *prefix;
-    unit stem;
-    bool stem_frozen, stem_again;
+    unit stem; /* of a back: shapes only */
+    bool has_stem, stem_frozen, stem_again;
     nn_shape pool_shape;
     uint8_t *which;
     void *pool_y;
     block b[MAX_BLOCKS];
     int n_blocks, first_trained; /* first block with a backward pass; n_blocks: none */
+    size_t between;              /* bytes a picture, see resnet_between */
     void *input;
     void *ring[IN_PLACE_BUFFERS]; /* activations of frozen parts */
     void *g[3];                   /* gradients on the way back */

@@ -10,13 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t allocations;
-
-int64_t resnet_allocations(void)
-{
-    return allocations;
-}
-
 /* ---- shapes ---- */
 static size_t tensor(const resnet *net, const char *name, const char *part)
 {
@@ -76,6 +69,26 @@ done:
     return st;
 }
 
+/* The block after `x`, where it belongs to this part of the net; x becomes its result's shape. */
+static status next_block(resnet *net, const resnet_plan *plan, int stage, int i, nn_shape *x)
+{
+    status st = OK;
+    const resnet_config *c = &net->c;
+    char at[32];
+    int co = (64 << stage) * (plan->bottleneck ? 4 : 1);
+    bool first = c->freeze >= FREEZE_LAYER1 + stage, here = c->part == RESNET_WHOLE || first == (c->part == RESNET_FRONT);
+    block passed = {0}, *b = here ? &net->b[net->n_blocks++] : &passed;
+    b->frozen = !c->training || first;
+    if (here && b->frozen) net->first_trained = net->n_blocks;
+    snprintf(at, sizeof at, "layer%d.%d", stage + 1, i);
+    TRY(block_plan(net, b, at, *x, plan->bottleneck, i == 0 && stage > 0 ? 2 : 1, i == 0 && (stage > 0 || co != x->c)));
+    if (c->part == RESNET_FRONT && !here) goto done;
+    *x = b->y_shape;
+    if (c->part != RESNET_WHOLE && first) net->between = nn_shape_bytes(x) / (size_t)c->n;
+done:
+    return st;
+}
+
 static status net_plan(resnet *net)
 {
     status st = OK;
@@ -84,23 +97,17 @@ static status net_plan(resnet *net)
     if (!resnet_layout(c->depth, &plan)) return fail(E_USAGE, "encoder: there is no resnet%d; use resnet18, 34, 50 or 101", c->depth);
     nn_shape x = {c->type, dnn_layout(c->type), c->n, 1, c->size, c->size};
     net->width = plan.width;
+    net->has_stem = c->part != RESNET_BACK;
     net->stem_frozen = !c->training || c->freeze >= FREEZE_STEM;
     TRY(unit_plan(net, &net->stem, "conv1", "bn1", x, 7, 2, false)); /* its batch norm is done by the pooling, frozen or not */
     x = net->stem.y_shape;
     x.h = x.w = (x.h - 1) / 2 + 1;
     net->pool_shape = x;
+    if (c->part != RESNET_WHOLE) net->between = nn_shape_bytes(&x) / (size_t)c->n;
     for (int stage = 0; stage < 4; stage++)
-        for (int i = 0; i < plan.blocks[stage]; i++) {
-            char at[32];
-            block *b = &net->b[net->n_blocks++];
-            int co = (64 << stage) * (plan.bottleneck ? 4 : 1);
-            b->frozen = !c->training || c->freeze >= FREEZE_LAYER1 + stage;
-            if (b->frozen) net->first_trained = net->n_blocks;
-            snprintf(at, sizeof at, "layer%d.%d", stage + 1, i);
-            TRY(block_plan(net, b, at, x, plan.bottleneck, i == 0 && stage > 0 ? 2 : 1, i == 0 && (stage > 0 || co != x.c)));
-            x = b->y_shape;
-        }
-    if (c->out > 0) {
+        for (int i = 0; i < plan.blocks[stage]; i++) TRY(next_block(net, &plan, stage, i, &x));
+    if (c->part != RESNET_WHOLE && c->freeze == FREEZE_ALL) net->between = (size_t)net->width * sizeof(float); /* pooled */
+    if (c->out > 0 && c->part != RESNET_FRONT) {
         net->fc_w = tensor(net, "fc", "weight");
         net->fc_b = tensor(net, "fc", "bias");
         if (net->fc_w == SIZE_MAX || net->fc_b == SIZE_MAX) st = fail(E_INTERNAL, "the encoder's last layer is not registered");
@@ -128,7 +135,7 @@ done:
 static status net_choose(resnet *net, conv_choices *choices)
 {
     status st = OK;
-    TRY(unit_choose(net, &net->stem, net->stem_frozen, false, choices));
+    if (net->has_stem) TRY(unit_choose(net, &net->stem, net->stem_frozen, false, choices));
     for (int i = 0; i < net->n_blocks; i++) {
         block *b = &net->b[i];
         bool to_input = !net->stem_frozen || i > net->first_trained; /* is a gradient wanted at the block's input? */
@@ -227,14 +234,15 @@ static void common_carve(resnet *net, arena *a)
                 grad = max_size(grad, max_size(nn_shape_bytes(&b->x_shape), nn_shape_bytes(&b->u[k].y_shape)));
         }
     }
-    bool some_frozen = net->stem_frozen;
+    bool some_frozen = net->has_stem && net->stem_frozen;
+    size_t pixels = (size_t)net->c.size * (size_t)net->c.size * nn_type_size(net->c.type);
     net->scratch = carve(a, scratch);
     net->fold = carve(a, some_frozen ? fold : 0);
     net->work = carve(a, kernels_work_bytes(net->width));
     net->sums = carve(a, (size_t)(3 * net->width + 1) * sizeof(double));
     net->pooled = carve(a, (size_t)net->c.n * (size_t)net->width * sizeof(float));
     net->d_pooled = carve(a, net->c.training ? (size_t)net->c.n * (size_t)net->width * sizeof(float) : 0);
-    net->input = carve(a, (size_t)net->c.n * (size_t)net->c.size * (size_t)net->c.size * nn_type_size(net->c.type));
+    net->input = carve(a, (size_t)net->c.n * (net->has_stem ? pixels : net->between));
     for (int i = 0; i < IN_PLACE_BUFFERS && some_frozen; i++) net->ring[i] = carve(a, ring);
     for (int i = 0; i < 3 && grad; i++) net->g[i] = carve(a, grad);
 }
@@ -243,10 +251,9 @@ static size_t net_carve(resnet *net, char *base, int again)
 {
     arena a = {base, 0};
     common_carve(net, &a);
-    unit_carve(&a, &net->stem);
-    if (net->stem_frozen)
-        net->stem.c = carve(&a, nn_shape_bytes(&net->stem.y_shape));
-    else {
+    if (net->has_stem) unit_carve(&a, &net->stem);
+    if (net->has_stem && net->stem_frozen) net->stem.c = carve(&a, nn_shape_bytes(&net->stem.y_shape));
+    if (!net->stem_frozen) {
         net->pool_y = carve(&a, nn_shape_bytes(&net->pool_shape));
         net->which = carve(&a, nn_shape_count(&net->pool_shape));
     }
@@ -275,7 +282,6 @@ static status arena_create(resnet *net)
     }
     status st = mem_alloc(&net->arena, bytes, 1, "activations");
     if (st != OK) return st;
-    allocations++;
     net->arena_bytes = (int64_t)bytes;
     net_carve(net, net->arena, again);
     return OK;
@@ -284,6 +290,8 @@ static status arena_create(resnet *net)
 static status config_check(const resnet_config *c)
 {
     if (c->size < 32) return fail(E_USAGE, "size: pictures of %d px are too small; the encoder wants 32 or more", c->size);
+    if (c->part != RESNET_WHOLE && c->freeze < FREEZE_STEM) return fail(E_INTERNAL, "a net of two parts wants frozen layers");
+    if (c->part == RESNET_FRONT && c->training) return fail(E_INTERNAL, "the front of a net does not train");
     if (c->n < 1) return fail(E_USAGE, "an encoder for %d pictures was asked for", c->n);
     return OK;
 }
@@ -317,6 +325,11 @@ void resnet_destroy(resnet **net)
     free((*net)->prefix);
     free((*net)->arena);
     FREE(*net);
+}
+
+size_t resnet_between(const resnet *net)
+{
+    return net->between;
 }
 
 int64_t resnet_bytes(const resnet *net)

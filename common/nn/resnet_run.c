@@ -59,7 +59,7 @@ done:
 static status net_pack(resnet *net)
 {
     status st = OK;
-    TRY(unit_pack(net, &net->stem, net->stem_frozen));
+    if (net->has_stem) TRY(unit_pack(net, &net->stem, net->stem_frozen));
     for (int i = 0; i < net->n_blocks; i++)
         for (int k = 0; k < net->b[i].n_units + net->b[i].has_ds; k++) TRY(unit_pack(net, &net->b[i].u[k], net->b[i].frozen));
     net->dirty = false;
@@ -214,36 +214,86 @@ static void last_layer(const resnet *net, float *y)
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, out, in, 1, net->pooled, in, params_value(net->p, net->fc_w), in, 1, y, out);
 }
 
-status resnet_forward(resnet *net, const float *pictures, float *features)
+/* Pictures through the stem; *x: what the blocks begin with. */
+static status pictures_in(resnet *net, const float *pictures, void **x)
 {
     status st = OK;
-    double t0 = clock_s(), conv0 = net->conv_s;
     size_t n = (size_t)net->c.n * (size_t)net->c.size * (size_t)net->c.size;
-    if (net->dirty) TRY(net_pack(net));
     if (net->c.type == NN_BF16)
         kernels_to_bf16(pictures, net->input, n);
     else
         memcpy(net->input, pictures, n * sizeof *pictures);
     TRY(stem_forward(net));
-    void *x = net->stem_frozen ? net->ring[0] : net->pool_y;
+    *x = net->stem_frozen ? net->ring[0] : net->pool_y;
+done:
+    return st;
+}
+
+static status blocks_forward(resnet *net, void **x)
+{
+    status st = OK;
     for (int i = 0; i < net->n_blocks; i++) {
         block *b = &net->b[i];
-        b->x = x;
+        b->x = *x;
         if (b->frozen)
             TRY(block_forward_frozen(net, b));
         else
             TRY(block_forward(net, b, false));
-        x = b->y;
+        *x = b->y;
     }
-    block *last = &net->b[net->n_blocks - 1];
-    kernels_average(&last->y_shape, x, net->pooled);
-    if (net->c.out > 0)
-        last_layer(net, features);
+done:
+    return st;
+}
+
+static void average(resnet *net, const void *x)
+{
+    kernels_average(&net->b[net->n_blocks - 1].y_shape, x, net->pooled);
+}
+
+/* in: pictures, or what the front gave; out: features, or what the back begins with. */
+static status forward(resnet *net, const void *in, void *out)
+{
+    status st = OK;
+    double t0 = clock_s(), conv0 = net->conv_s;
+    bool front = net->c.part == RESNET_FRONT, back = net->c.part == RESNET_BACK, whole_frozen = net->c.freeze == FREEZE_ALL;
+    size_t n = (size_t)net->c.n;
+    void *x = net->input;
+    if (net->dirty) TRY(net_pack(net));
+    if (!back)
+        TRY(pictures_in(net, in, &x));
     else
-        memcpy(features, net->pooled, (size_t)net->c.n * (size_t)net->width * sizeof *features);
+        memcpy(whole_frozen ? (void *)net->pooled : x, in, n * net->between);
+    TRY(blocks_forward(net, &x));
+    if (front && !whole_frozen) {
+        memcpy(out, x, n * net->between);
+    } else {
+        if (!(back && whole_frozen)) average(net, x);
+        if (!front && net->c.out > 0)
+            last_layer(net, out);
+        else
+            memcpy(out, net->pooled, n * (size_t)net->width * sizeof(float));
+    }
     net->other_s += clock_s() - t0 - (net->conv_s - conv0);
 done:
     return st;
+}
+
+status resnet_forward(resnet *net, const float *pictures, float *features)
+{
+    if (net->c.part != RESNET_WHOLE) return fail(E_INTERNAL, "a part of a net was used as a whole");
+    return forward(net, pictures, features);
+}
+
+status resnet_forward_front(resnet *net, const float *pictures, void *between)
+{
+    if (net->c.part != RESNET_FRONT) return fail(E_INTERNAL, "a net that is no front was used as one");
+    return forward(net, pictures, between);
+}
+
+status resnet_forward_back(resnet *net, const void *between, float *features)
+{
+    if (net->c.part != RESNET_BACK) return fail(E_INTERNAL, "a net that is no back was used as one");
+    return forward(net, between, features);
 }
 
 /* ---- backward ---- */
@@ -389,7 +439,7 @@ static void profile_row(const unit *u, text *out)
 void resnet_profile(const resnet *net, text *out)
 {
     text_addf(out, "%-36s %10s %6s %25s %25s %25s\n", "layer", "channels", "", "forward", "back data", "back weights");
-    profile_row(&net->stem, out);
+    if (net->has_stem) profile_row(&net->stem, out);
     for (int i = 0; i < net->n_blocks; i++)
         for (int k = 0; k < net->b[i].n_units + net->b[i].has_ds; k++) profile_row(&net->b[i].u[k], out);
     text_addf(out, "convolutions %.3f s, all else in the encoder %.3f s\n", net->conv_s, net->other_s);

@@ -66,7 +66,7 @@ enum { WIRE_FP32, WIRE_BF16 };
 typedef struct {
     char *run, *weights;
     int method, encoder, freeze, precision, views, norm, augment, schedule, wire;
-    int64_t seed, batch, steps, memory, checkpoint_steps, dim, projection, valid_every, early_stop;
+    int64_t seed, batch, steps, memory, tiles_memory, cache_memory, checkpoint_steps, dim, projection, valid_every, early_stop;
     double lr, temperature, lambda, aux_weight, weight_decay, warmup, grad_clip;
     bool detach, aux;
 } train_options;

@@ -22,6 +22,10 @@ status mem_alloc(void *out, size_t n, size_t size, const char *what) MUST_USE;
 /* Make room for `want` elements, at least doubling: mem_grow(&v->item, &v->cap, v->n + 1, sizeof *v->item, "rows"). */
 status mem_grow(void *block, size_t *cap, size_t want, size_t size, const char *what) MUST_USE;
 
+/* Blocks that this thread has asked these functions for so far (and of libraries' own calls none): stands still where nothing may be
+ * allocated. */
+int64_t mem_allocations(void);
+
 /* *out = a * b; false on overflow. */
 bool mul_size(size_t a, size_t b, size_t *out) MUST_USE;
 

@@ -10,7 +10,12 @@
 #include "micon/conv.h"
 #include "micon/params.h"
 
+/* A net whose first stages are frozen can be compiled as two: the front (they, with folded batch norm) gives for each picture what the back
+ * (all that follows) begins with. What the front gives for a picture does not depend on the others of its pass. */
+typedef enum { RESNET_WHOLE, RESNET_FRONT, RESNET_BACK } resnet_part;
+
 typedef struct {
+    resnet_part part; /* front and back: freeze is not FREEZE_NONE */
     int depth;        /* 18, 34, 50, 101 */
     int n, size, out; /* pictures a pass; pixels a side (32 or more); numbers a picture (0: the pooled features as they are) */
     nn_type type;
@@ -42,11 +47,15 @@ void resnet_weights_changed(resnet *net); /* call after every change of the weig
  * running statistics. */
 status resnet_forward(resnet *net, const float *pictures, float *features) MUST_USE;
 
+/* Of a front: pictures -> [n] outputs of resnet_between bytes each. Of a back: those -> features. */
+status resnet_forward_front(resnet *net, const float *pictures, void *between) MUST_USE;
+status resnet_forward_back(resnet *net, const void *between, float *features) MUST_USE;
+size_t resnet_between(const resnet *net); /* bytes a picture between front and back; 0 for a whole net */
+
 /* Gradient at the features of the last forward -> gradients of all trained tensors, overwritten. */
 status resnet_backward(resnet *net, const float *d_features) MUST_USE;
 
 int64_t resnet_bytes(const resnet *net);  /* the arena */
-int64_t resnet_allocations(void);         /* blocks allocated by nets of this process so far: stands still during steps */
 int resnet_recomputed(const resnet *net); /* blocks computed twice (the stem counts as one) */
 
 /* A table per layer: forward, back data, back weights: ms and GFLOP/s; then what is not convolution. Over all passes since the last

@@ -1,20 +1,14 @@
-/* data.c -- which tiles are trained on, and the tiles themselves: each node keeps one copy in memory that its ranks share. */
+/* data.c -- which tiles of the screen are trained on and validated with. Where they are kept is tiles.c. */
 #include "train.h"
 
 #include "micon/comm.h"
 #include "micon/log.h"
 #include "micon/mem.h"
-#include "micon/num.h"
 #include "micon/path.h"
 #include "micon/plates.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-enum { TILE_FORMAT = 1, BLOCK_TILES = 64 };
 
 /* The kinds of number an item_tile wants: wells, plates, batches, sources of the whole screen. */
 typedef struct {
@@ -93,6 +87,11 @@ done:
     return st;
 }
 
+bool data_wanted(const dataset *d, int64_t tile)
+{
+    return d->train[tile].compound >= 0 || d->valid[tile].compound >= 0;
+}
+
 /* One tile of a plate: what it is to training and to validation. */
 static void place_tile(dataset *d, const numbering *k, int64_t p, int64_t row, int64_t at, bool flagged)
 {
@@ -107,8 +106,8 @@ static void place_tile(dataset *d, const numbering *k, int64_t p, int64_t row, i
     if (!usable || set != SET_VALID) d->valid[i].compound = -1;
     d->n_train += d->train[i].compound >= 0;
     d->n_valid += d->valid[i].compound >= 0;
-    bool kept = d->train[i].compound >= 0 || d->valid[i].compound >= 0;
-    d->place[i] = (tile_place){.file = (int32_t)p, .row = row, .slot = kept ? d->n_kept++ : -1};
+    d->n_wanted += data_wanted(d, i);
+    d->place[i] = (tile_place){.file = (int32_t)p, .row = row, .slot = -1};
 }
 
 static status list_plate(dataset *d, const stage *g, const numbering *k, int64_t p, size_t *cap)
@@ -197,145 +196,6 @@ done:
     return st;
 }
 
-/* ---- the tiles in memory ---- */
-
-static size_t tile_bytes(const dataset *d)
-{
-    return (size_t)d->channels * (size_t)d->size_px * (size_t)d->size_px;
-}
-
-static status read_run(dataset *d, store_file **f, int32_t *open_file, int64_t tile, int64_t n)
-{
-    status st = OK;
-    const tile_place *at = &d->place[tile];
-    if (*open_file != at->file) {
-        store_close(f);
-        *open_file = at->file;
-        TRY(store_open(f, d->paths.item[at->file], "tiles", TILE_FORMAT));
-    }
-    TRY(store_read_rows(*f, "tiles", STORE_U8, at->row, n, d->tiles + (size_t)at->slot * tile_bytes(d)));
-done:
-    return st;
-}
-
-/* The tiles that are kept, [first, last) of the slots: runs of neighbouring rows of a file are read at once. */
-static status read_tiles(dataset *d, int64_t first, int64_t last)
-{
-    status st = OK;
-    store_file *f = NULL;
-    int32_t open_file = -1;
-    for (int64_t i = 0; i < d->n;) {
-        const tile_place *at = &d->place[i];
-        int64_t n = 1;
-        if (at->slot < first || at->slot >= last) {
-            i++;
-            continue;
-        }
-        while (n < BLOCK_TILES && i + n < d->n && at[n].file == at->file && at[n].slot == at->slot + n && at->slot + n < last) n++;
-        TRY(read_run(d, &f, &open_file, i, n));
-        i += n;
-    }
-done:
-    store_close(&f);
-    return st;
-}
-
-/* What can be had without swapping: the page cache counts as free. */
-static double available_bytes(void)
-{
-    char line[128];
-    double kb = -1;
-    FILE *f = fopen("/proc/meminfo", "r");
-    while (f && kb < 0 && fgets(line, sizeof line, f))
-        if (strncmp(line, "MemAvailable:", 13) == 0) kb = strtod(line + 13, NULL);
-    if (f) fclose(f);
-    if (kb >= 0) return kb * 1024;
-    return (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-}
-
-double data_memory_left(const dataset *d)
-{
-    return available_bytes() / comm_size(d->node);
-}
-
-/* MPI keeps a window that ranks share in /dev/shm, and where that is too small a rank dies at its first store. */
-static status check_room(const dataset *d, size_t bytes)
-{
-    char have[40], need[40];
-    double room = available_bytes();
-    int64_t shm = 0;
-    num_show_bytes(need, sizeof need, (double)bytes);
-    if ((double)bytes > 0.9 * room)
-        return fail(
-            E_USAGE,
-            "%s of training tiles do not fit the node's free memory (%s): use more memory a node, a smaller tile.size, or fewer plates",
-            need, num_show_bytes(have, sizeof have, room));
-    if (comm_size(d->node) == 1 || path_free_bytes("/dev/shm", &shm) != OK) {
-        msg_clear();
-        return OK;
-    }
-    if ((double)bytes > 0.95 * (double)shm)
-        return fail(E_USAGE,
-                    "%s of training tiles do not fit /dev/shm (%s free), which the ranks of a node share: make it larger, or use one "
-                    "rank a node with more threads",
-                    need, num_show_bytes(have, sizeof have, (double)shm));
-    return OK;
-}
-
-static status share_window_all(dataset *d, stage *g)
-{
-    status st = OK;
-    size_t bytes;
-    int64_t first, n;
-    int unit;
-    MPI_Aint size;
-    void *base;
-    MPI_Comm_split_type(g->comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &d->node);
-    TRY_ALL(g->comm, mul_size((size_t)d->n_kept, tile_bytes(d), &bytes) ? OK : fail(E_NOMEM, "the training tiles cannot be addressed"));
-    TRY_ALL(g->comm, check_room(d, bytes));
-    bool root = comm_rank(d->node) == 0;
-    MPI_Win_allocate_shared(root ? (MPI_Aint)bytes : 0, 1, MPI_INFO_NULL, d->node, &base, &d->window);
-    MPI_Win_shared_query(d->window, 0, &size, &unit, &base);
-    d->tiles = base;
-    partition(d->n_kept, comm_size(d->node), comm_rank(d->node), &first, &n);
-    TRY_ALL(g->comm, read_tiles(d, first, first + n));
-    MPI_Win_fence(0, d->window);
-    MPI_Barrier(d->node);
-done:
-    return st;
-}
-
-/* METHOD 2.6: over all pixels of the training tiles; sums of integers, so the same on any number of ranks. */
-static status normalization_all(dataset *d, stage *g)
-{
-    status st = OK;
-    size_t plane = (size_t)d->size_px * (size_t)d->size_px, channels = (size_t)d->channels;
-    int64_t first, n, *sum = xcalloc(2 * channels, sizeof *sum);
-    partition(d->n, g->size, g->rank, &first, &n);
-    for (int64_t i = first; i < first + n; i++) {
-        if (d->train[i].compound < 0) continue;
-        const uint8_t *v = data_tile(d, i);
-        for (size_t c = 0; c < channels; c++, v += plane) {
-            int64_t s = 0, q = 0;
-            for (size_t k = 0; k < plane; k++) s += v[k], q += (int64_t)v[k] * v[k];
-            sum[2 * c] += s;
-            sum[2 * c + 1] += q;
-        }
-    }
-    comm_sum_i64_all(g->comm, sum, 2 * channels);
-    d->mean = xcalloc(channels, sizeof *d->mean);
-    d->sd = xcalloc(channels, sizeof *d->sd);
-    double pixels = (double)d->n_train * (double)plane;
-    for (size_t c = 0; c < channels && st == OK; c++) {
-        double mean = (double)sum[2 * c] / pixels, var = (double)sum[2 * c + 1] / pixels - mean * mean;
-        d->mean[c] = mean / 255;
-        d->sd[c] = sqrt(var > 0 ? var : 0) / 255;
-        if (d->sd[c] <= 0) st = fail(E_FAILED, "channel %s is the same everywhere in the training tiles", g->cfg.screen.channels.item[c]);
-    }
-    free(sum);
-    return agree_all(g->comm, st);
-}
-
 status data_list_all(dataset *d, stage *g, const screen_index *ix, const screen_split *split, const vectors *v)
 {
     status st = OK;
@@ -351,23 +211,13 @@ done:
     return st;
 }
 
-status data_load_all(dataset *d, stage *g)
-{
-    status st = OK;
-    TRY(share_window_all(d, g));
-    TRY(normalization_all(d, g));
-    log_info("%lld training tiles, %lld validation tiles, %.1f GB in memory", (long long)d->n_train, (long long)d->n_valid,
-             (double)d->n_kept * (double)tile_bytes(d) / 1e9);
-done:
-    return st;
-}
-
 void data_free_all(dataset *d)
 {
     if (d->window != MPI_WIN_NULL) MPI_Win_free(&d->window);
     if (d->node != MPI_COMM_NULL) MPI_Comm_free(&d->node);
     free(d->missing);
     free(d->place);
+    free(d->digest);
     free(d->train);
     free(d->valid);
     free(d->vector_row);
@@ -375,9 +225,4 @@ void data_free_all(dataset *d)
     free(d->sd);
     names_free(&d->paths);
     inputs_free(&d->in);
-}
-
-const uint8_t *data_tile(const dataset *d, int64_t tile)
-{
-    return d->tiles + (size_t)d->place[tile].slot * tile_bytes(d);
 }

@@ -40,7 +40,7 @@ typedef struct {
     vectors v;
     bool has_vectors;
     dataset d;
-    items *it;
+    items *it, *valid; /* of training; of validation, NULL: none */
     model m;
     dnn *dn;
     conv_choices choices;
@@ -227,6 +227,29 @@ static bool up_to_date(const run *r)
     return same;
 }
 
+/* What the validation loss is taken of, where there is enough for it: a batch that is as large as those of training, for the loss depends
+ * on how many rows there are. */
+static status make_valid_items(run *r, bool controls)
+{
+    const train_options *o = &r->g->cfg.train;
+    status st = items_create(&r->valid, r->d.valid, r->d.n, controls, (uint32_t)o->seed, NULL);
+    if (st == E_NOMEM) return st;
+    if (st != OK) {
+        log_warn("no validation loss: %s", msg_get());
+        msg_clear();
+        return OK;
+    }
+    int64_t want = o->method == METHOD_CLIP && items_compounds(r->it) < o->batch ? items_compounds(r->it) : o->batch;
+    int64_t have = o->method == METHOD_SIMCLR ? items_all(r->valid)
+                   : o->method == METHOD_CLIP ? items_compounds(r->valid)
+                                              : items_treated(r->valid);
+    if (have >= want) return OK;
+    log_warn("no validation loss: %lld validation %s are fewer than a batch of %lld", (long long)have,
+             o->method == METHOD_CLIP ? "compounds" : "tiles", (long long)want);
+    items_destroy(&r->valid);
+    return OK;
+}
+
 /* What a step may draw from, and whether that is enough. */
 static status make_items(run *r)
 {
@@ -245,6 +268,7 @@ static status make_items(run *r)
         log_warn("train.valid_every: there are no validation batches; split.valid_batches makes them");
     if (o->early_stop > 0 && (o->valid_every == 0 || r->d.n_valid == 0))
         TRY(fail(E_USAGE, "%s: train.early_stop wants train.valid_every and split.valid_batches", r->g->cfg.path));
+    if (o->valid_every > 0 && r->d.n_valid > 0) TRY(make_valid_items(r, controls));
 done:
     return st;
 }
@@ -268,7 +292,7 @@ static status set_up_all(run *r, bool *fresh)
     if ((*fresh = done)) goto done;
     TRY_ALL(g->comm, describe_model(r));
     TRY_ALL(g->comm, make_items(r));
-    TRY(data_load_all(&r->d, g));
+    TRY(data_load_all(&r->d, g, FEED_BLOCKS * input_tiles(g)));
     r->m.mean = xcalloc((size_t)r->d.channels, sizeof *r->m.mean);
     r->m.sd = xcalloc((size_t)r->d.channels, sizeof *r->m.sd);
     memcpy(r->m.mean, r->d.mean, (size_t)r->d.channels * sizeof *r->m.mean);
@@ -281,7 +305,7 @@ static status set_up_all(run *r, bool *fresh)
     TRY_ALL(g->comm, dnn_create(&r->dn));
     if (g->force && g->rank == 0) checkpoint_clear(r->checkpoints);
     if (!g->force) TRY(checkpoint_read_all(g, r->checkpoints, &r->m, &r->at, &r->choices));
-    TRY(trainer_create_all(&r->t, g, &r->m, &r->d, r->it, &r->v, r->dn, &r->choices, r->type));
+    TRY(trainer_create_all(&r->t, g, &r->m, &r->d, r->it, &r->v, r->dn, &r->choices, r->type, r->at.step));
 done:
     return st;
 }
@@ -352,6 +376,7 @@ static void log_step(run *r, const step_result *s, double lr, double norm, doubl
     if (v)
         fprintf(r->log, ", \"valid_top1\": %.6g, \"valid_chance\": %.6g, \"valid_queries\": %lld", v->top1, v->chance,
                 (long long)v->queries);
+    if (v && isfinite(v->loss)) fprintf(r->log, ", \"valid_loss\": %.9g", v->loss);
     fprintf(r->log, "}\n");
     fflush(r->log);
 }
@@ -371,7 +396,8 @@ static status checkpoint_all(run *r)
 
 typedef struct {
     double compute, wait, comm, hidden, seconds, bytes;
-    int64_t steps;
+    int64_t steps, validations;
+    validation last;
 } totals;
 
 /* One step after the gradients. */
@@ -391,11 +417,16 @@ static status after_step_all(run *r, const step_result *s, double lr, double fro
     r->processor = processor_s() - r->processor;
     bool look = o->valid_every > 0 && r->at.step % o->valid_every == 0 && r->d.n_valid > 0;
     if (look) {
-        TRY(validate_all(r->g, &r->m, &r->d, r->dn, &r->choices, r->type, &v));
+        input_pause(trainer_input(r->t));
+        TRY(validate_all(r->t, r->valid, r->dn, &r->choices, r->type, &v));
+        TRY_ALL(r->g->comm, input_resume(trainer_input(r->t), r->at.step));
         bool better = v.top1 > r->at.best;
         r->at.since_best = better ? 0 : r->at.since_best + 1;
         if (better) r->at.best = v.top1;
-        log_info("step %lld: retrieval in validation batches %.3f, chance %.3f", (long long)r->at.step, v.top1, v.chance);
+        log_info("step %lld: retrieval in validation batches %.3f, chance %.3f; loss %.4f", (long long)r->at.step, v.top1, v.chance,
+                 v.loss);
+        sum->last = v;
+        sum->validations++;
     }
     log_step(r, s, lr, norm, seconds, look ? &v : NULL);
     sum->compute += s->compute_s, sum->wait += s->wait_s, sum->comm += s->comm_s, sum->hidden += s->hidden_s;
@@ -450,6 +481,9 @@ static status train_all(run *r)
             (long long)sum.steps, (double)sum.steps * (double)g->cfg.train.batch / sum.seconds, sum.seconds / (double)sum.steps,
             sum.compute / (double)sum.steps, sum.wait / (double)sum.steps, sum.comm / (double)sum.steps, sum.hidden / (double)sum.steps,
             sum.bytes / (double)sum.steps / 1e6);
+    if (sum.validations > 0)
+        log_info("the last validation: loss %.4f, retrieval %.3f (chance %.3f, %lld wells)", sum.last.loss, sum.last.top1, sum.last.chance,
+                 (long long)sum.last.queries);
 done:
     if (r->log) fclose(r->log);
     r->log = NULL;
@@ -512,6 +546,7 @@ static status run_all(stage *g)
 done:
     trainer_destroy(&r.t);
     items_destroy(&r.it);
+    items_destroy(&r.valid);
     conv_choices_free(&r.choices);
     dnn_destroy(&r.dn);
     model_free(&r.m);

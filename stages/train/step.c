@@ -1,7 +1,5 @@
-/* step.c -- one step: the pictures of this rank's items through the network, the losses over the rows of all ranks, and the way back.
- *
- * An item has `slots` pictures (times channels): treated and control of view 1, treated and control of view 2; simclr two copies of
- * a tile; clip the two treated ones. A rank's rows are [slot][item]; the rows of all ranks stand one rank after the other. */
+/* step.c -- one step: the rows of this rank's items (input.c) through the network, the losses over the rows of all ranks, and the way
+ * back. */
 #include "train.h"
 
 #include "micon/clock.h"
@@ -13,8 +11,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { MAX_SLOTS = 4 };
 
 /* Everything about the generator: rows of one view, [n] items of this rank. */
 typedef struct {
@@ -28,27 +24,19 @@ typedef struct {
 struct trainer {
     stage *g;
     model *m;
-    const dataset *d;
-    items *it;
     const vectors *v;
-    int method, views, slots;
-    augment_kind augment;
-    double t;                   /* temperature */
-    int64_t n_global, first, n; /* items: of the step, this rank's */
-    int64_t rows, all_rows;
-    int *counts, *offsets;      /* [ranks]: for gathering, filled per use */
-    item_pair *pair;            /* [n_global] */
-    int32_t *label, *two_label; /* [all_rows], [2 n_global] */
+    double t; /* temperature */
+    step_input in;
+    int *counts, *offsets; /* [ranks]: for gathering, filled per use */
     resnet *net;
     sums *sums;
     size_t heads_first; /* trained values from here on belong to heads */
-    float *pictures, *work;
     float *h, *h_norm, *dh, *inside, *u, *u_norm, *du, *d_inside, *all_u, *dots, *tmp;
     double *log_sum, *all_log;
     float *b, *b_norm, *db, *all_a, *all_b; /* clip */
     void *aux_work;
     generated q;
-    int64_t fell_back;
+    bool looking;    /* at the loss only: nothing that is trained or kept moves */
     double gather_s; /* of this step */
     int64_t gather_bytes;
 };
@@ -64,12 +52,12 @@ static status make_generated(trainer *t)
 {
     status st = OK;
     generated *q = &t->q;
-    int64_t n = t->n, d = t->m->dim, p = t->m->projection, b = t->m->bits;
+    int64_t n = t->in.n, d = t->m->dim, p = t->m->projection, b = t->m->bits;
     TRY(floats(&q->vec, n, b));
     TRY(floats(&q->m_inside, n, b));
     TRY(floats(&q->mp, n, d));
     TRY(floats(&q->d_mp, n, d));
-    if (t->method != METHOD_MICON) goto done;
+    if (t->in.method != METHOD_MICON) goto done;
     TRY(floats(&q->in, n, 2 * d));
     TRY(floats(&q->inside, n, 2 * d));
     TRY(floats(&q->out, n, d));
@@ -77,7 +65,7 @@ static status make_generated(trainer *t)
     TRY(floats(&q->u, n, p));
     TRY(floats(&q->norm, n, 1));
     TRY(floats(&q->rows, 2 * n, p));
-    TRY(floats(&q->all_rows, 2 * t->n_global, p));
+    TRY(floats(&q->all_rows, 2 * t->in.n_global, p));
     TRY(floats(&q->d_rows, 2 * n, p));
     TRY(floats(&q->d_out, n, d));
     TRY(floats(&q->d_inside, n, 2 * d > b ? 2 * d : b));
@@ -90,12 +78,12 @@ static status make_clip(trainer *t)
 {
     status st = OK;
     int64_t d = t->m->dim;
-    TRY(floats(&t->b, t->n, d));
-    TRY(floats(&t->b_norm, t->n, 1));
-    TRY(floats(&t->db, t->n, d));
-    TRY(floats(&t->all_a, t->n_global, d));
-    TRY(floats(&t->all_b, t->n_global, d));
-    TRY(floats(&t->q.d_inside, t->n, t->m->bits));
+    TRY(floats(&t->b, t->in.n, d));
+    TRY(floats(&t->b_norm, t->in.n, 1));
+    TRY(floats(&t->db, t->in.n, d));
+    TRY(floats(&t->all_a, t->in.n_global, d));
+    TRY(floats(&t->all_b, t->in.n_global, d));
+    TRY(floats(&t->q.d_inside, t->in.n, t->m->bits));
 done:
     return st;
 }
@@ -104,28 +92,23 @@ static status make_rooms(trainer *t)
 {
     status st = OK;
     const model *m = t->m;
-    int64_t pixels = (int64_t)m->channels.n * m->size_px * m->size_px, widest = m->dim > m->projection ? m->dim : m->projection;
-    TRY(mem_alloc(&t->pair, (size_t)t->n_global, sizeof *t->pair, "items"));
-    TRY(mem_alloc(&t->label, (size_t)t->all_rows, sizeof *t->label, "labels"));
-    TRY(mem_alloc(&t->two_label, 2 * (size_t)t->n_global, sizeof *t->two_label, "labels"));
-    TRY(floats(&t->pictures, t->rows, pixels));
-    TRY(floats(&t->work, m->size_px, m->size_px));
-    TRY(floats(&t->h, t->rows, m->dim));
-    TRY(floats(&t->h_norm, t->rows, 1));
-    TRY(floats(&t->dh, t->rows, m->dim));
-    TRY(floats(&t->inside, t->rows, m->dim));
-    TRY(floats(&t->u, t->rows, m->projection));
-    TRY(floats(&t->u_norm, t->rows, 1));
-    TRY(floats(&t->du, t->rows, m->projection));
-    TRY(floats(&t->d_inside, t->rows, m->dim));
-    TRY(floats(&t->tmp, t->rows, widest));
-    TRY(floats(&t->all_u, t->all_rows, m->projection));
-    TRY(floats(&t->dots, 2 * t->rows, t->all_rows));
-    TRY(mem_alloc(&t->log_sum, 2 * (size_t)t->rows, sizeof *t->log_sum, "losses"));
-    TRY(mem_alloc(&t->all_log, 2 * (size_t)t->all_rows, sizeof *t->all_log, "losses"));
+    int64_t widest = m->dim > m->projection ? m->dim : m->projection;
+    TRY(floats(&t->h, t->in.rows, m->dim));
+    TRY(floats(&t->h_norm, t->in.rows, 1));
+    TRY(floats(&t->dh, t->in.rows, m->dim));
+    TRY(floats(&t->inside, t->in.rows, m->dim));
+    TRY(floats(&t->u, t->in.rows, m->projection));
+    TRY(floats(&t->u_norm, t->in.rows, 1));
+    TRY(floats(&t->du, t->in.rows, m->projection));
+    TRY(floats(&t->d_inside, t->in.rows, m->dim));
+    TRY(floats(&t->tmp, t->in.rows, widest));
+    TRY(floats(&t->all_u, t->in.all_rows, m->projection));
+    TRY(floats(&t->dots, 2 * t->in.rows, t->in.all_rows));
+    TRY(mem_alloc(&t->log_sum, 2 * (size_t)t->in.rows, sizeof *t->log_sum, "losses"));
+    TRY(mem_alloc(&t->all_log, 2 * (size_t)t->in.all_rows, sizeof *t->all_log, "losses"));
     if (m->bits) TRY(make_generated(t));
-    if (t->method == METHOD_CLIP) TRY(make_clip(t));
-    if (m->aux_classes) TRY(mem_alloc(&t->aux_work, aux_work_bytes(&m->aux, (int)t->rows), 1, "the auxiliary head"));
+    if (t->in.method == METHOD_CLIP) TRY(make_clip(t));
+    if (m->aux_classes) TRY(mem_alloc(&t->aux_work, aux_work_bytes(&m->aux, (int)t->in.rows), 1, "the auxiliary head"));
 done:
     return st;
 }
@@ -135,11 +118,12 @@ static status make_net_all(trainer *t, dnn *dn, conv_choices *choices, nn_type t
     const train_options *o = &t->g->cfg.train;
     int64_t memory = o->memory;
     if (memory < 0) { /* auto: what the node has, the same for all; recomputing changes no bit */
-        memory = (int64_t)(0.8 * data_memory_left(t->d));
+        memory = (int64_t)(0.8 * data_memory_left(t->in.d));
         MPI_Allreduce(MPI_IN_PLACE, &memory, 1, MPI_INT64_T, MPI_MIN, t->g->comm);
     }
-    resnet_config c = {.depth = t->m->depth,
-                       .n = (int)t->rows * (int)t->m->channels.n,
+    resnet_config c = {.part = t->in.two_parts ? RESNET_BACK : RESNET_WHOLE,
+                       .depth = t->m->depth,
+                       .n = (int)t->in.rows * (int)t->m->channels.n,
                        .size = t->m->size_px,
                        .out = model_out(t->m),
                        .type = type,
@@ -157,25 +141,15 @@ static status make_net_all(trainer *t, dnn *dn, conv_choices *choices, nn_type t
 }
 
 status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, items *it, const vectors *v, dnn *dn, conv_choices *choices,
-                          nn_type type)
+                          nn_type type, int64_t first)
 {
     status st = OK;
     const train_options *o = &g->cfg.train;
     trainer *t = xcalloc(1, sizeof *t);
     *out = t;
-    *t = (trainer){.g = g, .m = m, .d = d, .it = it, .v = v, .method = o->method, .views = o->views};
-    t->slots = o->method == METHOD_MICON || o->method == METHOD_PACLR ? 4 : 2;
-    t->augment = o->augment ? (augment_kind)(o->augment - 1) : o->method == METHOD_SIMCLR ? AUGMENT_FULL : AUGMENT_FLIPS;
+    *t = (trainer){.g = g, .m = m, .v = v};
     t->t = o->temperature > 0 ? o->temperature : o->method == METHOD_CLIP ? 0.07 : 1.0;
-    t->n_global = o->batch;
-    if (o->method == METHOD_CLIP && items_compounds(it) < t->n_global) {
-        t->n_global = items_compounds(it);
-        log_info("clip: a step has %lld items, one a compound", (long long)t->n_global);
-    }
-    if (t->n_global < g->size) TRY(fail(E_USAGE, "train.batch: %lld items cannot be shared by %d ranks", (long long)t->n_global, g->size));
-    partition(t->n_global, g->size, g->rank, &t->first, &t->n);
-    t->rows = t->slots * t->n;
-    t->all_rows = t->slots * t->n_global;
+    TRY(input_create_all(&t->in, g, m, d, it, dn, choices, type, first));
     t->counts = xcalloc((size_t)g->size, sizeof *t->counts);
     t->offsets = xcalloc((size_t)g->size, sizeof *t->offsets);
     t->heads_first = m->params.n_trained;
@@ -195,18 +169,16 @@ void trainer_destroy(trainer **pt)
     if (!t) return;
     *pt = NULL;
     generated *q = &t->q;
-    float *all[] = {t->pictures, t->work,     t->h,      t->h_norm, t->dh,       t->inside, t->u,           t->u_norm, t->du,
-                    t->d_inside, t->all_u,    t->dots,   t->tmp,    t->b,        t->b_norm, t->db,          t->all_a,  t->all_b,
-                    q->vec,      q->m_inside, q->mp,     q->in,     q->inside,   q->out,    q->proj_inside, q->u,      q->norm,
-                    q->rows,     q->all_rows, q->d_rows, q->d_out,  q->d_inside, q->d_in,   q->d_mp};
+    float *all[] = {t->h,     t->h_norm,   t->dh,       t->inside, t->u,      t->u_norm,   t->du,          t->d_inside,
+                    t->all_u, t->dots,     t->tmp,      t->b,      t->b_norm, t->db,       t->all_a,       t->all_b,
+                    q->vec,   q->m_inside, q->mp,       q->in,     q->inside, q->out,      q->proj_inside, q->u,
+                    q->norm,  q->rows,     q->all_rows, q->d_rows, q->d_out,  q->d_inside, q->d_in,        q->d_mp};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+    input_free(&t->in);
     resnet_destroy(&t->net);
     sums_destroy(&t->sums);
     free(t->counts);
     free(t->offsets);
-    free(t->pair);
-    free(t->label);
-    free(t->two_label);
     free(t->log_sum);
     free(t->all_log);
     free(t->aux_work);
@@ -234,46 +206,11 @@ const resnet *trainer_net(const trainer *t)
     return t->net;
 }
 
-/* ---- items and pictures ---- */
+/* ---- its input ---- */
 
-/* All items of the step, on every rank: their labels are those of all rows. */
-static void choose_items(trainer *t, int64_t step)
+step_input *trainer_input(trainer *t)
 {
-    int32_t *label = t->label, *two = t->two_label;
-    t->fell_back = 0;
-    for (int64_t i = 0; i < t->n_global; i++) {
-        int64_t number = step * t->n_global + i;
-        if (t->method == METHOD_SIMCLR) {
-            int64_t tile = items_single(t->it, number);
-            t->pair[i] = (item_pair){.treated = {tile, tile}, .compound = (int32_t)i}; /* every tile its own label */
-        } else {
-            t->pair[i] = t->method == METHOD_CLIP ? items_clip(t->it, number) : items_pair(t->it, number, (item_views)t->views);
-        }
-        t->fell_back += t->pair[i].fell_back;
-    }
-    for (int r = 0; r < t->g->size; r++) {
-        int64_t first, n;
-        partition(t->n_global, t->g->size, r, &first, &n);
-        for (int s = 0; s < t->slots; s++)
-            for (int64_t i = 0; i < n; i++) *label++ = t->slots == 4 && s % 2 == 1 ? 0 : t->pair[first + i].compound;
-        for (int s = 0; s < 2; s++)
-            for (int64_t i = 0; i < n; i++) *two++ = t->pair[first + i].compound;
-    }
-}
-
-static void fill_pictures(trainer *t, int64_t step)
-{
-    const model *m = t->m;
-    size_t pixels = m->channels.n * (size_t)m->size_px * (size_t)m->size_px;
-    for (int s = 0; s < t->slots; s++)
-        for (int64_t i = 0; i < t->n; i++) {
-            const item_pair *p = &t->pair[t->first + i];
-            int view = t->slots == 4 ? s / 2 : s;
-            int64_t tile = t->slots == 4 && s % 2 == 1 ? p->control[view] : p->treated[view];
-            augment_tile(data_tile(t->d, tile), (int)m->channels.n, m->size_px, m->mean, m->sd, t->augment, (uint32_t)t->g->cfg.train.seed,
-                         (uint32_t)step, (uint64_t)((t->first + i) * MAX_SLOTS + s), t->pictures + (size_t)(s * t->n + i) * pixels,
-                         t->work);
-        }
+    return &t->in;
 }
 
 /* ---- gathering ---- */
@@ -284,7 +221,7 @@ static void gather(trainer *t, const void *mine, int64_t per_item, int64_t d, MP
     int64_t at = 0;
     for (int r = 0; r < t->g->size; r++) {
         int64_t first, n;
-        partition(t->n_global, t->g->size, r, &first, &n);
+        partition(t->in.n_global, t->g->size, r, &first, &n);
         t->counts[r] = (int)(n * per_item * d);
         t->offsets[r] = (int)at;
         at += t->counts[r];
@@ -302,7 +239,7 @@ static status contrast(trainer *t, const float *rows, float *all_rows, const int
                        float *d_rows)
 {
     status st = OK;
-    int64_t p = t->m->projection, n = per_item * t->n_global, mine = per_item * t->n, first = per_item * t->first;
+    int64_t p = t->m->projection, n = per_item * t->in.n_global, mine = per_item * t->in.n, first = per_item * t->in.first;
     double share = 0;
     gather(t, rows, per_item, p, MPI_FLOAT, all_rows);
     TRY_ALL(t->g->comm, supcon_rows(all_rows, label, n, p, t->t, first, mine, t->dots, t->log_sum, &share));
@@ -326,13 +263,13 @@ static status contrast_pictures(trainer *t, step_result *r)
 {
     status st = OK;
     const model *m = t->m;
-    int rows = (int)t->rows;
+    int rows = (int)t->in.rows;
     mlp_forward(&m->params, &m->projector, rows, t->h, t->inside, t->u);
     l2_forward(rows, m->projection, t->u, t->u, t->u_norm);
-    TRY(contrast(t, t->u, t->all_u, t->label, t->slots, 1.0, &r->contrast, t->du));
+    TRY(contrast(t, t->u, t->all_u, t->in.label, t->in.slots, 1.0, &r->contrast, t->du));
     l2_backward(rows, m->projection, t->u, t->u_norm, t->du, t->du);
     mlp_backward(&m->params, &m->projector, rows, t->h, t->inside, t->du, t->d_inside, t->tmp);
-    add_to(t->dh, t->tmp, t->rows * m->dim);
+    add_to(t->dh, t->tmp, t->in.rows * m->dim);
 done:
     return st;
 }
@@ -341,12 +278,12 @@ static void compound_vectors(trainer *t)
 {
     generated *q = &t->q;
     size_t b = (size_t)t->m->bits;
-    for (int64_t i = 0; i < t->n; i++) {
-        int64_t row = t->d->vector_row[t->pair[t->first + i].compound];
+    for (int64_t i = 0; i < t->in.n; i++) {
+        int64_t row = t->in.d->vector_row[t->in.pair[t->in.first + i].compound];
         memcpy(q->vec + (size_t)i * b, t->v->x + row * t->v->d, b * sizeof *q->vec);
     }
-    mlp_forward(&t->m->params, &t->m->compound, (int)t->n, q->vec, q->m_inside, q->mp);
-    memset(q->d_mp, 0, (size_t)(t->n * t->m->dim) * sizeof *q->d_mp);
+    mlp_forward(&t->m->params, &t->m->compound, (int)t->in.n, q->vec, q->m_inside, q->mp);
+    memset(q->d_mp, 0, (size_t)(t->in.n * t->m->dim) * sizeof *q->d_mp);
 }
 
 /* Generator on [h_control, m(p)] of one view, projected. */
@@ -355,13 +292,13 @@ static void generate(trainer *t, const float *h_control)
     generated *q = &t->q;
     const model *m = t->m;
     size_t d = (size_t)m->dim;
-    for (size_t i = 0; i < (size_t)t->n; i++) {
+    for (size_t i = 0; i < (size_t)t->in.n; i++) {
         memcpy(q->in + 2 * i * d, h_control + i * d, d * sizeof *q->in);
         memcpy(q->in + (2 * i + 1) * d, q->mp + i * d, d * sizeof *q->in);
     }
-    mlp_forward(&m->params, &m->generator, (int)t->n, q->in, q->inside, q->out);
-    mlp_forward(&m->params, &m->projector, (int)t->n, q->out, q->proj_inside, q->u);
-    l2_forward((int)t->n, m->projection, q->u, q->u, q->norm);
+    mlp_forward(&m->params, &m->generator, (int)t->in.n, q->in, q->inside, q->out);
+    mlp_forward(&m->params, &m->projector, (int)t->in.n, q->out, q->proj_inside, q->u);
+    l2_forward((int)t->in.n, m->projection, q->u, q->u, q->norm);
 }
 
 /* micon's second term for one view: L([treated ; generated]); h is a constant there unless `detach` is no. */
@@ -371,23 +308,23 @@ static status contrast_generated(trainer *t, int view, step_result *r)
     generated *q = &t->q;
     const model *m = t->m;
     const train_options *o = &t->g->cfg.train;
-    int n = (int)t->n;
-    int64_t d = m->dim, p = m->projection, treated = 2 * view * t->n, control = (2 * view + 1) * t->n;
+    int n = (int)t->in.n;
+    int64_t d = m->dim, p = m->projection, treated = 2 * view * t->in.n, control = (2 * view + 1) * t->in.n;
     generate(t, t->h + control * d);
-    memcpy(q->rows, t->u + treated * p, (size_t)(t->n * p) * sizeof *q->rows);
-    memcpy(q->rows + t->n * p, q->u, (size_t)(t->n * p) * sizeof *q->rows);
-    TRY(contrast(t, q->rows, q->all_rows, t->two_label, 2, o->lambda / 2, &r->generated, q->d_rows));
+    memcpy(q->rows, t->u + treated * p, (size_t)(t->in.n * p) * sizeof *q->rows);
+    memcpy(q->rows + t->in.n * p, q->u, (size_t)(t->in.n * p) * sizeof *q->rows);
+    TRY(contrast(t, q->rows, q->all_rows, t->in.two_label, 2, o->lambda / 2, &r->generated, q->d_rows));
 
     l2_backward(n, m->projection, t->u + treated * p, t->u_norm + treated, q->d_rows, q->d_rows);
     mlp_backward(&m->params, &m->projector, n, t->h + treated * d, t->inside + treated * d, q->d_rows, t->d_inside,
                  o->detach ? NULL : t->tmp);
-    if (!o->detach) add_to(t->dh + treated * d, t->tmp, t->n * d);
+    if (!o->detach) add_to(t->dh + treated * d, t->tmp, t->in.n * d);
 
-    float *du = q->d_rows + t->n * p;
+    float *du = q->d_rows + t->in.n * p;
     l2_backward(n, m->projection, q->u, q->norm, du, du);
     mlp_backward(&m->params, &m->projector, n, q->out, q->proj_inside, du, t->d_inside, q->d_out);
     mlp_backward(&m->params, &m->generator, n, q->in, q->inside, q->d_out, q->d_inside, q->d_in);
-    for (int64_t i = 0; i < t->n; i++) {
+    for (int64_t i = 0; i < t->in.n; i++) {
         add_to(q->d_mp + i * d, q->d_in + (2 * i + 1) * d, d);
         if (!o->detach) add_to(t->dh + (control + i) * d, q->d_in + 2 * i * d, d);
     }
@@ -402,25 +339,26 @@ static status contrast_pairs(trainer *t, step_result *r)
     generated *q = &t->q;
     const model *m = t->m;
     MPI_Comm comm = t->g->comm;
-    int64_t d = m->dim, n = t->n_global;
+    int64_t d = m->dim, n = t->in.n_global;
     compound_vectors(t);
-    l2_forward((int)t->n, m->dim, q->mp, t->b, t->b_norm);
+    l2_forward((int)t->in.n, m->dim, q->mp, t->b, t->b_norm);
     gather(t, t->b, 1, d, MPI_FLOAT, t->all_b);
     for (int view = 0; view < 2; view++) {
         double share = 0;
-        float *h = t->h + view * t->n * d, *dh = t->dh + view * t->n * d;
+        float *h = t->h + view * t->in.n * d, *dh = t->dh + view * t->in.n * d;
         gather(t, h, 1, d, MPI_FLOAT, t->all_a);
-        TRY_ALL(comm, clip_rows(t->all_a, t->all_b, n, d, t->t, t->first, t->n, t->dots, t->log_sum, &share));
+        TRY_ALL(comm, clip_rows(t->all_a, t->all_b, n, d, t->t, t->in.first, t->in.n, t->dots, t->log_sum, &share));
         gather(t, t->log_sum, 1, 1, MPI_DOUBLE, t->all_log);
-        gather(t, t->log_sum + t->n, 1, 1, MPI_DOUBLE, t->all_log + n);
+        gather(t, t->log_sum + t->in.n, 1, 1, MPI_DOUBLE, t->all_log + n);
         MPI_Allreduce(MPI_IN_PLACE, &share, 1, MPI_DOUBLE, MPI_SUM, comm);
         r->contrast += share / 2;
-        TRY_ALL(comm, clip_grad(t->all_a, t->all_b, n, d, t->t, t->first, t->n, t->dots, t->all_log, t->all_log + n, 0.5, t->tmp, t->db));
-        add_to(dh, t->tmp, t->n * d);
-        add_to(q->d_mp, t->db, t->n * d);
+        TRY_ALL(comm,
+                clip_grad(t->all_a, t->all_b, n, d, t->t, t->in.first, t->in.n, t->dots, t->all_log, t->all_log + n, 0.5, t->tmp, t->db));
+        add_to(dh, t->tmp, t->in.n * d);
+        add_to(q->d_mp, t->db, t->in.n * d);
     }
-    l2_backward((int)t->n, m->dim, t->b, t->b_norm, q->d_mp, q->d_mp);
-    mlp_backward(&m->params, &m->compound, (int)t->n, q->vec, q->m_inside, q->d_mp, q->d_inside, NULL);
+    l2_backward((int)t->in.n, m->dim, t->b, t->b_norm, q->d_mp, q->d_mp);
+    mlp_backward(&m->params, &m->compound, (int)t->in.n, q->vec, q->m_inside, q->d_mp, q->d_inside, NULL);
 done:
     return st;
 }
@@ -429,24 +367,42 @@ static status all_terms(trainer *t, step_result *r)
 {
     status st = OK;
     const model *m = t->m;
-    if (t->method == METHOD_CLIP) {
+    if (t->in.method == METHOD_CLIP) {
         TRY(contrast_pairs(t, r));
     } else {
         TRY(contrast_pictures(t, r));
-        if (t->method == METHOD_MICON) {
+        if (t->in.method == METHOD_MICON) {
             compound_vectors(t);
             for (int view = 0; view < 2; view++) TRY(contrast_generated(t, view, r));
-            mlp_backward(&m->params, &m->compound, (int)t->n, t->q.vec, t->q.m_inside, t->q.d_mp, t->q.d_inside, NULL);
+            mlp_backward(&m->params, &m->compound, (int)t->in.n, t->q.vec, t->q.m_inside, t->q.d_mp, t->q.d_inside, NULL);
         }
     }
-    if (m->aux_classes) {
-        const int32_t *mine = t->label + t->slots * t->first;
-        aux_loss(&m->params, &m->aux, (int)t->rows, t->h, mine, t->g->cfg.train.aux_weight, sums_norm, t->sums, &r->aux, t->tmp,
+    if (m->aux_classes && t->looking) {
+        r->aux = aux_look(&m->params, &m->aux, (int)t->in.rows, t->h, t->in.label + t->in.slots * t->in.first, t->aux_work);
+        r->aux *= t->g->cfg.train.aux_weight / (double)t->in.all_rows;
+        MPI_Allreduce(MPI_IN_PLACE, &r->aux, 1, MPI_DOUBLE, MPI_SUM, t->g->comm);
+    } else if (m->aux_classes) {
+        const int32_t *mine = t->in.label + t->in.slots * t->in.first;
+        aux_loss(&m->params, &m->aux, (int)t->in.rows, t->h, mine, t->g->cfg.train.aux_weight, sums_norm, t->sums, &r->aux, t->tmp,
                  t->aux_work);
-        add_to(t->dh, t->tmp, t->rows * m->dim);
+        add_to(t->dh, t->tmp, t->in.rows * m->dim);
     }
     r->loss = r->contrast + r->generated + r->aux;
 done:
+    return st;
+}
+
+status trainer_loss_all(trainer *t, const item_pair *pair, const float *h, double *loss)
+{
+    status st = OK;
+    step_result r = {0};
+    input_label(&t->in, pair);
+    memcpy(t->h, h, (size_t)(t->in.rows * t->m->dim) * sizeof *h);
+    memset(t->dh, 0, (size_t)(t->in.rows * t->m->dim) * sizeof *t->dh);
+    t->looking = true;
+    st = all_terms(t, &r);
+    t->looking = false;
+    *loss = r.loss;
     return st;
 }
 
@@ -456,22 +412,20 @@ status trainer_gradients_all(trainer *t, int64_t step, step_result *r)
     const model *m = t->m;
     MPI_Comm comm = t->g->comm;
     double from = clock_s();
-    int64_t blocks = resnet_allocations();
+    int64_t blocks = mem_allocations();
     *r = (step_result){0};
     TRY_ALL(comm, fault("a step"));
     sums_begin(t->sums);
     t->gather_s = 0, t->gather_bytes = 0;
     params_clear_grad((nn_params *)&m->params);
-    choose_items(t, step);
-    fill_pictures(t, step);
-    r->wait_s = clock_s() - from;
-    r->fell_back = t->fell_back;
-    TRY_ALL(comm, resnet_forward(t->net, t->pictures, t->h)); /* a row's channels are consecutive pictures */
-    l2_forward((int)t->rows, m->dim, t->h, t->h, t->h_norm);
-    memset(t->dh, 0, (size_t)(t->rows * m->dim) * sizeof *t->dh);
+    TRY_ALL(comm, input_next(&t->in, step, &r->wait_s));
+    for (int64_t i = 0; i < t->in.n_global; i++) r->fell_back += t->in.pair[i].fell_back;
+    TRY_ALL(comm, input_forward(&t->in, t->net, t->h)); /* a row's channels are consecutive pictures */
+    l2_forward((int)t->in.rows, m->dim, t->h, t->h, t->h_norm);
+    memset(t->dh, 0, (size_t)(t->in.rows * m->dim) * sizeof *t->dh);
     TRY(all_terms(t, r));
     sums_ready(t->sums, t->heads_first, m->params.n_trained - t->heads_first);
-    l2_backward((int)t->rows, m->dim, t->h, t->h_norm, t->dh, t->dh);
+    l2_backward((int)t->in.rows, m->dim, t->h, t->h_norm, t->dh, t->dh);
     TRY_ALL(comm, resnet_backward(t->net, t->dh));
     sums_finish_all(t->sums);
     r->comm_s = sums_seconds(t->sums) + t->gather_s;
@@ -479,7 +433,7 @@ status trainer_gradients_all(trainer *t, int64_t step, step_result *r)
     r->hidden_s = flight > sums_finish_seconds(t->sums) ? flight - sums_finish_seconds(t->sums) : 0;
     r->bytes = sums_bytes(t->sums) + t->gather_bytes;
     r->compute_s = total - r->wait_s - r->comm_s;
-    r->allocations = resnet_allocations() - blocks;
+    r->allocations = mem_allocations() - blocks;
 done:
     return st;
 }

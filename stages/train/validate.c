@@ -1,15 +1,17 @@
 /* validate.c -- how well the representation retrieves compounds it was not shown in this batch: NSB top-1 on the means of h over the
- * wells of the validation batches, with the weights as they are and the running statistics. */
+ * wells of the validation batches, and the run's own loss of items made of their tiles; with the weights as they are, the running
+ * statistics and no augmentation. Each tile goes through the network once. */
 #include "train.h"
 
 #include "micon/comm.h"
 #include "micon/mem.h"
 #include "micon/retrieval.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PASS_TILES = 16 };
+enum { PASS_TILES = 16, MOST_STEPS = 4 };
 
 /* Sums of h over the wells of the validation set. */
 typedef struct {
@@ -52,35 +54,144 @@ static void free_wells(wells *w)
     free(w->count);
 }
 
+/* Items whose loss is looked at: steps of a batch each, the same ones every time. */
+typedef struct {
+    int64_t n_steps;
+    item_pair *pair;        /* [n_steps, n_global] */
+    int64_t *row;           /* [n_steps, all_rows]: tiles of the rows of all ranks */
+    int64_t *tile, n_tiles; /* theirs, each once, sorted */
+    float *h;               /* [n_tiles, dim] */
+} lossy;
+
+static int by_number(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static status list_items(lossy *l, const step_input *in, items *it, int dim)
+{
+    status st = OK;
+    int64_t have = in->method == METHOD_SIMCLR ? items_all(it) : in->method == METHOD_CLIP ? items_compounds(it) : items_treated(it);
+    l->n_steps = have / in->n_global < MOST_STEPS ? have / in->n_global : MOST_STEPS;
+    int64_t rows = l->n_steps * in->all_rows;
+    TRY(mem_alloc(&l->pair, (size_t)(l->n_steps * in->n_global), sizeof *l->pair, "validation"));
+    TRY(mem_alloc(&l->row, (size_t)rows, sizeof *l->row, "validation"));
+    TRY(mem_alloc(&l->tile, (size_t)rows, sizeof *l->tile, "validation"));
+    for (int64_t k = 0; k < l->n_steps; k++) {
+        int64_t at = k * in->all_rows;
+        input_items(in, it, k, l->pair + k * in->n_global);
+        for (int r = 0; r < in->g->size; r++) {
+            int64_t first, n;
+            partition(in->n_global, in->g->size, r, &first, &n);
+            input_rows(in, l->pair + k * in->n_global, r, l->row + at);
+            at += in->slots * n;
+        }
+    }
+    memcpy(l->tile, l->row, (size_t)rows * sizeof *l->tile);
+    qsort(l->tile, (size_t)rows, sizeof *l->tile, by_number);
+    for (int64_t i = 0; i < rows; i++)
+        if (i == 0 || l->tile[i] != l->tile[i - 1]) l->tile[l->n_tiles++] = l->tile[i];
+    TRY(mem_alloc(&l->h, (size_t)l->n_tiles * (size_t)dim, sizeof *l->h, "validation"));
+done:
+    return st;
+}
+
+static float *row_of(const lossy *l, int64_t tile, int dim)
+{
+    const int64_t *at = l->n_tiles ? bsearch(&tile, l->tile, (size_t)l->n_tiles, sizeof *l->tile, by_number) : NULL;
+    return at ? l->h + (at - l->tile) * dim : NULL;
+}
+
+static void free_items(lossy *l)
+{
+    free(l->pair);
+    free(l->row);
+    free(l->tile);
+    free(l->h);
+}
+
+static status look_all(const lossy *l, trainer *t, int dim, double *loss)
+{
+    status st = OK;
+    const step_input *in = trainer_input(t);
+    float *mine = NULL;
+    double sum = 0;
+    TRY_ALL(in->g->comm, mem_alloc(&mine, (size_t)(in->rows * dim), sizeof *mine, "validation"));
+    for (int64_t k = 0; k < l->n_steps; k++) {
+        double one;
+        const int64_t *row = l->row + k * in->all_rows + in->slots * in->first;
+        for (int64_t i = 0; i < in->rows; i++) memcpy(mine + i * dim, row_of(l, row[i], dim), (size_t)dim * sizeof *mine);
+        TRY(trainer_loss_all(t, l->pair + k * in->n_global, mine, &one));
+        sum += one;
+    }
+    *loss = sum / (double)l->n_steps;
+done:
+    free(mine);
+    return st;
+}
+
+/* The tiles of this rank: every size-th of those that are wanted. */
+typedef struct {
+    int64_t *tile, n;
+} share;
+
+static status share_create(share *s, const wells *w, const lossy *l, const dataset *d, const stage *g)
+{
+    int64_t seen = 0;
+    status st = mem_alloc(&s->tile, (size_t)d->n, sizeof *s->tile, "validation");
+    for (int64_t i = 0; i < d->n && st == OK; i++)
+        if ((w->well_of_tile[i] >= 0 || row_of(l, i, 1)) && seen++ % g->size == g->rank) s->tile[s->n++] = i;
+    return st;
+}
+
+static int64_t list_pass(void *ctx, int64_t k, void *note, int64_t *tile)
+{
+    const share *s = ctx;
+    int64_t first = k * PASS_TILES, n = s->n - first < PASS_TILES ? s->n - first : PASS_TILES;
+    (void)note;
+    memcpy(tile, s->tile + first, (size_t)n * sizeof *tile);
+    return n;
+}
+
 /* This rank's share of the tiles, in passes. */
-static status embed_share(wells *w, const stage *g, const model *m, const dataset *d, resnet *net)
+static status embed_share(wells *w, const lossy *l, const stage *g, const model *m, const dataset *d, resnet *net)
 {
     status st = OK;
     size_t pixels = m->channels.n * (size_t)m->size_px * (size_t)m->size_px, dim = (size_t)m->dim;
     float *pictures = NULL, *h = NULL, *norm = xcalloc(PASS_TILES, sizeof *norm), *work = NULL;
-    int64_t tile[PASS_TILES], seen = 0;
-    int n = 0;
+    double wait_s = 0;
+    feed *f = NULL;
+    share mine = {0};
     TRY(mem_alloc(&pictures, PASS_TILES * pixels, sizeof *pictures, "validation"));
     TRY(mem_alloc(&work, (size_t)m->size_px * (size_t)m->size_px, sizeof *work, "validation"));
     TRY(mem_alloc(&h, PASS_TILES * dim, sizeof *h, "validation"));
-    for (int64_t i = 0; i <= d->n; i++) {
-        if (i < d->n && (w->well_of_tile[i] < 0 || seen++ % g->size != g->rank)) continue;
-        if (i < d->n) {
-            augment_tile(data_tile(d, i), (int)m->channels.n, m->size_px, m->mean, m->sd, AUGMENT_NONE, 0, 0, 0,
-                         pictures + (size_t)n * pixels, work);
-            tile[n++] = i;
-        }
-        if (n == 0 || (n < PASS_TILES && i < d->n)) continue;
+    TRY(share_create(&mine, w, l, d, g));
+    int64_t passes = (mine.n + PASS_TILES - 1) / PASS_TILES;
+    TRY(feed_start(&f, d, PASS_TILES, 0, 0, passes, list_pass, &mine));
+    for (int64_t pass = 0; pass < passes; pass++) {
+        void *note;
+        const int64_t *tile;
+        const uint8_t *const *at;
+        int64_t n;
+        TRY(feed_next(f, &note, &tile, &at, &n, &wait_s));
+        for (int64_t k = 0; k < n; k++)
+            augment_tile(at[k], (int)m->channels.n, m->size_px, m->mean, m->sd, AUGMENT_NONE, 0, 0, 0, pictures + (size_t)k * pixels, work);
         TRY(resnet_forward(net, pictures, h));
-        l2_forward(n, m->dim, h, h, norm);
-        for (int k = 0; k < n; k++) {
-            int32_t at = w->well_of_tile[tile[k]];
-            for (size_t c = 0; c < dim; c++) w->sum[(size_t)at * dim + c] += h[(size_t)k * dim + c];
-            w->count[at]++;
+        l2_forward((int)n, m->dim, h, h, norm);
+        for (int64_t k = 0; k < n; k++) {
+            const float *one = h + (size_t)k * dim;
+            int32_t well = w->well_of_tile[tile[k]];
+            float *row = row_of(l, tile[k], m->dim);
+            if (row) memcpy(row, one, dim * sizeof *row);
+            if (well < 0) continue;
+            for (size_t c = 0; c < dim; c++) w->sum[(size_t)well * dim + c] += one[c];
+            w->count[well]++;
         }
-        n = 0;
     }
 done:
+    feed_stop(&f);
+    free(mine.tile);
     free(pictures);
     free(h);
     free(norm);
@@ -121,25 +232,37 @@ done:
     return st;
 }
 
-status validate_all(stage *g, const model *m, const dataset *d, dnn *dn, conv_choices *choices, nn_type type, validation *out)
+status validate_all(trainer *t, items *it, dnn *dn, conv_choices *choices, nn_type type, validation *out)
 {
     status st = OK;
+    const step_input *in = trainer_input(t);
+    stage *g = in->g;
+    const model *m = in->m;
     wells w = {0};
+    lossy l = {0};
     resnet *net = NULL;
     const resnet_config c = {
         .depth = m->depth, .n = PASS_TILES * (int)m->channels.n, .size = m->size_px, .out = model_out(m), .type = type};
     char *folder = config_work(&g->cfg, NETS_FOLDER);
     *out = (validation){0};
-    TRY_ALL(g->comm, list_wells(&w, d, m->dim));
+    double loss = NAN;
+    TRY_ALL(g->comm, list_wells(&w, in->d, m->dim));
+    TRY_ALL(g->comm, it ? list_items(&l, in, it, m->dim) : OK);
     TRY(nets_create_all(g->comm, &net, dn, &c, (nn_params *)&m->params, choices, folder));
-    TRY_ALL(g->comm, embed_share(&w, g, m, d, net));
+    TRY_ALL(g->comm, embed_share(&w, &l, g, m, in->d, net));
     MPI_Allreduce(MPI_IN_PLACE, w.sum, (int)(w.n_wells * m->dim), MPI_DOUBLE, MPI_SUM, g->comm);
     comm_sum_i64_all(g->comm, w.count, (size_t)w.n_wells);
+    if (l.n_steps > 0) {
+        MPI_Allreduce(MPI_IN_PLACE, l.h, (int)(l.n_tiles * m->dim), MPI_FLOAT, MPI_SUM, g->comm); /* each row is of one rank */
+        TRY(look_all(&l, t, m->dim, &loss));
+    }
     TRY_ALL(g->comm, g->rank == 0 && w.n_wells > 0 ? score(&w, m->dim, out) : OK);
     MPI_Bcast(out, (int)sizeof *out, MPI_BYTE, 0, g->comm);
+    out->loss = loss;
 done:
     resnet_destroy(&net);
     free(folder);
     free_wells(&w);
+    free_items(&l);
     return st;
 }

@@ -77,7 +77,7 @@ echo "# encoder gradients of paclr and micon: $("$TENSOR" far work/models/dp/$on
 ok "paclr and micon have the same encoder gradient" less "$(far work/models/dp/$one work/models/dm/$one moment1.encoder)" 1e-6
 not_ok "but not with detach: no" less "$(far work/models/dp/$one work/models/dn/$one moment1.encoder)" 1e-3
 exits "validation" 0 mpi 2 "$TRAIN" $S $(run_of valid 2) --set train.valid_every=1 --set split.valid_batches=1 --set split.test_batches=0
-same "and its figures" "$(grep -c '"valid_top1": [0-9.e+-]*, "valid_chance": [0-9.e+-]*, "valid_queries": [1-9]' work/models/valid/log.jsonl)" 2
+same "and its figures" "$(grep -c '"valid_top1": [0-9.e+-]*, "valid_chance": [0-9.e+-]*, "valid_queries": [1-9][0-9]*, "valid_loss": [0-9.]*}' work/models/valid/log.jsonl)" 2
 exits "early stop without validation: exit 2" 2 mpi 2 "$TRAIN" $S $(run_of other 2) --set train.early_stop=1
 python=/usr/bin/python3
 if $python -c 'import torch' 2>/dev/null; then

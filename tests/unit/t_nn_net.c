@@ -238,9 +238,9 @@ static status test_again(nn_type type)
     TRY(model_create(&a, 18, 64, type, FREEZE_NONE, 0));
     TRY(model_step(&a));
     conv_choices_write(&a.choices, &lines);
-    int64_t blocks = resnet_allocations();
+    int64_t blocks = mem_allocations();
     TRY(model_step(&a));
-    ok(resnet_allocations() == blocks, "no arena is made during a step");
+    ok(mem_allocations() == blocks, "no block is allocated during a step");
     model_free(&a);
     for (int round = 0; round < 2; round++) {
         TRY(model_create(&a, 18, 64, type, FREEZE_NONE, round ? resnet_bytes(b.net) * 4 / 5 : 0));
