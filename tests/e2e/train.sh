@@ -119,6 +119,12 @@ stopped term 3 TERM rank
 same "SIGTERM: exit 75" "$(cat "$T/rc")" 75
 exits "the same command again" 0 mpi 2 "$TRAIN" $S $C --set train.run=term
 ok "SIGTERM: the same bytes in the end" bytes term
+stopped job 3 TERM mpirun # mpirun passes it on, and kills what has not ended a second later
+not_ok "SIGTERM to the job ends it" test "$(cat "$T/rc")" = 0
+ok "no model yet" test ! -e "$(model job)"
+exits "the same command again" 0 mpi 2 "$TRAIN" $S $C --set train.run=job
+has "goes on" "$T/err" "going on after step"
+ok "SIGTERM to the job: the same bytes in the end" bytes job
 newest=$(ls work/models/damaged/checkpoints/*.safetensors | tail -n 1)
 same "two checkpoints are kept" "$(ls work/models/damaged/checkpoints | wc -l)" 2
 printf '\252\125' | dd of="$newest" bs=1 seek=$(($(stat -c %s "$newest") / 2)) conv=notrunc status=none
