@@ -248,7 +248,7 @@ static status begin(state *s)
         TRY(mem_alloc(&label, (size_t)s->n, sizeof *label, "Harmony"));
         for (int64_t i = 0; i < s->n; i++) /* in the rows' own order: the start does not depend on how batches are numbered */
             for (int64_t j = 0; j < s->d; j++) rows[i * s->d + j] = (float)s->unit[s->place[i] * s->d + j];
-        TRY(kmeans_fit(rows, s->n, s->d, s->k, s->o.seed, 10, 25, s->center, label, NULL));
+        TRY(kmeans_fit(rows, s->n, s->d, s->k, s->o.seed, 0, 10, 25, s->center, label, NULL));
     }
     unit_rows(s->center, s->k, s->d);
     update_dist(s);

@@ -1,6 +1,7 @@
 /* kmeans.c -- Lloyd's rounds on blocks of products; k-means++ (Arthur and Vassilvitskii 2007) chooses the start. */
 #include "micon/kmeans.h"
 
+#include "micon/linear.h"
 #include "micon/mem.h"
 #include "micon/num.h"
 #include "micon/rng.h"
@@ -8,6 +9,7 @@
 #include <cblas.h>
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,12 +18,16 @@ enum { ROWS = 512 };
 typedef struct {
     const float *x;
     int64_t n, d;
-    int k;
-    double *center, *far; /* [k,d]; squared distance of each row to its centre */
-    float *center_f, *block;
-    double *half; /* [k] half the squared length of a centre */
+    int k, starts;
+    double *center, *far; /* [k,d]; [starts,n]: squared distance of each row to its nearest centre so far */
+    double *square;       /* [n] squared lengths of the rows */
+    int32_t *row;         /* [starts,k] the rows that the starts take as first centres */
+    float *center_f;      /* [k,d] those that moved, close together */
+    float *block, *score; /* [ROWS,k]; [n,k] x.c of every row and centre */
+    double *half;         /* [k] half the squared length of a centre */
+    uint8_t *moved;       /* [k] the centre is another one than at the last assignment */
     int64_t *size;
-    int32_t *label;
+    int32_t *label, *column; /* column [k]: of center_f */
 } work;
 
 static double square_distance(const float *x, const double *c, int64_t d)
@@ -31,31 +37,81 @@ static double square_distance(const float *x, const double *c, int64_t d)
     return sum;
 }
 
-static void put_center(work *w, int c, int64_t row)
+/* A row chosen with probability proportional to far [n]. */
+static int32_t choose_row(const double *far, int64_t n, rng *r)
 {
-    for (int64_t j = 0; j < w->d; j++) w->center[c * w->d + j] = w->x[row * w->d + j];
+    double total = 0;
+    int64_t pick = 0;
+    for (int64_t i = 0; i < n; i++) total += far[i];
+    double at = rng_uniform(r) * total;
+    for (int64_t i = 0; i < n; i++) {
+        if (far[i] > 0) pick = i; /* never a row that is a centre already, unless all are */
+        at -= far[i];
+        if (at < 0 && far[i] > 0) break;
+    }
+    return (int32_t)pick;
 }
 
-/* Each further centre is a row chosen with probability proportional to its squared distance to the nearest centre so far. */
-static void choose_start(work *w, rng *r)
+/* Each further centre is a row chosen with probability proportional to its squared distance to the nearest centre so far. All starts go over the rows together,
+ * by products that are the same however many they are. */
+static status choose_starts(work *w, uint32_t seed, int first)
 {
-    put_center(w, 0, (int64_t)rng_below(r, (uint64_t)w->n));
-    for (int64_t i = 0; i < w->n; i++) w->far[i] = DBL_MAX;
+    status st = OK;
+    int32_t newest[KMEANS_MOST_STARTS];
+    double dot[KMEANS_MOST_STARTS + LINEAR_PANEL];
+    rng r[KMEANS_MOST_STARTS];
+    linear_panels p = {0};
+    for (int s = 0; s < w->starts; s++) {
+        r[s] = rng_at(seed, STREAM_KMEANS, (uint32_t)(first + s), 0);
+        newest[s] = w->row[s * w->k] = (int32_t)rng_below(&r[s], (uint64_t)w->n);
+    }
+    for (int64_t i = 0; i < w->starts * w->n; i++) w->far[i] = DBL_MAX;
+    for (int64_t i = 0; i < w->n; i++) w->square[i] = linear_dot(w->x + i * w->d, w->x + i * w->d, w->d);
     for (int c = 1; c < w->k; c++) {
-        double total = 0;
+        TRY(linear_panels_init(&p, w->x, w->d, newest, w->starts));
         for (int64_t i = 0; i < w->n; i++) {
-            double s = square_distance(w->x + i * w->d, w->center + (c - 1) * w->d, w->d);
-            if (s < w->far[i]) w->far[i] = s;
-            total += w->far[i];
+            linear_panels_dot(&p, w->x + i * w->d, dot);
+            for (int s = 0; s < w->starts; s++)
+                w->far[s * w->n + i] = fmin(w->far[s * w->n + i], fmax(0, w->square[i] + w->square[newest[s]] - 2 * dot[s]));
         }
-        double at = rng_uniform(r) * total;
-        int64_t pick = 0;
-        for (int64_t i = 0; i < w->n; i++) {
-            if (w->far[i] > 0) pick = i; /* never a row that is a centre already, unless all are */
-            at -= w->far[i];
-            if (at < 0 && w->far[i] > 0) break;
+        linear_panels_free(&p);
+        for (int s = 0; s < w->starts; s++) newest[s] = w->row[s * w->k + c] = choose_row(w->far + s * w->n, w->n, &r[s]);
+    }
+done:
+    linear_panels_free(&p);
+    return st;
+}
+
+/* The first centres of start number s; all labels are unknown. */
+static void begin(work *w, int s)
+{
+    for (int c = 0; c < w->k; c++)
+        for (int64_t j = 0; j < w->d; j++) w->center[c * w->d + j] = w->x[w->row[s * w->k + c] * w->d + j];
+    memset(w->label, -1, (size_t)w->n * sizeof *w->label);
+    memset(w->moved, 1, (size_t)w->k);
+}
+
+/* Products of all rows with the centres that moved; the others' still stand. */
+static void multiply(work *w)
+{
+    int m = 0;
+    for (int c = 0; c < w->k; c++) {
+        if (!w->moved[c]) continue;
+        double sum = 0;
+        for (int64_t j = 0; j < w->d; j++) {
+            float v = (float)w->center[c * w->d + j];
+            w->center_f[m * w->d + j] = v;
+            sum += (double)v * v;
         }
-        put_center(w, c, pick);
+        w->half[c] = sum / 2;
+        w->column[m++] = c;
+    }
+    for (int64_t at = 0; at < w->n && m > 0; at += ROWS) {
+        int64_t rows = w->n - at < ROWS ? w->n - at : ROWS;
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, m, (int)w->d, 1, w->x + at * w->d, (int)w->d, w->center_f,
+                    (int)w->d, 0, w->block, m);
+        for (int64_t i = 0; i < rows; i++)
+            for (int c = 0; c < m; c++) w->score[(at + i) * w->k + w->column[c]] = w->block[i * m + c];
     }
 }
 
@@ -63,23 +119,19 @@ static void choose_start(work *w, rng *r)
 static int64_t assign(work *w)
 {
     int64_t changed = 0;
-    for (int64_t i = 0; i < w->k * w->d; i++) w->center_f[i] = (float)w->center[i];
-    for (int c = 0; c < w->k; c++) {
-        double sum = 0;
-        for (int64_t j = 0; j < w->d; j++) sum += (double)w->center_f[c * w->d + j] * w->center_f[c * w->d + j];
-        w->half[c] = sum / 2;
-    }
-    for (int64_t at = 0; at < w->n; at += ROWS) {
-        int64_t m = w->n - at < ROWS ? w->n - at : ROWS;
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, w->k, (int)w->d, 1, w->x + at * w->d, (int)w->d, w->center_f,
-                    (int)w->d, 0, w->block, w->k);
-        for (int64_t i = 0; i < m; i++) {
-            int best = 0;
-            for (int c = 1; c < w->k; c++)
-                if (w->block[i * w->k + c] - w->half[c] > w->block[i * w->k + best] - w->half[best]) best = c;
-            changed += w->label[at + i] != best;
-            w->label[at + i] = best;
-        }
+    multiply(w);
+    memset(w->moved, 0, (size_t)w->k);
+    for (int64_t i = 0; i < w->n; i++) {
+        const float *score = w->score + i * w->k;
+        double most = score[0] - w->half[0];
+        int best = 0;
+        for (int c = 1; c < w->k; c++)
+            if (score[c] - w->half[c] > most) best = c, most = score[c] - w->half[c];
+        if (w->label[i] == best) continue;
+        if (w->label[i] >= 0) w->moved[w->label[i]] = 1;
+        w->moved[best] = 1;
+        w->label[i] = best;
+        changed++;
     }
     return changed;
 }
@@ -87,12 +139,16 @@ static int64_t assign(work *w)
 /* An empty cluster takes the row farthest from its centre, from a cluster that keeps another. */
 static void fill_empty(work *w)
 {
+    bool measured = false;
     for (int c = 0; c < w->k; c++) {
         if (w->size[c] > 0) continue;
+        for (int64_t i = 0; i < w->n && !measured; i++) w->far[i] = square_distance(w->x + i * w->d, w->center + w->label[i] * w->d, w->d);
+        measured = true;
         int64_t far = -1;
         for (int64_t i = 0; i < w->n; i++)
             if (w->size[w->label[i]] > 1 && (far < 0 || w->far[i] > w->far[far])) far = i;
         if (far < 0) return;
+        w->moved[w->label[far]] = w->moved[c] = 1;
         w->size[w->label[far]]--;
         w->label[far] = c;
         w->size[c] = 1;
@@ -103,16 +159,14 @@ static void fill_empty(work *w)
 static void move_centers(work *w)
 {
     memset(w->size, 0, (size_t)w->k * sizeof *w->size);
-    for (int64_t i = 0; i < w->n; i++) {
-        w->size[w->label[i]]++;
-        w->far[i] = square_distance(w->x + i * w->d, w->center + w->label[i] * w->d, w->d);
-    }
+    for (int64_t i = 0; i < w->n; i++) w->size[w->label[i]]++;
     fill_empty(w);
-    memset(w->center, 0, (size_t)(w->k * w->d) * sizeof *w->center);
-    for (int64_t i = 0; i < w->n; i++)
-        for (int64_t j = 0; j < w->d; j++) w->center[w->label[i] * w->d + j] += w->x[i * w->d + j];
     for (int c = 0; c < w->k; c++)
-        for (int64_t j = 0; j < w->d && w->size[c] > 0; j++) w->center[c * w->d + j] /= (double)w->size[c];
+        if (w->moved[c]) memset(w->center + c * w->d, 0, (size_t)w->d * sizeof *w->center);
+    for (int64_t i = 0; i < w->n; i++)
+        for (int64_t j = 0; j < w->d && w->moved[w->label[i]]; j++) w->center[w->label[i] * w->d + j] += w->x[i * w->d + j];
+    for (int c = 0; c < w->k; c++)
+        for (int64_t j = 0; j < w->d && w->size[c] > 0 && w->moved[c]; j++) w->center[c * w->d + j] /= (double)w->size[c];
 }
 
 static double total_distance(const work *w)
@@ -125,32 +179,38 @@ static double total_distance(const work *w)
 static status work_alloc(work *w)
 {
     status st = OK;
-    size_t k = (size_t)w->k, d = (size_t)w->d, n = (size_t)w->n;
+    size_t k = (size_t)w->k, d = (size_t)w->d, n = (size_t)w->n, starts = (size_t)w->starts;
     TRY(mem_alloc(&w->center, k, d * sizeof(double), "cluster centres"));
     TRY(mem_alloc(&w->center_f, k, d * sizeof(float), "cluster centres"));
     TRY(mem_alloc(&w->half, k, sizeof(double), "cluster centres"));
+    TRY(mem_alloc(&w->moved, k, 1, "cluster centres"));
+    TRY(mem_alloc(&w->column, k, sizeof(int32_t), "cluster centres"));
     TRY(mem_alloc(&w->size, k, sizeof(int64_t), "cluster centres"));
+    TRY(mem_alloc(&w->row, starts, k * sizeof(int32_t), "cluster centres"));
     TRY(mem_alloc(&w->block, ROWS, k * sizeof(float), "a block of distances"));
-    TRY(mem_alloc(&w->far, n, sizeof(double), "distances"));
+    TRY(mem_alloc(&w->score, n, k * sizeof(float), "distances to cluster centres"));
+    TRY(mem_alloc(&w->square, n, sizeof(double), "distances"));
+    TRY(mem_alloc(&w->far, starts, n * sizeof(double), "distances"));
     TRY(mem_alloc(&w->label, n, sizeof(int32_t), "cluster labels"));
 done:
     return st;
 }
 
-status kmeans_fit(const float *x, int64_t n, int64_t d, int k, uint32_t seed, int starts, int max_rounds, double *center, int32_t *label,
-                  double *inertia)
+status kmeans_fit(const float *x, int64_t n, int64_t d, int k, uint32_t seed, int first, int starts, int max_rounds, double *center,
+                  int32_t *label, double *inertia)
 {
     status st = OK;
     int unused;
     double best = INFINITY;
-    work w = {.x = x, .n = n, .d = d, .k = k};
+    work w = {.x = x, .n = n, .d = d, .k = k, .starts = starts};
+    TRY(int_from_i64(n, &unused));
     TRY(int_from_i64(d, &unused));
     if (k < 1 || k > n) TRY(fail(E_FAILED, "k-means: %d clusters of %lld rows", k, (long long)n));
+    if (starts < 1 || starts > KMEANS_MOST_STARTS) TRY(fail(E_INTERNAL, "k-means: %d starts", starts));
     TRY(work_alloc(&w));
+    TRY(choose_starts(&w, seed, first));
     for (int start = 0; start < starts; start++) {
-        rng r = rng_at(seed, STREAM_KMEANS, (uint32_t)start, 0);
-        choose_start(&w, &r);
-        memset(w.label, -1, (size_t)n * sizeof *w.label);
+        begin(&w, start);
         for (int round = 0; round < max_rounds && assign(&w) > 0; round++) move_centers(&w);
         double sum = total_distance(&w);
         if (!(sum < best)) continue;
@@ -163,8 +223,13 @@ done:
     free(w.center);
     free(w.center_f);
     free(w.half);
+    free(w.moved);
+    free(w.column);
     free(w.size);
+    free(w.row);
     free(w.block);
+    free(w.score);
+    free(w.square);
     free(w.far);
     free(w.label);
     return st;

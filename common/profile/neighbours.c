@@ -95,19 +95,6 @@ done:
     return st;
 }
 
-status neighbours_cosine(const float *x, int64_t n, int64_t d, int64_t first, int64_t n_range, int k, int32_t *row, double *dist)
-{
-    status st = OK;
-    int32_t *own = NULL;
-    TRY(own_numbers(n, &own));
-    retrieval_setting set = {.query_group = own, .candidate_group = own};
-    TRY(retrieval_topk(x, first, n_range, x, n, d, &set, 1, k, row, dist));
-    for (int64_t i = 0; i < n_range * k; i++) dist[i] = row[i] < 0 ? INFINITY : sqrt(fmax(0, 2 - 2 * dist[i]));
-done:
-    free(own);
-    return st;
-}
-
 static bool is_nearer(const double *dist, int64_t a, int64_t b)
 {
     if (dist[a] != dist[b]) return dist[a] < dist[b];

@@ -105,36 +105,9 @@ done:
     return st;
 }
 
-status replicate_percent(const float *x, int64_t n, int64_t d, const int32_t *label, int32_t n_label, int64_t n_null, uint32_t seed,
-                         double *score, double *threshold, replicate_result *out)
+int replicate_set(int64_t count, int64_t filled)
 {
-    status st = OK;
-    int64_t *count = NULL;
-    double *null = NULL, bar[REPLICATE_MAX_SET + 1];
-    int32_t filled = 0;
-    *out = (replicate_result){.share = NAN};
-    for (int i = 0; i <= REPLICATE_MAX_SET; i++) bar[i] = NAN;
-    TRY(mem_alloc(&count, (size_t)n_label, sizeof *count, "compounds"));
-    TRY(mem_alloc(&null, (size_t)n_null, sizeof *null, "null sets"));
-    for (int64_t i = 0; i < n; i++)
-        if (label[i] >= 0 && count[label[i]]++ == 0) filled++;
-    TRY(replicate_scores(x, n, d, label, n_label, 0, n_label, score));
-    for (int32_t c = 0; c < n_label; c++) {
-        int64_t set = count[c] < REPLICATE_MAX_SET ? count[c] : REPLICATE_MAX_SET;
-        threshold[c] = NAN;
-        if (set > filled) set = filled;
-        if (count[c] < 2 || set < 2) continue;
-        if (isnan(bar[set])) {
-            TRY(replicate_null(x, n, d, label, n_label, (int)set, seed, 0, n_null, null));
-            bar[set] = linear_quantile(null, n_null, 0.95);
-        }
-        threshold[c] = bar[set];
-        out->n_compounds++;
-        out->n_above += score[c] > threshold[c];
-    }
-    if (out->n_compounds > 0) out->share = (double)out->n_above / (double)out->n_compounds;
-done:
-    free(count);
-    free(null);
-    return st;
+    int64_t set = count < REPLICATE_MAX_SET ? count : REPLICATE_MAX_SET;
+    if (set > filled) set = filled;
+    return set < 2 ? 0 : (int)set;
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SIMILARITY_QUERIES = 256, SIMILARITY_CANDIDATES = 2048 };
+enum { SIMILARITY_QUERIES = 512, SIMILARITY_CANDIDATES = 1024 }; /* a block of floats stays in the second or third cache */
 
 typedef struct similarity similarity;
 

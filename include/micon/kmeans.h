@@ -5,9 +5,12 @@
 
 #include <stdint.h>
 
+enum { KMEANS_MOST_STARTS = 64 };
+
 /* x [n,d]; center [k,d] or NULL; label [n]; *inertia: the sum of squared distances, or NULL. Needs 1 <= k <= n.
+ * The best of the starts [first, first + starts), the earlier of equals: ranks may share the starts and take the best of theirs.
  * A start ends when no label changes, or after max_rounds. A cluster left empty takes the row farthest from its centre. */
-status kmeans_fit(const float *x, int64_t n, int64_t d, int k, uint32_t seed, int starts, int max_rounds, double *center, int32_t *label,
-                  double *inertia) MUST_USE;
+status kmeans_fit(const float *x, int64_t n, int64_t d, int k, uint32_t seed, int first, int starts, int max_rounds, double *center,
+                  int32_t *label, double *inertia) MUST_USE;
 
 #endif

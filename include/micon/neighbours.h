@@ -10,9 +10,6 @@
  * row -1 and dist infinite where n - 1 < k. */
 status neighbours_euclid(const float *x, int64_t n, int64_t d, int64_t first, int64_t n_range, int k, int32_t *row, double *dist) MUST_USE;
 
-/* By cosine: x are unit rows, dist = sqrt(2 - 2 cos), the Euclidean distance of unit rows. */
-status neighbours_cosine(const float *x, int64_t n, int64_t d, int64_t first, int64_t n_range, int k, int32_t *row, double *dist) MUST_USE;
-
 /* How far the k neighbours in y [n,dy] were neighbours in x [n,d] already (Venna and Kaski 2001), 1 at best; k < n / 2.
  * n^2 d operations: for samples. */
 status neighbours_trustworthiness(const float *x, int64_t d, const float *y, int64_t dy, int64_t n, int k, double *out) MUST_USE;

@@ -19,13 +19,7 @@ status replicate_scores(const float *x, int64_t n, int64_t d, const int32_t *lab
 status replicate_null(const float *x, int64_t n, int64_t d, const int32_t *label, int32_t n_label, int set, uint32_t seed, int64_t first,
                       int64_t n_range, double *null) MUST_USE;
 
-typedef struct {
-    double share; /* of the scored compounds; NaN without any */
-    int64_t n_compounds, n_above;
-} replicate_result;
-
-/* All of it: scores and thresholds [n_label] (NaN where not scored), and the share. Where there is only one compound: NaN and 0 compounds. */
-status replicate_percent(const float *x, int64_t n, int64_t d, const int32_t *label, int32_t n_label, int64_t n_null, uint32_t seed,
-                         double *score, double *threshold, replicate_result *out) MUST_USE;
+/* Wells in the null sets of a compound with `count` wells where `filled` compounds have any; 0: it is not scored. */
+int replicate_set(int64_t count, int64_t filled);
 
 #endif

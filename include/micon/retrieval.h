@@ -29,6 +29,27 @@ typedef enum { RETRIEVAL_AUTO, RETRIEVAL_FLOAT, RETRIEVAL_BF16 } retrieval_way;
 status retrieval_topk_by(retrieval_way way, const float *q, int64_t first, int64_t n, const float *c, int64_t n_candidate, int64_t d,
                          const retrieval_setting *set, int n_set, int k, int32_t *row, double *sim) MUST_USE;
 
+/* ---- all rows of a table among each other: half the products, each used from both its ends ---- */
+typedef struct {
+    double sim; /* exact; NaN with row -1 */
+    int64_t row;
+} retrieval_hit;
+
+/* A rule (query and candidate are the same rows, and so are its arrays) and its answers. */
+typedef struct {
+    retrieval_setting rule;
+    int k;
+    retrieval_hit *hit; /* [n][k], the caller's */
+} retrieval_question;
+
+/* x [n,d], unit rows. The k best for every row among the candidates that part `part` of `parts` of the work saw: merging all parts gives what
+ * retrieval_topk finds. */
+status retrieval_among(retrieval_way way, const float *x, int64_t n, int64_t d, retrieval_question *question, int n_question, int part,
+                       int parts) MUST_USE;
+
+/* mine [k] becomes the k best of both lists, which have no row in common. */
+void retrieval_merge(retrieval_hit *mine, const retrieval_hit *other, int k);
+
 /* How many candidates each query of the range has, and how many of them have its label; -1 (both) where it does not ask.
  * Labels: codes; a negative one matches nothing. */
 status retrieval_counts(const retrieval_setting *set, const int32_t *query_label, int64_t first, int64_t n, const int32_t *candidate_label,

@@ -1,41 +1,22 @@
 /* metrics.c -- METHOD 8 on one form of the profiles. Searches are shared by ranges of queries and gathered; sums are made by everybody from the
  * same arrays, so a result does not depend on the number of ranks. */
-#include "evaluate.h"
+#include "judged.h"
 
 #include "micon/comm.h"
 #include "micon/consensus.h"
 #include "micon/fault.h"
-#include "micon/kmeans.h"
 #include "micon/linear.h"
 #include "micon/log.h"
 #include "micon/meanap.h"
 #include "micon/mem.h"
-#include "micon/neighbours.h"
-#include "micon/replicate.h"
-#include "micon/scib.h"
+#include "micon/num.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { K = RETRIEVAL_MAX_K, K_VOTE = 5, N_GRAPH = 15, N_LISI = 89 };
-
-/* The wells of E, close together: candidates and queries of all searches. */
-typedef struct {
-    MPI_Comm comm;
-    int rank, size;
-    const wells *w;
-    const evaluate_options *o;
-    results *r;
-    names *notes;
-    int which;
-    const char *profiles; /* "uncorrected", "corrected" */
-    int64_t n, d;
-    float *x; /* [n,d] unit rows */
-    int32_t *row, *source, *batch, *plate, *label, *compound;
-    uint8_t *set;
-} judged;
+enum { K = RETRIEVAL_MAX_K, K_VOTE = 5 };
 
 static void judged_free(judged *e)
 {
@@ -47,6 +28,7 @@ static void judged_free(judged *e)
     free(e->label);
     free(e->compound);
     free(e->set);
+    free(e->near);
 }
 
 static status take_judged(judged *e, const float *x)
@@ -71,13 +53,12 @@ done:
     return st;
 }
 
-static result like(const judged *e, const char *metric, const char *setting, int k)
+result judged_result(const judged *e, const char *metric, const char *setting, int k)
 {
     return (result){.profiles = e->profiles, .metric = metric, .setting = setting, .k = k, .chance = NAN, .n = -1, .left_out = -1};
 }
 
-/* Every rank's rows of an array, in rank order, on all ranks. */
-static status gather_rows_all(const judged *e, const void *mine, int64_t n_mine, size_t row_bytes, int64_t n, void *out)
+status judged_gather_all(const judged *e, const void *mine, int64_t n_mine, size_t row_bytes, int64_t n, void *out)
 {
     status st = OK;
     char *all = NULL;
@@ -118,32 +99,65 @@ done:
     return st;
 }
 
-/* q [n_q,d] asks the wells of E under each of the rules; labels decide what a hit is. */
-static status search_all(const judged *e, const float *q, int64_t n_q, const retrieval_setting *rule, int n_rules,
-                         const int32_t *query_label, const int32_t *label, found *out)
+/* q [n_q,d] asks the wells of E under a rule; labels decide what a hit is. */
+static status search_all(const judged *e, const float *q, int64_t n_q, const retrieval_setting *rule, const int32_t *query_label,
+                         const int32_t *label, found *out)
 {
     status st = OK;
     int64_t first, n;
     int32_t *hit = NULL;
-    int64_t *possible = NULL, *match = NULL;
     partition(n_q, e->size, e->rank, &first, &n);
-    TRY_ALL(e->comm, mem_alloc(&hit, (size_t)(n * n_rules) * K, sizeof *hit, "neighbours"));
-    TRY_ALL(e->comm, mem_alloc(&possible, (size_t)n, sizeof *possible, "candidates"));
-    TRY_ALL(e->comm, mem_alloc(&match, (size_t)n, sizeof *match, "candidates"));
-    TRY_ALL(e->comm, fault("search"));
-    TRY_ALL(e->comm, n > 0 ? retrieval_topk(q, first, n, e->x, e->n, e->d, rule, n_rules, K, hit, NULL) : OK);
-    for (int s = 0; s < n_rules; s++) {
-        TRY_ALL(e->comm, found_alloc(&out[s], n_q));
-        TRY_ALL(e->comm, n > 0 ? retrieval_counts(&rule[s], query_label, first, n, label, e->n, possible, match) : OK);
-        TRY(gather_rows_all(e, hit + (size_t)(s * n) * K, n, K * sizeof *hit, n_q, out[s].hit));
-        TRY(gather_rows_all(e, possible, n, sizeof *possible, n_q, out[s].possible));
-        TRY(gather_rows_all(e, match, n, sizeof *match, n_q, out[s].match));
-        retrieval_first_match(out[s].hit, n_q, K, query_label, label, out[s].rank);
-    }
+    TRY_ALL(e->comm, mem_alloc(&hit, (size_t)n * K, sizeof *hit, "neighbours"));
+    TRY_ALL(e->comm, found_alloc(out, n_q));
+    TRY_ALL(e->comm, n > 0 ? retrieval_topk(q, first, n, e->x, e->n, e->d, rule, 1, K, hit, NULL) : OK);
+    TRY(judged_gather_all(e, hit, n, K * sizeof *hit, n_q, out->hit));
+    TRY_ALL(e->comm, retrieval_counts(rule, query_label, 0, n_q, label, e->n, out->possible, out->match));
+    retrieval_first_match(out->hit, n_q, K, query_label, label, out->rank);
 done:
     free(hit);
-    free(possible);
-    free(match);
+    return st;
+}
+
+/* Lists of k hits, as MPI reduces them. */
+static void merge_lists(void *from, void *to, int *n, MPI_Datatype *list)
+{
+    int size;
+    MPI_Type_size(*list, &size);
+    size_t k = (size_t)size / sizeof(retrieval_hit);
+    for (size_t i = 0; i < (size_t)*n; i++) retrieval_merge((retrieval_hit *)to + i * k, (const retrieval_hit *)from + i * k, (int)k);
+}
+
+/* All wells of E ask each other; every rank makes its share of the products, and the best of all are merged. */
+static status search_each_other_all(const judged *e, retrieval_question *ask, int n_ask)
+{
+    status st = OK;
+    int n;
+    MPI_Op merge;
+    TRY_ALL(e->comm, int_from_i64(e->n, &n));
+    TRY_ALL(e->comm, fault("search"));
+    TRY_ALL(e->comm, retrieval_among(RETRIEVAL_AUTO, e->x, e->n, e->d, ask, n_ask, e->rank, e->size));
+    MPI_Op_create(merge_lists, 1, &merge);
+    for (int q = 0; q < n_ask; q++) {
+        MPI_Datatype list;
+        MPI_Type_contiguous(ask[q].k * (int)sizeof *ask[q].hit, MPI_BYTE, &list);
+        MPI_Type_commit(&list);
+        MPI_Allreduce(MPI_IN_PLACE, ask[q].hit, n, list, merge, e->comm);
+        MPI_Type_free(&list);
+    }
+    MPI_Op_free(&merge);
+done:
+    return st;
+}
+
+/* What was found under a rule, for all wells of E. */
+static status take_found(const judged *e, const retrieval_question *ask, found *out)
+{
+    status st = OK;
+    TRY(found_alloc(out, e->n));
+    for (int64_t i = 0; i < e->n * K; i++) out->hit[i] = (int32_t)ask->hit[i].row;
+    TRY(retrieval_counts(&ask->rule, e->label, 0, e->n, e->label, e->n, out->possible, out->match));
+    retrieval_first_match(out->hit, e->n, K, e->label, e->label, out->rank);
+done:
     return st;
 }
 
@@ -166,7 +180,7 @@ static status add_retrieval(const judged *e, const char *metric, const char *by_
         if (!ask || ask[i]) rank[m] = f->rank[i], l[m] = label[i], possible[m] = f->possible[i], match[m] = f->match[i], m++;
     retrieval_summarize(rank, possible, match, l, m, n_label, K, &s);
     for (int k = 1; k <= K; k++) {
-        result one = like(e, metric, setting, k);
+        result one = judged_result(e, metric, setting, k);
         one.n = s.n_queries, one.left_out = s.n_impossible, one.chance = s.chance[k - 1];
         one.keep = k == 1 || k == 5 || k == 10;
         retrieval_by_label(rank, match, l, m, n_label, k, hit, asked);
@@ -204,7 +218,7 @@ static status add_vote(const judged *e, const char *metric, const found *f, cons
     status st = OK;
     int32_t *vote = NULL, *five = NULL;
     double *num = NULL, *den = NULL;
-    result one = like(e, metric, "all", K_VOTE);
+    result one = judged_result(e, metric, "all", K_VOTE);
     TRY(mem_alloc(&vote, (size_t)e->n, sizeof *vote, "votes"));
     TRY(mem_alloc(&five, (size_t)e->n * K_VOTE, sizeof *five, "votes"));
     TRY(mem_alloc(&num, (size_t)e->w->n_label, sizeof *num, "compounds"));
@@ -244,16 +258,35 @@ done:
     return st;
 }
 
-static status retrieval_metrics_all(const judged *e)
+/* f [3]: not the same batch, source, label; and e->near. */
+static status search_rules_all(judged *e, found *f)
+{
+    status st = OK;
+    int32_t *own = NULL;
+    retrieval_question ask[4] = {{.rule = {.query_group = e->batch, .candidate_group = e->batch}, .k = K},
+                                 {.rule = {.query_group = e->source, .candidate_group = e->source}, .k = K},
+                                 {.rule = {.query_group = e->label, .candidate_group = e->label}, .k = K},
+                                 {.k = N_LISI}};
+    TRY_ALL(e->comm, mem_alloc(&own, (size_t)e->n, sizeof *own, "row numbers"));
+    for (int64_t i = 0; i < e->n; i++) own[i] = (int32_t)i;
+    ask[3].rule.query_group = ask[3].rule.candidate_group = own;
+    for (int q = 0; q < 4; q++) TRY_ALL(e->comm, mem_alloc(&ask[q].hit, (size_t)(e->n * ask[q].k), sizeof *ask[q].hit, "neighbours"));
+    TRY(search_each_other_all(e, ask, 4));
+    for (int q = 0; q < 3; q++) TRY_ALL(e->comm, take_found(e, &ask[q], &f[q]));
+    e->near = ask[3].hit, ask[3].hit = NULL;
+done:
+    free(own);
+    for (int q = 0; q < 4; q++) free(ask[q].hit);
+    return st;
+}
+
+static status retrieval_metrics_all(judged *e)
 {
     status st = OK;
     found f[3] = {{0}};
     uint8_t *ask = NULL;
     int32_t *mechanism = NULL;
-    const retrieval_setting rule[3] = {{.query_group = e->batch, .candidate_group = e->batch},
-                                       {.query_group = e->source, .candidate_group = e->source},
-                                       {.query_group = e->label, .candidate_group = e->label}};
-    TRY(search_all(e, e->x, e->n, rule, 3, e->label, e->label, f));
+    TRY(search_rules_all(e, f));
     TRY_ALL(e->comm, mem_alloc(&ask, (size_t)e->n, 1, "queries"));
     for (int s = 0; s < (int)(sizeof settings / sizeof *settings); s++) {
         if (mark_setting(e, s, ask) == 0) continue;
@@ -281,13 +314,13 @@ static status add_median_rank_all(const judged *e, const char *metric, const flo
     status st = OK;
     int64_t first, mine, *rank = NULL, *all = NULL, m = 0;
     double *v = NULL;
-    result one = like(e, metric, "unseen_compounds", 0);
+    result one = judged_result(e, metric, "unseen_compounds", 0);
     partition(n, e->size, e->rank, &first, &mine);
     TRY_ALL(e->comm, mem_alloc(&rank, (size_t)mine, sizeof *rank, "ranks"));
     TRY_ALL(e->comm, mem_alloc(&all, (size_t)n, sizeof *all, "ranks"));
     TRY_ALL(e->comm, mem_alloc(&v, (size_t)n, sizeof *v, "ranks"));
     TRY_ALL(e->comm, mine > 0 ? retrieval_match_rank(q, first, mine, e->x, e->n, e->d, rule, label, e->compound, rank) : OK);
-    TRY(gather_rows_all(e, rank, mine, sizeof *rank, n, all));
+    TRY(judged_gather_all(e, rank, mine, sizeof *rank, n, all));
     for (int64_t i = 0; i < n; i++)
         if (all[i] > 0) v[m++] = (double)all[i];
     one.n = m, one.left_out = n - m;
@@ -307,7 +340,7 @@ static status ask_predictions_all(const judged *e, const char *metric, const cha
     found f = {0};
     const retrieval_setting rule = {.query_group = batch, .candidate_group = batch ? e->batch : NULL};
     linear_unit_rows(q, n, e->d, q);
-    TRY(search_all(e, q, n, &rule, 1, label, e->compound, &f));
+    TRY(search_all(e, q, n, &rule, label, e->compound, &f));
     TRY_ALL(e->comm, add_retrieval(e, metric, by, "unseen_compounds", &f, n, NULL, label, e->w->n_compound));
     TRY(add_median_rank_all(e, median, q, n, &rule, label));
 done:
@@ -366,7 +399,7 @@ static status add_meanap_all(const judged *e, const char *metric, const char *sh
     int64_t first, mine;
     int32_t n_label = e->w->n_label;
     double *m = NULL, *pv = NULL, *num = NULL, *den = NULL;
-    result one = like(e, metric, "all", 0);
+    result one = judged_result(e, metric, "all", 0);
     partition(n_label, e->size, e->rank, &first, &mine);
     double **all[] = {map, p, q, &num, &den};
     for (int k = 0; k < 5; k++) TRY_ALL(e->comm, mem_alloc(all[k], (size_t)n_label, sizeof **all[k], "compounds"));
@@ -375,8 +408,8 @@ static status add_meanap_all(const judged *e, const char *metric, const char *sh
     TRY_ALL(e->comm, mine > 0 ? meanap_pvalues(ap, n_positive, n_total, label, n, (int32_t)first, (int32_t)mine, e->o->null_size,
                                                (uint32_t)e->o->seed, m, pv, NULL)
                               : OK);
-    TRY(gather_rows_all(e, m, mine, sizeof *m, n_label, *map));
-    TRY(gather_rows_all(e, pv, mine, sizeof *pv, n_label, *p));
+    TRY(judged_gather_all(e, m, mine, sizeof *m, n_label, *map));
+    TRY(judged_gather_all(e, pv, mine, sizeof *pv, n_label, *p));
     meanap_adjust(*p, n_label, *q);
     one.n = one.left_out = 0;
     for (int32_t l = 0; l < n_label; l++) {
@@ -419,9 +452,9 @@ static status activity_all(const judged *e, const float *x)
     TRY_ALL(e->comm, mem_alloc(&all_pos, (size_t)w->n, sizeof *all_pos, "average precisions"));
     TRY_ALL(e->comm, mem_alloc(&all_total, (size_t)w->n, sizeof *all_total, "average precisions"));
     TRY_ALL(e->comm, n > 0 ? meanap_activity(x, w->n, e->d, w->label, w->judged, &c, first, n, ap, pos, total) : OK);
-    TRY(gather_rows_all(e, ap, n, sizeof *ap, w->n, all_ap));
-    TRY(gather_rows_all(e, pos, n, sizeof *pos, w->n, all_pos));
-    TRY(gather_rows_all(e, total, n, sizeof *total, w->n, all_total));
+    TRY(judged_gather_all(e, ap, n, sizeof *ap, w->n, all_ap));
+    TRY(judged_gather_all(e, pos, n, sizeof *pos, w->n, all_pos));
+    TRY(judged_gather_all(e, total, n, sizeof *total, w->n, all_total));
     TRY(add_meanap_all(e, "map_activity", "active_share", all_ap, all_pos, all_total, w->label, w->n, &e->r->activity[e->which],
                        &e->r->activity_p[e->which], &e->r->activity_q[e->which]));
 done:
@@ -459,9 +492,9 @@ static status consistency_all(const judged *e, const float *raw_x)
     linear_unit_rows(y, n_label, e->d, y);
     for (int32_t l = 0; l < n_label; l++) use[l] = count[l] > 0 && (!q || q[l] < 0.05), self[l] = l;
     TRY_ALL(e->comm, n > 0 ? meanap_consistency(y, n_label, e->d, w->target_start, w->target, use, first, n, ap, pos, total) : OK);
-    TRY(gather_rows_all(e, ap, n, sizeof *ap, n_label, all_ap));
-    TRY(gather_rows_all(e, pos, n, sizeof *pos, n_label, all_pos));
-    TRY(gather_rows_all(e, total, n, sizeof *total, n_label, all_total));
+    TRY(judged_gather_all(e, ap, n, sizeof *ap, n_label, all_ap));
+    TRY(judged_gather_all(e, pos, n, sizeof *pos, n_label, all_pos));
+    TRY(judged_gather_all(e, total, n, sizeof *total, n_label, all_total));
     TRY(add_meanap_all(e, "map_consistency", "consistent_share", all_ap, all_pos, all_total, self, n_label, &e->r->consistency[e->which],
                        &e->r->consistency_p[e->which], &e->r->consistency_q[e->which]));
 done:
@@ -470,151 +503,6 @@ done:
     free(use);
     for (int k = 0; k < 2; k++) free(*real[k]);
     for (int k = 0; k < 5; k++) free(*whole[k]);
-    return st;
-}
-
-/* ---- batch mixing ---- */
-
-/* The wells that silhouettes and clusters are taken of: all, or a seeded sample. */
-typedef struct {
-    int64_t n;
-    float *x;
-    int32_t *label, *batch;
-} sample;
-
-static status take_sample(const judged *e, sample *s)
-{
-    status st = OK;
-    int32_t *row = NULL;
-    TRY(mem_alloc(&row, (size_t)e->n, sizeof *row, "sample"));
-    s->n = scib_sample(e->n, SCIB_SAMPLE, (uint32_t)e->o->seed, row);
-    TRY(mem_alloc(&s->x, (size_t)(s->n * e->d), sizeof *s->x, "sample"));
-    TRY(mem_alloc(&s->label, (size_t)s->n, sizeof *s->label, "sample"));
-    TRY(mem_alloc(&s->batch, (size_t)s->n, sizeof *s->batch, "sample"));
-    for (int64_t i = 0; i < s->n; i++) {
-        s->label[i] = e->label[row[i]], s->batch[i] = e->batch[row[i]];
-        memcpy(s->x + i * e->d, e->x + row[i] * e->d, (size_t)e->d * sizeof *s->x);
-    }
-done:
-    free(row);
-    return st;
-}
-
-static status silhouettes_all(const judged *e, const sample *s)
-{
-    status st = OK;
-    int64_t first, n;
-    double *mine = NULL, *all = NULL, *num = NULL, *den = NULL, value = NAN;
-    result one = like(e, "silhouette_label", "all", 0);
-    partition(s->n, e->size, e->rank, &first, &n);
-    TRY_ALL(e->comm, mem_alloc(&mine, (size_t)n, sizeof *mine, "silhouettes"));
-    TRY_ALL(e->comm, mem_alloc(&all, (size_t)s->n, sizeof *all, "silhouettes"));
-    TRY_ALL(e->comm, mem_alloc(&num, (size_t)e->w->n_label, sizeof *num, "silhouettes"));
-    TRY_ALL(e->comm, mem_alloc(&den, (size_t)e->w->n_label, sizeof *den, "silhouettes"));
-    TRY_ALL(e->comm, n > 0 ? scib_silhouette(s->x, s->n, e->d, s->label, e->w->n_label, first, n, mine) : OK);
-    TRY(gather_rows_all(e, mine, n, sizeof *mine, s->n, all));
-    one.n = one.left_out = 0;
-    for (int64_t i = 0; i < s->n; i++) {
-        if (isnan(all[i])) {
-            one.left_out++;
-            continue;
-        }
-        num[s->label[i]] += (all[i] + 1) / 2;
-        den[s->label[i]] += 1;
-        one.n++;
-    }
-    one.kind = BOOTSTRAP_RATIO, one.keep = true;
-    TRY_ALL(e->comm, results_ratio(e->r, one, num, den));
-    TRY_ALL(e->comm, scib_silhouette_batch(s->x, s->n, e->d, s->label, e->w->n_label, s->batch, e->w->n_batch, &value));
-    one = like(e, "silhouette_batch", "all", 0), one.n = s->n;
-    TRY_ALL(e->comm, results_value(e->r, one, value));
-done:
-    free(mine);
-    free(all);
-    free(num);
-    free(den);
-    return st;
-}
-
-static status graph_metrics_all(const judged *e)
-{
-    status st = OK;
-    int64_t first, n;
-    int32_t *row = NULL, *all = NULL, *near = NULL;
-    double *dist = NULL, *lisi = NULL, *all_lisi = NULL, value = NAN;
-    result one = like(e, "connectivity", "all", 0);
-    partition(e->n, e->size, e->rank, &first, &n);
-    TRY_ALL(e->comm, mem_alloc(&row, (size_t)n * N_LISI, sizeof *row, "neighbours"));
-    TRY_ALL(e->comm, mem_alloc(&dist, (size_t)n * N_LISI, sizeof *dist, "neighbours"));
-    TRY_ALL(e->comm, mem_alloc(&near, (size_t)n * N_GRAPH, sizeof *near, "neighbours"));
-    TRY_ALL(e->comm, mem_alloc(&all, (size_t)e->n * N_GRAPH, sizeof *all, "neighbours"));
-    TRY_ALL(e->comm, mem_alloc(&lisi, (size_t)n, sizeof *lisi, "LISI"));
-    TRY_ALL(e->comm, mem_alloc(&all_lisi, (size_t)e->n, sizeof *all_lisi, "LISI"));
-    TRY_ALL(e->comm, n > 0 ? neighbours_cosine(e->x, e->n, e->d, first, n, N_LISI, row, dist) : OK);
-    for (int64_t i = 0; i < n; i++) memcpy(near + i * N_GRAPH, row + i * N_LISI, N_GRAPH * sizeof *near);
-    TRY(gather_rows_all(e, near, n, N_GRAPH * sizeof *near, e->n, all));
-    TRY_ALL(e->comm, scib_connectivity(all, e->n, N_GRAPH, e->label, e->w->n_label, &value));
-    one.n = e->n;
-    TRY_ALL(e->comm, results_value(e->r, one, value));
-    scib_lisi(row, dist, n, N_LISI, e->batch, e->w->n_batch, 30, lisi);
-    TRY(gather_rows_all(e, lisi, n, sizeof *lisi, e->n, all_lisi));
-    one.metric = "lisi_batch";
-    TRY_ALL(e->comm, results_value(e->r, one, scib_lisi_batch(all_lisi, e->n, e->w->n_batch)));
-    scib_lisi(row, dist, n, N_LISI, e->label, e->w->n_label, 30, lisi);
-    TRY(gather_rows_all(e, lisi, n, sizeof *lisi, e->n, all_lisi));
-    one.metric = "lisi_label";
-    TRY_ALL(e->comm, results_value(e->r, one, scib_lisi_label(all_lisi, e->n, e->w->n_label)));
-done:
-    free(row);
-    free(dist);
-    free(near);
-    free(all);
-    free(lisi);
-    free(all_lisi);
-    return st;
-}
-
-/* Rank 0's: clusters against labels, and replicates. */
-static status serial_metrics(const judged *e, const sample *s, const float *raw_x)
-{
-    status st = OK;
-    int32_t *cluster = NULL, n_label = e->w->n_label, present = 0;
-    uint8_t *seen = NULL;
-    double nmi, ari, *score = NULL, *threshold = NULL, *num = NULL, *den = NULL;
-    float *p = NULL;
-    replicate_result rep;
-    result one = like(e, "nmi", "all", 0);
-    TRY(mem_alloc(&seen, (size_t)n_label, 1, "labels"));
-    for (int64_t i = 0; i < s->n; i++) present += !seen[s->label[i]], seen[s->label[i]] = 1;
-    TRY(mem_alloc(&cluster, (size_t)s->n, sizeof *cluster, "clusters"));
-    TRY(kmeans_fit(s->x, s->n, e->d, present, (uint32_t)e->o->seed, 10, 100, NULL, cluster, NULL));
-    TRY(scib_agreement(s->label, n_label, cluster, present, s->n, &nmi, &ari));
-    one.n = s->n;
-    TRY(results_value(e->r, one, nmi));
-    one.metric = "ari";
-    TRY(results_value(e->r, one, ari));
-    TRY(mem_alloc(&p, (size_t)(e->n * e->d), sizeof *p, "profiles"));
-    for (int64_t i = 0; i < e->n; i++) memcpy(p + i * e->d, raw_x + e->row[i] * e->d, (size_t)e->d * sizeof *p);
-    linear_pearson_rows(p, e->n, e->d, p);
-    double **by[] = {&score, &threshold, &num, &den};
-    for (int k = 0; k < 4; k++) TRY(mem_alloc(by[k], (size_t)n_label, sizeof **by[k], "compounds"));
-    TRY(replicate_percent(p, e->n, e->d, e->label, n_label, e->o->null_size, (uint32_t)e->o->seed, score, threshold, &rep));
-    one = like(e, "percent_replicating", "all", 0);
-    one.n = rep.n_compounds, one.left_out = 0, one.kind = BOOTSTRAP_RATIO, one.keep = true;
-    for (int32_t l = 0; l < n_label; l++) {
-        den[l] = isnan(score[l]) || isnan(threshold[l]) ? 0 : 1;
-        num[l] = den[l] > 0 && score[l] > threshold[l];
-        one.left_out += den[l] == 0;
-    }
-    TRY(results_ratio(e->r, one, num, den));
-done:
-    free(cluster);
-    free(seen);
-    free(p);
-    free(score);
-    free(threshold);
-    free(num);
-    free(den);
     return st;
 }
 
@@ -632,7 +520,6 @@ status metrics_all(MPI_Comm comm, const wells *w, const float *x, int64_t d, con
                 .which = which,
                 .profiles = which ? "corrected" : "uncorrected",
                 .d = d};
-    sample s = {0};
     float *unit = NULL;
     TRY_ALL(comm, take_judged(&e, x));
     TRY(retrieval_metrics_all(&e));
@@ -642,15 +529,9 @@ status metrics_all(MPI_Comm comm, const wells *w, const float *x, int64_t d, con
     TRY(activity_all(&e, unit));
     FREE(unit);
     TRY(consistency_all(&e, x));
-    TRY_ALL(comm, take_sample(&e, &s));
-    TRY(silhouettes_all(&e, &s));
-    TRY(graph_metrics_all(&e));
-    TRY_ALL(comm, e.rank == 0 ? serial_metrics(&e, &s, x) : OK);
+    TRY(mixing_metrics_all(&e, x));
 done:
     judged_free(&e);
-    free(s.x);
-    free(s.label);
-    free(s.batch);
     free(unit);
     return st;
 }

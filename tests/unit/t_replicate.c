@@ -9,9 +9,7 @@ static void replicating(const screen *s)
 {
     enum { NULLS = 4000 };
     float *u = malloc(sizeof s->x);
-    double score[COMPOUNDS], threshold[COMPOUNDS], part[COMPOUNDS], *null = malloc(NULLS * sizeof *null),
-                                                                    *again = malloc(NULLS * sizeof *again);
-    replicate_result r;
+    double score[COMPOUNDS], part[COMPOUNDS], *null = malloc(NULLS * sizeof *null), *again = malloc(NULLS * sizeof *again);
     linear_pearson_rows(s->x, N, D, u);
     ok(replicate_scores(u, N, D, s->label, COMPOUNDS, 0, COMPOUNDS, score) == OK, "scores");
     ref_check(score, COMPOUNDS, "replicate_score", 0, 1e-6, "are the medians of numpy's correlations");
@@ -24,18 +22,22 @@ static void replicating(const screen *s)
     ok(st == OK && memcmp(null, again, NULLS * sizeof *null) == 0, "null sets in two ranges: the same bits");
     double q = linear_quantile(null, NULLS, 0.95);
     ref_check(&q, 1, "replicate_q95_15", 0, 0.006, "their 95th percentile is numpy's, to sampling error");
-    ok(replicate_percent(u, N, D, s->label, COMPOUNDS, NULLS, 1, score, threshold, &r) == OK, "percent replicating");
-    near(threshold[0], q, 0, "the threshold of a compound of 15 wells");
-    ok(r.n_compounds == 25 && r.n_above == 25 && r.share == 1, "all replicate here");
-    int32_t shuffled[N], one[N];
+    ok(replicate_set(15, 25) == 15 && replicate_set(1000, 500) == REPLICATE_MAX_SET && replicate_set(15, 7) == 7,
+       "null sets: as many wells, 32 at most");
+    ok(replicate_set(1, 25) == 0 && replicate_set(15, 1) == 0, "one well, or one compound: no verdict");
+    int above = 0;
+    for (int c = 0; c < COMPOUNDS; c++) above += score[c] > q;
+    ok(above == COMPOUNDS, "all replicate here");
+    int32_t shuffled[N];
     int64_t order[N];
     rng g = rng_at(5, 901, 0, 0);
-    for (int i = 0; i < N; i++) order[i] = i, one[i] = s->label[i] == 3 ? 0 : -1;
+    for (int i = 0; i < N; i++) order[i] = i;
     rng_shuffle(&g, order, N);
     for (int i = 0; i < N; i++) shuffled[i] = s->label[order[i]];
-    ok(replicate_percent(u, N, D, shuffled, COMPOUNDS, NULLS, 1, score, threshold, &r) == OK && r.share < 0.3, "shuffled labels do not");
-    ok(replicate_percent(u, N, D, one, 1, 100, 1, score, threshold, &r) == OK && r.n_compounds == 0 && isnan(r.share),
-       "one compound: no verdict");
+    ok(replicate_scores(u, N, D, shuffled, COMPOUNDS, 0, COMPOUNDS, score) == OK, "shuffled labels");
+    above = 0;
+    for (int c = 0; c < COMPOUNDS; c++) above += score[c] > q;
+    ok(above < 0.3 * COMPOUNDS, "do not replicate");
     ok(replicate_null(u, N, D, s->label, COMPOUNDS, 30, 1, 0, 1, null) == E_FAILED && strstr(msg_get(), "there are 25"),
        "too few compounds");
     msg_clear();

@@ -1,5 +1,5 @@
 /* t_retrieval.c -- neighbours, hits and chance: a hand-made case with ties, impossible queries and a query/retrieval split; against brute force in numpy;
- * masks; ranges; permutation; floods of equal rows; votes. */
+ * masks; ranges; all among each other; permutation; floods of equal rows; votes. */
 #include "micon/retrieval.h"
 
 #include "../profile_data.h"
@@ -205,6 +205,48 @@ static void ways(void)
     free(sb);
 }
 
+/* All among each other, in any number of parts: what the searches by ranges find, to the bit, for several rules and k at once. */
+static void among(void)
+{
+    enum { M = 2700, W = 70 };
+    static const int ks[3] = {10, 3, 60};
+    static const retrieval_way way[] = {RETRIEVAL_FLOAT, RETRIEVAL_BF16, RETRIEVAL_AUTO};
+    float *u = malloc(M * W * sizeof *u);
+    int32_t *group = malloc(M * sizeof *group), *own = malloc(M * sizeof *own), *row = malloc(M * 60 * sizeof *row);
+    uint8_t *use = malloc(M);
+    double *sim = malloc(M * 60 * sizeof *sim);
+    retrieval_hit *hit[3], *part = malloc(M * 60 * sizeof *part);
+    for (int i = 0; i < M; i++) {
+        group[i] = i / 100, own[i] = i, use[i] = i % 7 != 0;
+        for (int j = 0; j < W; j++) u[i * W + j] = (float)noise(41, (uint64_t)((i > 1500 ? i - i % 5 : i) * W + j)); /* many twins */
+    }
+    linear_unit_rows(u, M, W, u);
+    retrieval_setting rule[3] = {{NULL, NULL, group, group}, {use, use, NULL, NULL}, {NULL, NULL, own, own}};
+    for (int q = 0; q < 3; q++) hit[q] = malloc(M * 60 * sizeof *hit[q]);
+    for (int n = 700; n <= M; n += 1000) /* one block, two (an even circle), three */
+        for (int parts = 1; parts <= 3; parts++) {
+            int st = 0, good = 1;
+            for (int p = 0; p < parts; p++) {
+                retrieval_question ask[3];
+                for (int q = 0; q < 3; q++) ask[q] = (retrieval_question){rule[q], ks[q], p == 0 ? hit[q] : malloc(M * 60 * sizeof *part)};
+                st |= (int)retrieval_among(way[p], u, n, W, ask, 3, p, parts);
+                for (int q = 0; q < 3 && p > 0; q++) {
+                    for (int i = 0; i < n; i++) retrieval_merge(hit[q] + i * ks[q], ask[q].hit + i * ks[q], ks[q]);
+                    free(ask[q].hit);
+                }
+            }
+            for (int q = 0; q < 3; q++) {
+                st |= (int)retrieval_topk(u, 0, n, u, n, W, &rule[q], 1, ks[q], row, sim);
+                for (int i = 0; i < n * ks[q]; i++) good &= hit[q][i].row == row[i] && (row[i] < 0 || hit[q][i].sim == sim[i]);
+            }
+            char what[80];
+            snprintf(what, sizeof what, "%d rows among each other in %d parts", n, parts);
+            ok(st == OK && good, what);
+        }
+    for (int q = 0; q < 3; q++) free(hit[q]);
+    free(u), free(group), free(own), free(row), free(use), free(sim), free(part);
+}
+
 static void votes(void)
 {
     int32_t row[] = {0, 1, 2, 3, 4, /**/ 1, 0, 3, 2, 4, /**/ 4, 0, 1, -1, -1, /**/ -1, -1, -1, -1, -1};
@@ -229,6 +271,7 @@ int main(void)
     permuted(s, u);
     flood();
     ways();
+    among();
     votes();
     int32_t row[1];
     ok(retrieval_topk(u, 0, 1, u, N, D, &(retrieval_setting){0}, 1, 1000, row, NULL) == E_INTERNAL, "k of 1,000 is refused");

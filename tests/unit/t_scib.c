@@ -5,6 +5,7 @@
 #include "micon/kmeans.h"
 #include "micon/linear.h"
 #include "micon/neighbours.h"
+#include "micon/retrieval.h"
 
 typedef struct {
     float u[N * D], x[N * D];
@@ -47,18 +48,31 @@ static void silhouettes(const treated *t)
     ok(scib_silhouette_batch(t->u, n, D, t->label, COMPOUNDS, one, 1, &v) == OK && isnan(v), "one batch: NaN");
 }
 
+/* The k nearest by cosine and their distances, the row itself left out. */
+static status nearest(const treated *t, int k, int32_t *row, double *dist)
+{
+    int32_t own[N];
+    retrieval_hit *hit = malloc((size_t)(t->n * k) * sizeof *hit);
+    for (int i = 0; i < t->n; i++) own[i] = i;
+    retrieval_question ask = {.rule = {.query_group = own, .candidate_group = own}, .k = k, .hit = hit};
+    status st = retrieval_among(RETRIEVAL_AUTO, t->u, t->n, D, &ask, 1, 0, 1);
+    for (int i = 0; i < t->n * k; i++) row[i] = (int32_t)hit[i].row, dist[i] = sqrt(fmax(0, 2 - 2 * hit[i].sim));
+    free(hit);
+    return st;
+}
+
 static void graph(const treated *t)
 {
     int n = t->n, st;
     int32_t *row = malloc((size_t)n * 89 * sizeof *row);
     double *dist = malloc((size_t)n * 89 * sizeof *dist), sum[N], first[N], lisi[N], v;
-    ok(neighbours_cosine(t->u, n, D, 0, n, 15, row, dist) == OK, "15 neighbours by cosine");
+    ok(nearest(t, 15, row, dist) == OK, "15 neighbours by cosine");
     for (int i = 0; i < n; i++) sum[i] = linear_mean(dist + i * 15, 15) * 15;
     ref_check(sum, n, "neighbour_dist", 1e-5, 0, "their distances are scikit-learn's");
     st = (int)scib_connectivity(row, n, 15, t->label, COMPOUNDS, &v);
     ok(st == OK, "connectivity");
     ref_check(&v, 1, "connectivity", 1e-12, 0, "is scipy's");
-    ok(neighbours_cosine(t->u, n, D, 0, n, 89, row, dist) == OK, "89 neighbours");
+    ok(nearest(t, 89, row, dist) == OK, "89 neighbours");
     scib_lisi(row, dist, n, 89, t->batch, BATCHES, 30, lisi);
     ref_check(lisi, n, "lisi_batch", 1e-4, 0, "LISI of batches is harmonypy's");
     v = scib_lisi_batch(lisi, n, BATCHES);
@@ -92,21 +106,30 @@ static void clusters(const treated *t)
     ref_check(&ari, 1, "ari", 1e-9, 0, "adjusted Rand index");
     st = (int)scib_agreement(t->a, 7, t->a, 7, n, &nmi, &ari);
     ok(st == OK && fabs(nmi - 1) < 1e-12 && ari == 1, "with itself: 1");
-    ok(kmeans_fit(t->u, n, D, 25, 1, 10, 300, NULL, label, &inertia) == OK, "k-means, 25 clusters, 10 starts");
+    ok(kmeans_fit(t->u, n, D, 25, 1, 0, 10, 300, NULL, label, &inertia) == OK, "k-means, 25 clusters, 10 starts");
     want = ref_load("kmeans_inertia", &one);
     stored = want ? *want : NAN;
     ok(inertia <= 1.02 * stored, "as tight as scikit-learn's, within 2 %");
     free(want);
-    ok(kmeans_fit(t->u, n, D, 25, 1, 10, 300, NULL, again, NULL) == OK && memcmp(label, again, (size_t)n * sizeof *label) == 0,
+    ok(kmeans_fit(t->u, n, D, 25, 1, 0, 10, 300, NULL, again, NULL) == OK && memcmp(label, again, (size_t)n * sizeof *label) == 0,
        "repeatable");
+    double of_start[10], least = INFINITY;
+    int best = 0, same = 1;
+    for (int i = 0; i < 10; i++) {
+        same &= kmeans_fit(t->u, n, D, 25, 1, i, 1, 300, NULL, again, &of_start[i]) == OK;
+        if (of_start[i] < least) least = of_start[i], best = i;
+    }
+    same &= kmeans_fit(t->u, n, D, 25, 1, best, 1, 300, NULL, again, NULL) == OK;
+    ok(same && least == inertia && memcmp(label, again, (size_t)n * sizeof *label) == 0,
+       "starts one by one: the best is the same to the bit");
     float two[8] = {0, 0, 0, 1, 9, 9, 9, 8};
     double center[4];
-    ok(kmeans_fit(two, 4, 2, 2, 3, 3, 50, center, label, &inertia) == OK && label[0] == label[1] && label[2] == label[3] &&
+    ok(kmeans_fit(two, 4, 2, 2, 3, 0, 3, 50, center, label, &inertia) == OK && label[0] == label[1] && label[2] == label[3] &&
            label[0] != label[2] && fabs(inertia - 1) < 1e-12,
        "two pairs");
     float alike[10] = {0};
-    ok(kmeans_fit(alike, 5, 2, 3, 1, 2, 50, NULL, label, &inertia) == OK && inertia == 0, "fewer different rows than clusters");
-    ok(kmeans_fit(two, 4, 2, 5, 1, 1, 10, NULL, label, NULL) == E_FAILED && strstr(msg_get(), "5 clusters of 4 rows"),
+    ok(kmeans_fit(alike, 5, 2, 3, 1, 0, 2, 50, NULL, label, &inertia) == OK && inertia == 0, "fewer different rows than clusters");
+    ok(kmeans_fit(two, 4, 2, 5, 1, 0, 1, 10, NULL, label, NULL) == E_FAILED && strstr(msg_get(), "5 clusters of 4 rows"),
        "more clusters than rows");
     msg_clear();
 }
