@@ -1,6 +1,7 @@
 /* normalize.c -- medians and MADs per group, the fallbacks where a group has too few controls, and which features are dropped. */
 #include "micon/normalize.h"
 
+#include "micon/hot.h"
 #include "micon/linear.h"
 #include "micon/mem.h"
 
@@ -175,21 +176,30 @@ done:
     return st;
 }
 
+/* One row; scale is 0 where the feature does not vary. Returns how many of its kept cells are no numbers. */
+HOT static int64_t apply_row(const float *x, const double *center, const double *scale, const int32_t *kept, int64_t n, float *y)
+{
+    int64_t bad = 0;
+    for (int64_t k = 0; k < n; k++) {
+        int32_t j = kept[k];
+        float v = x[j];
+        int good = v - v == 0; /* neither infinite nor NaN */
+        double z = (v - center[j]) / (scale[j] > 0 ? scale[j] : 1);
+        bad += !good;
+        y[k] = good && scale[j] > 0 ? (float)z : 0;
+    }
+    return bad;
+}
+
 void normalize_apply(const normalize_params *p, const float *x, int64_t n, const int32_t *group, float *y, int64_t *n_not_finite)
 {
     int64_t bad = 0;
-    for (int64_t i = 0; i < n; i++) {
-        const double *center = p->center + group[i] * p->d, *scale = p->scale + group[i] * p->d;
-        const float *from = x + i * p->d;
-        float *to = y + i * p->d_kept;
-        for (int64_t j = 0; j < p->d; j++) {
-            if (!p->keep[j]) continue;
-            bool good = isfinite(from[j]);
-            bad += !good;
-            *to++ = good && scale[j] > 0 ? (float)((from[j] - center[j]) / scale[j]) : 0;
-        }
-    }
+    int32_t *kept = xmalloc((size_t)p->d_kept * sizeof *kept);
+    normalize_kept(p, kept);
+    for (int64_t i = 0; i < n; i++)
+        bad += apply_row(x + i * p->d, p->center + group[i] * p->d, p->scale + group[i] * p->d, kept, p->d_kept, y + i * p->d_kept);
     if (n_not_finite) *n_not_finite = bad;
+    free(kept);
 }
 
 void normalize_kept(const normalize_params *p, int32_t *kept)

@@ -36,6 +36,7 @@ typedef struct {
     normalize_params norm;
     sphere_params sphere;
     meanap_controls controls;
+    retrieval_hit *hit;       /* [processes][2][n][K] */
     int32_t *row, *m, *total; /* [2][n][K]; [n] */
     double *ap, *map, *p;
     int n_set;
@@ -167,14 +168,21 @@ static void apply_sphere(bench *b, int64_t first, int64_t n)
     linear_unit_rows(b->x + first * b->d, n, b->d, b->x + first * b->d);
 }
 
-static void find(bench *b, int64_t first, int64_t n)
+/* Part number `part`: b->hit has room for the lists of all parts. */
+static void find(bench *b, int64_t part, int64_t n)
 {
-    retrieval_setting set[2] = {{NULL, NULL, b->e_batch, b->e_batch}, {NULL, NULL, b->e_source, b->e_source}};
-    int32_t *row;
-    must(mem_alloc(&row, (size_t)(b->n_set * n), K * sizeof *row, "neighbours"));
-    must(retrieval_topk(b->e, first, n, b->e, b->ne, b->d, set, b->n_set, K, row, NULL));
-    for (int s = 0; s < b->n_set; s++) memcpy(b->row + (s * b->ne + first) * K, row + s * n * K, (size_t)n * K * sizeof *row);
-    free(row);
+    retrieval_question ask[2] = {{{NULL, NULL, b->e_batch, b->e_batch}, K, NULL}, {{NULL, NULL, b->e_source, b->e_source}, K, NULL}};
+    if (n != 1) must(fail(E_INTERNAL, "one part a process"));
+    for (int s = 0; s < b->n_set; s++) ask[s].hit = b->hit + (part * b->n_set + s) * b->ne * K;
+    must(retrieval_among(RETRIEVAL_AUTO, b->e, b->ne, b->d, ask, b->n_set, (int)part, b->processes));
+}
+
+static void merge(bench *b)
+{
+    for (int64_t i = 0; i < b->n_set * b->ne; i++) {
+        for (int p = 1; p < b->processes; p++) retrieval_merge(b->hit + i * K, b->hit + (p * b->n_set * b->ne + i) * K, K);
+        for (int j = 0; j < K; j++) b->row[i * K + j] = (int32_t)b->hit[i * K + j].row;
+    }
 }
 
 static void precision(bench *b, int64_t first, int64_t n)
@@ -215,7 +223,10 @@ static void retrieve(bench *b)
         memcpy(b->e + b->ne++ * b->d, b->x + i * b->d, (size_t)b->d * sizeof *b->e);
     }
     timed(b, "gather", t);
-    share_work(b, b->ne, find, "top_10");
+    share_work(b, b->processes, find, "top_10");
+    t = now();
+    merge(b);
+    timed(b, "merge", t);
     retrieval_setting set = {NULL, NULL, b->e_batch, b->e_batch};
     int32_t *rank = xmalloc((size_t)b->ne * sizeof *rank);
     int64_t *possible = xmalloc((size_t)b->ne * sizeof *possible), *match = xmalloc((size_t)b->ne * sizeof *match);
@@ -250,6 +261,7 @@ int main(int argc, char **argv)
     int32_t **codes[] = {&b.plate, &b.batch, &b.source, &b.label, &b.e_batch, &b.e_source, &b.e_label, &b.m, &b.total};
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) *codes[i] = shared(b.n, sizeof(int32_t));
     b.control = shared(b.n, 1), b.treated = shared(b.n, 1), b.row = shared(b.n_set * b.n * K, sizeof(int32_t));
+    b.hit = shared(b.processes * b.n_set * b.n * K, sizeof(retrieval_hit));
     b.ap = shared(b.n, sizeof(double)), b.map = shared(COMPOUNDS, sizeof(double)), b.p = shared(COMPOUNDS, sizeof(double));
     name_wells(&b);
     share_work(&b, b.n, make_wells, "make (not counted)");
