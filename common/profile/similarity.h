@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SIMILARITY_QUERIES = 512, SIMILARITY_CANDIDATES = 1024 }; /* a block of floats stays in the second or third cache */
+enum { SIMILARITY_QUERIES = 512, SIMILARITY_CANDIDATES = 512 }; /* a block of floats stays in the second or third cache */
 
 typedef struct similarity similarity;
 

@@ -223,7 +223,7 @@ static void among(void)
     linear_unit_rows(u, M, W, u);
     retrieval_setting rule[3] = {{NULL, NULL, group, group}, {use, use, NULL, NULL}, {NULL, NULL, own, own}};
     for (int q = 0; q < 3; q++) hit[q] = malloc(M * 60 * sizeof *hit[q]);
-    for (int n = 700; n <= M; n += 1000) /* one block, two (an even circle), three */
+    for (int n = 300; n <= M; n += 1200) /* one block, three, six (an even circle) */
         for (int parts = 1; parts <= 3; parts++) {
             int st = 0, good = 1;
             for (int p = 0; p < parts; p++) {
