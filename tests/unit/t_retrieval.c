@@ -208,7 +208,7 @@ static void ways(void)
 /* All among each other, in any number of parts: what the searches by ranges find, to the bit, for several rules and k at once. */
 static void among(void)
 {
-    enum { M = 2700, W = 70 };
+    enum { M = 1300, W = 40 };
     static const int ks[3] = {10, 3, 60};
     static const retrieval_way way[] = {RETRIEVAL_FLOAT, RETRIEVAL_BF16, RETRIEVAL_AUTO};
     float *u = malloc(M * W * sizeof *u);
@@ -218,12 +218,12 @@ static void among(void)
     retrieval_hit *hit[3], *part = malloc(M * 60 * sizeof *part);
     for (int i = 0; i < M; i++) {
         group[i] = i / 100, own[i] = i, use[i] = i % 7 != 0;
-        for (int j = 0; j < W; j++) u[i * W + j] = (float)noise(41, (uint64_t)((i > 1500 ? i - i % 5 : i) * W + j)); /* many twins */
+        for (int j = 0; j < W; j++) u[i * W + j] = (float)noise(41, (uint64_t)((i > 700 ? i - i % 5 : i) * W + j)); /* many twins */
     }
     linear_unit_rows(u, M, W, u);
     retrieval_setting rule[3] = {{NULL, NULL, group, group}, {use, use, NULL, NULL}, {NULL, NULL, own, own}};
     for (int q = 0; q < 3; q++) hit[q] = malloc(M * 60 * sizeof *hit[q]);
-    for (int n = 300; n <= M; n += 1200) /* one block, three, six (an even circle) */
+    for (int n = 300; n <= M; n += 500) /* one block, two (an even circle), three */
         for (int parts = 1; parts <= 3; parts++) {
             int st = 0, good = 1;
             for (int p = 0; p < parts; p++) {
