@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 PATH=$PWD/build/release/bin:$PATH
 demo=${1:-build/demo}
 mkdir -p "$(dirname "$demo")"
+echo "The demo: a drawn screen of 3 centres, 9 plates and 432 wells; two networks are trained. It takes some minutes on two cores." >&2
 micon-simulate --out "$demo" --sources 3 --batches 3 --wells 48 --sites 2 --compounds 12 --size 96 --quiet
 cat >"$demo/screen.yaml" <<'END'
 screen:
@@ -31,18 +32,26 @@ END
 micon run "$demo/screen.yaml" -n 2
 micon run "$demo/screen.yaml" -n 2 --set train.run=untrained --set train.steps=30 --set train.lr=1e-12
 
-# METRIC SETTING K: "value low high chance" of each run
-row() { awk -F, -v want="$3,$4,$5" '$1 == "uncorrected" && $2 "," $3 "," $4 == want {printf "%.3f  (%.3f to %.3f)  %s", $5, $6, $7, $8 == "" ? "" : sprintf("%.3f", $8)}' \
-    "$1/work/reports/$2/metrics.csv"; }
-printf '\nRetrieval of the same compound, no correction      %-33s %s\n' "trained  (95 %)         chance" untrained
+# RUN METRIC SETTING K: "value (low to high)", or with a fifth word that column alone
+figure() {
+    awk -F, -v want="$2,$3,$4" -v alone="${5-}" '$1 == "uncorrected" && $2 "," $3 "," $4 == want {
+        if (alone) printf "%.2f", $alone; else printf "%.2f (%.2f to %.2f)", $5, $6, $7 }' "$demo/work/reports/$1/metrics.csv"
+}
+printf '\nFor how many wells that training never saw is the same compound among the most similar wells elsewhere?\n'
+printf '%-48s %-21s %-21s %s\n' "share of wells, with its 95 % interval" trained untrained "by chance"
 while IFS='|' read -r what metric setting k; do
-    trained=$(row "$demo" micon "$metric" "$setting" "$k")
-    [ -z "$trained" ] || printf '%-50s %s    %s\n' "$what" "$trained" "$(row "$demo" untrained "$metric" "$setting" "$k")"
+    printf '%-48s %-21s %-21s %s\n' "$what" "$(figure micon "$metric" "$setting" "$k")" "$(figure untrained "$metric" "$setting" "$k")" \
+        "$(figure micon "$metric" "$setting" "$k" 8)"
 done <<'END'
-in another batch, first hit, seen sources|nsb|seen_sources|1
-in another batch, one of five, seen sources|nsb|seen_sources|5
-in another batch, first hit, unseen source|nsb|unseen_source|1
-in another batch, one of five, unseen source|nsb|unseen_source|5
-in another source, one of five, all test wells|nss|all|5
+seen sources: the first, in another batch|nsb|seen_sources|1
+seen sources: one of five, in another batch|nsb|seen_sources|5
+unseen source: the first, in another batch|nsb|unseen_source|1
+unseen source: one of five, in another batch|nsb|unseen_source|5
+all: one of five, in another source|nss|all|5
 END
-printf '\nThe reports: %s %s\n' "$demo/work/reports/micon/report.html" "$demo/work/reports/untrained/report.html"
+cat <<END
+
+The report, open it in a browser:    $demo/work/reports/micon/report.html
+of the untrained network:            $demo/work/reports/untrained/report.html
+It took $(((SECONDS + 30) / 60)) minutes. To see what it is made of: build/release/bin/micon status $demo/screen.yaml
+END
