@@ -466,9 +466,8 @@ static status train_all(run *r)
     status st = OK;
     stage *g = r->g;
     totals sum = {0};
-    char *work = config_work(&g->cfg, "");
-    const progress_info info = {
-        .work = work, .stage = "train", .name = g->cfg.train.run, .unit = "steps", .total = g->cfg.train.steps - r->at.step};
+    char *work = config_work(&g->cfg, ""), *name = text_encode_name(g->cfg.train.run);
+    const progress_info info = {.work = work, .stage = "train", .name = name, .unit = "steps", .total = g->cfg.train.steps - r->at.step};
     TRY_ALL(g->comm, g->rank == 0 ? open_log(r) : OK);
     if (r->at.step > 0) log_info("going on after step %lld", (long long)r->at.step);
     progress *bar = progress_start_all(g->comm, &info);
@@ -488,6 +487,7 @@ done:
     if (r->log) fclose(r->log);
     r->log = NULL;
     free(work);
+    free(name);
     return st;
 }
 
