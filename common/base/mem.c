@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static _Thread_local int64_t allocations;
 
@@ -97,4 +98,58 @@ status mem_grow(void *block, size_t *cap, size_t want, size_t size, const char *
     memcpy(block, &p, sizeof p);
     *cap = n;
     return OK;
+}
+
+/* The number after `key` at the beginning of a line; -1: there is none. */
+static double number_after(const char *path, const char *key)
+{
+    char line[256];
+    double v = -1;
+    FILE *f = fopen(path, "r");
+    while (f && v < 0 && fgets(line, sizeof line, f))
+        if (strncmp(line, key, strlen(key)) == 0 && strspn(line + strlen(key), " \t0123456789") > 0) v = strtod(line + strlen(key), NULL);
+    if (f) fclose(f);
+    return v;
+}
+
+/* Names of the two versions of control groups: limit, use, cache that can be dropped, and where the groups are. */
+static const struct {
+    const char *limit, *use, *cache, *root;
+} group_kind[] = {{"memory.max", "memory.current", "inactive_file ", "/sys/fs/cgroup"},
+                  {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file ", "/sys/fs/cgroup/memory"}};
+
+/* What the groups on the way from `below` up to the root leave; `least` where they say nothing. */
+static double group_leaves(int kind, const char *below, double least)
+{
+    char dir[4200], path[4300];
+    size_t top = strlen(group_kind[kind].root);
+    snprintf(dir, sizeof dir, "%s%s", group_kind[kind].root, strcmp(below, "/") == 0 ? "" : below);
+    for (;;) {
+        snprintf(path, sizeof path, "%s/%s", dir, group_kind[kind].limit);
+        double most = number_after(path, "");
+        snprintf(path, sizeof path, "%s/%s", dir, group_kind[kind].use);
+        double used = number_after(path, "");
+        snprintf(path, sizeof path, "%s/memory.stat", dir);
+        double cache = number_after(path, group_kind[kind].cache), left = most - used + (cache > 0 ? cache : 0);
+        if (most >= 0 && used >= 0 && left < least) least = left > 0 ? left : 0;
+        char *slash = strrchr(dir, '/');
+        if (strlen(dir) <= top || !slash) return least;
+        *slash = '\0';
+    }
+}
+
+double mem_available(void)
+{
+    char line[4000];
+    double kb = number_after("/proc/meminfo", "MemAvailable:");
+    double have = kb >= 0 ? kb * 1024 : (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    FILE *f = fopen("/proc/self/cgroup", "r");
+    while (f && fgets(line, sizeof line, f)) {
+        const char *v1 = strstr(line, ":memory:");
+        line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, "0::", 3) == 0) have = group_leaves(0, line + 3, have);
+        if (v1) have = group_leaves(1, v1 + strlen(":memory:"), have);
+    }
+    if (f) fclose(f);
+    return have;
 }

@@ -3,14 +3,11 @@
  * are symmetric, the other rows' logarithms are enough. */
 #include "micon/loss.h"
 
-#include "micon/mem.h"
 #include "micon/num.h"
 
 #include <cblas.h>
 #include <math.h>
 #include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* out [m, n] = a [m, d] b [n, d]^T. */
 static status dot_rows(const float *a, const float *b, int64_t m, int64_t n, int64_t d, float *out)
@@ -52,51 +49,31 @@ static double log_sum_row(const float *row, int64_t n, int64_t skip, double t)
     return log(sum) + most;
 }
 
-static int compare_labels(const void *a, const void *b)
+/* positives[i] = the other rows with i's label. */
+static void count_positives(const int32_t *label, int64_t n, int64_t *positives)
 {
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x > y) - (x < y);
+    for (int64_t i = 0; i < n; i++) {
+        int32_t same = 0;
+        for (int64_t j = 0; j < n; j++) same += label[j] == label[i];
+        positives[i] = same - 1;
+    }
 }
 
-/* positives[i] = the other rows with i's label; *anchors = the rows that have any. */
-static status count_positives(const int32_t *label, int64_t n, int64_t **positives, int64_t *anchors)
+/* Rows that have any. */
+static int64_t count_anchors(const int64_t *positives, int64_t n)
 {
-    status st = OK;
-    int32_t *sorted = NULL;
-    *positives = NULL;
-    *anchors = 0;
-    TRY(mem_alloc(positives, (size_t)n, sizeof **positives, "numbers of positives"));
-    TRY(mem_alloc(&sorted, (size_t)n, sizeof *sorted, "labels"));
-    memcpy(sorted, label, (size_t)n * sizeof *sorted);
-    qsort(sorted, (size_t)n, sizeof *sorted, compare_labels);
-    for (int64_t i = 0; i < n; i++) {
-        int64_t low[2];
-        for (int side = 0; side < 2; side++) { /* first place of label, first place of label + 1 */
-            int64_t a = 0, b = n;
-            while (a < b) {
-                int64_t m = a + (b - a) / 2;
-                if (sorted[m] < label[i] || (side && sorted[m] == label[i]))
-                    a = m + 1;
-                else
-                    b = m;
-            }
-            low[side] = a;
-        }
-        (*positives)[i] = low[1] - low[0] - 1;
-        *anchors += (*positives)[i] > 0;
-    }
-done:
-    free(sorted);
-    return st;
+    int64_t anchors = 0;
+    for (int64_t i = 0; i < n; i++) anchors += positives[i] > 0;
+    return anchors;
 }
 
 status supcon_rows(const float *u, const int32_t *label, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots,
-                   double *log_sum, double *loss)
+                   int64_t *positives, double *log_sum, double *loss)
 {
     status st = OK;
-    int64_t *positives = NULL, anchors;
     *loss = 0;
-    TRY(count_positives(label, n, &positives, &anchors));
+    count_positives(label, n, positives);
+    int64_t anchors = count_anchors(positives, n);
     TRY(dot_rows(u + first * d, u, n_mine, n, d, dots));
     for (int64_t i = 0; i < n_mine; i++) {
         const float *row = dots + i * n;
@@ -109,16 +86,13 @@ status supcon_rows(const float *u, const int32_t *label, int64_t n, int64_t d, d
         *loss += (log_sum[i] - sum / (double)positives[me]) / (double)anchors;
     }
 done:
-    free(positives);
     return st;
 }
 
 status supcon_grad(const float *u, const int32_t *label, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots,
-                   const double *log_sum, double weight, float *du)
+                   const int64_t *positives, const double *log_sum, double weight, float *du)
 {
-    status st = OK;
-    int64_t *positives = NULL, anchors;
-    TRY(count_positives(label, n, &positives, &anchors));
+    int64_t anchors = count_anchors(positives, n);
     double share = anchors ? weight / ((double)anchors * t) : 0;
     for (int64_t i = 0; i < n_mine; i++) {
         float *row = dots + i * n;
@@ -131,10 +105,7 @@ status supcon_grad(const float *u, const int32_t *label, int64_t n, int64_t d, d
             row[j] = (float)(c * share);
         }
     }
-    TRY(mix_rows(dots, u, n_mine, n, d, du));
-done:
-    free(positives);
-    return st;
+    return mix_rows(dots, u, n_mine, n, d, du);
 }
 
 status clip_rows(const float *a, const float *b, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots,

@@ -9,13 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Supervised contrastive loss (METHOD 5). u [n, d], label [n]; dots [n_mine, n] is kept between the two. Anchors without a positive are
+/* Supervised contrastive loss (METHOD 5). u [n, d], label [n]; dots [n_mine, n] and positives [n] (how many rows share a
+ * row's label) are kept between the two. Anchors without a positive are
  * left out of the mean; without any anchor the loss is 0. */
 status supcon_rows(const float *u, const int32_t *label, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots,
-                   double *log_sum, double *loss) MUST_USE;
+                   int64_t *positives, double *log_sum, double *loss) MUST_USE;
 /* log_sum [n]: of all rows. du [n_mine, d] is overwritten. dots is used up. weight: factor of this loss in the total. */
 status supcon_grad(const float *u, const int32_t *label, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots,
-                   const double *log_sum, double weight, float *du) MUST_USE;
+                   const int64_t *positives, const double *log_sum, double weight, float *du) MUST_USE;
 
 /* Symmetric cross-entropy over a [n, d] and b [n, d], row i belonging to row i. dots [2, n_mine, n], log_sum [2, n_mine] (rows of a
  * against all of b, rows of b against all of a). */

@@ -26,6 +26,10 @@ status mem_grow(void *block, size_t *cap, size_t want, size_t size, const char *
  * allocated. */
 int64_t mem_allocations(void);
 
+/* Bytes that this machine can still give without swapping, the page cache counted as free; no more than the control group (a SLURM job's,
+ * a container's) leaves. */
+double mem_available(void);
+
 /* *out = a * b; false on overflow. */
 bool mul_size(size_t a, size_t b, size_t *out) MUST_USE;
 

@@ -11,6 +11,7 @@
 #include "micon/path.h"
 #include "micon/weights.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,21 @@ static void add(names *key, names *value, const char *k, double v)
     snprintf(digits, sizeof digits, "%.17g", v);
     names_add(key, k);
     names_add(value, digits);
+}
+
+status weights_finite(const nn_params *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const float *v = params_value(p, i);
+        for (size_t k = 0; k < p->item[i].count; k++)
+            if (!isfinite(v[k]))
+                return fail(
+                    E_FAILED,
+                    "tensor %s is not finite: the training diverged. Checkpoints up to the last good one stay; try a lower train.lr, "
+                    "a longer train.warmup, or train.precision fp32",
+                    p->item[i].name);
+    }
+    return OK;
 }
 
 static status files_of(const char *folder, names *out)
@@ -73,6 +89,7 @@ status checkpoint_write(const char *folder, const model *m, const progress_state
     names_add(&value, text_str(&choices));
     names_add(&key, "micon.contents");
     names_add(&value, digest_show(contents(&m->params), digest));
+    TRY(weights_finite(&m->params));
     TRY(path_make_dirs(folder));
     TRY(weights_save(path, &m->params, s->step, true, &key, &value));
     TRY(files_of(folder, &files));

@@ -177,6 +177,27 @@ done:
     return st;
 }
 
+/* Compounds of the screen and of compounds.h5: none in common is a mistake; some without a vector are left out and said. */
+static status match_compounds(dataset *d, const numbering *k)
+{
+    int n = 0, lacking = 0;
+    char *seen = xcalloc((size_t)d->n_classes, 1);
+    for (int64_t r = 0; r < index_n_rows(k->ix); r++) {
+        int class = index_class(k->ix, r);
+        if (class <= 0 || seen[class]) continue;
+        seen[class] = 1;
+        d->vector_row[class] = vectors_find(k->v, index_cell(k->ix, r, INDEX_COMPOUND));
+        n++;
+        lacking += d->vector_row[class] < 0;
+    }
+    free(seen);
+    if (n > 0 && lacking == n)
+        return fail(E_FAILED,
+                    "compounds.h5 has no vector of any of the screen's %d compounds: is it another screen's? run micon-featurize again", n);
+    if (lacking > 0) log_warn("%d of %d compounds have no vector in compounds.h5: their tiles are left out", lacking, n);
+    return OK;
+}
+
 /* Every rank reads the small parts of all plates' files. */
 static status list_tiles(dataset *d, const stage *g, numbering *k)
 {
@@ -185,10 +206,7 @@ static status list_tiles(dataset *d, const stage *g, numbering *k)
     d->n_classes = index_n_classes(k->ix);
     d->vector_row = xcalloc((size_t)d->n_classes, sizeof *d->vector_row);
     for (int c = 0; c < d->n_classes; c++) d->vector_row[c] = -1;
-    for (int64_t r = 0; k->v && r < index_n_rows(k->ix); r++) {
-        int class = index_class(k->ix, r);
-        if (class > 0 && d->vector_row[class] < 0) d->vector_row[class] = vectors_find(k->v, index_cell(k->ix, r, INDEX_COMPOUND));
-    }
+    if (k->v) TRY(match_compounds(d, k));
     TRY(number_places(k));
     for (int64_t p = 0; p < index_n_plates(k->ix); p++) TRY(list_plate(d, g, k, p, &cap));
     if (d->n_train == 0) TRY(fail(E_FAILED, "no tile is left to train on: look at work/split.csv and the tiles' QC_Flag"));

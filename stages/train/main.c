@@ -49,7 +49,8 @@ typedef struct {
     progress_state at;
     char *folder, *model_path, *checkpoints, *log_path;
     FILE *log;
-    double processor; /* processor seconds: before the step, then of the step */
+    double processor;    /* processor seconds: before the step, then of the step */
+    int64_t allocations; /* blocks: before the step, then of the step */
 } run;
 
 static volatile sig_atomic_t asked_to_stop;
@@ -372,7 +373,7 @@ static void log_step(run *r, const step_result *s, double lr, double norm, doubl
             "\"comm_bytes\": %lld, \"fell_back\": %lld, \"memory_mb\": %.2f, \"allocations\": %lld",
             (long long)r->at.step, s->loss, s->contrast, s->generated, s->aux, lr, norm, (double)r->g->cfg.train.batch / seconds, seconds,
             r->processor, s->compute_s, s->wait_s, s->comm_s, s->hidden_s, (long long)s->bytes, (long long)s->fell_back, resident_mb(),
-            (long long)s->allocations);
+            (long long)r->allocations);
     if (v)
         fprintf(r->log, ", \"valid_top1\": %.6g, \"valid_chance\": %.6g, \"valid_queries\": %lld", v->top1, v->chance,
                 (long long)v->queries);
@@ -415,6 +416,7 @@ static status after_step_all(run *r, const step_result *s, double lr, double fro
     r->at.last_loss = s->loss;
     double seconds = clock_s() - from;
     r->processor = processor_s() - r->processor;
+    r->allocations = mem_allocations() - r->allocations;
     bool look = o->valid_every > 0 && r->at.step % o->valid_every == 0 && r->d.n_valid > 0;
     if (look) {
         input_pause(trainer_input(r->t));
@@ -444,6 +446,7 @@ static status steps_all(run *r, progress *bar, totals *sum)
         int stop = asked_to_stop;
         double from = clock_s();
         r->processor = processor_s();
+        r->allocations = mem_allocations();
         MPI_Allreduce(MPI_IN_PLACE, &stop, 1, MPI_INT, MPI_MAX, r->g->comm);
         if (stop) {
             TRY(checkpoint_all(r));
@@ -496,6 +499,7 @@ static status publish(run *r)
     status st = OK;
     uint64_t content;
     char *name = text_encode_name(r->g->cfg.train.run), *memory = provenance_inputs_file(r->g, name);
+    TRY(weights_finite(&r->m.params));
     TRY(path_make_dirs(r->folder));
     TRY(model_write(&r->m, r->at.step, r->model_path));
     TRY(digest_file(r->model_path, &content));

@@ -33,6 +33,7 @@ struct trainer {
     size_t heads_first; /* trained values from here on belong to heads */
     float *h, *h_norm, *dh, *inside, *u, *u_norm, *du, *d_inside, *all_u, *dots, *tmp;
     double *log_sum, *all_log;
+    int64_t *positives;                     /* [all_rows] */
     float *b, *b_norm, *db, *all_a, *all_b; /* clip */
     void *aux_work;
     generated q;
@@ -106,6 +107,7 @@ static status make_rooms(trainer *t)
     TRY(floats(&t->dots, 2 * t->in.rows, t->in.all_rows));
     TRY(mem_alloc(&t->log_sum, 2 * (size_t)t->in.rows, sizeof *t->log_sum, "losses"));
     TRY(mem_alloc(&t->all_log, 2 * (size_t)t->in.all_rows, sizeof *t->all_log, "losses"));
+    TRY(mem_alloc(&t->positives, (size_t)t->in.all_rows, sizeof *t->positives, "losses"));
     if (m->bits) TRY(make_generated(t));
     if (t->in.method == METHOD_CLIP) TRY(make_clip(t));
     if (m->aux_classes) TRY(mem_alloc(&t->aux_work, aux_work_bytes(&m->aux, (int)t->in.rows), 1, "the auxiliary head"));
@@ -181,6 +183,7 @@ void trainer_destroy(trainer **pt)
     free(t->offsets);
     free(t->log_sum);
     free(t->all_log);
+    free(t->positives);
     free(t->aux_work);
     free(t);
 }
@@ -242,11 +245,11 @@ static status contrast(trainer *t, const float *rows, float *all_rows, const int
     int64_t p = t->m->projection, n = per_item * t->in.n_global, mine = per_item * t->in.n, first = per_item * t->in.first;
     double share = 0;
     gather(t, rows, per_item, p, MPI_FLOAT, all_rows);
-    TRY_ALL(t->g->comm, supcon_rows(all_rows, label, n, p, t->t, first, mine, t->dots, t->log_sum, &share));
+    TRY_ALL(t->g->comm, supcon_rows(all_rows, label, n, p, t->t, first, mine, t->dots, t->positives, t->log_sum, &share));
     gather(t, t->log_sum, per_item, 1, MPI_DOUBLE, t->all_log);
     MPI_Allreduce(MPI_IN_PLACE, &share, 1, MPI_DOUBLE, MPI_SUM, t->g->comm);
     *loss += weight * share;
-    TRY_ALL(t->g->comm, supcon_grad(all_rows, label, n, p, t->t, first, mine, t->dots, t->all_log, weight, d_rows));
+    TRY_ALL(t->g->comm, supcon_grad(all_rows, label, n, p, t->t, first, mine, t->dots, t->positives, t->all_log, weight, d_rows));
 done:
     return st;
 }
@@ -412,7 +415,6 @@ status trainer_gradients_all(trainer *t, int64_t step, step_result *r)
     const model *m = t->m;
     MPI_Comm comm = t->g->comm;
     double from = clock_s();
-    int64_t blocks = mem_allocations();
     *r = (step_result){0};
     TRY_ALL(comm, fault("a step"));
     sums_begin(t->sums);
@@ -433,7 +435,6 @@ status trainer_gradients_all(trainer *t, int64_t step, step_result *r)
     r->hidden_s = flight > sums_finish_seconds(t->sums) ? flight - sums_finish_seconds(t->sums) : 0;
     r->bytes = sums_bytes(t->sums) + t->gather_bytes;
     r->compute_s = total - r->wait_s - r->comm_s;
-    r->allocations = mem_allocations() - blocks;
 done:
     return st;
 }

@@ -13,10 +13,8 @@
 #include "micon/path.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { BLOCK_TILES = 64, OPEN_FILES = 64 };
 
@@ -122,22 +120,9 @@ done:
 
 /* ---- how many are kept ---- */
 
-/* What can be had without swapping: the page cache counts as free. */
-static double available_bytes(void)
-{
-    char line[128];
-    double kb = -1;
-    FILE *f = fopen("/proc/meminfo", "r");
-    while (f && kb < 0 && fgets(line, sizeof line, f))
-        if (strncmp(line, "MemAvailable:", 13) == 0) kb = strtod(line + 13, NULL);
-    if (f) fclose(f);
-    if (kb >= 0) return kb * 1024;
-    return (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-}
-
 double data_memory_left(const dataset *d)
 {
-    return available_bytes() / comm_size(d->node);
+    return mem_available() / comm_size(d->node);
 }
 
 /* MPI keeps a window that ranks share in /dev/shm, and where that is too small a rank dies at its first store. */
@@ -156,7 +141,7 @@ double data_shared_bytes(const dataset *d)
 static status how_many(const dataset *d, int64_t budget, int64_t ahead, int64_t *kept)
 {
     char a[40], b[40];
-    double tile = (double)data_tile_bytes(d), all = (double)d->n_wanted * tile, room = available_bytes(), shared = data_shared_bytes(d);
+    double tile = (double)data_tile_bytes(d), all = (double)d->n_wanted * tile, room = mem_available(), shared = data_shared_bytes(d);
     double reading = (double)ahead * comm_size(d->node) * tile;
     bool automatic = budget < 0;
     double have = automatic ? fmin(0.6 * room, shared) : (double)budget, window = fmin(all, have);

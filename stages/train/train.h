@@ -140,8 +140,7 @@ typedef struct {
     double loss, contrast, generated, aux; /* total and parts, over all ranks */
     double compute_s, wait_s, comm_s, hidden_s;
     int64_t bytes;
-    int64_t allocations; /* of blocks by this program's own code in this step, libraries apart: 0 */
-    int64_t fell_back;   /* items whose second view did not satisfy `views` */
+    int64_t fell_back; /* items whose second view did not satisfy `views` */
 } step_result;
 
 typedef struct trainer trainer;
@@ -169,6 +168,7 @@ typedef struct {
 /* FOLDER/step-0000000200.safetensors; two are kept. Rank 0. */
 /* Remove all: a run that is forced begins anew. Rank 0. */
 void checkpoint_clear(const char *folder);
+status weights_finite(const nn_params *p) MUST_USE; /* a step may go beyond what fp32 holds after its loss was looked at */
 status checkpoint_write(const char *folder, const model *m, const progress_state *s, const conv_choices *c) MUST_USE;
 /* The newest valid one that was made from the same (m->made_from), to all ranks: a damaged one is named and removed, and the one before it
  * used. None: nothing changes, s->step is 0. */

@@ -229,8 +229,15 @@ static void files(void)
     free(dir);
 }
 
+static void memory(void)
+{
+    double have = mem_available(), all = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    ok(have > 0 && have <= all, "there is memory, and not more than the machine has");
+}
+
 int main(void)
 {
+    memory();
     messages();
     numbers();
     randoms();

@@ -64,18 +64,19 @@ static status supcon_over(int ranks, const float *u, const int32_t *y, int n, in
     status st = OK;
     float *dots = xmalloc((size_t)n * (size_t)n * 4 + 4);
     double *logs = xmalloc((size_t)n * 8 + 8), part;
+    int64_t *positives = xmalloc((size_t)n * 8 + 8);
     *loss = 0;
     for (int pass = 0; pass < 2; pass++)
         for (int r = 0; r < ranks; r++) {
             int64_t a = (int64_t)n * r / ranks, m = (int64_t)n * (r + 1) / ranks - a;
             if (pass == 0) {
-                TRY(supcon_rows(u, y, n, d, t, a, m, dots + a * n, logs + a, &part));
+                TRY(supcon_rows(u, y, n, d, t, a, m, dots + a * n, positives, logs + a, &part));
                 *loss += part;
             } else
-                TRY(supcon_grad(u, y, n, d, t, a, m, dots + a * n, logs, 1, du + a * d));
+                TRY(supcon_grad(u, y, n, d, t, a, m, dots + a * n, positives, logs, 1, du + a * d));
         }
 done:
-    free(dots), free(logs);
+    free(dots), free(logs), free(positives);
     return st;
 }
 

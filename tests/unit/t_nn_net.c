@@ -23,6 +23,7 @@ typedef struct {
     int32_t label[ROWS];
     float *x, *features, *h, *norm_h, *inside, *g, *u, *norm_u, *dots, *d_u, *d_inside, *d_h;
     double log_sum[ROWS], loss;
+    int64_t positives[ROWS];
 } model;
 
 static const char *reference(char *buf, size_t size, const char *name)
@@ -99,8 +100,8 @@ static status model_step(model *m)
     l2_forward(ROWS, D, m->features, m->h, m->norm_h);
     mlp_forward(&m->p, &m->projector, ROWS, m->h, m->inside, m->g);
     l2_forward(ROWS, P, m->g, m->u, m->norm_u);
-    TRY(supcon_rows(m->u, m->label, ROWS, P, t, 0, ROWS, m->dots, m->log_sum, &m->loss));
-    TRY(supcon_grad(m->u, m->label, ROWS, P, t, 0, ROWS, m->dots, m->log_sum, 1, m->d_u));
+    TRY(supcon_rows(m->u, m->label, ROWS, P, t, 0, ROWS, m->dots, m->positives, m->log_sum, &m->loss));
+    TRY(supcon_grad(m->u, m->label, ROWS, P, t, 0, ROWS, m->dots, m->positives, m->log_sum, 1, m->d_u));
     l2_backward(ROWS, P, m->u, m->norm_u, m->d_u, m->d_u);
     mlp_backward(&m->p, &m->projector, ROWS, m->h, m->inside, m->d_u, m->d_inside, m->d_h);
     l2_backward(ROWS, D, m->h, m->norm_h, m->d_h, m->d_h);
@@ -189,7 +190,7 @@ static double collapsed_loss(model *m)
     float *u = xmalloc(sizeof(float) * ROWS * P);
     double loss = 0;
     for (int i = 0; i < ROWS * P; i++) u[i] = (float)(1 / sqrt(P));
-    if (supcon_rows(u, m->label, ROWS, P, 0.1, 0, ROWS, m->dots, m->log_sum, &loss) != OK) loss = NAN;
+    if (supcon_rows(u, m->label, ROWS, P, 0.1, 0, ROWS, m->dots, m->positives, m->log_sum, &loss) != OK) loss = NAN;
     free(u);
     return loss;
 }

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# train_bad.sh -- inputs of micon-train that do not match, and a training that diverges.   run: limit=180
+. "$(dirname "$0")/../tap.sh"
+cd "$T" || exit 1
+export OMP_NUM_THREADS=1
+TRAIN=$BIN/micon-train
+quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
+quiet mpi 2 "$BIN/micon-simulate" --out screen --sources 2 --batches 1 --wells 8 --sites 2 --compounds 3 --size 48
+cd screen || exit 1
+S="screen.yaml --set tile.size=32 --set featurize.bits=64 --set train.batch=2 --set train.precision=fp32 --set train.dim=10 --set train.projection=8
+   --set train.run=bad --set train.steps=3"
+quiet mpi 2 "$BIN/micon-tile" $S
+quiet "$BIN/micon-featurize" $S
+refused() { # WHAT STATUS TEXT ARGS...
+    local what=$1 want=$2 text=$3
+    shift 3
+    exits "$what: exit $want" "$want" timeout 60 "$MPIRUN" --oversubscribe -n 2 "$TRAIN" $S "$@"
+    has "$what: said" "$T/err" "$text"
+    same "$what: once" "$(grep -c 'micon-train: error' "$T/err")" 1
+    ok "$what: no model" test ! -e work/models/bad/model.safetensors
+}
+# Compounds of a screen with the same wells and other identifiers.
+mkdir -p other/metadata; cp -r images screen.yaml other/; cp metadata/plate.csv.gz other/metadata/
+for f in well compound; do zcat metadata/$f.csv.gz | sed 's/JCP2022_2/JCP2022_9/' | gzip >other/metadata/$f.csv.gz; done
+exits "another screen's compounds" 0 "$BIN/micon-featurize" other/screen.yaml --set featurize.bits=64
+mv work/compounds.h5 kept.h5
+cp other/work/compounds.h5 work/
+refused "compounds of another screen" 1 "run micon-featurize again"
+mv kept.h5 work/compounds.h5
+refused "no control anywhere" 1 "training needs control tiles" --set screen.control=JCP2022_000000
+cp metadata/well.csv.gz kept.gz
+zcat kept.gz | grep -v ',A01,' | gzip >metadata/well.csv.gz
+for f in images/*/load_data.csv; do cp "$f" "$f.kept"; grep -v ',A01,' "$f.kept" >"$f"; done
+refused "tiles of wells that the tables do not have" 1 "run micon-tile again"
+for f in images/*/load_data.csv; do mv "$f.kept" "$f"; done
+mv kept.gz metadata/well.csv.gz
+refused "a rate that is far too large" 1 "the training diverged" --set train.lr=100 --set train.weight_decay=10 --set train.schedule=constant --set train.warmup=0 --set train.checkpoint_steps=1 --set train.steps=60
+has "what to try" "$T/err" "try a lower train.lr"
+last=$(ls work/models/bad/checkpoints/*.safetensors 2>/dev/null | tail -n 1)
+same "the last good checkpoint stays, with no NaN" "$("$ROOT/build/release/tests/tools/tensor_tool" far "$last" "$last" "" | cut -d' ' -f1)" 0
+tap_done
