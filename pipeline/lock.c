@@ -88,17 +88,14 @@ static char *our_entry(const call *c)
     return xasprintf("%s\n%ld\n%s\n%s\n%s\nmicon %s %s\n", host, (long)getpid(), birth, pw ? pw->pw_name : "?", since, c->name, shown);
 }
 
-/* screen.group: the work folder and what is made in it belong to that group, which may write. In any case nothing is made that
- * everyone may write. */
+/* screen.group: the work folder and what is made in it belong to that group, which may write. */
 static status share(const config *c, const char *work)
 {
-    mode_t old = umask(0);
-    umask(old | S_IWOTH);
     if (!*c->screen.group) return OK;
     struct group *g = getgrnam(c->screen.group);
     struct stat sb;
     if (!g) return fail(E_USAGE, "%s: screen.group: there is no group '%s' here", c->path, c->screen.group);
-    umask((old | S_IWOTH) & ~(mode_t)S_IRWXG);
+    umask(umask(0) & ~(mode_t)S_IRWXG);
     if (stat(work, &sb) != 0) return fail(E_IO, "%s: %s", work, strerror(errno));
     if (sb.st_uid != geteuid() || (sb.st_gid == g->gr_gid && sb.st_mode & S_ISGID)) return OK; /* done, or another one's to do */
     if (chown(work, (uid_t)-1, g->gr_gid) != 0 || chmod(work, (sb.st_mode & 07777) | S_IRWXG | S_ISGID) != 0)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifndef MICON_VERSION
@@ -241,6 +242,7 @@ done:
 
 int main(int argc, char **argv)
 {
+    umask(umask(0) | S_IWOTH); /* nothing that we or what we start makes is everyone's to write */
     text t = {0};
     const char *known[N_COMMANDS];
     char shown[100];

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #ifndef MICON_VERSION
 #define MICON_VERSION "unknown"
@@ -144,6 +145,7 @@ int stage_main(int argc, char **argv, const stage_def *def)
     bool before = st == OK && def->before_mpi;
     if (before) st = def->before_mpi(&s);
 
+    umask(umask(0) | S_IWOTH); /* nothing is made that everyone may write */
     int given;
     /* Open MPI 4.1's other components for a shared file pointer, which nothing here uses, break at long paths: one with a buffer overflow
      * beyond some 240 characters, one where the file's name with a suffix of its own is no name any more. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: long limit=500
 # micon run with the real stages: names that a shell would act upon, from the tables to the report; stopped while it tiles and while it trains,
-# and going on from there; a full disk, a disk that cannot be written, a group.
+# and going on from there; a full disk, a disk that cannot be written.
 . tests/tap.sh
 unset MICON_BIN MICON_HOME SLURM_JOB_ID SLURM_RESTART_COUNT
 micon() { "$BIN/micon" "$@"; }

@@ -77,6 +77,21 @@ kill -TERM $pid; wait $pid; same "stopped while training: exit 75" $? 75
 has "training was asked to save itself" "$FAKE/calls" "train - stopped"
 rm -f "$FAKE/sleep" "$FAKE/stop" "$FAKE/calls"
 
+# ---- status while a run is active ----
+echo 1 >"$FAKE/sleep"
+"$MICON_BIN/micon" run screen.yaml -n 2 --force --stage tile >"$T/out" 2>"$T/err" &
+pid=$!
+for _ in $(seq 100); do grep -q tile "$FAKE/calls" 2>/dev/null && break; sleep 0.05; done
+micon status screen.yaml --json >"$T/json"
+has "--json: a run is active" "$T/json" '"active": true'
+has "who" "$T/json" '"run": "'"$(id -un) on $(hostname)"
+if /usr/bin/python3 -c '' 2>/dev/null; then ok "it is JSON" /usr/bin/python3 -c 'import json, sys; assert len(json.load(open(sys.argv[1]))["steps"]) == 9' "$T/json"; else skip "it is JSON" "no python3"; fi
+exits "--watch ends with the run" 0 timeout 30 "$MICON_BIN/micon" status screen.yaml --watch --interval 1
+ok "after several looks" [ "$(grep -c '^screen ' "$T/out")" -ge 2 ]
+has "the last one: nothing runs" <(tail -n 12 "$T/out") "no run is active here"
+wait $pid
+rm -f "$FAKE/sleep" "$FAKE/calls"
+
 # ---- kill -9, and the lock of a dead run ----
 echo 30 >"$FAKE/sleep"
 "$MICON_BIN/micon" run screen.yaml -n 2 >"$T/out" 2>"$T/err" &
@@ -123,6 +138,20 @@ else
 fi
 exits "an unknown group" 2 run --force --set screen.group=no-such-group
 has "names it" "$T/err" "there is no group 'no-such-group'"
+group=$(id -Gn | tr ' ' '\n' | grep -vx "$(id -gn)" | head -n 1)
+[ "$(id -u)" = 0 ] && group=daemon
+if [ -n "$group" ]; then
+    (umask 000; run --set screen.group="$group" --set screen.work=shared) >"$T/out" 2>"$T/err"; same "a group, and a umask that forbids nothing" $? 0
+    same "every output is the group's" "$(find shared ! -group "$group" | wc -l) $(find shared -type f -group "$group" | grep -c h5)" "0 8"
+    not_ok "which may write all of it" sh -c 'find shared ! -perm -020 | grep .'
+    not_ok "and nobody else" sh -c 'find shared -perm -002 | grep .'
+    (umask 077; run --set screen.group="$group" --set screen.work=shared2) >"$T/out" 2>"$T/err"
+    not_ok "a umask that forbids all makes way for the group" sh -c 'find shared2 ! -perm -020 | grep .'
+    rm -rf shared shared2
+else
+    skip "files of a group" "$(id -un) is in one group only"
+fi
+rm -f "$FAKE/calls"
 
 # ---- names that a shell would act upon ----
 nasty='$(touch hacked);`touch hacked`'" 'x\" &"

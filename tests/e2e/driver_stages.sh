@@ -33,6 +33,13 @@ plan; has "which records it again" "$T/plan" "Nothing to do"
 exits "an image with other contents" 0 micon run screen.yaml --stage tile -n 2
 not_ok "is another file" [ "$(stat -c %i "$(ls work/tiles/*.h5)")" = "$was" ]
 
+if [ "$(id -u)" = 0 ]; then
+    exits "a group, with the real stage" 0 micon run screen.yaml --stage tile --set screen.group=daemon --set screen.work=shared
+    not_ok "may write everything, and nobody else" sh -c 'find shared ! -group daemon -o ! -perm -020 -o -perm -002 | grep .'
+else
+    skip "a group, with the real stage" "giving files to a group that is not one's own wants root"
+fi
+
 # ---- long names ----
 long=$(printf 'a%.0s' $(seq 150))
 exits "a path of 300 characters" 0 micon run screen.yaml --stage tile --set "screen.work=$long/$long"
