@@ -131,7 +131,7 @@ static void decide(plan *p, step *s, const config *c)
         free(why);
     } else if (p->force && s->chosen) {
         decided(s, STEP_RUN, "--force");
-    } else if (decide_by_needs(p, s, c)) {
+    } else if (!p->alone && decide_by_needs(p, s, c)) {
         return;
     } else if (!s->exists) {
         decided(s, STEP_RUN, "not made yet");

@@ -132,6 +132,7 @@ typedef struct {
     size_t n;
     int64_t ranks;
     bool force;
+    bool alone; /* plan_decide judges each step by its own record: what stands, not what would be done */
 } plan;
 
 status plan_make(plan *p, const call *c) MUST_USE;

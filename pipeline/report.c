@@ -206,6 +206,8 @@ static status look(report *r)
 {
     status st = OK;
     TRY(plan_make(&r->plan, r->c));
+    r->plan.alone = true;
+    plan_decide(&r->plan, &r->c->cfg);
     submissions_read(&r->jobs, &r->c->cfg);
     bool asked = r->jobs.n && queue_read(&r->queue) == OK;
     if (r->jobs.n && !asked) {

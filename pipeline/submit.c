@@ -514,11 +514,13 @@ status command_gate(call *c)
     if (c->a.stages.n != 1) TRY(fail(E_USAGE, "gate wants one --stage"));
     c->a.ranks = 1;
     TRY(plan_make(&p, c));
+    p.alone = true; /* a plate without tiles does not make what was made without it worthless */
+    plan_decide(&p, &c->cfg);
     for (size_t i = 0; i < p.n; i++) {
         const step *s = &p.step[i];
         if (!s->chosen) continue;
         all++;
-        if (s->state == STEP_CURRENT || (s->state == STEP_CHECK && s->exists)) continue;
+        if (s->state == STEP_CURRENT) continue;
         bad++;
         printf("%s: %s does not stand: %s\n", stage_table[s->stage].name, step_label(&p, s), s->why);
     }

@@ -98,6 +98,12 @@ for p in s1/b1/P1 s2/b1/P1; do "$MICON_BIN/micon-tile" screen.yaml --plate $p; d
 exits "one of three plates is missing" 1 micon gate screen.yaml --stage tile
 has "names it" "$T/out" "tile: s1/b1/P2 does not stand: not made yet"
 exits "half may be" 0 micon gate screen.yaml --stage tile --set slurm.max_bad_plates=0.5
+for p in s1/b1/P1 s2/b1/P1; do "$MICON_BIN/micon-embed" screen.yaml --plate $p; done
+exits "embeddings stand though a plate has no tiles" 0 micon gate screen.yaml --stage embed --set slurm.max_bad_plates=0.5
+has "two of three" "$T/out" "2 of 3 stand"
+printf 'digest,size,mtime_ns,path\n%s,12,13,%s\n' 00000000000000aa work/tiles/s1__b1__P1.h5 >work/status/embed/s1__b1__P1.inputs
+exits "not those of tiles that were made anew" 1 micon gate screen.yaml --stage embed --set slurm.max_bad_plates=0.5
+has "says why" "$T/out" "embed: s1/b1/P1 does not stand: s1__b1__P1.h5 was changed"
 exits "a gate wants one stage" 2 micon gate screen.yaml
 
 # ---- train.sh: told that its time is up, it saves itself and goes back into the queue ----
