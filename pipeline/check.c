@@ -40,6 +40,7 @@ static void check_named_files(const config *c, findings *f)
 {
     if (*c->featurize.vectors) check_file(c, "featurize.vectors", c->featurize.vectors, f);
     if (*c->embed.model) check_file(c, "embed.model", c->embed.model, f);
+    if (*c->evaluate.transform_with) check_file(c, "evaluate.transform_with", c->evaluate.transform_with, f);
     if (strcmp(c->train.weights, "none") != 0) check_file(c, "train.weights", c->train.weights, f);
 }
 

@@ -118,7 +118,7 @@ bool made_is_of(const made *m, const char *output)
 }
 
 /* The value after "key: " of a line of text that begins with it; NULL where there is none. */
-static char *value_of(const char *lines, const char *key)
+char *made_value(const char *lines, const char *key)
 {
     size_t n = strlen(key);
     for (const char *p = lines; *p; p += strcspn(p, "\n"), p += *p == '\n')
@@ -128,7 +128,7 @@ static char *value_of(const char *lines, const char *key)
 
 char *made_line(const made *m, const char *key)
 {
-    return value_of(m->made_from, key);
+    return made_value(m->made_from, key);
 }
 
 bool made_config_differs(const made *m, const config *c, text *why)
@@ -137,7 +137,8 @@ bool made_config_differs(const made *m, const config *c, text *why)
     bool differs = false;
     config_show(c, ~0u, &today);
     for (const opt *o = config_options; o->name && !differs; o++) {
-        char *key = xasprintf("%s.%s", o->section, o->name), *then = value_of(m->made_from, key), *now = value_of(text_str(&today), key);
+        char *key = xasprintf("%s.%s", o->section, o->name), *then = made_value(m->made_from, key),
+             *now = made_value(text_str(&today), key);
         differs = then && now && strcmp(then, now) != 0;
         if (differs) text_addf(why, "%s was %s, is %s", key, *then ? then : "empty", *now ? now : "empty");
         free(key);

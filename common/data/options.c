@@ -136,6 +136,8 @@ const opt config_options[] = {
     INT(evaluate, null_size, "10000", 10, 1e7, NULL, IN_PROFILES, "draws of a null distribution"),
     INT(evaluate, bootstrap, "1000", 10, 1e7, NULL, IN_PROFILES, "draws for an interval"),
     LIST(evaluate, profiles, "", IN_PROFILES, "an outside table instead of embeddings: CSV(.gz) with Metadata_ columns, or h5ad; globs"),
+    TEXT(evaluate, transform_with, "", IN_PROFILES,
+         "a finished store: its features, way of normalizing, sphering and components are used, nothing of that is learned"),
 
     TEXT(slurm, partition, "", 0, "partition; empty: the site's default"),
     TEXT(slurm, account, "", 0, "account; empty: the site's default"),

@@ -88,7 +88,7 @@ enum { SELECT_NONE, SELECT_PYCYTOMINER };
 enum { HARMONY_SOURCE, HARMONY_BATCH, HARMONY_PLATE };
 typedef struct {
     int normalize, normalize_on, sphere, correct, select, harmony_by;
-    char *normalize_by;
+    char *normalize_by, *transform_with;
     names profiles;
     int64_t min_controls, seed, null_size, bootstrap;
 } evaluate_options;

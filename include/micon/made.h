@@ -38,7 +38,8 @@ bool made_is_of(const made *m, const char *output);
  * 256" in why. Lines that are no configuration are passed over. */
 bool made_config_differs(const made *m, const config *c, text *why);
 
-/* The value of another line ("index rows: <value>"), or NULL; caller frees. */
+/* The value of another line ("index rows: <value>"), or NULL; caller frees. made_value: of such lines wherever they are from. */
 char *made_line(const made *m, const char *key);
+char *made_value(const char *lines, const char *key);
 
 #endif

@@ -51,17 +51,34 @@ static void tell_normal(const cooked *c, const wells *w, names *notes)
         if (p->level[g] != NORMALIZE_ON_CONTROLS)
             note(notes, "normalization: '%s' has too few controls and was learned on %s (%lld wells)", words_at(&w->group_name, (size_t)g),
                  level[p->level[g]], (long long)p->n_learn[g]);
-    if (p->d_kept < p->d)
+    if (p->d_kept < p->d && !c->carried)
         note(notes, "normalization: %lld of %lld features were dropped: they do not vary in over 10 %% of the groups",
              (long long)(p->d - p->d_kept), (long long)p->d);
     for (int64_t j = 0; j < p->d; j++) zero += p->keep[j] && p->n_zero[j] > 0;
     if (zero) note(notes, "normalization: %lld features are 0 in the few groups where they do not vary", (long long)zero);
 }
 
-static status normalize(cooked *c, const wells *w, const evaluate_options *o, names *notes)
+/* What another store keeps: groups learn on their own wells, unless there is one of all wells; the features are the store's. */
+static status learn(cooked *c, const wells *w, const evaluate_options *o, const normalize_rows *rows, const parameters *like, names *notes)
+{
+    status st = OK;
+    if (like && parameters_one_group(like)) {
+        TRY(parameters_normal(like, w, &c->normal));
+    } else {
+        TRY(normalize_fit(&c->normal, (normalize_kind)o->normalize, w->x, w->n, w->d, rows));
+        if (!like) goto done;
+    }
+    parameters_keep(like, w, c->normal.keep, &c->normal.d_kept);
+done:
+    if (st == OK && !(like && parameters_one_group(like))) tell_normal(c, w, notes);
+    return st;
+}
+
+static status normalize(cooked *c, const wells *w, const evaluate_options *o, const parameters *like, names *notes)
 {
     status st = OK;
     int64_t bad = 0, cf_bad = 0, d = w->d;
+    uint8_t *keep = NULL;
     const normalize_rows rows = {.group = w->group,
                                  .batch = w->batch,
                                  .source = w->source,
@@ -69,12 +86,11 @@ static status normalize(cooked *c, const wells *w, const evaluate_options *o, na
                                  .n_group = w->n_group,
                                  .min_controls = (int)o->min_controls};
     if (o->normalize != SCALE_NONE) {
-        TRY(normalize_fit(&c->normal, (normalize_kind)o->normalize, w->x, w->n, d, &rows));
         c->has_normal = true;
-        tell_normal(c, w, notes);
+        TRY(learn(c, w, o, &rows, like, notes));
         c->d_norm = c->normal.d_kept;
     } else {
-        c->d_norm = d;
+        c->d_norm = like ? (int64_t)like->var.n : d;
     }
     TRY(mem_alloc(&c->norm, (size_t)(w->n * c->d_norm), sizeof *c->norm, "normalized profiles"));
     TRY(mem_alloc(&c->cf_norm, (size_t)(w->n_cf * c->d_norm), sizeof *c->cf_norm, "predicted profiles"));
@@ -84,13 +100,21 @@ static status normalize(cooked *c, const wells *w, const evaluate_options *o, na
         normalize_apply(&c->normal, w->cf_x, w->n_cf, w->cf_group, c->cf_norm, &cf_bad);
         normalize_kept(&c->normal, c->kept);
     } else {
-        for (int64_t i = 0; i < w->n * d; i++) c->norm[i] = isfinite(w->x[i]) ? w->x[i] : (bad++, 0.0f);
-        for (int64_t i = 0; i < w->n_cf * d; i++) c->cf_norm[i] = w->cf_x[i];
-        for (int64_t j = 0; j < d; j++) c->kept[j] = (int32_t)j;
+        TRY(mem_alloc(&keep, (size_t)d, 1, "features"));
+        memset(keep, 1, (size_t)d);
+        if (like) parameters_keep(like, w, keep, &c->d_norm);
+        for (int64_t j = 0, k = 0; j < d; j++)
+            if (keep[j]) c->kept[k++] = (int32_t)j;
+        for (int64_t i = 0; i < w->n * c->d_norm; i++) {
+            float v = w->x[i / c->d_norm * d + c->kept[i % c->d_norm]];
+            c->norm[i] = isfinite(v) ? v : (bad++, 0.0f);
+        }
+        for (int64_t i = 0; i < w->n_cf * c->d_norm; i++) c->cf_norm[i] = w->cf_x[i / c->d_norm * d + c->kept[i % c->d_norm]];
     }
     if (bad)
         note(notes, "normalization: %lld cells are no numbers (empty, NaN or infinite) and count as the group's centre", (long long)bad);
 done:
+    free(keep);
     return st;
 }
 
@@ -127,18 +151,21 @@ done:
     return st;
 }
 
-static status spherize(cooked *c, const wells *w, const evaluate_options *o, names *notes)
+static status spherize(cooked *c, const wells *w, const evaluate_options *o, parameters *like, names *notes)
 {
     status st = OK;
     int64_t controls = 0;
     c->final = c->norm, c->d_final = c->d_sphere = c->d_norm, c->cf_final = c->cf_norm;
     for (int64_t i = 0; i < w->n; i++) controls += w->control[i];
     if (o->sphere == SPHERE_NONE) goto done;
-    if (controls < SPHERE_MIN_ROWS) {
+    if (!like && controls < SPHERE_MIN_ROWS) {
         note(notes, "no sphering: %lld controls are too few, at least %d are needed", (long long)controls, SPHERE_MIN_ROWS);
         goto done;
     }
-    TRY(sphere_fit(&c->sphere, (sphere_kind)o->sphere, c->norm, w->n, c->d_norm, w->control));
+    if (like)
+        c->sphere = like->sphere, like->sphere = (sphere_params){0};
+    else
+        TRY(sphere_fit(&c->sphere, (sphere_kind)o->sphere, c->norm, w->n, c->d_norm, w->control));
     c->has_sphere = c->corrected = true;
     c->d_final = c->d_sphere = c->sphere.k;
     c->final = c->cf_final = NULL;
@@ -146,7 +173,7 @@ static status spherize(cooked *c, const wells *w, const evaluate_options *o, nam
     TRY(mem_alloc(&c->cf_final, (size_t)(w->n_cf * c->sphere.k), sizeof *c->cf_final, "predicted profiles"));
     TRY(sphere_apply(&c->sphere, c->norm, 0, w->n, c->final));
     TRY(sphere_apply(&c->sphere, c->cf_norm, 0, w->n_cf, c->cf_final));
-    if (c->sphere.rank < c->d_norm)
+    if (!like && c->sphere.rank < c->d_norm)
         note(notes, "sphering: %lld controls span %lld of %lld directions; the others are scaled as the weakest of them",
              (long long)controls, (long long)c->sphere.rank, (long long)c->d_norm);
 done:
@@ -182,11 +209,14 @@ done:
     return st;
 }
 
-static status components(cooked *c, const wells *w)
+static status components(cooked *c, const wells *w, parameters *like)
 {
     status st = OK;
     int64_t k = c->d_final < N_COMPONENTS ? c->d_final : N_COMPONENTS;
-    TRY(sphere_fit_components(&c->components, c->final, w->n, c->d_final, NULL, k));
+    if (like)
+        c->components = like->components, like->components = (sphere_params){0};
+    else
+        TRY(sphere_fit_components(&c->components, c->final, w->n, c->d_final, NULL, k));
     c->d_pca = c->components.k;
     TRY(mem_alloc(&c->pca, (size_t)(w->n * c->d_pca), sizeof *c->pca, "principal components"));
     TRY(sphere_apply(&c->components, c->final, 0, w->n, c->pca));
@@ -194,15 +224,16 @@ done:
     return st;
 }
 
-status cook(cooked *c, const wells *w, const evaluate_options *o, names *notes)
+status cook(cooked *c, const wells *w, const evaluate_options *o, parameters *like, names *notes)
 {
     status st = OK;
     umap_options u = umap_defaults();
     u.seed = (uint32_t)o->seed;
-    TRY(normalize(c, w, o, notes));
+    c->carried = like != NULL;
+    TRY(normalize(c, w, o, like, notes));
     TRY(choose_features(c, w, o, notes));
-    TRY(spherize(c, w, o, notes));
-    TRY(components(c, w));
+    TRY(spherize(c, w, o, like, notes));
+    TRY(components(c, w, like));
     TRY(harmonize(c, w, o, notes));
     TRY(mem_alloc(&c->umap, (size_t)w->n * 2, sizeof *c->umap, "UMAP"));
     TRY(umap_fit(c->pca, w->n, c->d_pca, &u, c->umap));

@@ -12,6 +12,7 @@
 #include "micon/sphere.h"
 #include "micon/split.h"
 #include "micon/stage.h"
+#include "micon/store.h"
 #include "micon/text.h"
 
 #define PROFILES_KIND "profiles"
@@ -44,7 +45,9 @@ typedef struct {
     float *cf_x; /* [n_cf,d] */
     frame cf;    /* Source, Batch, Plate, Compound; rank 0 */
     int32_t *cf_batch, *cf_compound, *cf_group, *cf_plate;
-    names unseen; /* compounds never trained on; rank 0 */
+    names unseen;         /* compounds never trained on; rank 0 */
+    char *model;          /* digest of the model that embedded them, "": not known; borrowed, rank 0 */
+    char *representation; /* "raw", "projected", "table"; borrowed */
 } wells;
 void wells_free(wells *w);
 /* Codes from obs, on rank 0: Metadata_Source, _Batch, _Plate, _Compound, _pert_type must be there. */
@@ -57,6 +60,7 @@ typedef struct {
     inputs in;
     text made_from;
     names notes; /* what the report says about the data; rank 0 */
+    char *model; /* as wells has it */
 } origin;
 /* List what the store is made from, and its recipe (rank 0). */
 status gather_inputs(const stage *g, const screen_index *ix, const screen_split *split, origin *o) MUST_USE;
@@ -65,6 +69,36 @@ status gather_all(stage *g, const screen_index *ix, const screen_split *split, w
 /* ---- outside.c: the tables of evaluate.profiles; rank 0, local ---- */
 status outside_inputs(const stage *g, const char *run, origin *o) MUST_USE;
 status outside_read(const stage *g, wells *w, names *notes) MUST_USE;
+
+/* ---- parameters.c: what a store keeps of how its profiles were made, so that other wells can be transformed alike; local ---- */
+typedef struct {
+    bool borrows;
+    names features, var; /* of the table that it was made from; those that are left, in the same order */
+    int normalize, normalize_on;
+    char *normalize_by;
+    int64_t min_controls;
+    names group; /* and their numbers, by features; a shared store keeps them only for normalize_by: none */
+    normalize_params normal;
+    sphere_params sphere, components; /* k 0: no sphering */
+    bool harmony;
+    char *model, *representation;
+} parameters;
+/* {0} before; free in any case. Messages begin with path. */
+status parameters_read(parameters *p, const store_file *f, const char *path) MUST_USE;
+void parameters_free(parameters *p);
+void parameters_put(store *s, const parameters *p);
+/* Are the groups' numbers carried over too (one group of all wells), or learned anew on the wells that are transformed? */
+bool parameters_one_group(const parameters *p);
+/* Equal where profiles of two stores can stand side by side. */
+uint64_t parameters_features_digest(const parameters *p);
+uint64_t parameters_normal_digest(const parameters *p);
+uint64_t parameters_sphere_digest(const parameters *p);
+/* How the configuration's options read then. */
+void parameters_adopt(const parameters *p, evaluate_options *o);
+/* Bring the wells' features into the store's form, or refuse; table: they are no embeddings, and may have more features. Rank 0. */
+status parameters_fit(const parameters *p, wells *w, bool table, const char *path) MUST_USE;
+void parameters_keep(const parameters *p, const wells *w, uint8_t *keep, int64_t *n_kept); /* keep [w->d] */
+status parameters_normal(const parameters *p, const wells *w, normalize_params *out) MUST_USE;
 
 /* ---- cook.c: raw to normalized to corrected; rank 0, local ---- */
 typedef struct {
@@ -81,9 +115,12 @@ typedef struct {
     normalize_params normal;
     sphere_params sphere, components;
     bool has_normal, has_sphere, corrected; /* corrected: final differs from norm */
+    bool carried;                           /* transformed as another store */
 } cooked;
-status cook(cooked *c, const wells *w, const evaluate_options *o, names *notes) MUST_USE;
+/* like: transform as that store did (its numbers are moved out of it); NULL: learn. */
+status cook(cooked *c, const wells *w, const evaluate_options *o, parameters *like, names *notes) MUST_USE;
 void cooked_free(cooked *c);
+void parameters_of(parameters *p, const wells *w, const cooked *c, const evaluate_options *o); /* parameters.c */
 
 /* ---- results.c: what was measured ---- */
 typedef struct {

@@ -6,6 +6,7 @@
 #include "micon/digest.h"
 #include "micon/fault.h"
 #include "micon/log.h"
+#include "micon/made.h"
 #include "micon/mem.h"
 #include "micon/path.h"
 #include "micon/plates.h"
@@ -48,6 +49,25 @@ static status open_plate(const stage *g, const screen_index *ix, int64_t p, stor
     return store_open(f, *path, "embeddings", EMBEDDINGS_FORMAT);
 }
 
+/* The digest of the model that embedded the plate; all plates must have been embedded by one. A file that does not say: not known. */
+static status same_model(const store_file *f, const char *path, origin *o)
+{
+    status st = OK;
+    char *lines = NULL, *model = NULL;
+    if (!store_has(f, "uns/micon/made_from")) goto done;
+    TRY(store_read_text(f, "uns/micon/made_from", &lines));
+    model = made_value(lines, "model");
+    if (!model) goto done;
+    if (!o->model)
+        o->model = model, model = NULL;
+    else if (strcmp(o->model, model) != 0)
+        st = fail(E_FAILED, "%s was embedded with another model (%s) than plates before it (%s): run micon-embed", path, model, o->model);
+done:
+    free(lines);
+    free(model);
+    return st;
+}
+
 status gather_inputs(const stage *g, const screen_index *ix, const screen_split *split, origin *o)
 {
     status st = OK;
@@ -56,6 +76,7 @@ status gather_inputs(const stage *g, const screen_index *ix, const screen_split 
     uint64_t rows = 0;
     for (int64_t p = 0; p < index_n_plates(ix); p++) {
         TRY(open_plate(g, ix, p, &f, &path));
+        TRY(same_model(f, path, o));
         TRY(inputs_add(&o->in, path));
         o->in.item[o->in.n - 1].digest = store_digest(f);
         o->in.item[o->in.n - 1].known = true;

@@ -12,14 +12,16 @@
 #include "micon/provenance.h"
 #include "micon/store.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 typedef struct {
     bool compare, csv;
-    char *export;
+    char *export, *transform_with;
 } evaluate_args;
 
 /* Where everything goes. */
@@ -160,13 +162,40 @@ done:
     return st;
 }
 
-static status evaluate_all(stage *g, progress *p, wells *w, cooked *c, results *r, names *notes)
+/* Whatever the wells are, they are transformed as that store's were. */
+static status carry_all(stage *g, wells *w, origin *from, parameters *like)
+{
+    status st = OK;
+    char *path = config_path(&g->cfg, g->cfg.evaluate.transform_with);
+    bool table = g->cfg.evaluate.profiles.n > 0;
+    TRY_ALL(g->comm, g->rank == 0 ? parameters_fit(like, w, table, path) : OK);
+    char *note = xasprintf("transformed as %s: %zu of %zu features; %s; %s", path_base(path), like->var.n, like->features.n,
+                           like->normalize == SCALE_NONE ? "not normalized"
+                           : parameters_one_group(like)  ? "normalized with its numbers"
+                                                         : "normalized by group, each on its own wells",
+                           like->sphere.k > 0 ? "its sphering" : "no sphering");
+    names_add(&from->notes, note);
+    log_info("%s", note);
+    free(note);
+    if (like->harmony) {
+        note = xasprintf("%s was corrected by Harmony, which cannot be carried over to other wells: these are not corrected by it",
+                         path_base(path));
+        names_add(&from->notes, note);
+        if (g->rank == 0) log_warn("%s", note);
+        free(note);
+    }
+done:
+    free(path);
+    return st;
+}
+
+static status evaluate_all(stage *g, progress *p, wells *w, cooked *c, parameters *like, results *r, names *notes)
 {
     status st = OK;
     double from = now_s();
     progress_say(p, "normalizing");
     TRY_ALL(g->comm, g->rank == 0 ? wells_label(w, &g->cfg, notes) : OK);
-    TRY_ALL(g->comm, g->rank == 0 ? cook(c, w, &g->cfg.evaluate, notes) : OK);
+    TRY_ALL(g->comm, g->rank == 0 ? cook(c, w, &g->cfg.evaluate, like, notes) : OK);
     TRY(wells_share_all(w, g->comm));
     log_info("%lld wells, %lld features: transformed in %.1f s", (long long)w->n, (long long)w->d, now_s() - from);
     progress_add(p, g->rank == 0);
@@ -188,23 +217,46 @@ done:
     return st;
 }
 
+/* Of a store whose every byte is right; the options are then what that store was made with. */
+static status read_parameters_all(stage *g, parameters *like)
+{
+    status st = OK;
+    store_file *f = NULL;
+    uint64_t digest;
+    char *path = config_path(&g->cfg, g->cfg.evaluate.transform_with);
+    TRY_ALL(g->comm, g->rank == 0 ? store_verify(path, &digest) : OK);
+    TRY_ALL(g->comm, store_open(&f, path, PROFILES_KIND, PROFILES_FORMAT));
+    TRY_ALL(g->comm, parameters_read(like, f, path));
+    parameters_adopt(like, &g->cfg.evaluate);
+done:
+    store_close(&f);
+    free(path);
+    return st;
+}
+
 static status make_all(stage *g, const screen_index *ix, const screen_split *split, origin *from, const outputs *o)
 {
     status st = OK;
     wells w = {0};
     cooked c = {0};
     results r = {0};
+    parameters like = {0};
+    bool carried = *g->cfg.evaluate.transform_with;
     uint64_t sum = g->rank == 0 ? inputs_digest(&from->in) : 0; /* what goes into a file is rank 0's */
     char *work = config_work(&g->cfg, "");
     const progress_info info = {.work = work, .stage = "evaluate", .name = o->run, .unit = "steps", .total = 5};
     progress *p = progress_start_all(g->comm, &info);
+    if (carried) TRY(read_parameters_all(g, &like));
     progress_say(p, ix ? "reading embeddings" : "reading tables");
     if (ix)
         TRY(gather_all(g, ix, split, &w, &from->notes));
     else
         TRY_ALL(g->comm, g->rank == 0 ? outside_read(g, &w, &from->notes) : OK);
     progress_add(p, g->rank == 0);
-    TRY(evaluate_all(g, p, &w, &c, &r, &from->notes));
+    w.model = from->model ? from->model : "";
+    w.representation = !ix ? "table" : g->cfg.embed.representation == REPRESENTATION_RAW ? "raw" : "projected";
+    if (carried) TRY(carry_all(g, &w, from, &like));
+    TRY(evaluate_all(g, p, &w, &c, carried ? &like : NULL, &r, &from->notes));
     progress_say(p, "writing");
     TRY_ALL(g->comm, g->rank == 0 ? write_report(o, g, &w, &c, &r, &from->notes) : OK);
     TRY(write_consensus_all(g, o->consensus, &w, &c, text_str(&from->made_from), sum));
@@ -216,6 +268,7 @@ done:
     wells_free(&w);
     cooked_free(&c);
     results_free(&r);
+    parameters_free(&like);
     free(work);
     return st;
 }
@@ -252,6 +305,37 @@ done:
     return st;
 }
 
+/* The command line's name is one from here, the configuration's one from there: kept as a whole path. */
+static status name_store(stage *g, const char *given)
+{
+    char *whole = realpath(given, NULL);
+    if (!whole) return fail(E_FAILED, "--transform-with: %s: %s", given, strerror(errno));
+    free(g->cfg.evaluate.transform_with);
+    g->cfg.evaluate.transform_with = whole;
+    return OK;
+}
+
+/* The store is an input like the others. Rank 0. */
+static status add_store(const stage *g, const outputs *o, origin *from)
+{
+    status st = OK;
+    store_file *f = NULL;
+    struct stat is, out;
+    char *path = config_path(&g->cfg, g->cfg.evaluate.transform_with), d[DIGEST_TEXT];
+    TRY(store_open(&f, path, PROFILES_KIND, PROFILES_FORMAT));
+    if (stat(path, &is) == 0 && stat(o->profiles, &out) == 0 && is.st_dev == out.st_dev && is.st_ino == out.st_ino)
+        TRY(fail(E_USAGE, "%s would be overwritten by what it transforms: copy it elsewhere first, or name another run or work folder",
+                 path));
+    TRY(inputs_add(&from->in, path));
+    from->in.item[from->in.n - 1].digest = store_digest(f);
+    from->in.item[from->in.n - 1].known = true;
+    text_addf(&from->made_from, "transformed as: %s\n", digest_show(store_digest(f), d));
+done:
+    store_close(&f);
+    free(path);
+    return st;
+}
+
 static status tables(const outputs *o, const char *dir)
 {
     return export_tables(o->profiles, o->consensus, dir, o->run);
@@ -259,7 +343,8 @@ static status tables(const outputs *o, const char *dir)
 
 static status check_arguments(const stage *g, const evaluate_args *a)
 {
-    if (a->compare + a->csv + (*a->export != '\0') > 1) return fail(E_USAGE, "--compare, --export and --csv: one at a time");
+    if (a->compare + (*a->export != '\0') + (a->csv || *a->transform_with) > 1)
+        return fail(E_USAGE, "--compare and --export stand alone: they only read what is finished");
     if (g->arguments.n && !a->compare)
         return fail(E_USAGE, "'%s' is one argument too many: runs are named after --compare", g->arguments.item[0]);
     return OK;
@@ -275,6 +360,11 @@ static status run_all(stage *g)
     int fresh = 0;
     const evaluate_args *a = g->options;
     TRY(check_arguments(g, a));
+    if (*a->transform_with) TRY_ALL(g->comm, name_store(g, a->transform_with));
+    if (*g->cfg.evaluate.transform_with && g->cfg.evaluate.correct == CORRECT_HARMONY)
+        TRY(fail(E_USAGE,
+                 "evaluate.correct: harmony learns from all wells together and cannot be carried over from a store: set it to none "
+                 "with --transform-with"));
     outputs_name(&o, &g->cfg);
     if (a->compare || *a->export) {
         TRY_ALL(g->comm, g->rank != 0 ? OK : a->compare ? compare_runs(g, &g->arguments) : tables(&o, a->export));
@@ -289,6 +379,7 @@ static status run_all(stage *g)
         TRY(sync_split_all(g, ix, &split));
         TRY_ALL(g->comm, gather_inputs(g, ix, &split, &from));
     }
+    if (*g->cfg.evaluate.transform_with) TRY_ALL(g->comm, g->rank == 0 ? add_store(g, &o, &from) : OK);
     if (g->rank == 0 && !g->force) fresh = all_there(&o, g, text_str(&from.made_from), inputs_digest(&from.in));
     MPI_Bcast(&fresh, 1, MPI_INT, 0, g->comm);
     if (fresh)
@@ -307,6 +398,7 @@ done:
     inputs_free(&from.in);
     text_free(&from.made_from);
     names_free(&from.notes);
+    free(from.model);
     outputs_free(&o);
     return st;
 }
@@ -316,6 +408,11 @@ int main(int argc, char **argv)
     static const opt options[] = {
         {NULL, "compare", OPT_FLAG, offsetof(evaluate_args, compare), "", 0, 0, NULL, 0,
          "put the finished reports of runs side by side: a table and a picture, differences with paired intervals"},
+        {NULL, "transform-with", OPT_TEXT, offsetof(evaluate_args, transform_with), "", 0, 0, NULL, 0,
+         "transform these wells as this finished store's were (evaluate.transform_with): its features, selection, sphering and components; "
+         "groups (plates) are normalized its way on their own controls, only with normalize_by: none with its numbers too; Harmony cannot "
+         "be "
+         "carried over, the UMAP is made anew"},
         {NULL, "csv", OPT_FLAG, offsetof(evaluate_args, csv), "", 0, 0, NULL, 0,
          "also write the profiles as tables in pycytominer's form, beside the store: profiles/RUN.{raw,normalized,corrected}.csv.gz and "
          "profiles/RUN.consensus.{normalized,corrected}.csv.gz"},

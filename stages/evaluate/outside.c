@@ -467,7 +467,10 @@ status outside_read(const stage *g, wells *w, names *notes)
     TRY(settle_metadata(&t.obs, &g->cfg, notes));
     TRY(join_split(&t.obs, &g->cfg, notes));
     TRY(to_wells(&t, w));
-    TRY(clean(w, &t, notes));
+    if (*g->cfg.evaluate.transform_with) /* which features are needed, that store says */
+        for (size_t j = 0; j < t.var.n; j++) names_add(&w->var, t.var.item[j]);
+    else
+        TRY(clean(w, &t, notes));
 done:
     names_free(&file);
     raw_free(&t);

@@ -33,7 +33,9 @@ static status put_var(store *s, const wells *w, const cooked *c)
         TRY(frame_add_rows(&dropped, 1));
         TRY(frame_set_text(&dropped, dropped.n_rows - 1, feature, w->var.item[j]));
         TRY(frame_set_text(&dropped, dropped.n_rows - 1, reason,
-                           c->why && c->why[j] ? select_reason_name(c->why[j]) : "does not vary within groups"));
+                           c->carried            ? "not kept by the store that it was transformed with"
+                           : c->why && c->why[j] ? select_reason_name(c->why[j])
+                                                 : "does not vary within groups"));
     }
     if (w->cleaned.n_rows > 0) TRY(frame_append(&dropped, &w->cleaned));
     store_put_frame(s, "uns/dropped", &dropped);
@@ -42,45 +44,6 @@ done:
     frame_free(&dropped);
     free(kept);
     return st;
-}
-
-static void put_2d(store *s, const char *path, store_type type, int64_t n, int64_t d, const void *v)
-{
-    store_put_values(s, path, type, 2, (int64_t[]){n, d}, v);
-}
-
-static void put_sphere(store *s, const char *name, const sphere_params *p)
-{
-    char *mean = xasprintf("uns/%s/mean", name), *w = xasprintf("uns/%s/w", name);
-    store_put_values(s, mean, STORE_F64, 1, (int64_t[]){p->d}, p->mean);
-    put_2d(s, w, STORE_F64, p->d, p->k, p->w);
-    free(mean);
-    free(w);
-}
-
-/* What another plate or screen needs to be transformed the same way. */
-static void put_parameters(store *s, const wells *w, const cooked *c)
-{
-    names group = {0};
-    if (c->has_normal) {
-        const normalize_params *p = &c->normal;
-        for (int64_t g = 0; g < p->n_group; g++) names_add(&group, words_at(&w->group_name, (size_t)g));
-        store_put_texts(s, "uns/normalize/group", &group);
-        put_2d(s, "uns/normalize/center", STORE_F64, p->n_group, p->d, p->center);
-        put_2d(s, "uns/normalize/scale", STORE_F64, p->n_group, p->d, p->scale);
-        store_put_values(s, "uns/normalize/keep", STORE_U8, 1, (int64_t[]){p->d}, p->keep);
-        store_put_values(s, "uns/normalize/learned_on", STORE_I32, 1, (int64_t[]){p->n_group}, p->level);
-        store_put_values(s, "uns/normalize/n_learned", STORE_I64, 1, (int64_t[]){p->n_group}, p->n_learn);
-    }
-    store_put_texts(s, "uns/features", &w->var);
-    if (c->has_sphere) {
-        store_put_int(s, "uns/sphere/kind", (int64_t)c->sphere.kind);
-        store_put_int(s, "uns/sphere/rank", c->sphere.rank);
-        store_put_int(s, "uns/sphere/n_controls", c->sphere.n_fit);
-        put_sphere(s, "sphere", &c->sphere);
-    }
-    put_sphere(s, "pca", &c->components);
-    names_free(&group);
 }
 
 /* X [n,d_norm]; layers/raw alike. `corrected` may be NULL. */
@@ -93,11 +56,14 @@ typedef struct {
 static status put_small(store *s, const stage *g, const wells *w, const cooked *c, const matrices *m, const char *made_from, uint64_t sum)
 {
     status st = OK;
+    parameters p;
+    parameters_of(&p, w, c, &g->cfg.evaluate);
     store_put_frame(s, "obs", m->obs);
     TRY(put_var(s, w, c));
-    put_parameters(s, w, c);
+    parameters_put(s, &p);
     provenance_put(s, g, made_from, sum);
 done:
+    parameters_free(&p);
     return st;
 }
 
