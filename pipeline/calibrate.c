@@ -352,7 +352,7 @@ status rates_calibrate(call *c)
     TRY(measure(&sample, &r, measured, dir));
     TRY(rates_write(&r, measured, &c->cfg));
 done:
-    if (lock.path) clean_own_folder(found);
+    if (lock.held) clean_own_folder(found);
     lock_release(&lock);
     config_free(&sample.cfg);
     names_free(&sample.plain);

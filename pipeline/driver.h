@@ -4,6 +4,7 @@
 #ifndef MICON_DRIVER_H
 #define MICON_DRIVER_H
 #include "micon/config.h"
+#include "micon/file_lock.h"
 #include "micon/made.h"
 #include "micon/status.h"
 #include "micon/text.h"
@@ -170,7 +171,7 @@ int stop_asked(void);
 
 /* ---- the lock of a work folder (lock.c) ---- */
 typedef struct {
-    char *path;
+    file_lock *held;
 } work_lock;
 status lock_take(work_lock *l, const call *c) MUST_USE; /* E_FAILED: who holds it, since when, what to do */
 void lock_release(work_lock *l);

@@ -216,3 +216,20 @@ int path_sweep_parts(const char *dir, const names *jobs)
     closedir(d);
     return removed;
 }
+
+int path_sweep_parts_of(const char *final_name)
+{
+    int removed = 0;
+    char *dir = path_dir(final_name), *start = xasprintf("%s.part.", path_base(final_name));
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
+        if (strncmp(e->d_name, start, strlen(start)) != 0) continue;
+        char *p = path_join(dir, e->d_name);
+        if (unlink(p) == 0) removed++;
+        free(p);
+    }
+    if (d) closedir(d);
+    free(dir);
+    free(start);
+    return removed;
+}

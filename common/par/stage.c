@@ -7,6 +7,7 @@
 #include "micon/log.h"
 #include "micon/mem.h"
 #include "micon/path.h"
+#include "micon/sharing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,7 +116,10 @@ static status run_all(stage *s, const opt *table, void *block, const names *rest
     status st = OK;
     common_args *args = block;
     TRY_ALL(s->comm, parsed);
-    if (s->def->sections) TRY(read_config_all(s, rest->item[0], &args->sets));
+    if (s->def->sections) {
+        TRY(read_config_all(s, rest->item[0], &args->sets));
+        TRY_ALL(s->comm, sharing_start(s->cfg.screen.group));
+    }
     TRY(agree_options_all(s, table, block));
     for (size_t i = s->def->sections ? 1 : 0; i < rest->n; i++) names_add(&s->arguments, rest->item[i]);
     TRY(s->def->run_all(s));

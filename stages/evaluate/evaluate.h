@@ -87,12 +87,15 @@ typedef struct {
 status parameters_read(parameters *p, const store_file *f, const char *path) MUST_USE;
 void parameters_free(parameters *p);
 void parameters_put(store *s, const parameters *p);
+/* As a shared store keeps them: what only the one run needs is left out. */
+void parameters_narrow(parameters *p);
 /* Are the groups' numbers carried over too (one group of all wells), or learned anew on the wells that are transformed? */
 bool parameters_one_group(const parameters *p);
 /* Equal where profiles of two stores can stand side by side. */
 uint64_t parameters_features_digest(const parameters *p);
 uint64_t parameters_normal_digest(const parameters *p);
 uint64_t parameters_sphere_digest(const parameters *p);
+uint64_t parameters_digest(const parameters *p); /* of these and the model */
 /* How the configuration's options read then. */
 void parameters_adopt(const parameters *p, evaluate_options *o);
 /* Bring the wells' features into the store's form, or refuse; table: they are no embeddings, and may have more features. Rank 0. */
@@ -171,6 +174,9 @@ void report_page(text *page, const char *data, const char *const *after);
 
 /* ---- export.c: finished stores as DIR/RUN.{raw,normalized,corrected}.csv.gz and DIR/RUN.consensus.{normalized,corrected}.csv.gz; local ---- */
 status export_tables(const char *profiles, const char *consensus, const char *dir, const char *run) MUST_USE;
+
+/* ---- append.c: a run's finished store into one that screens share; local ---- */
+status append_profiles(const stage *g, const char *profiles, const char *target, double wait_s) MUST_USE;
 
 /* ---- compare.c: runs side by side; local ---- */
 status compare_runs(const stage *g, const names *runs) MUST_USE;

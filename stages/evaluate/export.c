@@ -156,7 +156,7 @@ status export_tables(const char *profiles, const char *consensus, const char *di
     for (int k = 0; k < 2; k++)
         if (!path_exists(path[k])) TRY(fail(E_FAILED, "%s is not there: run micon-evaluate first", path[k]));
     TRY(path_make_dirs(dir));
-    path_sweep_parts(dir, false);
+    path_sweep_parts(dir, NULL);
     of_wells = path_join(dir, run);
     of_treatments = xasprintf("%s.consensus", of_wells);
     TRY(export_store(profiles, of_wells));

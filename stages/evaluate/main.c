@@ -21,7 +21,8 @@
 
 typedef struct {
     bool compare, csv;
-    char *export, *transform_with;
+    char *export, *transform_with, *append;
+    int64_t wait;
 } evaluate_args;
 
 /* Where everything goes. */
@@ -320,17 +321,20 @@ static status add_store(const stage *g, const outputs *o, origin *from)
 {
     status st = OK;
     store_file *f = NULL;
+    parameters p = {0};
     struct stat is, out;
     char *path = config_path(&g->cfg, g->cfg.evaluate.transform_with), d[DIGEST_TEXT];
     TRY(store_open(&f, path, PROFILES_KIND, PROFILES_FORMAT));
     if (stat(path, &is) == 0 && stat(o->profiles, &out) == 0 && is.st_dev == out.st_dev && is.st_ino == out.st_ino)
         TRY(fail(E_USAGE, "%s would be overwritten by what it transforms: copy it elsewhere first, or name another run or work folder",
                  path));
+    TRY(parameters_read(&p, f, path));
     TRY(inputs_add(&from->in, path));
-    from->in.item[from->in.n - 1].digest = store_digest(f);
+    from->in.item[from->in.n - 1].digest = parameters_digest(&p); /* what is added to a shared store changes nothing here */
     from->in.item[from->in.n - 1].known = true;
-    text_addf(&from->made_from, "transformed as: %s\n", digest_show(store_digest(f), d));
+    text_addf(&from->made_from, "transformed as: %s\n", digest_show(parameters_digest(&p), d));
 done:
+    parameters_free(&p);
     store_close(&f);
     free(path);
     return st;
@@ -343,7 +347,7 @@ static status tables(const outputs *o, const char *dir)
 
 static status check_arguments(const stage *g, const evaluate_args *a)
 {
-    if (a->compare + (*a->export != '\0') + (a->csv || *a->transform_with) > 1)
+    if (a->compare + (*a->export != '\0') + (a->csv || *a->transform_with || *a->append) > 1)
         return fail(E_USAGE, "--compare and --export stand alone: they only read what is finished");
     if (g->arguments.n && !a->compare)
         return fail(E_USAGE, "'%s' is one argument too many: runs are named after --compare", g->arguments.item[0]);
@@ -391,7 +395,9 @@ static status run_all(stage *g)
         char *beside = path_dir(o.profiles);
         st = agree_all(g->comm, g->rank == 0 ? tables(&o, beside) : OK);
         free(beside);
+        if (st != OK) goto done;
     }
+    if (*a->append) TRY_ALL(g->comm, g->rank == 0 ? append_profiles(g, o.profiles, a->append, (double)a->wait) : OK);
 done:
     index_free(&ix);
     screen_split_free(&split);
@@ -413,6 +419,13 @@ int main(int argc, char **argv)
          "groups (plates) are normalized its way on their own controls, only with normalize_by: none with its numbers too; Harmony cannot "
          "be "
          "carried over, the UMAP is made anew"},
+        {NULL, "append", OPT_TEXT, offsetof(evaluate_args, append), "", 0, 0, NULL, 0,
+         "then add the profiles to this shared store, made where there is none; the first run's features and parameters are its own, so "
+         "evaluate "
+         "later ones with --transform-with it; wells that it has, other features, another model or normalization are refused"},
+        {NULL, "wait", OPT_INT, offsetof(evaluate_args, wait), "600", 0, 1e6, NULL, 0,
+         "seconds to wait while another process adds to that store. STORE.lock says who does; left by a dead process of this host it is "
+         "taken over at once, of another host after ten minutes without a sign"},
         {NULL, "csv", OPT_FLAG, offsetof(evaluate_args, csv), "", 0, 0, NULL, 0,
          "also write the profiles as tables in pycytominer's form, beside the store: profiles/RUN.{raw,normalized,corrected}.csv.gz and "
          "profiles/RUN.consensus.{normalized,corrected}.csv.gz"},

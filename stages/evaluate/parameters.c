@@ -223,6 +223,26 @@ bool parameters_one_group(const parameters *p)
     return p->normalize != SCALE_NONE && strcmp(p->normalize_by, "none") == 0;
 }
 
+/* Tables of others name their features: those that are left are all that is needed, whatever else a table had. */
+void parameters_narrow(parameters *p)
+{
+    normalize_params *n = &p->normal;
+    int64_t k = 0;
+    if (!parameters_one_group(p)) {
+        normalize_free(n);
+        names_free(&p->group);
+    }
+    if (strcmp(p->representation, "table") != 0) return;
+    for (size_t j = 0; j < p->features.n; j++) { /* var is in the order of features */
+        if ((size_t)k == p->var.n || strcmp(p->features.item[j], p->var.item[k]) != 0) continue;
+        if (n->n_group) n->center[k] = n->center[j], n->scale[k] = n->scale[j], n->keep[k] = 1;
+        k++;
+    }
+    if (n->n_group) n->d = n->d_kept = k;
+    names_free(&p->features);
+    for (size_t j = 0; j < p->var.n; j++) names_add(&p->features, p->var.item[j]);
+}
+
 static uint64_t mix_names(uint64_t d, const names *l)
 {
     d = digest_mix(d, l->n);
@@ -257,6 +277,13 @@ uint64_t parameters_features_digest(const parameters *p)
 uint64_t parameters_sphere_digest(const parameters *p)
 {
     return mix_sphere(mix_sphere(0, &p->sphere), &p->components);
+}
+
+uint64_t parameters_digest(const parameters *p)
+{
+    uint64_t d = digest_mix(parameters_features_digest(p), parameters_normal_digest(p));
+    d = digest_mix(digest_mix(d, parameters_sphere_digest(p)), (uint64_t)p->harmony);
+    return digest_mix(digest_mix(d, digest_text(p->model)), digest_text(p->representation));
 }
 
 /* ---- to other wells ---- */

@@ -1,0 +1,139 @@
+/* t_file_lock.c -- locks over processes and hosts: one holder, what is stale, the beat. run: limit=60 */
+#include "../tap.h"
+#include "micon/file_lock.h"
+#include "micon/mem.h"
+#include "micon/path.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static char path[4096];
+
+static file_lock *take(double wait_s, bool beats, status *st)
+{
+    file_lock *l = NULL;
+    const file_lock_info info = {.what = "testing", .busy = "it is taken", .wait_s = wait_s, .beats = beats};
+    *st = file_lock_take(&l, path, &info);
+    return l;
+}
+
+static void set_time(long seconds_ago)
+{
+    const struct timespec then[2] = {{time(NULL) - seconds_ago, 0}, {time(NULL) - seconds_ago, 0}};
+    utimensat(AT_FDCWD, path, then, 0);
+}
+
+static void write_entry(const char *host, const char *birth)
+{
+    text t = {0};
+    text_addf(&t, "%s\n%ld\n%s\nsomeone\n2026-01-01 00:00\ntesting\n", host, (long)getpid(), birth);
+    ok(path_write(path, text_str(&t), t.n) == OK, "an entry is written");
+    text_free(&t);
+}
+
+static void test_one_holder(void)
+{
+    status st;
+    text who = {0};
+    file_lock *l = take(0, false, &st), *second;
+    ok(st == OK && file_lock_held(l), "taken");
+    ok(file_lock_holder(path, &who) && strstr(text_str(&who), "testing"), "who holds it");
+    second = take(0, false, &st);
+    ok(st == E_FAILED && !second && strstr(msg_get(), "it is taken: ") && strstr(msg_get(), "If that is over, remove "),
+       "refused, with who");
+    msg_clear();
+    unlink(path);
+    ok(!file_lock_held(l), "a lock that was removed is not held");
+    second = take(0, false, &st);
+    ok(st == OK, "somebody else may take it then");
+    file_lock_release(&l);
+    ok(!l && file_lock_held(second), "which the first one leaves alone");
+    file_lock_release(&second);
+    ok(!path_exists(path), "released");
+    text_clear(&who);
+    ok(!file_lock_holder(path, &who), "nobody holds it");
+    text_free(&who);
+}
+
+/* Children add one to a number in a file, many times, each reading and writing it back: no addition may get lost. */
+static void test_many(const char *dir)
+{
+    enum { CHILDREN = 4, TIMES = 10 };
+    char *file = path_join(dir, "number"), *data = NULL;
+    size_t n;
+    int bad = 0, how;
+    ok(path_write(file, "0", 1) == OK, "a number");
+    for (int c = 0; c < CHILDREN; c++) {
+        if (fork() != 0) continue;
+        for (int i = 0; i < TIMES; i++) {
+            status st;
+            char digits[16];
+            file_lock *l = take(60, i % 2, &st);
+            if (st != OK || path_read(file, &data, &n, 16) != OK) _exit(1);
+            snprintf(digits, sizeof digits, "%d", atoi(data) + 1);
+            nanosleep(&(struct timespec){0, 1000000}, NULL);
+            if (path_write(file, digits, strlen(digits)) != OK) _exit(1);
+            free(data);
+            file_lock_release(&l);
+        }
+        _exit(0);
+    }
+    while (wait(&how) > 0) bad += how != 0;
+    ok(bad == 0, "every child had its turns");
+    ok(path_read(file, &data, &n, 16) == OK && atoi(data) == CHILDREN * TIMES, "no addition was lost");
+    free(data);
+    free(file);
+}
+
+static void test_stale(void)
+{
+    status st;
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    write_entry(host, "1"); /* our number, but a process that began at another time */
+    file_lock *l = take(0, false, &st);
+    ok(st == OK, "of a dead process of this host: taken over");
+    file_lock_release(&l);
+    write_entry("elsewhere", "1");
+    set_time(10 * FILE_LOCK_STALE_S);
+    l = take(0, false, &st);
+    ok(st == E_FAILED, "of another host, and silent, where locks do not beat: refused");
+    msg_clear();
+    set_time(FILE_LOCK_STALE_S - 60);
+    l = take(0, true, &st);
+    ok(st == E_FAILED, "where they do, not silent for long enough: refused");
+    msg_clear();
+    set_time(FILE_LOCK_STALE_S + 60);
+    l = take(0, true, &st);
+    ok(st == OK, "silent for long: taken over");
+    set_time(FILE_LOCK_STALE_S);
+    for (int i = 0; i < 10 * (FILE_LOCK_BEAT_S + 3); i++) {
+        int64_t size, mtime;
+        nanosleep(&(struct timespec){0, 100000000}, NULL);
+        if (path_stat(path, &size, &mtime) == OK && mtime / 1000000000 > time(NULL) - FILE_LOCK_STALE_S / 2) break;
+    }
+    int64_t size, mtime;
+    ok(path_stat(path, &size, &mtime) == OK && mtime / 1000000000 > time(NULL) - FILE_LOCK_STALE_S / 2, "the holder touches it");
+    file_lock_release(&l);
+    ok(path_write(path, "", 0) == OK, "an empty lock");
+    l = take(0, true, &st);
+    ok(st == E_FAILED && strstr(msg_get(), "cannot be read"), "is nobody's: refused, a person has to look");
+    msg_clear();
+    unlink(path);
+}
+
+int main(void)
+{
+    const char *dir = getenv("T");
+    snprintf(path, sizeof path, "%s/lock", dir && *dir ? dir : ".");
+    test_one_holder();
+    test_many(dir && *dir ? dir : ".");
+    test_stale();
+    return tap_done();
+}
