@@ -16,7 +16,7 @@
 /* ---- the command line (main.c) ---- */
 typedef struct {
     names stages, plates, sets, rest;
-    int64_t ranks, nodes, interval;
+    int64_t ranks, nodes, interval, wait;
     bool calibrate, dry_run, force, failed, images, json, watch, yes, quiet, help, version;
 } arguments;
 
@@ -46,6 +46,7 @@ status command_clean(call *c);
 status command_verify(call *c);
 status command_compare(call *c);
 status command_export(call *c);
+status command_store(call *c);
 
 /* ---- the stages (stages.c) ---- */
 enum { STAGE_FEATURIZE, STAGE_TILE, STAGE_TRAIN, STAGE_EMBED, STAGE_EVALUATE, N_STAGES };

@@ -29,8 +29,9 @@ enum {
     VERIFY = 256,
     COMPARE = 512,
     EXPORT = 1024,
+    STORE = 2048,
     STEPS = PLAN | RUN | RERUN | SUBMIT,
-    PROFILES = COMPARE | EXPORT, /* these start micon-evaluate; names follow screen.yaml */
+    PROFILES = COMPARE | EXPORT | STORE, /* these start micon-evaluate; names follow screen.yaml */
     ALL = ~0
 };
 
@@ -50,6 +51,7 @@ static const command commands[] = {
     {"compare", "screen.yaml RUN RUN...", "finished runs side by side: a table and a picture, with paired intervals", COMPARE,
      command_compare},
     {"export", "screen.yaml FOLDER", "a run's finished profiles as CSV tables, as pycytominer writes them", EXPORT, command_export},
+    {"store", "add screen.yaml STORE", "add a run's finished profiles to a store that screens share", STORE, command_store},
     {"verify", "FILE...", "recompute the checksums stored in files (starts micon-store)", VERIFY, command_verify},
     {"clean", "screen.yaml", "remove outputs, after asking; never inputs", CLEAN, command_clean},
     {"gate", "screen.yaml", "for job scripts: do enough plates of a stage stand? exit 1 if not", GATE, command_gate},
@@ -76,6 +78,7 @@ static const opt all_options[] = {
     {NULL, "json", OPT_FLAG, A(json), "", 0, 0, NULL, STATUS, "for programs"},
     {NULL, "watch", OPT_FLAG, A(watch), "", 0, 0, NULL, STATUS, "again and again, until nothing runs"},
     {NULL, "interval", OPT_INT, A(interval), "5", 1, 3600, NULL, STATUS, "seconds between two looks"},
+    {NULL, "wait", OPT_INT, A(wait), "600", 0, 1e6, NULL, STORE, "seconds to wait while another process adds to that store"},
     {NULL, "yes", OPT_FLAG, A(yes), "", 0, 0, NULL, CLEAN, "do not ask"},
     {NULL, "quiet", OPT_FLAG, A(quiet), "", 0, 0, NULL, RUN | RERUN | SUBMIT | PROFILES, "only warnings and errors"},
     {NULL, "help", OPT_FLAG, A(help), "", 0, 0, NULL, (unsigned)ALL, "this text"},
@@ -113,7 +116,11 @@ static void help_command(const command *cmd, const opt *table, text *t)
     }
     if (cmd->bit & PROFILES)
         text_addf(t, "\n%sStarts micon-evaluate.\n",
-                  cmd->bit == COMPARE ? "" : "The run is the configuration's train.run; --set train.run=RUN names another. ");
+                  cmd->bit == COMPARE ? ""
+                  : cmd->bit == STORE ? "The store is made where there is none. Evaluate later screens with evaluate.transform_with: "
+                                        "STORE: a store is of one model\n"
+                                        "and one transformation, and wells that it has are refused. "
+                                      : "The run is the configuration's train.run; --set train.run=RUN names another. ");
     if (cmd->bit == SUBMIT) {
         text_add(t, "\nSection 'slurm' of the configuration [default; range]:\n");
         opt_help(config_options, "slurm", t);
@@ -197,6 +204,19 @@ done:
     return st;
 }
 
+/* micon store has one thing to do so far. */
+static status take_add(names *rest)
+{
+    char shown[100];
+    if (rest->n < 1) return fail(E_USAGE, "what is to be done? micon store add screen.yaml STORE");
+    if (strcmp(rest->item[0], "add") != 0)
+        return fail(E_USAGE, "'%s' is nothing micon store does: micon store add screen.yaml STORE",
+                    text_show(shown, sizeof shown, rest->item[0]));
+    free(rest->item[0]);
+    memmove(rest->item, rest->item + 1, --rest->n * sizeof *rest->item);
+    return OK;
+}
+
 static int execute(const command *cmd, int argc, char **argv)
 {
     status st = OK;
@@ -223,6 +243,7 @@ static int execute(const command *cmd, int argc, char **argv)
         printf("micon %s\n", MICON_VERSION);
     } else {
         log_init("micon", true, c.a.quiet);
+        if (cmd->bit == STORE) TRY(take_add(&c.a.rest));
         TRY(prepare(&c, !(cmd->bit & PROFILES)));
         TRY(cmd->run(&c));
     }

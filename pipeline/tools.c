@@ -34,13 +34,13 @@ status command_verify(call *c)
     return st;
 }
 
-/* micon-evaluate screen.yaml [--set ..] OPTION [-- what stands behind screen.yaml from `first` on]. */
-static status evaluate_with(const call *c, const char *option, size_t first)
+/* micon-evaluate screen.yaml [--set ..] options [-- what stands behind screen.yaml from `first` on]. */
+static status evaluate_with(const call *c, const char *const *options, size_t first)
 {
     names args = {0};
     for (size_t i = 0; i < c->plain.n; i++) names_add(&args, c->plain.item[i]);
     if (c->a.quiet) names_add(&args, "--quiet");
-    names_add(&args, option);
+    for (; *options; options++) names_add(&args, *options);
     names_add(&args, "--");
     for (size_t i = first; i < c->a.rest.n; i++) names_add(&args, c->a.rest.item[i]);
     status st = become(c, "micon-evaluate", &args);
@@ -51,14 +51,25 @@ static status evaluate_with(const call *c, const char *option, size_t first)
 status command_compare(call *c)
 {
     if (c->a.rest.n < 3) return fail(E_USAGE, "which runs? micon compare screen.yaml RUN RUN...");
-    return evaluate_with(c, "--compare", 1);
+    return evaluate_with(c, (const char *const[]){"--compare", NULL}, 1);
 }
 
 status command_export(call *c)
 {
     if (c->a.rest.n != 2) return fail(E_USAGE, "into which folder? micon export screen.yaml FOLDER");
-    char *option = xasprintf("--export=%s", c->a.rest.item[1]);
-    status st = evaluate_with(c, option, 2);
-    free(option);
+    char *folder = xasprintf("--export=%s", c->a.rest.item[1]);
+    status st = evaluate_with(c, (const char *const[]){folder, NULL}, 2);
+    free(folder);
+    return st;
+}
+
+status command_store(call *c)
+{
+    if (c->a.rest.n != 2) return fail(E_USAGE, "to which store? micon store add screen.yaml STORE");
+    char *store = xasprintf("--append=%s", c->a.rest.item[1]), *wait = xasprintf("--wait=%lld", (long long)c->a.wait);
+    const char *const options[] = {store, wait, NULL};
+    status st = evaluate_with(c, options, 2);
+    free(store);
+    free(wait);
     return st;
 }

@@ -13,3 +13,8 @@ table() {
                 for (j = 1; j <= d; j++) printf ",%s", j == 1 ? "5" : j == 2 ? "nan" : sprintf("%.6f", noise() + (c < 0 ? 0 : effect[c, j]) + plate)
                 print "" } }'
 }
+
+# table_screen NAME FILES : NAME.yaml, to evaluate these tables quickly, into work_NAME
+table_screen() {
+    printf 'screen: {name: %s, control: DMSO, work: work_%s}\ntrain: {run: r}\nevaluate: {profiles: "%s", bootstrap: 20, null_size: 100}\n' "$1" "$1" "$2" > "$1.yaml"
+}

@@ -1,4 +1,5 @@
-/* file_lock.c -- locks that work over hosts. The file holds a line each: host, process, its start, user, since when, what it does. */
+/* file_lock.c -- locks that work over hosts. The file holds a line each: host, process, its start, user, since when, what it does, and the
+ * time to the nanosecond. */
 #include "micon/file_lock.h"
 
 #include "micon/clock.h"
@@ -19,9 +20,7 @@
 #include <unistd.h>
 
 struct file_lock {
-    char *path;
-    dev_t dev;
-    ino_t ino; /* of our entry: is what stands at `path` still it? */
+    char *path, *entry; /* is what stands at `path` still ours? Not told by the inode: its number may be given out again */
     bool beats, stop;
     pthread_t thread;
     pthread_mutex_t mutex;
@@ -108,12 +107,15 @@ static char *our_entry(const char *what)
     char host[256] = "", birth[64], since[64] = "", shown[400];
     struct passwd *pw = getpwuid(geteuid());
     time_t now = time(NULL);
+    struct timespec ns;
     struct tm tm;
     gethostname(host, sizeof host - 1);
     process_birth((long)getpid(), birth, sizeof birth);
     if (localtime_r(&now, &tm)) strftime(since, sizeof since, "%Y-%m-%d %H:%M", &tm);
     text_show(shown, sizeof shown, what);
-    return xasprintf("%s\n%ld\n%s\n%s\n%s\n%s\n", host, (long)getpid(), birth, pw ? pw->pw_name : "?", since, shown);
+    clock_gettime(CLOCK_REALTIME, &ns); /* no two entries are the same */
+    return xasprintf("%s\n%ld\n%s\n%s\n%s\n%s\n%lld.%09ld\n", host, (long)getpid(), birth, pw ? pw->pw_name : "?", since, shown,
+                     (long long)ns.tv_sec, ns.tv_nsec);
 }
 
 /* Move a stale lock away, and only that one: another process may have done so a moment ago. */
@@ -206,12 +208,11 @@ static void *beat(void *arg)
     return NULL;
 }
 
-static file_lock *taken(const char *path, const char *mine, bool beats)
+static file_lock *taken(const char *path, const char *entry, bool beats)
 {
-    struct stat sb = {0};
     file_lock *l = xcalloc(1, sizeof *l);
-    if (stat(mine, &sb) == 0) l->dev = sb.st_dev, l->ino = sb.st_ino;
     l->path = xstrdup(path);
+    l->entry = xstrdup(entry);
     pthread_mutex_init(&l->mutex, NULL);
     pthread_cond_init(&l->wake, NULL);
     l->beats = beats && pthread_create(&l->thread, NULL, beat, l) == 0;
@@ -235,7 +236,7 @@ status file_lock_take(file_lock **out, const char *path, const file_lock_info *i
         nanosleep(&(struct timespec){0, 50000000 + (long)getpid() % 50 * 1000000}, NULL);
         if (utimensat(AT_FDCWD, mine, NULL, 0) != 0) TRY(fail(E_IO, "%s: %s", mine, strerror(errno)));
     }
-    *out = taken(path, mine, info->beats);
+    *out = taken(path, entry, info->beats);
 done:
     unlink(mine);
     free(mine);
@@ -245,8 +246,12 @@ done:
 
 bool file_lock_held(const file_lock *l)
 {
-    struct stat sb;
-    return stat(l->path, &sb) == 0 && sb.st_dev == l->dev && sb.st_ino == l->ino;
+    char now[4096]; /* no message is kept or lost here: it is asked on the way out of failures too */
+    int fd = open(l->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    ssize_t n = read(fd, now, sizeof now);
+    close(fd);
+    return n == (ssize_t)strlen(l->entry) && memcmp(now, l->entry, (size_t)n) == 0;
 }
 
 void file_lock_release(file_lock **lp)
@@ -264,6 +269,7 @@ void file_lock_release(file_lock **lp)
     pthread_cond_destroy(&l->wake);
     pthread_mutex_destroy(&l->mutex);
     free(l->path);
+    free(l->entry);
     FREE(*lp);
 }
 

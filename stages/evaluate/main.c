@@ -235,6 +235,15 @@ done:
     return st;
 }
 
+/* What dead runs left half-written. */
+static void sweep(const outputs *o)
+{
+    char *folder = path_dir(o->profiles);
+    path_sweep_parts(folder, NULL);
+    path_sweep_parts(o->folder, NULL);
+    free(folder);
+}
+
 static status make_all(stage *g, const screen_index *ix, const screen_split *split, origin *from, const outputs *o)
 {
     status st = OK;
@@ -247,6 +256,7 @@ static status make_all(stage *g, const screen_index *ix, const screen_split *spl
     char *work = config_work(&g->cfg, "");
     const progress_info info = {.work = work, .stage = "evaluate", .name = o->run, .unit = "steps", .total = 5};
     progress *p = progress_start_all(g->comm, &info);
+    if (g->rank == 0) sweep(o);
     if (carried) TRY(read_parameters_all(g, &like));
     progress_say(p, ix ? "reading embeddings" : "reading tables");
     if (ix)

@@ -14,11 +14,17 @@ handed() { local what=$1 want=$2; shift 2; exits "$what" 0 "$@"; same "$what: ha
 handed "compare" "[screen.yaml] [--compare] [--] [a] [b c] [--d]" micon compare screen.yaml -- a "b c" --d
 handed "compare with --set" "[screen.yaml] [--set] [evaluate.seed=2] [--quiet] [--compare] [--] [a] [b]" micon compare screen.yaml a b --set evaluate.seed=2 --quiet
 handed "export" '[screen.yaml] [--export=$(touch x); y] [--]' micon export screen.yaml '$(touch x); y'
+handed "store add" "[screen.yaml] [--append=a b.h5ad] [--wait=600] [--]" micon store add screen.yaml "a b.h5ad"
+handed "store add --wait" "[screen.yaml] [--append=-s] [--wait=0] [--]" micon store add --wait 0 screen.yaml -- -s
 not_ok "nothing was interpreted" test -e x
 exits "compare: one run" 2 micon compare screen.yaml a
 has "compare: how" "$T/err" "micon compare screen.yaml RUN RUN..."
 exits "export: no folder" 2 micon export screen.yaml
 has "export: how" "$T/err" "micon export screen.yaml FOLDER"
 exits "export: two folders" 2 micon export screen.yaml a b
+exits "store: what?" 2 micon store
+exits "store: another word" 2 micon store remove screen.yaml x
+has "store: how" "$T/err" "'remove' is nothing micon store does: micon store add screen.yaml STORE"
+exits "store add: no store" 2 micon store add screen.yaml
 exits "a wrong configuration" 2 micon export none.yaml out
 tap_done

@@ -8,6 +8,7 @@ README=$ROOT/README.md
 clone=$T/micon
 mkdir -p "$clone" "$T/slurm"
 for f in "$ROOT"/*; do ln -s "$f" "$clone"; done
+rm -rf "$clone/shared" "$clone/tables"
 rm -f "$clone/site.local.mk" "$clone/site.env" "$clone/demo" "$clone/my_screen"
 # The cluster's commands are stand-ins; tests/e2e/slurm_driver.sh has a real one.
 export FAKE=$T/fake
@@ -49,6 +50,8 @@ runs own
 ok "own: a picture to look at" test -s "$clone/my_screen/plate1.png"
 runs table
 runs model
+runs share
+ok "share: a store" test -s "$clone/shared/profiles.h5ad"
 runs stages
 if /usr/bin/python3 -c 'import anndata, h5py' 2>/dev/null; then
     block test python >"$T/reader.py"
@@ -66,7 +69,7 @@ has "cluster: status shows them" "$T/cluster.out" "queued"
 
 # ---- what else it says ----
 for p in "$BIN"/micon-*; do has "${p##*/} is explained" "$README" "\`${p##*/}\`"; done
-same "every command of the driver that it names is there" "$(grep -oE '^ micon check.*clean' "$README" | tr -d '|' | xargs -n1 | grep -v micon | while read -r c; do micon "$c" --help >/dev/null || echo "$c"; done)" ""
+same "every command of the driver that it names is there" "$(grep -oE '^ micon (check.*clean|compare.*store)' "$README" | tr -d '|' | xargs -n1 | grep -v micon | while read -r c; do micon "$c" --help >/dev/null || echo "$c"; done)" ""
 for t in $(sed -n '/^## Methods/,/^## /p' "$README" | grep '^|' | awk -F'|' '{print $4}' | grep -oE '`[a-z_0-9]+`' | tr -d '`'); do
     ok "the test $t is there" bash -c 'compgen -G "$1" >/dev/null' - "$ROOT/tests/*/$t.*"
 done
