@@ -78,7 +78,7 @@ for n, rows in (("a", 48), ("b", 24), ("c", 24), ("d", 24)):
 key = list(zip(*[s.obs["Metadata_" + k].astype(str) for k in ("Source", "Batch", "Plate", "Well")]))
 bad += key != sorted(key) or len(set(key)) != 120
 bad += sorted(s.uns["appended"]["screen"]) != ["a", "b", "c", "d"] or s.uns["appended"]["wells"].sum() != 120
-raise SystemExit(bad)
+raise SystemExit(int(bad))
 EOP
 ok "anndata sees every run's numbers in it" /usr/bin/python3 check.py
 tap_done
