@@ -18,3 +18,18 @@ table() {
 table_screen() {
     printf 'screen: {name: %s, control: DMSO, work: work_%s}\ntrain: {run: r}\nevaluate: {profiles: "%s", bootstrap: 20, null_size: 100}\n' "$1" "$1" "$2" > "$1.yaml"
 }
+
+# evaluate NAME options... : that screen, without mpirun, which takes seconds over a failure
+evaluate() { local name=$1; shift; "$BIN/micon-evaluate" "$name.yaml" "$@"; }
+
+# rows TABLE [PLATE] : digest of the rows, of one plate if named
+rows() { zcat "$1.csv.gz" | grep -E "^Metadata_|,${2:-P[0-9]}," | sha256sum; }
+# alike "what" RUN [PLATE] : the exported tables of RUN of the screen t hold the rows of those in t_r
+alike() {
+    local form
+    evaluate t --export "t_$2" --set train.run="$2" --quiet
+    for form in raw normalized corrected; do
+        [ -e "t_r/r.$form.csv.gz" ] || continue
+        same "$1: $form" "$(rows "t_$2/$2.$form" "${3-}")" "$(rows "t_r/r.$form" "${3-}")"
+    done
+}

@@ -4,32 +4,27 @@
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/profile_tables.sh"
 cd "$T" || exit 1
-cat > screen.yaml <<'EOP'
-screen: {name: tables, control: DMSO, work: work}
-train: {run: r}
-evaluate: {profiles: "in/*.csv", bootstrap: 20, null_size: 100}
-EOP
-run() { mpi "$N" "$BIN/micon-evaluate" screen.yaml "$@"; }
-alone() { "$BIN/micon-evaluate" screen.yaml "$@"; } # mpirun takes seconds over a failure
+table_screen t 'in/*.csv'
 N=1
+run() { mpi "$N" "$BIN/micon-evaluate" t.yaml "$@"; }
 mkdir in
 for p in 1 2 3 4; do table $p B$((1 + (p - 1) / 2)) 2 12 > in/p$p.csv; done
-exits "before anything is finished" 1 alone --export tables
-has "before anything is finished: what to do" "$T/err" "work/profiles/r.h5ad is not there: run micon-evaluate first"
+exits "before anything is finished" 1 evaluate t --export tables
+has "before anything is finished: what to do" "$T/err" "work_t/profiles/r.h5ad is not there: run micon-evaluate first"
 exits "evaluated" 0 run
 rm -r in
 N=2
 exits "exported, without the inputs" 0 run --export tables
 same "the files" "$(cd tables && echo *)" "r.consensus.corrected.csv.gz r.consensus.normalized.csv.gz r.corrected.csv.gz r.normalized.csv.gz r.raw.csv.gz"
 one=$(cat tables/* | sha256sum)
-exits "again, by the driver" 0 "$BIN/micon" export screen.yaml tables
+exits "again, by the driver" 0 "$BIN/micon" export t.yaml tables
 same "the same bytes" "$(cat tables/* | sha256sum)" "$one"
 same "a row a well" "$(zcat tables/r.normalized.csv.gz | wc -l)" 97
 same "a row a treatment" "$(zcat tables/r.consensus.normalized.csv.gz | wc -l)" 9
-exits "two wishes at once" 2 alone --export tables --csv
-exits "a stray argument" 2 alone --export tables more
-exits "no folder can be made there" 1 alone --export screen.yaml/tables
-has "no folder can be made there: said" "$T/err" "screen.yaml: cannot make this folder"
+exits "two wishes at once" 2 evaluate t --export tables --csv
+exits "a stray argument" 2 evaluate t --export tables more
+exits "no folder can be made there" 1 evaluate t --export t.yaml/tables
+has "no folder can be made there: said" "$T/err" "t.yaml: cannot make this folder"
 
 # Without the metadata, of which the second table has more.
 features() { zcat $1.csv.gz | awk -F, '{ for (i = 1; i <= NF; i++) { if (NR == 1) keep[i] = $i !~ /^Metadata_/; if (keep[i]) printf "%s,", $i } print "" }' | sha256sum; zcat $1.csv.gz | wc -l; }
@@ -50,7 +45,7 @@ def ok(what, good):
     global bad
     bad += not good
     print("# ", "ok" if good else "BAD", what)
-for store, stem in (("work/profiles/r.h5ad", "tables/r"), ("work/profiles/r.consensus.h5ad", "tables/r.consensus")):
+for store, stem in (("work_t/profiles/r.h5ad", "tables/r"), ("work_t/profiles/r.consensus.h5ad", "tables/r.consensus")):
     with h5py.File(store) as f:
         for path, name in (("layers/raw", "raw"), ("X", "normalized"), ("obsm/X_corrected", "corrected")):
             if path not in f: continue

@@ -4,26 +4,13 @@
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/profile_tables.sh"
 cd "$T" || exit 1
-cat > screen.yaml <<'EOP'
-screen: {name: tables, control: DMSO, work: work}
-train: {run: r}
-evaluate: {profiles: "in/*.csv", bootstrap: 20, null_size: 100}
-EOP
-run() { alone "$@"; }
-alone() { "$BIN/micon-evaluate" screen.yaml "$@"; }
-# tables_of RUN FOLDER; rows TABLE [PLATE] : the rows, of one plate, without the metadata that differ
-tables_of() { alone --export "$2" --set train.run="$1" --quiet; }
-rows() { zcat "$1.csv.gz" | grep -E "^Metadata_|,${2:-P[0-9]}," | sha256sum; }
-alike() { # "what" RUN : the tables of the wells are those of store.h5ad's
-    local form
-    tables_of "$2" "t_$2"
-    for form in raw normalized corrected; do same "$1: $form" "$(rows "t_$2/$2.$form" "$3")" "$(rows "t_r/r.$form" "$3")"; done
-}
+table_screen t 'in/*.csv'
+run() { evaluate t "$@"; }
 mkdir in
 for p in 1 2 3 4; do table $p B$((1 + (p - 1) / 2)) 2 12 > in/p$p.csv; done
 exits "the store" 0 run
-tables_of r t_r
-cp work/profiles/r.h5ad store.h5ad
+evaluate t --export t_r --quiet
+cp work_t/profiles/r.h5ad store.h5ad
 
 # Columns in another order, one more, and the one that was constant lacking.
 awk -F, -v OFS=, '{ t = $9; $9 = $12; $12 = t; $8 = "" } { print $0, NR == 1 ? "f99" : NR }' in/p3.csv | sed 's/,,/,/' > other.csv
@@ -34,29 +21,29 @@ alike "columns in another order" order P3
 # A plate where a feature does not vary: the feature stays, and is 0.
 awk -F, -v OFS=, 'NR > 1 { $10 = 7 } 1' in/p3.csv > flat.csv
 exits "a feature that does not vary on the new plate" 0 run --transform-with store.h5ad --set train.run=flat --set evaluate.profiles=flat.csv
-has "it counts as 0" work/reports/flat/metrics.json "1 features are 0 in the few groups"
-tables_of flat t_flat
+has "it counts as 0" work_t/reports/flat/metrics.json "1 features are 0 in the few groups"
+evaluate t --export t_flat --set train.run=flat --quiet
 same "and is still there" "$(zcat t_flat/flat.normalized.csv.gz | head -1 | grep -o 'f3,.*')" "$(zcat t_r/r.normalized.csv.gz | head -1 | grep -o 'f3,.*')"
 exits "the same screen" 0 run --transform-with store.h5ad --set train.run=same
-exits "a transformed screen's store serves as well" 0 run --transform-with work/profiles/same.h5ad --set train.run=chain --set evaluate.profiles=in/p3.csv
+exits "a transformed screen's store serves as well" 0 run --transform-with work_t/profiles/same.h5ad --set train.run=chain --set evaluate.profiles=in/p3.csv
 alike "a transformed screen's store serves as well" chain P3
 
 # Other ways of normalizing; the configuration of the new screen does not say them again.
 other() { # "what" OPTIONS... : for a store so made
     local what=$1; shift
     exits "$what: the store" 0 run --force "$@"
-    tables_of r t_r
-    cp work/profiles/r.h5ad store.h5ad
+    evaluate t --export t_r --quiet
+    cp work_t/profiles/r.h5ad store.h5ad
     exits "$what: one plate" 0 run --transform-with store.h5ad --set train.run=plate --set evaluate.profiles=in/p3.csv
     alike "$what: one plate" plate P3
 }
 other "all wells in one group" --set evaluate.normalize_by=none
-has "all wells in one group: said" work/reports/plate/metrics.json "normalized with its numbers"
+has "all wells in one group: said" work_t/reports/plate/metrics.json "normalized with its numbers"
 other "standardized, selected, PCA" --set evaluate.normalize=standardize --set evaluate.select=pycytominer --set evaluate.sphere=PCA
 other "not normalized, not sphered" --set evaluate.normalize=none --set evaluate.select=pycytominer --set evaluate.sphere=none
 exits "by Harmony: the store" 0 run --force --set evaluate.correct=harmony --set evaluate.harmony_by=batch
-cp work/profiles/r.h5ad store.h5ad
+cp work_t/profiles/r.h5ad store.h5ad
 exits "by Harmony" 0 run --transform-with store.h5ad --set train.run=plate --set evaluate.profiles=in/p3.csv
 has "by Harmony: said" "$T/err" "was corrected by Harmony, which cannot be carried over"
-has "by Harmony: the report says it" work/reports/plate/metrics.json "was corrected by Harmony, which cannot be carried over"
+has "by Harmony: the report says it" work_t/reports/plate/metrics.json "was corrected by Harmony, which cannot be carried over"
 tap_done
