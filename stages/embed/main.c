@@ -140,7 +140,7 @@ static status set_up_engine_all(run *r, const int64_t *chosen, int64_t n)
 {
     status st = OK;
     stage *g = r->b.g;
-    int per_site = 1, bf16 = g->cfg.embed.precision == PRECISION_BF16 || (g->cfg.embed.precision == PRECISION_AUTO && dnn_amx());
+    int per_site = 1, bf16 = g->cfg.embed.precision == PRECISION_BF16 || (g->cfg.embed.precision == PRECISION_AUTO && dnn_bf16());
     char d[DIGEST_TEXT], *first = n > 0 ? plates_file(g, r->ix, "tiles", chosen[0]) : xstrdup("");
     TRY_ALL(g->comm, g->rank == 0 ? tiles_per_site(first, &per_site) : OK);
     MPI_Bcast(&per_site, 1, MPI_INT, 0, g->comm);

@@ -278,7 +278,7 @@ static status set_up_all(run *r, bool *fresh)
 {
     status st = OK;
     stage *g = r->g;
-    int bf16 = g->cfg.train.precision == PRECISION_BF16 || (g->cfg.train.precision == PRECISION_AUTO && dnn_amx()), done = 0;
+    int bf16 = g->cfg.train.precision == PRECISION_BF16 || (g->cfg.train.precision == PRECISION_AUTO && dnn_bf16()), done = 0;
     MPI_Bcast(&bf16, 1, MPI_INT, 0, g->comm);
     r->type = bf16 ? NN_BF16 : NN_F32;
     kernels_set_threads(comm_threads_all(g->comm));

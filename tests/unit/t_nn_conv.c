@@ -237,10 +237,10 @@ int main(void)
         for (size_t i = 0; i < sizeof shape / sizeof *shape; i++) {
             TRY(one_shape(d, shape[i], NN_F32, dnn_layout(NN_F32), 0));
             TRY(one_shape(d, shape[i], NN_F32, NN_NHWC, 0));
-            if (dnn_amx()) TRY(one_shape(d, shape[i], NN_BF16, dnn_layout(NN_BF16), 0));
+            if (dnn_bf16()) TRY(one_shape(d, shape[i], NN_BF16, dnn_layout(NN_BF16), 0));
             for (int post = 1; post <= 2 && shape[i][1] > 1; post++) {
                 TRY(one_shape(d, shape[i], NN_F32, dnn_layout(NN_F32), post));
-                if (dnn_amx()) TRY(one_shape(d, shape[i], NN_BF16, dnn_layout(NN_BF16), post));
+                if (dnn_bf16()) TRY(one_shape(d, shape[i], NN_BF16, dnn_layout(NN_BF16), post));
             }
         }
     }
