@@ -12,6 +12,7 @@
 
 struct conv_op {
     char *how;
+    double gflops;
     dnn_op *dnn;
     gather_op *gather;
 };
@@ -46,7 +47,7 @@ done:
 
 void conv_choices_write(const conv_choices *c, text *out)
 {
-    for (size_t i = 0; i < c->key.n; i++) text_addf(out, "%s\t%s\t%.0f\n", c->key.item[i], c->how.item[i], c->gflops[i]);
+    for (size_t i = 0; i < c->key.n; i++) text_addf(out, "%s\t%s\t%.1f\n", c->key.item[i], c->how.item[i], c->gflops[i]);
 }
 
 status conv_choices_read(conv_choices *c, const char *lines, const char *where)
@@ -113,6 +114,11 @@ const char *conv_how(const conv_op *op)
     return op->how;
 }
 
+double conv_gflops(const conv_op *op)
+{
+    return op->gflops;
+}
+
 double conv_flop(const conv_spec *s)
 {
     return 2.0 * s->n * conv_out(s->h, s->k, s->stride, s->pad) * conv_out(s->w, s->k, s->stride, s->pad) * s->co * s->ci * s->k * s->k;
@@ -146,8 +152,7 @@ typedef struct {
     float *w, *bias;
 } trial;
 
-/* With one thread, the time it had: what else runs on the machine does not decide then. */
-static double trial_clock(void)
+double conv_clock(void)
 {
     struct timespec t;
     if (kernels_threads() != 1) return clock_s();
@@ -211,14 +216,14 @@ static status trial_time(dnn *d, const conv_spec *s, const char *how, const tria
     TRY(mem_alloc(&scratch, conv_scratch_bytes(op), 1, "scratch memory of a convolution"));
     if (s->way != CONV_BACK_WEIGHTS) TRY(conv_pack(op, t->w, packed, scratch));
     for (int i = 0; i < 4; i++) {
-        double t0 = trial_clock();
+        double t0 = conv_clock();
         if (s->way == CONV_FORWARD)
             TRY(conv_run(op, t->x, packed, t->bias, t->y, scratch));
         else if (s->way == CONV_BACK_DATA)
             TRY(conv_run(op, t->y, packed, NULL, t->x, scratch));
         else
             TRY(conv_run(op, t->x, t->y, NULL, t->w, scratch));
-        double took = trial_clock() - t0;
+        double took = conv_clock() - t0;
         if (i > 0 && took < *seconds) *seconds = took; /* the first warms up */
         if (i == 0 && took > 4 * best) break;
     }
@@ -239,8 +244,8 @@ static status measure(dnn *d, const conv_spec *full, char **how, double *gflops)
     double best = 1e30;
     *how = NULL;
     TRY(conv_list(d, &s, &list));
-    if (list.n > 1) TRY(trial_create(&t, &s));
-    for (size_t i = 0; i < list.n && list.n > 1; i++) {
+    if (list.n > 0) TRY(trial_create(&t, &s));
+    for (size_t i = 0; i < list.n; i++) {
         double seconds;
         TRY(trial_time(d, &s, list.item[i], &t, best, &seconds));
         if (seconds >= best && *how) continue;
@@ -248,7 +253,6 @@ static status measure(dnn *d, const conv_spec *full, char **how, double *gflops)
         free(*how);
         *how = xstrdup(list.item[i]);
     }
-    if (list.n == 1) *how = xstrdup(list.item[0]);
     if (!*how)
         st = fail(E_FAILED, "convolution %d -> %d, %d x %d: oneDNN %s has no way to do it here", s.ci, s.co, s.h, s.w, dnn_version());
     *gflops = best < 1e30 ? conv_flop(&s) / best * 1e-9 : 0;
@@ -282,6 +286,7 @@ status conv_choose(conv_op **out, dnn *d, const conv_spec *s, conv_choices *c)
         c->measured++;
         st = conv_create(out, d, s, how);
     }
+    if (st == OK) (*out)->gflops = c->gflops[at];
 done:
     free(key);
     free(how);

@@ -14,7 +14,7 @@ typedef struct {
     nn_shape y_shape;
     void *c, *y; /* convolution's result; after batch norm and ReLU */
     float *scale, *shift, *mean, *inv, *k[3], *bias;
-    double seconds[TIME_KINDS];
+    double seconds[TIME_KINDS], rest_s; /* of the convolution; of batch norm and what goes with it */
     int passes[TIME_KINDS];
     const char *name; /* borrowed from the weight's */
 } unit;
@@ -53,7 +53,8 @@ struct resnet {
     bool dirty;
     char *arena;
     int64_t arena_bytes;
-    double conv_s, other_s;
+    double conv_s, other_s, pack_s, mark; /* other: all but convolution, packing of weights included; mark: see rest() */
+    int passes;
 };
 
 static inline unit *block_ds(block *b)

@@ -4,7 +4,6 @@
  * a block's input is the sum of two buffers, the way through the block and the way around it; they are added where they are read. */
 #include "resnet_impl.h"
 
-#include "micon/clock.h"
 #include "micon/mem.h"
 
 #include <cblas.h>
@@ -15,13 +14,22 @@ static const double eps = 1e-5, momentum = 0.1;
 
 static status run_conv(resnet *net, unit *u, int kind, const void *a, const void *b, const float *bias, void *out)
 {
-    double t0 = clock_s();
+    double t0 = conv_clock();
     status st = conv_run(u->op[kind], a, b, bias, out, net->scratch);
-    double took = clock_s() - t0;
+    double took = conv_clock() - t0;
     u->seconds[kind] += took;
     u->passes[kind]++;
     net->conv_s += took;
+    net->mark = t0 + took;
     return st;
+}
+
+/* Adds the time since the last mark, and sets a new one. */
+static void rest(resnet *net, double *into)
+{
+    double now = conv_clock();
+    *into += now - net->mark;
+    net->mark = now;
 }
 
 /* ---- weights ---- */
@@ -178,17 +186,21 @@ static status block_forward(resnet *net, block *b, bool again)
         unit *u = &b->u[i];
         TRY(run_conv(net, u, TIME_FORWARD, in, u->packed[0], NULL, u->c));
         if (!again) norm_statistics(net, u);
+        rest(net, &u->rest_s);
         if (u == last) break;
         nn_norm norm = norm_of(u);
         kernels_norm(&u->y_shape, u->c, &norm, NULL, NULL, true, u->y);
+        rest(net, &u->rest_s);
         in = u->y;
     }
     if (ds) {
         TRY(run_conv(net, ds, TIME_FORWARD, b->x, ds->packed[0], NULL, ds->c));
         if (!again) norm_statistics(net, ds);
+        rest(net, &ds->rest_s);
     }
     nn_norm norm = norm_of(last), around = norm_of(ds ? ds : last);
     if (!again) kernels_norm(&b->y_shape, last->c, &norm, ds ? ds->c : b->x, ds ? &around : NULL, true, b->y);
+    rest(net, &last->rest_s);
 done:
     return st;
 }
@@ -201,6 +213,7 @@ static status stem_forward(resnet *net)
     if (!net->stem_frozen) norm_statistics(net, u);
     nn_norm norm = norm_of(u);
     kernels_stem_pool(&u->y_shape, u->c, &norm, net->stem_frozen ? net->ring[0] : net->pool_y, net->which);
+    rest(net, &u->rest_s);
 done:
     return st;
 }
@@ -254,11 +267,14 @@ static void average(resnet *net, const void *x)
 static status forward(resnet *net, const void *in, void *out)
 {
     status st = OK;
-    double t0 = clock_s(), conv0 = net->conv_s;
+    double t0 = conv_clock(), conv0 = net->conv_s;
     bool front = net->c.part == RESNET_FRONT, back = net->c.part == RESNET_BACK, whole_frozen = net->c.freeze == FREEZE_ALL;
     size_t n = (size_t)net->c.n;
     void *x = net->input;
+    net->mark = t0;
+    net->passes++;
     if (net->dirty) TRY(net_pack(net));
+    rest(net, &net->pack_s);
     if (!back)
         TRY(pictures_in(net, in, &x));
     else
@@ -273,7 +289,7 @@ static status forward(resnet *net, const void *in, void *out)
         else
             memcpy(out, net->pooled, n * (size_t)net->width * sizeof(float));
     }
-    net->other_s += clock_s() - t0 - (net->conv_s - conv0);
+    net->other_s += conv_clock() - t0 - (net->conv_s - conv0);
 done:
     return st;
 }
@@ -330,6 +346,7 @@ static status block_backward(resnet *net, block *b, bool two, bool to_input)
         norm_factors(net, last, sum, dot);
     norm = norm_of(last);
     kernels_norm_backward(&b->y_shape, net->g[0], last->c, &norm, false, factors(last));
+    rest(net, &last->rest_s);
     for (int i = b->n_units - 1; i > 0; i--) {
         unit *u = &b->u[i], *before = &b->u[i - 1];
         TRY(unit_weights(net, u, before->y));
@@ -339,6 +356,7 @@ static status block_backward(resnet *net, block *b, bool two, bool to_input)
         kernels_inner_reduce(&before->y_shape, net->g[2], before->c, &norm, net->sums, net->sums + n, net->work);
         norm_factors(net, before, net->sums, net->sums + n);
         kernels_norm_backward(&before->y_shape, net->g[2], before->c, &norm, true, factors(before));
+        rest(net, &before->rest_s);
     }
     TRY(unit_weights(net, &b->u[0], b->x));
     if (ds) TRY(unit_weights(net, ds, b->x));
@@ -364,6 +382,7 @@ static status stem_backward(resnet *net)
     kernels_stem_reduce(&u->y_shape, net->g[0], net->g[1], net->which, u->c, u->mean, net->sums, net->sums + n, net->work);
     norm_factors(net, u, net->sums, net->sums + n);
     kernels_stem_backward(&u->y_shape, net->g[0], net->g[1], net->which, u->c, u->mean, factors(u));
+    rest(net, &u->rest_s);
     TRY(unit_weights(net, u, net->input));
     const nn_param *last = &net->p->item[u->beta];
     size_t first = net->p->item[u->weight].at;
@@ -393,68 +412,18 @@ static const float *last_layer_backward(resnet *net, const float *dy)
 status resnet_backward(resnet *net, const float *d_features)
 {
     status st = OK;
-    double t0 = clock_s(), conv0 = net->conv_s;
+    double t0 = conv_clock(), conv0 = net->conv_s;
     if (!net->c.training) return fail(E_INTERNAL, "a backward pass through a net that does not train");
     const float *d = last_layer_backward(net, d_features);
     bool two = false;
+    net->mark = t0;
     if (net->first_trained < net->n_blocks) kernels_average_backward(&net->b[net->n_blocks - 1].y_shape, d, net->g[0]);
     for (int i = net->n_blocks - 1; i >= net->first_trained; i--) {
         TRY(block_backward(net, &net->b[i], two, i > net->first_trained || !net->stem_frozen));
         two = true;
     }
     if (!net->stem_frozen) TRY(stem_backward(net));
-    net->other_s += clock_s() - t0 - (net->conv_s - conv0);
+    net->other_s += conv_clock() - t0 - (net->conv_s - conv0);
 done:
     return st;
-}
-
-/* ---- where the time goes ---- */
-double resnet_seconds_conv(const resnet *net)
-{
-    return net->conv_s;
-}
-
-double resnet_seconds_other(const resnet *net)
-{
-    return net->other_s;
-}
-
-static void profile_row(const unit *u, text *out)
-{
-    text_addf(out, "%-36s %4d->%-4d %3d px", u->name, u->spec.ci, u->spec.co, u->spec.h);
-    for (int k = 0; k < TIME_KINDS; k++) {
-        if (!u->passes[k]) {
-            text_addf(out, " %25s", "-");
-            continue;
-        }
-        double ms = 1e3 * u->seconds[k] / u->passes[k];
-        text_addf(out, " %8.2f ms %5.0f GFLOP/s", ms, conv_flop(&u->spec) / ms * 1e-6);
-    }
-    text_addf(out, "   %s", conv_how(u->op[0]));
-    for (int k = 1; k < TIME_KINDS; k++)
-        if (u->op[k]) text_addf(out, ", %s", conv_how(u->op[k]));
-    text_add(out, "\n");
-}
-
-void resnet_profile(const resnet *net, text *out)
-{
-    text_addf(out, "%-36s %10s %6s %25s %25s %25s\n", "layer", "channels", "", "forward", "back data", "back weights");
-    if (net->has_stem) profile_row(&net->stem, out);
-    for (int i = 0; i < net->n_blocks; i++)
-        for (int k = 0; k < net->b[i].n_units + net->b[i].has_ds; k++) profile_row(&net->b[i].u[k], out);
-    text_addf(out, "convolutions %.3f s, all else in the encoder %.3f s\n", net->conv_s, net->other_s);
-}
-
-static void unit_reset(unit *u)
-{
-    memset(u->seconds, 0, sizeof u->seconds);
-    memset(u->passes, 0, sizeof u->passes);
-}
-
-void resnet_profile_reset(resnet *net)
-{
-    net->conv_s = net->other_s = 0;
-    unit_reset(&net->stem);
-    for (int i = 0; i < net->n_blocks; i++)
-        for (int k = 0; k < MAX_UNITS; k++) unit_reset(&net->b[i].u[k]);
 }

@@ -9,7 +9,7 @@
 /* Choices by shape. {0} is valid and empty. */
 typedef struct {
     names key, how;
-    double *gflops; /* as measured; 0 for one that was read */
+    double *gflops; /* as measured: here, or where the choice was read from */
     size_t cap;
     int measured; /* how many were measured in this process */
 } conv_choices;
@@ -27,7 +27,11 @@ void conv_destroy(conv_op **op); /* NULL-safe, sets NULL */
 status conv_choose(conv_op **out, dnn *d, const conv_spec *s, conv_choices *c) MUST_USE;
 
 const char *conv_how(const conv_op *op);
-double conv_flop(const conv_spec *s); /* of one run: 2 n ho wo co ci k k */
+double conv_flop(const conv_spec *s);  /* of one run: 2 n ho wo co ci k k */
+double conv_gflops(const conv_op *op); /* run alone, as measured when it was chosen by conv_choose; else 0 */
+
+/* Seconds. With one thread, the time it had: what else runs on the machine does not count then. With several, on the clock. */
+double conv_clock(void);
 
 /* As dnn_op_packed_bytes and so on. Packing needs scratch as well. */
 size_t conv_packed_bytes(const conv_op *op);

@@ -58,11 +58,13 @@ status resnet_backward(resnet *net, const float *d_features) MUST_USE;
 int64_t resnet_bytes(const resnet *net);  /* the arena */
 int resnet_recomputed(const resnet *net); /* blocks computed twice (the stem counts as one) */
 
-/* A table per layer: forward, back data, back weights: ms and GFLOP/s; then what is not convolution. Over all passes since the last
- * call of resnet_profile_reset. */
-void resnet_profile(const resnet *net, text *out);
+/* A table per layer: forward, back data, back weights: ms, GFLOP/s, share of the rate that the same convolution has alone; batch norm
+ * and ReLU; share of the step. Below it, what is not convolution. Means over all passes since the last resnet_profile_reset, by conv_clock. step_s: of
+ * a whole step; 0: shares are of the encoder's own time. */
+void resnet_profile(const resnet *net, double step_s, text *out);
 void resnet_profile_reset(resnet *net);
-double resnet_seconds_conv(const resnet *net); /* spent in convolutions, and in all else, since then */
-double resnet_seconds_other(const resnet *net);
+double resnet_seconds_conv(const resnet *net);  /* spent in convolutions since then, */
+double resnet_seconds_other(const resnet *net); /* in all else, */
+double resnet_seconds_alone(const resnet *net); /* and what the convolutions would take at the rates measured alone */
 
 #endif

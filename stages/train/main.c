@@ -44,6 +44,7 @@ typedef struct {
     model m;
     dnn *dn;
     conv_choices choices;
+    double step_s; /* mean of the steps */
     nn_type type;
     trainer *t;
     progress_state at;
@@ -477,6 +478,7 @@ static status train_all(run *r)
     st = steps_all(r, bar, &sum);
     progress_end_all(&bar, st);
     TRY(st);
+    if (sum.steps > 0) r->step_s = sum.seconds / (double)sum.steps;
     if (sum.steps > 0)
         log_info(
             "%lld steps, %.1f items/s; a step %.3f s: compute %.3f, data %.3f, communication %.3f (and %.3f hidden), %.1f MB sent a rank",
@@ -515,7 +517,7 @@ done:
 static void print_profile(const run *r)
 {
     text t = {0};
-    resnet_profile(trainer_net(r->t), &t);
+    resnet_profile(trainer_net(r->t), r->step_s, &t);
     printf("%s", text_str(&t));
     text_free(&t);
 }

@@ -1,5 +1,6 @@
 /* bench_nn.c -- passes of the encoder: bench_nn train|infer DEPTH PICTURES SIZE fp32|bf16 THREADS [STEPS [MEMORY_MB]]
- * Prints the table per layer to stderr and one line "seconds S processor P conv C other O bytes B" (of the best step) to stdout. */
+ * Prints the table per layer to stderr and one line "seconds S processor P conv C other O alone A bytes B" to stdout:
+ * S and P of the best step, the others means; A: the same convolutions at the rate each has alone. */
 #include "micon/log.h"
 #include "micon/mem.h"
 #include "micon/num.h"
@@ -59,7 +60,7 @@ static status run(const resnet_config *c, int steps)
         if (i == 1) resnet_profile_reset(net);
         t0 = now_s();
         double c0 = cpu_s();
-        resnet_weights_changed(net);
+        if (c->training) resnet_weights_changed(net);
         TRY(resnet_forward(net, x, y));
         for (size_t k = 0; k < n_y; k++) y[k] *= 1e-3f;
         if (c->training) TRY(resnet_backward(net, y));
@@ -68,10 +69,10 @@ static status run(const resnet_config *c, int steps)
         if (i > 0 && took < best) best = took;
         if (i > 0 && used < best_cpu) best_cpu = used;
     }
-    resnet_profile(net, &table);
+    resnet_profile(net, 0, &table);
     fputs(text_str(&table), stderr);
-    printf("seconds %.4f processor %.4f conv %.4f other %.4f bytes %lld\n", best, best_cpu, resnet_seconds_conv(net) / steps,
-           resnet_seconds_other(net) / steps, (long long)resnet_bytes(net));
+    printf("seconds %.4f processor %.4f conv %.4f other %.4f alone %.4f bytes %lld\n", best, best_cpu, resnet_seconds_conv(net) / steps,
+           resnet_seconds_other(net) / steps, resnet_seconds_alone(net) / steps, (long long)resnet_bytes(net));
 done:
     resnet_destroy(&net);
     dnn_destroy(&d);

@@ -1,46 +1,54 @@
 #!/usr/bin/env bash
-# bench_train.sh -- a whole training step of micon-train (items, augmentation, network, heads, losses, AdamW): resnet18, 96 px, 32 items = 640
-# pictures, against a PyTorch step of the network and AdamW alone (tests/bench/peers/nn_torch.py), in one run; then 2 ranks against 1.
-# One core's figures are processor seconds of the best step after the first, which other programs disturb less than time on the clock; 2
-# ranks against 1 is by the clock.
+# bench_train.sh -- a training step: resnet18, 96 px, 32 items = 640 pictures. The network's passes against PyTorch's (forward, backward and
+# AdamW, channels_last; tests/bench/peers/nn_torch.py) on one core and on two, in one run; what of the step is convolution, and what its
+# convolutions take alone; then the whole step of micon-train (items, augmentation, heads, losses, AdamW too), 2 ranks against 1.
+# One core's figures are processor seconds of the best step after the first, which other programs disturb less than time on the clock; two
+# cores' and two ranks' are by the clock. BENCH_STEPS, BENCH_PEER_STEPS: steps.
 . "$(dirname "$0")/../tap.sh"
+. "$ROOT/tests/bench/marks.sh"
 cd "$T" || exit 1
+kinds=fp32
+bf16 && kinds="fp32 bf16"
+kinds=${BENCH_KINDS:-$kinds}
+nn() { "$ROOT/build/release/tests/bench/bench_nn" train 18 640 96 "$1" "$2" "${BENCH_STEPS:-3}" 2>"$T/table.$1.$2"; }
+peer() { /usr/bin/python3 "$ROOT/tests/bench/peers/nn_torch.py" train 18 640 96 "$1" "$2" "${BENCH_PEER_STEPS:-2}" 2>/dev/null; }
+
+# ---- the network against PyTorch ----
+for threads in 1 2; do
+    [ $threads = 1 ] && clock=processor || clock=seconds
+    best_ours='' best_peer=''
+    for k in $kinds; do
+        line=$(nn "$k" $threads)
+        s=$(field $clock <<<"$line") other=$(field other <<<"$line") alone=$(field alone <<<"$line") theirs=$(peer "$k" $threads | field $clock)
+        echo "train, $threads core(s), $k: $s s a step, $other s of it no convolution; the same convolutions alone $alone s; PyTorch ${theirs:-missing}"
+        best_ours=$(least "$best_ours" "$s") best_peer=$(least "$best_peer" "$theirs")
+        [ "$k" = fp32 ] && [ -n "$theirs" ] && mark "train, $threads core(s), PyTorch's fp32 / ours in fp32" "$(ratio "$theirs" "$s")" 1.5
+        [ $threads = 1 ] && most "train, 1 core, $k: all in the network that is not convolution, s" "$other" 1.0
+        [ $threads = 1 ] && echo "    of the step, the best measured primitives would take $(awk -v a="$alone" -v s="$s" 'BEGIN { printf "%.0f", 100 * a / s }') %"
+    done
+    what="train, $threads core(s), best of PyTorch / best of ours"
+    [ -z "$best_peer" ] && echo "train: no python3-torch: the peer is skipped" && continue
+    if amx; then mark "$what" "$(ratio "$best_peer" "$best_ours")" 2.5; else elsewhere "$what" "$(ratio "$best_peer" "$best_ours")" 2.5 "no AMX"; fi
+done
+
+# ---- the whole step ----
 export OMP_NUM_THREADS=1
-bad=0
-mark() { # NAME FIGURE WANTED
-    printf '%s: %.2f (wanted >= %s)\n' "$1" "$2" "$3"
-    awk -v a="$2" -v b="$3" 'BEGIN { exit !(a + 0 >= b + 0) }' || { echo "    missed"; bad=1; }
-}
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { print (b > 0 ? a / b : 0) }'; }
 quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null || { cat "$T/err"; exit 1; }; }
 quiet mpi 2 "$BIN/micon-simulate" --out screen --sources 2 --batches 2 --wells 24 --sites 2 --compounds 6 --size 128
 cd screen || exit 1
 S="screen.yaml --set tile.size=96 --set train.batch=32 --set train.steps=${BENCH_STEPS:-4} --set split.test_batches=0"
 quiet mpi 2 "$BIN/micon-tile" $S
 quiet "$BIN/micon-featurize" $S
-# least KEY LOG: the least figure of the steps after the first
-least() { sed -n "2,\$s/.*\"$1\": \([^,}]*\).*/\1/p" "$2" | sort -g | head -n 1; }
-# step RANKS PRECISION KEY: trains, and the least figure
-step() {
-    quiet mpi "$1" "$BIN/micon-train" $S --force --set train.run="b$1$2" --set train.precision="$2"
-    least "$3" "work/models/b$1$2/log.jsonl"
-}
-peer() { /usr/bin/python3 "$ROOT/tests/bench/peers/nn_torch.py" train 18 640 96 "$1" 1 "${BENCH_PEER_STEPS:-2}" 2>/dev/null | sed 's/.*processor \([^ ]*\).*/\1/'; }
-kinds=fp32
-grep -q amx_bf16 /proc/cpuinfo && kinds="fp32 bf16"
-kinds=${BENCH_KINDS:-$kinds}
-best_peer=
+# of KEY LOG: the least figure of the steps after the first
+of() { sed -n "2,\$s/.*\"$1\": \([^,}]*\).*/\1/p" "$2" | sort -g | head -n 1; }
 for k in $kinds; do
-    ours=$(step 1 "$k" processor_s) theirs=$(peer "$k")
-    echo "$k: $ours processor seconds a step, PyTorch ${theirs:-missing}"
-    one=$(least seconds "work/models/b1$k/log.jsonl")
-    [ -n "$theirs" ] || continue
-    best_peer=$(printf '%s\n' $best_peer "$theirs" | sort -g | head -n 1)
-    [ "$k" = fp32 ] && mark "fp32, against PyTorch's fp32" "$(ratio "$theirs" "$ours")" 1.5
-    [ "$k" = bf16 ] && mark "bf16, against the better of PyTorch's" "$(ratio "$best_peer" "$ours")" 2.5
+    for r in 1 2; do quiet mpi $r "$BIN/micon-train" $S --force --set train.run="b$r$k" --set train.precision="$k" --profile; cp "$T/out" "$T/profile.$r"; done
+    log=work/models/b1$k/log.jsonl two=work/models/b2$k/log.jsonl
+    convolution=$(sed -n 's/^convolutions \([0-9.]*\) s a pass.*/\1/p' "$T/profile.1")
+    other=$(awk -v p="$(of processor_s "$log")" -v c="$convolution" 'BEGIN { print p - c }')
+    echo "micon-train, $k: $(of processor_s "$log") processor seconds a step; 2 ranks: $(of seconds "$two") s a step; communication $(sed -n '2,$s/.*"comm_s": \([^,]*\).*/\1/p' "$two" | xargs) s"
+    most "micon-train, 1 core, $k: all of a step that is not convolution, s" "$other" 1.0
+    mark "micon-train, $k: 2 ranks / 1 rank" "$(ratio "$(of seconds "$log")" "$(of seconds "$two")")" 1.8
 done
-two=$(step 2 "$k" seconds)
-echo "$k, 2 ranks: $two s a step; communication $(sed -n '2,$s/.*"comm_s": \([^,]*\).*/\1/p' "work/models/b2$k/log.jsonl" | xargs) s"
-mark "$k, 2 ranks against 1" "$(ratio "$one" "$two")" 1.8
 rm -rf "$T"
 exit $bad

@@ -153,11 +153,11 @@ def supcon(u, y, t):
     return per[keep].mean() if keep.any() else s.sum() * 0
 
 
-def step(w64, depth, x64, y, t, dtype, autocast, last=False):
+def step(w64, depth, x64, y, t, dtype, autocast):
     w = {k: torch.tensor(v, dtype=dtype, requires_grad="running" not in k) for k, v in w64.items()}
     x = torch.tensor(x64, dtype=dtype)
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-        pooled, running = encode(w, depth, x.to(memory_format=torch.channels_last) if last or autocast else x)
+        pooled, running = encode(w, depth, x.to(memory_format=torch.channels_last) if autocast else x)
     pooled = pooled.to(dtype)
     f = F.linear(pooled, w["encoder.fc.weight"], w["encoder.fc.bias"])
     h = F.normalize(f.reshape(len(y), -1), dim=1)
@@ -193,20 +193,16 @@ def net_reference(folder, depth, size, n_items=16, t=0.1, d=1000, p=512):
     w, x = weights(depth, d // 5, d, p, 1), pictures(y, size)
     loss64, g64, r64 = step(w, depth, x, y, t, torch.float64, False)
     print(depth, "float64", loss64, flush=True)
-    # fp32 errs by the few values that change sign before a ReLU: which ones is chance. So three of PyTorch's own ways are taken.
-    ways = []
-    for last, mkldnn in ((False, True), (True, True), (False, False)):
-        with torch.backends.mkldnn.flags(enabled=mkldnn):
-            loss32, g32, _ = step(w, depth, x, y, t, torch.float32, False, last)
-        ways.append(g32)
-        print(depth, "float32", loss32, flush=True)
+    # In PyTorch's default layout: its channels_last errs ten times as much (torch 1.13), no yardstick for anybody.
+    loss32, g32, _ = step(w, depth, x, y, t, torch.float32, False)
+    print(depth, "float32", loss32, flush=True)
     loss16, g16, _ = step(w, depth, x, y, t, torch.float32, True)
     print(depth, "bf16", loss16, flush=True)
     same = torch.ones(len(y), p, dtype=torch.float64) / np.sqrt(p)
     out = {"loss": np.array([loss64, loss32, loss16, float(supcon(same, torch.tensor(y), t))])}
     for k in g64:
         a, c = kept(g64[k]), kept(g16[k])
-        error = max(np.linalg.norm(kept(g[k]) - a) for g in ways)
+        error = np.linalg.norm(kept(g32[k]) - a)
         out["grad:" + k] = a.astype(np.float32)
         size_a = np.linalg.norm(a) + 1e-300
         out["yard:" + k] = np.array([error / size_a, np.dot(a, c) / (size_a * np.linalg.norm(c) + 1e-300)])

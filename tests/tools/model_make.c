@@ -1,4 +1,5 @@
-/* model_make.c -- a model with first weights, without training: model_make OUT size_px dim projection bits generator channel... */
+/* model_make.c -- a model with first weights, without training: model_make OUT size_px dim projection bits generator channel...
+ * MODEL_DEPTH in the environment: of the ResNet, 18 where there is none. */
 #include "micon/mem.h"
 #include "micon/model.h"
 
@@ -8,7 +9,8 @@
 int main(int argc, char **argv)
 {
     if (argc < 8) return 2;
-    model m = {.depth = 18,
+    const char *depth = getenv("MODEL_DEPTH");
+    model m = {.depth = depth ? atoi(depth) : 18,
                .size_px = atoi(argv[2]),
                .dim = atoi(argv[3]),
                .projection = atoi(argv[4]),
