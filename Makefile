@@ -120,6 +120,7 @@ $(patsubst %,$(B)/bin/micon-%,$(STAGE_DIR)): $(B)/bin/micon-%: $$(addprefix $(B)
 	$(LINK)
 $(TESTS): $(B)/%: $(B)/%.c.o $(LIB)
 	$(LINK)
+$(B)/tests/mpi/m_engine: $(B)/stages/embed/engine.c.o
 # Under gcc a fuzz target replays files; `make fuzz` builds the same source with clang's libFuzzer (tests/check.mk).
 $(FUZZERS): $(B)/%: $(B)/%.c.o $(B)/tests/fuzz/main.c.o $(LIB)
 	$(LINK)

@@ -1,6 +1,7 @@
 /* counter.c -- the profile that the generator predicts for a compound on a plate's controls (METHOD 6):
  * z(mean over the control tiles of G([h, m(p)])). G's last layer is linear, so the mean is taken after its ReLU; and the first layer's
- * product splits into one with h, done once a control, and one with m(p), done once a compound. */
+ * product splits into one with h, done once a control, and one with m(p), done once a compound. A model without a generator whose
+ * compounds were trained against pictures (clip) has z(m(p)) in their place: a compound among the pictures, the same on every plate. */
 #include "embed.h"
 
 #include "micon/mem.h"
@@ -91,13 +92,40 @@ static void predict_block(const model *m, room *w, const float *a, int64_t n_con
     memcpy(projected, w->u, (size_t)n * (size_t)m->projection * sizeof *projected);
 }
 
+/* The vectors of k wanted compounds from `first` on into w->in, and zeros behind them. */
+static void fill_vectors(const embedder *e, room *w, int64_t first, int64_t k)
+{
+    size_t bits = (size_t)e->m.bits;
+    memset(w->in, 0, BLOCK * bits * sizeof *w->in);
+    for (int64_t i = 0; i < k; i++)
+        memcpy(w->in + (size_t)i * bits, e->compounds->x + e->wanted[first + i] * e->compounds->d, bits * sizeof *w->in);
+}
+
+status counter_embed(const embedder *e, int64_t first, int64_t n, float *x)
+{
+    status st = OK;
+    const model *m = &e->m;
+    room w = {0};
+    TRY(room_make(&w, m));
+    for (int64_t at = 0; at < n; at += BLOCK) {
+        int64_t k = n - at < BLOCK ? n - at : BLOCK;
+        fill_vectors(e, &w, first + at, k);
+        mlp_forward(&m->params, &m->compound, BLOCK, w.in, w.m_inside, w.mp);
+        l2_forward(BLOCK, m->dim, w.mp, w.mp, w.norm);
+        memcpy(x + at * m->dim, w.mp, (size_t)(k * m->dim) * sizeof *x);
+    }
+done:
+    room_free(&w);
+    return st;
+}
+
 status counter_predict(const embedder *e, const float *controls, int64_t n_controls, int64_t first, int64_t n, float *x, float *projected)
 {
     status st = OK;
     const model *m = &e->m;
     float *a = NULL;
     room w = {0};
-    size_t wide = 2 * (size_t)m->dim, bits = (size_t)m->bits;
+    size_t wide = 2 * (size_t)m->dim;
     int rows;
     TRY(room_make(&w, m));
     TRY(mem_alloc(&a, (size_t)n_controls * wide, sizeof *a, "generator over controls"));
@@ -105,11 +133,7 @@ status counter_predict(const embedder *e, const float *controls, int64_t n_contr
     product(rows, (int)wide, m->dim, controls, params_value(&m->params, m->generator.w0), (int)wide, 0, a);
     for (int64_t at = 0; at < n; at += BLOCK) {
         int64_t k = n - at < BLOCK ? n - at : BLOCK;
-        memset(w.in, 0, BLOCK * bits * sizeof *w.in);
-        for (int64_t i = 0; i < k; i++) {
-            const float *row = e->compounds->x + e->wanted[first + at + i] * e->compounds->d;
-            memcpy(w.in + (size_t)i * bits, row, bits * sizeof *row);
-        }
+        fill_vectors(e, &w, first + at, k);
         predict_block(m, &w, a, n_controls, k, x + at * m->dim, projected + at * m->projection);
     }
 done:

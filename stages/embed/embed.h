@@ -35,7 +35,7 @@ typedef struct {
     model m;
     uint64_t model_digest;
     char *model_path, *compounds_path;
-    const vectors *compounds; /* NULL: no counterfactuals */
+    const vectors *compounds; /* NULL: neither counterfactuals nor, of a clip model, compounds' own representations */
     const int64_t *wanted;    /* rows of compounds to predict */
     int64_t n_wanted;
     engine e;
@@ -57,5 +57,7 @@ void reader_stop(reader **r); /* NULL-safe; joins the thread */
  * projected [n, projection]. */
 status counter_predict(const embedder *b, const float *controls, int64_t n_controls, int64_t first, int64_t n, float *x,
                        float *projected) MUST_USE;
+/* A clip model: z(m(p)) of wanted compounds [first, first + n) -> x [n, dim]. */
+status counter_embed(const embedder *b, int64_t first, int64_t n, float *x) MUST_USE;
 
 #endif

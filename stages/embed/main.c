@@ -81,15 +81,14 @@ done:
     return st;
 }
 
-/* Compounds, where there is a generator to ask. */
+/* Compounds, where there is a generator to ask, or a compound head (clip's). */
 static status read_compounds(embedder *b, const screen_index *ix, vectors *v, int64_t **wanted)
 {
     status st = OK;
     if (!b->g->cfg.embed.counterfactual) return OK;
-    if (!b->m.has_generator) {
-        log_info("the model has no generator: no predicted profiles (micon's has one)");
-        return OK;
-    }
+    if (!b->m.has_generator) log_info("the model has no generator: no predicted profiles (micon's has one)");
+    if (b->m.bits == 0) return OK;
+    if (!b->m.has_generator) log_info("it has a compound head: compounds among the pictures are in uns/compound");
     b->compounds_path = config_work(&b->g->cfg, "compounds.h5");
     if (!path_exists(b->compounds_path))
         TRY(fail(E_FAILED, "%s is not there: run micon-featurize first, or set embed.counterfactual to no", b->compounds_path));
@@ -148,6 +147,10 @@ static status set_up_engine_all(run *r, const int64_t *chosen, int64_t n)
     TRY(engine_create_all(&r->b.e, g, &r->b.m, bf16 ? NN_BF16 : NN_F32, per_site));
     provenance_config(g, &r->b.made_from);
     text_addf(&r->b.made_from, "precision: %s\nmodel: %s\n", bf16 ? "bf16" : "fp32", digest_show(r->b.model_digest, d));
+    if (r->b.compounds) {
+        uint64_t rows = digest_bytes(r->b.wanted, (size_t)r->b.n_wanted * sizeof *r->b.wanted); /* a list may change under its name */
+        text_addf(&r->b.made_from, "compounds predicted: %lld, %s\n", (long long)r->b.n_wanted, digest_show(rows, d));
+    }
 done:
     free(first);
     return st;

@@ -245,6 +245,13 @@ done:
     return st;
 }
 
+/* Rows of compounds in this plate's file. */
+static int64_t n_predicted(const plate *p)
+{
+    const embedder *b = p->b;
+    return b->compounds && (p->n_controls > 0 || !b->m.has_generator) ? b->n_wanted : 0;
+}
+
 static status put_small(const plate *p, store *out, const char *made_from, uint64_t inputs_sum)
 {
     status st = OK;
@@ -263,8 +270,8 @@ static status put_small(const plate *p, store *out, const char *made_from, uint6
     }
     store_put_frame(out, "var", &var);
     if (b->compounds) {
-        for (int64_t i = 0; i < b->n_wanted && p->n_controls > 0; i++) names_add(&compounds, vectors_key(b->compounds, b->wanted[i]));
-        store_put_texts(out, "uns/counterfactual/compound", &compounds);
+        for (int64_t i = 0; i < n_predicted(p); i++) names_add(&compounds, vectors_key(b->compounds, b->wanted[i]));
+        store_put_texts(out, b->m.has_generator ? "uns/counterfactual/compound" : "uns/compound/compound", &compounds);
     }
     provenance_put(out, b->g, made_from, inputs_sum);
 done:
@@ -280,17 +287,22 @@ static status predict_all(plate *p, store *out)
     enum { CHUNK = 64 };
     status st = OK;
     const embedder *b = p->b;
-    int64_t n = b->compounds && p->n_controls > 0 ? b->n_wanted : 0, first, mine, chunks = (n + CHUNK - 1) / CHUNK;
+    int64_t n = n_predicted(p), first, mine, chunks = (n + CHUNK - 1) / CHUNK;
     float *x = NULL, *u = NULL;
+    bool generated = b->m.has_generator;
     if (!b->compounds) return OK;
     partition(chunks, b->g->size, b->g->rank, &first, &mine);
     first *= CHUNK;
     mine = first + mine * CHUNK < n ? mine * CHUNK : n > first ? n - first : 0;
     TRY_ALL(b->g->comm, mem_alloc(&x, (size_t)mine * (size_t)b->m.dim, sizeof *x, "predictions"));
     TRY_ALL(b->g->comm, mem_alloc(&u, (size_t)mine * (size_t)b->m.projection, sizeof *u, "predictions"));
-    TRY_ALL(b->g->comm, mine > 0 ? counter_predict(b, p->controls, p->n_controls, first, mine, x, u) : OK);
-    TRY(store_write_rows_all(out, "uns/counterfactual/X", first, mine, mine > 0 ? x : NULL));
-    TRY(store_write_rows_all(out, "uns/counterfactual/projected", first, mine, mine > 0 ? u : NULL));
+    if (mine > 0 && generated)
+        st = counter_predict(b, p->controls, p->n_controls, first, mine, x, u);
+    else if (mine > 0)
+        st = counter_embed(b, first, mine, x);
+    TRY_ALL(b->g->comm, st);
+    TRY(store_write_rows_all(out, generated ? "uns/counterfactual/X" : "uns/compound/X", first, mine, mine > 0 ? x : NULL));
+    if (generated) TRY(store_write_rows_all(out, "uns/counterfactual/projected", first, mine, mine > 0 ? u : NULL));
 done:
     free(x);
     free(u);
@@ -302,7 +314,7 @@ static status write_all(plate *p, const char *path, const char *made_from, uint6
     status st = OK;
     store *out = NULL;
     const embedder *b = p->b;
-    int64_t sites = b->e.n_tiles / p->per_site, d = b->m.dim, q = b->m.projection, n = b->compounds && p->n_controls > 0 ? b->n_wanted : 0;
+    int64_t sites = b->e.n_tiles / p->per_site, d = b->m.dim, q = b->m.projection, n = n_predicted(p);
     const store_info info = {.kind = EMBED_KIND,
                              .format = EMBED_FORMAT,
                              .bytes = (p->n_sites + n) * (d + q) * 4 + p->n_sites * 1000 + (1 << 20),
@@ -310,7 +322,8 @@ static status write_all(plate *p, const char *path, const char *made_from, uint6
     TRY(store_create_all(&out, b->g->comm, path, &info));
     TRY(store_array_all(out, "X", STORE_F32, 2, (int64_t[]){p->n_sites, d}, sites));
     if (q) TRY(store_array_all(out, "obsm/projected", STORE_F32, 2, (int64_t[]){p->n_sites, q}, sites));
-    if (b->compounds) {
+    if (b->compounds && !b->m.has_generator) TRY(store_array_all(out, "uns/compound/X", STORE_F32, 2, (int64_t[]){n, d}, 64));
+    if (b->compounds && b->m.has_generator) {
         TRY(store_array_all(out, "uns/counterfactual/X", STORE_F32, 2, (int64_t[]){n, d}, 64));
         TRY(store_array_all(out, "uns/counterfactual/projected", STORE_F32, 2, (int64_t[]){n, q}, 64));
     }
@@ -371,8 +384,9 @@ static status compute_all(plate *p, progress *bar)
     share_passes(p);
     TRY_ALL(comm, embed_passes(p, bar));
     TRY_ALL(comm, average(p));
-    if (b->compounds) TRY(gather_controls_all(p));
-    if (b->compounds && p->n_controls == 0) log_warn("%s: no unflagged control tiles: no predicted profiles for this plate", p->label);
+    bool predicts = b->compounds && b->m.has_generator;
+    if (predicts) TRY(gather_controls_all(p));
+    if (predicts && p->n_controls == 0) log_warn("%s: no unflagged control tiles: no predicted profiles for this plate", p->label);
 done:
     return st;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# embed.sh -- micon-embed on a small simulated screen with a model of first weights.   run: limit=280
+# embed.sh -- micon-embed on a small simulated screen with a model of first weights.   run: limit=400
 . "$(dirname "$0")/../tap.sh"
 cd "$T" || exit 1
 TOOLS=$ROOT/build/release/tests/tools
@@ -76,14 +76,79 @@ has "has no predicted profiles, and says so" "$T/err" "no generator"
 exits "a trunk alone" 0 mpi 2 "$BIN/micon-embed" $S --set embed.model=trunk.safetensors
 
 # ---- killed, then run again ----
+whole() { # every file under a final name is whole
+    local f
+    for f in work/embeddings/micon/*.h5; do [ ! -e "$f" ] || "$TOOLS/store_tool" verify "$f" >/dev/null 2>&1 || return 1; done
+}
+next_run() { # WHAT: a run after it gives the right bytes and leaves nothing behind
+    whole || { echo "#   $1: a half file under a final name"; return 1; }
+    quiet mpi 2 "$BIN/micon-embed" $S || { echo "#   $1: the next run fails"; cat "$T/err"; return 1; }
+    [ "$(cat work/embeddings/micon/*.h5 | sha256sum)" = "$first" ] || { echo "#   $1: other bytes"; return 1; }
+    [ -z "$(find work -name '*.part.*')" ] || { echo "#   $1: left behind: $(find work -name '*.part.*')"; return 1; }
+}
+killed_at_points() { # of rank 1; a point beyond the last is a run to its end, that must not be the first one tried
+    local n reached=0
+    for n in 2 9 16; do
+        rm -rf work/embeddings
+        MICON_FAULT=kill:$n:1 quiet timeout 60 "$MPIRUN" --oversubscribe -n 2 -x MICON_FAULT "$DEBUG_BIN/micon-embed" $S || reached=$((reached + 1))
+        next_run "killed at point $n" || return 1
+    done
+    echo "# $reached of 3 points reached"
+    [ $reached -ge 2 ]
+}
+killed_at_times() {
+    local s pid
+    for s in 0.2 0.6 1.2; do
+        rm -rf work/embeddings
+        setsid "$BIN/micon-embed" $S >/dev/null 2>&1 &
+        pid=$!
+        sleep $s
+        kill -9 -- -$pid 2>/dev/null
+        wait $pid 2>/dev/null
+        next_run "killed after $s s" || return 1
+    done
+}
+ok "SIGKILL of a rank at a fault point: no half file, the next run gives the same bytes" killed_at_points
+ok "SIGKILL at any time: the same" killed_at_times
+
+# ---- which compounds are predicted: the screen's, a list, those not seen in training; those of a model trained on pairs (clip) ----
+E=work/embeddings/micon/$plate.h5
+if $python -c 'import h5py' 2>/dev/null; then
+    compounds() { $python -c 'import sys, h5py; print(*h5py.File(sys.argv[1])["uns/counterfactual/compound"].asstr()[:], sep="\n")' "$1"; }
+    cp "$E" all.h5
+    compounds all.h5 >ids
+    same "the screen's compounds" "$(wc -l <ids)" 4
+    printf 'Metadata_JCP2022\n%s\n%s\n%s\n' "$(sed -n 3p ids)" "$(sed -n 1p ids)" "$(sed -n 3p ids)" >list.csv
+    L="$S --set embed.counterfactual_compounds=../screen/list.csv"
+    exits "those of a list" 0 mpi 2 "$BIN/micon-embed" $L
+    same "each once" "$(compounds "$E" | xargs)" "$(sed -n '1p;3p' ids | xargs)"
+    ok "with the same profiles" $python -c 'import sys, h5py
+a, b = (h5py.File(f)["uns/counterfactual/X"][:] for f in sys.argv[1:])
+assert (a[[0, 2]] == b).all()' all.h5 "$E"
+    exits "the same list again" 0 mpi 2 "$BIN/micon-embed" $L
+    same "leaves the files alone" "$(grep -c 'up to date' "$T/err")" 2
+    sed -n '2,$p' ids | sed '1i Metadata_JCP2022' >list.csv
+    exits "another list of the same name" 0 mpi 2 "$BIN/micon-embed" $L
+    same "is seen" "$(compounds "$E" | wc -l)" 3
+    echo nonsense >>list.csv
+    exits "a compound without a vector: exit 1" 1 mpi 2 "$BIN/micon-embed" $L
+    has "is named with its line" "$T/err" "list.csv:5: compound 'nonsense' has no vector"
+    MODEL_SEEN=$(sed -n 2p ids) "$TOOLS/model_make" seen.safetensors 64 100 32 1024 1 DNA ER RNA AGP Mito
+    exits "those that the model has not seen" 0 mpi 2 "$BIN/micon-embed" $S --set embed.counterfactual_compounds=unseen --set embed.model=seen.safetensors
+    same "all but one" "$(compounds "$E" | xargs)" "$(sed 2d ids | xargs)"
+else skip "which compounds are predicted" "no python3-h5py"; fi
+"$TOOLS/model_make" clip.safetensors 64 100 32 1024 0 DNA ER RNA AGP Mito
+C="$S --set embed.model=clip.safetensors --set embed.precision=fp32"
+exits "a model with a compound head and no generator" 0 mpi 3 "$BIN/micon-embed" $C
+has "says what there is" "$T/err" "compounds among the pictures are in uns/compound"
+three=$(cat work/embeddings/micon/*.h5 | sha256sum)
+if $python -c 'import torch, h5py' 2>/dev/null; then
+    ok "its compounds equal PyTorch's" $python "$ROOT/tests/ref/embed_ref.py" clip.safetensors "work/tiles/$plate.h5" work/compounds.h5 "$E"
+else skip "its compounds equal PyTorch's" "no python3-torch and python3-h5py"; fi
+exits "the same on one rank" 0 "$BIN/micon-embed" $C --force
+same "the same bytes" "$(cat work/embeddings/micon/*.h5 | sha256sum)" "$three"
 rm -rf work/embeddings
-mpi 2 "$BIN/micon-embed" $S >/dev/null 2>&1 &
-sleep 1
-pkill -9 -f "^$BIN/micon-embed $S" 2>/dev/null
-wait
-ok "no half file under a final name" bash -c 'for f in work/embeddings/micon/*.h5; do [ ! -e "$f" ] || '"$TOOLS/store_tool"' verify "$f" >/dev/null 2>&1 || exit 1; done'
-exits "the next run" 0 mpi 2 "$BIN/micon-embed" $S
-same "ends with the same bytes" "$(cat work/embeddings/micon/*.h5 | sha256sum)" "$first"
+exits "and the first model again" 0 mpi 2 "$BIN/micon-embed" $S
 
 # ---- other people's readers ----
 if $python -c 'import anndata' 2>/dev/null; then

@@ -49,13 +49,18 @@ def near(got, want, what):
 
 near(e['X'][:], h, 'h')                 # one tile a site
 near(e['obsm/projected'][:], u, 'u')
+keys = c['obs/Metadata_Compound'].asstr()[:]
+clip = 'uns/compound' in e
+names = e['uns/compound/compound' if clip else 'uns/counterfactual/compound'].asstr()[:]
+p = torch.from_numpy(np.stack([c['X'][int(np.where(keys == k)[0][0])] for k in names]).astype('f8'))
+m = mlp(p, 'compound')
+if clip:
+    assert 'uns/counterfactual' not in e
+    near(e['uns/compound/X'][:], F.normalize(m), 'compounds')
+    sys.exit()
 pert = t['obs/Metadata_pert_type']
 kinds = pert['categories'].asstr()[:][pert['codes'][:]]
 control = h[torch.from_numpy((kinds == 'negcon') & (t['obs/QC_Flag'][:] == 0))]
-keys = c['obs/Metadata_Compound'].asstr()[:]
-names = e['uns/counterfactual/compound'].asstr()[:]
-p = torch.from_numpy(np.stack([c['X'][int(np.where(keys == k)[0][0])] for k in names]).astype('f8'))
-m = mlp(p, 'compound')
 g = torch.stack([mlp(torch.cat([control, q.expand(len(control), -1)], 1), 'generator').mean(0) for q in m])
 near(e['uns/counterfactual/X'][:], F.normalize(g), 'predicted')
 near(e['uns/counterfactual/projected'][:], F.normalize(mlp(g, 'projector')), 'predicted, projected')

@@ -1,5 +1,5 @@
 /* model_make.c -- a model with first weights, without training: model_make OUT size_px dim projection bits generator channel...
- * MODEL_DEPTH in the environment: of the ResNet, 18 where there is none. */
+ * In the environment: MODEL_DEPTH of the ResNet, else 18; MODEL_SEEN, a compound that it was trained on. */
 #include "micon/mem.h"
 #include "micon/model.h"
 
@@ -18,6 +18,7 @@ int main(int argc, char **argv)
                .has_generator = atoi(argv[6]) != 0,
                .pretrained = atoi(argv[4]) == 0};
     for (int i = 7; i < argc; i++) names_add(&m.channels, argv[i]);
+    if (getenv("MODEL_SEEN")) names_add(&m.compounds, getenv("MODEL_SEEN"));
     m.mean = xcalloc(m.channels.n, sizeof *m.mean);
     m.sd = xcalloc(m.channels.n, sizeof *m.sd);
     for (size_t c = 0; c < m.channels.n; c++) m.mean[c] = 0.2, m.sd[c] = 0.2;
