@@ -54,7 +54,7 @@ struct resnet {
     char *arena;
     int64_t arena_bytes;
     double conv_s, other_s, pack_s, mark; /* other: all but convolution, packing of weights included; mark: see rest() */
-    int passes;
+    int passes;                           /* of the whole net */
 };
 
 static inline unit *block_ds(block *b)
