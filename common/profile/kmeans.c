@@ -1,6 +1,7 @@
 /* kmeans.c -- Lloyd's rounds on blocks of products; k-means++ (Arthur and Vassilvitskii 2007) chooses the start. */
 #include "micon/kmeans.h"
 
+#include "micon/hot.h"
 #include "micon/linear.h"
 #include "micon/mem.h"
 #include "micon/num.h"
@@ -13,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 512 };
+enum { ROWS = 512, TOGETHER = 4 };
+typedef float lanes __attribute__((vector_size(4 * KMEANS_MOST_STARTS)));
 
 typedef struct {
     const float *x;
@@ -22,6 +24,8 @@ typedef struct {
     double *center, *far; /* [k,d]; [starts,n]: squared distance of each row to its nearest centre so far */
     double *square;       /* [n] squared lengths of the rows */
     int32_t *row;         /* [starts,k] the rows that the starts take as first centres */
+    lanes *panel;         /* [d] the newest centres, a lane a start */
+    float *last;          /* [TOGETHER,d] */
     float *center_f;      /* [k,d] those that moved, close together */
     float *block, *score; /* [ROWS,k]; [n,k] x.c of every row and centre */
     double *half;         /* [k] half the squared length of a centre */
@@ -52,15 +56,45 @@ static int32_t choose_row(const double *far, int64_t n, rng *r)
     return (int32_t)pick;
 }
 
-/* Each further centre is a row chosen with probability proportional to its squared distance to the nearest centre so far. All starts go over the rows together,
- * by products that are the same however many they are. */
-static status choose_starts(work *w, uint32_t seed, int first)
+/* Products of TOGETHER rows of x with the newest centres, a lane a start; panel [d]. The sums of a lane do not depend on the other lanes. */
+HOT static void multiply_newest(const float *x, int64_t d, const lanes *panel, lanes out[TOGETHER])
 {
-    status st = OK;
+    lanes a = {0}, b = a, c = a, e = a;
+    for (int64_t j = 0; j < d; j++) {
+        a += x[j] * panel[j];
+        b += x[d + j] * panel[j];
+        c += x[2 * d + j] * panel[j];
+        e += x[3 * d + j] * panel[j];
+    }
+    out[0] = a, out[1] = b, out[2] = c, out[3] = e;
+}
+
+/* The distances of all rows to the newest centres of all starts, where they are nearer than those before. */
+static void shrink_distances(work *w, const int32_t *newest)
+{
+    for (int s = 0; s < w->starts; s++)
+        for (int64_t j = 0; j < w->d; j++) ((float *)&w->panel[j])[s] = w->x[newest[s] * w->d + j];
+    for (int64_t i = 0; i < w->n; i += TOGETHER) {
+        int64_t m = w->n - i < TOGETHER ? w->n - i : TOGETHER;
+        const float *x = w->x + i * w->d;
+        lanes dot[TOGETHER];
+        if (m < TOGETHER) x = memcpy(w->last, x, (size_t)(m * w->d) * sizeof *x); /* with rows of zeros after it */
+        multiply_newest(x, w->d, w->panel, dot);
+        for (int64_t t = 0; t < m; t++)
+            for (int s = 0; s < w->starts; s++) {
+                double lengths = w->square[i + t] + w->square[newest[s]], far = lengths - 2.0 * (double)dot[t][s];
+                if (far < 1e-6 * lengths) far = 0; /* the same row, to the rounding of floats */
+                w->far[s * w->n + i + t] = fmin(w->far[s * w->n + i + t], far);
+            }
+    }
+}
+
+/* Each further centre is a row chosen with probability proportional to its squared distance to the nearest centre so far. All starts go over the rows
+ * together. */
+static void choose_starts(work *w, uint32_t seed, int first)
+{
     int32_t newest[KMEANS_MOST_STARTS];
-    double dot[KMEANS_MOST_STARTS + LINEAR_PANEL];
     rng r[KMEANS_MOST_STARTS];
-    linear_panels p = {0};
     for (int s = 0; s < w->starts; s++) {
         r[s] = rng_at(seed, STREAM_KMEANS, (uint32_t)(first + s), 0);
         newest[s] = w->row[s * w->k] = (int32_t)rng_below(&r[s], (uint64_t)w->n);
@@ -68,18 +102,9 @@ static status choose_starts(work *w, uint32_t seed, int first)
     for (int64_t i = 0; i < w->starts * w->n; i++) w->far[i] = DBL_MAX;
     for (int64_t i = 0; i < w->n; i++) w->square[i] = linear_dot(w->x + i * w->d, w->x + i * w->d, w->d);
     for (int c = 1; c < w->k; c++) {
-        TRY(linear_panels_init(&p, w->x, w->d, newest, w->starts));
-        for (int64_t i = 0; i < w->n; i++) {
-            linear_panels_dot(&p, w->x + i * w->d, dot);
-            for (int s = 0; s < w->starts; s++)
-                w->far[s * w->n + i] = fmin(w->far[s * w->n + i], fmax(0, w->square[i] + w->square[newest[s]] - 2 * dot[s]));
-        }
-        linear_panels_free(&p);
+        shrink_distances(w, newest);
         for (int s = 0; s < w->starts; s++) newest[s] = w->row[s * w->k + c] = choose_row(w->far + s * w->n, w->n, &r[s]);
     }
-done:
-    linear_panels_free(&p);
-    return st;
 }
 
 /* The first centres of start number s; all labels are unknown. */
@@ -181,6 +206,8 @@ static status work_alloc(work *w)
     status st = OK;
     size_t k = (size_t)w->k, d = (size_t)w->d, n = (size_t)w->n, starts = (size_t)w->starts;
     TRY(mem_alloc(&w->center, k, d * sizeof(double), "cluster centres"));
+    TRY(mem_alloc(&w->panel, d, sizeof(lanes), "cluster centres"));
+    TRY(mem_alloc(&w->last, TOGETHER, d * sizeof(float), "cluster centres"));
     TRY(mem_alloc(&w->center_f, k, d * sizeof(float), "cluster centres"));
     TRY(mem_alloc(&w->half, k, sizeof(double), "cluster centres"));
     TRY(mem_alloc(&w->moved, k, 1, "cluster centres"));
@@ -208,7 +235,7 @@ status kmeans_fit(const float *x, int64_t n, int64_t d, int k, uint32_t seed, in
     if (k < 1 || k > n) TRY(fail(E_FAILED, "k-means: %d clusters of %lld rows", k, (long long)n));
     if (starts < 1 || starts > KMEANS_MOST_STARTS) TRY(fail(E_INTERNAL, "k-means: %d starts", starts));
     TRY(work_alloc(&w));
-    TRY(choose_starts(&w, seed, first));
+    choose_starts(&w, seed, first);
     for (int start = 0; start < starts; start++) {
         begin(&w, start);
         for (int round = 0; round < max_rounds && assign(&w) > 0; round++) move_centers(&w);
@@ -221,6 +248,8 @@ status kmeans_fit(const float *x, int64_t n, int64_t d, int k, uint32_t seed, in
     if (inertia) *inertia = best;
 done:
     free(w.center);
+    free(w.panel);
+    free(w.last);
     free(w.center_f);
     free(w.half);
     free(w.moved);

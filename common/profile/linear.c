@@ -48,28 +48,66 @@ double linear_dot(const float *a, const float *b, int64_t d)
     return sum;
 }
 
-/* Eight sums at once: one alone waits for its own additions. */
+/* Four floats to double at a time: that is one instruction where wider ones come apart. */
+typedef double d4 __attribute__((vector_size(32)));
+typedef float f4 __attribute__((vector_size(16)));
+typedef int64_t i4 __attribute__((vector_size(32)));
+
+#define TAKE_FOUR(to, p)                                                                                                                   \
+    do {                                                                                                                                   \
+        f4 four;                                                                                                                           \
+        memcpy(&four, (p), sizeof four);                                                                                                   \
+        (to) = __builtin_convertvector(four, d4);                                                                                          \
+    } while (0)
+
+/* Four entries of four rows at once, turned so that a vector holds one entry of each row: each row's sum is still in index order. */
+#define FOUR_ROWS(sum, r, j, v)                                                                                                            \
+    do {                                                                                                                                   \
+        d4 p, q, s, t;                                                                                                                     \
+        TAKE_FOUR(p, (r)[0] + (j));                                                                                                        \
+        TAKE_FOUR(q, (r)[1] + (j));                                                                                                        \
+        TAKE_FOUR(s, (r)[2] + (j));                                                                                                        \
+        TAKE_FOUR(t, (r)[3] + (j));                                                                                                        \
+        d4 pq = __builtin_shuffle(p, q, (i4){0, 4, 2, 6}), qp = __builtin_shuffle(p, q, (i4){1, 5, 3, 7});                                 \
+        d4 st = __builtin_shuffle(s, t, (i4){0, 4, 2, 6}), ts = __builtin_shuffle(s, t, (i4){1, 5, 3, 7});                                 \
+        (sum) += (v)[0] * __builtin_shuffle(pq, st, (i4){0, 1, 4, 5});                                                                     \
+        (sum) += (v)[1] * __builtin_shuffle(qp, ts, (i4){0, 1, 4, 5});                                                                     \
+        (sum) += (v)[2] * __builtin_shuffle(pq, st, (i4){2, 3, 6, 7});                                                                     \
+        (sum) += (v)[3] * __builtin_shuffle(qp, ts, (i4){2, 3, 6, 7});                                                                     \
+    } while (0)
+
+enum { SUMS = 16 }; /* sums at once: one alone waits for its own additions */
+
+HOT static void dot_sums(const float *a, const float *const r[SUMS], int64_t d, double out[SUMS])
+{
+    d4 s0 = {0}, s1 = s0, s2 = s0, s3 = s0;
+    int64_t j = 0;
+    for (; j + 4 <= d; j += 4) {
+        d4 v;
+        TAKE_FOUR(v, a + j);
+        FOUR_ROWS(s0, r, j, v);
+        FOUR_ROWS(s1, r + 4, j, v);
+        FOUR_ROWS(s2, r + 8, j, v);
+        FOUR_ROWS(s3, r + 12, j, v);
+    }
+    memcpy(out, &s0, sizeof s0);
+    memcpy(out + 4, &s1, sizeof s1);
+    memcpy(out + 8, &s2, sizeof s2);
+    memcpy(out + 12, &s3, sizeof s3);
+    for (; j < d; j++)
+        for (int t = 0; t < SUMS; t++) out[t] += (double)a[j] * r[t][j];
+}
+
 void linear_dot_rows(const float *a, const float *x, int64_t d, const int32_t *row, int64_t n, double *out)
 {
-    int64_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        const float *r[8];
-        double s[8] = {0};
-        for (int t = 0; t < 8; t++) r[t] = x + row[i + t] * d;
-        for (int64_t j = 0; j < d; j++) {
-            double v = a[j];
-            s[0] += v * r[0][j];
-            s[1] += v * r[1][j];
-            s[2] += v * r[2][j];
-            s[3] += v * r[3][j];
-            s[4] += v * r[4][j];
-            s[5] += v * r[5][j];
-            s[6] += v * r[6][j];
-            s[7] += v * r[7][j];
-        }
-        memcpy(out + i, s, sizeof s);
+    for (int64_t i = 0; i < n; i += SUMS) {
+        const float *r[SUMS];
+        double s[SUMS];
+        int64_t m = n - i < SUMS ? n - i : SUMS;
+        for (int64_t t = 0; t < SUMS; t++) r[t] = x + row[t < m ? i + t : i] * d; /* past the end the first once more */
+        dot_sums(a, r, d, s);
+        memcpy(out + i, s, (size_t)m * sizeof *s);
     }
-    for (; i < n; i++) out[i] = linear_dot(a, x + row[i] * d, d);
 }
 
 status linear_panels_init(linear_panels *p, const float *x, int64_t d, const int32_t *row, int64_t n)
@@ -86,14 +124,11 @@ status linear_panels_init(linear_panels *p, const float *x, int64_t d, const int
     return OK;
 }
 
-/* Four floats to double at a time: that is one instruction where wider ones come apart. */
-typedef double d4 __attribute__((vector_size(32)));
-typedef float f4 __attribute__((vector_size(16)));
 #define ADD(sum, at)                                                                                                                       \
     do {                                                                                                                                   \
-        f4 v;                                                                                                                              \
-        memcpy(&v, p + (at), sizeof v);                                                                                                    \
-        (sum) += b * __builtin_convertvector(v, d4);                                                                                       \
+        d4 v;                                                                                                                              \
+        TAKE_FOUR(v, p + (at));                                                                                                            \
+        (sum) += b * v;                                                                                                                    \
     } while (0)
 
 HOT static void panel_dot(const float *block, const float *a, int64_t d, double *out)

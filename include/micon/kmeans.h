@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-enum { KMEANS_MOST_STARTS = 64 };
+enum { KMEANS_MOST_STARTS = 16 };
 
 /* x [n,d]; center [k,d] or NULL; label [n]; *inertia: the sum of squared distances, or NULL. Needs 1 <= k <= n.
  * The best of the starts [first, first + starts), the earlier of equals: ranks may share the starts and take the best of theirs.
