@@ -51,16 +51,6 @@ exits "transformed with its own store" 0 run --transform-with "$T/store.h5ad"
 same "transformed with its own store: the same tables" "$(raw after)" "$before"
 exits "another representation" 1 "$BIN/micon-evaluate" "$S/screen.yaml" --transform-with "$T/store.h5ad" --set embed.representation=projected
 has "another representation: said" "$T/err" "holds the raw representation, these are projected: set embed.representation to raw"
-cp -r "$W/embeddings" "$T/embeddings"
-"$ROOT/build/release/tests/tools/model_make" "$T/other.safetensors" 32 45 16 1024 1 DNA ER RNA AGP Mito
-exits "embedded with another model, one plate of them" 0 "$BIN/micon-embed" "$S/screen.yaml" --quiet --plate S1B01P001 --set embed.model="$T/other.safetensors"
-exits "plates of two models" 1 "$BIN/micon-evaluate" "$S/screen.yaml"
-has "plates of two models: said" "$T/err" "was embedded with another model"
-exits "embedded with another model" 0 "$BIN/micon-embed" "$S/screen.yaml" --quiet --set embed.model="$T/other.safetensors"
-exits "another model" 1 "$BIN/micon-evaluate" "$S/screen.yaml" --transform-with "$T/store.h5ad"
-has "another model: said" "$T/err" "store.h5ad holds profiles of another model"
-rm -r "$W/embeddings"
-cp -rp "$T/embeddings" "$W/embeddings"
 exits "as at first again" 0 run
 same "as at first again: the same bytes" "$(sum)" "$one"
 

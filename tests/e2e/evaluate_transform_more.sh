@@ -46,4 +46,17 @@ cp work_t/profiles/r.h5ad store.h5ad
 exits "by Harmony" 0 run --transform-with store.h5ad --set train.run=plate --set evaluate.profiles=in/p3.csv
 has "by Harmony: said" "$T/err" "was corrected by Harmony, which cannot be carried over"
 has "by Harmony: the report says it" work_t/reports/plate/metrics.json "was corrected by Harmony, which cannot be carried over"
+
+# Embeddings say which model they are of.
+for m in a b; do "$ROOT/build/release/tests/tools/evaluate_make" "$m" perfect "model-$m"; done
+quick() { "$BIN/micon-evaluate" "$1/screen.yaml" --set evaluate.bootstrap=10 --set evaluate.null_size=10 "${@:2}"; }
+exits "embeddings" 0 quick a
+cp a/work/profiles/micon.h5ad a.h5ad
+exits "another model" 1 quick b --transform-with a.h5ad
+has "another model: said" "$T/err" "a.h5ad holds profiles of another model (model-a) than these embeddings (model-b)"
+exits "other profiles than embeddings" 1 quick a --transform-with store.h5ad
+has "other profiles than embeddings: said" "$T/err" "these are of length 32: it is of another model"
+cp a/work/embeddings/micon/S1__B1__P1.h5 b/work/embeddings/micon/
+exits "plates of two models" 1 quick b
+has "plates of two models: said" "$T/err" "S1__B2__P2.h5 was embedded with another model (model-b) than plates before it (model-a): run micon-embed"
 tap_done

@@ -28,7 +28,7 @@ sums calm > calm.sums; sums t > t.sums
 export -f sums
 # on_disk FOLDER KIB SCRIPT : SCRIPT runs with FOLDER on a disk of that size; `room` gives it more
 on_disk() { unshare -m bash -c 'room() { mount -o remount,size=64m "$0"; }; mount -t tmpfs -o size='"$2"'k none "$0" || exit 99; '"$3" "$1" "$E"; }
-for part in 8 50 75 90 97; do
+for part in 8 60 97; do
     same "work has $part % of its $need KiB: exit 1, nothing wrong; with room all is right" "$(on_disk work_a $((need * part / 100)) '
         "$1" a.yaml --quiet >out 2>err; echo -n "$? $(grep -c "error:" err) "
         sums work_a | grep -vxF -f calm.sums; find work_a -name "*.part.*"
@@ -36,7 +36,7 @@ for part in 8 50 75 90 97; do
     ok "said plainly" grep -qE 'error: .*work_a.*(No space left|has only|cannot reserve|is the disk full)' err
 done
 one=$(($(stat -c %s one.h5ad) / 1024 + 1))
-for part in 5 50 90; do
+for part in 5 60; do
     same "a shared store that cannot grow ($part %)" "$(on_disk disk $((one * (100 + part) / 100)) '
         cp one.h5ad disk/all.h5ad; "$1" b.yaml --quiet --transform-with one.h5ad --append disk/all.h5ad >out 2>err; echo -n "$? "
         cmp one.h5ad disk/all.h5ad && echo -n "$(ls disk) "

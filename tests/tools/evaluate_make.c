@@ -1,4 +1,4 @@
-/* evaluate_make.c -- a screen without pictures for tests of micon-evaluate: evaluate_make DIR GENERATOR, where the generator is "perfect" or "random".
+/* evaluate_make.c -- a screen without pictures for tests of micon-evaluate: evaluate_make DIR GENERATOR [MODEL], where the generator is "perfect" or "random".
  * 2 sources of 2 batches of 1 plate, 300 compounds in one well each a plate, 60 of them unseen, 84 controls a plate. A profile is the plate's shift, the
  * compound's latent effect and noise; a prediction is the shift and the compound's own effect (perfect) or somebody's (random). */
 #include "micon/frame.h"
@@ -55,7 +55,7 @@ static status write_tables(const char *dir)
     return st;
 }
 
-static status write_plate(const char *dir, int plate, bool perfect)
+static status write_plate(const char *dir, int plate, bool perfect, const char *model)
 {
     static const char *const name[] = {"Metadata_Source", "Metadata_Batch", "Metadata_Plate", "Metadata_Well", "Metadata_Compound"};
     status st = OK;
@@ -63,7 +63,7 @@ static status write_plate(const char *dir, int plate, bool perfect)
     frame obs = {0};
     names compounds = {0};
     int col[6];
-    char cell_text[5][40], label[40];
+    char cell_text[5][40], label[40], made_from[200];
     const char *cell[5];
     float *x = xcalloc((WELLS + COMPOUNDS) * D, sizeof *x), *cf = x + WELLS * D;
     char *path = xasprintf("%s/work/embeddings/micon/S%d__B%d__P%d.h5", dir, 1 + plate / 2, 1 + plate % 2, 1 + plate);
@@ -91,6 +91,8 @@ static status write_plate(const char *dir, int plate, bool perfect)
     store_put_frame(s, "obs", &obs);
     store_put_values(s, "uns/counterfactual/X", STORE_F32, 2, (int64_t[]){COMPOUNDS, D}, cf);
     store_put_texts(s, "uns/counterfactual/compound", &compounds);
+    snprintf(made_from, sizeof made_from, "model: %s\n", model ? model : "");
+    if (model) store_put_text(s, "uns/micon/made_from", made_from);
     TRY(store_commit_all(&s));
 done:
     store_abandon_all(&s);
@@ -103,10 +105,10 @@ done:
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) return 2;
+    if (argc != 3 && argc != 4) return 2;
     MPI_Init(&argc, &argv);
     status st = write_tables(argv[1]);
-    for (int p = 0; p < PLATES && st == OK; p++) st = write_plate(argv[1], p, strcmp(argv[2], "perfect") == 0);
+    for (int p = 0; p < PLATES && st == OK; p++) st = write_plate(argv[1], p, strcmp(argv[2], "perfect") == 0, argc > 3 ? argv[3] : NULL);
     if (st != OK) fprintf(stderr, "%s\n", msg_get());
     MPI_Finalize();
     return status_exit(st);
