@@ -82,7 +82,9 @@ static bool decide_by_inputs(plan *p, step *s, const config *c)
         if (!(needs >> u->stage & 1) || (u->plate >= 0 && s->plate >= 0 && u->plate != s->plate)) continue;
         const input_seen *seen = recorded_input(s, u->output);
         char *name = text_encode_name(path_base(u->output)), *why = NULL;
-        if (seen && u->has_record && u->record.content && seen->digest != u->record.content) why = xasprintf("%s has changed", name);
+        if (seen && u->of_the_file && u->record.content && /* another run's record says nothing of this file */
+            seen->digest != u->record.content)
+            why = xasprintf("%s has changed", name);
         free(name);
         if (!why) continue;
         decided(s, STEP_RUN, why);

@@ -26,6 +26,12 @@ exits "--force on a stage" 0 run --stage tile --plate P2 --force
 same "just that, with all ranks" "$(calls)" "tile s1/b1/P2 ranks=2 force;"
 not_ok "never world-writable" sh -c 'find work -perm -002 ! -type l | grep .'
 
+# ---- a record of another run's file: runs share status/embed ----
+f=work/embeddings/micon/s1__b1__P1.h5
+touch -d 2001-01-01 $f
+printf 'digest,size,mtime_ns,path\n%s,%s,%s,%s\n' 00000000000000ff "$(stat -c %s $f)" "$(date -r $f +%s%N)" $f >work/status/evaluate/micon.inputs
+same "does not make the report stale" "$(state evaluate null)" "done"
+
 # ---- a plate that fails ----
 rm -rf work
 echo "tile s1/b1/P2" >"$FAKE/fail"
