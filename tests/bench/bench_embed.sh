@@ -5,9 +5,9 @@
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/bench/marks.sh"
 cd "$T" || exit 1
-n=40
-nn() { "$ROOT/build/release/tests/bench/bench_nn" infer 50 80 224 "$1" 1 3 2>"$T/table.$1"; }
-peer() { /usr/bin/python3 "$ROOT/tests/bench/peers/nn_torch.py" infer 50 $n 224 "$1" 1 2 2>/dev/null | field processor; }
+n=${BENCH_PICTURES:-80}
+nn() { "$ROOT/build/release/tests/bench/bench_nn" infer 50 $n 224 "$1" 1 3 2>"$T/table.$1"; }
+peer() { /usr/bin/python3 "$ROOT/tests/bench/peers/nn_torch.py" infer 50 $((n / 2)) 224 "$1" 1 2 2>/dev/null | field processor; }
 per() { awk -v n="$1" -v s="$2" 'BEGIN { print (s > 0 ? n / s : "") }'; } # pictures a second
 kinds=fp32
 bf16 && kinds="fp32 bf16"
@@ -17,9 +17,9 @@ for k in $kinds; do
     ours='' theirs='' share=''
     for _ in 1 2; do
         line=$(nn "$k")
-        ours=$(most_of "$ours" "$(per 80 "$(field processor <<<"$line")")")
+        ours=$(most_of "$ours" "$(per $n "$(field processor <<<"$line")")")
         share=$(most_of "$share" "$(ratio "$(field alone <<<"$line")" "$(field processor <<<"$line")")")
-        theirs=$(most_of "$theirs" "$(per $n "$(peer "$k")")")
+        theirs=$(most_of "$theirs" "$(per $((n / 2)) "$(peer "$k")")")
     done
     echo "embed, resnet50 224 px, 1 core, $k: $ours pictures/s; PyTorch ${theirs:-missing}"
     [ "$k" = fp32 ] && want=0.85 || want=0.75

@@ -3,15 +3,15 @@
 # AdamW, channels_last; tests/bench/peers/nn_torch.py) on one core and on two, in one run; what of the step is convolution, and what its
 # convolutions take alone; then the whole step of micon-train (items, augmentation, heads, losses, AdamW too), 2 ranks against 1.
 # One core's figures are processor seconds of the best step after the first, which other programs disturb less than time on the clock; two
-# cores' and two ranks' are by the clock. BENCH_STEPS, BENCH_PEER_STEPS: steps.
+# cores' and two ranks' are by the clock. BENCH_STEPS, BENCH_PEER_STEPS, BENCH_PICTURES: for a shorter try.
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/bench/marks.sh"
 cd "$T" || exit 1
 kinds=fp32
 bf16 && kinds="fp32 bf16"
 kinds=${BENCH_KINDS:-$kinds}
-nn() { "$ROOT/build/release/tests/bench/bench_nn" train 18 640 96 "$1" "$2" "${BENCH_STEPS:-3}" 2>"$T/table.$1.$2"; }
-peer() { /usr/bin/python3 "$ROOT/tests/bench/peers/nn_torch.py" train 18 640 96 "$1" "$2" "${BENCH_PEER_STEPS:-2}" 2>/dev/null; }
+nn() { "$ROOT/build/release/tests/bench/bench_nn" train 18 "${BENCH_PICTURES:-640}" 96 "$1" "$2" "${BENCH_STEPS:-3}" 2>"$T/table.$1.$2"; }
+peer() { /usr/bin/python3 "$ROOT/tests/bench/peers/nn_torch.py" train 18 "${BENCH_PICTURES:-640}" 96 "$1" "$2" "${BENCH_PEER_STEPS:-2}" 2>/dev/null; }
 
 # ---- the network against PyTorch ----
 for threads in 1 2; do
