@@ -44,7 +44,7 @@ typedef struct {
     model m;
     dnn *dn;
     conv_choices choices;
-    double step_s; /* mean of the steps */
+    double step_s; /* mean of the steps, by the clock that times convolutions (conv_clock) */
     nn_type type;
     trainer *t;
     progress_state at;
@@ -397,7 +397,7 @@ static status checkpoint_all(run *r)
 }
 
 typedef struct {
-    double compute, wait, comm, hidden, seconds, bytes;
+    double compute, wait, comm, hidden, seconds, processor, bytes;
     int64_t steps, validations;
     validation last;
 } totals;
@@ -433,7 +433,7 @@ static status after_step_all(run *r, const step_result *s, double lr, double fro
     }
     log_step(r, s, lr, norm, seconds, look ? &v : NULL);
     sum->compute += s->compute_s, sum->wait += s->wait_s, sum->comm += s->comm_s, sum->hidden += s->hidden_s;
-    sum->seconds += seconds, sum->bytes += (double)s->bytes, sum->steps++;
+    sum->seconds += seconds, sum->processor += r->processor, sum->bytes += (double)s->bytes, sum->steps++;
 done:
     return st;
 }
@@ -478,7 +478,7 @@ static status train_all(run *r)
     st = steps_all(r, bar, &sum);
     progress_end_all(&bar, st);
     TRY(st);
-    if (sum.steps > 0) r->step_s = sum.seconds / (double)sum.steps;
+    if (sum.steps > 0) r->step_s = (kernels_threads() == 1 ? sum.processor : sum.seconds) / (double)sum.steps;
     if (sum.steps > 0)
         log_info(
             "%lld steps, %.1f items/s; a step %.3f s: compute %.3f, data %.3f, communication %.3f (and %.3f hidden), %.1f MB sent a rank",
