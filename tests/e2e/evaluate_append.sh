@@ -23,7 +23,7 @@ same "nothing else is left" "$(ls s)" all.h5ad
 
 # Another order, and all at the same time: the same bytes.
 exits "another order: a" 0 evaluate a --append s/other.h5ad
-exits "another order: c" 0 evaluate c --append s/other.h5ad --transform-with s/all.h5ad
+exits "another order, on two ranks: c" 0 mpi 2 "$BIN/micon-evaluate" c.yaml --append s/other.h5ad --transform-with s/all.h5ad
 exits "another order: b" 0 evaluate b --append s/other.h5ad --transform-with one.h5ad
 ok "another order: the same bytes" cmp s/all.h5ad s/other.h5ad
 cp one.h5ad s/busy.h5ad
