@@ -33,10 +33,9 @@ has "said" "$T/err" "do not hold the tiles of the next steps"
 # ---- on the way ----
 plate=$(ls work/tiles/*.h5 | head -n 1)
 cp "$plate" kept.h5
-# begun NAME LINES: a run of 100,000 steps on 2 ranks in the background, once LINES of them are logged; its process to $pid
+# begun NAME LINES ARGS...: a run of 100,000 steps on 2 ranks in the background, once LINES of them are logged; its process to $pid
 begun() {
-    "$MPIRUN" --oversubscribe -n 2 "$TRAIN" $S --set train.steps=100000 --set train.valid_every=3 --set train.run="$1" \
-        --set train.tiles_memory=250KiB >"$T/out" 2>"$T/err" </dev/null &
+    "$MPIRUN" --oversubscribe -n 2 "$TRAIN" $S --set train.steps=100000 --set train.run="$1" --set train.tiles_memory=250KiB "${@:3}" >"$T/out" 2>"$T/err" </dev/null &
     pid=$!
     for _ in $(seq 600); do
         [ -e "work/models/$1/log.jsonl" ] && [ "$(wc -l <"work/models/$1/log.jsonl")" -ge "$2" ] && return
@@ -51,7 +50,7 @@ ended() { # waits for $pid, a minute at most: its exit status
     echo $? >"$T/rc"
     kill $watch 2>/dev/null
 }
-begun cut 2
+begun cut 2 --set train.valid_every=3
 truncate -s 30000 "$plate"
 ended
 same "a file that is cut while it is read: exit 1" "$(cat "$T/rc")" 1
@@ -60,13 +59,13 @@ same "once" "$(grep -c 'micon-train: error' "$T/err")" 1
 cp kept.h5 "$plate"
 begun zeros 2
 size=$(stat -c %s "$plate")
-dd if=/dev/zero of="$plate" bs=1024 seek=$((size / 8192)) count=$((size * 3 / 4096)) conv=notrunc status=none
+dd if=/dev/zero of="$plate" bs=1024 seek=$((size * 4 / 10240)) count=$((size * 2 / 10240)) conv=notrunc status=none
 ended
 same "tiles that change while they are read: exit 1" "$(cat "$T/rc")" 1
 has "said" "$T/err" "is not what it was when the training began"
 cp kept.h5 "$plate"
 begun asked 2
-kill -TERM $pid
+kill -TERM "$(pgrep -P $pid | tail -n 1)" # mpirun itself would end the job
 ended
 same "SIGTERM: exit 75" "$(cat "$T/rc")" 75
 has "and said" "$T/err" "stopped on request after step"
