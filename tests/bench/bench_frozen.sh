@@ -29,7 +29,7 @@ for layers in layer2 all; do
     whole=$(step "whole$layers" freeze=$layers) none=$(step "none$layers" freeze=$layers augment=none cache_memory=0)
     kept=$(step "kept$layers" freeze=$layers augment=none)
     echo "freeze: $layers: a step $kept s with outputs kept, $none s without, $whole s with augmentation"
-    mark "freeze: $layers, outputs kept against computed at every step" "$(ratio "$none" "$kept")" "$([ $layers = all ] && echo 10 || echo 1.5)"
+    mark "freeze: $layers, outputs kept against computed at every step" "$(ratio "$none" "$kept")" "$([ $layers = all ] && echo 10 || echo 1.2)"
 done
 rm -rf "$T"
 exit $bad

@@ -57,7 +57,7 @@ same "a file that is cut while it is read: exit 1" "$(cat "$T/rc")" 1
 has "is named" "$T/err" "$(basename "$plate")"
 same "once" "$(grep -c 'micon-train: error' "$T/err")" 1
 cp kept.h5 "$plate"
-begun zeros 2
+begun zeros 2 --set train.valid_every=3
 size=$(stat -c %s "$plate")
 dd if=/dev/zero of="$plate" bs=1024 seek=$((size * 4 / 10240)) count=$((size * 2 / 10240)) conv=notrunc status=none
 ended
