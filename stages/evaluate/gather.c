@@ -42,6 +42,15 @@ static char *plate_path(const stage *g, const screen_index *ix, int64_t p)
     return path;
 }
 
+/* A plate that failed before, within slurm.max_bad_plates, has none: it is left out, and that is said. */
+static bool has_embeddings(const stage *g, const screen_index *ix, int64_t p)
+{
+    char *path = plate_path(g, ix, p);
+    bool has = path_exists(path);
+    free(path);
+    return has;
+}
+
 static status open_plate(const stage *g, const screen_index *ix, int64_t p, store_file **f, char **path)
 {
     *path = plate_path(g, ix, p);
@@ -68,25 +77,51 @@ done:
     return st;
 }
 
+/* The labels of the plates without embeddings, a line each, to made_from; in words to the report. */
+static void list_left_out(const stage *g, const screen_index *ix, origin *o)
+{
+    int64_t n = index_n_plates(ix), n_out = 0;
+    text some = {0};
+    for (int64_t p = 0; p < n; p++) {
+        if (has_embeddings(g, ix, p)) continue;
+        char *label = plates_label(ix, p);
+        text_addf(&o->made_from, "plate left out: %s\n", label);
+        if (n_out++ < 10) text_addf(&some, "%s%s", n_out > 1 ? ", " : "", label);
+        free(label);
+    }
+    if (n_out > 0 && n_out < n) {
+        char *line = xasprintf("%lld of %lld plates have no embeddings and are left out (micon-embed makes them): %s%s", (long long)n_out,
+                               (long long)n, text_str(&some), n_out > 10 ? " and others" : "");
+        names_add(&o->notes, line);
+        log_warn("%s", line);
+        free(line);
+    }
+    text_free(&some);
+}
+
 status gather_inputs(const stage *g, const screen_index *ix, const screen_split *split, origin *o)
 {
     status st = OK;
     store_file *f = NULL;
     char *path = NULL, d[DIGEST_TEXT];
     uint64_t rows = 0;
+    int64_t n_there = 0;
+    for (int64_t p = 0; p < index_n_plates(ix); p++) n_there += has_embeddings(g, ix, p);
     for (int64_t p = 0; p < index_n_plates(ix); p++) {
+        rows = digest_mix(rows, index_plate_digest(ix, p, INDEX_OF_ALL));
+        if (n_there && !has_embeddings(g, ix, p)) continue; /* none at all: the first says so */
         TRY(open_plate(g, ix, p, &f, &path));
         TRY(same_model(f, path, o));
         TRY(inputs_add(&o->in, path));
         o->in.item[o->in.n - 1].digest = store_digest(f);
         o->in.item[o->in.n - 1].known = true;
-        rows = digest_mix(rows, index_plate_digest(ix, p, INDEX_OF_ALL));
         store_close(&f);
         FREE(path);
     }
     provenance_config(g, &o->made_from);
     text_addf(&o->made_from, "index rows: %s\n", digest_show(rows, d));
     text_addf(&o->made_from, "split: %s\n", digest_show(split_digest(split, ix), d));
+    list_left_out(g, ix, o);
 done:
     store_close(&f);
     free(path);
@@ -282,6 +317,7 @@ static status read_mine(const stage *g, const screen_index *ix, const screen_spl
     plate p = {0};
     partition(index_n_plates(ix), g->size, g->rank, &first, &n);
     for (int64_t at = first; at < first + n; at++) {
+        if (!has_embeddings(g, ix, at)) continue;
         TRY(fault("gather a plate"));
         TRY(plate_open(&p, g, ix, at));
         TRY(add_wells(to, &p, ix, at, split));

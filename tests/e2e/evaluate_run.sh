@@ -39,6 +39,13 @@ exits "no such column" 2 run --set evaluate.normalize_by=Metadata_Plat
 has "no such column: the nearest" "$T/err" "did you mean Metadata_Plate"
 exits "as at first" 0 run
 same "as at first: the same bytes" "$(sum)" "$one"
+f=$(ls "$W"/embeddings/micon/*.h5 | head -n 1); mv "$f" "$T/away.h5"
+exits "a plate without embeddings" 0 run
+has "is left out, which is said" "$T/err" "1 of 4 plates have no embeddings and are left out (micon-embed makes them): "
+has "in the report too" "$W/reports/micon/report.html" "1 of 4 plates have no embeddings"
+mv "$T/away.h5" "$f"
+exits "the plate is there again" 0 run
+same "the plate is there again: the same bytes" "$(sum)" "$one"
 hasnt "the report loads nothing" "$W/reports/micon/report.html" "src="
 hasnt "the report names no address" "$W/reports/micon/report.html" "://"
 ok "the store verifies" "$BIN/micon-store" verify "$W/profiles/micon.h5ad" "$W/profiles/micon.consensus.h5ad"
