@@ -26,7 +26,7 @@ ok "the README shows what it prints" diff "$T/shown" "$T/printed"
 
 # ---- the estimate. The machine may be busy with other things for a moment: the best of three calibrations counts. ----
 to_s() { awk '{print $1 * ($2 == "h" ? 3600 : $2 == "min" ? 60 : 1)}'; }
-took() { sed -nE "s/^\[micon\] $1: (.*[ ,])?done, ([0-9.]+ [a-z]+).*/\2/p" "$T/log" | head -n 1 | to_s; }
+took() { sed -nE "s/^\[micon\] $1: (([0-9]+) of \2 plates )?done, ([0-9.]+ [a-z]+)$/\3/p" "$T/log" | head -n 1 | to_s; }
 estimated() { awk -v s="$1" '$1 == s && $2 == "run" {for (i = 4; i < NF; i++) if ($i ~ /^[0-9.]+$/ && $(i + 1) ~ /^(s|min|h)$/) {print $i, $(i + 1); exit}}' "$T/plan" | to_s; }
 one_try() {
     local s good=0
