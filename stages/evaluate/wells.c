@@ -2,6 +2,7 @@
 #include "evaluate.h"
 
 #include "micon/comm.h"
+#include "micon/log.h"
 #include "micon/mem.h"
 
 #include <stdlib.h>
@@ -155,6 +156,27 @@ done:
     return st;
 }
 
+/* Treatments with a single judged well have nothing to be compared with: that is said. */
+static status tell_single(const wells *w, names *notes)
+{
+    int64_t *count = NULL, single = 0, some = 0;
+    status st = mem_alloc(&count, (size_t)w->n_label, sizeof *count, "treatments");
+    if (st != OK) return st;
+    for (int64_t i = 0; i < w->n; i++)
+        if (w->judged[i]) count[w->label[i]]++;
+    for (int32_t l = 0; l < w->n_label; l++) single += count[l] == 1, some += count[l] > 0;
+    if (single > 0) {
+        char *note =
+            xasprintf("%lld of %lld judged treatments have one well only: they have no replicates, and are left out of retrieval and mAP",
+                      (long long)single, (long long)some);
+        names_add(notes, note);
+        log_warn("%s", note);
+        free(note);
+    }
+    free(count);
+    return OK;
+}
+
 /* E of METHOD 8. */
 static status judge(wells *w, const uint8_t *treated, names *notes)
 {
@@ -174,6 +196,7 @@ static status judge(wells *w, const uint8_t *treated, names *notes)
         memcpy(w->judged, treated, (size_t)w->n);
         names_add(notes, "no well was held out of training: all treated wells are judged, and the figures say nothing about new data");
     }
+    TRY(tell_single(w, notes));
 done:
     return st;
 }
