@@ -1,4 +1,5 @@
-/* t_sphere.c -- the four spherings and principal components against numpy; the fit set's covariance; few rows; a repeated column. */
+/* t_sphere.c -- the four spherings and principal components against numpy; the fit set's covariance; few rows; a repeated column; columns of very
+ * different size. */
 #include "micon/sphere.h"
 
 #include "../profile_data.h"
@@ -85,6 +86,30 @@ static void components(const screen *s)
     free(y);
 }
 
+/* From well conditioned to hardly so: the way through the covariance and the way around it meet the same mark (numbers so large that the 1e-6 added to
+ * singular values does not show). */
+static void conditioned(void)
+{
+    float *x = malloc(N * D * sizeof *x), *y = malloc(N * D * sizeof *y);
+    uint8_t all[N];
+    memset(all, 1, sizeof all);
+    for (int power = 0; power <= 6; power += 2) {
+        sphere_params p;
+        double off = NAN, trace = 0;
+        char what[100];
+        for (int i = 0; i < N; i++)
+            for (int j = 0; j < D; j++) x[i * D + j] = (float)(noise(77, (uint64_t)(i * D + j)) * pow(10, 5 - power * (double)j / (D - 1)));
+        int st = (int)sphere_fit(&p, SPHERE_PCA, x, N, D, NULL);
+        if (st == OK) st = (int)sphere_apply(&p, x, 0, N, y);
+        if (st == OK) covariance(y, D, all, &off, &trace);
+        snprintf(what, sizeof what, "singular values over %d orders: the covariance is the identity", power);
+        ok(st == OK && p.rank == D && off < 2e-5, what);
+        sphere_free(&p);
+    }
+    free(x);
+    free(y);
+}
+
 static void odd(const screen *s)
 {
     sphere_params p;
@@ -107,6 +132,7 @@ int main(void)
     screen *s = screen_make();
     uint8_t few[N] = {0};
     components(s);
+    conditioned();
     odd(s);
     for (int i = 0; i < N; i++) s->x[i * D + 28] = s->x[i * D + 27];
     for (int i = 0, m = 0; i < N && m < 20; i++) m += few[i] = s->control[i];
