@@ -45,7 +45,7 @@ for k in $kinds; do
     for r in 1 2; do quiet mpi $r "$BIN/micon-train" $S --force --set train.run="b$r$k" --set train.precision="$k" --profile; cp "$T/out" "$T/profile.$r"; done
     log=work/models/b1$k/log.jsonl two=work/models/b2$k/log.jsonl
     convolution=$(sed -n 's/^convolutions \([0-9.]*\) s a pass.*/\1/p' "$T/profile.1")
-    other=$(awk -v p="$(of processor_s "$log")" -v c="$convolution" 'BEGIN { print p - c }')
+    other=$(awk -v p="$(sed -n 's/.*a step \([0-9.]*\) s$/\1/p' "$T/profile.1")" -v c="$convolution" 'BEGIN { print p - c }')
     echo "micon-train, $k: $(of processor_s "$log") processor seconds a step; 2 ranks: $(of seconds "$two") s a step; communication $(sed -n '2,$s/.*"comm_s": \([^,]*\).*/\1/p' "$two" | xargs) s"
     most "micon-train, 1 core, $k: all of a step that is not convolution, s" "$other" 1.0
     mark "micon-train, $k: 2 ranks / 1 rank" "$(ratio "$(of seconds "$log")" "$(of seconds "$two")")" 1.8
