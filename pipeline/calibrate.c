@@ -265,7 +265,7 @@ static int by_value(const void *a, const void *b)
 /* What a step of training took, as log.jsonl has it: the median, for the first ones look for the fastest way. *n: steps logged. */
 static double step_seconds(const config *c, size_t *logged)
 {
-    double s[64];
+    double s[64] = {0};
     size_t n = 0, size = 0;
     char *run = text_encode_name(c->train.run), *below = xasprintf("models/%s/log.jsonl", run), *path = config_work(c, below), *data = NULL;
     if (path_exists(path) && path_read(path, &data, &size, 1 << 20) != OK) msg_clear();

@@ -210,7 +210,8 @@ static void help_range(const opt *o, text *out)
     text_addf(out, " [%s", *o->def ? o->def : "none");
     if (o->type == OPT_CHOICE) text_addf(out, "; %s", o->words);
     if (o->type == OPT_INT || o->type == OPT_REAL) text_addf(out, "; %.15g..%.15g", o->min, o->max);
-    if ((o->type == OPT_INT || o->type == OPT_REAL || o->type == OPT_BYTES) && o->words) text_addf(out, " or %s", o->words);
+    bool number = o->type == OPT_INT || o->type == OPT_REAL;
+    if ((number || o->type == OPT_BYTES) && o->words) text_addf(out, number ? " or %s" : "; a size or %s", o->words);
     text_add(out, "]");
 }
 

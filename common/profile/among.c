@@ -125,7 +125,7 @@ static bool comes_before(const retrieval_hit *a, const retrieval_hit *b)
 
 void retrieval_merge(retrieval_hit *mine, const retrieval_hit *other, int k)
 {
-    retrieval_hit out[SHORTLIST_MOST_K];
+    retrieval_hit out[SHORTLIST_MOST_K] = {0};
     for (int i = 0, a = 0, b = 0; i < k; i++) out[i] = comes_before(&mine[a], &other[b]) ? mine[a++] : other[b++];
     memcpy(mine, out, (size_t)k * sizeof *out);
 }
