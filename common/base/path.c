@@ -198,6 +198,20 @@ static bool part_is_of_ended_job(const char *suffix, const names *jobs)
     return ended;
 }
 
+/* What stands behind ".part." of a name, NULL: nothing. Open MPI keeps files of its own beside one that is written together:
+ * NAME.data.RANK, NAME.metadata.RANK (io/ompio, sharedfp/individual); they have the same writer. */
+static char *part_writer(const char *name)
+{
+    const char *part = strstr(name, ".part.");
+    if (!part) return NULL;
+    char *writer = xstrdup(part + 6), *dot = strrchr(writer, '.');
+    if (!dot || !dot[1] || dot[1 + strspn(dot + 1, "0123456789")]) return writer;
+    size_t n = (size_t)(dot - writer);
+    if (n > 5 && memcmp(dot - 5, ".data", 5) == 0) dot[-5] = '\0';
+    if (n > 9 && memcmp(dot - 9, ".metadata", 9) == 0) dot[-9] = '\0';
+    return writer;
+}
+
 int path_sweep_parts(const char *dir, const names *jobs)
 {
     int removed = 0;
@@ -206,8 +220,10 @@ int path_sweep_parts(const char *dir, const names *jobs)
     DIR *d = opendir(dir);
     if (!d) return 0;
     for (struct dirent *e; (e = readdir(d)) != NULL;) {
-        const char *part = strstr(e->d_name, ".part.");
-        if (!part || !(part_is_dead(part + 6, host) || part_is_of_ended_job(part + 6, jobs))) continue;
+        char *writer = part_writer(e->d_name);
+        bool gone = writer && (part_is_dead(writer, host) || part_is_of_ended_job(writer, jobs));
+        free(writer);
+        if (!gone) continue;
         struct stat sb;
         char *p = path_join(dir, e->d_name);
         if (lstat(p, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_uid == geteuid() && unlink(p) == 0) removed++;

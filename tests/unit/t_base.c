@@ -201,17 +201,20 @@ static void files(void)
     ok(path_read(path, &data, &size, 3) == E_FORMAT && !data, "a file over the limit is refused");
     msg_clear();
     char *part = xasprintf("%s.part.nohost-1", path), *mine = path_part(path);
-    char *of_job[3] = {xasprintf("%s.part.12.0", path), xasprintf("%s.part.123.1", path), xasprintf("%s.part.12.0x", path)};
+    char *of_job[5] = {xasprintf("%s.part.12.0", path), xasprintf("%s.part.123.1", path), xasprintf("%s.part.12.0x", path),
+                       xasprintf("%s.part.12.0.data.1", path), xasprintf("%s.part.12.0.metadata.13", path)};
     names jobs = {0};
-    FILE *f[] = {fopen(part, "w"), fopen(mine, "w"), fopen(of_job[0], "w"), fopen(of_job[1], "w"), fopen(of_job[2], "w")};
-    for (int i = 0; i < 5; i++)
+    FILE *f[] = {fopen(part, "w"),      fopen(mine, "w"),      fopen(of_job[0], "w"), fopen(of_job[1], "w"),
+                 fopen(of_job[2], "w"), fopen(of_job[3], "w"), fopen(of_job[4], "w")};
+    for (int i = 0; i < 7; i++)
         if (f[i]) fclose(f[i]);
     ok(path_sweep_parts(dir, NULL) == 0, "part files of other hosts, of jobs and of the living stay");
     names_add(&jobs, "123");
-    ok(path_sweep_parts(dir, &jobs) == 1 && path_exists(of_job[1]) && !path_exists(of_job[0]), "those of a job that has ended are swept");
+    ok(path_sweep_parts(dir, &jobs) == 3 && path_exists(of_job[1]) && !path_exists(of_job[0]),
+       "those of a job that has ended are swept, and those that MPI kept beside them");
     ok(path_exists(path) && path_exists(mine) && path_exists(of_job[2]), "and nothing else");
     names_free(&jobs);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 5; i++) {
         unlink(of_job[i]);
         free(of_job[i]);
     }
