@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 PATH=$PWD/build/release/bin:$PATH
 demo=${1:-build/demo}
 mkdir -p "$(dirname "$demo")"
-echo "The demo: a drawn screen of 3 centres, 9 plates and 432 wells; two networks are trained. It takes some minutes on two cores." >&2
-micon-simulate --out "$demo" --sources 3 --batches 3 --wells 48 --sites 2 --compounds 12 --size 96 --quiet
+echo "The demo: a drawn screen of 3 centres, 9 plates and 864 wells; two networks are trained. It takes some minutes on two cores." >&2
+micon-simulate --out "$demo" --sources 3 --batches 3 --wells 96 --sites 2 --compounds 24 --size 96 --quiet
 cat >"$demo/screen.yaml" <<'END'
 screen:
   name: demo
@@ -24,8 +24,9 @@ split:
   test_batches: 1
   unseen_sources: [source_3]
 train:
-  steps: 150
-  batch: 24
+  steps: 200
+  batch: 12
+  aux: yes
   lr: 0.001
   temperature: 0.1
 END
