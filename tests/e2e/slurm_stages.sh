@@ -28,8 +28,10 @@ for f in images/source_2__Batch1__*/Images/*.tif; do head -c 100 "$f" >"$f.cut" 
 
 # ---- a task killed -9 while it writes, a plate with damaged images ----
 exits "submit tiles" 0 micon submit screen.yaml -n 2 --stage featurize,tile
-slurm_wait 60 'compgen -G "work/tiles/source_3__Batch1__*.part.*"'
-victim=$(pgrep -f "bin/micon-tile .*--plate $killed" | tail -n 1)
+# A small plate is written in a moment: looked for without a pause, once a rank (not its mpirun) is there.
+end=$((SECONDS + 60)) victim=
+until [ -n "$victim" ] || [ $SECONDS -ge $end ]; do victim=$(pgrep -f "^[^ ]*bin/micon-tile .*--plate $killed" | tail -n 1); done
+until compgen -G "work/tiles/source_3__Batch1__*.part.*" >/dev/null || ! kill -0 "${victim:-x}" 2>/dev/null; do :; done
 ok "a rank of a task is killed" kill -KILL "$victim"
 ok "all jobs end" slurm_idle 90
 same "the other plates stand" "$(status_of tile | awk '{print $2}' | sort | uniq -c | xargs)" "4 done 2 failed"
