@@ -40,12 +40,12 @@ exits "no store" 1 evaluate t --transform-with in/p1.csv --set train.run=x
 has "no store: said" "$T/err" "is not an HDF5 file"
 size=$(stat -c %s store.h5ad)
 bad=0
-for at in 3000 $((size / 4)) $((size / 2)) $((size * 3 / 4)) $((size - 400)); do
+# As much as cannot all fall into a gap between what HDF5 keeps there: damage of a gap harms nothing and may pass.
+for at in $((size / 5)) $((size / 3)) $((size / 2)) $((size * 3 / 4)) $((size - 6000)); do
     cp first.h5ad store.h5ad
-    printf '\001\002\003\004\005\006\007' | dd of=store.h5ad bs=1 seek="$at" conv=notrunc status=none
-    cmp -s first.h5ad store.h5ad && bad=1
-    evaluate t --transform-with store.h5ad --set train.run=x 2>"$T/err" && { bad=1; echo "#   damaged at $at: taken"; }
-    grep -q 'error: .*store.h5ad' "$T/err" || { bad=1; head -3 "$T/err"; }
+    head -c 5000 /dev/zero | tr '\0' '\252' | dd of=store.h5ad bs=1 seek="$at" conv=notrunc status=none
+    evaluate t --transform-with store.h5ad --set train.run=x --force 2>"$T/err" && { bad=1; echo "#   damaged at $at: taken"; }
+    grep -q 'error: .*store.h5ad' "$T/err" || { bad=1; sed 's/^/#   /' "$T/err" | head -3; }
 done
 same "a damaged store is refused, wherever it is" $bad 0
 head -c $((size / 2)) first.h5ad > store.h5ad
