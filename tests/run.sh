@@ -13,8 +13,8 @@ what=${1:-check}; shift || true
 base=$(mktemp -d "${TMPDIR:-/tmp}/micon-test.XXXXXX")
 trap 'rm -rf "$base"' EXIT
 export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
-# Three at a time: tests spend much of their time waiting. JOBS=1 for one after the other.
-JOBS=${JOBS:-3} n_started=0 n_shown=0
+# Three at a time: tests spend much of their time waiting. Of the long ones, which compute, two. JOBS=1 for one after the other.
+JOBS=${JOBS:-$([ "$what" = check ] && echo 3 || echo 2)} n_started=0 n_shown=0
 
 header() { sed -n '1,5s/.*run: *\(.*\)/\1/p' "$1" | sed 's/\*\/.*//'; }
 

@@ -35,7 +35,7 @@ refused "corrected by Harmony" "was corrected by Harmony: its profiles are compa
 refused "the store of one run" "is the store of one run, not one that runs were added to" b --transform-with one.h5ad --append work_c/profiles/r.h5ad
 refused "no store" "is not an HDF5 file" b --transform-with one.h5ad --append p1.csv
 cp one.h5ad bad.h5ad
-printf '\001\002\003\004\005\006\007' | dd of=bad.h5ad bs=1 seek=$(($(stat -c %s bad.h5ad) / 2)) conv=notrunc status=none
+head -c 5000 /dev/zero | tr '\0' '\252' | dd of=bad.h5ad bs=1 seek=$(($(stat -c %s bad.h5ad) / 2)) conv=notrunc status=none
 refused "a damaged store" "bad.h5ad" b --transform-with one.h5ad --append bad.h5ad
 exits "beside --export" 2 evaluate b --append s/all.h5ad --export t
 same "the store is as it was" "$(sha256sum < s/all.h5ad)" "$before"
