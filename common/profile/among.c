@@ -90,13 +90,14 @@ status retrieval_among(retrieval_way way, const float *x, int64_t n, int64_t d, 
                        int parts)
 {
     status st = OK;
-    int unused;
+    int unused, most_k = 1;
     bool too_many;
     among a = {.x = x, .n = n, .d = d, .blocks = (n + BLOCK - 1) / BLOCK, .question = question, .n_question = n_question};
     a.list = xcalloc((size_t)n_question, sizeof *a.list);
+    for (int i = 0; i < n_question; i++) most_k = question[i].k > most_k ? question[i].k : most_k;
     TRY(int_from_i64(n, &unused));
     TRY(int_from_i64(d, &unused));
-    TRY(similarity_create(&a.products, way, x, n, x, n, d));
+    TRY(similarity_create(&a.products, way, x, n, x, n, d, most_k));
     TRY(mem_alloc(&a.out, QUERIES, BLOCK * sizeof *a.out, "a block of similarities"));
     for (int q = 0; q < n_question; q++) {
         int room = 3 * question[q].k + 34; /* float products leave hardly more than k */

@@ -10,13 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void unit_row(const float *x, int64_t d, double mean, float *out)
+HOT static void unit_row(const float *x, int64_t d, double mean, float *out)
 {
-    double part[8] = {0}, sum = 0;
-    for (int64_t j = 0; j < d; j++) part[j % 8] += (x[j] - mean) * (x[j] - mean); /* one sum alone waits for its own additions */
-    for (int i = 0; i < 8; i++) sum += part[i];
+    enum { SUMS = 8 }; /* one sum alone waits for its own additions */
+    double part[SUMS] = {0}, sum = 0;
+    int64_t j = 0;
+    for (; j + SUMS <= d; j += SUMS)
+        for (int i = 0; i < SUMS; i++) part[i] += (x[j + i] - mean) * (x[j + i] - mean);
+    for (; j < d; j++) part[j % SUMS] += (x[j] - mean) * (x[j] - mean);
+    for (int i = 0; i < SUMS; i++) sum += part[i];
     double scale = sum > 0 ? 1 / sqrt(sum) : 0;
-    for (int64_t j = 0; j < d; j++) out[j] = (float)((x[j] - mean) * scale);
+    for (j = 0; j < d; j++) out[j] = (float)((x[j] - mean) * scale);
 }
 
 void linear_unit_rows(const float *x, int64_t n, int64_t d, float *out)
@@ -76,7 +80,7 @@ typedef int64_t i4 __attribute__((vector_size(32)));
         (sum) += (v)[3] * __builtin_shuffle(qp, ts, (i4){2, 3, 6, 7});                                                                     \
     } while (0)
 
-enum { SUMS = 16 }; /* sums at once: one alone waits for its own additions */
+enum { SUMS = 16 };
 
 HOT static void dot_sums(const float *a, const float *const r[SUMS], int64_t d, double out[SUMS])
 {

@@ -91,7 +91,7 @@ status retrieval_topk_by(retrieval_way way, const float *q, int64_t first, int64
     search h = {.q = q, .n_candidate = n_candidate, .d = d, .set = set, .n_set = n_set};
     h.list = xcalloc((size_t)n_set, sizeof *h.list);
     TRY(check_sizes(n_candidate, d));
-    TRY(similarity_create(&h.products, way, q + first * d, n, c, n_candidate, d));
+    TRY(similarity_create(&h.products, way, q + first * d, n, c, n_candidate, d, k));
     TRY(mem_alloc(&h.block, QUERIES, CANDIDATES * sizeof *h.block, "a block of similarities"));
     for (int s = 0; s < n_set; s++) TRY(shortlists_init(&h.list[s], QUERIES, k, ROOM, q, c, d));
     for (int64_t b = 0; b < n; b += QUERIES) {
@@ -161,7 +161,7 @@ status retrieval_match_rank(const float *q, int64_t first, int64_t n, const floa
     similarity *products = NULL;
     place p[QUERIES];
     TRY(check_sizes(n_candidate, d));
-    TRY(similarity_create(&products, RETRIEVAL_FLOAT, q + first * d, n, c, n_candidate, d));
+    TRY(similarity_create(&products, RETRIEVAL_FLOAT, q + first * d, n, c, n_candidate, d, 1));
     TRY(mem_alloc(&block, QUERIES, CANDIDATES * sizeof *block, "a block of similarities"));
     for (int64_t b = 0; b < n; b += QUERIES) {
         int64_t nq = n - b < QUERIES ? n - b : QUERIES;

@@ -12,10 +12,10 @@ enum { SIMILARITY_QUERIES = 512, SIMILARITY_CANDIDATES = 512 }; /* a block of fl
 
 typedef struct similarity similarity;
 
-/* c [n_candidate,d] is borrowed. way: RETRIEVAL_AUTO takes bf16 where it pays: the hardware is there, the n queries make it worth it, and all
- * rows of q [n,d] and c are of length 1 at most (the bound of the error needs that). */
-status similarity_create(similarity **out, retrieval_way way, const float *q, int64_t n, const float *c, int64_t n_candidate,
-                         int64_t d) MUST_USE;
+/* c [n_candidate,d] is borrowed. way: RETRIEVAL_AUTO takes bf16 where it pays: the hardware is there, the n queries q [n,d] make it worth it, and among
+ * the k best and who is near them it does not let so many through that float would be faster (a few queries are tried). */
+status similarity_create(similarity **out, retrieval_way way, const float *q, int64_t n, const float *c, int64_t n_candidate, int64_t d,
+                         int k) MUST_USE;
 void similarity_destroy(similarity **s); /* NULL-safe, sets NULL */
 
 /* How far below the k-th best product one must look so as to miss nobody: twice what a product can be off by. */

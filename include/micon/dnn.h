@@ -36,7 +36,6 @@ typedef struct dnn dnn;
 status dnn_create(dnn **out) MUST_USE;
 void dnn_destroy(dnn **d); /* NULL-safe; after every operation made with it */
 
-bool dnn_amx(void);                 /* this machine multiplies bf16 matrices in tiles (AMX) */
 bool dnn_bf16(void);                /* it computes in bf16, by AMX or AVX-512: then bf16 is the faster precision of a network */
 nn_layout dnn_layout(nn_type type); /* the layout its convolutions like best here */
 const char *dnn_version(void);      /* "2.6.3" */

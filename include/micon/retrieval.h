@@ -24,7 +24,7 @@ status retrieval_topk(const float *q, int64_t first, int64_t n, const float *c, 
                       const retrieval_setting *set, int n_set, int k, int32_t *row, double *sim) MUST_USE;
 
 /* The same, by a stated way of making the approximate products: outcomes are equal, the time is not. retrieval_topk is RETRIEVAL_AUTO: bf16 on machines that
- * multiply it in hardware (where it lets too much through, float after all), else float. RETRIEVAL_BF16 is for unit rows only. */
+ * multiply it in hardware (where it lets too much through, float after all), else float. */
 typedef enum { RETRIEVAL_AUTO, RETRIEVAL_FLOAT, RETRIEVAL_BF16 } retrieval_way;
 status retrieval_topk_by(retrieval_way way, const float *q, int64_t first, int64_t n, const float *c, int64_t n_candidate, int64_t d,
                          const retrieval_setting *set, int n_set, int k, int32_t *row, double *sim) MUST_USE;

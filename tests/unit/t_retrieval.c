@@ -205,6 +205,25 @@ static void ways(void)
     free(sb);
 }
 
+/* The worst that bf16's rounding can do: the best candidate is rounded down in every product, forty that are a little worse are rounded up, and stand before it. */
+static void worst_rounding(void)
+{
+    enum { HALF = 128, W = 2 * HALF + 1, M = 41 };
+    const float down = 1 + 0x1p-8f - 0x1p-14f, up = 1 + 0x1p-8f + 0x1p-14f; /* half way between two numbers of bf16 */
+    float q[W] = {0}, c[M * W] = {0};
+    int32_t row[10];
+    for (int j = 0; j < HALF; j++) {
+        float size = j < 42 ? 0x1p-3f : 0x1p-4f; /* makes the candidates' length 1 */
+        q[j] = 0x1p-4f * down, q[HALF + j] = 0x1p-4f * up;
+        c[(M - 1) * W + j] = size * down;
+        for (int i = 0; i < M - 1; i++) c[i * W + HALF + j] = size * up;
+    }
+    q[W - 1] = 0x1p-7f, c[M * W - 1] = 0x1p-4f;
+    retrieval_setting all = {NULL, NULL, NULL, NULL};
+    int st = (int)retrieval_topk_by(RETRIEVAL_BF16, q, 0, 1, c, M, W, &all, 1, 10, row, NULL);
+    ok(st == OK && row[0] == M - 1 && row[1] == 0 && row[9] == 8, "bf16 misses nobody, however it rounds");
+}
+
 /* All among each other, in any number of parts: what the searches by ranges find, to the bit, for several rules and k at once. */
 static void among(void)
 {
@@ -271,6 +290,7 @@ int main(void)
     permuted(s, u);
     flood();
     ways();
+    worst_rounding();
     among();
     votes();
     int32_t row[1];
