@@ -23,6 +23,8 @@ struct feed {
     int64_t next; /* pass */
     feed_list list;
     void *ctx;
+    const int64_t *tile; /* [n]: of feed_start_tiles */
+    int64_t n;
     void *own; /* the one block where nothing is read ahead */
     tile_files *files;
     ahead *a;
@@ -95,12 +97,22 @@ static status fill_pass(void *ctx, int64_t k, void *block)
     return read_missing(f, b);
 }
 
-status feed_start(feed **out, const dataset *d, int64_t most, size_t note_bytes, int64_t first, int64_t n, feed_list list, void *ctx)
+static int64_t list_pass(void *ctx, int64_t k, void *note, int64_t *tile)
+{
+    const feed *f = ctx;
+    int64_t first = k * PASS_TILES, n = f->n - first < PASS_TILES ? f->n - first : PASS_TILES;
+    (void)note;
+    memcpy(tile, f->tile + first, (size_t)n * sizeof *tile);
+    return n;
+}
+
+/* Passes [f->next, f->next + n). */
+static status start(feed **out, feed *f, int64_t n)
 {
     status st = OK;
-    feed *f = xcalloc(1, sizeof *f);
+    const dataset *d = f->d;
+    int64_t first = f->next;
     *out = f;
-    *f = (feed){.d = d, .most = most, .note_bytes = note_bytes, .next = first, .list = list, .ctx = ctx};
     if (data_reads(d)) {
         f->files = tile_files_create(d);
         TRY(ahead_start(&f->a, FEED_BLOCKS, block_bytes(f, true), first, n, fill_pass, f));
@@ -109,6 +121,20 @@ status feed_start(feed **out, const dataset *d, int64_t most, size_t note_bytes,
 done:
     if (st != OK) feed_stop(out);
     return st;
+}
+
+status feed_start(feed **out, const dataset *d, int64_t most, size_t note_bytes, int64_t first, int64_t n, feed_list list, void *ctx)
+{
+    feed *f = xcalloc(1, sizeof *f);
+    *f = (feed){.d = d, .most = most, .note_bytes = note_bytes, .next = first, .list = list, .ctx = ctx};
+    return start(out, f, n);
+}
+
+status feed_start_tiles(feed **out, const dataset *d, const int64_t *tile, int64_t n)
+{
+    feed *f = xcalloc(1, sizeof *f);
+    *f = (feed){.d = d, .most = PASS_TILES, .list = list_pass, .ctx = f, .tile = tile, .n = n};
+    return start(out, f, (n + PASS_TILES - 1) / PASS_TILES);
 }
 
 status feed_next(feed *f, void **note, const int64_t **tile, const uint8_t *const **at, int64_t *n, double *wait_s)

@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PASS_TILES = 16 };
-
 struct front {
     const model *m;
     const dataset *d;
@@ -98,44 +96,28 @@ done:
 }
 
 /* This rank's share of the kept tiles, in the order of the files. */
-typedef struct {
-    int64_t *tile, n;
-} share;
-
-static int64_t list_pass(void *ctx, int64_t k, void *note, int64_t *tile)
-{
-    const share *s = ctx;
-    int64_t first = k * PASS_TILES, n = s->n - first < PASS_TILES ? s->n - first : PASS_TILES;
-    (void)note;
-    memcpy(tile, s->tile + first, (size_t)n * sizeof *tile);
-    return n;
-}
-
 static status fill_share(front *f)
 {
     status st = OK;
     const dataset *d = f->d;
-    int64_t first, n;
+    int64_t first, n, got, listed = 0, *mine = NULL;
     double wait_s = 0;
-    share mine = {0};
     feed *in = NULL;
     partition(f->n_kept, comm_size(d->node), comm_rank(d->node), &first, &n);
-    TRY(mem_alloc(&mine.tile, (size_t)n, sizeof *mine.tile, "tiles"));
+    TRY(mem_alloc(&mine, (size_t)n, sizeof *mine, "tiles"));
     for (int64_t i = 0; i < d->n; i++)
-        if (f->slot[i] >= first && f->slot[i] < first + n) mine.tile[mine.n++] = i;
-    int64_t passes = (mine.n + PASS_TILES - 1) / PASS_TILES;
-    TRY(feed_start(&in, d, PASS_TILES, 0, 0, passes, list_pass, &mine));
-    for (int64_t k = 0; k < passes; k++) {
+        if (f->slot[i] >= first && f->slot[i] < first + n) mine[listed++] = i;
+    TRY(feed_start_tiles(&in, d, mine, n));
+    for (int64_t k = 0; k < n; k += got) {
         void *note;
         const int64_t *tile;
         const uint8_t *const *at;
-        int64_t got;
         TRY(feed_next(in, &note, &tile, &at, &got, &wait_s));
         TRY(front_compute(f, at, got, f->kept + (size_t)f->slot[tile[0]] * f->bytes)); /* slots follow the order of the tiles */
     }
 done:
     feed_stop(&in);
-    free(mine.tile);
+    free(mine);
     return st;
 }
 

@@ -65,13 +65,18 @@ void tile_files_destroy(tile_files **f);
 status tile_files_read(tile_files *f, int64_t tile, int64_t n, uint8_t *out) MUST_USE;
 
 /* ---- feed.c: the tiles of pass after pass, read ahead where they are not in memory ---- */
-enum { FEED_BLOCKS = 3 }; /* passes: the present one and two ahead */
+enum {
+    FEED_BLOCKS = 3, /* passes: the present one and two ahead */
+    PASS_TILES = 16  /* of a pass over tiles that a net looks at once */
+};
 typedef struct feed feed;
 /* The tiles of pass k, `most` or fewer, to `tile`; their number. note: room of note_bytes that goes with the pass, filled here, on the
  * thread that reads where there is one. */
 typedef int64_t (*feed_list)(void *ctx, int64_t k, void *note, int64_t *tile);
 status feed_start(feed **out, const dataset *d, int64_t most, size_t note_bytes, int64_t first, int64_t n, feed_list list,
                   void *ctx) MUST_USE;
+/* Each of these n tiles once, in this order, in passes of PASS_TILES and what is left; no note. `tile` is borrowed until feed_stop. */
+status feed_start_tiles(feed **out, const dataset *d, const int64_t *tile, int64_t n) MUST_USE;
 /* The next pass, borrowed until the next call; wait_s: seconds that tiles were waited for, added to. */
 status feed_next(feed *f, void **note, const int64_t **tile, const uint8_t *const **at, int64_t *n, double *wait_s) MUST_USE;
 void feed_stop(feed **f); /* NULL-safe, sets NULL */

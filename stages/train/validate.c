@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PASS_TILES = 16, MOST_STEPS = 4 };
+enum { MOST_STEPS = 4 };
 
 /* Sums of h over the wells of the validation set. */
 typedef struct {
@@ -131,49 +131,26 @@ done:
     return st;
 }
 
-/* The tiles of this rank: every size-th of those that are wanted. */
-typedef struct {
-    int64_t *tile, n;
-} share;
-
-static status share_create(share *s, const wells *w, const lossy *l, const dataset *d, const stage *g)
-{
-    int64_t seen = 0;
-    status st = mem_alloc(&s->tile, (size_t)d->n, sizeof *s->tile, "validation");
-    for (int64_t i = 0; i < d->n && st == OK; i++)
-        if ((w->well_of_tile[i] >= 0 || row_of(l, i, 1)) && seen++ % g->size == g->rank) s->tile[s->n++] = i;
-    return st;
-}
-
-static int64_t list_pass(void *ctx, int64_t k, void *note, int64_t *tile)
-{
-    const share *s = ctx;
-    int64_t first = k * PASS_TILES, n = s->n - first < PASS_TILES ? s->n - first : PASS_TILES;
-    (void)note;
-    memcpy(tile, s->tile + first, (size_t)n * sizeof *tile);
-    return n;
-}
-
-/* This rank's share of the tiles, in passes. */
+/* This rank's share of the tiles: every size-th of those that are wanted. */
 static status embed_share(wells *w, const lossy *l, const stage *g, const model *m, const dataset *d, resnet *net)
 {
     status st = OK;
     size_t pixels = m->channels.n * (size_t)m->size_px * (size_t)m->size_px, dim = (size_t)m->dim;
     float *pictures = NULL, *h = NULL, *norm = xcalloc(PASS_TILES, sizeof *norm), *work = NULL;
+    int64_t n, seen = 0, n_mine = 0, *mine = NULL;
     double wait_s = 0;
     feed *f = NULL;
-    share mine = {0};
     TRY(mem_alloc(&pictures, PASS_TILES * pixels, sizeof *pictures, "validation"));
     TRY(mem_alloc(&work, (size_t)m->size_px * (size_t)m->size_px, sizeof *work, "validation"));
     TRY(mem_alloc(&h, PASS_TILES * dim, sizeof *h, "validation"));
-    TRY(share_create(&mine, w, l, d, g));
-    int64_t passes = (mine.n + PASS_TILES - 1) / PASS_TILES;
-    TRY(feed_start(&f, d, PASS_TILES, 0, 0, passes, list_pass, &mine));
-    for (int64_t pass = 0; pass < passes; pass++) {
+    TRY(mem_alloc(&mine, (size_t)d->n, sizeof *mine, "validation"));
+    for (int64_t i = 0; i < d->n; i++)
+        if ((w->well_of_tile[i] >= 0 || row_of(l, i, 1)) && seen++ % g->size == g->rank) mine[n_mine++] = i;
+    TRY(feed_start_tiles(&f, d, mine, n_mine));
+    for (int64_t first = 0; first < n_mine; first += n) {
         void *note;
         const int64_t *tile;
         const uint8_t *const *at;
-        int64_t n;
         TRY(feed_next(f, &note, &tile, &at, &n, &wait_s));
         for (int64_t k = 0; k < n; k++)
             augment_tile(at[k], (int)m->channels.n, m->size_px, m->mean, m->sd, AUGMENT_NONE, 0, 0, 0, pictures + (size_t)k * pixels, work);
@@ -191,7 +168,7 @@ static status embed_share(wells *w, const lossy *l, const stage *g, const model 
     }
 done:
     feed_stop(&f);
-    free(mine.tile);
+    free(mine);
     free(pictures);
     free(h);
     free(norm);
