@@ -123,6 +123,7 @@ $(patsubst %,$(B)/bin/micon-%,$(STAGE_DIR)): $(B)/bin/micon-%: $$(addprefix $(B)
 $(TESTS): $(B)/%: $(B)/%.c.o $(LIB)
 	$(LINK)
 $(B)/tests/mpi/m_engine: $(B)/stages/embed/engine.c.o
+$(B)/tests/unit/t_estimate: $(addprefix $(B)/pipeline/,estimate.c.o decide.c.o stages.c.o)
 # Under gcc a fuzz target replays files; `make fuzz` builds the same source with clang's libFuzzer (tests/check.mk).
 $(FUZZERS): $(B)/%: $(B)/%.c.o $(B)/tests/fuzz/main.c.o $(LIB)
 	$(LINK)

@@ -133,6 +133,7 @@ typedef struct {
     step *step;
     size_t n;
     int64_t ranks;
+    double memory, shared; /* that a step may have here: free now; of it, windows that its ranks share (budget.h) */
     bool force;
     bool alone; /* plan_decide judges each step by its own record: what stands, not what would be done */
 } plan;

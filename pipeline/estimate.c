@@ -2,6 +2,10 @@
  * what factor this machine and these images differ (calibrate.c). */
 #include "driver.h"
 
+#include "micon/augment.h"
+#include "micon/budget.h"
+#include "micon/resnet.h"
+
 #include <math.h>
 
 /* Of one core, measured on a 2-core x86-64 machine. */
@@ -27,6 +31,21 @@ double estimate_train_s(const config *c)
     return forward_seconds(c, 3.0 * (double)c->train.steps * (double)c->train.batch * 2);
 }
 
+/* What the ranks of a node share: tiles, and of frozen layers their outputs. At most: tiles that are held out or flagged are not kept, and
+ * auto asks for bf16 where it can be had. */
+static double train_shared(const plan *p, const config *c, double tiles)
+{
+    static const int depth[] = {[ENCODER_RESNET18] = 18, [ENCODER_RESNET34] = 34, [ENCODER_RESNET50] = 50, [ENCODER_RESNET101] = 101};
+    const train_options *o = &c->train;
+    double channels = (double)c->screen.channels.n, per_tile = (double)c->tile.size * (double)c->tile.size * channels;
+    double kept = fmin(tiles * per_tile, budget_tiles(o->tiles_memory, p->memory, p->shared));
+    if (o->freeze == FREEZE_NONE || o->augment != 1 + AUGMENT_NONE) return kept;
+    double slots = o->method == METHOD_MICON || o->method == METHOD_PACLR ? 4 : 2, asked = (double)o->steps * (double)o->batch * slots;
+    nn_type type = o->precision == PRECISION_BF16 ? NN_BF16 : NN_F32;
+    double outputs = channels * (double)resnet_between_bytes(depth[o->encoder], (int)c->tile.size, o->freeze, type);
+    return kept + fmin(fmin(tiles, asked) * outputs, budget_cache(o->cache_memory, p->memory - kept, p->shared - kept));
+}
+
 static double work_of(step *s, const plan *p, const config *c)
 {
     const screen_plate *pl = s->plate >= 0 ? &p->screen.plate[s->plate] : NULL;
@@ -47,6 +66,7 @@ static double work_of(step *s, const plan *p, const config *c)
         core_s = estimate_train_s(c);
         bytes = 50e6 * encoder_factor(c->train.encoder) * channels;
         mem += c->train.memory > 0 ? (double)c->train.memory * (double)p->ranks : (double)c->train.batch * per_tile * 400;
+        mem += train_shared(p, c, sites * per_site);
         break;
     case STAGE_EMBED:
         core_s = forward_seconds(c, (double)pl->sites * per_site);

@@ -1,6 +1,7 @@
 /* plan.c -- what is on disk, as steps; the table. Image files are never touched unless asked (--images). */
 #include "driver.h"
 
+#include "micon/budget.h"
 #include "micon/csv.h"
 #include "micon/mem.h"
 #include "micon/num.h"
@@ -83,6 +84,8 @@ status plan_make(plan *p, const call *c)
     unsigned stages;
     bool *plates = NULL;
     *p = (plan){.ranks = c->a.ranks > 0 ? c->a.ranks : process_cores(), .force = c->a.force};
+    p->memory = mem_available();
+    p->shared = budget_shared(p->ranks);
     TRY(stages_chosen(&c->a.stages, &stages));
     if (!c->cfg.evaluate.profiles.n) TRY(screen_load(&p->screen, &c->cfg));
     plates = xcalloc(p->screen.n + 1, sizeof *plates);

@@ -30,6 +30,19 @@ int resnet_width(int depth)
     return resnet_layout(depth, &plan) ? plan.width : 0;
 }
 
+size_t resnet_between_bytes(int depth, int size, int freeze, nn_type type)
+{
+    resnet_plan plan;
+    if (!resnet_layout(depth, &plan)) return 0;
+    if (freeze == FREEZE_ALL) return (size_t)plan.width * sizeof(float); /* pooled */
+    int planes = 64, side = conv_out(conv_out(size, 7, 2, 3), 3, 2, 1);
+    for (int stage = 0; freeze >= FREEZE_LAYER1 + stage; stage++) {
+        planes = (64 << stage) * (plan.bottleneck ? 4 : 1);
+        if (stage > 0) side = conv_out(side, 3, 2, 1);
+    }
+    return (size_t)planes * (size_t)side * (size_t)side * nn_type_size(type);
+}
+
 static void add_conv(nn_params *p, const char *prefix, const char *name, int co, int ci, int k, bool trained)
 {
     char *full = xasprintf("%s%s.weight", prefix, name);

@@ -3,12 +3,14 @@
  * net in the same passes, so that the room changes no bit. */
 #include "train.h"
 
+#include "micon/budget.h"
 #include "micon/clock.h"
 #include "micon/comm.h"
 #include "micon/log.h"
 #include "micon/mem.h"
 #include "micon/num.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,10 +61,8 @@ static status how_many(const front *f, const stage *g, int64_t n, int64_t *kept)
 {
     char a[40], b[40];
     int64_t budget = g->cfg.train.cache_memory;
-    double room = data_memory_left(f->d) * comm_size(f->d->node), shared = data_shared_bytes(f->d);
-    double have = budget < 0 ? 0.5 * room : (double)budget, want = (double)n * (double)f->bytes;
-    if (budget < 0 && have > shared) have = shared;
-    if (want > have) want = have;
+    double room = data_memory_left(f->d) * comm_size(f->d->node), shared = budget_shared(comm_size(f->d->node));
+    double want = fmin((double)n * (double)f->bytes, budget_cache(budget, room, shared));
     if (want > 0.9 * room)
         return fail(E_USAGE, "train.cache_memory: %s are not free on this node (%s are): set it lower, or auto",
                     num_show_bytes(a, sizeof a, want), num_show_bytes(b, sizeof b, room));

@@ -5,12 +5,12 @@
  * would find more of them in memory; control tiles, of which there are fewer, are asked for more often and come first. */
 #include "train.h"
 
+#include "micon/budget.h"
 #include "micon/comm.h"
 #include "micon/digest.h"
 #include "micon/log.h"
 #include "micon/mem.h"
 #include "micon/num.h"
-#include "micon/path.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -125,26 +125,13 @@ double data_memory_left(const dataset *d)
     return mem_available() / comm_size(d->node);
 }
 
-/* MPI keeps a window that ranks share in /dev/shm, and where that is too small a rank dies at its first store. */
-double data_shared_bytes(const dataset *d)
-{
-    int64_t shm = 0;
-    if (comm_size(d->node) == 1) return INFINITY;
-    if (path_free_bytes("/dev/shm", &shm) != OK) {
-        msg_clear();
-        return INFINITY;
-    }
-    return 0.95 * (double)shm;
-}
-
 /* Rank 0 of a node: how many of the wanted tiles are kept. ahead: tiles that a rank reads ahead where they are not all kept. */
 static status how_many(const dataset *d, int64_t budget, int64_t ahead, int64_t *kept)
 {
     char a[40], b[40];
-    double tile = (double)data_tile_bytes(d), all = (double)d->n_wanted * tile, room = mem_available(), shared = data_shared_bytes(d);
+    double tile = (double)data_tile_bytes(d), all = (double)d->n_wanted * tile, room = mem_available();
+    double shared = budget_shared(comm_size(d->node)), have = budget_tiles(budget, room, shared), window = fmin(all, have);
     double reading = (double)ahead * comm_size(d->node) * tile;
-    bool automatic = budget < 0;
-    double have = automatic ? fmin(0.6 * room, shared) : (double)budget, window = fmin(all, have);
     *kept = d->n_wanted;
     if (window > 0.9 * room)
         return fail(E_USAGE, "train.tiles_memory: %s for training tiles are not free on this node (%s are): set it lower, or auto",

@@ -52,8 +52,7 @@ void data_free_all(dataset *d);
 /* Into memory, as many as train.tiles_memory allows; mean and sd of all. ahead: tiles that a rank reads ahead where that is not all.
  * E_USAGE with what to change where not even those fit. */
 status data_load_all(dataset *d, stage *g, int64_t ahead) MUST_USE;
-double data_shared_bytes(const dataset *d); /* that windows of this node may still have */
-double data_memory_left(const dataset *d);  /* bytes of the node that this rank may still use; local, after data_load_all */
+double data_memory_left(const dataset *d); /* bytes of the node that this rank may still use; local, after data_load_all */
 size_t data_tile_bytes(const dataset *d);
 bool data_reads(const dataset *d);                        /* not all are in this node's memory */
 const uint8_t *data_tile(const dataset *d, int64_t tile); /* borrowed; NULL: not in memory */

@@ -115,6 +115,7 @@ static void try_one(int depth, int freeze, nn_type type, const char *name)
     nets t = {0};
     status st = make(&t, depth, freeze, type);
     if (st == OK) st = compare(&t, freeze, name);
+    if (st == OK) ok(resnet_between(t.front) == resnet_between_bytes(depth, SIZE, freeze, type), "its outputs are as large as foretold");
     ok(st == OK, st == OK ? name : msg_get());
     msg_clear();
     free_nets(&t);
