@@ -124,7 +124,7 @@ static void stage_paths(const config *c, int stage, names *out, names *ends)
         names_add(ends, end_of[stage]);
         free(p[i]);
     }
-    char *status_dir = xasprintf("status/%s", stage_table[stage].name);
+    char *status_dir = stage == STAGE_EMBED ? xasprintf("status/embed/%s", run) : xasprintf("status/%s", stage_table[stage].name);
     names_add(out, status_dir);
     names_add(ends, ".made .json .inputs .log .failed");
     free(status_dir);

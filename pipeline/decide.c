@@ -82,7 +82,7 @@ static bool decide_by_inputs(plan *p, step *s, const config *c)
         if (!(needs >> u->stage & 1) || (u->plate >= 0 && s->plate >= 0 && u->plate != s->plate)) continue;
         const input_seen *seen = recorded_input(s, u->output);
         char *name = text_encode_name(path_base(u->output)), *why = NULL;
-        if (seen && u->of_the_file && u->record.content && /* another run's record says nothing of this file */
+        if (seen && u->of_the_file && u->record.content && /* a record of another file says nothing of this one */
             seen->digest != u->record.content)
             why = xasprintf("%s has changed", name);
         free(name);

@@ -63,6 +63,7 @@ int stage_find(const char *name);                                       /* posit
 bool stage_wanted(const config *c, int stage);                          /* is it part of this screen's flow? */
 unsigned stage_needs(const config *c, int stage);                       /* of those wanted */
 char *stage_output(const config *c, int stage, const char *plate_name); /* the file that says it is done */
+char *stage_record(const config *c, int stage, const char *plate_name); /* of its status files: see step.name */
 status stages_chosen(const names *given, unsigned *bits) MUST_USE;      /* --stage A,B; none given: all */
 
 /* ---- the screen (screen.c) ---- */
@@ -99,7 +100,7 @@ typedef struct {
 typedef struct {
     int stage;
     long plate; /* in the screen, or -1 */
-    char *name; /* of its status files */
+    char *name; /* of its status files: PLATE; RUN/PLATE of embeddings; RUN */
     char *output;
     bool chosen; /* by --stage and --plate; the others are looked at only for what follows from them */
 

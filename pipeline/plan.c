@@ -68,12 +68,7 @@ static void add_step(plan *p, const call *c, int stage, long plate, bool chosen)
 {
     step *s = &p->step[p->n++];
     *s = (step){.stage = stage, .plate = plate, .chosen = chosen};
-    if (plate >= 0)
-        s->name = xstrdup(p->screen.plate[plate].name);
-    else if (stage == STAGE_FEATURIZE)
-        s->name = xstrdup("compounds");
-    else
-        s->name = text_encode_name(c->cfg.train.run);
+    s->name = stage_record(&c->cfg, stage, plate >= 0 ? p->screen.plate[plate].name : NULL);
     s->output = stage_output(&c->cfg, stage, plate >= 0 ? p->screen.plate[plate].name : NULL);
     look_at_disk(s, c);
 }

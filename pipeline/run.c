@@ -130,17 +130,16 @@ static status start_step(runner *r, size_t i, int64_t ranks)
 {
     step *s = &r->plan->step[i];
     work_item *w = &r->item[i];
-    char *below = xasprintf("status/%s", stage_table[s->stage].name), *dir = config_work(&r->c->cfg, below);
-    char *name = xasprintf("%s.log", s->name), **argv = command_of(r, s, ranks);
+    char *below = xasprintf("status/%s/%s.log", stage_table[s->stage].name, s->name), **argv = command_of(r, s, ranks);
+    w->log = config_work(&r->c->cfg, below);
+    char *dir = path_dir(w->log);
     status st = path_make_dirs(dir);
-    w->log = path_join(dir, name);
     if (st == OK) {
         unlink(w->log);
         st = process_start(&w->p, argv, mpi_settings, w->log);
     }
     w->how = st == OK ? RUNNING : FAILED;
     free_argv(argv);
-    free(name);
     free(dir);
     free(below);
     return st;

@@ -56,6 +56,19 @@ char *stage_output(const config *c, int stage, const char *plate_name)
     return path;
 }
 
+char *stage_record(const config *c, int stage, const char *plate_name)
+{
+    char *run = text_encode_name(c->train.run), *name = NULL;
+    switch (stage) {
+    case STAGE_FEATURIZE: name = xstrdup("compounds"); break;
+    case STAGE_TILE: name = xstrdup(plate_name); break;
+    case STAGE_EMBED: name = xasprintf("%s/%s", run, plate_name); break;
+    default: name = xstrdup(run); break;
+    }
+    free(run);
+    return name;
+}
+
 status stages_chosen(const names *given, unsigned *bits)
 {
     status st = OK;

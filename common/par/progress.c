@@ -275,7 +275,7 @@ static void update(progress *p, double t)
 static char *file_name(const progress_info *info)
 {
     if (!info->work) return NULL;
-    char *dir = xasprintf("%s/status/%s", info->work, info->stage), *file = xasprintf("%s/%s.json", dir, info->name);
+    char *file = xasprintf("%s/status/%s/%s.json", info->work, info->stage, info->name), *dir = path_dir(file);
     if (path_make_dirs(dir) != OK) {
         log_warn("%s; `micon status` will not know of this", msg_get());
         msg_clear();

@@ -22,7 +22,7 @@ typedef struct progress progress;
 typedef struct {
     const char *work;  /* folder of the screen's work; NULL: no JSON */
     const char *stage; /* "tile" */
-    const char *name;  /* of the item, as in file names: "SOURCE__BATCH__PLATE" */
+    const char *name;  /* of the item, as in file names: "SOURCE__BATCH__PLATE"; after "RUN/" where a run has its own */
     const char *unit;  /* "sites" */
     int64_t total;     /* units over all ranks; 0: not known */
 } progress_info;

@@ -356,13 +356,21 @@ done:
     return st;
 }
 
+/* RUN/PLATE, of the files under work/status/embed. */
+static char *record_name(const plate *p, const char *path)
+{
+    const char *base = path_base(path);
+    char *run = text_encode_name(p->b->g->cfg.train.run), *name = xasprintf("%s/%.*s", run, (int)(strlen(base) - strlen(".h5")), base);
+    free(run);
+    return name;
+}
+
 /* Rank 0, when the file stands: what the driver and the next run look at first. */
 static status record(const plate *p, const inputs *in, const char *path, const char *made_from)
 {
     status st = OK;
     store_file *f = NULL;
-    const char *base = path_base(path);
-    char *name = xstrndup(base, strlen(base) - strlen(".h5")), *memory = provenance_inputs_file(p->b->g, name);
+    char *name = record_name(p, path), *memory = provenance_inputs_file(p->b->g, name);
     TRY(store_open(&f, path, EMBED_KIND, EMBED_FORMAT));
     TRY(inputs_remember(in, memory));
     TRY(provenance_record(p->b->g, name, path, made_from, inputs_digest(in), store_digest(f)));
@@ -391,11 +399,10 @@ done:
     return st;
 }
 
-/* The same, with work/status/embed/NAME.json and a bar. */
+/* The same, with work/status/embed/RUN/PLATE.json and a bar. */
 static status make_shown_all(plate *p, const char *path, const char *made_from, uint64_t sum)
 {
-    const char *base = path_base(path);
-    char *work = config_work(&p->b->g->cfg, ""), *name = xstrndup(base, strlen(base) - strlen(".h5"));
+    char *work = config_work(&p->b->g->cfg, ""), *name = record_name(p, path);
     const progress_info info = {.work = work, .stage = "embed", .name = name, .unit = "sites", .total = p->n_sites};
     progress *bar = progress_start_all(p->b->g->comm, &info);
     status st = compute_all(p, bar);

@@ -9,7 +9,7 @@ table s1/b1/P1 s1/b1/P2 s2/b1/P1 >load_data.csv
 stages featurize tile train embed evaluate
 run() { micon run screen.yaml -n 2 "$@"; }
 calls() { sort "$FAKE/calls" 2>/dev/null | tr '\n' ';'; rm -f "$FAKE/calls"; }
-state() { micon status screen.yaml --json | /usr/bin/env sed -n "s/.*\"stage\": \"$1\", \"plate\": $2, \"state\": \"\([a-z ]*\)\".*/\1/p"; }
+state() { micon status screen.yaml --json "${@:3}" | /usr/bin/env sed -n "s/.*\"stage\": \"$1\", \"plate\": $2, \"state\": \"\([a-z ]*\)\".*/\1/p"; }
 
 # ---- all of it ----
 run --dry-run >"$T/dry" 2>"$T/err"; same "--dry-run ends with 0" $? 0
@@ -26,7 +26,24 @@ exits "--force on a stage" 0 run --stage tile --plate P2 --force
 same "just that, with all ranks" "$(calls)" "tile s1/b1/P2 ranks=2 force;"
 not_ok "never world-writable" sh -c 'find work -perm -002 ! -type l | grep .'
 
-# ---- a record of another run's file: runs share status/embed ----
+# ---- two runs in one work folder ----
+calls >/dev/null
+exits "another run" 0 run --set train.run=other
+same "makes what is its own" "$(calls)" "embed s1/b1/P1 ranks=1;embed s1/b1/P2 ranks=1;embed s2/b1/P1 ranks=1;evaluate - ranks=2;train - ranks=2;"
+for r in micon other; do
+    micon plan screen.yaml --set train.run=$r >"$T/plan"
+    has "$r: nothing to do" "$T/plan" "Nothing to do"
+done
+echo "embed s1/b1/P2" >"$FAKE/fail"
+exits "a plate of one fails" 1 run --set train.run=other --stage embed --plate P2 --force
+same "status of that run knows" "$(state embed '"s1\/b1\/P2"' --set train.run=other)" failed
+same "of the other it stays done" "$(state embed '"s1\/b1\/P2"')" "done"
+rm "$FAKE/fail" "$FAKE/calls"
+exits "clean removes what is of one run" 0 micon clean screen.yaml --set train.run=other --stage embed --yes
+not_ok "its records" test -e work/status/embed/other
+same "of the other it stays" "$(echo work/status/embed/*/*.made | wc -w)" 3
+
+# ---- a record of another file than the one that stands ----
 f=work/embeddings/micon/s1__b1__P1.h5
 touch -d 2001-01-01 $f
 printf 'digest,size,mtime_ns,path\n%s,%s,%s,%s\n' 00000000000000ff "$(stat -c %s $f)" "$(date -r $f +%s%N)" $f >work/status/evaluate/micon.inputs

@@ -101,7 +101,7 @@ exits "half may be" 0 micon gate screen.yaml --stage tile --set slurm.max_bad_pl
 for p in s1/b1/P1 s2/b1/P1; do "$MICON_BIN/micon-embed" screen.yaml --plate $p; done
 exits "embeddings stand though a plate has no tiles" 0 micon gate screen.yaml --stage embed --set slurm.max_bad_plates=0.5
 has "two of three" "$T/out" "2 of 3 stand"
-printf 'digest,size,mtime_ns,path\n%s,12,13,%s\n' 00000000000000aa work/tiles/s1__b1__P1.h5 >work/status/embed/s1__b1__P1.inputs
+printf 'digest,size,mtime_ns,path\n%s,12,13,%s\n' 00000000000000aa work/tiles/s1__b1__P1.h5 >work/status/embed/micon/s1__b1__P1.inputs
 exits "not those of tiles that were made anew" 1 micon gate screen.yaml --stage embed --set slurm.max_bad_plates=0.5
 has "says why" "$T/out" "embed: s1/b1/P1 does not stand: s1__b1__P1.h5 was changed"
 exits "a gate wants one stage" 2 micon gate screen.yaml

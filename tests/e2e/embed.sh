@@ -33,6 +33,18 @@ name=${plate##*__}
 exits "one plate anew" 0 "$BIN/micon-embed" $S --plate "$name" --force
 same "and only that" "$(grep -c 'waiting for tiles' "$T/err")" 1
 same "with the same bytes" "$(cat work/embeddings/micon/*.h5 | sha256sum)" "$first"
+R=work/status/embed
+records() { cat $R/"$1"/*.made $R/"$1"/*.json $R/"$1"/*.inputs | sha256sum; }
+ok "a run has records under its name" test -s $R/micon/$plate.made -a -s $R/micon/$plate.json -a -s $R/micon/$plate.inputs
+before=$(records micon)
+mkdir -p work/models/other
+cp $M work/models/other/model.safetensors
+exits "another run in the same folder" 0 mpi 2 "$BIN/micon-embed" $S --set train.run=other --set embed.counterfactual=no
+same "has records of its own" "$(cd $R/other && echo *)" "$(cd work/embeddings/other && for f in *.h5; do echo ${f%.h5}.inputs ${f%.h5}.json ${f%.h5}.made; done | xargs)"
+ok "of its own model" grep -qF work/models/other/model.safetensors "$R/other/$plate.inputs"
+ok "and files" grep -qF "\"size\": $(stat -c %s "work/embeddings/other/$plate.h5")," "$R/other/$plate.made"
+same "the first run's stay as they were" "$(records micon)" "$before"
+rm -r work/embeddings/other
 exits "another setting" 0 "$BIN/micon-embed" $S --set embed.counterfactual=no
 same "makes them anew" "$(grep -c 'waiting for tiles' "$T/err")" 2
 
