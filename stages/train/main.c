@@ -2,7 +2,6 @@
  * ranks; checkpoints on the way, model.safetensors in the end. */
 #include "train.h"
 
-#include "micon/clock.h"
 #include "micon/comm.h"
 #include "micon/digest.h"
 #include "micon/kernels.h"
@@ -20,8 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 typedef struct {
     bool profile;
@@ -50,8 +47,6 @@ typedef struct {
     progress_state at;
     char *folder, *model_path, *checkpoints, *log_path;
     FILE *log;
-    double processor;    /* processor seconds: before the step, then of the step */
-    int64_t allocations; /* blocks: before the step, then of the step */
 } run;
 
 static volatile sig_atomic_t asked_to_stop;
@@ -314,28 +309,6 @@ done:
 
 /* ---- the loop ---- */
 
-/* log.jsonl keeps the lines of the steps before the one that is next. */
-static status open_log(run *r)
-{
-    status st = OK;
-    char *old = NULL;
-    size_t size = 0, keep = 0;
-    TRY(path_make_dirs(r->folder));
-    if (r->at.step > 0 && path_exists(r->log_path)) {
-        TRY(path_read(r->log_path, &old, &size, SIZE_MAX / 2));
-        for (char *line = old, *end; *line && (end = strchr(line, '\n')); line = end + 1) {
-            const char *step = strstr(line, "\"step\": ");
-            if (step && step < end && atoll(step + 8) > r->at.step) break;
-            keep = (size_t)(end + 1 - old);
-        }
-    }
-    TRY(path_write(r->log_path, old ? old : "", keep));
-    if (!(r->log = fopen(r->log_path, "a"))) TRY(fail(E_IO, "%s: cannot be written", r->log_path));
-done:
-    free(old);
-    return st;
-}
-
 static double learning_rate(run *r)
 {
     const train_options *o = &r->g->cfg.train;
@@ -344,43 +317,6 @@ static double learning_rate(run *r)
     double ramp = step < warm ? (double)(step + 1) / (double)warm : 1;
     if (o->schedule == SCHEDULE_CONSTANT || step == 0) return o->lr * ramp;
     return lr_plateau_next(&r->at.plateau, o->lr, r->at.last_loss, 500) * ramp;
-}
-
-/* Processor time of this process over its threads: on a busy machine the steadier figure. */
-static double processor_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* Resident memory of this process. */
-static double resident_mb(void)
-{
-    long pages = 0, resident = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    if (f && fscanf(f, "%ld %ld", &pages, &resident) != 2) resident = 0;
-    if (f) fclose(f);
-    return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1e6;
-}
-
-static void log_step(run *r, const step_result *s, double lr, double norm, double seconds, const validation *v)
-{
-    if (!r->log) return;
-    fprintf(r->log,
-            "{\"step\": %lld, \"loss\": %.9g, \"contrast\": %.9g, \"generated\": %.9g, \"aux\": %.9g, \"lr\": %.9g, \"grad_norm\": %.9g, "
-            "\"items_per_s\": %.4g, \"seconds\": %.4g, \"processor_s\": %.4g, \"compute_s\": %.4g, \"wait_s\": %.4g, \"comm_s\": %.4g, "
-            "\"comm_hidden_s\": %.4g, "
-            "\"comm_bytes\": %lld, \"fell_back\": %lld, \"memory_mb\": %.2f, \"allocations\": %lld",
-            (long long)r->at.step, s->loss, s->contrast, s->generated, s->aux, lr, norm, (double)r->g->cfg.train.batch / seconds, seconds,
-            r->processor, s->compute_s, s->wait_s, s->comm_s, s->hidden_s, (long long)s->bytes, (long long)s->fell_back, resident_mb(),
-            (long long)r->allocations);
-    if (v)
-        fprintf(r->log, ", \"valid_top1\": %.6g, \"valid_chance\": %.6g, \"valid_queries\": %lld", v->top1, v->chance,
-                (long long)v->queries);
-    if (v && isfinite(v->loss)) fprintf(r->log, ", \"valid_loss\": %.9g", v->loss);
-    fprintf(r->log, "}\n");
-    fflush(r->log);
 }
 
 static status diverged(const run *r, const step_result *s, double norm)
@@ -403,7 +339,7 @@ typedef struct {
 } totals;
 
 /* One step after the gradients. */
-static status after_step_all(run *r, const step_result *s, double lr, double from, totals *sum)
+static status after_step_all(run *r, const step_result *s, double lr, const step_cost *from, totals *sum)
 {
     status st = OK;
     const train_options *o = &r->g->cfg.train;
@@ -415,9 +351,7 @@ static status after_step_all(run *r, const step_result *s, double lr, double fro
     trainer_share_statistics_all(r->t);
     r->at.step++;
     r->at.last_loss = s->loss;
-    double seconds = clock_s() - from;
-    r->processor = processor_s() - r->processor;
-    r->allocations = mem_allocations() - r->allocations;
+    step_cost cost = cost_since(from);
     bool look = o->valid_every > 0 && r->at.step % o->valid_every == 0 && r->d.n_valid > 0;
     if (look) {
         input_pause(trainer_input(r->t));
@@ -431,9 +365,9 @@ static status after_step_all(run *r, const step_result *s, double lr, double fro
         sum->last = v;
         sum->validations++;
     }
-    log_step(r, s, lr, norm, seconds, look ? &v : NULL);
+    journal_step(r->log, r->at.step, o->batch, s, &cost, lr, norm, look ? &v : NULL);
     sum->compute += s->compute_s, sum->wait += s->wait_s, sum->comm += s->comm_s, sum->hidden += s->hidden_s;
-    sum->seconds += seconds, sum->processor += r->processor, sum->bytes += (double)s->bytes, sum->steps++;
+    sum->seconds += cost.seconds, sum->processor += cost.processor, sum->bytes += (double)s->bytes, sum->steps++;
 done:
     return st;
 }
@@ -445,9 +379,7 @@ static status steps_all(run *r, progress *bar, totals *sum)
     step_result s = {0};
     while (r->at.step < o->steps && !(o->early_stop > 0 && r->at.since_best >= o->early_stop)) {
         int stop = asked_to_stop;
-        double from = clock_s();
-        r->processor = processor_s();
-        r->allocations = mem_allocations();
+        step_cost from = cost_now();
         MPI_Allreduce(MPI_IN_PLACE, &stop, 1, MPI_INT, MPI_MAX, r->g->comm);
         if (stop) {
             TRY(checkpoint_all(r));
@@ -456,7 +388,7 @@ static status steps_all(run *r, progress *bar, totals *sum)
         }
         double lr = learning_rate(r);
         TRY(trainer_gradients_all(r->t, r->at.step, &s));
-        TRY(after_step_all(r, &s, lr, from, sum));
+        TRY(after_step_all(r, &s, lr, &from, sum));
         progress_say(bar, "loss %.4f", s.loss);
         progress_add(bar, r->g->rank == 0);
         if (r->at.step % o->checkpoint_steps == 0 && r->at.step < o->steps) TRY(checkpoint_all(r));
@@ -472,7 +404,7 @@ static status train_all(run *r)
     totals sum = {0};
     char *work = config_work(&g->cfg, ""), *name = text_encode_name(g->cfg.train.run);
     const progress_info info = {.work = work, .stage = "train", .name = name, .unit = "steps", .total = g->cfg.train.steps - r->at.step};
-    TRY_ALL(g->comm, g->rank == 0 ? open_log(r) : OK);
+    TRY_ALL(g->comm, g->rank == 0 ? journal_open(&r->log, r->log_path, r->at.step) : OK);
     if (r->at.step > 0) log_info("going on after step %lld", (long long)r->at.step);
     progress *bar = progress_start_all(g->comm, &info);
     st = steps_all(r, bar, &sum);

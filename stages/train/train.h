@@ -15,6 +15,8 @@
 #include "micon/store.h"
 #include "micon/vectors.h"
 
+#include <stdio.h>
+
 /* ---- data.c: the tiles that are trained on and validated with ---- */
 enum { TILE_FORMAT = 1 };
 typedef struct {
@@ -186,5 +188,19 @@ typedef struct {
 } validation;
 /* it: items of the validation tiles, or NULL. The input of `t` is paused. */
 status validate_all(trainer *t, items *it, dnn *dn, conv_choices *choices, nn_type type, validation *out) MUST_USE;
+
+/* ---- journal.c: log.jsonl, a line a step ---- */
+/* Of this process: seconds by the clock, by its processors over all threads (on a busy machine the steadier figure); blocks of memory. */
+typedef struct {
+    double seconds, processor;
+    int64_t allocations;
+} step_cost;
+step_cost cost_now(void);
+step_cost cost_since(const step_cost *from);
+/* Opened to go on after `step`: lines of later steps are dropped. The caller closes it. */
+status journal_open(FILE **out, const char *path, int64_t step) MUST_USE;
+/* f NULL: nothing. v NULL: there was no validation after it. */
+void journal_step(FILE *f, int64_t step, int64_t batch, const step_result *s, const step_cost *c, double lr, double norm,
+                  const validation *v);
 
 #endif
