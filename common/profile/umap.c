@@ -115,12 +115,18 @@ static double clip4(double v)
     return v > 4 ? 4 : v < -4 ? -4 : v;
 }
 
+/* s^B: the forces need no more digits than float has, and most of the time goes here. */
+static double bent(double s)
+{
+    return (double)powf((float)s, (float)B);
+}
+
 /* Draw the two ends together. */
 static void attract(double *a, double *b, double rate)
 {
     double dx = a[0] - b[0], dy = a[1] - b[1], s = dx * dx + dy * dy;
     if (s <= 0) return;
-    double p = pow(s, B), g = -2 * A * B * p / s / (A * p + 1);
+    double p = bent(s), g = -2 * A * B * p / s / (A * p + 1);
     double gx = clip4(g * dx) * rate, gy = clip4(g * dy) * rate;
     a[0] += gx, a[1] += gy;
     b[0] -= gx, b[1] -= gy;
@@ -131,7 +137,7 @@ static void repel(double *a, const double *b, double rate)
 {
     double dx = a[0] - b[0], dy = a[1] - b[1], s = dx * dx + dy * dy;
     if (s <= 0) return;
-    double g = 2 * B / ((0.001 + s) * (A * pow(s, B) + 1));
+    double g = 2 * B / ((0.001 + s) * (A * bent(s) + 1));
     a[0] += clip4(g * dx) * rate;
     a[1] += clip4(g * dy) * rate;
 }
