@@ -112,7 +112,7 @@ done:
 }
 
 /* Which features vary in too few groups. */
-static status drop_features(normalize_params *p)
+static void drop_features(normalize_params *p)
 {
     p->d_kept = 0;
     for (int64_t j = 0; j < p->d; j++) {
@@ -120,12 +120,13 @@ static status drop_features(normalize_params *p)
         p->keep[j] = !((double)p->n_zero[j] > DROP_SHARE * (double)p->n_group);
         p->d_kept += p->keep[j];
     }
-    if (p->d_kept == 0)
-        return fail(E_FAILED,
-                    "normalization: none of %lld features varies in 90 %% of the groups; group by something larger, "
-                    "or normalize on all wells",
-                    (long long)p->d);
-    return OK;
+}
+
+int64_t normalize_flat(const normalize_params *p, int64_t group)
+{
+    int64_t n = 0;
+    for (int64_t j = 0; j < p->d; j++) n += p->scale[group * p->d + j] == 0;
+    return n;
 }
 
 /* Rows sorted by group: start [n_group+1] into order [n]. */
@@ -165,7 +166,7 @@ status normalize_fit(normalize_params *p, normalize_kind kind, const float *x, i
         p->n_learn[g] = list.n;
         learn_group(p, g, x, &list, strip, STRIP);
     }
-    TRY(drop_features(p));
+    drop_features(p);
 done:
     free(start);
     free(order);

@@ -35,8 +35,11 @@ typedef struct {
     int min_controls; /* a group with fewer learns on the controls of its batches, then its sources, then on all its rows */
 } normalize_rows;
 
-/* Learn from x [n,d]. E_FAILED where nothing is left after dropping, or a group has no rows. */
+/* Learn from x [n,d]. E_FAILED where a group has no rows. That nothing is left after dropping (d_kept 0) is for the caller to say. */
 status normalize_fit(normalize_params *p, normalize_kind kind, const float *x, int64_t n, int64_t d, const normalize_rows *rows) MUST_USE;
+
+/* How many features do not vary in the group. */
+int64_t normalize_flat(const normalize_params *p, int64_t group);
 
 /* y [n, d_kept] = the kept features of x [n,d], normalized; group: as at the fit. y may not overlap x. */
 void normalize_apply(const normalize_params *p, const float *x, int64_t n, const int32_t *group, float *y, int64_t *n_not_finite);

@@ -41,31 +41,57 @@ static void note(names *notes, const char *fmt, ...)
     log_warn("%s", line);
 }
 
+/* " (most in 'A', 'B')": the groups in which half of the features or more do not vary, the first few of them by name. */
+static const char *flat_groups(const cooked *c, const wells *w, char *buf, size_t size)
+{
+    enum { SHOWN = 3 };
+    const normalize_params *p = &c->normal;
+    int64_t found = 0;
+    size_t at = 0;
+    buf[0] = 0;
+    for (int64_t g = 0; g < p->n_group; g++) {
+        if (2 * normalize_flat(p, g) < p->d || ++found > SHOWN || at >= size) continue;
+        at += (size_t)snprintf(buf + at, size - at, "%s'%s'", found > 1 ? ", " : " (most in ", words_at(&w->group_name, (size_t)g));
+    }
+    if (found > SHOWN && at < size) at += (size_t)snprintf(buf + at, size - at, " and %lld more", (long long)(found - SHOWN));
+    if (found > 0 && at < size) snprintf(buf + at, size - at, ")");
+    return buf;
+}
+
 /* What was learned on other wells than the controls of the group, and which features went. */
 static void tell_normal(const cooked *c, const wells *w, names *notes)
 {
     static const char *const level[] = {"its own controls", "the controls of its batch", "the controls of its source", "all of its wells"};
     const normalize_params *p = &c->normal;
+    char where[400];
     int64_t zero = 0;
     for (int64_t g = 0; g < p->n_group; g++)
         if (p->level[g] != NORMALIZE_ON_CONTROLS)
             note(notes, "normalization: '%s' has too few controls and was learned on %s (%lld wells)", words_at(&w->group_name, (size_t)g),
                  level[p->level[g]], (long long)p->n_learn[g]);
     if (p->d_kept < p->d && !c->carried)
-        note(notes, "normalization: %lld of %lld features were dropped: they do not vary in over 10 %% of the groups",
-             (long long)(p->d - p->d_kept), (long long)p->d);
+        note(notes, "normalization: %lld of %lld features were dropped: they do not vary in over 10 %% of the groups%s",
+             (long long)(p->d - p->d_kept), (long long)p->d, flat_groups(c, w, where, sizeof where));
     for (int64_t j = 0; j < p->d; j++) zero += p->keep[j] && p->n_zero[j] > 0;
-    if (zero) note(notes, "normalization: %lld features are 0 in the few groups where they do not vary", (long long)zero);
+    if (zero)
+        note(notes, "normalization: %lld features are 0 in the few groups where they do not vary%s", (long long)zero,
+             flat_groups(c, w, where, sizeof where));
 }
 
 /* What another store keeps: groups learn on their own wells, unless there is one of all wells; the features are the store's. */
 static status learn(cooked *c, const wells *w, const evaluate_options *o, const normalize_rows *rows, const parameters *like, names *notes)
 {
     status st = OK;
+    char where[400];
     if (like && parameters_one_group(like)) {
         TRY(parameters_normal(like, w, &c->normal));
     } else {
         TRY(normalize_fit(&c->normal, (normalize_kind)o->normalize, w->x, w->n, w->d, rows));
+        if (c->normal.d_kept == 0)
+            TRY(fail(E_FAILED,
+                     "normalization: none of %lld features varies in 90 %% of the groups%s; leave those out, group by something larger "
+                     "(evaluate.normalize_by), or normalize on all wells (evaluate.normalize_on)",
+                     (long long)w->d, flat_groups(c, w, where, sizeof where)));
         if (!like) goto done;
     }
     parameters_keep(like, w, c->normal.keep, &c->normal.d_kept);
