@@ -97,7 +97,8 @@ static void fallbacks(void)
     near(p.center[0], 4, 0, "a NaN takes no part in the median");
     normalize_free(&p);
     for (int i = 0; i < 16; i++) x[i] = 7;
-    ok(normalize_fit(&p, NORMALIZE_MAD, x, 16, 1, &rows) == OK && p.d_kept == 0 && normalize_flat(&p, 0) == 1, "nothing varies: nothing is kept");
+    ok(normalize_fit(&p, NORMALIZE_MAD, x, 16, 1, &rows) == OK && p.d_kept == 0 && normalize_flat(&p, 0) == 1,
+       "nothing varies: nothing is kept");
     normalize_free(&p);
 }
 
