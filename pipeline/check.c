@@ -53,8 +53,10 @@ static status check_plates(const call *c, findings *f)
     TRY(index_open(&ix, &o, cache));
     findings_merge(f, index_findings(ix));
     index_check_files(ix, 0, index_n_plates(ix), c->cfg.tile.illumination == ILLUMINATION_FILE, c->cfg.tile.max_bad, f);
-    printf("%lld plates, %lld sites, %d channels, %d compounds\n", (long long)index_n_plates(ix), (long long)index_n_rows(ix),
-           index_n_channels(ix), index_n_classes(ix));
+    int64_t plates = index_n_plates(ix), sites = index_n_rows(ix);
+    int channels = index_n_channels(ix), compounds = index_n_classes(ix);
+    printf("%lld plate%s, %lld site%s, %d channel%s, %d compound%s\n", (long long)plates, plates == 1 ? "" : "s", (long long)sites,
+           sites == 1 ? "" : "s", channels, channels == 1 ? "" : "s", compounds, compounds == 1 ? "" : "s");
 done:
     index_free(&ix);
     free(cache);
