@@ -231,7 +231,8 @@ void opt_help(const opt *table, const char *section, text *out)
     }
 }
 
-static status unknown(const opt *table, const char *arg, size_t name_len)
+/* `dashes` as they were given: the name stands behind them. */
+static status unknown(const opt *table, const char *dashes, const char *arg, size_t name_len)
 {
     const char *known[128];
     size_t n = 0;
@@ -239,8 +240,8 @@ static status unknown(const opt *table, const char *arg, size_t name_len)
     snprintf(name, sizeof name, "%.*s", (int)name_len, arg);
     for (const opt *o = table; o->name && n < 128; o++) known[n++] = o->name;
     const char *near = names_nearest(name, known, n);
-    if (near) return fail(E_USAGE, "unknown option --%s; did you mean --%s?", name, near);
-    return fail(E_USAGE, "unknown option --%s; --help lists them", name);
+    if (near) return fail(E_USAGE, "unknown option %s%s; did you mean %s%s?", dashes, name, strlen(near) == 1 ? "-" : "--", near);
+    return fail(E_USAGE, "unknown option %s%s; --help lists them", dashes, name);
 }
 
 status opt_args(const opt *table, void *base, int argc, char **argv, names *rest)
@@ -263,7 +264,7 @@ status opt_args(const opt *table, void *base, int argc, char **argv, names *rest
         char key[64], where[80];
         snprintf(key, sizeof key, "%.*s", (int)len, name);
         const opt *o = len < sizeof key ? opt_find(table, NULL, key) : NULL;
-        if (!o || (is_short && strlen(o->name) != 1)) TRY(unknown(table, name, len));
+        if (!o || (is_short && strlen(o->name) != 1)) TRY(unknown(table, is_long ? "--" : "-", name, len));
         snprintf(where, sizeof where, "command line");
         if (o->type == OPT_FLAG) {
             if (name[len] == '=') TRY(fail(E_USAGE, "--%s takes no value", o->name));
@@ -271,7 +272,7 @@ status opt_args(const opt *table, void *base, int argc, char **argv, names *rest
             continue;
         }
         const char *value = name[len] == '=' ? name + len + 1 : i + 1 < argc ? argv[++i] : NULL;
-        if (!value) TRY(fail(E_USAGE, "--%s wants a value", o->name));
+        if (!value) TRY(fail(E_USAGE, "%s%s wants a value", is_long ? "--" : "-", o->name));
         TRY(opt_set(o, base, value, where));
     }
 done:

@@ -175,7 +175,7 @@ static void options(void)
         {"--how=d", "command line: how: 'd' is not one of a, b, c"},
         {"--flag=1", "--flag takes no value"},
         {"--name", "--name wants a value"},
-        {"-x", "unknown option --x; --help lists them"},
+        {"-x", "unknown option -x; --help lists them"},
         {"--memory=much", "command line: memory: 'much' is not a size such as 512MiB from 0 B to 1.0 PB, or auto"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
