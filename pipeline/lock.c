@@ -18,7 +18,8 @@ status lock_take(work_lock *l, const call *c)
     TRY(fail_within(sharing_start(c->cfg.screen.group), "%s", c->path));
     TRY(sharing_give_folder(work, c->cfg.screen.group));
     TRY(path_make_dirs(dir));
-    TRY(file_lock_take(&l->held, path, &info));
+    st = file_lock_take(&l->held, path, &info);
+    if (st == E_IO) st = fail_within(st, "screen.work: it cannot be written to");
 done:
     free(work);
     free(dir);

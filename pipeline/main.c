@@ -177,13 +177,13 @@ void driver_quote(text *t, const char *word)
     text_add(t, "'");
 }
 
-static status prepare(call *c, bool alone)
+static status prepare(call *c, const command *cmd)
 {
     status st = OK;
     char shown[200];
     text again = {0};
-    if (c->a.rest.n < 1) return fail(E_USAGE, "which configuration? micon %s screen.yaml; --help explains", c->name);
-    if (alone && c->a.rest.n > 1)
+    if (c->a.rest.n < 1) return fail(E_USAGE, "which configuration? micon %s %s; --help explains", cmd->name, cmd->arguments);
+    if (!(cmd->bit & PROFILES) && c->a.rest.n > 1)
         return fail(E_USAGE, "'%s' is one argument too many; --help explains", text_show(shown, sizeof shown, c->a.rest.item[1]));
     c->path = c->a.rest.item[0];
     if (path_is_dir(c->path))
@@ -244,13 +244,17 @@ static int execute(const command *cmd, int argc, char **argv)
     } else {
         log_init("micon", true, c.a.quiet);
         if (cmd->bit == STORE) TRY(take_add(&c.a.rest));
-        TRY(prepare(&c, !(cmd->bit & PROFILES)));
+        TRY(prepare(&c, cmd));
         TRY(cmd->run(&c));
     }
     if (fflush(stdout) != 0) TRY(fail(E_IO, "standard output cannot be written"));
 done:
     log_bar(NULL);
-    if (st != OK && *msg_get()) log_error("micon", msg_get());
+    fflush(stdout); /* what was found stands before what is to be said of it, in one file too */
+    if (st == E_AGAIN)
+        log_info("%s", msg_get());
+    else if (st != OK && *msg_get())
+        log_error("micon", msg_get());
     text_free(&help);
     config_free(&c.cfg);
     opt_free(table, &c.a);

@@ -163,7 +163,7 @@ static void end_step(runner *r, size_t i)
 
 /* ---- a stage ---- */
 typedef struct {
-    size_t wanted, running, done, failed, blocked;
+    size_t wanted, running, done, failed, stopped, blocked;
 } tally;
 
 static tally count(const runner *r, int stage)
@@ -176,6 +176,7 @@ static tally count(const runner *r, int stage)
         t.running += r->item[i].how == RUNNING;
         t.done += r->item[i].how == DONE;
         t.failed += r->item[i].how == FAILED;
+        t.stopped += r->item[i].how == STOPPED;
         t.blocked += r->item[i].how == BLOCKED;
     }
     return t;
@@ -210,7 +211,8 @@ static void tell(runner *r, int stage, double started, bool last)
     double share = (double)t.done + listen(r, stage, &say);
     text_addf(&line, "%s: ", stage_table[stage].name);
     if (stage_table[stage].per_plate) text_addf(&line, "%zu of %zu plates done, ", t.done, t.wanted);
-    if (stage_table[stage].per_plate && t.failed) text_addf(&line, "%zu failed, ", t.failed);
+    if (t.failed) text_addf(&line, "%zu failed, ", t.failed);
+    if (t.stopped) text_addf(&line, "%zu stopped, ", t.stopped);
     if (t.blocked) text_addf(&line, "%zu not started, ", t.blocked);
     if (last)
         text_addf(&line, "%s%s", stage_table[stage].per_plate || !t.done ? "" : "done, ", num_show_time(took, sizeof took, spent));
@@ -381,10 +383,7 @@ static status summary(runner *r)
         if (any) log_warn("to do just that again: %s", text_str(&again));
     }
     text_free(&again);
-    if (r->stopped) {
-        log_info("stopped on request; to go on: micon run %s", r->c->again);
-        return fail(E_AGAIN, "stopped on request");
-    }
+    if (r->stopped) return fail(E_AGAIN, "stopped on request; to go on: micon run %s", r->c->again);
     if (failed)
         return fail(E_FAILED, "%zu step%s failed%s", failed, failed == 1 ? "" : "s", blocked ? "; what depends on them was not done" : "");
     if (blocked) return could_not_start(r, blocked);
@@ -402,11 +401,11 @@ static void say_left_out(const plan *p)
             }
 }
 
-static const char *absent_reason(const plan *p)
+static const char *absent_reason(const call *c, const plan *p)
 {
     for (size_t i = 0; i < p->n; i++)
         if (p->step[i].chosen && p->step[i].state == STEP_ABSENT) return p->step[i].why;
-    return "no step was chosen";
+    return c->a.failed ? "no step has failed" : "no step was chosen";
 }
 
 static status run_steps(runner *r)
@@ -464,7 +463,7 @@ static status run_plan(call *c, plan *p, bool anew)
         todo += step_wants_run(&p->step[i]);
         can += p->step[i].chosen && p->step[i].state != STEP_ABSENT;
     }
-    if (!can && p->n) return fail(E_FAILED, "nothing that was asked for can run here: %s", absent_reason(p));
+    if (!can && p->n) return fail(E_FAILED, "nothing that was asked for can run here: %s", absent_reason(c, p));
     say_left_out(p);
     if (!todo) {
         log_info("nothing to do: everything that can be made here is up to date");

@@ -49,6 +49,12 @@ touch -d 2001-01-01 $f
 printf 'digest,size,mtime_ns,path\n%s,%s,%s,%s\n' 00000000000000ff "$(stat -c %s $f)" "$(date -r $f +%s%N)" $f >work/status/evaluate/micon.inputs
 same "does not make the report stale" "$(state evaluate null)" "done"
 
+# ---- a stage of the whole screen that fails ----
+echo "train -" >"$FAKE/fail"
+exits "training fails" 1 run --set train.run=third
+has "the stage's last line says so" "$T/err" "train: 1 failed, "
+rm "$FAKE/calls"
+
 # ---- a plate that fails ----
 rm -rf work
 echo "tile s1/b1/P2" >"$FAKE/fail"
@@ -67,6 +73,8 @@ exits "rerun --failed" 0 micon rerun screen.yaml --failed -n 2
 same "just the failed one" "$(calls)" "tile s1/b1/P2 ranks=2;"
 has "says what is out of date now" "$T/err" "out of date where the contents change: train, embed, evaluate"
 exits "rerun of nothing" 2 micon rerun screen.yaml
+exits "rerun of what failed, where nothing did" 1 micon rerun screen.yaml --failed
+has "says so" "$T/err" "nothing that was asked for can run here: no step has failed"
 exits "rerun a plate of a stage" 0 micon rerun screen.yaml --stage tile --plate s2/b1/P1
 has "made anew" "$FAKE/calls" "tile s2/b1/P1 "
 has "with --force" "$FAKE/calls" " force"
@@ -75,7 +83,7 @@ rm "$FAKE/calls"
 # ---- stopping, and going on ----
 rm -rf work
 echo 30 >"$FAKE/sleep"
-"$MICON_BIN/micon" run screen.yaml -n 2 >"$T/out" 2>"$T/err" &
+"$MICON_BIN/micon" run screen.yaml -n 2 >"$T/out" 2>"$T/run.err" &
 pid=$!
 for _ in $(seq 100); do grep -q featurize "$FAKE/calls" 2>/dev/null && break; sleep 0.05; done
 exits "a second run at the same time" 1 run
@@ -86,6 +94,8 @@ has "status says who" "$T/status" "micon run screen.yaml"
 has "a step that has said nothing yet is running" "$T/status" "running featurize whole screen: started, nothing said yet"
 t0=$SECONDS
 kill -INT $pid; wait $pid; same "Ctrl-C: exit 75" $? 75
+has "the stage's last line says so" "$T/run.err" "featurize: 1 stopped, "
+same "a stop is no error" "$(grep -c "stopped on request" "$T/run.err") $(grep -c "error" "$T/run.err")" "1 0"
 ok "at once" [ $((SECONDS - t0)) -lt 5 ]
 not_ok "nothing is left running" pgrep -f "$MICON_BIN/micon-featurize"
 not_ok "no lock is left" test -e work/status/lock
