@@ -11,7 +11,7 @@ if [ -n "${MODULES-}" ] && type module >/dev/null 2>&1; then
     for m in $MODULES; do module load "$m"; done
 fi
 # The processes of a job may sit on any of its cores; in a container root may start MPI.
-export OMPI_MCA_hwloc_base_binding_policy=none
+export OMPI_MCA_hwloc_base_binding_policy=none HWLOC_HIDE_ERRORS=2 HWLOC_COMPONENTS="${HWLOC_COMPONENTS:--gl}"
 [ "$(id -u)" = 0 ] && export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 read -r -a mpirun <<<"$MPIRUN"
 

@@ -9,10 +9,12 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t stops;
@@ -30,6 +32,7 @@ void stop_catch(void)
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
     sigaction(SIGHUP, &a, NULL);
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* ranks whose mpirun is gone become our children: process_end_all */
 }
 
 int stop_asked(void)
@@ -140,6 +143,37 @@ bool process_ended(process *p, bool wait_for_it)
 void process_signal(const process *p, int sig)
 {
     if (p->pid > 0) kill(sig == SIGKILL ? -p->pid : p->pid, sig);
+}
+
+/* Kill the children of a process; how many there were. */
+static int kill_children(pid_t pid)
+{
+    char path[64];
+    int child, n = 0;
+    snprintf(path, sizeof path, "/proc/%ld/task/%ld/children", (long)pid, (long)pid);
+    FILE *f = fopen(path, "r");
+    if (!f) return 0;
+    while (fscanf(f, "%d", &child) == 1) n += kill(child, SIGKILL) == 0;
+    fclose(f);
+    return n;
+}
+
+void process_kill_ranks(const process *p)
+{
+    if (p->pid > 0 && kill_children(p->pid) == 0) process_signal(p, SIGKILL);
+}
+
+void process_end_all(void)
+{
+    enum { LOOKS = 100 };
+    for (int i = 0; i < LOOKS; i++) {
+        kill_children(getpid());
+        pid_t got;
+        while ((got = waitpid(-1, NULL, WNOHANG)) > 0) continue;
+        if (got < 0) return;
+        struct timespec pause = {0, 20000000L};
+        nanosleep(&pause, NULL);
+    }
 }
 
 status process_capture(char *const *argv, char **output, int *exit_status)

@@ -229,17 +229,23 @@ static void tell(runner *r, int stage, double started, bool last)
     text_free(&line);
 }
 
-/* A stop was asked for: pass it on once, with force after a while or when asked again. */
+/* A stop was asked for: pass it on; when asked again, or after a while, kill the ranks; then mpirun as well. */
 static void pass_stop_on(runner *r)
 {
     int asked = stop_asked();
-    if (!asked) return;
-    bool late = r->passed_on == 1 && now_s() - r->asked > PATIENCE_S, again = asked > 1 && r->passed_on == 1;
-    if (r->passed_on && !late && !again) return;
+    bool late = r->passed_on && now_s() - r->asked > PATIENCE_S;
+    if (asked <= r->passed_on && !late) return;
     if (!r->passed_on) log_info("stopping; what is finished stays, the same command goes on from there");
-    for (size_t i = 0; i < r->plan->n; i++)
-        if (r->item[i].how == RUNNING)
-            process_signal(&r->item[i].p, r->passed_on ? SIGKILL : stage_table[r->plan->step[i].stage].stop_signal);
+    for (size_t i = 0; i < r->plan->n; i++) {
+        const process *p = &r->item[i].p;
+        if (r->item[i].how != RUNNING) continue;
+        if (r->passed_on == 0)
+            process_signal(p, stage_table[r->plan->step[i].stage].stop_signal);
+        else if (r->passed_on == 1)
+            process_kill_ranks(p);
+        else
+            process_signal(p, SIGKILL);
+    }
     r->asked = now_s();
     r->passed_on++;
     r->stopped = true;
@@ -445,6 +451,9 @@ status mpirun_find(names *out)
     names_free(&words);
     status st = out->n ? process_find(out->item[0], &path) : fail(E_USAGE, "MPIRUN is empty");
     free(path);
+    /* hwloc looks for displays, which takes seconds where localhost has no name, and complains where there is no /sys */
+    setenv("HWLOC_COMPONENTS", "-gl", 0);
+    setenv("HWLOC_HIDE_ERRORS", "2", 0);
     if (geteuid() == 0) { /* in a container there is often nobody else; Open MPI wants to hear it twice */
         setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
         setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
@@ -482,6 +491,7 @@ static status run_plan(call *c, plan *p, bool anew)
     stop_catch();
     TRY(run_steps(&r));
 done:
+    if (lock.held) process_end_all();
     lock_release(&lock);
     queue_free(&q);
     for (size_t i = 0; r.item && i < p->n; i++) {
