@@ -112,18 +112,19 @@ rm -f "$FAKE/sleep" "$FAKE/stop" "$FAKE/calls"
 
 # ---- a stop asked for again: ranks that do not listen, in groups of their own as Open MPI's are, and what they have started, are killed ----
 mkdir -p deaf
-printf '%s\n' '#!/usr/bin/env bash' 'trap "" INT TERM USR1' "setsid bash -c 'trap \"\" INT TERM; sleep 3571 & wait' &" 'wait' >deaf/mpirun
+long=$((100000 + $$)) # seconds, and a name that no other test has
+printf '%s\n' '#!/usr/bin/env bash' 'trap "" INT TERM USR1' "setsid bash -c 'trap \"\" INT TERM; sleep $long & wait' &" 'wait' >deaf/mpirun
 chmod +x deaf/mpirun
 deaf() { PATH="$PWD/deaf:$PATH" MPIRUN=mpirun "$MICON_BIN/micon" run screen.yaml -n 2 --force --stage featurize >"$T/out" 2>"$T/run.err"; }
 deaf &
 pid=$!
-for _ in $(seq 100); do pgrep -f 'sleep 3571' >/dev/null && break; sleep 0.05; done
-ok "a rank that does not listen runs" pgrep -f 'sleep 3571'
+for _ in $(seq 100); do pgrep -f "sleep $long" >/dev/null && break; sleep 0.05; done
+ok "a rank that does not listen runs" pgrep -f "sleep $long"
 driver=$(pgrep -f -o "$MICON_BIN/micon run screen.yaml -n 2 --force --stage featurize")
 kill -INT "$driver"; sleep 0.5
-ok "asked once: it runs on" pgrep -f 'sleep 3571'
+ok "asked once: it runs on" pgrep -f "sleep $long"
 kill -INT "$driver"; wait $pid; same "asked twice: exit 75" $? 75
-not_ok "and nothing is left running" pgrep -f 'sleep 3571'
+not_ok "and nothing is left running" pgrep -f "sleep $long"
 not_ok "nor locked" test -e work/status/lock
 
 # ---- status while a run is active ----
