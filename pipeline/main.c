@@ -62,12 +62,12 @@ enum { N_COMMANDS = sizeof commands / sizeof *commands };
 /* `affects` holds the commands that take an option. */
 static const opt all_options[] = {
     {NULL, "stage", OPT_LIST, A(stages), "", 0, 0, NULL, STEPS | GATE | CLEAN,
-     "only these stages: featurize, tile, train, embed, evaluate"},
+     "only this stage: featurize, tile, train, embed, evaluate; may be repeated"},
     {NULL, "plate", OPT_LIST, A(plates), "", 0, 0, NULL, STEPS, "only this plate: PLATE or SOURCE/BATCH/PLATE; may be repeated"},
     {NULL, "n", OPT_INT, A(ranks), "auto", 1, 1e6, "auto", STEPS,
      "ranks: here, over all that runs at a time (auto: the cores); on SLURM, of a task (auto: 4)"},
     {NULL, "set", OPT_LIST, A(sets), "", 0, 0, NULL, STEPS | CHECK | GATE | STATUS | CLEAN | PROFILES,
-     "section.key=value, over the configuration's"},
+     "section.key=value, over the configuration's; may be repeated"},
     {NULL, "force", OPT_FLAG, A(force), "", 0, 0, NULL, PLAN | RUN | SUBMIT, "also what is up to date"},
     {NULL, "failed", OPT_FLAG, A(failed), "", 0, 0, NULL, RERUN, "only what failed"},
     {NULL, "images", OPT_FLAG, A(images), "", 0, 0, NULL, STEPS, "compare size and time of every image with what was recorded"},

@@ -120,7 +120,7 @@ void plan_free(plan *p)
 /* ---- the table ---- */
 static void add_row(text *out, const char *stage, const char *what, const char *which, const char *cost[3], const char *why)
 {
-    text_addf(out, "%-10s %-10s %-22s %11s %9s %9s  %s\n", stage, what, which, cost[0], cost[1], cost[2], why);
+    text_addf(out, "%-10s %-10s %-22s %11s %9s %9s%s%s\n", stage, what, which, cost[0], cost[1], cost[2], *why ? "  " : "", why);
 }
 
 /* Steps of one stage with the same verdict are one row. */

@@ -29,7 +29,8 @@ enum { AT_CONFIG = 1, AT_ANY = 2, MAX_TABLE = 64, ALIGN = 16 };
 static const opt common_options[] = {
     {NULL, "plate", OPT_LIST, offsetof(common_args, plates), "", 0, 0, NULL, AT_CONFIG,
      "only this plate: PLATE or SOURCE/BATCH/PLATE; may be repeated"},
-    {NULL, "set", OPT_LIST, offsetof(common_args, sets), "", 0, 0, NULL, AT_CONFIG, "section.key=value, over the configuration's"},
+    {NULL, "set", OPT_LIST, offsetof(common_args, sets), "", 0, 0, NULL, AT_CONFIG,
+     "section.key=value, over the configuration's; may be repeated"},
     {NULL, "force", OPT_FLAG, offsetof(common_args, force), "", 0, 0, NULL, AT_ANY, "make finished output anew"},
     {NULL, "verify", OPT_FLAG, offsetof(common_args, verify), "", 0, 0, NULL, AT_CONFIG,
      "read inputs again, even where size and time are unchanged"},
@@ -64,7 +65,8 @@ static int print_help(const stage_def *def, const opt *table)
         text_addf(&t, "\nSection '%s' of the configuration [default; range]:\n", sections.item[i]);
         opt_help(config_options, sections.item[i], &t);
     }
-    text_add(&t, "\nExit status: 0 done, 1 failed, 2 wrong usage or configuration.\n");
+    text_addf(&t, "\nExit status: 0 done, 1 failed, 2 wrong usage or configuration%s%s.\n", def->again ? ", 75 " : "",
+              def->again ? def->again : "");
     fputs(text_str(&t), stdout);
     names_free(&sections);
     text_free(&t);

@@ -24,6 +24,7 @@ typedef struct {
     unsigned affects;     /* the keys that decide what its output holds (config.h): recorded, and compared later */
     const opt *options;   /* its own command line options, over a struct of options_size bytes; NULL: none */
     size_t options_size;
+    const char *again;     /* when it ends with 75 (run it again to go on), for --help; NULL: never */
     const char *arguments; /* what may follow screen.yaml on the command line, for --help; NULL: nothing may */
     status (*run_all)(stage *s);
     status (*before_mpi)(stage *s); /* work before MPI_Init (a helper process); NULL: none. Options are parsed, nothing else is there */

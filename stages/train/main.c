@@ -475,8 +475,8 @@ static status run_all(stage *g)
         log_info("%s is up to date", r.model_path);
         goto done;
     }
-    log_info("%s: resnet%d, %s, %d threads a rank", method_names[g->cfg.train.method], r.m.depth, r.type == NN_BF16 ? "bf16" : "fp32",
-             kernels_threads());
+    log_info("%s: resnet%d, %s, %d thread%s a rank", method_names[g->cfg.train.method], r.m.depth, r.type == NN_BF16 ? "bf16" : "fp32",
+             kernels_threads(), kernels_threads() == 1 ? "" : "s");
     if (g->cfg.train.method != METHOD_PRETRAINED) TRY(train_all(&r));
     TRY_ALL(g->comm, g->rank == 0 ? publish(&r) : OK);
     if (own->profile && r.t && g->rank == 0) print_profile(&r);
@@ -510,6 +510,7 @@ int main(int argc, char **argv)
         .affects = AFFECTS_MODEL,
         .options = train_own_options,
         .options_size = sizeof(train_arguments),
+        .again = "stopped on SIGUSR1 or SIGTERM, a checkpoint written (the same command goes on)",
         .run_all = run_all,
     };
     return stage_main(argc, argv, &def);
