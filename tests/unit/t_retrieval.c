@@ -56,6 +56,10 @@ static void hand_made(void)
     near(score.chance[0], (2 / 6.0 + 1 / 6.0 + 2 / 6.0 + c8) / 4, 1e-15, "chance at 1 is the mean share of matches");
     ok(retrieval_counts(&set[1], label, 0, HN, label, HN, possible, match) == OK && match[1] == 0 && match[2] == 1,
        "not same source: row 1 becomes impossible");
+    for (int i = 0; i < HN; i++) rank[i] = 0, match[i] = match[i] < 0 ? -1 : 0;
+    retrieval_summarize(rank, possible, match, label, HN, 4, 3, &score);
+    ok(score.n_queries == 0 && score.n_impossible == 5 && score.n_classes == 0, "nobody has a match");
+    ok(isnan(score.hits[0]) && isnan(score.by_class[2]) && isnan(score.chance[0]), "and that is no score of 0");
 }
 
 static void chance(void)
