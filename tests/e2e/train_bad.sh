@@ -19,6 +19,7 @@ refused() { # WHAT STATUS TEXT ARGS...
     same "$what: once" "$(grep -c 'micon-train: error' "$T/err")" 1
     ok "$what: no model" test ! -e work/models/bad/model.safetensors
 }
+one=$(zcat metadata/compound.csv.gz | grep -o 'JCP2022_2[0-9]*' | head -n 1)
 # Compounds of a screen with the same wells and other identifiers.
 mkdir -p other/metadata; cp -r images screen.yaml other/; cp metadata/plate.csv.gz other/metadata/
 for f in well compound; do zcat metadata/$f.csv.gz | sed 's/JCP2022_2/JCP2022_9/' | gzip >other/metadata/$f.csv.gz; done
@@ -26,16 +27,33 @@ exits "another screen's compounds" 0 "$BIN/micon-featurize" other/screen.yaml --
 mv work/compounds.h5 kept.h5
 cp other/work/compounds.h5 work/
 refused "compounds of another screen" 1 "run micon-featurize again"
+for f in well compound; do zcat metadata/$f.csv.gz | sed "s/$one/JCP2022_999999/" | gzip >other/metadata/$f.csv.gz; done
+exits "a screen that lacks one of the compounds" 0 "$BIN/micon-featurize" other/screen.yaml --set featurize.bits=64
+cp other/work/compounds.h5 work/
+exits "vectors of two of three compounds" 0 mpi 2 "$TRAIN" $S --set train.run=few --set train.steps=1
+has "vectors of two of three: said" "$T/err" "1 of 3 compounds have no vector in compounds.h5: their tiles are left out"
+few=$(sed -n 's/.* \([0-9]*\) training tiles.*/\1/p' "$T/err")
 mv kept.h5 work/compounds.h5
 refused "no control anywhere" 1 "training needs control tiles" --set screen.control=JCP2022_000000
 cp metadata/well.csv.gz kept.gz
 zcat kept.gz | grep -v ',A01,' | gzip >metadata/well.csv.gz
 for f in images/*/load_data.csv; do cp "$f" "$f.kept"; grep -v ',A01,' "$f.kept" >"$f"; done
-refused "tiles of wells that the tables do not have" 1 "run micon-tile again"
+refused "tiles of wells that the tables do not have" 1 "source_1__Batch1__S1B01P001.h5: well A01 is not in the screen's tables: run micon-tile again"
 for f in images/*/load_data.csv; do mv "$f.kept" "$f"; done
 mv kept.gz metadata/well.csv.gz
-refused "a rate that is far too large" 1 "the training diverged" --set train.lr=100 --set train.weight_decay=10 --set train.schedule=constant --set train.warmup=0 --set train.checkpoint_steps=1 --set train.steps=60
+fast="--set train.schedule=constant --set train.warmup=0 --set train.weight_decay=10 --set train.checkpoint_steps=1"
+refused "a rate that is far too large" 1 "the training diverged" $fast --set train.lr=100 --set train.steps=60
 has "what to try" "$T/err" "try a lower train.lr"
+has "the step, which is not in the log" "$T/err" "step $(($(wc -l <work/models/bad/log.jsonl) + 1)): loss"
+has "where the checkpoints are" "$T/err" "stay in work/models/bad/checkpoints;"
+all=$(sed -n 's/.* \([0-9]*\) training tiles.*/\1/p' "$T/err")
+ok "of three compounds there are more tiles than of two" test "${all:-0}" -gt "${few:-999}"
 last=$(ls work/models/bad/checkpoints/*.safetensors 2>/dev/null | tail -n 1)
 same "the last good checkpoint stays, with no NaN" "$("$ROOT/build/release/tests/tools/tensor_tool" far "$last" "$last" "" | cut -d' ' -f1)" 0
+# A filter so large that the variance behind it is no float: the loss is finite, and what is kept of the variance is not.
+rm -r work/models/bad
+"$ROOT/build/release/tests/tools/tensor_tool" huge work/models/few/model.safetensors huge.safetensors encoder.conv1.weight
+refused "statistics that are infinite after a step" 1 "is not finite: the training diverged" --set train.weights=huge.safetensors --set train.checkpoint_steps=1
+same "no checkpoint of them" "$(ls work/models/bad/checkpoints 2>/dev/null)" ""
+refused "statistics that are infinite in the end" 1 "is not finite: the training diverged" --set train.weights=huge.safetensors --set train.steps=1
 tap_done

@@ -4,7 +4,8 @@
  *   tensor_tool without A OUT NAME      a copy that lacks a tensor
  *   tensor_tool twice A OUT NAME        a copy with one more, NAME.more
  *   tensor_tool turned A OUT NAME       a copy where the tensor's first two dimensions are swapped
- *   tensor_tool nan A OUT NAME          a copy with a NaN as the tensor's first value */
+ *   tensor_tool nan A OUT NAME          a copy with a NaN as the tensor's first value
+ *   tensor_tool huge A OUT NAME         a copy with a first value whose square is no float */
 #include "micon/mem.h"
 #include "micon/safetensors.h"
 
@@ -72,10 +73,12 @@ static status copy(const char *how, safetensors *a, const char *out, const char 
             x->dim[0] = x->dim[1];
             x->dim[1] = d;
         }
-        if (strcmp(how, "nan") == 0) {
+        if (strcmp(how, "nan") == 0 || strcmp(how, "huge") == 0) {
+            static const float huge = 1e30f;
             changed = xmalloc(x->bytes);
             memcpy(changed, x->data, x->bytes);
             memset(changed, 0xff, 4);
+            if (strcmp(how, "huge") == 0) memcpy(changed, &huge, sizeof huge);
             x->data = changed;
         }
     }
