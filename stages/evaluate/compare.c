@@ -135,10 +135,12 @@ done:
     return st;
 }
 
-static status write_page(const char *path, const names *runs, const text *figures)
+static status write_page(const char *path, const char *screen, const names *runs, const text *figures)
 {
     text data = {0}, page = {0};
-    text_add(&data, "{\"runs\":[");
+    text_add(&data, "{\"screen\":");
+    text_add_json(&data, screen);
+    text_add(&data, ",\"runs\":[");
     for (size_t i = 0; i < runs->n; i++) {
         if (i) text_add(&data, ",");
         text_add_json(&data, runs->item[i]);
@@ -178,7 +180,7 @@ status compare_runs(const stage *g, const names *runs)
     page_path = path_join(folder, "compare.html");
     TRY(path_make_dirs(folder));
     TRY(path_write(table_path, text_str(&rows), rows.n));
-    TRY(write_page(page_path, runs, &json));
+    TRY(write_page(page_path, g->cfg.screen.name, runs, &json));
     log_info("%s", page_path);
 done:
     for (size_t i = 0; i < runs->n; i++) method_free(&m[i]);

@@ -168,7 +168,8 @@ status write_consensus_all(stage *g, const char *path, const wells *w, const coo
 /* ---- report.c ---- */
 /* report.html, one file that loads nothing; json: metrics.json; log_jsonl: the training's log, where there is one. Local. */
 status report_write(const char *path, const wells *w, const cooked *c, const results *r, const char *json, const char *log_jsonl) MUST_USE;
-extern const char *const report_before[], *const report_after[], *const compare_after[]; /* report_page.c: lines, NULL at the end */
+extern const char *const report_before[], *const page_script[], *const report_after[],
+                                                                    *const compare_after[]; /* report_page.c: lines, NULL at the end */
 /* The page: its head, the data (JSON), then `after`; appended. */
 void report_page(text *page, const char *data, const char *const *after);
 

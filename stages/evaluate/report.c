@@ -268,6 +268,7 @@ void report_page(text *page, const char *data, const char *const *after)
         if (*next) text_add(page, "\\u003c"), next++;
     }
     text_add(page, "</script>\n");
+    for (int i = 0; page_script[i]; i++) text_addf(page, "%s\n", page_script[i]);
     for (int i = 0; after[i]; i++) text_addf(page, "%s\n", after[i]);
 }
 
