@@ -164,8 +164,8 @@ bool process_ended(process *p, bool wait_for_it);
 void process_signal(const process *p, int sig);
 void process_kill_ranks(const process *p); /* of an mpirun, which then tidies up and ends; where it has none, itself */
 void process_end_all(void);                /* what is still below us, all of it, is killed: after the last step has ended */
-status mpirun_find(names *words) MUST_USE;                      /* MPIRUN, or mpirun: its words (run.c) */
-extern char *const mpi_settings[];                              /* for process_start: several mpirun side by side (run.c) */
+status mpirun_find(names *words) MUST_USE; /* MPIRUN, or mpirun: its words (run.c) */
+extern char *const mpi_settings[];         /* for process_start: several mpirun side by side (run.c) */
 status process_find(const char *program, char **path) MUST_USE; /* on PATH; E_FAILED "PROGRAM is not installed" */
 
 int64_t process_cores(void); /* that this process may use */
