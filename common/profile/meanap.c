@@ -148,10 +148,11 @@ static void gather(const activity *a, const int32_t *row, int64_t n, float *out)
     for (int64_t i = 0; i < n; i++) memcpy(out + i * a->d, a->x + row[i] * a->d, (size_t)a->d * sizeof *out);
 }
 
-static void products(const activity *a, int64_t nq, int64_t nc, float *out, int64_t stride)
+/* Of gathered queries with the rows gathered in rows[1]. */
+static void products(const activity *a, const float *q, int64_t nq, int64_t nc, float *out, int64_t stride)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)nq, (int)nc, (int)a->d, 1, a->rows[0], (int)a->d, a->rows[1], (int)a->d, 0,
-                out, (int)stride);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)nq, (int)nc, (int)a->d, 1, q, (int)a->d, a->rows[1], (int)a->d, 0, out,
+                (int)stride);
 }
 
 /* Negatives above p for sure, and whether any is too near to tell. */
@@ -218,8 +219,8 @@ static void activity_label(activity *a, const int32_t *member, int64_t m)
         if (n == 0) continue;
         if (!gathered) gather(a, member, m, a->rows[1]);
         gathered = true;
-        gather(a, row, n, a->rows[0]);
-        products(a, n, m, a->positive, m);
+        if (n < m) gather(a, row, n, a->rows[0]);
+        products(a, a->rows[n == m], n, m, a->positive, m); /* all members ask: they are gathered */
         for (int j = 0; j < n; j++) activity_query(a, row[j], member, m, self[j], a->positive + j * m);
     }
 }
@@ -236,7 +237,7 @@ static void activity_negatives(activity *a, const int32_t *sorted, int64_t m)
             int n = 0;
             for (; i < m && n < QUERIES && c->set_of[sorted[i]] == set; i++) row[n++] = sorted[i];
             gather(a, row, n, a->rows[0]);
-            products(a, n, len, a->positive, len);
+            products(a, a->rows[0], n, len, a->positive, len);
             for (int j = 0; j < n; j++)
                 memcpy(a->negative + (row[j] - a->first) * a->stride, a->positive + j * len, (size_t)len * sizeof(float));
         }

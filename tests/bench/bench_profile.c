@@ -83,14 +83,15 @@ static void share_work(bench *b, int64_t n, void (*work)(bench *, int64_t first,
 {
     double t = now();
     fflush(stdout);
-    for (int r = 0; r < b->processes; r++) {
+    if (b->processes == 1) work(b, 0, n); /* nobody to share with: no fork, whose pages would be counted */
+    for (int r = 0; r < b->processes && b->processes > 1; r++) {
         int64_t first = n * r / b->processes, end = n * (r + 1) / b->processes;
         if (fork() == 0) {
             work(b, first, end - first);
             _exit(0);
         }
     }
-    for (int r = 0; r < b->processes; r++) {
+    for (int r = 0; r < b->processes && b->processes > 1; r++) {
         int how = 0;
         if (wait(&how) < 0 || how != 0) {
             fprintf(stderr, "bench_profile: %s failed\n", name);
