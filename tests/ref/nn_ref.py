@@ -100,6 +100,29 @@ def weights(depth, out, d, p, seed):
     return w
 
 
+FAR, FAR_PROJECTOR = 6.0, 0.125
+
+
+def far_from_zero(w):
+    """For resnet18. Moves the input of every ReLU away from its edge, three channels of four above it, one below, by six times what it varies, so that no
+    rounding decides what a ReLU lets through; the biases of fc and of the projector's last layer take the constants out again."""
+    def moved(name, up, down):
+        w[name][:] = np.where(np.arange(len(w[name])) % 4 == 3, -down, up)
+
+    def taken_out(layer, by):
+        f = w[layer + ".weight"]
+        w[layer + ".bias"][:] = f32(-by * f[:, np.arange(f.shape[1]) % 4 != 3].sum(1))
+
+    for k in w:
+        if k.endswith((".bn1.bias", ".downsample.1.bias")):
+            moved(k, FAR, FAR)
+        elif k.endswith(".bn2.bias"):  # what it is added to is already up
+            moved(k, 0, FAR)
+    taken_out("encoder.fc", FAR)
+    moved("projector.0.bias", FAR_PROJECTOR, FAR_PROJECTOR)
+    taken_out("projector.2", FAR_PROJECTOR)
+
+
 def pictures(rows_label, size):
     i, j = np.meshgrid(np.arange(size), np.arange(size), indexing="ij")
     x = np.empty((len(rows_label) * 5, 1, size, size))
@@ -187,10 +210,12 @@ def save(path, arrays, meta):
         f.write(struct.pack("<Q", len(text)) + text + b"".join(blobs))
 
 
-def net_reference(folder, depth, size, n_items=16, t=0.1, d=1000, p=512):
+def net_reference(folder, depth, size, far=False, n_items=16, t=0.1, d=1000, p=512):
     y = [1 + i % 6 for i in range(n_items)]
     y = y + [0] * n_items + y + [0] * n_items
     w, x = weights(depth, d // 5, d, p, 1), pictures(y, size)
+    if far:
+        far_from_zero(w)
     loss64, g64, r64 = step(w, depth, x, y, t, torch.float64, False)
     print(depth, "float64", loss64, flush=True)
     # In PyTorch's default layout: its channels_last errs ten times as much (torch 1.13), no yardstick for anybody.
@@ -208,7 +233,7 @@ def net_reference(folder, depth, size, n_items=16, t=0.1, d=1000, p=512):
         out["yard:" + k] = np.array([error / size_a, np.dot(a, c) / (size_a * np.linalg.norm(c) + 1e-300)])
     for k in r64:
         out["state:" + k] = kept(r64[k])[:64].astype(np.float32)
-    save(f"{folder}/nn_resnet{depth}.safetensors", out, {"made by": "tests/ref/nn_ref.py", "torch": torch.__version__})
+    save(f"{folder}/nn_resnet{depth}{'_far' if far else ''}.safetensors", out, {"made by": "tests/ref/nn_ref.py", "torch": torch.__version__})
 
 
 def draw(shape, tag, scale=1.0):
@@ -273,3 +298,4 @@ if __name__ == "__main__":
     loss_reference(folder)
     for depth, size in ((18, 96), (50, 64)):
         net_reference(folder, depth, size)
+    net_reference(folder, 18, 96, far=True)

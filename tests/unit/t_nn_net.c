@@ -57,6 +57,38 @@ static void quiet_blocks(nn_params *p, int depth)
             params_fill(p, i, 0.2f);
 }
 
+/* A bias moved: three values of four up, one down. */
+static void moved(nn_params *p, size_t bias, float up, float down)
+{
+    for (size_t c = 0; c < p->item[bias].count; c++) params_value(p, bias)[c] = c % 4 == 3 ? -down : up;
+}
+
+/* The constant that inputs moved by that much leave, taken out by the layer's own bias. */
+static void taken_out(nn_params *p, const char *weight, const char *bias, double by)
+{
+    size_t w = (size_t)params_find(p, weight), b = (size_t)params_find(p, bias), rows = p->item[b].count, width = p->item[w].count / rows;
+    for (size_t r = 0; r < rows; r++) {
+        double sum = 0;
+        for (size_t c = 0; c < width; c++)
+            if (c % 4 != 3) sum += params_value(p, w)[r * width + c];
+        params_value(p, b)[r] = (float)(-by * sum);
+    }
+}
+
+/* The input of every ReLU moved away from its edge, three channels of four above it, one below; as far_from_zero() in tests/ref/nn_ref.py. */
+static void far_from_zero(nn_params *p)
+{
+    const float far = 6, far_projector = 0.125f;
+    for (size_t i = 0; i < p->n; i++) {
+        const char *name = p->item[i].name;
+        if (strstr(name, ".bn1.bias") || strstr(name, ".downsample.1.bias")) moved(p, i, far, far);
+        if (strstr(name, ".bn2.bias")) moved(p, i, 0, far); /* what it is added to is already up */
+    }
+    taken_out(p, "encoder.fc.weight", "encoder.fc.bias", (double)far);
+    moved(p, (size_t)params_find(p, "projector.0.bias"), far_projector, far_projector);
+    taken_out(p, "projector.2.weight", "projector.2.bias", (double)far_projector);
+}
+
 static status model_create(model *m, int depth, int size, nn_type type, int freeze, int64_t memory)
 {
     status st = OK;
@@ -151,16 +183,18 @@ done:
     return st;
 }
 
-/* fp32: max(1e-4, three times PyTorch's own error on that tensor) is what is wanted, and counted. What is beyond 1e-6 in these errors are single values
- * that change sign before a ReLU. Which ones do is chance, in PyTorch as here, and another with every choice of primitives: one of weight, late in
- * the net, is felt in every tensor before it (of resnet18's 66, 3 and 29 were seen beyond, on one machine, over the choice for one 1x1 convolution). So
- * what must hold is: no tensor errs more than three times PyTorch's largest error, nor all together (mean square) more than five times as much as
- * PyTorch's. Each layer alone is held to 1e-4 in t_nn_conv and t_nn_loss. bf16: PyTorch's own cosine in bf16 less 0.03, for every tensor. */
-static status check_gradients(const model *m, const safetensors *ref, nn_type type, const char *what)
+/* What a tensor's gradient may err in fp32: max(1e-4, three times PyTorch's own error on that tensor). It holds where no ReLU's input is within rounding
+ * of zero (EACH). Elsewhere single values change sign before a ReLU, others with every way to compute: PyTorch's default way misses this
+ * bound in 8 of resnet18's 66 tensors if PyTorch without oneDNN is the yardstick, its channels_last in 60. So at a common point (TOGETHER) those beyond are
+ * counted, and none may err more than three times PyTorch's largest error, nor all together (mean square) more than five times PyTorch's.
+ * bf16: PyTorch's own cosine in bf16 less 0.03, for every tensor. */
+typedef enum { EACH, TOGETHER } bound;
+
+static status check_gradients(const model *m, const safetensors *ref, nn_type type, bound held, const char *what)
 {
     status st = OK;
     int tensors = 0, bad = 0, beyond = 0;
-    double worst = 0, least = 1, largest, mean, sum = 0;
+    double worst = 0, least = 1, largest, mean, sum = 0, nearest = 0;
     TRY(yardsticks(m, ref, &largest, &mean));
     for (size_t i = 0; i < m->p.n; i++) {
         char name[128];
@@ -175,19 +209,21 @@ static status check_gradients(const model *m, const safetensors *ref, nn_type ty
         compare(params_grad(&m->p, i), m->p.item[i].count, want, &error, &cosine);
         double allowed = fmax(yard[0] * 3, 1e-4);
         bool within = type == NN_F32 ? error <= allowed : cosine >= yard[1] - 0.03;
-        bool good = within || (type == NN_F32 && error <= 3 * largest);
+        bool good = within || (held == TOGETHER && type == NN_F32 && error <= 3 * largest);
         beyond += !within;
         if (!within)
             printf("#   %s: error %.2e (allowed %.2e), cosine %.4f (PyTorch's %.4f)\n", m->p.item[i].name, error, allowed, cosine, yard[1]);
         bad += !good;
         sum += error * error, tensors++;
+        if (error / allowed > nearest) nearest = error / allowed;
         if (error > worst) worst = error;
         if (cosine < least) least = cosine;
     }
     double all = sqrt(sum / tensors);
-    printf("# %s: %d tensors, %d beyond their own yardstick, largest error %.2e (PyTorch's %.2e), mean %.2e (PyTorch's %.2e), smallest "
-           "cosine %.5f\n",
-           what, tensors, beyond, worst, largest, all, mean, least);
+    printf(
+        "# %s: %d tensors, %d beyond their own yardstick (at most %.2f of it), largest error %.2e (PyTorch's %.2e), mean %.2e (PyTorch's "
+        "%.2e), smallest cosine %.5f\n",
+        what, tensors, beyond, nearest, worst, largest, all, mean, least);
     ok(tensors > 60 && bad == 0 && (type == NN_BF16 || all <= 5 * mean), what);
 done:
     return st;
@@ -231,33 +267,46 @@ static double collapsed_loss(model *m)
     return loss;
 }
 
+/* A step, its loss and gradients against what the file says; twice: the running statistics are then another step's. */
+static status at_point(model *m, const char *file, nn_type type, bound held, bool twice, const char *what)
+{
+    status st = OK;
+    safetensors ref = {0};
+    char full[1024], title[128];
+    double loss[4];
+    TRY(safetensors_read(&ref, reference(full, sizeof full, file)));
+    TRY(safetensors_get_f64(&ref, safetensors_find(&ref, "loss"), true, loss));
+    TRY(model_step(m));
+    printf("# %s: loss %.8f, float64 %.8f, collapsed %.6f\n", what, m->loss, loss[0], loss[3]);
+    double allowed = type == NN_F32 ? 1e-5 * fabs(loss[0] - loss[3]) + 1e-6 : 1e-2 * fabs(loss[0] - loss[3]);
+    snprintf(title, sizeof title, "%s: loss", what);
+    ok(fabs(m->loss - loss[0]) <= allowed, title);
+    snprintf(title, sizeof title, "%s: a collapsed network would not pass", what);
+    ok(fabs(collapsed_loss(m) - loss[3]) < 1e-5 && fabs(loss[3] - loss[0]) > allowed, title);
+    snprintf(title, sizeof title, "%s: gradients", what);
+    TRY(check_gradients(m, &ref, type, held, title));
+    snprintf(title, sizeof title, "%s: running statistics", what);
+    if (!twice) TRY(check_state(m, &ref, type == NN_F32 ? 1e-4 : 2e-2, title));
+done:
+    safetensors_free(&ref);
+    return st;
+}
+
 static status test_net(int depth, int size, nn_type type)
 {
     status st = OK;
     model m;
-    safetensors ref = {0};
-    char path[512], what[128];
-    double loss[4];
-    snprintf(path, sizeof path, "nn_resnet%d.safetensors", depth);
-    char full[1024];
+    char file[64], what[64];
+    snprintf(file, sizeof file, "nn_resnet%d.safetensors", depth);
+    snprintf(what, sizeof what, "resnet%d %d px %s", depth, size, type == NN_F32 ? "fp32" : "bf16");
     TRY(model_create(&m, depth, size, type, FREEZE_NONE, 0));
-    TRY(safetensors_read(&ref, reference(full, sizeof full, path)));
-    TRY(safetensors_get_f64(&ref, safetensors_find(&ref, "loss"), true, loss));
-    TRY(model_step(&m));
-    const char *name = type == NN_F32 ? "fp32" : "bf16";
-    printf("# resnet%d %s: loss %.8f, float64 %.8f, collapsed %.6f\n", depth, name, m.loss, loss[0], loss[3]);
-    double allowed = type == NN_F32 ? 1e-5 * fabs(loss[0] - loss[3]) + 1e-6 : 1e-2 * fabs(loss[0] - loss[3]);
-    snprintf(what, sizeof what, "resnet%d %d px %s: loss", depth, size, name);
-    ok(fabs(m.loss - loss[0]) <= allowed, what);
-    snprintf(what, sizeof what, "resnet%d %s: a collapsed network would not pass", depth, name);
-    ok(fabs(collapsed_loss(&m) - loss[3]) < 1e-5 && fabs(loss[3] - loss[0]) > allowed, what);
-    snprintf(what, sizeof what, "resnet%d %d px %s: gradients", depth, size, name);
-    TRY(check_gradients(&m, &ref, type, what));
-    snprintf(what, sizeof what, "resnet%d %s: running statistics", depth, name);
-    TRY(check_state(&m, &ref, type == NN_F32 ? 1e-4 : 2e-2, what));
+    TRY(at_point(&m, file, type, TOGETHER, false, what));
+    if (depth == 18 && type == NN_F32) {
+        far_from_zero(&m.p);
+        TRY(at_point(&m, "nn_resnet18_far.safetensors", type, EACH, true, "resnet18 far from the ReLUs' edge"));
+    }
 done:
     model_free(&m);
-    safetensors_free(&ref);
     return st;
 }
 
