@@ -19,6 +19,7 @@ typedef struct {
     bool remove;
     int64_t files, bytes;
     const char *ends; /* of the names of outputs, where we are */
+    const char *run;  /* NULL, or: only what is called this and an end */
     status st;
 } sweep;
 
@@ -39,6 +40,12 @@ static bool is_output(const char *name, const char *ends)
     return is;
 }
 
+static bool is_of_run(const char *name, const char *run)
+{
+    size_t n = run ? strlen(run) : 0;
+    return !run || (strncmp(name, run, n) == 0 && name[n] == '.');
+}
+
 static void sweep_file(sweep *w, const char *path, const struct stat *sb)
 {
     w->files++;
@@ -50,7 +57,7 @@ static void sweep_path(sweep *w, const char *path, int depth)
 {
     struct stat sb;
     if (lstat(path, &sb) != 0) return;
-    if (S_ISREG(sb.st_mode) && is_output(path_base(path), w->ends)) sweep_file(w, path, &sb);
+    if (S_ISREG(sb.st_mode) && is_output(path_base(path), w->ends) && is_of_run(path_base(path), w->run)) sweep_file(w, path, &sb);
     DIR *d = S_ISDIR(sb.st_mode) && depth < 8 ? opendir(path) : NULL;
     if (!d) return;
     for (struct dirent *e; (e = readdir(d)) != NULL;) {
@@ -68,17 +75,17 @@ void clean_leftovers(const config *c, const queue *q)
 {
     static const char *const folders[] = {"", "tiles", "models/*", "models/*/checkpoints", "embeddings/*", "profiles", "reports/*"};
     int removed = 0;
+    char *work = config_work(c, "");
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         names found = {0};
-        char *pattern = config_work(c, folders[i]);
-        if (!strchr(folders[i], '*'))
-            names_add(&found, pattern);
-        else if (path_glob(&found, pattern) != OK)
+        if (!*folders[i])
+            names_add(&found, work);
+        else if (path_glob(&found, work, folders[i]) != OK)
             msg_clear();
         for (size_t k = 0; k < found.n; k++) removed += path_sweep_parts(found.item[k], q->answered ? &q->numbers : NULL);
         names_free(&found);
-        free(pattern);
     }
+    free(work);
     if (removed) log_info("%d file%s that a dead run had left half-written: removed", removed, removed == 1 ? "" : "s");
 }
 
@@ -102,33 +109,52 @@ void clean_own_folder(const char *path)
     rmdir(path);
 }
 
-/* What belongs to a stage, below work, and how the names of its files end. */
-static void stage_paths(const config *c, int stage, names *out, names *ends)
+/* What belongs to a stage, below work: how the names of its files end, and begin. */
+typedef struct {
+    char *path;
+    const char *ends, *run;
+} area;
+enum { MAX_AREAS = N_STAGES * 4 };
+typedef struct {
+    area item[MAX_AREAS];
+    size_t n;
+    char *run; /* encoded */
+} areas;
+
+static void areas_add(areas *a, char *path, const char *ends, const char *run)
 {
-    char *run = text_encode_name(c->train.run), *p[4] = {NULL};
-    switch (stage) {
-    case STAGE_FEATURIZE: p[0] = xstrdup("compounds.h5"); break;
-    case STAGE_TILE: p[0] = xstrdup("tiles"); break;
-    case STAGE_TRAIN: p[0] = xasprintf("models/%s", run); break;
-    case STAGE_EMBED: p[0] = xasprintf("embeddings/%s", run); break;
-    default:
-        p[0] = xasprintf("profiles/%s.h5ad", run);
-        p[1] = xasprintf("profiles/%s.consensus.h5ad", run);
-        p[2] = xasprintf("reports/%s", run);
-        break;
-    }
+    a->item[a->n++] = (area){path, ends, run};
+}
+
+static void areas_free(areas *a)
+{
+    for (size_t i = 0; i < a->n; i++) free(a->item[i].path);
+    free(a->run);
+}
+
+static void areas_of(areas *a, int stage)
+{
     static const char *const end_of[N_STAGES] = {".h5 .yaml", ".h5 .yaml", ".safetensors .jsonl .yaml", ".h5 .yaml",
                                                  ".h5ad .html .json .csv .png .svg .yaml"};
-    for (int i = 0; p[i]; i++) {
-        names_add(out, p[i]);
-        names_add(ends, end_of[stage]);
-        free(p[i]);
+    static const char records[] = ".made .json .inputs .log .failed";
+    const char *ends = end_of[stage], *run = a->run;
+    char *own = xasprintf("status/%s", stage_table[stage].name);
+    switch (stage) {
+    case STAGE_FEATURIZE: areas_add(a, xstrdup("compounds.h5"), ends, NULL); break;
+    case STAGE_TILE: areas_add(a, xstrdup("tiles"), ends, NULL); break;
+    case STAGE_TRAIN: areas_add(a, xasprintf("models/%s", run), ends, NULL); break;
+    case STAGE_EMBED: areas_add(a, xasprintf("embeddings/%s", run), ends, NULL); break;
+    default:
+        areas_add(a, xasprintf("profiles/%s.h5ad", run), ends, NULL);
+        areas_add(a, xasprintf("profiles/%s.consensus.h5ad", run), ends, NULL);
+        areas_add(a, xasprintf("reports/%s", run), ends, NULL);
+        break;
     }
-    char *status_dir = stage == STAGE_EMBED ? xasprintf("status/embed/%s", run) : xasprintf("status/%s", stage_table[stage].name);
-    names_add(out, status_dir);
-    names_add(ends, ".made .json .inputs .log .failed");
-    free(status_dir);
-    free(run);
+    if (stage == STAGE_EMBED)
+        areas_add(a, xasprintf("%s/%s", own, run), records, NULL);
+    else
+        areas_add(a, xstrdup(own), records, stage == STAGE_TRAIN || stage == STAGE_EVALUATE ? run : NULL);
+    free(own);
 }
 
 static bool agreed(void)
@@ -139,11 +165,12 @@ static bool agreed(void)
     return fgets(answer, sizeof answer, stdin) && strcmp(answer, "yes\n") == 0;
 }
 
-static status sweep_all(const call *c, const names *paths, const names *ends, sweep *w)
+static status sweep_all(const call *c, const areas *a, sweep *w)
 {
-    for (size_t i = 0; i < paths->n; i++) {
-        char *p = config_work(&c->cfg, paths->item[i]);
-        w->ends = ends->item[i];
+    for (size_t i = 0; i < a->n; i++) {
+        char *p = config_work(&c->cfg, a->item[i].path);
+        w->ends = a->item[i].ends;
+        w->run = a->item[i].run;
         sweep_path(w, p, 0);
         free(p);
     }
@@ -154,36 +181,36 @@ status command_clean(call *c)
 {
     status st = OK;
     unsigned stages;
-    names paths = {0}, ends = {0};
+    areas all = {.run = text_encode_name(c->cfg.train.run)};
     sweep look = {0}, sweep_now = {.remove = true};
     work_lock lock = {NULL};
     queue q = {0};
     char size[32], *work = config_work(&c->cfg, "");
     TRY(stages_chosen(&c->a.stages, &stages));
     for (int i = 0; i < N_STAGES; i++)
-        if (stages >> i & 1) stage_paths(&c->cfg, i, &paths, &ends);
-    TRY(sweep_all(c, &paths, &ends, &look));
+        if (stages >> i & 1) areas_of(&all, i);
+    TRY(sweep_all(c, &all, &look));
     if (!look.files) {
         printf("nothing to remove in %s\n", work);
         goto done;
     }
     printf("%lld files, %s, in %s:\n", (long long)look.files, num_show_bytes(size, sizeof size, (double)look.bytes), work);
-    for (size_t i = 0; i < paths.n; i++) {
-        char *p = config_work(&c->cfg, paths.item[i]);
-        if (path_exists(p)) printf("  %s\n", paths.item[i]);
+    for (size_t i = 0; i < all.n; i++) {
+        const char *run = all.item[i].run;
+        char *p = config_work(&c->cfg, all.item[i].path);
+        if (path_exists(p)) printf("  %s%s%s%s\n", all.item[i].path, run ? "/" : "", run ? run : "", run ? ".*" : "");
         free(p);
     }
     if (c->a.dry_run) goto done;
     if (!c->a.yes && !agreed()) TRY(fail(E_FAILED, "nothing was removed"));
     TRY(submissions_none_active(c, &q));
     TRY(lock_take(&lock, c));
-    TRY(sweep_all(c, &paths, &ends, &sweep_now));
+    TRY(sweep_all(c, &all, &sweep_now));
     printf("removed\n");
 done:
     lock_release(&lock);
     queue_free(&q);
-    names_free(&paths);
-    names_free(&ends);
+    areas_free(&all);
     free(work);
     return st;
 }

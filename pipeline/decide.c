@@ -136,7 +136,7 @@ static void decide(plan *p, step *s, const config *c)
     } else if (!p->alone && decide_by_needs(p, s, c)) {
         return;
     } else if (!s->exists) {
-        decided(s, STEP_RUN, "not made yet");
+        decided(s, STEP_RUN, s->failed ? "failed before: micon status says why" : "not made yet");
     } else if (!s->has_record) {
         decided(s, STEP_CHECK, "no record of what it was made from");
     } else if (!s->of_the_file) {

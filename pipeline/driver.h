@@ -106,6 +106,7 @@ typedef struct {
 
     /* what is on disk */
     bool built, exists, has_record, of_the_file;
+    bool failed; /* the last try to make what is not there */
     made record;
     input_seen *input; /* as recorded */
     size_t n_inputs;
@@ -211,6 +212,7 @@ typedef struct {
 } queue;
 status queue_read(queue *q) MUST_USE; /* our jobs as squeue shows them */
 void queue_free(queue *q);
+int64_t slurm_node_mb(const char *partition); /* of its largest node, "": of the default partition; 0: sinfo does not say */
 const queued *queue_find(const queue *q, const char *job, long task);
 
 typedef struct {

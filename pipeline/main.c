@@ -217,6 +217,11 @@ static status take_add(names *rest)
     return OK;
 }
 
+static bool asks_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 static int execute(const command *cmd, int argc, char **argv)
 {
     status st = OK;
@@ -225,7 +230,7 @@ static int execute(const command *cmd, int argc, char **argv)
     call c = {.name = cmd->name, .bin = find_bin()};
     table_of(cmd, table);
     if (cmd->bit == VERIFY) {
-        if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        if (argc > 1 && asks_help(argv[1])) {
             help_command(cmd, table, &help);
             free(c.bin);
             return print(&help);
@@ -271,7 +276,7 @@ int main(int argc, char **argv)
     text t = {0};
     const char *known[N_COMMANDS];
     char shown[100];
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+    if (argc < 2 || asks_help(argv[1]) || strcmp(argv[1], "help") == 0) {
         help_all(&t);
         if (argc >= 2) return print(&t);
         fputs(text_str(&t), stderr);

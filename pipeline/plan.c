@@ -61,6 +61,12 @@ static void look_at_disk(step *s, const call *c)
         free(below);
         free(inputs);
     }
+    if (!s->exists) {
+        sighting last;
+        seen_read(&last, &c->cfg, s);
+        s->failed = last.state == SEEN_FAILED;
+        seen_free(&last);
+    }
     free(record);
 }
 

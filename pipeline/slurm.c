@@ -61,6 +61,42 @@ done:
     return st;
 }
 
+/* Lines "cpu*|64000", the default partition with a star; "64000+" where nodes differ. */
+static int64_t largest_node(const char *output, const char *partition)
+{
+    names lines = {0};
+    int64_t most = 0;
+    size_t n = strlen(partition);
+    names_split(&lines, output, '\n');
+    for (size_t i = 0; i < lines.n; i++) {
+        const char *name = lines.item[i], *mb = strchr(name, '|');
+        if (!mb || mb == name) continue;
+        bool is_default = mb[-1] == '*';
+        size_t length = (size_t)(mb - name) - is_default;
+        bool ours = n ? length == n && strncmp(name, partition, n) == 0 : is_default;
+        long long here = strtoll(mb + 1, NULL, 10);
+        if (ours && here > most && here < INT64_MAX >> 20) most = here;
+    }
+    names_free(&lines);
+    return most;
+}
+
+int64_t slurm_node_mb(const char *partition)
+{
+    char *program = NULL, *output = NULL;
+    char *argv[] = {NULL, (char *)"--noheader", (char *)"--exact", (char *)"--format=%P|%m", NULL};
+    int exit_status = 1;
+    int64_t mb = 0;
+    if (process_find("sinfo", &program) == OK) {
+        argv[0] = program;
+        if (process_capture(argv, &output, &exit_status) == OK && exit_status == 0) mb = largest_node(output, partition);
+    }
+    msg_clear(); /* then the plan goes by the memory here */
+    free(program);
+    free(output);
+    return mb;
+}
+
 void queue_free(queue *q)
 {
     for (size_t i = 0; i < q->n; i++) {

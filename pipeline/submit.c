@@ -25,8 +25,8 @@ typedef struct {
     char *home;           /* folder of jobs/ */
     char *screen, *logs;  /* screen.yaml and work/status/slurm, absolute: jobs start in `home` */
     char *sbatch, *partition, *account;
-    text release[N_STAGES]; /* ":12:13": what the steps behind a stage wait for */
-    int64_t jobs, made;
+    text release[N_STAGES];      /* ":12:13": what the steps behind a stage wait for */
+    int64_t jobs, made, node_mb; /* node_mb: of the largest node there, 0: not known */
 } submitter;
 
 /* ---- site and places ---- */
@@ -89,7 +89,8 @@ static int64_t minutes(const submitter *s, double seconds)
 static int64_t megabytes(const submitter *s, int64_t bytes)
 {
     if (s->c->cfg.slurm.mem > 0) return (s->c->cfg.slurm.mem + (1 << 20) - 1) >> 20;
-    return 512 + (int64_t)ceil((double)bytes * 1.5 / 1048576);
+    int64_t mb = 512 + (int64_t)ceil((double)bytes * 1.5 / 1048576);
+    return s->node_mb > 0 && mb > s->node_mb ? s->node_mb : mb; /* more would be refused */
 }
 
 typedef struct {
@@ -464,6 +465,17 @@ done:
     return st;
 }
 
+/* Training keeps in memory what a node has room for: that is a node of SLURM's, not the one where this is typed. */
+static void size_to_nodes(submitter *s)
+{
+    const slurm_options *o = &s->c->cfg.slurm;
+    s->node_mb = slurm_node_mb(either(o->partition, s->partition));
+    if (s->node_mb <= 0) return;
+    s->plan->memory = (double)s->node_mb * 1048576;
+    s->plan->shared = s->plan->ranks == 1 ? s->plan->memory : 0.95 * 0.5 * s->plan->memory; /* Linux gives /dev/shm half */
+    plan_estimate(s->plan, &s->c->cfg);
+}
+
 static void submitter_free(submitter *s)
 {
     queue_free(&s->queue);
@@ -489,6 +501,7 @@ status command_submit(call *c)
     if (!c->a.dry_run) TRY(lock_take(&lock, c));
     TRY(plan_make(&p, c));
     TRY(prepare(&s));
+    size_to_nodes(&s);
     for (int stage = 0; stage < N_STAGES; stage++) {
         for (size_t i = 0; i < p.n; i++)
             if (p.step[i].stage == stage && p.step[i].chosen && p.step[i].state == STEP_ABSENT) {

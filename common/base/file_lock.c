@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +33,9 @@ typedef struct {
 } holder;
 enum { F_HOST, F_PID, F_START, F_USER, F_SINCE, F_COMMAND, N_FIELDS };
 
-/* When process `pid` began, in clock ticks since boot, "" if it is gone: tells a process from a later one of the same number. */
-static void process_birth(long pid, char *out, size_t size)
+/* When process `pid` began, in clock ticks since boot, "" if it has ended: tells a process from a later one of the same number. False: it
+ * cannot be seen. */
+static bool process_birth(long pid, char *out, size_t size)
 {
     char path[64], *data = NULL;
     size_t n = 0;
@@ -41,7 +43,7 @@ static void process_birth(long pid, char *out, size_t size)
     snprintf(path, sizeof path, "/proc/%ld/stat", pid);
     if (path_read(path, &data, &n, 1 << 16) != OK) {
         msg_clear();
-        return;
+        return false;
     }
     const char *p = strrchr(data, ')');
     if (p && p[1] == ' ' && p[2] != 'Z') { /* what has ended and was not waited for is gone */
@@ -49,6 +51,7 @@ static void process_birth(long pid, char *out, size_t size)
         if (p) snprintf(out, size, "%.*s", (int)strcspn(p + 1, " "), p + 1);
     }
     free(data);
+    return true;
 }
 
 static bool read_holder(const char *path, holder *h)
@@ -79,8 +82,9 @@ static bool is_dead(const holder *h)
     char birth[64];
     int64_t pid;
     if (!is_of_this_host(h) || !num_i64(h->field.item[F_PID], &pid)) return false;
-    process_birth((long)pid, birth, sizeof birth);
-    return strcmp(birth, h->field.item[F_START]) != 0;
+    if (kill((pid_t)pid, 0) != 0 && errno == ESRCH) return true;
+    /* Where /proc hides other people's processes, nothing is known but that one of this number runs. */
+    return process_birth((long)pid, birth, sizeof birth) && strcmp(birth, h->field.item[F_START]) != 0;
 }
 
 /* Of another host, and not touched for long. `mine` was just written: its time is the file system's now. */

@@ -248,7 +248,7 @@ status opt_args(const opt *table, void *base, int argc, char **argv, names *rest
 {
     status st = OK;
     for (int i = 1; i < argc; i++) {
-        const char *a = argv[i];
+        const char *a = strcmp(argv[i], "-h") == 0 && opt_find(table, NULL, "help") ? "--help" : argv[i];
         if (strcmp(a, "--") == 0) {
             while (++i < argc) names_add(rest, argv[i]);
             break;

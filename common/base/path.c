@@ -84,13 +84,36 @@ status path_free_bytes(const char *dir, int64_t *bytes)
     return OK;
 }
 
-status path_glob(names *out, const char *pattern)
+/* dir itself may hold what a glob would take for its own. */
+static char *glob_pattern(const char *dir, const char *pattern)
 {
+    text t = {0};
+    for (const char *s = *pattern == '/' ? "" : dir; *s; s++) {
+        if (strchr("*?[]{}~\\,", *s)) text_add(&t, "\\");
+        text_addn(&t, s, 1);
+    }
+    if (t.n && t.s[t.n - 1] != '/') text_add(&t, "/");
+    text_add(&t, pattern);
+    return t.s;
+}
+
+status path_glob(names *out, const char *dir, const char *pattern)
+{
+    status st = OK;
     glob_t g = {0};
-    int rc = glob(pattern, GLOB_ERR | GLOB_BRACE, NULL, &g);
-    status st = rc == 0 || rc == GLOB_NOMATCH ? OK : fail(E_IO, "%s: cannot look for this: %s", pattern, strerror(errno));
-    for (size_t i = 0; st == OK && i < g.gl_pathc; i++) names_add(out, g.gl_pathv[i]);
+    if (strcmp(dir, ".") == 0) dir = "";
+    char *plain = path_join(dir, pattern), *escaped = glob_pattern(dir, pattern);
+    if (path_exists(plain)) {
+        names_add(out, plain);
+        goto done;
+    }
+    int rc = glob(escaped, GLOB_ERR | GLOB_BRACE, NULL, &g);
+    if (rc != 0 && rc != GLOB_NOMATCH) TRY(fail(E_IO, "%s: cannot look for this: %s", plain, strerror(errno)));
+    for (size_t i = 0; rc == 0 && i < g.gl_pathc; i++) names_add(out, g.gl_pathv[i]);
+done:
     globfree(&g);
+    free(plain);
+    free(escaped);
     return st;
 }
 

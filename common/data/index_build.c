@@ -142,32 +142,13 @@ done:
     return st;
 }
 
-/* dir itself may hold what a glob would take for its own. */
-static char *glob_pattern(const char *dir, const char *pattern)
-{
-    text t = {0};
-    if (*pattern != '/' && *dir) {
-        for (const char *s = dir; *s; s++) {
-            if (strchr("*?[]{}~\\,", *s)) text_add(&t, "\\");
-            text_addn(&t, s, 1);
-        }
-        if (t.s[t.n - 1] != '/') text_add(&t, "/");
-    }
-    text_add(&t, pattern);
-    return t.s;
-}
-
 static status list_one(table_files *out, const char *dir, const char *pattern, int role, findings *found)
 {
     status st = OK;
     static const char *const roles[] = {"screen.index", "screen.plate", "screen.well", "screen.compound"};
     names match = {0};
-    char *plain = path_join(dir, pattern), *glob_name = glob_pattern(dir, pattern);
-    if (path_exists(plain)) {
-        TRY(add_table(out, dir, plain, role, found));
-        goto done;
-    }
-    if (path_glob(&match, glob_name) != OK) {
+    char *plain = path_join(dir, pattern);
+    if (path_glob(&match, dir, pattern) != OK) {
         findings_add(found, FINDING_ERROR, "tables that cannot be read", "%s: %s", roles[role], msg_get());
         msg_clear();
     } else if (!match.n) {
@@ -177,7 +158,6 @@ static status list_one(table_files *out, const char *dir, const char *pattern, i
 done:
     names_free(&match);
     free(plain);
-    free(glob_name);
     return st;
 }
 

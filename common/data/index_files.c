@@ -56,14 +56,22 @@ static char *folder_path(const screen_index *ix, uint32_t folder)
     return xasprintf("%s/%s", ix->dir, name);
 }
 
+/* After a look that failed: there is no such thing. Else something stands in the way of looking. */
+static bool is_absent(void)
+{
+    return errno == ENOENT || errno == ENOTDIR;
+}
+
 static status list_folder(const char *path, words *there)
 {
     status st = OK;
     DIR *d = opendir(path);
     uint32_t id;
-    if (!d) return OK; /* nothing is there: every file of it is missing */
-    for (struct dirent *e; (e = readdir(d)) != NULL;)
+    if (!d) return is_absent() ? OK : fail(E_IO, "%s: cannot look into this folder: %s", path, strerror(errno));
+    errno = 0;
+    for (struct dirent *e; (e = readdir(d)) != NULL; errno = 0)
         if (e->d_type != DT_DIR) TRY(words_add(there, e->d_name, &id));
+    if (errno) TRY(fail(E_IO, "%s: cannot read this folder: %s", path, strerror(errno)));
 done:
     closedir(d);
     return st;
@@ -82,8 +90,11 @@ static status look_in_folder(const screen_index *ix, const wanted *v, size_t n, 
         missing[i] = n >= LIST_FROM && words_find(&there, file) < 0;
         if (n >= LIST_FROM) continue;
         char *path = xasprintf("%s/%s", folder, file);
-        missing[i] = stat(path, &sb) != 0 || S_ISDIR(sb.st_mode);
+        bool found = stat(path, &sb) == 0;
+        if (!found && !is_absent()) st = fail(E_IO, "%s: cannot look for this: %s", path, strerror(errno));
+        missing[i] = !found || S_ISDIR(sb.st_mode);
         free(path);
+        TRY(st);
     }
 done:
     words_free(&there);

@@ -145,6 +145,37 @@ done:
     return st;
 }
 
+/* HDF5 keeps 1 MB of unpacked chunks: too little for wide compressed tables of others, of which reading row by row would unpack all chunks of
+ * a row again for each row. This much holds the chunks of a row; 0: the usual does. */
+static size_t cache_wanted(hid_t dset, const value *shape)
+{
+    enum { USUAL = 1 << 20, MOST = 1 << 26 };
+    hsize_t chunk[H5S_MAX_RANK];
+    hid_t plist = H5Dget_create_plist(dset), type = H5Dget_type(dset);
+    double bytes = 0;
+    if (plist >= 0 && type >= 0 && H5Pget_layout(plist) == H5D_CHUNKED && H5Pget_nfilters(plist) > 0 &&
+        H5Pget_chunk(plist, H5S_MAX_RANK, chunk) == shape->n_dims) {
+        bytes = (double)H5Tget_size(type) * (double)chunk[0];
+        for (int d = 1; d < shape->n_dims; d++) bytes *= ceil((double)shape->dims[d] / (double)chunk[d]) * (double)chunk[d];
+    }
+    if (type >= 0) H5Tclose(type);
+    if (plist >= 0) H5Pclose(plist);
+    return bytes > USUAL && bytes <= MOST ? (size_t)bytes : 0;
+}
+
+/* The same array again, with a cache of that size. */
+static status array_reopen(hid_t file, const char *path, size_t bytes, hid_t *dset)
+{
+    enum { SLOTS = 12421 }; /* a prime, more than a hundred times the chunks of a row in most files */
+    hid_t access = H5Pcreate(H5P_DATASET_ACCESS), again = -1;
+    if (access >= 0 && H5Pset_chunk_cache(access, SLOTS, bytes, 1) >= 0) again = H5Dopen2(file, path, access);
+    if (access >= 0) H5Pclose(access);
+    if (again < 0) return h5_fail(E_FORMAT, "'%s' cannot be opened again", path);
+    H5Dclose(*dset);
+    *dset = again;
+    return OK;
+}
+
 static status array_open(const store_file *cf, const char *path, opened **out)
 {
     store_file *f = (store_file *)(uintptr_t)cf; /* what is kept is no part of the file's meaning */
@@ -159,6 +190,8 @@ static status array_open(const store_file *cf, const char *path, opened **out)
         }
     TRY(h5_open(f->file, path, H5I_DATASET, &dset));
     TRY(fail_within(rows_shape(dset, &shape, &is_real), "'%s'", path));
+    size_t cache = cache_wanted(dset, &shape);
+    if (cache) TRY(array_reopen(f->file, path, cache, &dset));
     shape.type = is_real ? VAL_F64 : VAL_I64;
     opened *o = &f->kept[f->next];
     f->next = (f->next + 1) % OPEN_ARRAYS;

@@ -15,7 +15,9 @@ bool path_is_dir(const char *path);
 status path_stat(const char *path, int64_t *size, int64_t *mtime_ns) MUST_USE;
 status path_make_dirs(const char *path) MUST_USE; /* like mkdir -p, umask as it is */
 status path_free_bytes(const char *dir, int64_t *bytes) MUST_USE;
-status path_glob(names *out, const char *pattern) MUST_USE; /* sorted; nothing matched: out stays empty, OK */
+/* Files below dir ("" or ".": here; a pattern may be absolute) that match, sorted; none: out stays empty, OK. A file of just that name is meant
+ * by it, whatever a pattern would make of it, and dir is taken as it is. */
+status path_glob(names *out, const char *dir, const char *pattern) MUST_USE;
 
 status path_read(const char *path, char **data, size_t *size, size_t max_size) MUST_USE; /* whole file, '\0' added */
 

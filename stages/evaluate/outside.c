@@ -25,7 +25,7 @@ static status list_files(const config *c, names *out)
     for (size_t i = 0; i < c->evaluate.profiles.n; i++) {
         char *pattern = config_path(c, c->evaluate.profiles.item[i]);
         size_t before = out->n;
-        st = path_glob(out, pattern);
+        st = path_glob(out, c->dir, c->evaluate.profiles.item[i]);
         if (st == OK && out->n == before) st = fail(E_FAILED, "evaluate.profiles: no file matches %s", pattern);
         free(pattern);
         if (st != OK) break;

@@ -54,7 +54,7 @@ static status find_inputs(const stage *s, inputs *in)
         free(pattern);
         pattern = config_path(&s->cfg, s->cfg.screen.compound.item[i]);
         size_t before = files.n;
-        TRY(path_glob(&files, pattern));
+        TRY(path_glob(&files, s->cfg.dir, s->cfg.screen.compound.item[i]));
         if (files.n == before) {
             st = fail(E_IO, "%s: screen.compound: there is no file %s", s->cfg.path, pattern);
             goto done;

@@ -73,7 +73,7 @@ static status choose_columns(vector_file *v, const csv *c)
     v->id_col = identifier_column(name, n);
     v->col = xcalloc((size_t)n, sizeof *v->col);
     for (int i = 0; i < n; i++) {
-        if (i == v->id_col || strncmp(name[i], "Metadata_", 9) == 0) continue;
+        if (i == v->id_col || !*name[i] || strncmp(name[i], "Metadata_", 9) == 0) continue; /* pandas writes row numbers without a name */
         v->col[v->d++] = i;
         names_add(&v->columns, name[i]);
     }

@@ -282,9 +282,8 @@ static status drop_plates(const sim_options *o)
 {
     status st = OK;
     names tables = {0}, images = {0};
-    char *pattern = path_join(o->out, "images/*/load_data.csv"), *all = path_join(o->out, "images/*/Images/*.tif");
-    TRY(path_glob(&tables, pattern));
-    TRY(path_glob(&images, all));
+    TRY(path_glob(&tables, o->out, "images/*/load_data.csv"));
+    TRY(path_glob(&images, o->out, "images/*/Images/*.tif"));
     for (size_t i = 0; i < tables.n; i++)
         if (unlink(tables.item[i]) != 0) TRY(fail(E_IO, "%s: cannot remove: %s", tables.item[i], strerror(errno)));
     for (size_t i = 0; i < images.n; i++) {
@@ -297,8 +296,6 @@ static status drop_plates(const sim_options *o)
 done:
     names_free(&tables);
     names_free(&images);
-    free(pattern);
-    free(all);
     return st;
 }
 

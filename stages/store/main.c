@@ -8,21 +8,23 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { DAMAGED, UNREAD, N_BAD };
+
 /* Ranks share the files; each says what it found, in one line a file. Local. */
-static status verify_some(const stage *s, int64_t *bad)
+static status verify_some(const stage *s, int64_t bad[N_BAD])
 {
     char shown[300], d[DIGEST_TEXT];
-    *bad = 0;
     for (size_t i = 1 + (size_t)s->rank; i < s->arguments.n; i += (size_t)s->size) {
         uint64_t digest = 0;
         text_show(shown, sizeof shown, s->arguments.item[i]);
-        if (store_verify(s->arguments.item[i], &digest) == OK) {
+        status st = store_verify(s->arguments.item[i], &digest);
+        if (st == OK) {
             printf("ok       %s  %s\n", digest_show(digest, d), shown);
             continue;
         }
-        printf("damaged  %s\n", msg_get());
+        printf("%s  %s\n", st == E_IO ? "unread " : "damaged", msg_get());
         msg_clear();
-        ++*bad;
+        bad[st == E_IO ? UNREAD : DAMAGED]++;
     }
     return fflush(stdout) == 0 ? OK : fail(E_IO, "standard output cannot be written");
 }
@@ -30,11 +32,13 @@ static status verify_some(const stage *s, int64_t *bad)
 static status verify_all(stage *s)
 {
     status st = OK;
-    int64_t bad = 0, sum = 0;
+    int64_t bad[N_BAD] = {0}, sum[N_BAD];
     if (s->arguments.n < 2) TRY(fail(E_USAGE, "verify which files? micon-store verify FILE..."));
-    TRY_ALL(s->comm, verify_some(s, &bad));
-    MPI_Allreduce(&bad, &sum, 1, MPI_INT64_T, MPI_SUM, s->comm);
-    if (sum) st = fail(E_FAILED, "%lld of %zu files are damaged", (long long)sum, s->arguments.n - 1);
+    TRY_ALL(s->comm, verify_some(s, bad));
+    MPI_Allreduce(bad, sum, N_BAD, MPI_INT64_T, MPI_SUM, s->comm);
+    if (sum[DAMAGED] || sum[UNREAD])
+        st = fail(E_FAILED, "of %zu files, %lld are damaged and %lld could not be read", s->arguments.n - 1, (long long)sum[DAMAGED],
+                  (long long)sum[UNREAD]);
 done:
     return st;
 }

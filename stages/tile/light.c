@@ -94,7 +94,8 @@ static status read_function(plate_work *w, int channel)
     int64_t item = channel;
     while (w->note[item].bad) item += w->n_channels; /* there is a good site, and its images have the plate's size */
     TRY(find_function(w, channel, &path));
-    TRY(image_file_read(&file, path.s));
+    st = image_file_read(&file, path.s);
+    TRY(st == E_IO ? E_FAILED : st); /* this plate's trouble, not the others' */
     w->function_note[channel] = (image_note){.digest = file.digest, .size = (int64_t)file.size, .mtime_ns = file.mtime_ns};
     TRY(npy_decode(&file, &values, &width_px, &height_px));
     if (width_px != w->note[item].width_px || height_px != w->note[item].height_px)

@@ -32,12 +32,13 @@ static status note_bad(plate_work *w, int64_t item, status why, const char *path
     return bad_add(&w->bad, item, status_name(why), without_path(message, path));
 }
 
-/* What a later check of the inputs will find of a file that could not be used as it is: absent, or other bytes than an image's. */
-static void note_unreadable(image_note *note, const char *path)
+/* What a later check of the inputs will find of a file that could not be used as it is: absent, or other bytes than an image's. Of one that
+ * could not be read nothing is noted, so that a later run that can read it makes the plate anew. */
+static void note_unreadable(image_note *note, const char *path, status why)
 {
     char message[1000];
     msg_take(message, sizeof message);
-    if (path_stat(path, &note->size, &note->mtime_ns) != OK) note->size = -1;
+    if (why == E_IO || path_stat(path, &note->size, &note->mtime_ns) != OK) note->size = -1;
     if (note->size < 0 || digest_file(path, &note->digest) != OK) note->digest = 0;
     msg_set(message);
 }
@@ -49,7 +50,8 @@ static status read_image(plate_work *w, reader *r, int64_t item, const char *pat
     status st = *path ? OK : fail(E_FORMAT, "no file is named for this channel");
     if (st == OK && !same_file) {
         st = image_file_read(&r->file, path);
-        if (st != OK) note_unreadable(note, path);
+        if (st == E_IO && path_exists(path)) st = image_file_read(&r->file, path); /* a busy network file system may fail once */
+        if (st != OK) note_unreadable(note, path, st);
     }
     if (st == OK) {
         note->digest = r->file.digest;

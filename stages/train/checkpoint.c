@@ -52,10 +52,8 @@ status weights_finite(const nn_params *p)
 
 static status files_of(const char *folder, names *out)
 {
-    char *pattern = path_join(folder, "step-*.safetensors");
-    status st = path_glob(out, pattern); /* sorted: the names hold the step with leading zeros */
-    free(pattern);
-    return st;
+    if (!path_is_dir(folder)) return OK;
+    return path_glob(out, folder, "step-*.safetensors"); /* sorted: the names hold the step with leading zeros */
 }
 
 void checkpoint_clear(const char *folder)
@@ -152,11 +150,12 @@ static bool is_of_run(const char *path, const char *made_from)
     return same;
 }
 
-/* Rank 0: the newest that can be used, "" for none. */
-static void newest(const char *folder, model *m, progress_state *s, conv_choices *c)
+/* Rank 0: the newest that can be used; none: s stays at step 0. One that is damaged is removed, one that cannot be read today stays. */
+static status newest(const char *folder, model *m, progress_state *s, conv_choices *c)
 {
+    status st = OK;
     names files = {0};
-    if (files_of(folder, &files) != OK) msg_clear();
+    TRY(files_of(folder, &files));
     for (size_t i = files.n; i-- > 0 && s->step == 0;) {
         if (!is_of_run(files.item[i], text_str(&m->made_from))) {
             log_info("%s is of another configuration: removed", files.item[i]);
@@ -165,13 +164,16 @@ static void newest(const char *folder, model *m, progress_state *s, conv_choices
         }
         conv_choices_free(c);
         *c = (conv_choices){0};
-        if (load(files.item[i], m, s, c) == OK) continue;
+        status loaded = load(files.item[i], m, s, c);
+        if (loaded == OK) continue;
         log_warn("%s; the checkpoint before it is used", msg_get());
         msg_clear();
         *s = (progress_state){0};
-        unlink(files.item[i]);
+        if (loaded != E_IO) unlink(files.item[i]);
     }
+done:
     names_free(&files);
+    return st;
 }
 
 /* Values of any number in pieces that MPI can count. */
@@ -183,6 +185,7 @@ static void share(MPI_Comm comm, float *v, size_t n)
 
 status checkpoint_read_all(stage *g, const char *folder, model *m, progress_state *s, conv_choices *c)
 {
+    status st = OK;
     nn_params *p = &m->params;
     if (g->rank == 0) {
         /* A damaged file may have filled in half of the values: what they were is kept. */
@@ -190,7 +193,7 @@ status checkpoint_read_all(stage *g, const char *folder, model *m, progress_stat
         float *value = xmalloc(n), *state = xmalloc(k);
         memcpy(value, p->value, n);
         if (k) memcpy(state, p->state, k);
-        newest(folder, m, s, c);
+        st = newest(folder, m, s, c);
         if (s->step == 0) {
             memcpy(p->value, value, n);
             if (k) memcpy(p->state, state, k);
@@ -200,10 +203,12 @@ status checkpoint_read_all(stage *g, const char *folder, model *m, progress_stat
         free(value);
         free(state);
     }
+    TRY_ALL(g->comm, st);
     MPI_Bcast(s, (int)sizeof *s, MPI_BYTE, 0, g->comm);
     share(g->comm, p->value, p->n_trained);
     share(g->comm, p->state, p->n_state);
     share(g->comm, p->moment1, p->n_trained);
     share(g->comm, p->moment2, p->n_trained);
-    return OK;
+done:
+    return st;
 }

@@ -42,6 +42,8 @@ rm "$FAKE/fail" "$FAKE/calls"
 exits "clean removes what is of one run" 0 micon clean screen.yaml --set train.run=other --stage embed --yes
 not_ok "its records" test -e work/status/embed/other
 same "of the other it stays" "$(echo work/status/embed/*/*.made | wc -w)" 3
+exits "of all stages of a run" 0 micon clean screen.yaml --set train.run=other --stage train --stage evaluate --yes
+same "the records of train and evaluate are that run's only" "$(cd work/status && echo train/*.made evaluate/*.made)" "train/micon.made evaluate/micon.made"
 
 # ---- a record of another file than the one that stands ----
 f=work/embeddings/micon/s1__b1__P1.h5
@@ -64,6 +66,7 @@ has "how again" "$T/err" "to do just that again: micon run screen.yaml --stage t
 has "why nothing else came" "$T/err" "1 of 3 plates failed, more than slurm.max_bad_plates allows"
 same "the other plates were done" "$(calls)" "featurize - ranks=2;tile s1/b1/P1 ranks=1;tile s1/b1/P2 ranks=1;tile s2/b1/P1 ranks=1;"
 same "status knows" "$(state tile '"s1\/b1\/P2"')" failed
+has "the plan too" <(micon plan screen.yaml) "failed before: micon status says why"
 same "of the others too" "$(state tile '"s1\/b1\/P1"')" "done"
 micon status screen.yaml >"$T/status"; golden "micon status" "$T/status" status-failed.txt
 exits "with max_bad_plates the rest goes on" 1 run --set slurm.max_bad_plates=0.5

@@ -19,6 +19,20 @@ screen </dev/null
 submit --dry-run -n 8 >"$T/dry" 2>"$T/err"
 golden "time and memory from the estimate, short plates packed" "$T/dry" submit-auto.txt
 
+# ---- the memory of the nodes, not of the machine where this is typed ----
+mem_of() { sed -n "s/.*job-name=micon-$1 .*--mem=\([0-9]*\)M .*/\1/p" "$T/dry"; }
+printf 'cpu*|3000\nbig|1000000\nbig|500000\nbigger|2000000+\n' >"$FAKE/nodes"
+submit --dry-run -n 8 >"$T/dry" 2>"$T/err"
+same "no job asks for more than a node of the default partition has" "$(mem_of train)" 3000
+table $(seq -f s1/b1/P%g 200) >load_data.csv
+many=(--dry-run --set tile.tiles_per_site=64 --set tile.size=512)
+submit "${many[@]}" --set slurm.partition=big >"$T/dry" 2>"$T/err"
+ok "training may keep in memory what a node of the partition holds" test "$(mem_of train)" -gt 50000 -a "$(mem_of train)" -le 1000000
+submit "${many[@]}" --set slurm.partition=cpu >"$T/dry" 2>"$T/err"
+same "and no more than that" "$(mem_of train)" 3000
+rm "$FAKE/nodes"
+table s1/b1/P1 s1/b1/P2 s2/b1/P1 >load_data.csv
+
 screen <<<'slurm: {throttle: 2, plates_per_task: 2}'
 exits "submit" 0 submit
 lines >"$T/lines"; golden "what sbatch was given" "$T/lines" submit-lines.txt

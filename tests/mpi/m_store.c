@@ -260,7 +260,7 @@ static int nothing_left(const char *name)
 {
     names list = {0};
     char *pattern = xasprintf("%s/%s*", dir, name);
-    status st = path_glob(&list, pattern);
+    status st = path_glob(&list, "", pattern);
     int n = (int)list.n;
     names_free(&list);
     free(pattern);

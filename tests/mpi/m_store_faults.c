@@ -36,7 +36,7 @@ static long left(const char *path)
 {
     names list = {0};
     char *pattern = xasprintf("%s*", path);
-    status st = path_glob(&list, pattern);
+    status st = path_glob(&list, "", pattern);
     long n = st == OK ? (long)list.n : -1;
     names_free(&list);
     free(pattern);

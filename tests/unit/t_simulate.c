@@ -220,8 +220,8 @@ static bool read_screen(screen *s, const char *root, int most)
 {
     names tables = {0};
     table *wells = NULL;
-    char *pattern = path_join(root, "images/*/load_data.csv"), *name = path_join(root, "metadata/well.csv.gz");
-    if (path_glob(&tables, pattern) != OK || table_read(&wells, name) != OK) return false;
+    char *name = path_join(root, "metadata/well.csv.gz");
+    if (path_glob(&tables, root, "images/*/load_data.csv") != OK || table_read(&wells, name) != OK) return false;
     s->thumb = xmalloc(sizeof(double) * (size_t)most * THUMB);
     s->mark = xmalloc(sizeof(double) * (size_t)most * MARKS);
     s->source = xmalloc(sizeof(int) * (size_t)most);
@@ -252,7 +252,6 @@ static bool read_screen(screen *s, const char *root, int most)
     s->n_batches = (int)tables.n;
     table_free(&wells);
     names_free(&tables);
-    free(pattern);
     free(name);
     return good;
 }
