@@ -38,6 +38,7 @@ typedef struct {
     const vectors *compounds; /* NULL: neither counterfactuals nor, of a clip model, compounds' own representations */
     const int64_t *wanted;    /* rows of compounds to predict */
     int64_t n_wanted;
+    names wanted_names; /* n_wanted: as the screen, or the list, calls them */
     engine e;
     text made_from; /* for all plates; a plate adds its own */
 } embedder;

@@ -40,25 +40,34 @@ static status read_model(embedder *b)
     return model_read(&b->m, b->model_path, &b->model_digest);
 }
 
-static int by_number(const void *a, const void *b)
+typedef struct {
+    int64_t row;
+    const char *name;
+} wish;
+
+static int by_row(const void *a, const void *b)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
+    const wish *x = a, *y = b;
+    if (x->row != y->row) return x->row < y->row ? -1 : 1;
+    return strcmp(x->name, y->name);
 }
 
-/* Rows of the compounds that are to be predicted, sorted, each once. */
-static status want(embedder *b, const screen_index *ix, const vectors *v, int64_t **out, int64_t *n_out)
+/* Rows and names of the compounds that are to be predicted, sorted, each once. Under every name that the screen has for it, not only under its
+ * key: by that name it is looked up among the wells. */
+static status want(embedder *b, const screen_index *ix, const vectors *v, int64_t **out)
 {
     status st = OK;
     const char *which = b->g->cfg.embed.counterfactual_compounds;
     char *path = config_path(&b->g->cfg, which);
     table *t = NULL;
-    int64_t n = 0, most = index_n_rows(ix), kept = 0;
+    wish *list = NULL;
+    int64_t n = 0, most = index_n_rows(ix);
     bool screen = strcmp(which, "screen") == 0, unseen = strcmp(which, "unseen") == 0;
     if (!screen && !unseen) {
         TRY(table_read(&t, path));
         most = table_n_rows(t);
     }
+    TRY(mem_alloc(&list, (size_t)most, sizeof *list, "compounds to predict"));
     TRY(mem_alloc(out, (size_t)most, sizeof **out, "compounds to predict"));
     int id = t ? table_col_any(t, "Metadata_JCP2022", "Metadata_Compound", "Metadata_broad_sample", "JCP2022", "Compound", NULL) : 0;
     if (id < 0) TRY(fail(E_FORMAT, "%s: no column with identifiers (Metadata_JCP2022, Metadata_Compound)", path));
@@ -69,16 +78,30 @@ static status want(embedder *b, const screen_index *ix, const vectors *v, int64_
         if (row < 0 && t) TRY(fail(E_FAILED, "%s:%lld: compound '%s' has no vector", path, (long long)table_line(t, i), name));
         if (row < 0) continue; /* left out by featurize.missing: drop */
         if (unseen && names_find(&b->m.compounds, vectors_key(v, row)) >= 0) continue;
-        (*out)[n++] = row;
+        list[n++] = (wish){row, name};
     }
-    qsort(*out, (size_t)n, sizeof **out, by_number);
-    for (int64_t i = 0; i < n; i++)
-        if (kept == 0 || (*out)[kept - 1] != (*out)[i]) (*out)[kept++] = (*out)[i];
-    *n_out = kept;
+    qsort(list, (size_t)n, sizeof *list, by_row);
+    for (int64_t i = 0; i < n; i++) {
+        if (i > 0 && by_row(&list[i], &list[i - 1]) == 0) continue;
+        (*out)[b->n_wanted++] = list[i].row;
+        names_add(&b->wanted_names, list[i].name);
+    }
 done:
     table_free(&t);
+    free(list);
     free(path);
     return st;
+}
+
+/* A list may change under its file's name. */
+static uint64_t wanted_digest(const embedder *b)
+{
+    uint64_t d = digest_bytes(b->wanted, (size_t)b->n_wanted * sizeof *b->wanted);
+    for (int64_t i = 0; i < b->n_wanted; i++) {
+        const char *name = b->wanted_names.item[i];
+        if (strcmp(name, vectors_key(b->compounds, b->wanted[i])) != 0) d = digest_mix(d, digest_text(name));
+    }
+    return d;
 }
 
 /* Compounds, where there is a generator to ask, or a compound head (clip's). */
@@ -96,7 +119,7 @@ static status read_compounds(embedder *b, const screen_index *ix, vectors *v, in
     if (v->d != b->m.bits)
         TRY(fail(E_FAILED, "%s has vectors of length %lld, but the model was trained on %d: set featurize.bits and featurize again",
                  b->compounds_path, (long long)v->d, b->m.bits));
-    TRY(want(b, ix, v, wanted, &b->n_wanted));
+    TRY(want(b, ix, v, wanted));
     b->compounds = v;
     b->wanted = *wanted;
 done:
@@ -147,10 +170,8 @@ static status set_up_engine_all(run *r, const int64_t *chosen, int64_t n)
     TRY(engine_create_all(&r->b.e, g, &r->b.m, bf16 ? NN_BF16 : NN_F32, per_site));
     provenance_config(g, &r->b.made_from);
     text_addf(&r->b.made_from, "precision: %s\nmodel: %s\n", bf16 ? "bf16" : "fp32", digest_show(r->b.model_digest, d));
-    if (r->b.compounds) {
-        uint64_t rows = digest_bytes(r->b.wanted, (size_t)r->b.n_wanted * sizeof *r->b.wanted); /* a list may change under its name */
-        text_addf(&r->b.made_from, "compounds predicted: %lld, %s\n", (long long)r->b.n_wanted, digest_show(rows, d));
-    }
+    if (r->b.compounds)
+        text_addf(&r->b.made_from, "compounds predicted: %lld, %s\n", (long long)r->b.n_wanted, digest_show(wanted_digest(&r->b), d));
 done:
     free(first);
     return st;
@@ -179,6 +200,7 @@ done:
     text_free(&r.b.made_from);
     free(r.b.model_path);
     free(r.b.compounds_path);
+    names_free(&r.b.wanted_names);
     vectors_free(&v);
     index_free(&r.ix);
     free(chosen);

@@ -270,7 +270,7 @@ static status put_small(const plate *p, store *out, const char *made_from, uint6
     }
     store_put_frame(out, "var", &var);
     if (b->compounds) {
-        for (int64_t i = 0; i < n_predicted(p); i++) names_add(&compounds, vectors_key(b->compounds, b->wanted[i]));
+        for (int64_t i = 0; i < n_predicted(p); i++) names_add(&compounds, b->wanted_names.item[i]);
         store_put_texts(out, b->m.has_generator ? "uns/counterfactual/compound" : "uns/compound/compound", &compounds);
     }
     provenance_put(out, b->g, made_from, inputs_sum);

@@ -6,6 +6,7 @@
 #include "micon/mem.h"
 #include "micon/path.h"
 #include "micon/plates.h"
+#include "micon/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ typedef struct {
     const screen_split *split;
     const vectors *v;
     int32_t *well_of_row, *batch_of_plate, *source_of_plate;
+    int32_t *label; /* [classes]: what tiles of a class are called; -1: not used */
 } numbering;
 
 static status number_places(numbering *k)
@@ -96,11 +98,11 @@ bool data_wanted(const dataset *d, int64_t tile)
 static void place_tile(dataset *d, const numbering *k, int64_t p, int64_t row, int64_t at, bool flagged)
 {
     int64_t i = d->n++;
-    int class = index_class(k->ix, at);
+    int class = index_class(k->ix, at), label = class >= 0 ? k->label[class] : -1;
     split_set set = (split_set)k->split->of_row[at];
-    bool usable = !flagged && class >= 0 && (class == 0 || !k->v || d->vector_row[class] >= 0);
+    bool usable = !flagged && label >= 0;
     item_tile t = {
-        .compound = class, .well = k->well_of_row[at], .plate = (int32_t)p, .batch = k->batch_of_plate[p], .source = k->source_of_plate[p]};
+        .compound = label, .well = k->well_of_row[at], .plate = (int32_t)p, .batch = k->batch_of_plate[p], .source = k->source_of_plate[p]};
     d->train[i] = d->valid[i] = t;
     if (!usable || set != SET_TRAIN) d->train[i].compound = -1;
     if (!usable || set != SET_VALID) d->valid[i].compound = -1;
@@ -177,25 +179,76 @@ done:
     return st;
 }
 
-/* Compounds of the screen and of compounds.h5: none in common is a mistake; some without a vector are left out and said. */
+/* Held-out compounds by their rows of compounds.h5: a training compound of the same structure would give them away. */
+static status held_out_rows(const numbering *k, char **held)
+{
+    status st = OK;
+    const names *u = &k->split->unseen_compounds;
+    TRY(mem_alloc(held, (size_t)k->v->n, 1, "compounds"));
+    for (size_t i = 0; i < u->n; i++) {
+        int64_t row = vectors_find(k->v, u->item[i]);
+        if (row >= 0) (*held)[row] = 1;
+    }
+done:
+    return st;
+}
+
+/* One class of the screen, met in row r of the index: its vector, and its label, which is that of an earlier class of the same structure and
+ * treatment, where there is one. */
+static status label_class(dataset *d, const numbering *k, int64_t r, const char *held, words *known, int32_t *first, text *key, int *twins)
+{
+    status st = OK;
+    int class = index_class(k->ix, r);
+    const char *id = index_cell(k->ix, r, INDEX_COMPOUND), *treatment = index_class_name(k->ix, class) + strlen(id);
+    int64_t row = d->vector_row[class] = vectors_find(k->v, id);
+    uint32_t number;
+    k->label[class] = -1;
+    if (row < 0 || (held[row] && k->split->of_row[r] != SET_UNSEEN_COMPOUND)) goto done;
+    size_t n = known->n;
+    text_clear(key);
+    text_addf(key, "%lld%s", (long long)row, treatment);
+    TRY(words_add(known, key->s, &number));
+    if (known->n > n) first[number] = class;
+    k->label[class] = first[number];
+    *twins += known->n == n;
+done:
+    return st;
+}
+
+/* Compounds of the screen and of compounds.h5: none in common is a mistake; some without a vector are left out and said. Two identifiers of one
+ * structure are one compound (METHOD 3). */
 static status match_compounds(dataset *d, const numbering *k)
 {
-    int n = 0, lacking = 0;
-    char *seen = xcalloc((size_t)d->n_classes, 1);
+    status st = OK;
+    int n = 0, lacking = 0, given_away = 0, twins = 0;
+    char *seen = xcalloc((size_t)d->n_classes, 1), *held = NULL;
+    int32_t *first = xcalloc((size_t)d->n_classes, sizeof *first);
+    words known = {0};
+    text key = {0};
+    TRY(held_out_rows(k, &held));
     for (int64_t r = 0; r < index_n_rows(k->ix); r++) {
         int class = index_class(k->ix, r);
         if (class <= 0 || seen[class]) continue;
         seen[class] = 1;
-        d->vector_row[class] = vectors_find(k->v, index_cell(k->ix, r, INDEX_COMPOUND));
+        TRY(label_class(d, k, r, held, &known, first, &key, &twins));
         n++;
         lacking += d->vector_row[class] < 0;
+        given_away += d->vector_row[class] >= 0 && k->label[class] < 0;
     }
-    free(seen);
     if (n > 0 && lacking == n)
-        return fail(E_FAILED,
-                    "compounds.h5 has no vector of any of the screen's %d compounds: is it another screen's? run micon-featurize again", n);
+        TRY(fail(E_FAILED,
+                 "compounds.h5 has no vector of any of the screen's %d compounds: is it another screen's? run micon-featurize again", n));
     if (lacking > 0) log_warn("%d of %d compounds have no vector in compounds.h5: their tiles are left out", lacking, n);
-    return OK;
+    if (given_away > 0)
+        log_warn("%d of %d compounds have the structure of a held-out one under another name: their tiles are left out", given_away, n);
+    if (twins > 0) log_info("%d of %d compounds have the structure of another: they are one compound", twins, n);
+done:
+    free(seen);
+    free(held);
+    free(first);
+    words_free(&known);
+    text_free(&key);
+    return st;
 }
 
 /* Every rank reads the small parts of all plates' files. */
@@ -205,7 +258,8 @@ static status list_tiles(dataset *d, const stage *g, numbering *k)
     size_t cap = 0;
     d->n_classes = index_n_classes(k->ix);
     d->vector_row = xcalloc((size_t)d->n_classes, sizeof *d->vector_row);
-    for (int c = 0; c < d->n_classes; c++) d->vector_row[c] = -1;
+    TRY(mem_alloc(&k->label, (size_t)d->n_classes, sizeof *k->label, "compounds"));
+    for (int c = 0; c < d->n_classes; c++) d->vector_row[c] = -1, k->label[c] = c;
     if (k->v) TRY(match_compounds(d, k));
     TRY(number_places(k));
     for (int64_t p = 0; p < index_n_plates(k->ix); p++) TRY(list_plate(d, g, k, p, &cap));
@@ -226,6 +280,7 @@ done:
     free(k.well_of_row);
     free(k.batch_of_plate);
     free(k.source_of_plate);
+    free(k.label);
     return st;
 }
 
