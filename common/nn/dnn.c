@@ -339,6 +339,14 @@ size_t dnn_op_packed_bytes(const dnn_op *op)
     return op->packed_bytes;
 }
 
+bool dnn_op_packs_as(const dnn_op *a, const dnn_op *b)
+{
+    const dnnl_memory_desc_t *x = NULL, *y = NULL;
+    if (!a->packed || !b->packed) return a->packed == b->packed;
+    if (dnnl_memory_get_memory_desc(a->packed, &x) != dnnl_success || dnnl_memory_get_memory_desc(b->packed, &y) != dnnl_success) return false;
+    return dnnl_memory_desc_equal(x, y) == 1;
+}
+
 size_t dnn_op_scratch_bytes(const dnn_op *op)
 {
     return op->scratch_bytes + op->result_bytes;
