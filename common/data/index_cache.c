@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 index_options index_options_of(const config *c)
@@ -45,15 +46,44 @@ status index_save(const screen_index *ix, const char *path)
     return path_write(path, ix->block, ix->head->size);
 }
 
+/* On NFS a file that another node replaces is gone for those who have it open, and who then touches a page of it dies: there it is read. */
+static bool may_be_mapped(int fd)
+{
+    enum { NFS = 0x6969 };
+    struct statfs s;
+    return fstatfs(fd, &s) == 0 && s.f_type != NFS;
+}
+
+static status read_block(int fd, const char *path, size_t size, uint8_t **block)
+{
+    status st = OK;
+    TRY(mem_alloc(block, size, 1, "the index"));
+    for (size_t at = 0; at < size;) {
+        ssize_t got = read(fd, *block + at, size - at);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) TRY(fail(E_IO, "%s: cannot read it: %s", path, got < 0 ? strerror(errno) : "it ends early"));
+        at += (size_t)got;
+    }
+done:
+    if (st != OK) FREE(*block);
+    return st;
+}
+
 status index_load(screen_index **out, const char *path, const char *dir)
 {
     status st = OK;
     struct stat sb;
     void *block = MAP_FAILED;
+    uint8_t *own = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &sb) != 0) TRY(fail(E_IO, "%s: %s", path, strerror(errno)));
     if (!S_ISREG(sb.st_mode) || sb.st_size < (off_t)sizeof(block_head))
         TRY(fail(E_FORMAT, "%s: this is no index of ours: too short", path));
+    if (!may_be_mapped(fd)) {
+        TRY(read_block(fd, path, (size_t)sb.st_size, &own));
+        TRY(fail_within(block_open(out, own, (size_t)sb.st_size, false, dir), "%s", path)); /* owns it in any case */
+        goto done;
+    }
     block = mmap(NULL, (size_t)sb.st_size, PROT_READ, MAP_SHARED, fd, 0);
     if (block == MAP_FAILED) TRY(fail(E_IO, "%s: cannot map it: %s", path, strerror(errno)));
     TRY(fail_within(block_open(out, block, (size_t)sb.st_size, true, dir), "%s", path));
