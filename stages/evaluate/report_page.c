@@ -227,7 +227,7 @@ const char *const report_after[] = {
     "  const L = 112, W = 600 + L, s = 600 / n, cut = (t) => t.length > 17 ? t.slice(0, 16) + \"…\" : t; let inner = \"\";",
     "  h.names.forEach((t, i) => { inner += \"<text x=\" + (L - 6) + \" y=\" + ((i + .5) * s + 4).toFixed(1) + \" text-anchor=end\" + (s < 13 ? \" style='font-size:\" + (s * .85).toFixed(1) + \"px'\" : \"\") + \">\" + esc(cut(t)) + \"</text>\"; });",
     "  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) { const v = h.v[i][j]; if (v !== null) inner += \"<rect x=\" + (L + j * s).toFixed(2) + \" y=\" + (i * s).toFixed(2) + \" width=\" + s.toFixed(2) + \" height=\" + s.toFixed(2) + \" fill='\" + (v < 0 ? \"rgb(37,99,235)\" : \"rgb(220,38,38)\") + \"' fill-opacity=\" + (Math.abs(v) / top).toFixed(3) + \" data-i=\" + i + \" data-j=\" + j + \" />\"; }",
-    "  const box = sec.querySelector(\".plot\"); box.innerHTML = svg(W, 600, inner); box.style.overflowX = \"auto\"; box.firstElementChild.style.minWidth = \"620px\"; // where names can be read",
+    "  const box = sec.querySelector(\".plot\"); box.innerHTML = svg(W, 600, inner); box.style.overflowX = \"auto\"; if (n > 15) box.firstElementChild.style.minWidth = \"620px\"; // names can be read",
     "  box.onmousemove = (e) => { const t = e.target.dataset; if (t.i === undefined) return hide(); show(e, h.names[t.i] + \"\\n\" + h.names[t.j] + \"\\n\" + num(h.v[t.i][t.j])); };",
     "  box.onmouseleave = hide;",
     "})();",
