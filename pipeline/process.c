@@ -27,11 +27,11 @@ static void on_stop(int sig)
 
 void stop_catch(void)
 {
-    struct sigaction a = {.sa_handler = on_stop};
+    static const int asks[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction a = {.sa_handler = on_stop}, old;
     sigemptyset(&a.sa_mask);
-    sigaction(SIGINT, &a, NULL);
-    sigaction(SIGTERM, &a, NULL);
-    sigaction(SIGHUP, &a, NULL);
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++)
+        if (sigaction(asks[i], NULL, &old) != 0 || old.sa_handler != SIG_IGN) sigaction(asks[i], &a, NULL); /* nohup: not SIGHUP */
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* ranks whose mpirun is gone become our children: process_end_all */
 }
 
@@ -85,7 +85,7 @@ static void become(char *const *argv, char *const *env, int out, int err_pipe, p
     }
     for (; env && *env; env++) putenv(*env);
     for (int s = 1; s < 32; s++)
-        if (s != SIGKILL && s != SIGSTOP) signal(s, SIG_DFL);
+        if (s != SIGKILL && s != SIGSTOP && s != SIGHUP) signal(s, SIG_DFL); /* SIGHUP: our handler ends here, nohup's word stays */
     execvp(argv[0], argv);
     int why = errno;
     if (write(err_pipe, &why, sizeof why) < 0) _exit(126);

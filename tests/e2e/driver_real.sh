@@ -30,8 +30,10 @@ exits "micon plan" 0 micon plan screen.yaml
 
 # ---- stopped while it tiles ----
 left() { pgrep -f "$BIN/micon-$1 .*screen.yaml" | while read -r p; do [ "$(readlink "/proc/$p/cwd")" = "$PWD" ] && echo "$p"; done; }
+set -m # else bash has its background ignore SIGINT
 "$BIN/micon" run screen.yaml -n 2 >"$T/out" 2>"$T/err" </dev/null &
 pid=$!
+set +m
 for _ in $(seq 2000); do ls "$work"/tiles/*.part.* >/dev/null 2>&1 && break; sleep 0.01; done
 kill -INT $pid; wait $pid; same "Ctrl-C while tiling: exit 75" $? 75
 has "says how to go on" "$T/err" "stopped on request; to go on: micon run"

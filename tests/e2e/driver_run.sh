@@ -86,8 +86,10 @@ rm "$FAKE/calls"
 # ---- stopping, and going on ----
 rm -rf work
 echo 30 >"$FAKE/sleep"
+set -m # else bash has its background ignore SIGINT
 "$MICON_BIN/micon" run screen.yaml -n 2 >"$T/out" 2>"$T/run.err" &
 pid=$!
+set +m
 for _ in $(seq 100); do grep -q featurize "$FAKE/calls" 2>/dev/null && break; sleep 0.05; done
 exits "a second run at the same time" 1 run
 has "says who" "$T/err" "another run is active in this work folder: $(id -un) on $(hostname)"
@@ -106,9 +108,11 @@ rm -f "$FAKE/sleep" "$FAKE/calls"
 exits "the next run goes on" 0 run
 run --force --stage tile >"$T/out" 2>"$T/err"
 echo 30 >"$FAKE/sleep"; : >"$FAKE/stop"; rm -f work/models/micon/* "$FAKE/calls"
-"$MICON_BIN/micon" run screen.yaml -n 2 >"$T/out" 2>"$T/err" &
+nohup "$MICON_BIN/micon" run screen.yaml -n 2 >"$T/out" 2>"$T/err" &
 pid=$!
 for _ in $(seq 100); do grep -q train "$FAKE/calls" 2>/dev/null && break; sleep 0.05; done
+kill -HUP $pid; sleep 0.3
+hasnt "under nohup it does not mind that its terminal goes" "$T/err" "stopping"
 kill -TERM $pid; wait $pid; same "stopped while training: exit 75" $? 75
 has "training was asked to save itself" "$FAKE/calls" "train - stopped"
 rm -f "$FAKE/sleep" "$FAKE/stop" "$FAKE/calls"
@@ -119,8 +123,10 @@ long=$((100000 + $$)) # seconds, and a name that no other test has
 printf '%s\n' '#!/usr/bin/env bash' 'trap "" INT TERM USR1' "setsid bash -c 'trap \"\" INT TERM; sleep $long & wait' &" 'wait' >deaf/mpirun
 chmod +x deaf/mpirun
 deaf() { PATH="$PWD/deaf:$PATH" MPIRUN=mpirun "$MICON_BIN/micon" run screen.yaml -n 2 --force --stage featurize >"$T/out" 2>"$T/run.err"; }
+set -m
 deaf &
 pid=$!
+set +m
 for _ in $(seq 100); do pgrep -f "sleep $long" >/dev/null && break; sleep 0.05; done
 ok "a rank that does not listen runs" pgrep -f "sleep $long"
 driver=$(pgrep -f -o "$MICON_BIN/micon run screen.yaml -n 2 --force --stage featurize")
