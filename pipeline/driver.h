@@ -219,7 +219,7 @@ typedef struct {
     int stage;
     bool gate;
     char *job;   /* number */
-    names tasks; /* of an array: the step names of each task, separated by ','; otherwise the one step */
+    names tasks; /* of an array: the step names of each task, separated by ','; of a gate: the steps it waits for; otherwise the one */
 } submitted;
 typedef struct {
     submitted *item;
@@ -230,6 +230,7 @@ status submissions_write(const submissions *s, const config *c) MUST_USE;
 status submissions_none_active(const call *c, queue *q) MUST_USE; /* E_FAILED while jobs of ours are queued or running; q: what was seen */
 void clean_leftovers(const config *c, const queue *q);            /* under the lock: what dead runs left half-written (clean.c) */
 bool submitted_is_active(const submitted *s, const queue *q);
+bool submitted_names(const submitted *s, const char *step_name);
 bool submitted_covers(const submitted *s, const queue *q, const char *step_name); /* is that step still to come by it? */
 void submissions_free(submissions *s);
 void submissions_add(submissions *s, int stage, bool gate, const char *job, const names *tasks);

@@ -195,16 +195,28 @@ bool submitted_is_active(const submitted *s, const queue *q)
     return false;
 }
 
-bool submitted_covers(const submitted *s, const queue *q, const char *step_name)
+/* The task of a job that makes a step, -1: none. */
+static long task_of(const submitted *s, const char *step_name)
 {
-    for (size_t k = 0; k < s->tasks.n; k++) {
+    long at = -1;
+    for (size_t k = 0; k < s->tasks.n && at < 0; k++) {
         names steps = {0};
         names_split(&steps, s->tasks.item[k], ',');
-        bool here = names_find(&steps, step_name) >= 0;
+        if (names_find(&steps, step_name) >= 0) at = (long)k;
         names_free(&steps);
-        if (here) return queue_find(q, s->job, (long)k) || queue_find(q, s->job, -1);
     }
-    return false;
+    return at;
+}
+
+bool submitted_names(const submitted *s, const char *step_name)
+{
+    return task_of(s, step_name) >= 0;
+}
+
+bool submitted_covers(const submitted *s, const queue *q, const char *step_name)
+{
+    long task = task_of(s, step_name);
+    return task >= 0 && (queue_find(q, s->job, task) || queue_find(q, s->job, -1));
 }
 
 status submissions_none_active(const call *c, queue *q)

@@ -265,6 +265,17 @@ static bool is_queued(const submitter *s, const step *p)
     return false;
 }
 
+/* Does a gate in the queue wait for it? One of an older record does not say for what: for all. */
+static bool has_gate(const submitter *s, const step *p)
+{
+    for (size_t i = 0; i < s->old.n; i++) {
+        const submitted *o = &s->old.item[i];
+        if (o->stage == p->stage && o->gate && submitted_is_active(o, &s->queue) && (!o->tasks.n || submitted_names(o, p->name)))
+            return true;
+    }
+    return false;
+}
+
 static void wait_for(submitter *s, int stage, text *out)
 {
     unsigned needs = stage_needs(&s->c->cfg, stage);
@@ -284,7 +295,18 @@ static bool needed_later(const submitter *s, int stage)
     return false;
 }
 
-static status submit_gate(submitter *s, int stage, const text *arrays)
+/* Is it of this run? Names of steps hold the run, but those of the table and of tiles, which runs share. A gate of an older record has
+ * none: it counts. */
+static bool is_of_this_run(const submitter *s, const submitted *o)
+{
+    if (!o->tasks.n) return true;
+    for (size_t i = 0; i < s->plan->n; i++)
+        if (s->plan->step[i].stage == o->stage && submitted_names(o, s->plan->step[i].name)) return true;
+    return false;
+}
+
+/* waited: the steps that the arrays make. */
+static status submit_gate(submitter *s, int stage, const text *arrays, const names *waited)
 {
     status st = OK;
     line l = {{0}};
@@ -308,7 +330,7 @@ static status submit_gate(submitter *s, int stage, const text *arrays)
     TRY(send(s, &l, &job));
     text_clear(&s->release[stage]);
     text_addf(&s->release[stage], ":%s", job);
-    submissions_add(&s->now, stage, true, job, NULL);
+    submissions_add(&s->now, stage, true, job, waited);
     TRY(record(s));
     if (!s->c->a.dry_run) log_info("%s: job %s decides whether enough plates stand", name, job);
 done:
@@ -416,21 +438,25 @@ static status submit_stage(submitter *s, int stage)
     status st = OK;
     size_t n = 0, queued_already = 0;
     text jobs = {0};
-    bool gate = false;
+    names waited = {0};
+    bool any_gate = false, gate = true; /* gate: does one wait for each step that is in the queue? */
     const step **todo = xcalloc(s->plan->n + 1, sizeof *todo);
-    for (size_t i = 0; i < s->old.n; i++) { /* of an earlier submit: what comes now waits for it too */
+    for (size_t i = 0; i < s->old.n; i++) { /* of an earlier submit of this run: what comes now waits for it too */
         const submitted *o = &s->old.item[i];
-        if (o->stage != stage || !submitted_is_active(o, &s->queue)) continue;
+        if (o->stage != stage || !submitted_is_active(o, &s->queue) || !is_of_this_run(s, o)) continue;
         text_addf(o->gate ? &s->release[stage] : &jobs, ":%s", o->job);
-        gate |= o->gate;
+        any_gate |= o->gate;
     }
     for (size_t i = 0; i < s->plan->n; i++) {
         const step *p = &s->plan->step[i];
         if (p->stage != stage || !step_wants_run(p)) continue;
-        if (is_queued(s, p))
+        names_add(&waited, p->name);
+        if (is_queued(s, p)) {
             queued_already++;
-        else
+            gate = gate && has_gate(s, p);
+        } else {
             todo[n++] = p;
+        }
     }
     if (queued_already)
         log_info("%s: %zu step%s already in the queue", stage_table[stage].name, queued_already, queued_already == 1 ? " is" : "s are");
@@ -438,10 +464,11 @@ static status submit_stage(submitter *s, int stage)
     s->made += (int64_t)n;
     if (!stage_table[stage].per_plate)
         text_add(&s->release[stage], text_str(&jobs));
-    else if (jobs.n && needed_later(s, stage) && (n || !gate))
-        TRY(submit_gate(s, stage, &jobs));
+    else if (jobs.n && needed_later(s, stage) && (n || !any_gate || !gate))
+        TRY(submit_gate(s, stage, &jobs, &waited));
 done:
     free(todo);
+    names_free(&waited);
     text_free(&jobs);
     return st;
 }

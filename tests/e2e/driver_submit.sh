@@ -64,6 +64,25 @@ same "what an ended job left half-written is removed, of others not" "$(cd work/
 has "the running one is left alone" "$T/err" "tile: 1 step is already in the queue"
 has "the new gate waits for the old array too" <(tr '\0' ' ' <"$FAKE/sbatch.110") "--dependency=afterany:102:109 "
 
+# ---- a second run in the same work folder: it waits for the tiles of the first, not for its training ----
+rm -rf work "$FAKE"/queue
+after() { local n; for n in $(seq "$1" "$(cat "$FAKE/job")"); do tr '\0' '\n' <"$FAKE/sbatch.$n" | sed -n -e 's/^--job-name=micon-//p' -e 's/^--dependency=/ /p'; done | tr -d '\n'; }
+jobs() { sed -n "s/.*\"stage\": \"$1\", \"gate\": $2, \"job\": \"\([0-9]*\)\".*/\1/p" work/status/slurm.json | xargs; }
+exits "one run" 0 submit --set train.run=A
+first=$(($(cat "$FAKE/job") + 1)) gate=$(jobs tile true) table=$(jobs featurize false)
+exits "and another" 0 submit --set train.run=B
+has "the tiles are its own already" "$T/err" "tile: 3 steps are already in the queue"
+hasnt "the training is not" "$T/err" "train: 1 step is already"
+same "its jobs wait for tiles and for its own" "$(after "$first")" \
+    "train afterok:$table:${gate}embed afterok:$table:$gate:${first}gate-embed afterany:$((first + 1))evaluate afterok:$((first + 2))"
+rm "$FAKE/queue"; sed 's/$/|1/' >"$FAKE/queue" <<<"$(for j in $(jobs '[a-z]*' '[a-z]*'); do echo "$j|PENDING|None"; done)"
+exits "both are in the queue" 0 submit --set train.run=A
+has "all of it" "$T/err" "nothing to submit"
+same "and both recorded" "$(jobs train false | wc -w) $(jobs embed true | wc -w)" "2 2"
+sed -i 's/\("gate": true, .*"tasks": \)\[[^]]*\]/\1[]/' work/status/slurm.json
+exits "a record of before gates told what they wait for" 0 submit --set train.run=A
+has "counts" "$T/err" "nothing to submit"
+
 # ---- what SLURM may say ----
 rm -rf work "$FAKE"/queue; touch "$FAKE/sbatch.refuse"
 exits "sbatch refuses" 1 submit
