@@ -81,11 +81,13 @@ static bool decide_by_inputs(plan *p, step *s, const config *c)
         const step *u = &p->step[i];
         if (!(needs >> u->stage & 1) || (u->plate >= 0 && s->plate >= 0 && u->plate != s->plate)) continue;
         const input_seen *seen = recorded_input(s, u->output);
-        char *name = text_encode_name(path_base(u->output)), *why = NULL;
+        char name[160], *why = NULL;
+        text_show(name, sizeof name, path_base(u->output));
         if (seen && u->of_the_file && u->record.content && /* a record of another file says nothing of this one */
             seen->digest != u->record.content)
             why = xasprintf("%s has changed", name);
-        free(name);
+        else if (!seen && s->plate < 0 && u->plate >= 0 && u->exists && s->n_inputs) /* it records every plate that is there */
+            why = xasprintf("%s is there now", name);
         if (!why) continue;
         decided(s, STEP_RUN, why);
         free(why);

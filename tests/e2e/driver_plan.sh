@@ -75,14 +75,27 @@ plan; golden "one output is gone" "$T/plan" plan-gone.txt
 stage tile --plate s2/b1/P1
 
 # ---- inputs by content ----
-remembered() { printf 'digest,size,mtime_ns,path\n%s,%s,%s,%s\n' "$1" "$(stat -c %s work/compounds.h5)" "$(date -r work/compounds.h5 +%s%N)" work/compounds.h5; }
-remembered 00000000000000ff >work/status/train/micon.inputs
+came() { # STAGE FOLDER PLATE... : its record lists these
+    { echo "digest,size,mtime_ns,path"; for f in "${@:3}"; do listed "$2/$f.h5"; done; } >"work/status/$1/micon.inputs"
+}
+listed() { echo "${2:-00000000000000aa},$(stat -c %s "$1"),$(date -r "$1" +%s%N),$1"; }
+remembered() { came train work/tiles s1__b1__P1 s1__b1__P2 s2__b1__P1; listed work/compounds.h5 "$1" >>work/status/train/micon.inputs; }
+remembered 00000000000000ff
 plan; has "an input with other contents" "$T/plan" "compounds.h5 has changed"
-remembered 00000000000000aa >work/status/train/micon.inputs
+remembered 00000000000000aa
 plan; has "the same contents" "$T/plan" "Nothing to do"
 echo "00000000000000aa,12,13,images/gone.tif" >>work/status/train/micon.inputs
 plan; has "an input that is gone" "$T/plan" "gone.tif is gone"
 rm work/status/train/micon.inputs
+came train work/tiles s1__b1__P1 s1__b1__P2
+plan; has "a plate that came after the training" "$T/plan" "s2__b1__P1.h5 is there now"
+came train work/tiles s1__b1__P1 s1__b1__P2 s2__b1__P1
+plan; has "all plates are listed" "$T/plan" "Nothing to do"
+came evaluate "$SCREEN/work/embeddings/micon" s1__b1__P1 s2__b1__P1
+plan; has "a plate that came after the evaluation" "$T/plan" "s1__b1__P2.h5 is there now"
+came evaluate "$SCREEN/work/embeddings/micon" s1__b1__P1 s1__b1__P2 s2__b1__P1
+plan; has "all of them are listed, by absolute paths" "$T/plan" "Nothing to do"
+rm work/status/{train,evaluate}/micon.inputs
 printf 'digest,size,mtime_ns,path\n%s,12,13,images/a.tif\n' 00000000000000aa >work/status/tile/s1__b1__P1.inputs
 plan; has "images are not looked at" "$T/plan" "Nothing to do"
 plan --images; has "--images looks at them" "$T/plan" "a.tif is gone"
