@@ -229,13 +229,25 @@ static void tell(runner *r, int stage, double started, bool last)
     text_free(&line);
 }
 
-/* A stop was asked for: pass it on; when asked again, or after a while, kill the ranks; then mpirun as well. */
-static void pass_stop_on(runner *r)
+static void say_stopping(const runner *r, int stage)
+{
+    const char *saves = stage == STAGE_TRAIN ? " when training has finished its step and saved itself (asked once more, it is killed)" : "";
+    if (r->anew)
+        log_info("stopping%s; what is finished stays. The same command begins again; micon run %s goes on, with what is not there or out of date",
+                 saves, r->c->again);
+    else
+        log_info("stopping%s; what is finished stays, the same command goes on from there", saves);
+}
+
+/* A stop was asked for: pass it on; when asked again, or after a while, kill the ranks; then mpirun as well. Training looks up only between
+ * steps, which may take minutes, and is lost back to its last checkpoint if it is killed: nobody but who asked does that. */
+static void pass_stop_on(runner *r, int stage)
 {
     int asked = stop_asked();
-    bool late = r->passed_on && now_s() - r->asked > PATIENCE_S;
+    bool patient = stage == STAGE_TRAIN && r->passed_on < 2;
+    bool late = r->passed_on && !patient && now_s() - r->asked > PATIENCE_S;
     if (asked <= r->passed_on && !late) return;
-    if (!r->passed_on) log_info("stopping; what is finished stays, the same command goes on from there");
+    if (!r->passed_on) say_stopping(r, stage);
     for (size_t i = 0; i < r->plan->n; i++) {
         const process *p = &r->item[i].p;
         if (r->item[i].how != RUNNING) continue;
@@ -309,7 +321,7 @@ static status run_stage(runner *r, int stage)
                 st = start_step(r, next, ranks);
             t = count(r, stage);
         }
-        pass_stop_on(r);
+        pass_stop_on(r, stage);
         for (size_t i = 0; i < r->plan->n; i++)
             if (r->item[i].how == RUNNING && process_ended(&r->item[i].p, false)) end_step(r, i);
         t = count(r, stage);
@@ -389,6 +401,8 @@ static status summary(runner *r)
         if (any) log_warn("to do just that again: %s", text_str(&again));
     }
     text_free(&again);
+    if (r->stopped && r->anew)
+        return fail(E_AGAIN, "stopped on request; to go on with what is not there or out of date: micon run %s", r->c->again);
     if (r->stopped) return fail(E_AGAIN, "stopped on request; to go on: micon run %s", r->c->again);
     if (failed)
         return fail(E_FAILED, "%zu step%s failed%s", failed, failed == 1 ? "" : "s", blocked ? "; what depends on them was not done" : "");

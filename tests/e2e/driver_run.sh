@@ -115,6 +115,8 @@ kill -HUP $pid; sleep 0.3
 hasnt "under nohup it does not mind that its terminal goes" "$T/err" "stopping"
 kill -TERM $pid; wait $pid; same "stopped while training: exit 75" $? 75
 has "training was asked to save itself" "$FAKE/calls" "train - stopped"
+has "and has all the time it wants" "$T/err" "stopping when training has finished its step and saved itself (asked once more, it is killed); what"
+has "then the same command goes on" "$T/err" "stopped on request; to go on: micon run screen.yaml"
 rm -f "$FAKE/sleep" "$FAKE/stop" "$FAKE/calls"
 
 # ---- a stop asked for again: ranks that do not listen, in groups of their own as Open MPI's are, and what they have started, are killed ----
@@ -134,6 +136,7 @@ kill -INT "$driver"; sleep 0.5
 ok "asked once: it runs on" pgrep -f "sleep $long"
 kill -INT "$driver"; wait $pid; same "asked twice: exit 75" $? 75
 not_ok "and nothing is left running" pgrep -f "sleep $long"
+has "with --force the same command would begin again" "$T/run.err" "The same command begins again; micon run screen.yaml goes on"
 not_ok "nor locked" test -e work/status/lock
 
 # ---- status while a run is active ----
