@@ -63,7 +63,7 @@ enum { N_COMMANDS = sizeof commands / sizeof *commands };
 static const opt all_options[] = {
     {NULL, "stage", OPT_LIST, A(stages), "", 0, 0, NULL, STEPS | GATE | CLEAN,
      "only this stage: featurize, tile, train, embed, evaluate; may be repeated"},
-    {NULL, "plate", OPT_LIST, A(plates), "", 0, 0, NULL, STEPS, "only this plate: PLATE or SOURCE/BATCH/PLATE; may be repeated"},
+    {NULL, "plate", OPT_LIST, A(plates), "", 0, 0, NULL, STEPS | GATE, "only this plate: PLATE or SOURCE/BATCH/PLATE; may be repeated"},
     {NULL, "n", OPT_INT, A(ranks), "auto", 1, 1e6, "auto", STEPS,
      "ranks: here, over all that runs at a time (auto: the cores); on SLURM, of a task (auto: 4)"},
     {NULL, "set", OPT_LIST, A(sets), "", 0, 0, NULL, STEPS | CHECK | GATE | STATUS | CLEAN | PROFILES,

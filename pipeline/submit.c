@@ -318,6 +318,10 @@ static status submit_gate(submitter *s, int stage, const text *arrays, const nam
     for (size_t i = 1; i < s->c->plain.n; i++) names_add(&args, s->c->plain.item[i]);
     names_add(&args, "--stage");
     names_add(&args, stage_table[stage].name);
+    for (size_t i = 0; i < s->c->a.plates.n; i++) { /* it judges what was submitted, not the screen */
+        names_add(&args, "--plate");
+        names_add(&args, s->c->a.plates.item[i]);
+    }
     TRY(write_args(s, dir, "0.0", &args));
     add_common(s, &l, name, GATE_MIN, 1024);
     names_add(&l.argv, "--nodes=1");

@@ -130,6 +130,12 @@ table s1/b1/P1 s1/b1/P2 s2/b1/P1 >load_data.csv
 for p in s1/b1/P1 s2/b1/P1; do "$MICON_BIN/micon-tile" screen.yaml --plate $p; done
 exits "one of three plates is missing" 1 micon gate screen.yaml --stage tile
 has "names it" "$T/out" "tile: s1/b1/P2 does not stand: not made yet"
+exits "of one plate that stands" 0 micon gate screen.yaml --stage tile --plate s2/b1/P1
+has "that one counts" "$T/out" "1 of 1 stand"
+rm -rf "$FAKE/queue" work/status/slurm*
+exits "submit of plates" 0 submit --plate s2/b1/P1 --plate P2 --force
+mapfile -d '' -t args <work/status/slurm/gate-tile-1/0.0
+same "the gate is asked for these" "${args[*]}" "$SCREEN/screen.yaml --stage tile --plate s2/b1/P1 --plate P2"
 exits "half may be" 0 micon gate screen.yaml --stage tile --set slurm.max_bad_plates=0.5
 for p in s1/b1/P1 s2/b1/P1; do "$MICON_BIN/micon-embed" screen.yaml --plate $p; done
 exits "embeddings stand though a plate has no tiles" 0 micon gate screen.yaml --stage embed --set slurm.max_bad_plates=0.5
