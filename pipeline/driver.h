@@ -193,6 +193,7 @@ typedef struct {
     double seconds;                 /* it took, where it is done */
     char *log;                      /* NULL: none known */
     char *job;                      /* as squeue shows it, "12" or "12_3"; NULL: not a SLURM job */
+    long uid;                       /* whose file says so; -1: not known */
 } sighting;
 void seen_read(sighting *out, const config *c, const step *s); /* what is not there or cannot be read is nothing seen */
 void seen_free(sighting *s);
@@ -208,9 +209,9 @@ typedef struct {
     queued *item;
     size_t n;
     names numbers; /* of the jobs, each task of an array by its own */
+    names users;   /* whose jobs were asked for: their uids */
     bool answered; /* squeue was asked, and this is all */
 } queue;
-status queue_read(queue *q) MUST_USE; /* our jobs as squeue shows them */
 void queue_free(queue *q);
 int64_t slurm_node_mb(const char *partition); /* of its largest node, "": of the default partition; 0: sinfo does not say */
 const queued *queue_find(const queue *q, const char *job, long task);
@@ -219,12 +220,16 @@ typedef struct {
     int stage;
     bool gate;
     char *job;   /* number */
+    long uid;    /* who submitted it: a work folder may be shared by a group */
     names tasks; /* of an array: the step names of each task, separated by ','; of a gate: the steps it waits for; otherwise the one */
 } submitted;
 typedef struct {
     submitted *item;
     size_t n, cap;
 } submissions;
+/* As squeue shows them: our jobs, those of who submitted these, and of the users `also`. */
+status queue_read(queue *q, const submissions *s, const long *also, size_t n_also) MUST_USE;
+bool queue_lacks(const queue *q, const char *job, long uid); /* that user was asked for, and has no such job: it is over */
 void submissions_read(submissions *s, const config *c); /* work/status/slurm.json; none: empty */
 status submissions_write(const submissions *s, const config *c) MUST_USE;
 status submissions_none_active(const call *c, queue *q) MUST_USE; /* E_FAILED while jobs of ours are queued or running; q: what was seen */
@@ -233,6 +238,6 @@ bool submitted_is_active(const submitted *s, const queue *q);
 bool submitted_names(const submitted *s, const char *step_name);
 bool submitted_covers(const submitted *s, const queue *q, const char *step_name); /* is that step still to come by it? */
 void submissions_free(submissions *s);
-void submissions_add(submissions *s, int stage, bool gate, const char *job, const names *tasks);
+void submissions_add(submissions *s, int stage, bool gate, const char *job, long uid, const names *tasks);
 
 #endif

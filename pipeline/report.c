@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -88,6 +89,12 @@ static void read_failure(sighting *out, const config *c, const step *s)
     free(path);
 }
 
+static long owner_of(const char *path)
+{
+    struct stat sb;
+    return stat(path, &sb) == 0 ? (long)sb.st_uid : -1;
+}
+
 static void was_killed(sighting *s)
 {
     s->state = SEEN_FAILED;
@@ -106,6 +113,7 @@ void seen_read(sighting *out, const config *c, const step *s)
     out->left = number_of(o, "left_s", -1);
     out->seconds = number_of(o, "seconds", 0);
     out->job = job_of(o);
+    out->uid = o ? owner_of(path) : -1;
     if (out->state == SEEN_RUNNING && is_gone(o)) was_killed(out);
     if (out->state != SEEN_RUNNING) read_failure(out, c, s);
     if (path_exists(log))
@@ -133,14 +141,50 @@ void seen_show(const sighting *e, text *out)
     if (e->left >= 0) text_addf(out, ", %s left", num_show_time(left, sizeof left, e->left));
 }
 
+/* It says that it runs as a SLURM job, and is not in the queue: it was killed, unless it ended, or another began, since we asked. */
+static void doubt(sighting *e, const queue *q, const config *c, const step *s)
+{
+    if (e->state != SEEN_RUNNING || !e->job || !queue_lacks(q, e->job, e->uid)) return;
+    sighting now;
+    seen_read(&now, c, s);
+    if (now.state == SEEN_RUNNING && now.job && strcmp(now.job, e->job) == 0) was_killed(&now);
+    seen_free(e);
+    *e = now;
+}
+
+/* The queue is asked where there are submissions or a step says that it runs as a job; that SLURM is silent is said. */
+static sighting *see_all(const plan *p, const config *c, const submissions *jobs, queue *q)
+{
+    sighting *seen = xcalloc(p->n + 1, sizeof *seen);
+    long *owners = xcalloc(p->n + 1, sizeof *owners);
+    size_t n = 0;
+    *q = (queue){0};
+    for (size_t i = 0; i < p->n; i++) {
+        seen_read(&seen[i], c, &p->step[i]);
+        if (seen[i].state == SEEN_RUNNING && seen[i].job) owners[n++] = seen[i].uid;
+    }
+    if ((jobs->n || n) && queue_read(q, jobs, owners, n) != OK) {
+        log_warn("the queue cannot be asked: %s", msg_get());
+        msg_clear();
+    }
+    for (size_t i = 0; i < p->n; i++) doubt(&seen[i], q, c, &p->step[i]);
+    free(owners);
+    return seen;
+}
+
 void status_keep_failed(plan *p, const call *c)
 {
+    submissions jobs = {0};
+    queue q;
+    submissions_read(&jobs, &c->cfg);
+    sighting *seen = see_all(p, &c->cfg, &jobs, &q);
     for (size_t i = 0; i < p->n; i++) {
-        sighting s;
-        seen_read(&s, &c->cfg, &p->step[i]);
-        p->step[i].chosen = p->step[i].chosen && s.state == SEEN_FAILED && p->step[i].state != STEP_CURRENT;
-        seen_free(&s);
+        p->step[i].chosen = p->step[i].chosen && seen[i].state == SEEN_FAILED && p->step[i].state != STEP_CURRENT;
+        seen_free(&seen[i]);
     }
+    free(seen);
+    queue_free(&q);
+    submissions_free(&jobs);
 }
 
 /* ---- all of them ---- */
@@ -209,18 +253,10 @@ static status look(report *r)
     r->plan.alone = true;
     plan_decide(&r->plan, &r->c->cfg);
     submissions_read(&r->jobs, &r->c->cfg);
-    bool asked = r->jobs.n && queue_read(&r->queue) == OK;
-    if (r->jobs.n && !asked) {
-        log_warn("the queue cannot be asked: %s", msg_get());
-        msg_clear();
-    }
     r->active = lock_holder(&r->c->cfg, &r->holder);
-    r->seen = xcalloc(r->plan.n + 1, sizeof *r->seen);
+    r->seen = see_all(&r->plan, &r->c->cfg, &r->jobs, &r->queue);
     r->kind = xcalloc(r->plan.n + 1, sizeof *r->kind);
     for (size_t i = 0; i < r->plan.n; i++) {
-        seen_read(&r->seen[i], &r->c->cfg, &r->plan.step[i]);
-        if (r->seen[i].state == SEEN_RUNNING && r->seen[i].job && asked && !queue_find(&r->queue, r->seen[i].job, -1))
-            was_killed(&r->seen[i]);
         r->kind[i] = kind_of(r, i);
         r->active |= r->kind[i] == IS_RUNNING || r->kind[i] == IS_QUEUED;
     }

@@ -6,6 +6,7 @@
 #include "micon/path.h"
 
 #include <jansson.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,14 +41,12 @@ static const char *last_line(char *s)
     return line ? line + 1 : s;
 }
 
-status queue_read(queue *q)
+static status ask(queue *q, const char *users)
 {
     status st = OK;
-    char *program = NULL, *output = NULL, user[32], shown[300];
+    char *program = NULL, *output = NULL, *user = xasprintf("--user=%s", users), shown[300];
     int exit_status = 0;
-    *q = (queue){0};
     TRY(process_find("squeue", &program));
-    snprintf(user, sizeof user, "--user=%ld", (long)geteuid());
     char *argv[] = {program, (char *)"--noheader", (char *)"--array", user, (char *)"--format=%i|%T|%r|%A", NULL};
     TRY(process_capture(argv, &output, &exit_status));
     if (exit_status)
@@ -58,7 +57,37 @@ status queue_read(queue *q)
 done:
     free(program);
     free(output);
+    free(user);
     return st;
+}
+
+/* squeue refuses all where it does not know one. */
+static void add_user(names *users, long uid)
+{
+    char word[32];
+    if (uid < 0 || (uid != (long)geteuid() && !getpwuid((uid_t)uid))) return;
+    snprintf(word, sizeof word, "%ld", uid);
+    if (names_find(users, word) < 0) names_add(users, word);
+}
+
+status queue_read(queue *q, const submissions *s, const long *also, size_t n_also)
+{
+    text list = {0};
+    *q = (queue){0};
+    add_user(&q->users, (long)geteuid());
+    for (size_t i = 0; i < s->n; i++) add_user(&q->users, s->item[i].uid);
+    for (size_t i = 0; i < n_also; i++) add_user(&q->users, also[i]);
+    for (size_t i = 0; i < q->users.n; i++) text_addf(&list, "%s%s", i ? "," : "", q->users.item[i]);
+    status st = ask(q, text_str(&list));
+    text_free(&list);
+    return st;
+}
+
+bool queue_lacks(const queue *q, const char *job, long uid)
+{
+    char word[32];
+    snprintf(word, sizeof word, "%ld", uid);
+    return q->answered && names_find(&q->users, word) >= 0 && !queue_find(q, job, -1);
 }
 
 /* Lines "cpu*|64000", the default partition with a star; "64000+" where nodes differ. */
@@ -106,6 +135,7 @@ void queue_free(queue *q)
     }
     free(q->item);
     names_free(&q->numbers);
+    names_free(&q->users);
     *q = (queue){0};
 }
 
@@ -120,11 +150,11 @@ const queued *queue_find(const queue *q, const char *job, long task)
 }
 
 /* ---- work/status/slurm.json ---- */
-void submissions_add(submissions *s, int stage, bool gate, const char *job, const names *tasks)
+void submissions_add(submissions *s, int stage, bool gate, const char *job, long uid, const names *tasks)
 {
     if (mem_grow(&s->item, &s->cap, s->n + 1, sizeof *s->item, "submissions") != OK) return; /* a few; the message is kept */
     submitted *n = &s->item[s->n++];
-    *n = (submitted){.stage = stage, .gate = gate, .job = xstrdup(job)};
+    *n = (submitted){.stage = stage, .gate = gate, .job = xstrdup(job), .uid = uid};
     for (size_t i = 0; tasks && i < tasks->n; i++) names_add(&n->tasks, tasks->item[i]);
 }
 
@@ -143,13 +173,14 @@ static void read_job(submissions *s, const json_t *j)
     const char *stage = json_string_value(json_object_get(j, "stage")), *job = json_string_value(json_object_get(j, "job"));
     const json_t *list = json_object_get(j, "tasks");
     int at = stage ? stage_find(stage) : -1;
+    const json_t *uid = json_object_get(j, "uid"); /* older records have none: then it was ours */
     names tasks = {0};
     if (at < 0 || !job) return;
     for (size_t k = 0; k < json_array_size(list); k++) {
         const char *steps = json_string_value(json_array_get(list, k));
         names_add(&tasks, steps ? steps : "");
     }
-    submissions_add(s, at, json_is_true(json_object_get(j, "gate")), job, &tasks);
+    submissions_add(s, at, json_is_true(json_object_get(j, "gate")), job, uid ? (long)json_integer_value(uid) : (long)geteuid(), &tasks);
     names_free(&tasks);
 }
 
@@ -173,7 +204,7 @@ status submissions_write(const submissions *s, const config *c)
         text_addf(&t, "%s\n  {\"stage\": \"%s\", \"gate\": %s, \"job\": ", i ? "," : "", stage_table[j->stage].name,
                   j->gate ? "true" : "false");
         text_add_json(&t, j->job);
-        text_add(&t, ", \"tasks\": [");
+        text_addf(&t, ", \"uid\": %ld, \"tasks\": [", j->uid);
         for (size_t k = 0; k < j->tasks.n; k++) {
             if (k) text_add(&t, ", ");
             text_add_json(&t, j->tasks.item[k]);
@@ -227,7 +258,7 @@ status submissions_none_active(const call *c, queue *q)
     *q = (queue){0};
     submissions_read(&s, &c->cfg);
     if (!s.n) return OK;
-    if (queue_read(q) != OK) {
+    if (queue_read(q, &s, NULL, 0) != OK) {
         log_warn("jobs were submitted for this work folder, and the queue cannot be asked whether they still run: %s", msg_get());
         msg_clear();
     }

@@ -334,7 +334,7 @@ static status submit_gate(submitter *s, int stage, const text *arrays, const nam
     TRY(send(s, &l, &job));
     text_clear(&s->release[stage]);
     text_addf(&s->release[stage], ":%s", job);
-    submissions_add(&s->now, stage, true, job, waited);
+    submissions_add(&s->now, stage, true, job, (long)geteuid(), waited);
     TRY(record(s));
     if (!s->c->a.dry_run) log_info("%s: job %s decides whether enough plates stand", name, job);
 done:
@@ -423,7 +423,7 @@ static status submit_steps(submitter *s, int stage, const step **todo, size_t n,
     add_script(s, &l, stage_table[stage].name, dir);
     TRY(send(s, &l, &job));
     text_addf(arrays, ":%s", job);
-    submissions_add(&s->now, stage, false, job, &tasks);
+    submissions_add(&s->now, stage, false, job, (long)geteuid(), &tasks);
     TRY(record(s));
     if (!s->c->a.dry_run)
         log_info("%s: job %s, %zu task%s, %zu step%s", stage_table[stage].name, job, tasks.n, tasks.n == 1 ? "" : "s", n,
@@ -487,11 +487,12 @@ static status prepare(submitter *s)
     submissions_read(&s->old, &s->c->cfg);
     if (s->c->a.dry_run && !s->old.n) goto done; /* no queue is needed to print */
     TRY(fail_within(process_find("sbatch", &s->sbatch), "micon submit wants SLURM ('micon run' does the same here)"));
-    TRY(queue_read(&s->queue));
+    TRY(queue_read(&s->queue, &s->old, NULL, 0));
     if (!s->c->a.dry_run) clean_leftovers(&s->c->cfg, &s->queue);
-    for (size_t i = 0; i < s->old.n; i++)
-        if (submitted_is_active(&s->old.item[i], &s->queue))
-            submissions_add(&s->now, s->old.item[i].stage, s->old.item[i].gate, s->old.item[i].job, &s->old.item[i].tasks);
+    for (size_t i = 0; i < s->old.n; i++) {
+        const submitted *o = &s->old.item[i];
+        if (submitted_is_active(o, &s->queue)) submissions_add(&s->now, o->stage, o->gate, o->job, o->uid, &o->tasks);
+    }
 done:
     return st;
 }

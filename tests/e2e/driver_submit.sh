@@ -145,6 +145,47 @@ exits "not those of tiles that were made anew" 1 micon gate screen.yaml --stage 
 has "says why" "$T/out" "embed: s1/b1/P1 does not stand: s1__b1__P1.h5 was changed"
 exits "a gate wants one stage" 2 micon gate screen.yaml
 
+# ---- a job that SLURM killed: it says for ever that it runs ----
+says() { echo '{"state": "running", "host": "elsewhere", "pid": 1, "job": "900", "task": "1", "done": 0, "total": 4}' >work/status/tile/s1__b1__P2.json; }
+state() { micon status screen.yaml --json 2>"$T/err" | sed -n "s/.*\"stage\": \"tile\", \"plate\": \"s1.b1.P2\", \"state\": \"\([a-z ]*\)\".*/\1/p"; }
+rm -rf "$FAKE/queue" work/status/slurm* work/tiles/s1__b1__P2.h5; says
+echo '900_1|RUNNING|None|901' >"$FAKE/queue"
+same "in the queue it runs" "$(state)" running
+exits "nothing has failed" 1 micon rerun screen.yaml --failed --dry-run
+: >"$FAKE/queue"
+touch "$FAKE/squeue.down"
+same "SLURM is silent: that is what is known" "$(state)" running
+has "and it is said" "$T/err" "the queue cannot be asked"
+rm "$FAKE/squeue.down"
+same "it is in the queue no more" "$(state)" failed
+exits "rerun --failed" 0 micon rerun screen.yaml --failed --dry-run
+has "makes it again" "$T/out" "--plate s1/b1/P2"
+same "and nothing else" "$(wc -l <"$T/out")" 1
+
+# ---- a folder that a group shares: jobs of others are asked for ----
+other=$(getent passwd daemon | cut -d: -f3)
+if [ -n "$other" ] && [ "$other" != "$(id -u)" ]; then
+    rm work/status/tile/s1__b1__P2.json
+    exits "submit" 0 submit
+    has "says whose job it is" work/status/slurm.json "\"uid\": $(id -u), "
+    sed -i "2s/\"uid\": [0-9]*/\"uid\": $other/; 3s/\"uid\": [0-9]*/\"uid\": 4000000000/; 4s/\"uid\": [0-9]*, //" work/status/slurm.json
+    rm "$FAKE/squeue.args"
+    exits "run" 1 micon run screen.yaml
+    has "theirs are asked for, not of who is gone" "$FAKE/squeue.args" "--user=$(id -u),$other "
+    exits "submit again" 0 submit
+    same "whose each is stays" "$(grep -c "\"uid\": $other," work/status/slurm.json) $(grep -c "\"uid\": $(id -u)," work/status/slurm.json)" "1 $(($(grep -c uid work/status/slurm.json) - 2))"
+    rm -rf work/status/slurm* "$FAKE/queue"; says
+    if chown "$other" work/status/tile/s1__b1__P2.json 2>/dev/null; then
+        same "a job of another, started by hand" "$(state)" failed
+        has "was asked for too" <(tail -n 1 "$FAKE/squeue.args") "--user=$(id -u),$other "
+    else
+        skip "a job of another, started by hand" "chown wants root"
+    fi
+    rm -f work/status/tile/s1__b1__P2.json
+else
+    skip "jobs of others" "there is no other user"
+fi
+
 # ---- train.sh: told that its time is up, it saves itself and goes back into the queue ----
 echo 30 >"$FAKE/sleep"; : >"$FAKE/stop"; rm -f "$FAKE/calls"
 (cd "$ROOT" && SLURM_JOB_ID=77 exec bash jobs/train.sh "$SCREEN/screen.yaml") >"$T/out" 2>"$T/err" &
