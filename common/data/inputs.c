@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 status inputs_add(inputs *in, const char *path)
 {
@@ -38,21 +39,65 @@ uint64_t inputs_digest(const inputs *in)
     return d;
 }
 
-static int by_path(const void *a, const void *b)
+/* ---- the memory: absolute paths, so that it holds wherever a command is given. Older ones hold paths as they were given. ---- */
+typedef struct {
+    char *key;
+    input *in;
+} known_as;
+
+/* The folder of a path with every link resolved; one after the other is mostly in the same. */
+typedef struct {
+    char *dir, *real;
+} folder;
+
+static char *resolved(folder *last, const char *path)
 {
-    return strcmp((*(input *const *)a)->path, (*(input *const *)b)->path);
+    char *dir = path_dir(path);
+    if (!last->dir || strcmp(dir, last->dir) != 0) {
+        free(last->dir);
+        free(last->real);
+        last->real = realpath(dir, NULL);
+        last->dir = xstrdup(dir);
+    }
+    free(dir);
+    return last->real ? path_join(last->real, path_base(path)) : xstrdup(path);
 }
 
-static void recall_row(input **sorted, size_t n, const char *path, int64_t size, int64_t mtime_ns, uint64_t digest)
+static void folder_free(folder *f)
 {
-    input key = {.path = (char *)path}, *k = &key, **hit = n ? bsearch(&k, sorted, n, sizeof *sorted, by_path) : NULL;
+    free(f->dir);
+    free(f->real);
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const known_as *)a)->key, ((const known_as *)b)->key);
+}
+
+static void recall_row(known_as *sorted, size_t n, char *path, int64_t size, int64_t mtime_ns, uint64_t digest)
+{
+    known_as key = {.key = path}, *hit = n ? bsearch(&key, sorted, n, sizeof *sorted, by_key) : NULL;
     if (!hit) return;
-    while (hit > sorted && strcmp(hit[-1]->path, path) == 0) hit--;
-    for (; hit < sorted + n && strcmp((*hit)->path, path) == 0; hit++) {
-        if ((*hit)->size != size || (*hit)->mtime_ns != mtime_ns || size < 0) continue;
-        (*hit)->digest = digest;
-        (*hit)->known = true;
+    while (hit > sorted && strcmp(hit[-1].key, path) == 0) hit--;
+    for (; hit < sorted + n && strcmp(hit->key, path) == 0; hit++) {
+        if (hit->in->size != size || hit->in->mtime_ns != mtime_ns || size < 0) continue;
+        hit->in->digest = digest;
+        hit->in->known = true;
     }
+}
+
+/* Each input as it was given and with its folder resolved, sorted; caller frees. */
+static known_as *all_names(const inputs *in)
+{
+    known_as *all = xcalloc(2 * in->n, sizeof *all);
+    folder last = {0};
+    for (size_t i = 0; i < in->n; i++) {
+        all[2 * i] = (known_as){.key = xstrdup(in->item[i].path), .in = &in->item[i]};
+        all[2 * i + 1] = (known_as){.key = resolved(&last, in->item[i].path), .in = &in->item[i]};
+    }
+    folder_free(&last);
+    if (in->n) qsort(all, 2 * in->n, sizeof *all, by_key);
+    return all;
 }
 
 void inputs_recall(inputs *in, const char *memory_file)
@@ -60,9 +105,9 @@ void inputs_recall(inputs *in, const char *memory_file)
     csv *c = NULL;
     char **f;
     bool more = true;
-    input **sorted = xcalloc(in->n, sizeof *sorted);
-    for (size_t i = 0; i < in->n; i++) sorted[i] = &in->item[i];
-    if (in->n) qsort(sorted, in->n, sizeof *sorted, by_path);
+    folder last = {0};
+    size_t n = 2 * in->n;
+    known_as *sorted = all_names(in);
     status st = path_exists(memory_file) ? csv_open(&c, memory_file) : E_IO;
     if (st == OK && csv_n_cols(c) == 4)
         while ((st = csv_next(c, &f, &more)) == OK && more) {
@@ -70,10 +115,14 @@ void inputs_recall(inputs *in, const char *memory_file)
             char *end;
             uint64_t d = strtoull(f[0], &end, 16);
             if (*end || !num_i64(f[1], &size) || !num_i64(f[2], &mtime_ns)) break;
-            recall_row(sorted, in->n, f[3], size, mtime_ns, d);
+            char *path = *f[3] == '/' ? resolved(&last, f[3]) : xstrdup(f[3]);
+            recall_row(sorted, n, path, size, mtime_ns, d);
+            free(path);
         }
     if (st != OK) msg_clear(); /* what cannot be recalled is read again */
     csv_close(&c);
+    folder_free(&last);
+    for (size_t i = 0; i < n; i++) free(sorted[i].key);
     free(sorted);
 }
 
@@ -81,18 +130,21 @@ status inputs_remember(const inputs *in, const char *memory_file)
 {
     status st = OK;
     text t = {0};
-    char d[DIGEST_TEXT], *dir = path_dir(memory_file);
+    char d[DIGEST_TEXT], *dir = path_dir(memory_file), *here = getcwd(NULL, 0);
     text_add(&t, "digest,size,mtime_ns,path\n");
     for (size_t i = 0; i < in->n; i++) {
         const input *p = &in->item[i];
         text_addf(&t, "%s,%lld,%lld,", digest_show(p->digest, d), (long long)p->size, (long long)p->mtime_ns);
-        csv_quote(&t, p->path);
+        char *path = here ? path_join(here, p->path) : xstrdup(p->path); /* not resolved: its last folders are known by their names */
+        csv_quote(&t, path);
+        free(path);
         text_add(&t, "\n");
     }
     TRY(path_make_dirs(dir));
     TRY(path_write(memory_file, text_str(&t), t.n));
 done:
     free(dir);
+    free(here);
     text_free(&t);
     return st;
 }

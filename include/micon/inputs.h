@@ -1,5 +1,6 @@
 /* inputs.h -- the files an output was made from: size, mtime and digest of each. Local.
- * Kept beside the output, in work/status/<stage>/<name>.inputs: an input whose size and mtime are unchanged is not read again. */
+ * Kept beside the output, in work/status/<stage>/<name>.inputs, by absolute paths: an input whose size and mtime are unchanged is not read
+ * again, wherever the command is given. */
 #ifndef MICON_INPUTS_H
 #define MICON_INPUTS_H
 #include "micon/status.h"

@@ -7,13 +7,51 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static int known(const inputs *in)
 {
     int n = 0;
     for (size_t i = 0; i < in->n; i++) n += in->item[i].known;
     return n;
+}
+
+/* Remembered in one folder, recalled in another, through a link, and from a memory of paths as they were given. */
+static void test_elsewhere(const char *dir)
+{
+    char *sub = xasprintf("%s/screen/images", dir), *link = xasprintf("%s/link", dir), *memory = xasprintf("%s/screen/m.inputs", dir),
+         *there = xasprintf("%s/screen", dir), *old = NULL, *data = NULL, d[DIGEST_TEXT];
+    size_t n = 0;
+    inputs in = {0}, above = {0}, linked = {0}, again = {0}, before = {0};
+    ok(path_make_dirs(sub) == OK && chdir(there) == 0 && path_write("images/a.tif", "one", 3) == OK, "a file in a folder");
+    ok(symlink("screen", link) == 0 && inputs_add(&in, "images/a.tif") == OK, "and a link to that");
+    in.item[0].known = true;
+    in.item[0].digest = 0xabc;
+    ok(inputs_remember(&in, memory) == OK && path_read(memory, &data, &n, 4096) == OK, "remembered there");
+    ok(data && strstr(data, ",/") && strstr(data, "/screen/images/a.tif\n"), "by its absolute path");
+    ok(inputs_add(&again, "images/a.tif") == OK, "the same again");
+    inputs_recall(&again, memory);
+    ok(known(&again) == 1, "is recalled");
+    ok(chdir(dir) == 0 && inputs_add(&above, "screen/images/a.tif") == OK && inputs_add(&linked, "link/images/a.tif") == OK, "from above");
+    inputs_recall(&above, memory);
+    ok(known(&above) == 1 && above.item[0].digest == 0xabc, "it is recalled");
+    inputs_recall(&linked, memory);
+    ok(known(&linked) == 1, "and through a link");
+    old = xasprintf("digest,size,mtime_ns,path\n%s,3,%lld,images/a.tif\n", digest_show(7, d), (long long)in.item[0].mtime_ns);
+    ok(path_write(memory, old, strlen(old)) == OK && chdir(there) == 0 && inputs_add(&before, "images/a.tif") == OK, "an older memory");
+    inputs_recall(&before, memory);
+    ok(known(&before) == 1 && before.item[0].digest == 7, "is understood where it was made");
+    inputs *all[] = {&in, &above, &linked, &again, &before};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) inputs_free(all[i]);
+    ok(chdir(dir) == 0, "back");
+    free(sub);
+    free(link);
+    free(memory);
+    free(there);
+    free(old);
+    free(data);
 }
 
 int main(void)
@@ -47,5 +85,6 @@ int main(void)
     free(b);
     free(c);
     free(memory);
+    test_elsewhere(dir);
     return tap_done();
 }
