@@ -36,8 +36,29 @@ static void check_file(const config *c, const char *key, const char *name, findi
     free(path);
 }
 
+static void check_profiles(const config *c, const char *pattern, findings *f)
+{
+    static const char kind[] = "files of the configuration that cannot be read";
+    names file = {0};
+    if (path_glob(&file, c->dir, pattern) != OK) {
+        findings_add(f, FINDING_ERROR, kind, "evaluate.profiles: %s", msg_get());
+        msg_clear();
+    } else if (!file.n) {
+        char *path = config_path(c, pattern);
+        findings_add(f, FINDING_ERROR, kind, "evaluate.profiles: no file matches %s", path);
+        free(path);
+    }
+    for (size_t i = 0; i < file.n; i++)
+        if (access(file.item[i], R_OK) != 0)
+            findings_add(f, FINDING_ERROR, kind, "evaluate.profiles: %s: %s", file.item[i], strerror(errno));
+        else if (path_is_dir(file.item[i]))
+            findings_add(f, FINDING_ERROR, kind, "evaluate.profiles: %s is a folder", file.item[i]);
+    names_free(&file);
+}
+
 static void check_named_files(const config *c, findings *f)
 {
+    for (size_t i = 0; i < c->evaluate.profiles.n; i++) check_profiles(c, c->evaluate.profiles.item[i], f);
     if (*c->featurize.vectors) check_file(c, "featurize.vectors", c->featurize.vectors, f);
     if (*c->embed.model) check_file(c, "embed.model", c->embed.model, f);
     if (*c->evaluate.transform_with) check_file(c, "evaluate.transform_with", c->evaluate.transform_with, f);

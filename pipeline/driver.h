@@ -134,7 +134,8 @@ typedef struct {
     rates rates;
     step *step;
     size_t n;
-    int64_t ranks;
+    int64_t ranks, train_ranks; /* train_ranks: of training on a node, 0: ranks */
+    double tables;              /* bytes of text of the outside tables (evaluate.profiles) */
     double memory, shared; /* that a step may have here: free now; of it, windows that its ranks share (budget.h) */
     bool force;
     bool alone; /* plan_decide judges each step by its own record: what stands, not what would be done */

@@ -14,6 +14,10 @@ static const double COMPOUND_S = 0.002;       /* standardizing and hashing one c
 static const double PIXEL_FLOPS_18 = 36500.0; /* resnet18: multiply-adds forward, a pixel of a channel */
 static const double CORE_FLOPS = 80e9;        /* convolutions, fp32 */
 static const double WELL_EVALUATE_S = 0.004;
+/* An outside table: by its bytes of text (plan_make), about 8 of which are a value. Evaluating takes 9 times the matrix of 4 bytes a value (62,162
+ * wells of 1,000 features: 2.2 GiB, 210 s of a core), that is 4 bytes, rounded down, and half a microsecond a byte of text. */
+static const double TABLE_MEMORY = 4, TABLE_S = 0.5e-6;
+
 static double encoder_factor(int encoder)
 {
     static const double times[] = {[ENCODER_RESNET18] = 1, [ENCODER_RESNET34] = 2, [ENCODER_RESNET50] = 2.3, [ENCODER_RESNET101] = 4.3};
@@ -50,7 +54,8 @@ static double work_of(step *s, const plan *p, const config *c)
 {
     const screen_plate *pl = s->plate >= 0 ? &p->screen.plate[s->plate] : NULL;
     double channels = (double)c->screen.channels.n, per_tile = (double)c->tile.size * (double)c->tile.size * channels, sites = 0;
-    double core_s = 0, mem = 200e6 * (double)p->ranks, bytes = 0, per_site = (double)c->tile.tiles_per_site;
+    double ranks = (double)(s->stage == STAGE_TRAIN && p->train_ranks > 0 ? p->train_ranks : p->ranks);
+    double core_s = 0, mem = 200e6 * ranks, bytes = 0, per_site = (double)c->tile.tiles_per_site;
     for (size_t i = 0; i < p->screen.n; i++) sites += (double)p->screen.plate[i].sites;
     switch (s->stage) {
     case STAGE_FEATURIZE:
@@ -65,7 +70,7 @@ static double work_of(step *s, const plan *p, const config *c)
     case STAGE_TRAIN:
         core_s = estimate_train_s(c);
         bytes = 50e6 * encoder_factor(c->train.encoder) * channels;
-        mem += c->train.memory > 0 ? (double)c->train.memory * (double)p->ranks : (double)c->train.batch * per_tile * 400;
+        mem += c->train.memory > 0 ? (double)c->train.memory * ranks : (double)c->train.batch * per_tile * 400;
         mem += train_shared(p, c, sites * per_site);
         break;
     case STAGE_EMBED:
@@ -74,9 +79,9 @@ static double work_of(step *s, const plan *p, const config *c)
         mem += 64 * per_tile * 100;
         break;
     default:
-        core_s = sites * WELL_EVALUATE_S;
-        bytes = sites * (double)c->train.dim * 4;
-        mem += bytes * 3;
+        core_s = sites * WELL_EVALUATE_S + p->tables * TABLE_S;
+        bytes = sites * (double)c->train.dim * 4 + p->tables / 2;
+        mem += sites * (double)c->train.dim * 4 * 3 + p->tables * TABLE_MEMORY;
         break;
     }
     s->mem = (int64_t)mem;

@@ -79,6 +79,29 @@ static void add_step(plan *p, const call *c, int stage, long plate, bool chosen)
     look_at_disk(s, c);
 }
 
+static bool ends(const char *s, const char *with)
+{
+    size_t n = strlen(s), k = strlen(with);
+    return n >= k && strcmp(s + n - k, with) == 0;
+}
+
+/* A CSV compressed by gzip has a third of its text or more; of a value an h5ad file has 4 bytes, a text about 8. What cannot be looked at
+ * counts nothing: micon check names it. */
+static double text_of_tables(const config *c)
+{
+    double bytes = 0;
+    names file = {0};
+    for (size_t i = 0; i < c->evaluate.profiles.n; i++)
+        if (path_glob(&file, c->dir, c->evaluate.profiles.item[i]) != OK) msg_clear();
+    for (size_t i = 0; i < file.n; i++) {
+        int64_t size = 0, mtime_ns;
+        if (path_stat(file.item[i], &size, &mtime_ns) != OK) msg_clear();
+        bytes += (double)size * (ends(file.item[i], ".gz") ? 3 : ends(file.item[i], ".csv") ? 1 : 2);
+    }
+    names_free(&file);
+    return bytes;
+}
+
 status plan_make(plan *p, const call *c)
 {
     status st = OK;
@@ -99,6 +122,7 @@ status plan_make(plan *p, const call *c)
         for (size_t k = 0; stage_table[i].per_plate && k < p->screen.n; k++) add_step(p, c, i, (long)k, chosen && plates[k]);
     }
     rates_read(&p->rates, &c->cfg);
+    p->tables = text_of_tables(&c->cfg);
     plan_decide(p, &c->cfg);
     plan_estimate(p, &c->cfg);
 done:

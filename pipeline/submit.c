@@ -502,9 +502,11 @@ static void size_to_nodes(submitter *s)
 {
     const slurm_options *o = &s->c->cfg.slurm;
     s->node_mb = slurm_node_mb(either(o->partition, s->partition));
-    if (s->node_mb <= 0) return;
-    s->plan->memory = (double)s->node_mb * 1048576;
-    s->plan->shared = s->plan->ranks == 1 ? s->plan->memory : 0.95 * 0.5 * s->plan->memory; /* Linux gives /dev/shm half */
+    s->plan->train_ranks = o->train_ntasks_per_node;
+    if (s->node_mb > 0) {
+        s->plan->memory = (double)s->node_mb * 1048576;
+        s->plan->shared = s->plan->train_ranks == 1 ? s->plan->memory : 0.95 * 0.5 * s->plan->memory; /* Linux gives /dev/shm half */
+    }
     plan_estimate(s->plan, &s->c->cfg);
 }
 

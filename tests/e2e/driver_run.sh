@@ -266,4 +266,11 @@ exits "check finds what is missing" 1 micon check screen.yaml
 has "the images" "$T/out" "P1"
 exits "a file that is not there" 1 micon check screen.yaml --set embed.model=none.safetensors
 has "names key and file" "$T/out" "embed.model: none.safetensors: No such file"
+exits "an outside table that is not there" 1 micon check screen.yaml --set 'evaluate.profiles=tabel*.csv'
+has "names key and pattern" "$T/out" "evaluate.profiles: no file matches tabel*.csv"
+ln -s nowhere table.csv
+exits "or cannot be read" 1 micon check screen.yaml --set 'evaluate.profiles=t*le.csv'
+has "names it" "$T/out" "evaluate.profiles: table.csv: No such file"
+rm table.csv; : >table.csv
+exits "one that is there" 0 micon check screen.yaml --set evaluate.profiles=table.csv
 tap_done

@@ -31,6 +31,15 @@ ok "training may keep in memory what a node of the partition holds" test "$(mem_
 submit "${many[@]}" --set slurm.partition=cpu >"$T/dry" 2>"$T/err"
 same "and no more than that" "$(mem_of train)" 3000
 rm "$FAKE/nodes"
+for n in 1 4; do
+    submit --dry-run -n 8 --set slurm.train.ntasks_per_node=$n --set train.memory=1GiB >"$T/dry" 2>"$T/err"
+    mem_of train
+done >"$T/mem"
+ok "train.memory is of a rank: of the ranks of a node, whatever -n is" test "$(($(tail -n 1 "$T/mem") - $(head -n 1 "$T/mem")))" -gt 4600 -a "$(($(tail -n 1 "$T/mem") - $(head -n 1 "$T/mem")))" -lt 5600
+truncate -s 700M table.csv.gz
+submit --dry-run --set evaluate.profiles=table.csv.gz >"$T/dry" 2>"$T/err"
+ok "an outside table takes memory by its size" test "$(mem_of evaluate)" -gt 12000
+rm table.csv.gz
 table s1/b1/P1 s1/b1/P2 s2/b1/P1 >load_data.csv
 
 screen <<<'slurm: {throttle: 2, plates_per_task: 2}'

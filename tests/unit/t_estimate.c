@@ -82,8 +82,52 @@ static void test_shared(void)
     ok(there == 0 || (budget_shared(2) > 0 && budget_shared(2) < (double)there * 1.05), "two have less than it has");
 }
 
+/* With -n 2: on SLURM the ranks of a node are others. */
+static double memory_on(int64_t train_ranks)
+{
+    double got = NAN;
+    const char *yaml = "screen: {name: x, index: x.csv, channels: [A]}\ntrain: {memory: 1GiB}\n";
+    config c = {0};
+    step s = {.stage = STAGE_TRAIN, .plate = -1, .chosen = true};
+    plan p = {.step = &s, .n = 1, .ranks = 2, .train_ranks = train_ranks, .memory = GB, .shared = GB};
+    if (config_parse(&c, "x.yaml", yaml, strlen(yaml), NULL) == OK) {
+        plan_estimate(&p, &c);
+        got = (double)s.mem;
+    }
+    config_free(&c);
+    return got;
+}
+
+static void test_train_ranks(void)
+{
+    double of_a_rank = 1073741824.0 + 200e6;
+    tap_near(memory_on(0), 2 * of_a_rank, 0, 2, "train.memory is of each rank", __FILE__, __LINE__);
+    tap_near(memory_on(8), 8 * of_a_rank, 0, 2, "of those that a node has", __FILE__, __LINE__);
+}
+
+/* 62,162 wells of 1,000 features took 2.2 GiB and 105 s on two ranks. */
+static void test_tables(void)
+{
+    const char *yaml = "screen: {name: x, channels: [A]}\nevaluate: {profiles: table.csv}\n";
+    config c = {0};
+    step s = {.stage = STAGE_EVALUATE, .plate = -1, .chosen = true};
+    plan p = {.step = &s, .n = 1, .ranks = 2, .tables = 62162.0 * 1000 * 8};
+    for (int i = 0; i < N_STAGES; i++) p.rates.factor[i] = 1;
+    ok(config_parse(&c, "x.yaml", yaml, strlen(yaml), NULL) == OK, "an outside table");
+    plan_estimate(&p, &c);
+    ok((double)s.mem > 2.2 * 1073741824 && (double)s.mem < 3.3 * 1073741824, "takes the memory that was measured, or somewhat more");
+    ok(s.seconds > 100 && s.seconds < 200, "and the time");
+    p.tables *= 3.6;
+    plan_estimate(&p, &c);
+    ok((double)s.mem > 3.6 * 2 * GB && s.bytes >= 62162LL * 3600 * 4 - 1, "more features take more");
+    config_free(&c);
+    msg_clear();
+}
+
 int main(void)
 {
+    test_train_ranks();
+    test_tables();
     test_tiles();
     test_frozen();
     test_shared();
