@@ -164,10 +164,20 @@ done:
     return st;
 }
 
+/* In SLURM also -<pid>: several programs of one job may write the same. */
+static char *own_part(const char *final_name)
+{
+    char *part = path_part(final_name);
+    if (!getenv("SLURM_JOB_ID")) return part;
+    char *own = xasprintf("%s-%ld", part, (long)getpid());
+    free(part);
+    return own;
+}
+
 status path_write(const char *path, const void *data, size_t size)
 {
     status st = OK;
-    char *part = path_part(path);
+    char *part = own_part(path);
     FILE *f = fopen(part, "wb");
     if (!f) TRY(fail(E_IO, "%s: %s", part, strerror(errno)));
     bool good = fwrite(data, 1, size, f) == size;
@@ -210,11 +220,14 @@ static bool part_is_dead(const char *suffix, const char *host)
     return (kill((pid_t)pid, 0) != 0 && errno == ESRCH) || is_zombie(pid);
 }
 
-/* <job>.<restart> of a SLURM job that is not among `jobs`? */
+/* <job>.<restart> or <job>.<restart>-<pid> of a SLURM job that is not among `jobs`? */
 static bool part_is_of_ended_job(const char *suffix, const names *jobs)
 {
     size_t n = strspn(suffix, "0123456789");
-    if (!jobs || n == 0 || suffix[n] != '.' || suffix[n + 1 + strspn(suffix + n + 1, "0123456789")]) return false;
+    if (!jobs || n == 0 || suffix[n] != '.') return false;
+    const char *end = suffix + n + 1 + strspn(suffix + n + 1, "0123456789");
+    if (*end == '-' && end[1]) end += 1 + strspn(end + 1, "0123456789");
+    if (*end) return false;
     char *job = xstrndup(suffix, n);
     bool ended = names_find(jobs, job) < 0;
     free(job);

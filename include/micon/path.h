@@ -27,7 +27,8 @@ status path_write(const char *path, const void *data, size_t size) MUST_USE;
 /* fsync a finished file, give it its final name, fsync the folder. */
 status path_publish(const char *part, const char *final_name) MUST_USE;
 
-/* Name for writing aside: NAME.part.<job>.<restart> in SLURM, NAME.part.<host>-<pid> elsewhere. */
+/* Name for writing aside: NAME.part.<job>.<restart> in SLURM, the same for all ranks; NAME.part.<host>-<pid> elsewhere. path_write, which is
+ * one process's, has NAME.part.<job>.<restart>-<pid> in SLURM. */
 char *path_part(const char *final_name);
 
 /* Remove NAME.part.* whose writer is gone: this host's dead processes, and, where `jobs` holds the numbers of all SLURM jobs of ours that are

@@ -201,25 +201,35 @@ static void files(void)
     ok(path_read(path, &data, &size, 3) == E_FORMAT && !data, "a file over the limit is refused");
     msg_clear();
     char *part = xasprintf("%s.part.nohost-1", path), *mine = path_part(path);
-    char *of_job[5] = {xasprintf("%s.part.12.0", path), xasprintf("%s.part.123.1", path), xasprintf("%s.part.12.0x", path),
-                       xasprintf("%s.part.12.0.data.1", path), xasprintf("%s.part.12.0.metadata.13", path)};
+    char *of_job[7] = {xasprintf("%s.part.12.0", path), xasprintf("%s.part.123.1", path), xasprintf("%s.part.12.0x", path),
+                       xasprintf("%s.part.12.0.data.1", path), xasprintf("%s.part.12.0.metadata.13", path),
+                       xasprintf("%s.part.12.0-345", path), xasprintf("%s.part.123.0-345", path)};
     names jobs = {0};
     FILE *f[] = {fopen(part, "w"),      fopen(mine, "w"),      fopen(of_job[0], "w"), fopen(of_job[1], "w"),
-                 fopen(of_job[2], "w"), fopen(of_job[3], "w"), fopen(of_job[4], "w")};
-    for (int i = 0; i < 7; i++)
+                 fopen(of_job[2], "w"), fopen(of_job[3], "w"), fopen(of_job[4], "w"), fopen(of_job[5], "w"),
+                 fopen(of_job[6], "w")};
+    for (size_t i = 0; i < sizeof f / sizeof *f; i++)
         if (f[i]) fclose(f[i]);
     ok(path_sweep_parts(dir, NULL) == 0, "part files of other hosts, of jobs and of the living stay");
     names_add(&jobs, "123");
-    ok(path_sweep_parts(dir, &jobs) == 3 && path_exists(of_job[1]) && !path_exists(of_job[0]),
+    ok(path_sweep_parts(dir, &jobs) == 4 && path_exists(of_job[1]) && path_exists(of_job[6]) && !path_exists(of_job[0]) &&
+           !path_exists(of_job[5]),
        "those of a job that has ended are swept, and those that MPI kept beside them");
     ok(path_exists(path) && path_exists(mine) && path_exists(of_job[2]), "and nothing else");
     names_free(&jobs);
-    for (int i = 0; i < 5; i++) {
+    for (size_t i = 0; i < sizeof of_job / sizeof *of_job; i++) {
         unlink(of_job[i]);
         free(of_job[i]);
     }
     unlink(part);
     unlink(mine);
+    char *of_others = xasprintf("%s.part.77.0", path); /* something of another program of the same job */
+    setenv("SLURM_JOB_ID", "77", 1);
+    unsetenv("SLURM_RESTART_COUNT");
+    ok(path_make_dirs(of_others) == OK && path_write(path, "hello", 5) == OK, "programs of one SLURM job write aside, each for itself");
+    unsetenv("SLURM_JOB_ID");
+    rmdir(of_others);
+    free(of_others);
     uint64_t d1 = 0;
     ok(digest_file(path, &d1) == OK && d1 == digest_bytes("hello", 5), "a file's digest is that of its bytes");
     ok(digest_file(dir, &d1) == E_IO, "a folder has none");
