@@ -136,7 +136,7 @@ typedef struct {
     size_t n;
     int64_t ranks, train_ranks; /* train_ranks: of training on a node, 0: ranks */
     double tables;              /* bytes of text of the outside tables (evaluate.profiles) */
-    double memory, shared; /* that a step may have here: free now; of it, windows that its ranks share (budget.h) */
+    double memory, shared;      /* that a step may have here: free now; of it, windows that its ranks share (budget.h) */
     bool force;
     bool alone; /* plan_decide judges each step by its own record: what stands, not what would be done */
 } plan;
@@ -231,7 +231,7 @@ typedef struct {
 /* As squeue shows them: our jobs, those of who submitted these, and of the users `also`. */
 status queue_read(queue *q, const submissions *s, const long *also, size_t n_also) MUST_USE;
 bool queue_lacks(const queue *q, const char *job, long uid); /* that user was asked for, and has no such job: it is over */
-void submissions_read(submissions *s, const config *c); /* work/status/slurm.json; none: empty */
+void submissions_read(submissions *s, const config *c);      /* work/status/slurm.json; none: empty */
 status submissions_write(const submissions *s, const config *c) MUST_USE;
 status submissions_none_active(const call *c, queue *q) MUST_USE; /* E_FAILED while jobs of ours are queued or running; q: what was seen */
 void clean_leftovers(const config *c, const queue *q);            /* under the lock: what dead runs left half-written (clean.c) */

@@ -233,7 +233,8 @@ static void say_stopping(const runner *r, int stage)
 {
     const char *saves = stage == STAGE_TRAIN ? " when training has finished its step and saved itself (asked once more, it is killed)" : "";
     if (r->anew)
-        log_info("stopping%s; what is finished stays. The same command begins again; micon run %s goes on, with what is not there or out of date",
+        log_info("stopping%s; what is finished stays. The same command begins again; micon run %s goes on, with what is not there or out "
+                 "of date",
                  saves, r->c->again);
     else
         log_info("stopping%s; what is finished stays, the same command goes on from there", saves);

@@ -201,13 +201,16 @@ static void files(void)
     ok(path_read(path, &data, &size, 3) == E_FORMAT && !data, "a file over the limit is refused");
     msg_clear();
     char *part = xasprintf("%s.part.nohost-1", path), *mine = path_part(path);
-    char *of_job[7] = {xasprintf("%s.part.12.0", path), xasprintf("%s.part.123.1", path), xasprintf("%s.part.12.0x", path),
-                       xasprintf("%s.part.12.0.data.1", path), xasprintf("%s.part.12.0.metadata.13", path),
-                       xasprintf("%s.part.12.0-345", path), xasprintf("%s.part.123.0-345", path)};
+    char *of_job[7] = {xasprintf("%s.part.12.0", path),
+                       xasprintf("%s.part.123.1", path),
+                       xasprintf("%s.part.12.0x", path),
+                       xasprintf("%s.part.12.0.data.1", path),
+                       xasprintf("%s.part.12.0.metadata.13", path),
+                       xasprintf("%s.part.12.0-345", path),
+                       xasprintf("%s.part.123.0-345", path)};
     names jobs = {0};
-    FILE *f[] = {fopen(part, "w"),      fopen(mine, "w"),      fopen(of_job[0], "w"), fopen(of_job[1], "w"),
-                 fopen(of_job[2], "w"), fopen(of_job[3], "w"), fopen(of_job[4], "w"), fopen(of_job[5], "w"),
-                 fopen(of_job[6], "w")};
+    FILE *f[] = {fopen(part, "w"),      fopen(mine, "w"),      fopen(of_job[0], "w"), fopen(of_job[1], "w"), fopen(of_job[2], "w"),
+                 fopen(of_job[3], "w"), fopen(of_job[4], "w"), fopen(of_job[5], "w"), fopen(of_job[6], "w")};
     for (size_t i = 0; i < sizeof f / sizeof *f; i++)
         if (f[i]) fclose(f[i]);
     ok(path_sweep_parts(dir, NULL) == 0, "part files of other hosts, of jobs and of the living stay");
