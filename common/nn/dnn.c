@@ -343,7 +343,8 @@ bool dnn_op_packs_as(const dnn_op *a, const dnn_op *b)
 {
     const dnnl_memory_desc_t *x = NULL, *y = NULL;
     if (!a->packed || !b->packed) return a->packed == b->packed;
-    if (dnnl_memory_get_memory_desc(a->packed, &x) != dnnl_success || dnnl_memory_get_memory_desc(b->packed, &y) != dnnl_success) return false;
+    if (dnnl_memory_get_memory_desc(a->packed, &x) != dnnl_success || dnnl_memory_get_memory_desc(b->packed, &y) != dnnl_success)
+        return false;
     return dnnl_memory_desc_equal(x, y) == 1;
 }
 

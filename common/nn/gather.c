@@ -109,8 +109,7 @@ static status product_create(gather_op *g, dnn *d, product *p)
     if (!sums) {
         p->packed_at = g->packed_bytes;
         g->packed_bytes += round64(dnn_op_packed_bytes(p->whole));
-        if (p->tail && !dnn_op_packs_as(p->tail, p->whole))
-            st = fail(E_INTERNAL, "two products of one weight matrix pack it differently");
+        if (p->tail && !dnn_op_packs_as(p->tail, p->whole)) st = fail(E_INTERNAL, "two products of one weight matrix pack it differently");
     }
 done:
     return st;

@@ -49,7 +49,7 @@ status dnn_conv_create(dnn_op **out, dnn *d, const conv_spec *s, const char *how
 status dnn_matmul_create(dnn_op **out, dnn *d, const matmul_spec *s) MUST_USE;
 void dnn_op_destroy(dnn_op **op); /* NULL-safe, sets NULL */
 
-size_t dnn_op_packed_bytes(const dnn_op *op); /* of packed weights; 0 for CONV_BACK_WEIGHTS and b_plain */
+size_t dnn_op_packed_bytes(const dnn_op *op);           /* of packed weights; 0 for CONV_BACK_WEIGHTS and b_plain */
 bool dnn_op_packs_as(const dnn_op *a, const dnn_op *b); /* can b compute with the weights that a packed? */
 size_t dnn_op_scratch_bytes(const dnn_op *op);
 
