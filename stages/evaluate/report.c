@@ -7,6 +7,7 @@
 #include "micon/mem.h"
 #include "micon/path.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -235,25 +236,38 @@ done:
     return st;
 }
 
-/* The log's whole lines that are objects; a line that a crash cut short has no closing brace. */
+/* Only what JSON.parse takes: a number that is none, a line cut short or two run together would leave the whole page blank. */
+static bool is_object(const char *line, size_t n)
+{
+    json_t *value = json_loadb(line, n, 0, NULL);
+    bool is = json_is_object(value);
+    json_decref(value);
+    return is;
+}
+
+/* The log's lines that are objects; the others are counted. */
 static void add_log(text *t, const char *path)
 {
     enum { MOST = 64 << 20 };
     char *data = NULL;
     size_t size = 0;
-    bool first = true;
+    int64_t taken = 0, lost = 0;
     text_add(t, "\"log\":[");
     if (path_exists(path) && path_read(path, &data, &size, MOST) != OK) {
         log_warn("no training curve: %s", msg_get());
         msg_clear();
     }
     for (char *line = data, *end; line && (end = strchr(line, '\n')); line = end + 1) {
-        if (end - line < 2 || *line != '{' || end[-1] != '}') continue;
-        if (!first) text_add(t, ",");
-        first = false;
+        if (end == line) continue;
+        if (!is_object(line, (size_t)(end - line))) {
+            lost++;
+            continue;
+        }
+        if (taken++ > 0) text_add(t, ",");
         text_addn(t, line, (size_t)(end - line));
     }
     text_add(t, "]");
+    if (lost) log_warn("%s: %lld lines are no JSON objects: the training curve is drawn without them", path, (long long)lost);
     free(data);
 }
 

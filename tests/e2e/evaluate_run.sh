@@ -15,10 +15,13 @@ exits "compounds" 0 "$BIN/micon-featurize" "$S/screen.yaml" --quiet
 mkdir -p "$W/models/micon"
 "$ROOT/build/release/tests/tools/model_make" "$W/models/micon/model.safetensors" 32 40 16 1024 1 DNA ER RNA AGP Mito
 exits "embeddings" 0 "$BIN/micon-embed" "$S/screen.yaml" --quiet
+# A log with lines that are no JSON objects: no number, two run together, no object, nothing, cut short.
+printf '%s\n' '{"step":0,"loss":2.5}' '{"step":1,"loss":nan}' '{"step":2,"loss":1}{"step":3,"loss":1}' '{[}' '[4]' '' '{"step":5,"loss":0.5}' '{"step":6,"loss":}' \
+    '{"step":7' > "$W/models/micon/log.jsonl"
 
 for N in 1 2 3; do
     exits "$N ranks" 0 run --force
-    [ $N = 1 ] && one=$(sum)
+    [ $N = 1 ] && one=$(sum) && cp "$T/err" "$T/first"
     same "$N ranks: the same bytes" "$(sum)" "$one"
 done
 N=2
@@ -46,6 +49,9 @@ has "in the report too" "$W/reports/micon/report.html" "1 of 4 plates have no em
 mv "$T/away.h5" "$f"
 exits "the plate is there again" 0 run
 same "the plate is there again: the same bytes" "$(sum)" "$one"
+same "the training's log: what is JSON" "$(sed -n 's/^"log":\(.*\)}<.script>$/\1/p' "$W/reports/micon/report.html")" \
+    '[{"step":0,"loss":2.5},{"step":5,"loss":0.5}]'
+has "the training's log: what is not is said" "$T/first" "log.jsonl: 6 lines are no JSON objects"
 hasnt "the report loads nothing" "$W/reports/micon/report.html" "src="
 hasnt "the report names no address" "$W/reports/micon/report.html" "://"
 ok "the store verifies" "$BIN/micon-store" verify "$W/profiles/micon.h5ad" "$W/profiles/micon.consensus.h5ad"
