@@ -73,14 +73,30 @@ done:
     return st;
 }
 
+/* How many of the codes the judged wells have: scIB scales by what is in the data, not by what training or controls have beside it. */
+static status count_present(const judged *e, const int32_t *code, int32_t n_code, int32_t *present)
+{
+    status st = OK;
+    uint8_t *seen = NULL;
+    *present = 0;
+    TRY(mem_alloc(&seen, (size_t)n_code, 1, "codes"));
+    for (int64_t i = 0; i < e->n; i++) *present += !seen[code[i]], seen[code[i]] = 1;
+done:
+    free(seen);
+    return st;
+}
+
 static status graph_metrics_all(const judged *e)
 {
     status st = OK;
     int64_t first, n;
+    int32_t batches, labels;
     int32_t *row = NULL, *near = NULL;
     double *dist = NULL, *lisi = NULL, *all_lisi = NULL, value = NAN;
     result one = judged_result(e, "connectivity", "all", 0);
     partition(e->n, e->size, e->rank, &first, &n);
+    TRY_ALL(e->comm, count_present(e, e->batch, e->w->n_batch, &batches));
+    TRY_ALL(e->comm, count_present(e, e->label, e->w->n_label, &labels));
     TRY_ALL(e->comm, mem_alloc(&row, (size_t)n * N_LISI, sizeof *row, "neighbours"));
     TRY_ALL(e->comm, mem_alloc(&dist, (size_t)n * N_LISI, sizeof *dist, "neighbours"));
     TRY_ALL(e->comm, mem_alloc(&near, (size_t)e->n * N_GRAPH, sizeof *near, "neighbours"));
@@ -97,11 +113,11 @@ static status graph_metrics_all(const judged *e)
     scib_lisi(row, dist, n, N_LISI, e->batch, e->w->n_batch, 30, lisi);
     TRY(judged_gather_all(e, lisi, n, sizeof *lisi, e->n, all_lisi));
     one.metric = "lisi_batch";
-    TRY_ALL(e->comm, results_value(e->r, one, scib_lisi_batch(all_lisi, e->n, e->w->n_batch)));
+    TRY_ALL(e->comm, results_value(e->r, one, scib_lisi_batch(all_lisi, e->n, batches)));
     scib_lisi(row, dist, n, N_LISI, e->label, e->w->n_label, 30, lisi);
     TRY(judged_gather_all(e, lisi, n, sizeof *lisi, e->n, all_lisi));
     one.metric = "lisi_label";
-    TRY_ALL(e->comm, results_value(e->r, one, scib_lisi_label(all_lisi, e->n, e->w->n_label)));
+    TRY_ALL(e->comm, results_value(e->r, one, scib_lisi_label(all_lisi, e->n, labels)));
 done:
     free(row);
     free(dist);

@@ -38,6 +38,21 @@ for p in 1 2; do awk -F, -v p=$p -v OFS=, '{ print $0, NR == 1 ? "Metadata_Set" 
 exits "one of two plates was trained on" 0 evaluate p
 has "one of two plates: only the other is judged" $R/metrics.json "16 of 16 judged treatments have one well only"
 
+# Of four batches and ten compounds three and eight are judged. What training had beside them changes no figure of how they mix.
+mixing() { awk -F, '$1 == "uncorrected" && ($2 ~ /^lisi|^silhouette/ || $2 == "connectivity" || $2 == "nmi") { print $2, $5 }' $R/metrics.csv; }
+for p in 1 2 3 4; do
+    table $p B$((1 + (p - 1) / 2)) 1 12 | awk -F, -v p=$p -v OFS=, 'NR > 1 && $6 != "DMSO" && p == 1 && NR < 8 { $6 = "seen" NR % 2 }
+        { print $0, NR == 1 ? "Metadata_Set" : p == 1 ? "train" : "test" }' > in/$p.csv
+done
+rm in/p?.csv
+exits "three of four plates are judged" 0 evaluate p
+mixing > with
+rm in/1.csv
+exits "the three alone" 0 evaluate p
+same "the three alone: as well mixed" "$(mixing)" "$(cat with)"
+same "the three alone: six figures" "$(grep -c ' [0-9.]*[1-9]' with)" 6
+rm in/*
+
 for p in 1 2; do table $p B$p 1 12 | awk -F, -v OFS=, 'NR > 1 { $1 = "S1" } 1' > in/p$p.csv; done
 exits "one source" 0 evaluate p
 has "one source: said" $R/metrics.json "there is only one source: retrieval across sources has no possible match"
