@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One run's table: (figure, treatment) -> numerator and denominator. */
+/* One run's table: (figure, compound) -> numerator and denominator. */
 typedef struct {
     const char *name;
-    words key; /* "uncorrected,nsb,all,1,ratio<TAB>treatment" */
+    words key; /* "uncorrected,nsb,all,1,ratio<TAB>compound" */
     double *num, *den;
 } method;
 
@@ -26,16 +26,16 @@ static void method_free(method *m)
     free(m->den);
 }
 
-static void key_of(text *t, const char *figure, const char *treatment)
+static void key_of(text *t, const char *figure, const char *compound)
 {
     text_clear(t);
-    text_addf(t, "%s\t%s", figure, treatment);
+    text_addf(t, "%s\t%s", figure, compound);
 }
 
-/* Figures and treatments of all runs are collected in the order of the first run that has them. */
-static status method_read(method *m, const config *cfg, const char *name, words *figures, words *treatments)
+/* Figures and compounds of all runs are collected in the order of the first run that has them. */
+static status method_read(method *m, const config *cfg, const char *name, words *figures, words *compounds)
 {
-    static const char *const column[] = {"profiles", "metric", "setting", "k", "kind", "treatment", "numerator", "denominator"};
+    static const char *const column[] = {"profiles", "metric", "setting", "k", "kind", "compound", "numerator", "denominator"};
     status st = OK;
     table *t = NULL;
     text figure = {0}, key = {0};
@@ -49,12 +49,12 @@ static status method_read(method *m, const config *cfg, const char *name, words 
     TRY(mem_alloc(&m->den, (size_t)table_n_rows(t), sizeof *m->den, "figures"));
     for (int64_t i = 0; i < table_n_rows(t); i++) {
         uint32_t id;
-        const char *treatment = table_cell(t, i, col[5]);
+        const char *compound = table_cell(t, i, col[5]);
         text_clear(&figure);
         for (int k = 0; k < 5; k++) text_addf(&figure, "%s%s", k ? "," : "", table_cell(t, i, col[k]));
         TRY(words_add(figures, text_str(&figure), &id));
-        TRY(words_add(treatments, treatment, &id));
-        key_of(&key, text_str(&figure), treatment);
+        TRY(words_add(compounds, compound, &id));
+        key_of(&key, text_str(&figure), compound);
         TRY(words_add(&m->key, text_str(&key), &id));
         if (id != (uint32_t)i || !num_f64(table_cell(t, i, col[6]), &m->num[i]) || !num_f64(table_cell(t, i, col[7]), &m->den[i]))
             TRY(fail(E_FORMAT, "%s:%lld: a figure twice, or no numbers", path, (long long)table_line(t, i)));
@@ -69,13 +69,13 @@ done:
     return st;
 }
 
-/* num, den [treatments] of a figure; den 0 where the run lacks it. Returns how many it has. */
-static int64_t take(const method *m, const char *figure, const words *treatments, double *num, double *den)
+/* num, den [compounds] of a figure; den 0 where the run lacks it. Returns how many it has. */
+static int64_t take(const method *m, const char *figure, const words *compounds, double *num, double *den)
 {
     text key = {0};
     int64_t n = 0;
-    for (size_t i = 0; i < treatments->n; i++) {
-        key_of(&key, figure, words_at(treatments, i));
+    for (size_t i = 0; i < compounds->n; i++) {
+        key_of(&key, figure, words_at(compounds, i));
         int64_t at = words_find(&m->key, text_str(&key));
         num[i] = at < 0 ? 0 : m->num[at], den[i] = at < 0 ? 0 : m->den[at];
         n += den[i] > 0;
@@ -93,13 +93,13 @@ static void show_interval(text *out, const interval *v, const char *sep, const c
     }
 }
 
-/* One figure of all runs, to both tables. room: 4 arrays of treatments, twice. */
-static status add_figure(const method *m, size_t n, const char *figure, const words *treatments, const evaluate_options *o, double *room[4],
+/* One figure of all runs, to both tables. room: 4 arrays of compounds, twice. */
+static status add_figure(const method *m, size_t n, const char *figure, const words *compounds, const evaluate_options *o, double *room[4],
                          text *rows, text *json)
 {
     status st = OK;
     names part = {0};
-    int64_t n_all = (int64_t)treatments->n;
+    int64_t n_all = (int64_t)compounds->n;
     names_split(&part, figure, ',');
     bootstrap_kind kind = strcmp(part.item[4], "mean") == 0 ? BOOTSTRAP_MEAN : BOOTSTRAP_RATIO;
     if (json->n > 1) text_add(json, ",\n");
@@ -107,9 +107,9 @@ static status add_figure(const method *m, size_t n, const char *figure, const wo
               part.item[2], part.item[3]);
     for (size_t i = 0; i < n; i++) {
         interval v, diff = {NAN, NAN, NAN};
-        int64_t common = 0, has = take(&m[i], figure, treatments, room[0], room[1]);
+        int64_t common = 0, has = take(&m[i], figure, compounds, room[0], room[1]);
         TRY(bootstrap_interval(kind, room[0], room[1], n_all, o->bootstrap, (uint32_t)o->seed, &v));
-        take(&m[0], figure, treatments, room[2], room[3]);
+        take(&m[0], figure, compounds, room[2], room[3]);
         for (int64_t t = 0; t < n_all; t++) { /* compounds that both have, close together */
             if (room[1][t] <= 0 || room[3][t] <= 0) continue;
             for (int k = 0; k < 4; k++) room[k][common] = room[k][t];
@@ -156,7 +156,7 @@ static status write_page(const char *path, const char *screen, const names *runs
 status compare_runs(const stage *g, const names *runs)
 {
     status st = OK;
-    words figures = {0}, treatments = {0};
+    words figures = {0}, compounds = {0};
     text rows = {0}, json = {0}, folder_name = {0};
     double *room[4] = {NULL};
     method *m = xcalloc(runs->n + 1, sizeof *m);
@@ -168,12 +168,12 @@ status compare_runs(const stage *g, const names *runs)
         text_addf(&folder_name, "%s%s", i ? "__" : "reports/compare/", name);
         free(name);
     }
-    for (size_t i = 0; i < runs->n; i++) TRY(method_read(&m[i], &g->cfg, runs->item[i], &figures, &treatments));
-    for (int k = 0; k < 4; k++) TRY(mem_alloc(&room[k], treatments.n, sizeof *room[k], "figures"));
-    text_add(&rows, "profiles,metric,setting,k,run,value,low,high,difference,difference_low,difference_high,treatments,common\n");
+    for (size_t i = 0; i < runs->n; i++) TRY(method_read(&m[i], &g->cfg, runs->item[i], &figures, &compounds));
+    for (int k = 0; k < 4; k++) TRY(mem_alloc(&room[k], compounds.n, sizeof *room[k], "figures"));
+    text_add(&rows, "profiles,metric,setting,k,run,value,low,high,difference,difference_low,difference_high,compounds,common\n");
     text_add(&json, "[");
     for (size_t f = 0; f < figures.n; f++)
-        TRY(add_figure(m, runs->n, words_at(&figures, f), &treatments, &g->cfg.evaluate, room, &rows, &json));
+        TRY(add_figure(m, runs->n, words_at(&figures, f), &compounds, &g->cfg.evaluate, room, &rows, &json));
     text_add(&json, "]");
     folder = config_work(&g->cfg, text_str(&folder_name));
     table_path = path_join(folder, "compare.csv");
@@ -187,7 +187,7 @@ done:
     free(m);
     for (int k = 0; k < 4; k++) free(room[k]);
     words_free(&figures);
-    words_free(&treatments);
+    words_free(&compounds);
     text_free(&rows);
     text_free(&json);
     text_free(&folder_name);

@@ -29,6 +29,7 @@ typedef struct {
     int32_t *source, *batch, *plate; /* batch is (source, batch), plate (source, batch, plate) */
     int32_t *label;                  /* compound and treatment columns; -1: control or empty */
     int32_t *compound;               /* the compound alone; -1 likewise */
+    int32_t *label_compound;         /* [n_label] */
     int32_t *group;                  /* evaluate.normalize_by */
     uint8_t *control;                /* [n] */
     uint8_t *set;                    /* [n] split_set, NO_SET without a split */
@@ -133,21 +134,21 @@ typedef struct {
     interval v;
     double chance;
     int64_t n, left_out; /* queries or compounds or wells; -1: does not apply */
-    double *num, *den;   /* [n_label] or NULL */
+    double *num, *den;   /* [n_compound] or NULL */
     bool keep;           /* to by_compound.csv */
 } result;
 typedef struct {
     result *item;
     size_t n, cap;
-    int32_t n_label;
+    int32_t n_compound;
     int64_t draws;
     uint32_t seed;
     bool active; /* rank 0: elsewhere results are dropped */
-    /* Per label, of the mAPs: [2 settings of profiles][n_label]. */
+    /* Per label, of the mAPs: [2 settings of profiles][n_label]. Consistency is the compound's, the same for all of its labels. */
     double *activity[2], *activity_p[2], *activity_q[2], *consistency[2], *consistency_p[2], *consistency_q[2];
 } results;
 void results_free(results *r);
-status results_ratio(results *r, result like, const double *num, const double *den) MUST_USE; /* copies num and den */
+status results_ratio(results *r, result like, const double *num, const double *den) MUST_USE; /* by compound, whatever the doses; copies num and den */
 status results_value(results *r, result like, double value) MUST_USE;
 /* metrics.json, appended. */
 void results_show_json(const results *r, const stage *g, const wells *w, const names *notes, text *out);

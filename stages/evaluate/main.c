@@ -203,7 +203,7 @@ static status evaluate_all(stage *g, progress *p, wells *w, cooked *c, parameter
     int corrected = c->corrected;
     MPI_Bcast(&corrected, 1, MPI_INT, 0, g->comm);
     *r = (results){
-        .n_label = w->n_label, .draws = g->cfg.evaluate.bootstrap, .seed = (uint32_t)g->cfg.evaluate.seed, .active = g->rank == 0};
+        .n_compound = w->n_compound, .draws = g->cfg.evaluate.bootstrap, .seed = (uint32_t)g->cfg.evaluate.seed, .active = g->rank == 0};
     for (int which = 0; which <= corrected; which++) {
         from = now_s();
         progress_say(p, which ? "metrics with correction" : "metrics without correction");

@@ -161,29 +161,29 @@ done:
     return st;
 }
 
-/* The figures of the queries with ask[i] = 1. */
+/* The figures of the queries with ask[i] = 1; compound [n]: of the queries. */
 static status add_retrieval(const judged *e, const char *metric, const char *by_compound, const char *setting, const found *f, int64_t n,
-                            const uint8_t *ask, const int32_t *label, int32_t n_label)
+                            const uint8_t *ask, const int32_t *compound)
 {
     status st = OK;
-    int32_t *rank = NULL, *l = NULL;
+    int32_t *rank = NULL, *c = NULL, n_compound = e->w->n_compound;
     int64_t *possible = NULL, *match = NULL, m = 0;
     double *hit = NULL, *asked = NULL;
     retrieval_score s;
     TRY(mem_alloc(&rank, (size_t)n, sizeof *rank, "queries"));
-    TRY(mem_alloc(&l, (size_t)n, sizeof *l, "queries"));
+    TRY(mem_alloc(&c, (size_t)n, sizeof *c, "queries"));
     TRY(mem_alloc(&possible, (size_t)n, sizeof *possible, "queries"));
     TRY(mem_alloc(&match, (size_t)n, sizeof *match, "queries"));
-    TRY(mem_alloc(&hit, (size_t)e->w->n_label, sizeof *hit, "compounds")); /* n_label may be the fewer compounds */
-    TRY(mem_alloc(&asked, (size_t)e->w->n_label, sizeof *asked, "compounds"));
+    TRY(mem_alloc(&hit, (size_t)n_compound, sizeof *hit, "compounds"));
+    TRY(mem_alloc(&asked, (size_t)n_compound, sizeof *asked, "compounds"));
     for (int64_t i = 0; i < n; i++)
-        if (!ask || ask[i]) rank[m] = f->rank[i], l[m] = label[i], possible[m] = f->possible[i], match[m] = f->match[i], m++;
-    retrieval_summarize(rank, possible, match, l, m, n_label, K, &s);
+        if (!ask || ask[i]) rank[m] = f->rank[i], c[m] = compound[i], possible[m] = f->possible[i], match[m] = f->match[i], m++;
+    retrieval_summarize(rank, possible, match, c, m, n_compound, K, &s);
     for (int k = 1; k <= K; k++) {
         result one = judged_result(e, metric, setting, k);
         one.n = s.n_queries, one.left_out = s.n_impossible, one.chance = s.chance[k - 1];
         one.keep = k == 1 || k == 5 || k == 10;
-        retrieval_by_label(rank, match, l, m, n_label, k, hit, asked);
+        retrieval_by_label(rank, match, c, m, n_compound, k, hit, asked);
         one.kind = BOOTSTRAP_RATIO;
         TRY(results_ratio(e->r, one, hit, asked));
         one.metric = by_compound, one.kind = BOOTSTRAP_MEAN, one.keep = false, one.chance = NAN, one.n = s.n_classes;
@@ -191,7 +191,7 @@ static status add_retrieval(const judged *e, const char *metric, const char *by_
     }
 done:
     free(rank);
-    free(l);
+    free(c);
     free(possible);
     free(match);
     free(hit);
@@ -221,8 +221,8 @@ static status add_vote(const judged *e, const char *metric, const found *f, cons
     result one = judged_result(e, metric, "all", K_VOTE);
     TRY(mem_alloc(&vote, (size_t)e->n, sizeof *vote, "votes"));
     TRY(mem_alloc(&five, (size_t)e->n * K_VOTE, sizeof *five, "votes"));
-    TRY(mem_alloc(&num, (size_t)e->w->n_label, sizeof *num, "compounds"));
-    TRY(mem_alloc(&den, (size_t)e->w->n_label, sizeof *den, "compounds"));
+    TRY(mem_alloc(&num, (size_t)e->w->n_compound, sizeof *num, "compounds"));
+    TRY(mem_alloc(&den, (size_t)e->w->n_compound, sizeof *den, "compounds"));
     for (int64_t i = 0; i < e->n; i++) memcpy(five + i * K_VOTE, f->hit + i * K, K_VOTE * sizeof *five);
     retrieval_vote(five, e->n, K_VOTE, code, vote);
     one.n = one.left_out = 0;
@@ -231,8 +231,8 @@ static status add_vote(const judged *e, const char *metric, const found *f, cons
             one.left_out++;
             continue;
         }
-        num[e->label[i]] += vote[i] == code[i];
-        den[e->label[i]] += 1;
+        num[e->compound[i]] += vote[i] == code[i];
+        den[e->compound[i]] += 1;
         one.n++;
     }
     one.kind = BOOTSTRAP_RATIO, one.keep = true;
@@ -258,14 +258,14 @@ done:
     return st;
 }
 
-/* f [3]: not the same batch, source, label; and e->near. */
+/* f [3]: not the same batch, source, compound (whatever its dose); and e->near. */
 static status search_rules_all(judged *e, found *f)
 {
     status st = OK;
     int32_t *own = NULL;
     retrieval_question ask[4] = {{.rule = {.query_group = e->batch, .candidate_group = e->batch}, .k = K},
                                  {.rule = {.query_group = e->source, .candidate_group = e->source}, .k = K},
-                                 {.rule = {.query_group = e->label, .candidate_group = e->label}, .k = K},
+                                 {.rule = {.query_group = e->compound, .candidate_group = e->compound}, .k = K},
                                  {.k = N_LISI}};
     TRY_ALL(e->comm, mem_alloc(&own, (size_t)e->n, sizeof *own, "row numbers"));
     for (int64_t i = 0; i < e->n; i++) own[i] = (int32_t)i;
@@ -290,10 +290,10 @@ static status retrieval_metrics_all(judged *e)
     TRY_ALL(e->comm, mem_alloc(&ask, (size_t)e->n, 1, "queries"));
     for (int s = 0; s < (int)(sizeof settings / sizeof *settings); s++) {
         if (mark_setting(e, s, ask) == 0) continue;
-        TRY_ALL(e->comm, add_retrieval(e, "nsb", "nsb_by_compound", settings[s].name, &f[0], e->n, ask, e->label, e->w->n_label));
-        TRY_ALL(e->comm, add_retrieval(e, "nss", "nss_by_compound", settings[s].name, &f[1], e->n, ask, e->label, e->w->n_label));
+        TRY_ALL(e->comm, add_retrieval(e, "nsb", "nsb_by_compound", settings[s].name, &f[0], e->n, ask, e->compound));
+        TRY_ALL(e->comm, add_retrieval(e, "nss", "nss_by_compound", settings[s].name, &f[1], e->n, ask, e->compound));
     }
-    TRY_ALL(e->comm, add_vote(e, "knn_compound", &f[0], e->label));
+    TRY_ALL(e->comm, add_vote(e, "knn_compound", &f[0], e->compound));
     TRY_ALL(e->comm, mechanism_codes(e, &mechanism));
     if (e->w->n_target > 0) TRY_ALL(e->comm, add_vote(e, "knn_mechanism", &f[0], mechanism));
     TRY_ALL(e->comm, add_vote(e, "knn_source", &f[2], e->source));
@@ -341,7 +341,7 @@ static status ask_predictions_all(const judged *e, const char *metric, const cha
     const retrieval_setting rule = {.query_group = batch, .candidate_group = batch ? e->batch : NULL};
     linear_unit_rows(q, n, e->d, q);
     TRY(search_all(e, q, n, &rule, label, e->compound, &f));
-    TRY_ALL(e->comm, add_retrieval(e, metric, by, "unseen_compounds", &f, n, NULL, label, e->w->n_compound));
+    TRY_ALL(e->comm, add_retrieval(e, metric, by, "unseen_compounds", &f, n, NULL, label));
     TRY(add_median_rank_all(e, median, q, n, &rule, label));
 done:
     found_free(&f);
@@ -391,18 +391,21 @@ done:
 
 /* ---- mean average precision ---- */
 
-/* mAP, p and q by label from each query's AP; the results' arrays are set. */
+/* mAP, p and q [n_label] by label from each query's AP. compound [n_label]: of the labels. The value is the mean over labels, its interval over
+ * compounds. */
 static status add_meanap_all(const judged *e, const char *metric, const char *share, const double *ap, const int32_t *n_positive,
-                             const int32_t *n_total, const int32_t *label, int64_t n, double **map, double **p, double **q)
+                             const int32_t *n_total, const int32_t *label, int64_t n, int32_t n_label, const int32_t *compound,
+                             double **map, double **p, double **q)
 {
     status st = OK;
     int64_t first, mine;
-    int32_t n_label = e->w->n_label;
+    int32_t n_compound = e->w->n_compound;
     double *m = NULL, *pv = NULL, *num = NULL, *den = NULL;
     result one = judged_result(e, metric, "all", 0);
     partition(n_label, e->size, e->rank, &first, &mine);
-    double **all[] = {map, p, q, &num, &den};
-    for (int k = 0; k < 5; k++) TRY_ALL(e->comm, mem_alloc(all[k], (size_t)n_label, sizeof **all[k], "compounds"));
+    double **all[] = {map, p, q}, **sums[] = {&num, &den};
+    for (int k = 0; k < 3; k++) TRY_ALL(e->comm, mem_alloc(all[k], (size_t)n_label, sizeof **all[k], "compounds"));
+    for (int k = 0; k < 2; k++) TRY_ALL(e->comm, mem_alloc(sums[k], (size_t)n_compound, sizeof **sums[k], "compounds"));
     TRY_ALL(e->comm, mem_alloc(&m, (size_t)mine, sizeof *m, "compounds"));
     TRY_ALL(e->comm, mem_alloc(&pv, (size_t)mine, sizeof *pv, "compounds"));
     TRY_ALL(e->comm, mine > 0 ? meanap_pvalues(ap, n_positive, n_total, label, n, (int32_t)first, (int32_t)mine, e->o->null_size,
@@ -413,14 +416,19 @@ static status add_meanap_all(const judged *e, const char *metric, const char *sh
     meanap_adjust(*p, n_label, *q);
     one.n = one.left_out = 0;
     for (int32_t l = 0; l < n_label; l++) {
-        den[l] = isnan((*map)[l]) ? 0 : 1;
-        num[l] = den[l] > 0 ? (*map)[l] : 0;
-        den[l] > 0 ? one.n++ : one.left_out++;
+        if (isnan((*map)[l])) {
+            one.left_out++;
+            continue;
+        }
+        num[compound[l]] += (*map)[l];
+        den[compound[l]] += 1;
+        one.n++;
     }
-    one.kind = BOOTSTRAP_MEAN, one.keep = true;
+    one.kind = BOOTSTRAP_RATIO, one.keep = true;
     TRY_ALL(e->comm, results_ratio(e->r, one, num, den));
-    for (int32_t l = 0; l < n_label; l++) num[l] = den[l] > 0 && (*q)[l] < 0.05;
-    one.metric = share, one.kind = BOOTSTRAP_RATIO;
+    memset(num, 0, (size_t)n_compound * sizeof *num);
+    for (int32_t l = 0; l < n_label; l++) num[compound[l]] += (*q)[l] < 0.05; /* no q, no share */
+    one.metric = share;
     TRY_ALL(e->comm, results_ratio(e->r, one, num, den));
 done:
     free(m);
@@ -455,8 +463,8 @@ static status activity_all(const judged *e, const float *x)
     TRY(judged_gather_all(e, ap, n, sizeof *ap, w->n, all_ap));
     TRY(judged_gather_all(e, pos, n, sizeof *pos, w->n, all_pos));
     TRY(judged_gather_all(e, total, n, sizeof *total, w->n, all_total));
-    TRY(add_meanap_all(e, "map_activity", "active_share", all_ap, all_pos, all_total, w->label, w->n, &e->r->activity[e->which],
-                       &e->r->activity_p[e->which], &e->r->activity_q[e->which]));
+    TRY(add_meanap_all(e, "map_activity", "active_share", all_ap, all_pos, all_total, w->label, w->n, w->n_label, w->label_compound,
+                       &e->r->activity[e->which], &e->r->activity_p[e->which], &e->r->activity_q[e->which]));
 done:
     meanap_controls_free(&c);
     free(ap);
@@ -468,39 +476,88 @@ done:
     return st;
 }
 
-/* On median consensus profiles of the active compounds (all, where activity is not known). */
+/* Mechanisms of compounds, as w->target_start and w->target are those of labels: a compound's are its first label's that has any. */
+static status compound_targets(const wells *w, int64_t **start, int32_t **target)
+{
+    status st = OK;
+    int32_t *from = NULL;
+    int64_t n = 0;
+    TRY(mem_alloc(start, (size_t)w->n_compound + 1, sizeof **start, "mechanisms"));
+    TRY(mem_alloc(target, (size_t)w->target_start[w->n_label], sizeof **target, "mechanisms"));
+    TRY(mem_alloc(&from, (size_t)w->n_compound, sizeof *from, "mechanisms"));
+    for (int32_t l = w->n_label - 1; l >= 0; l--)
+        if (w->target_start[l] < w->target_start[l + 1]) from[w->label_compound[l]] = l + 1;
+    for (int32_t c = 0; c < w->n_compound; c++) {
+        (*start)[c] = n;
+        for (int64_t k = from[c] ? w->target_start[from[c] - 1] : 0; from[c] && k < w->target_start[from[c]]; k++)
+            (*target)[n++] = w->target[k];
+    }
+    (*start)[w->n_compound] = n;
+done:
+    free(from);
+    return st;
+}
+
+/* Those with judged wells that are active in one of their treatments at least; all, where activity is not known. */
+static void mark_active(const judged *e, const int64_t *count, uint8_t *use)
+{
+    const double *q = e->r->activity_q[e->which];
+    for (int32_t l = 0; l < e->w->n_label; l++)
+        if (!q || q[l] < 0.05) use[e->w->label_compound[l]] = 1;
+    for (int32_t c = 0; c < e->w->n_compound; c++) use[c] = use[c] && count[c] > 0;
+}
+
+/* Of every label what its compound has. */
+static status spread(const wells *w, const double *by_compound, double **by_label)
+{
+    status st = OK;
+    TRY(mem_alloc(by_label, (size_t)w->n_label, sizeof **by_label, "treatments"));
+    for (int32_t l = 0; l < w->n_label; l++) (*by_label)[l] = by_compound[w->label_compound[l]];
+done:
+    return st;
+}
+
+/* On median consensus profiles of the active compounds, over all their doses: two doses of one would share its mechanism by construction. */
 static status consistency_all(const judged *e, const float *raw_x)
 {
     status st = OK;
     const wells *w = e->w;
-    int32_t n_label = w->n_label, *pos = NULL, *total = NULL, *self = NULL, *all_pos = NULL, *all_total = NULL;
+    int32_t n_all = w->n_compound, *pos = NULL, *total = NULL, *self = NULL, *all_pos = NULL, *all_total = NULL, *target = NULL;
     float *y = NULL;
-    int64_t *count = NULL, first, n;
+    int64_t *count = NULL, *start = NULL, first, n;
     uint8_t *use = NULL;
-    double *ap = NULL, *all_ap = NULL;
-    const double *q = e->r->activity_q[e->which];
+    double *ap = NULL, *all_ap = NULL, *map = NULL, *p = NULL, *q = NULL;
     if (w->n_target == 0) return OK;
-    partition(n_label, e->size, e->rank, &first, &n);
-    TRY_ALL(e->comm, mem_alloc(&y, (size_t)(n_label * e->d), sizeof *y, "consensus"));
-    TRY_ALL(e->comm, mem_alloc(&count, (size_t)n_label, sizeof *count, "consensus"));
-    TRY_ALL(e->comm, mem_alloc(&use, (size_t)n_label, 1, "consensus"));
+    partition(n_all, e->size, e->rank, &first, &n);
+    TRY_ALL(e->comm, mem_alloc(&y, (size_t)(n_all * e->d), sizeof *y, "consensus"));
+    TRY_ALL(e->comm, mem_alloc(&count, (size_t)n_all, sizeof *count, "consensus"));
+    TRY_ALL(e->comm, mem_alloc(&use, (size_t)n_all, 1, "consensus"));
     double **real[] = {&ap, &all_ap};
     int32_t **whole[] = {&pos, &total, &self, &all_pos, &all_total};
-    for (int k = 0; k < 2; k++) TRY_ALL(e->comm, mem_alloc(real[k], (size_t)n_label, sizeof **real[k], "compounds"));
-    for (int k = 0; k < 5; k++) TRY_ALL(e->comm, mem_alloc(whole[k], (size_t)n_label, sizeof **whole[k], "compounds"));
-    TRY_ALL(e->comm, consensus_median(raw_x, w->n, e->d, w->label, w->judged, n_label, y, count));
-    linear_unit_rows(y, n_label, e->d, y);
-    for (int32_t l = 0; l < n_label; l++) use[l] = count[l] > 0 && (!q || q[l] < 0.05), self[l] = l;
-    TRY_ALL(e->comm, n > 0 ? meanap_consistency(y, n_label, e->d, w->target_start, w->target, use, first, n, ap, pos, total) : OK);
-    TRY(judged_gather_all(e, ap, n, sizeof *ap, n_label, all_ap));
-    TRY(judged_gather_all(e, pos, n, sizeof *pos, n_label, all_pos));
-    TRY(judged_gather_all(e, total, n, sizeof *total, n_label, all_total));
-    TRY(add_meanap_all(e, "map_consistency", "consistent_share", all_ap, all_pos, all_total, self, n_label, &e->r->consistency[e->which],
-                       &e->r->consistency_p[e->which], &e->r->consistency_q[e->which]));
+    for (int k = 0; k < 2; k++) TRY_ALL(e->comm, mem_alloc(real[k], (size_t)n_all, sizeof **real[k], "compounds"));
+    for (int k = 0; k < 5; k++) TRY_ALL(e->comm, mem_alloc(whole[k], (size_t)n_all, sizeof **whole[k], "compounds"));
+    TRY_ALL(e->comm, compound_targets(w, &start, &target));
+    TRY_ALL(e->comm, consensus_median(raw_x, w->n, e->d, w->compound, w->judged, n_all, y, count));
+    linear_unit_rows(y, n_all, e->d, y);
+    for (int32_t c = 0; c < n_all; c++) self[c] = c;
+    mark_active(e, count, use);
+    TRY_ALL(e->comm, n > 0 ? meanap_consistency(y, n_all, e->d, start, target, use, first, n, ap, pos, total) : OK);
+    TRY(judged_gather_all(e, ap, n, sizeof *ap, n_all, all_ap));
+    TRY(judged_gather_all(e, pos, n, sizeof *pos, n_all, all_pos));
+    TRY(judged_gather_all(e, total, n, sizeof *total, n_all, all_total));
+    TRY(add_meanap_all(e, "map_consistency", "consistent_share", all_ap, all_pos, all_total, self, n_all, n_all, self, &map, &p, &q));
+    TRY_ALL(e->comm, spread(w, map, &e->r->consistency[e->which]));
+    TRY_ALL(e->comm, spread(w, p, &e->r->consistency_p[e->which]));
+    TRY_ALL(e->comm, spread(w, q, &e->r->consistency_q[e->which]));
 done:
     free(y);
     free(count);
+    free(start);
+    free(target);
     free(use);
+    free(map);
+    free(p);
+    free(q);
     for (int k = 0; k < 2; k++) free(*real[k]);
     for (int k = 0; k < 5; k++) free(*whole[k]);
     return st;

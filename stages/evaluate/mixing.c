@@ -46,8 +46,8 @@ static status silhouettes_all(const judged *e, const sample *s)
     partition(s->n, e->size, e->rank, &first, &n);
     TRY_ALL(e->comm, mem_alloc(&mine, (size_t)n, sizeof *mine, "silhouettes"));
     TRY_ALL(e->comm, mem_alloc(&all, (size_t)s->n, sizeof *all, "silhouettes"));
-    TRY_ALL(e->comm, mem_alloc(&num, (size_t)e->w->n_label, sizeof *num, "silhouettes"));
-    TRY_ALL(e->comm, mem_alloc(&den, (size_t)e->w->n_label, sizeof *den, "silhouettes"));
+    TRY_ALL(e->comm, mem_alloc(&num, (size_t)e->w->n_compound, sizeof *num, "silhouettes"));
+    TRY_ALL(e->comm, mem_alloc(&den, (size_t)e->w->n_compound, sizeof *den, "silhouettes"));
     TRY_ALL(e->comm, n > 0 ? scib_silhouette(s->x, s->n, e->d, s->label, e->w->n_label, first, n, mine) : OK);
     TRY(judged_gather_all(e, mine, n, sizeof *mine, s->n, all));
     one.n = one.left_out = 0;
@@ -56,8 +56,9 @@ static status silhouettes_all(const judged *e, const sample *s)
             one.left_out++;
             continue;
         }
-        num[s->label[i]] += (all[i] + 1) / 2;
-        den[s->label[i]] += 1;
+        int32_t compound = e->w->label_compound[s->label[i]];
+        num[compound] += (all[i] + 1) / 2;
+        den[compound] += 1;
         one.n++;
     }
     one.kind = BOOTSTRAP_RATIO, one.keep = true;
@@ -161,11 +162,11 @@ done:
     return st;
 }
 
-/* bar [n_label]: the 95th percentile of the null sets for a compound with that many wells; NaN where there is none. */
+/* bar [n_label]: the 95th percentile of the null sets, of wells of different compounds, for a label with that many wells; NaN where there is none. */
 static status replicate_bars_all(const judged *e, const float *p, const int64_t *count, int64_t filled, double *bar)
 {
     status st = OK;
-    int32_t n_label = e->w->n_label;
+    int32_t n_label = e->w->n_label, n_compound = e->w->n_compound;
     int64_t first, n, size = e->o->null_size;
     double by_set[REPLICATE_MAX_SET + 1], *null = NULL, *all = NULL;
     partition(size, e->size, e->rank, &first, &n);
@@ -177,7 +178,7 @@ static status replicate_bars_all(const judged *e, const float *p, const int64_t 
         bar[l] = NAN;
         if (set < 2) continue;
         if (isnan(by_set[set])) {
-            TRY_ALL(e->comm, n > 0 ? replicate_null(p, e->n, e->d, e->label, n_label, set, (uint32_t)e->o->seed, first, n, null) : OK);
+            TRY_ALL(e->comm, n > 0 ? replicate_null(p, e->n, e->d, e->compound, n_compound, set, (uint32_t)e->o->seed, first, n, null) : OK);
             TRY(judged_gather_all(e, null, n, sizeof *null, size, all));
             by_set[set] = linear_quantile(all, size, 0.95);
         }
@@ -192,8 +193,8 @@ done:
 static status replicating_all(const judged *e, const float *raw_x)
 {
     status st = OK;
-    int32_t n_label = e->w->n_label;
-    int64_t first, n, *count = NULL, filled = 0;
+    int32_t n_label = e->w->n_label, filled = 0;
+    int64_t first, n, *count = NULL;
     float *p = NULL;
     double *mine = NULL, *score = NULL, *bar = NULL, *num = NULL, *den = NULL;
     result one = judged_result(e, "percent_replicating", "all", 0);
@@ -201,17 +202,22 @@ static status replicating_all(const judged *e, const float *raw_x)
     TRY_ALL(e->comm, mem_alloc(&p, (size_t)(e->n * e->d), sizeof *p, "profiles"));
     for (int64_t i = 0; i < e->n; i++) linear_pearson_rows(raw_x + e->row[i] * e->d, 1, e->d, p + i * e->d);
     double **by[] = {&mine, &score, &bar, &num, &den};
-    for (int k = 0; k < 5; k++) TRY_ALL(e->comm, mem_alloc(by[k], (size_t)n_label, sizeof **by[k], "compounds"));
+    for (int k = 0; k < 5; k++) TRY_ALL(e->comm, mem_alloc(by[k], (size_t)n_label, sizeof **by[k], "compounds")); /* of which there are fewer */
     TRY_ALL(e->comm, mem_alloc(&count, (size_t)n_label, sizeof *count, "compounds"));
-    for (int64_t i = 0; i < e->n; i++) filled += count[e->label[i]]++ == 0;
+    TRY_ALL(e->comm, count_present(e, e->compound, e->w->n_compound, &filled));
+    for (int64_t i = 0; i < e->n; i++) count[e->label[i]]++;
     TRY_ALL(e->comm, n > 0 ? replicate_scores(p, e->n, e->d, e->label, n_label, (int32_t)first, (int32_t)n, mine) : OK);
     TRY(judged_gather_all(e, mine, n, sizeof *mine, n_label, score));
     TRY(replicate_bars_all(e, p, count, filled, bar));
     one.n = one.left_out = 0, one.kind = BOOTSTRAP_RATIO, one.keep = true;
     for (int32_t l = 0; l < n_label; l++) {
-        den[l] = isnan(score[l]) || isnan(bar[l]) ? 0 : 1;
-        num[l] = den[l] > 0 && score[l] > bar[l];
-        den[l] > 0 ? one.n++ : one.left_out++;
+        if (isnan(score[l]) || isnan(bar[l])) {
+            one.left_out++;
+            continue;
+        }
+        num[e->w->label_compound[l]] += score[l] > bar[l];
+        den[e->w->label_compound[l]] += 1;
+        one.n++;
     }
     TRY_ALL(e->comm, results_ratio(e->r, one, num, den));
 done:

@@ -30,10 +30,10 @@ static status add(results *r, const result *one)
 status results_ratio(results *r, result like, const double *num, const double *den)
 {
     status st = OK;
-    size_t n = (size_t)r->n_label;
+    size_t n = (size_t)r->n_compound;
     if (!r->active) return OK;
     like.num = like.den = NULL;
-    TRY(bootstrap_interval(like.kind, num, den, r->n_label, r->draws, r->seed, &like.v));
+    TRY(bootstrap_interval(like.kind, num, den, r->n_compound, r->draws, r->seed, &like.v));
     if (like.keep) {
         TRY(mem_alloc(&like.num, n, sizeof *like.num, "results"));
         TRY(mem_alloc(&like.den, n, sizeof *like.den, "results"));
@@ -184,20 +184,18 @@ void results_show_compounds(const results *r, const wells *w, text *out)
 
 void results_show_by_compound(const results *r, const wells *w, text *out)
 {
-    text_add(out, "profiles,metric,setting,k,kind,treatment,numerator,denominator\n");
+    text_add(out, "profiles,metric,setting,k,kind,compound,numerator,denominator\n");
     for (size_t i = 0; i < r->n; i++) {
         const result *m = &r->item[i];
         if (!m->num) continue;
-        bool compound = strncmp(m->metric, "counterfactual", 14) == 0;
-        const words *name = compound ? &w->compound_name : &w->label_name;
-        for (int32_t l = 0; l < (int32_t)name->n; l++) {
-            if (m->den[l] == 0) continue;
+        for (int32_t c = 0; c < w->n_compound; c++) {
+            if (m->den[c] == 0) continue;
             text_addf(out, "%s,%s,%s,%d,%s,", m->profiles, m->metric, m->setting, m->k, m->kind == BOOTSTRAP_RATIO ? "ratio" : "mean");
-            csv_quote(out, words_at(name, (size_t)l));
+            csv_quote(out, words_at(&w->compound_name, (size_t)c));
             text_add(out, ",");
-            number_add(out, m->num[l], "");
+            number_add(out, m->num[c], "");
             text_add(out, ",");
-            number_add(out, m->den[l], "");
+            number_add(out, m->den[c], "");
             text_add(out, "\n");
         }
     }

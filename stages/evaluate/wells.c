@@ -23,6 +23,7 @@ void wells_free(wells *w)
     free(w->control);
     free(w->set);
     free(w->judged);
+    free(w->label_compound);
     free(w->target_start);
     free(w->target_column);
     words_free(&w->label_name);
@@ -280,6 +281,9 @@ status wells_share_all(wells *w, MPI_Comm comm)
     for (size_t k = 0; k < 3; k++) TRY(share_all(comm, flag[k], (size_t)w->n));
     TRY(share_all(comm, &w->target_start, ((size_t)w->n_label + 1) * sizeof *w->target_start));
     TRY(share_all(comm, &w->target, (size_t)head[10] * sizeof *w->target));
+    TRY_ALL(comm, mem_alloc(&w->label_compound, (size_t)w->n_label, sizeof *w->label_compound, "treatments"));
+    for (int64_t i = 0; i < w->n; i++)
+        if (w->label[i] >= 0) w->label_compound[w->label[i]] = w->compound[i];
 done:
     return st;
 }
