@@ -225,6 +225,7 @@ static status harmonize(cooked *c, const wells *w, const evaluate_options *o, na
     }
     TRY(mem_alloc(&y, (size_t)(w->n * c->d_pca), sizeof *y, "corrected profiles"));
     TRY(harmony_correct(c->pca, w->n, c->d_pca, code, n_code, &h, y, &done_as));
+    if (w->n_cf > 0) note(notes, "predicted profiles have no figures with correction: Harmony has no way for single profiles");
     if (!done_as.converged) note(notes, "Harmony had not converged after %d rounds", done_as.rounds);
     free(c->pca);
     c->pca = y, y = NULL;

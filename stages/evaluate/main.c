@@ -207,8 +207,8 @@ static status evaluate_all(stage *g, progress *p, wells *w, cooked *c, parameter
     for (int which = 0; which <= corrected; which++) {
         from = now_s();
         progress_say(p, which ? "metrics with correction" : "metrics without correction");
-        if (which)
-            TRY(measure_all(g, w, c->final, c->d_final, c->cf_final, c->d_sphere, 1, r, notes));
+        if (which) /* sphered predictions have no place among Harmony's components, however many there are */
+            TRY(measure_all(g, w, c->final, c->d_final, c->cf_final, c->final == c->pca ? 0 : c->d_sphere, 1, r, notes));
         else
             TRY(measure_all(g, w, c->norm, c->d_norm, c->cf_norm, c->d_norm, 0, r, notes));
         log_info("metrics %s correction in %.1f s", which ? "with" : "without", now_s() - from);
