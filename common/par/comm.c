@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* CPU_COUNT */
+#define _GNU_SOURCE /* sched_getaffinity */
 /* comm.c -- agreement over ranks. MPI calls keep MPI_ERRORS_ARE_FATAL: their failure ends the job, so they are not checked here. */
 #include "micon/comm.h"
 
@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { PIECE = 1 << 28 }; /* bytes or elements a call: counts are int */
 
@@ -124,23 +123,42 @@ int64_t comm_max_i64_all(MPI_Comm comm, int64_t v)
     return most;
 }
 
+static bool has_cpu(const uint64_t *set, int64_t cpu)
+{
+    return set[cpu / 64] >> (cpu % 64) & 1;
+}
+
+int comm_threads_of(const uint64_t *sets, int n_ranks)
+{
+    int64_t least = 0;
+    for (int r = 0; r < n_ranks; r++) {
+        double share = 0;
+        for (int64_t cpu = 0; cpu < COMM_CPU_WORDS * 64; cpu++) {
+            int seen = 0;
+            if (!has_cpu(sets + r * COMM_CPU_WORDS, cpu)) continue;
+            for (int other = 0; other < n_ranks; other++) seen += has_cpu(sets + other * COMM_CPU_WORDS, cpu);
+            share += 1.0 / seen;
+        }
+        int64_t whole = (int64_t)(share + 1e-6); /* fourteen sevenths are two */
+        if (r == 0 || whole < least) least = whole;
+    }
+    return least > 0 ? (int)least : 1;
+}
+
 int comm_threads_all(MPI_Comm comm)
 {
     MPI_Comm node;
-    cpu_set_t set;
     int64_t given;
     const char *wish = getenv("OMP_NUM_THREADS");
     MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
-    CPU_ZERO(&set);
-    int cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1, most, ranks = comm_size(node);
-    /* Ranks bound to their own CPUs share nothing; those that see all of the node's share them. */
-    MPI_Allreduce(&cpus, &most, 1, MPI_INT, MPI_MAX, node);
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    int threads = (int64_t)cpus * ranks <= online ? cpus : most / ranks;
-    MPI_Allreduce(MPI_IN_PLACE, &threads, 1, MPI_INT, MPI_MIN, node);
+    int ranks = comm_size(node);
+    uint64_t mine[COMM_CPU_WORDS] = {0}, *all = xcalloc((size_t)ranks, sizeof mine);
+    if (sched_getaffinity(0, sizeof mine, (cpu_set_t *)(void *)mine) != 0) memset(mine, 0, sizeof mine);
+    MPI_Allgather(mine, COMM_CPU_WORDS, MPI_UINT64_T, all, COMM_CPU_WORDS, MPI_UINT64_T, node);
+    int threads = comm_threads_of(all, ranks);
     MPI_Comm_free(&node);
-    if (wish && num_i64(wish, &given) && given >= 1 && given <= 1024) return (int)given;
-    return threads > 0 ? threads : 1;
+    free(all);
+    return wish && num_i64(wish, &given) && given >= 1 && given <= 1024 ? (int)given : threads;
 }
 
 void comm_abort(const char *why)

@@ -38,9 +38,14 @@ status comm_gather_all(MPI_Comm comm, int root, const void *mine, size_t n, char
 void comm_sum_i64_all(MPI_Comm comm, int64_t *v, size_t n);
 int64_t comm_max_i64_all(MPI_Comm comm, int64_t v);
 
-/* Threads for each rank so that those of a node share its CPUs: OMP_NUM_THREADS where it is set, else the CPUs this process may use,
- * divided by the ranks that share them; at least 1. The same on every rank of a node. */
+/* Threads for each rank so that those of a node share its CPUs: OMP_NUM_THREADS where it is set, else by the CPUs that each may use
+ * (comm_threads_of). The same on every rank of a node. */
 int comm_threads_all(MPI_Comm comm);
+
+/* sets [n_ranks][COMM_CPU_WORDS], bit c % 64 of word c / 64: the rank may use CPU c. A rank's share is the sum over its CPUs of 1 / the ranks that may use
+ * it; the least share, in whole threads, at least 1. Local. */
+enum { COMM_CPU_WORDS = 128 };
+int comm_threads_of(const uint64_t *sets, int n_ranks);
 
 /* Last resort: a broken invariant, or a library that failed inside a collective and cannot be trusted to close. */
 void comm_abort(const char *why) __attribute__((noreturn));

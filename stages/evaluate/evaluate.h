@@ -148,7 +148,8 @@ typedef struct {
     double *activity[2], *activity_p[2], *activity_q[2], *consistency[2], *consistency_p[2], *consistency_q[2];
 } results;
 void results_free(results *r);
-status results_ratio(results *r, result like, const double *num, const double *den) MUST_USE; /* by compound, whatever the doses; copies num and den */
+status results_ratio(results *r, result like, const double *num,
+                     const double *den) MUST_USE; /* by compound, whatever the doses; copies num and den */
 status results_value(results *r, result like, double value) MUST_USE;
 /* metrics.json, appended. */
 void results_show_json(const results *r, const stage *g, const wells *w, const names *notes, text *out);

@@ -178,7 +178,8 @@ static status replicate_bars_all(const judged *e, const float *p, const int64_t 
         bar[l] = NAN;
         if (set < 2) continue;
         if (isnan(by_set[set])) {
-            TRY_ALL(e->comm, n > 0 ? replicate_null(p, e->n, e->d, e->compound, n_compound, set, (uint32_t)e->o->seed, first, n, null) : OK);
+            TRY_ALL(e->comm,
+                    n > 0 ? replicate_null(p, e->n, e->d, e->compound, n_compound, set, (uint32_t)e->o->seed, first, n, null) : OK);
             TRY(judged_gather_all(e, null, n, sizeof *null, size, all));
             by_set[set] = linear_quantile(all, size, 0.95);
         }
@@ -202,7 +203,8 @@ static status replicating_all(const judged *e, const float *raw_x)
     TRY_ALL(e->comm, mem_alloc(&p, (size_t)(e->n * e->d), sizeof *p, "profiles"));
     for (int64_t i = 0; i < e->n; i++) linear_pearson_rows(raw_x + e->row[i] * e->d, 1, e->d, p + i * e->d);
     double **by[] = {&mine, &score, &bar, &num, &den};
-    for (int k = 0; k < 5; k++) TRY_ALL(e->comm, mem_alloc(by[k], (size_t)n_label, sizeof **by[k], "compounds")); /* of which there are fewer */
+    for (int k = 0; k < 5; k++)
+        TRY_ALL(e->comm, mem_alloc(by[k], (size_t)n_label, sizeof **by[k], "compounds")); /* of which there are fewer */
     TRY_ALL(e->comm, mem_alloc(&count, (size_t)n_label, sizeof *count, "compounds"));
     TRY_ALL(e->comm, count_present(e, e->compound, e->w->n_compound, &filled));
     for (int64_t i = 0; i < e->n; i++) count[e->label[i]]++;

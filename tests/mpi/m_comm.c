@@ -1,7 +1,9 @@
+#define _GNU_SOURCE /* sched_setaffinity */
 /* m_comm.c -- agreement, partition, gathering.   run: n=1,2,3,4 */
 #include "../tap_mpi.h"
 #include "micon/comm.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
 static void agreement(int rank, int size)
@@ -63,6 +65,61 @@ static void gathering(int rank, int size)
     ok_all(comm_max_i64_all(w, rank) == size - 1, "largest");
 }
 
+enum { MOST_RANKS = 8 };
+typedef struct {
+    uint64_t rank[MOST_RANKS][COMM_CPU_WORDS];
+} node;
+
+static void allow(node *n, int rank, int from, int end)
+{
+    for (int c = from; c < end; c++) n->rank[rank][c / 64] |= (uint64_t)1 << (c % 64);
+}
+
+/* n ranks, each with the CPUs from first + rank * step, so many of them. */
+static int threads_of(int n, int first, int step, int count)
+{
+    node at = {{{0}}};
+    for (int r = 0; r < n; r++) allow(&at, r, first + r * step, first + r * step + count);
+    return comm_threads_of(at.rank[0], n);
+}
+
+static void threads(int size)
+{
+    node n = {{{0}}};
+    ok_all(threads_of(1, 0, 0, 64) == 64, "threads: one rank has the node");
+    ok_all(threads_of(1, 8100, 0, 3) == 3, "threads: CPUs of high numbers");
+    ok_all(threads_of(8, 0, 0, 64) == 8, "threads: a whole node, unbound");
+    ok_all(threads_of(7, 0, 0, 14) == 2, "threads: fourteen sevenths are two");
+    ok_all(threads_of(8, 0, 1, 1) == 1 && threads_of(4, 3, 2, 2) == 2, "threads: bound to their own");
+    ok_all(threads_of(4, 16, 0, 8) == 2, "threads: a part of a node: eight of 64 CPUs for four ranks");
+    ok_all(threads_of(8, 60, 0, 3) == 1, "threads: more ranks than CPUs");
+    for (int r = 0; r < 4; r++) allow(&n, r, r / 2 * 32, r / 2 * 32 + 32);
+    ok_all(comm_threads_of(n.rank[0], 4) == 16, "threads: two sockets of 32, two ranks on each");
+    n = (node){{{0}}};
+    allow(&n, 0, 0, 8);
+    for (int r = 1; r < 3; r++) allow(&n, r, 0, 4);
+    ok_all(comm_threads_of(n.rank[0], 3) == 1, "threads: four CPUs for three, whatever else one of them has");
+    n = (node){{{0}}};
+    allow(&n, 0, 0, 8);
+    ok_all(comm_threads_of(n.rank[0], 2) == 1, "threads: a rank whose CPUs are not known");
+
+    cpu_set_t whole, one;
+    size_t cpu = 0;
+    unsetenv("OMP_NUM_THREADS");
+    memset(&whole, -1, sizeof whole); /* the kernel leaves those that there are */
+    bool set = sched_setaffinity(0, sizeof whole, &whole) == 0 && sched_getaffinity(0, sizeof whole, &whole) == 0;
+    int cpus = set ? CPU_COUNT(&whole) : 0;
+    ok_all(comm_threads_all(MPI_COMM_WORLD) == (cpus < size ? 1 : cpus / size), "threads: all ranks share all there are");
+    CPU_ZERO(&one);
+    while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &whole)) cpu++;
+    CPU_SET(cpu, &one);
+    set = set && sched_setaffinity(0, sizeof one, &one) == 0;
+    ok_all(set && comm_threads_all(MPI_COMM_WORLD) == 1, "threads: of one CPU");
+    setenv("OMP_NUM_THREADS", "5", 1);
+    ok_all(comm_threads_all(MPI_COMM_WORLD) == 5, "threads: as OMP_NUM_THREADS says");
+    unsetenv("OMP_NUM_THREADS");
+}
+
 int main(int argc, char **argv)
 {
     MPI_Init(&argc, &argv);
@@ -70,6 +127,7 @@ int main(int argc, char **argv)
     agreement(rank, size);
     parts(rank, size);
     gathering(rank, size);
+    threads(size);
     int bad = tap_done_all();
     MPI_Finalize();
     return bad;
