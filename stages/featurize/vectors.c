@@ -252,8 +252,7 @@ status vector_file_open(vector_file **out, input *in)
     TRY(fault("read vectors"));
     if (is_h5(v->path)) {
         TRY(scan_h5(v));
-        in->digest = store_digest(v->h5);
-        if (in->digest == 0) TRY(digest_file(v->path, &in->digest));
+        TRY(digest_file(v->path, &in->digest)); /* also of a store of our own, which keeps another one: so it is looked up */
     } else {
         TRY(scan_csv(v));
         in->digest = v->digest;

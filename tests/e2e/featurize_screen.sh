@@ -91,6 +91,17 @@ exits "an h5ad file (our own fingerprints)" 0 mpi 2 "$F" screen.yaml --set featu
 same "... has the same rows" "$(frame h1/compounds.h5 uns/identifiers)" "$(frame work/compounds.h5 uns/identifiers)"
 exits "... by one rank" 0 "$F" screen.yaml --set featurize.vectors=work/compounds.h5 --set screen.work=h2
 ok "... the same bytes" cmp h1/compounds.h5 h2/compounds.h5
+exits "... with --verify" 0 "$F" screen.yaml --set featurize.vectors=work/compounds.h5 --set screen.work=h2 --verify
+has "... is up to date" "$T/err" 'up to date'
+rm -r h2/status
+exits "... with its status lost" 0 "$F" screen.yaml --set featurize.vectors=work/compounds.h5 --set screen.work=h2
+has "... is up to date" "$T/err" 'up to date'
+# pandas writes row numbers under no name, before all others.
+awk '{ print (NR > 1 ? NR - 2 : "") "," $0 }' v.csv >pandas.csv
+exits "vectors beside a column of row numbers" 0 "$F" screen.yaml --set featurize.vectors=pandas.csv --set screen.work=pandas
+content() { "$TOOL/store_tool" read "$1" | grep -v '^uns/micon\|^ *digest'; }
+content v1/compounds.h5 >plain.txt
+same "... are those without it" "$(content pandas/compounds.h5 | sed 's/pandas.csv/v.csv.gz/' | diff - plain.txt)" ""
 exits "nearest compounds by vectors" 2 "$F" screen.yaml $V --nearest CCO
 has "... are not to be had" "$T/err" '--nearest compares fingerprints'
 sed '/^DMSO/d' v.csv >w.csv
