@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* unshare */
 /* t_file_lock.c -- locks over processes and hosts: one holder, what is stale, the beat. run: limit=60 */
 #include "../tap.h"
 #include "micon/file_lock.h"
@@ -5,9 +6,11 @@
 #include "micon/path.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -29,10 +32,10 @@ static void set_time(long seconds_ago)
     utimensat(AT_FDCWD, path, then, 0);
 }
 
-static void write_entry(const char *host, const char *birth)
+static void write_entry(const char *host, pid_t pid, const char *birth)
 {
     text t = {0};
-    text_addf(&t, "%s\n%ld\n%s\nsomeone\n2026-01-01 00:00\ntesting\n", host, (long)getpid(), birth);
+    text_addf(&t, "%s\n%ld\n%s\nsomeone\n2026-01-01 00:00\ntesting\n", host, (long)pid, birth);
     ok(path_write(path, text_str(&t), t.n) == OK, "an entry is written");
     text_free(&t);
 }
@@ -96,11 +99,11 @@ static void test_stale(void)
     status st;
     char host[256] = "";
     gethostname(host, sizeof host - 1);
-    write_entry(host, "1"); /* our number, but a process that began at another time */
+    write_entry(host, getpid(), "1"); /* our number, but a process that began at another time */
     file_lock *l = take(0, false, &st);
     ok(st == OK, "of a dead process of this host: taken over");
     file_lock_release(&l);
-    write_entry("elsewhere", "1");
+    write_entry("elsewhere", getpid(), "1");
     set_time(10 * FILE_LOCK_STALE_S);
     l = take(0, false, &st);
     ok(st == E_FAILED, "of another host, and silent, where locks do not beat: refused");
@@ -128,6 +131,48 @@ static void test_stale(void)
     unlink(path);
 }
 
+enum { TAKEN, REFUSED, NOT_HIDDEN };
+
+/* What a process that sees nothing in /proc makes of the lock. */
+static int take_unseeing(void)
+{
+    status st;
+    int how = NOT_HIDDEN;
+    pid_t child = fork();
+    if (child == 0) {
+        if ((unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) ||
+            mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 || mount("none", "/proc", "tmpfs", 0, NULL) != 0 ||
+            path_exists("/proc/1"))
+            _exit(NOT_HIDDEN);
+        file_lock *l = take(0, false, &st);
+        file_lock_release(&l);
+        _exit(st == OK ? TAKEN : REFUSED);
+    }
+    if (child < 0 || waitpid(child, &how, 0) != child || !WIFEXITED(how)) return -1;
+    return WEXITSTATUS(how);
+}
+
+/* Where /proc hides processes, a number that runs may be the holder's; one that does not run is nobody's. */
+static void test_hidden(void)
+{
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    write_entry(host, getpid(), "1");
+    int how = take_unseeing();
+    if (how == NOT_HIDDEN) {
+        tap_skip("processes that /proc hides", "no mounts of our own are allowed");
+        unlink(path);
+        return;
+    }
+    ok(how == REFUSED && path_exists(path), "of a process that runs but is hidden: refused");
+    pid_t gone = fork();
+    if (gone == 0) _exit(0);
+    ok(gone > 0 && waitpid(gone, NULL, 0) == gone, "a process has ended");
+    write_entry(host, gone, "1");
+    ok(take_unseeing() == TAKEN, "of one that has ended: taken over");
+    unlink(path);
+}
+
 int main(void)
 {
     const char *dir = getenv("T");
@@ -135,5 +180,6 @@ int main(void)
     test_one_holder();
     test_many(dir && *dir ? dir : ".");
     test_stale();
+    test_hidden();
     return tap_done();
 }
