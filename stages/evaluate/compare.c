@@ -44,6 +44,9 @@ static status method_read(method *m, const config *cfg, const char *name, words 
     m->name = name;
     if (!path_exists(path)) TRY(fail(E_FAILED, "%s is not there: run micon-evaluate with train.run set to %s first", path, name));
     TRY(table_read(&t, path));
+    if (table_col(t, column[5]) < 0 && table_col(t, "treatment") >= 0)
+        TRY(fail(E_FAILED, "%s is by treatment, as older versions wrote it: run micon-evaluate --force with train.run set to %s", path,
+                 name));
     for (int k = 0; k < 8; k++) TRY(table_need(t, column[k], &col[k]));
     TRY(mem_alloc(&m->num, (size_t)table_n_rows(t), sizeof *m->num, "figures"));
     TRY(mem_alloc(&m->den, (size_t)table_n_rows(t), sizeof *m->den, "figures"));

@@ -53,6 +53,9 @@ hasnt "the page loads nothing" "${C%csv}html" "://"
 exits "one run alone" 2 run --compare r
 exits "an unknown run" 1 run --compare r nothing
 has "an unknown run: said" "$T/err" "run micon-evaluate"
+sed '1s/compound/treatment/' work/reports/worse/by_compound.csv > x && mv x work/reports/worse/by_compound.csv
+exits "a run of an older version" 1 run --compare r worse
+has "a run of an older version: what to do" "$T/err" "run micon-evaluate --force with train.run set to worse"
 exits "a stray argument" 2 run r
 cp -r in good
 
