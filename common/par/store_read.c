@@ -168,12 +168,11 @@ static status array_reopen(hid_t file, const char *path, size_t bytes, hid_t *ds
 {
     enum { SLOTS = 12421 }; /* a prime, more than a hundred times the chunks of a row in most files */
     hid_t access = H5Pcreate(H5P_DATASET_ACCESS), again = -1;
+    H5Dclose(*dset); /* first: what is opened a second time shares the cache of the first */
     if (access >= 0 && H5Pset_chunk_cache(access, SLOTS, bytes, 1) >= 0) again = H5Dopen2(file, path, access);
     if (access >= 0) H5Pclose(access);
-    if (again < 0) return h5_fail(E_FORMAT, "'%s' cannot be opened again", path);
-    H5Dclose(*dset);
     *dset = again;
-    return OK;
+    return again < 0 ? h5_fail(E_FORMAT, "'%s' cannot be opened again", path) : OK;
 }
 
 static status array_open(const store_file *cf, const char *path, opened **out)
