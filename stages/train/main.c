@@ -47,6 +47,7 @@ typedef struct {
     progress_state at;
     char *folder, *model_path, *checkpoints, *log_path;
     FILE *log;
+    bool anew; /* checkpoints there are not this run's: --force */
 } run;
 
 static volatile sig_atomic_t asked_to_stop;
@@ -62,6 +63,16 @@ static const char *const method_names[] = {"micon", "paclr", "simclr", "clip", "
 static bool needs_compounds(const run *r)
 {
     return r->g->cfg.train.method == METHOD_MICON || r->g->cfg.train.method == METHOD_CLIP;
+}
+
+/* --force, but SLURM starts a job that it put back into its queue with the same arguments: the checkpoints are then this job's own. */
+static void settle_force_all(run *r)
+{
+    const char *restarts = getenv("SLURM_RESTART_COUNT");
+    int anew = r->g->force && !(restarts && atoi(restarts) > 0);
+    MPI_Bcast(&anew, 1, MPI_INT, 0, r->g->comm);
+    r->anew = anew;
+    if (r->g->force && !anew) log_info("started again by SLURM: --force has been done, its checkpoints are gone on from");
 }
 
 /* ---- inputs ---- */
@@ -278,6 +289,7 @@ static status set_up_all(run *r, bool *fresh)
     MPI_Bcast(&bf16, 1, MPI_INT, 0, g->comm);
     r->type = bf16 ? NN_BF16 : NN_F32;
     kernels_set_threads(comm_threads_all(g->comm));
+    settle_force_all(r);
     TRY(plates_index_all(g, &r->ix));
     TRY(read_split_all(r));
     TRY_ALL(g->comm, read_vectors(r));
@@ -300,8 +312,8 @@ static status set_up_all(run *r, bool *fresh)
     TRY_ALL(g->comm, load_weights(r));
     if (g->cfg.train.method == METHOD_PRETRAINED) goto done;
     TRY_ALL(g->comm, dnn_create(&r->dn));
-    if (g->force && g->rank == 0) checkpoint_clear(r->checkpoints);
-    if (!g->force) TRY(checkpoint_read_all(g, r->checkpoints, &r->m, &r->at, &r->choices));
+    if (r->anew && g->rank == 0) checkpoint_clear(r->checkpoints);
+    if (!r->anew) TRY(checkpoint_read_all(g, r->checkpoints, &r->m, &r->at, &r->choices));
     TRY(trainer_create_all(&r->t, g, &r->m, &r->d, r->it, &r->v, r->dn, &r->choices, r->type, r->at.step));
 done:
     return st;
@@ -383,7 +395,8 @@ static status steps_all(run *r, progress *bar, totals *sum)
         MPI_Allreduce(MPI_IN_PLACE, &stop, 1, MPI_INT, MPI_MAX, r->g->comm);
         if (stop) {
             TRY(checkpoint_all(r));
-            log_info("stopped on request after step %lld; the same command goes on from there", (long long)r->at.step);
+            log_info("stopped on request after step %lld; the same command%s goes on from there", (long long)r->at.step,
+                     r->g->force ? " without --force" : "");
             TRY(fail(E_AGAIN, "stopped on request after step %lld", (long long)r->at.step));
         }
         double lr = learning_rate(r);
@@ -510,7 +523,7 @@ int main(int argc, char **argv)
         .affects = AFFECTS_MODEL,
         .options = train_own_options,
         .options_size = sizeof(train_arguments),
-        .again = "stopped on SIGUSR1 or SIGTERM, a checkpoint written (the same command goes on)",
+        .again = "stopped on SIGUSR1 or SIGTERM, a checkpoint written (the same command, without --force, goes on)",
         .run_all = run_all,
     };
     return stage_main(argc, argv, &def);

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# train_again.sh -- micon-train that is started again: by SLURM, by a user, with other settings, on other nodes.   run: limit=240
+. "$(dirname "$0")/../tap.sh"
+cd "$T" || exit 1
+unset SLURM_RESTART_COUNT
+export OMP_NUM_THREADS=1
+TRAIN=$BIN/micon-train
+quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
+quiet mpi 2 "$BIN/micon-simulate" --out screen --sources 2 --batches 2 --wells 8 --sites 2 --compounds 3 --size 48
+cd screen || exit 1
+S="screen.yaml --set tile.size=32 --set featurize.bits=64 --set train.batch=4 --set train.precision=fp32 --set train.dim=10 --set train.projection=8"
+quiet mpi 2 "$BIN/micon-tile" $S
+quiet "$BIN/micon-featurize" $S
+# run NAME STEPS ARGS... : checkpoints after each step
+run() { local name=$1 steps=$2; shift 2; mpi 2 "$TRAIN" $S --set train.run="$name" --set train.steps="$steps" --set train.checkpoint_steps=1 "$@"; }
+model() { echo "work/models/$1/model.safetensors"; }
+log_steps() { sed 's/.*"step": \([0-9]*\),.*/\1/' "work/models/$1/log.jsonl" | xargs; }
+
+# ---- --force, and a job that SLURM put back into its queue ----
+exits "three steps" 0 run forced 3
+same "two checkpoints" "$(ls work/models/forced/checkpoints | xargs)" "step-0000000001.safetensors step-0000000002.safetensors"
+cp "$(model forced)" whole.safetensors
+rm work/models/forced/checkpoints/step-0000000002.safetensors
+exits "--force, started again by SLURM" 0 env SLURM_RESTART_COUNT=1 mpirun --oversubscribe -n 2 "$TRAIN" $S --set train.run=forced --set train.steps=3 \
+    --set train.checkpoint_steps=1 --force
+has "goes on from its checkpoint" "$T/err" "going on after step 1"
+ok "with the same bytes in the end" cmp whole.safetensors "$(model forced)"
+exits "--force, started for the first time" 0 env SLURM_RESTART_COUNT=0 mpirun --oversubscribe -n 2 "$TRAIN" $S --set train.run=forced --set train.steps=3 \
+    --set train.checkpoint_steps=1 --force
+hasnt "begins anew" "$T/err" "going on after step"
+stop_forced() { # told to stop once a step is logged
+    local pid
+    rm -rf work/models/stop
+    "$MPIRUN" --oversubscribe -n 2 "$TRAIN" $S --set train.run=stop --set train.steps=100000 --force >"$T/out" 2>"$T/err" </dev/null &
+    pid=$!
+    for _ in $(seq 600); do
+        [ -s work/models/stop/log.jsonl ] && break
+        kill -0 $pid 2>/dev/null || break
+        sleep 0.05
+    done
+    kill -USR1 $pid
+    wait $pid
+    rc=$?
+}
+stop_forced
+same "--force, told to stop: exit 75" $rc 75
+has "says how it goes on" "$T/err" "the same command without --force goes on from there"
+tap_done
