@@ -70,7 +70,9 @@ void journal_step(FILE *f, int64_t step, int64_t batch, const step_result *s, co
             (long long)step, s->loss, s->contrast, s->generated, s->aux, lr, norm, (double)batch / c->seconds, c->seconds, c->processor,
             s->compute_s, s->wait_s, s->comm_s, s->hidden_s, (long long)s->bytes, (long long)s->fell_back, resident_mb(),
             (long long)c->allocations);
-    if (v) fprintf(f, ", \"valid_top1\": %.6g, \"valid_chance\": %.6g, \"valid_queries\": %lld", v->top1, v->chance, (long long)v->queries);
+    if (v && isfinite(v->top1)) fprintf(f, ", \"valid_top1\": %.6g", v->top1);
+    if (v && isfinite(v->chance)) fprintf(f, ", \"valid_chance\": %.6g", v->chance);
+    if (v) fprintf(f, ", \"valid_queries\": %lld", (long long)v->queries);
     if (v && isfinite(v->loss)) fprintf(f, ", \"valid_loss\": %.9g", v->loss);
     fprintf(f, "}\n");
     fflush(f);

@@ -276,6 +276,14 @@ static status make_items(run *r)
         log_warn("train.valid_every: there are no validation batches; split.valid_batches makes them");
     if (o->early_stop > 0 && (o->valid_every == 0 || r->d.n_valid == 0))
         TRY(fail(E_USAGE, "%s: train.early_stop wants train.valid_every and split.valid_batches", r->g->cfg.path));
+    if (o->valid_every > 0 && r->d.n_valid > 0 && !validation_asks(&r->d)) {
+        if (o->early_stop > 0)
+            TRY(fail(E_USAGE,
+                     "%s: train.early_stop: no validation well has its compound in another validation batch: set split.valid_batches higher, or "
+                     "train.early_stop 0",
+                     r->g->cfg.path));
+        log_warn("no validation well has its compound in another validation batch: nothing can be retrieved; split.valid_batches sets more");
+    }
     if (o->valid_every > 0 && r->d.n_valid > 0) TRY(make_valid_items(r, controls));
 done:
     return st;
@@ -350,6 +358,15 @@ typedef struct {
     validation last;
 } totals;
 
+static void say_validation(const run *r, const validation *v)
+{
+    text t = {0};
+    if (v->queries > 0) text_addf(&t, "; retrieval in validation batches %.3f, chance %.3f, %lld wells", v->top1, v->chance, (long long)v->queries);
+    if (isfinite(v->loss)) text_addf(&t, "; validation loss %.4f", v->loss);
+    if (t.n > 0) log_info("step %lld%s", (long long)r->at.step, text_str(&t));
+    text_free(&t);
+}
+
 /* One step after the gradients. */
 static status after_step_all(run *r, const step_result *s, double lr, const step_cost *from, totals *sum)
 {
@@ -369,11 +386,10 @@ static status after_step_all(run *r, const step_result *s, double lr, const step
         input_pause(trainer_input(r->t));
         TRY(validate_all(r->t, r->valid, r->dn, &r->choices, r->type, &v));
         TRY_ALL(r->g->comm, input_resume(trainer_input(r->t), r->at.step));
-        bool better = v.top1 > r->at.best;
-        r->at.since_best = better ? 0 : r->at.since_best + 1;
+        bool better = v.queries > 0 && v.top1 > r->at.best;
+        if (v.queries > 0) r->at.since_best = better ? 0 : r->at.since_best + 1;
         if (better) r->at.best = v.top1;
-        log_info("step %lld: retrieval in validation batches %.3f, chance %.3f; loss %.4f", (long long)r->at.step, v.top1, v.chance,
-                 v.loss);
+        say_validation(r, &v);
         sum->last = v;
         sum->validations++;
     }
@@ -430,7 +446,7 @@ static status train_all(run *r)
             (long long)sum.steps, (double)sum.steps * (double)g->cfg.train.batch / sum.seconds, sum.seconds / (double)sum.steps,
             sum.compute / (double)sum.steps, sum.wait / (double)sum.steps, sum.comm / (double)sum.steps, sum.hidden / (double)sum.steps,
             sum.bytes / (double)sum.steps / 1e6);
-    if (sum.validations > 0)
+    if (sum.validations > 0 && sum.last.queries > 0)
         log_info("the last validation: loss %.4f, retrieval %.3f (chance %.3f, %lld wells)", sum.last.loss, sum.last.top1, sum.last.chance,
                  (long long)sum.last.queries);
 done:

@@ -182,10 +182,12 @@ status checkpoint_read_all(stage *g, const char *folder, model *m, progress_stat
 
 /* ---- validate.c ---- */
 typedef struct {
-    double top1, chance; /* NSB on raw h well means of the validation batches */
+    double top1, chance; /* NSB on raw h well means of the validation batches; NaN: there is no query */
     int64_t queries;
     double loss; /* the run's own, of items of the validation batches; NaN: there are too few for a batch */
 } validation;
+/* Is there a query: two wells of a compound in different validation batches? Where none is, `out` has no query and no top-1. */
+bool validation_asks(const dataset *d);
 /* it: items of the validation tiles, or NULL. The input of `t` is paused. */
 status validate_all(trainer *t, items *it, dnn *dn, conv_choices *choices, nn_type type, validation *out) MUST_USE;
 

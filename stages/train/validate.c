@@ -22,6 +22,21 @@ typedef struct {
     int64_t *count;         /* [n_wells] */
 } wells;
 
+bool validation_asks(const dataset *d)
+{
+    bool found = false;
+    int32_t *batch = xmalloc((size_t)d->n_classes * sizeof *batch); /* the first one of a compound */
+    for (int c = 0; c < d->n_classes; c++) batch[c] = -1;
+    for (int64_t i = 0; i < d->n && !found; i++) {
+        const item_tile *t = &d->valid[i];
+        if (t->compound <= 0) continue;
+        found = batch[t->compound] >= 0 && batch[t->compound] != t->batch;
+        batch[t->compound] = t->batch;
+    }
+    free(batch);
+    return found;
+}
+
 static status list_wells(wells *w, const dataset *d, int dim)
 {
     status st = OK;
@@ -221,7 +236,7 @@ status validate_all(trainer *t, items *it, dnn *dn, conv_choices *choices, nn_ty
     const resnet_config c = {
         .depth = m->depth, .n = PASS_TILES * (int)m->channels.n, .size = m->size_px, .out = model_out(m), .type = type};
     char *folder = config_work(&g->cfg, NETS_FOLDER);
-    *out = (validation){0};
+    *out = (validation){.top1 = NAN, .chance = NAN};
     double loss = NAN;
     TRY_ALL(g->comm, list_wells(&w, in->d, m->dim));
     TRY_ALL(g->comm, it ? list_items(&l, in, it, m->dim) : OK);

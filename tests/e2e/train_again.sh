@@ -45,4 +45,18 @@ stop_forced() { # told to stop once a step is logged
 stop_forced
 same "--force, told to stop: exit 75" $rc 75
 has "says how it goes on" "$T/err" "the same command without --force goes on from there"
+
+# ---- validation in which nothing can be asked: one batch of it ----
+quiet mpi 2 "$BIN/micon-simulate" --out ../single --sources 1 --batches 2 --wells 12 --sites 2 --compounds 3 --size 48
+cd ../single || exit 1
+quiet mpi 2 "$BIN/micon-tile" $S
+quiet "$BIN/micon-featurize" $S
+V="--set split.valid_batches=1 --set split.test_batches=0 --set train.valid_every=1"
+exits "no query: the training runs" 0 run mute 3 $V
+has "and warns" "$T/err" "no validation well has its compound in another validation batch"
+same "once" "$(grep -c "no validation well" "$T/err")" 1
+same "log.jsonl is JSON" "$(grep -c '"valid_queries": 0[,}]' work/models/mute/log.jsonl) $(grep -cE 'nan|inf|valid_top1|valid_chance' work/models/mute/log.jsonl)" "3 0"
+exits "no query, early stop: exit 2" 2 run early 3 $V --set train.early_stop=1
+has "what to do" "$T/err" "set split.valid_batches higher, or train.early_stop 0"
+not_ok "before the first step" test -e work/models/early
 tap_done
