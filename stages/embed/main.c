@@ -166,7 +166,7 @@ static status set_up_engine_all(run *r, const int64_t *chosen, int64_t n)
     char d[DIGEST_TEXT], *first = n > 0 ? plates_file(g, r->ix, "tiles", chosen[0]) : xstrdup("");
     TRY_ALL(g->comm, g->rank == 0 ? tiles_per_site(first, &per_site) : OK);
     MPI_Bcast(&per_site, 1, MPI_INT, 0, g->comm);
-    MPI_Bcast(&bf16, 1, MPI_INT, 0, g->comm);
+    MPI_Allreduce(MPI_IN_PLACE, &bf16, 1, MPI_INT, MPI_MIN, g->comm); /* nodes may be of different kinds */
     TRY(engine_create_all(&r->b.e, g, &r->b.m, bf16 ? NN_BF16 : NN_F32, per_site));
     provenance_config(g, &r->b.made_from);
     text_addf(&r->b.made_from, "precision: %s\nmodel: %s\n", bf16 ? "bf16" : "fp32", digest_show(r->b.model_digest, d));

@@ -11,6 +11,7 @@
 #include "micon/path.h"
 #include "micon/weights.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,13 +57,125 @@ static status files_of(const char *folder, names *out)
     return path_glob(out, folder, "step-*.safetensors"); /* sorted: the names hold the step with leading zeros */
 }
 
-void checkpoint_clear(const char *folder)
+/* What a file was made from, to be freed; NULL: it cannot be read, "": it does not say. */
+static char *made_from_of(const char *path)
+{
+    safetensors f = {0};
+    bool readable = path_exists(path) && safetensors_read(&f, path) == OK;
+    const char *was = readable ? safetensors_meta(&f, "micon.made_from") : NULL;
+    char *copy = readable ? xstrdup(was ? was : "") : NULL;
+    msg_clear();
+    safetensors_free(&f);
+    return copy;
+}
+
+bool checkpoint_is_of(const char *path, const char *made_from)
+{
+    char *was = made_from_of(path);
+    bool same = was && strcmp(was, made_from) == 0;
+    free(was);
+    return same;
+}
+
+char *checkpoint_newest(const char *folder)
+{
+    names files = {0};
+    char *newest = NULL;
+    if (files_of(folder, &files) != OK) msg_clear();
+    if (files.n > 0) newest = xstrdup(files.item[files.n - 1]);
+    names_free(&files);
+    return newest;
+}
+
+/* ---- those of other configurations: never removed, but put where they are in nobody's way ---- */
+
+/* FOLDER/other-XXXXXXXX */
+static char *aside(const char *folder, const char *made_from)
+{
+    char d[DIGEST_TEXT], *name = xasprintf("other-%.8s", digest_show(digest_text(made_from), d)), *path = path_join(folder, name);
+    free(name);
+    return path;
+}
+
+static status move_into(const char *dir, const char *path)
+{
+    status st = OK;
+    char *to = path_join(dir, path_base(path));
+    TRY(path_make_dirs(dir));
+    if (rename(path, to) != 0) TRY(fail(E_IO, "%s cannot be moved to %s: %s", path, to, strerror(errno)));
+done:
+    free(to);
+    return st;
+}
+
+/* n_ours: how many stay that are of this configuration. One that cannot be read stays too, and is named when it is loaded. */
+static status set_aside(const char *folder, const char *made_from, int64_t *n_ours)
+{
+    status st = OK;
+    names files = {0}, said = {0};
+    char *was = NULL, *dir = NULL;
+    *n_ours = 0;
+    TRY(files_of(folder, &files));
+    for (size_t i = 0; i < files.n; i++) {
+        free(was);
+        if (!(was = made_from_of(files.item[i]))) continue;
+        if (strcmp(was, made_from) == 0) {
+            ++*n_ours;
+            continue;
+        }
+        free(dir);
+        dir = aside(folder, was);
+        TRY(move_into(dir, files.item[i]));
+        if (names_find(&said, dir) >= 0) continue;
+        names_add(&said, dir);
+        log_warn("the checkpoints of another configuration are now in %s: with that configuration they are gone on from", dir);
+    }
+done:
+    names_free(&files);
+    names_free(&said);
+    free(was);
+    free(dir);
+    return st;
+}
+
+static status take_back(const char *folder, const char *made_from)
+{
+    status st = OK;
+    names files = {0};
+    char *dir = aside(folder, made_from);
+    TRY(files_of(dir, &files));
+    for (size_t i = 0; i < files.n; i++) TRY(move_into(folder, files.item[i]));
+    if (files.n > 0) log_info("the checkpoints of this configuration are back from %s", dir);
+    if (files.n > 0) rmdir(dir);
+done:
+    names_free(&files);
+    free(dir);
+    return st;
+}
+
+static void clear(const char *folder)
 {
     names files = {0};
     if (files_of(folder, &files) != OK) msg_clear();
     for (size_t i = 0; i < files.n; i++) unlink(files.item[i]);
     names_free(&files);
 }
+
+status checkpoint_clear(const char *folder, const char *made_from)
+{
+    int64_t n;
+    char *dir = aside(folder, made_from);
+    status st = set_aside(folder, made_from, &n);
+    if (st == OK) {
+        clear(folder);
+        clear(dir);
+        rmdir(dir);
+    }
+    free(dir);
+    return st;
+}
+
+/* ---- written and read ---- */
 
 status checkpoint_write(const char *folder, const model *m, const progress_state *s, const conv_choices *c)
 {
@@ -138,37 +251,24 @@ done:
     return st;
 }
 
-/* Made from something else: not this run's. */
-static bool is_of_run(const char *path, const char *made_from)
-{
-    safetensors f = {0};
-    bool same = safetensors_read(&f, path) == OK;
-    const char *was = same ? safetensors_meta(&f, "micon.made_from") : NULL;
-    same = !same || (was && strcmp(was, made_from) == 0); /* one that cannot be read is named by load */
-    msg_clear();
-    safetensors_free(&f);
-    return same;
-}
-
 /* Rank 0: the newest that can be used; none: s stays at step 0. One that is damaged is removed, one that cannot be read today stays. */
 static status newest(const char *folder, model *m, progress_state *s, conv_choices *c)
 {
     status st = OK;
     names files = {0};
+    int64_t n_ours;
+    const progress_state none = *s;
+    TRY(set_aside(folder, text_str(&m->made_from), &n_ours));
+    if (n_ours == 0) TRY(take_back(folder, text_str(&m->made_from)));
     TRY(files_of(folder, &files));
     for (size_t i = files.n; i-- > 0 && s->step == 0;) {
-        if (!is_of_run(files.item[i], text_str(&m->made_from))) {
-            log_info("%s is of another configuration: removed", files.item[i]);
-            unlink(files.item[i]);
-            continue;
-        }
         conv_choices_free(c);
         *c = (conv_choices){0};
         status loaded = load(files.item[i], m, s, c);
         if (loaded == OK) continue;
         log_warn("%s; the checkpoint before it is used", msg_get());
         msg_clear();
-        *s = (progress_state){0};
+        *s = none;
         if (loaded != E_IO) unlink(files.item[i]);
     }
 done:

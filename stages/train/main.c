@@ -183,12 +183,11 @@ done:
     return st;
 }
 
-static void made_from(run *r)
+static void made_from(const run *r, nn_type type, text *t)
 {
     char d[DIGEST_TEXT];
-    text *t = &r->m.made_from;
     provenance_config(r->g, t);
-    text_addf(t, "precision: %s\n", r->type == NN_BF16 ? "bf16" : "fp32");
+    text_addf(t, "precision: %s\n", type == NN_BF16 ? "bf16" : "fp32");
     text_addf(t, "split: %s\n", digest_show(split_digest(&r->split, r->ix), d));
     uint64_t rows = 0;
     for (int64_t p = 0; p < index_n_plates(r->ix); p++) rows = digest_mix(rows, index_plate_digest(r->ix, p, INDEX_OF_ALL));
@@ -223,16 +222,57 @@ static void list_compounds(run *r)
     free(seen);
 }
 
-/* Is there a finished model of exactly this? */
-static bool up_to_date(const run *r)
+/* Rank 0, with train.precision auto: what was begun on another kind of CPU goes on in its precision, where this one has it. fp32 there
+ * always is. */
+static status keep_precision(const run *r, nn_type *type, bool *done)
 {
-    safetensors f = {0};
-    bool same = path_exists(r->model_path) && safetensors_read(&f, r->model_path) == OK;
-    const char *was = same ? safetensors_meta(&f, "micon.made_from") : NULL;
-    same = same && was && strcmp(was, text_str(&r->m.made_from)) == 0;
-    safetensors_free(&f);
-    msg_clear();
-    return same;
+    status st = OK;
+    nn_type rest = *type == NN_BF16 ? NN_F32 : NN_BF16;
+    text other = {0};
+    char *newest = checkpoint_newest(r->checkpoints);
+    made_from(r, rest, &other);
+    if (!r->g->force && checkpoint_is_of(r->model_path, text_str(&other))) {
+        *type = rest;
+        *done = true;
+    } else if (!r->anew && newest && checkpoint_is_of(newest, text_str(&other))) {
+        if (rest == NN_BF16)
+            TRY(fail(E_FAILED,
+                     "%s was made in bf16, which a CPU of this job does not have: restrict the job to nodes with bf16, or set "
+                     "train.precision (fp32 begins anew); the checkpoint is kept",
+                     newest));
+        *type = rest;
+        log_info("%s was made in fp32: so it goes on", newest);
+    }
+done:
+    free(newest);
+    text_free(&other);
+    return st;
+}
+
+/* The precision, what the model is made from, and whether there is a finished model of exactly that. */
+static status settle_all(run *r, bool *done)
+{
+    status st = OK;
+    stage *g = r->g;
+    text ours = {0};
+    int chosen = g->cfg.train.precision, bf16 = chosen == PRECISION_BF16 || (chosen == PRECISION_AUTO && dnn_bf16());
+    MPI_Allreduce(MPI_IN_PLACE, &bf16, 1, MPI_INT, MPI_MIN, g->comm); /* nodes may be of different kinds */
+    r->type = bf16 ? NN_BF16 : NN_F32;
+    *done = false;
+    if (g->rank == 0) {
+        made_from(r, r->type, &ours);
+        *done = !g->force && checkpoint_is_of(r->model_path, text_str(&ours));
+        if (!*done && chosen == PRECISION_AUTO) st = keep_precision(r, &r->type, done);
+    }
+    TRY_ALL(g->comm, st);
+    int settled[] = {r->type, *done};
+    MPI_Bcast(settled, 2, MPI_INT, 0, g->comm);
+    r->type = (nn_type)settled[0];
+    *done = settled[1];
+    made_from(r, r->type, &r->m.made_from);
+done:
+    text_free(&ours);
+    return st;
 }
 
 /* What the validation loss is taken of, where there is enough for it: a batch that is as large as those of training, for the loss depends
@@ -278,11 +318,13 @@ static status make_items(run *r)
         TRY(fail(E_USAGE, "%s: train.early_stop wants train.valid_every and split.valid_batches", r->g->cfg.path));
     if (o->valid_every > 0 && r->d.n_valid > 0 && !validation_asks(&r->d)) {
         if (o->early_stop > 0)
-            TRY(fail(E_USAGE,
-                     "%s: train.early_stop: no validation well has its compound in another validation batch: set split.valid_batches higher, or "
-                     "train.early_stop 0",
-                     r->g->cfg.path));
-        log_warn("no validation well has its compound in another validation batch: nothing can be retrieved; split.valid_batches sets more");
+            TRY(fail(
+                E_USAGE,
+                "%s: train.early_stop: no validation well has its compound in another validation batch: set split.valid_batches higher, or "
+                "train.early_stop 0",
+                r->g->cfg.path));
+        log_warn(
+            "no validation well has its compound in another validation batch: nothing can be retrieved; split.valid_batches sets more");
     }
     if (o->valid_every > 0 && r->d.n_valid > 0) TRY(make_valid_items(r, controls));
 done:
@@ -293,9 +335,6 @@ static status set_up_all(run *r, bool *fresh)
 {
     status st = OK;
     stage *g = r->g;
-    int bf16 = g->cfg.train.precision == PRECISION_BF16 || (g->cfg.train.precision == PRECISION_AUTO && dnn_bf16()), done = 0;
-    MPI_Bcast(&bf16, 1, MPI_INT, 0, g->comm);
-    r->type = bf16 ? NN_BF16 : NN_F32;
     kernels_set_threads(comm_threads_all(g->comm));
     settle_force_all(r);
     TRY(plates_index_all(g, &r->ix));
@@ -303,10 +342,8 @@ static status set_up_all(run *r, bool *fresh)
     TRY_ALL(g->comm, read_vectors(r));
     TRY_ALL(g->comm, list_weights(r));
     TRY(data_list_all(&r->d, g, r->ix, &r->split, r->has_vectors ? &r->v : NULL));
-    made_from(r);
-    if (g->rank == 0 && !g->force) done = up_to_date(r);
-    MPI_Bcast(&done, 1, MPI_INT, 0, g->comm);
-    if ((*fresh = done)) goto done;
+    TRY(settle_all(r, fresh));
+    if (*fresh) goto done;
     TRY_ALL(g->comm, describe_model(r));
     TRY_ALL(g->comm, make_items(r));
     TRY(data_load_all(&r->d, g, FEED_BLOCKS * input_tiles(g)));
@@ -320,7 +357,7 @@ static status set_up_all(run *r, bool *fresh)
     TRY_ALL(g->comm, load_weights(r));
     if (g->cfg.train.method == METHOD_PRETRAINED) goto done;
     TRY_ALL(g->comm, dnn_create(&r->dn));
-    if (r->anew && g->rank == 0) checkpoint_clear(r->checkpoints);
+    if (r->anew) TRY_ALL(g->comm, g->rank == 0 ? checkpoint_clear(r->checkpoints, text_str(&r->m.made_from)) : OK);
     if (!r->anew) TRY(checkpoint_read_all(g, r->checkpoints, &r->m, &r->at, &r->choices));
     TRY(trainer_create_all(&r->t, g, &r->m, &r->d, r->it, &r->v, r->dn, &r->choices, r->type, r->at.step));
 done:
@@ -342,8 +379,8 @@ static double learning_rate(run *r)
 static status diverged(const run *r, const step_result *s, double norm)
 {
     return fail(E_FAILED,
-                "step %lld: loss %g, gradient norm %g: the training diverged. Checkpoints up to the last good one stay in %s; try a lower "
-                "train.lr, a longer train.warmup, or train.precision fp32",
+                "step %lld: loss %g, gradient norm %g: the training diverged. Checkpoints up to the last good one stay in %s, with other "
+                "settings too; try a lower train.lr, a longer train.warmup, or train.precision fp32",
                 (long long)r->at.step + 1, s->loss, norm, r->checkpoints);
 }
 
@@ -361,7 +398,8 @@ typedef struct {
 static void say_validation(const run *r, const validation *v)
 {
     text t = {0};
-    if (v->queries > 0) text_addf(&t, "; retrieval in validation batches %.3f, chance %.3f, %lld wells", v->top1, v->chance, (long long)v->queries);
+    if (v->queries > 0)
+        text_addf(&t, "; retrieval in validation batches %.3f, chance %.3f, %lld wells", v->top1, v->chance, (long long)v->queries);
     if (isfinite(v->loss)) text_addf(&t, "; validation loss %.4f", v->loss);
     if (t.n > 0) log_info("step %lld%s", (long long)r->at.step, text_str(&t));
     text_free(&t);

@@ -172,9 +172,13 @@ typedef struct {
     int64_t since_best;
 } progress_state;
 /* FOLDER/step-0000000200.safetensors; two are kept. Rank 0. */
-/* Remove all: a run that is forced begins anew. Rank 0. */
-void checkpoint_clear(const char *folder);
-status weights_finite(const nn_params *p) MUST_USE; /* a step may go beyond what fp32 holds after its loss was looked at */
+/* Those made from something else than this run are moved to FOLDER/other-DIGEST/, by what they were made from, and back when such a run
+ * comes again: a mistaken setting costs nothing. */
+/* Remove this run's (m->made_from): a run that is forced begins anew. */
+status checkpoint_clear(const char *folder, const char *made_from) MUST_USE;
+char *checkpoint_newest(const char *folder);                    /* its name, to be freed; NULL: there is none */
+bool checkpoint_is_of(const char *path, const char *made_from); /* a checkpoint or a model; one that cannot be read: false */
+status weights_finite(const nn_params *p) MUST_USE;             /* a step may go beyond what fp32 holds after its loss was looked at */
 status checkpoint_write(const char *folder, const model *m, const progress_state *s, const conv_choices *c) MUST_USE;
 /* The newest valid one that was made from the same (m->made_from), to all ranks: a damaged one is named and removed, and the one before it
  * used. None: nothing changes, s->step is 0. */

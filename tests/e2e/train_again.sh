@@ -46,6 +46,43 @@ stop_forced
 same "--force, told to stop: exit 75" $rc 75
 has "says how it goes on" "$T/err" "the same command without --force goes on from there"
 
+# ---- checkpoints of another configuration ----
+exits "another seed for a moment" 0 run forced 2 --set train.seed=2
+has "says where the checkpoints are" "$T/err" "the checkpoints of another configuration are now in work/models/forced/checkpoints/other-"
+same "once" "$(grep -c "of another configuration" "$T/err")" 1
+same "it has one of its own" "$(ls work/models/forced/checkpoints | grep -v '^other-' | xargs)" step-0000000001.safetensors
+same "the others are whole" "$(ls work/models/forced/checkpoints/other-*/ | xargs)" "step-0000000001.safetensors step-0000000002.safetensors"
+rm "$(model forced)"
+exits "the first configuration again" 0 run forced 3
+has "goes on where it was" "$T/err" "going on after step 2"
+ok "with the same bytes in the end" cmp whole.safetensors "$(model forced)"
+same "and the other's are aside" "$(ls work/models/forced/checkpoints | sed 's/other-.*/other/' | xargs) $(ls work/models/forced/checkpoints/other-*/ | xargs)" \
+    "other step-0000000001.safetensors step-0000000002.safetensors step-0000000001.safetensors"
+exits "--force" 0 run forced 3 --force
+same "leaves those of the other" "$(ls work/models/forced/checkpoints/other-*/ | xargs)" step-0000000001.safetensors
+
+# ---- precision auto on nodes of two kinds ----
+if grep -q avx512_bf16 /proc/cpuinfo; then
+    auto() { # NAME OF_RANK_0 OF_RANK_1 STEPS: ranks on CPUs with and without bf16
+        local how=("" "ONEDNN_MAX_CPU_ISA=AVX512_CORE") a="$TRAIN $S --set train.precision=auto --set train.run=$1 --set train.steps=$4 --set train.checkpoint_steps=1"
+        "$MPIRUN" --oversubscribe -n 1 env ${how[$2]} $a : -n 1 env ${how[$3]} $a
+    }
+    exits "the second rank has no bf16" 0 auto mixed 0 1 2
+    has "both compute in fp32" "$T/err" "resnet18, fp32"
+    exits "the same where all have it" 0 auto mixed 0 0 2
+    has "is up to date" "$T/err" "is up to date"
+    rm "$(model mixed)"
+    exits "with its checkpoint only" 0 auto mixed 0 0 2
+    has "goes on from it" "$T/err" "going on after step 1"
+    has "in fp32" "$T/err" "resnet18, fp32"
+    exits "all have bf16" 0 auto wide 0 0 2
+    has "and compute in it" "$T/err" "resnet18, bf16"
+    rm "$(model wide)"
+    exits "its checkpoint, and one rank has none" 1 auto wide 0 1 2
+    has "says what to do" "$T/err" "restrict the job to nodes with bf16, or set train.precision"
+    same "the checkpoint stays" "$(ls work/models/wide/checkpoints)" step-0000000001.safetensors
+else skip "precision auto on nodes of two kinds" "no CPU with bf16"; fi
+
 # ---- validation in which nothing can be asked: one batch of it ----
 quiet mpi 2 "$BIN/micon-simulate" --out ../single --sources 1 --batches 2 --wells 12 --sites 2 --compounds 3 --size 48
 cd ../single || exit 1
