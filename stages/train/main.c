@@ -495,21 +495,30 @@ done:
     return st;
 }
 
-static status publish(run *r)
+/* Rank 0, when the model stands: what the driver and later stages look at first. */
+static status record(const run *r)
 {
     status st = OK;
     uint64_t content;
     char *name = text_encode_name(r->g->cfg.train.run), *memory = provenance_inputs_file(r->g, name);
-    TRY(weights_finite(&r->m.params));
-    TRY(path_make_dirs(r->folder));
-    TRY(model_write(&r->m, r->at.step, r->model_path));
     TRY(digest_file(r->model_path, &content));
     TRY(inputs_remember(&r->d.in, memory));
     TRY(provenance_record(r->g, name, r->model_path, text_str(&r->m.made_from), inputs_digest(&r->d.in), content));
-    log_info("%s", r->model_path);
 done:
     free(name);
     free(memory);
+    return st;
+}
+
+static status publish(run *r)
+{
+    status st = OK;
+    TRY(weights_finite(&r->m.params));
+    TRY(path_make_dirs(r->folder));
+    TRY(model_write(&r->m, r->at.step, r->model_path));
+    TRY(record(r));
+    log_info("%s", r->model_path);
+done:
     return st;
 }
 
@@ -540,6 +549,7 @@ static status run_all(stage *g)
     TRY(set_up_all(&r, &fresh));
     if (fresh) {
         log_info("%s is up to date", r.model_path);
+        TRY_ALL(g->comm, g->rank == 0 ? record(&r) : OK);
         goto done;
     }
     log_info("%s: resnet%d, %s, %d thread%s a rank", method_names[g->cfg.train.method], r.m.depth, r.type == NN_BF16 ? "bf16" : "fp32",

@@ -61,6 +61,15 @@ same "and the other's are aside" "$(ls work/models/forced/checkpoints | sed 's/o
 exits "--force" 0 run forced 3 --force
 same "leaves those of the other" "$(ls work/models/forced/checkpoints/other-*/ | xargs)" step-0000000001.safetensors
 
+# ---- up to date, without a record ----
+R=work/status/train/forced
+cp $R.made kept.made; cp $R.inputs kept.inputs
+rm $R.made $R.inputs
+exits "a finished model without its record" 0 run forced 3
+has "is up to date" "$T/err" "is up to date"
+ok "and has its record again" cmp kept.made $R.made
+ok "and what its inputs were" cmp kept.inputs $R.inputs
+
 # ---- precision auto on nodes of two kinds ----
 if grep -q avx512_bf16 /proc/cpuinfo; then
     auto() { # NAME OF_RANK_0 OF_RANK_1 STEPS: ranks on CPUs with and without bf16
