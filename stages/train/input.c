@@ -225,8 +225,6 @@ status input_create_all(step_input *in, stage *g, const model *m, const dataset 
         in->n_global = items_compounds(it);
         log_info("clip: a step has %lld items, one a compound", (long long)in->n_global);
     }
-    if (in->n_global < g->size)
-        TRY(fail(E_USAGE, "train.batch: %lld items cannot be shared by %d ranks", (long long)in->n_global, g->size));
     partition(in->n_global, g->size, g->rank, &in->first, &in->n);
     in->rows = in->slots * in->n;
     in->all_rows = in->slots * in->n_global;

@@ -309,7 +309,11 @@ static status make_items(run *r)
     TRY(items_create(&r->it, r->d.train, r->d.n, controls, (uint32_t)o->seed, &left_out));
     if (left_out > 0) log_warn("%lld tiles are of compounds with one tile only: left out", (long long)left_out);
     int64_t have = o->method == METHOD_SIMCLR ? items_all(r->it) : items_treated(r->it);
-    if (have < o->batch)
+    bool clip = o->method == METHOD_CLIP; /* its batch is not larger than the number of compounds, and those have tiles */
+    if (clip && items_compounds(r->it) < r->g->size)
+        TRY(fail(E_USAGE, "clip: a step has one item a compound, and %d compounds cannot be shared by %d ranks: use fewer ranks",
+                 (int)items_compounds(r->it), r->g->size));
+    if (!clip && have < o->batch)
         TRY(fail(E_FAILED, "%lld %s tiles are fewer than train.batch %lld: set it lower", (long long)have,
                  o->method == METHOD_SIMCLR ? "training" : "treated training", (long long)o->batch));
     if (o->valid_every > 0 && r->d.n_valid == 0)
@@ -335,6 +339,10 @@ static status set_up_all(run *r, bool *fresh)
 {
     status st = OK;
     stage *g = r->g;
+    const train_options *o = &g->cfg.train;
+    if (o->method != METHOD_PRETRAINED && o->batch < g->size)
+        TRY(fail(E_USAGE, "train.batch: %lld items cannot be shared by %d ranks: use fewer ranks or a larger train.batch",
+                 (long long)o->batch, g->size));
     kernels_set_threads(comm_threads_all(g->comm));
     settle_force_all(r);
     TRY(plates_index_all(g, &r->ix));
@@ -431,7 +439,7 @@ static status after_step_all(run *r, const step_result *s, double lr, const step
         sum->last = v;
         sum->validations++;
     }
-    journal_step(r->log, r->at.step, o->batch, s, &cost, lr, norm, look ? &v : NULL);
+    journal_step(r->log, r->at.step, trainer_input(r->t)->n_global, s, &cost, lr, norm, look ? &v : NULL);
     sum->compute += s->compute_s, sum->wait += s->wait_s, sum->comm += s->comm_s, sum->hidden += s->hidden_s;
     sum->seconds += cost.seconds, sum->processor += cost.processor, sum->bytes += (double)s->bytes, sum->steps++;
 done:
@@ -481,7 +489,7 @@ static status train_all(run *r)
     if (sum.steps > 0)
         log_info(
             "%lld steps, %.1f items/s; a step %.3f s: compute %.3f, data %.3f, communication %.3f (and %.3f hidden), %.1f MB sent a rank",
-            (long long)sum.steps, (double)sum.steps * (double)g->cfg.train.batch / sum.seconds, sum.seconds / (double)sum.steps,
+            (long long)sum.steps, (double)sum.steps * (double)trainer_input(r->t)->n_global / sum.seconds, sum.seconds / (double)sum.steps,
             sum.compute / (double)sum.steps, sum.wait / (double)sum.steps, sum.comm / (double)sum.steps, sum.hidden / (double)sum.steps,
             sum.bytes / (double)sum.steps / 1e6);
     if (sum.validations > 0 && sum.last.queries > 0)

@@ -150,7 +150,7 @@ refused "another tile size" 1 "its tiles are not of tile.size 48: run micon-tile
 refused "channels in another order" 1 "its channels are not those of screen.channels" --set "screen.channels=[ER, DNA, RNA, AGP, Mito]"
 refused "fewer items than the batch" 1 "are fewer than train.batch 4096" --set train.batch=4096
 exits "fewer items than ranks: exit 2" 2 mpi 3 "$TRAIN" $S $(run_of refused 2) --set train.batch=2
-has "fewer items than ranks: said" "$T/err" "cannot be shared by 3 ranks"
+has "fewer items than ranks: said" "$T/err" "train.batch: 2 items cannot be shared by 3 ranks: use fewer ranks or a larger train.batch"
 refused "fewer than two classes with two tiles" 1 "training needs two compounds with two tiles each" --set split.unseen_compounds=3
 refused "too little memory" 2 "give more memory, a smaller batch or tile size, or more ranks" --set train.memory=1MiB
 refused "a length that the channels do not divide" 2 "train.dim: 41" --set train.dim=41

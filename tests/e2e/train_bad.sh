@@ -34,6 +34,14 @@ exits "vectors of two of three compounds" 0 mpi 2 "$TRAIN" $S --set train.run=fe
 has "vectors of two of three: said" "$T/err" "1 of 3 compounds have no vector in compounds.h5: their tiles are left out"
 few=$(sed -n 's/.* \([0-9]*\) training tiles.*/\1/p' "$T/err")
 mv kept.h5 work/compounds.h5
+exits "clip, a batch larger than all tiles" 0 mpi 2 "$TRAIN" $S --set train.run=clip --set train.method=clip --set train.batch=1000 --set train.steps=1
+has "clip: a step's items" "$T/err" "clip: a step has 3 items"
+ok "and those are counted" awk -F'[:,]' '{ for (i = 1; i < NF; i++) { if ($i ~ /items_per_s/) a = $(i + 1); if ($i ~ /"seconds"/) b = $(i + 1) } exit !(a * b > 2.99 && a * b < 3.01) }' work/models/clip/log.jsonl
+exits "clip, fewer compounds than ranks: exit 2" 2 mpi 4 "$TRAIN" $S --set train.method=clip --set train.batch=1000
+has "said" "$T/err" "3 compounds cannot be shared by 4 ranks: use fewer ranks"
+hasnt "before a tile is loaded" "$T/err" "training tiles"
+exits "a batch smaller than the ranks: exit 2" 2 mpi 3 "$TRAIN" $S
+hasnt "said before a tile is loaded" "$T/err" "training tiles"
 refused "no control anywhere" 1 "training needs control tiles" --set screen.control=JCP2022_000000
 cp metadata/well.csv.gz kept.gz
 zcat kept.gz | grep -v ',A01,' | gzip >metadata/well.csv.gz
