@@ -126,23 +126,34 @@ done:
     return st;
 }
 
-/* Tiles a site, from the first plate's file: the engine takes whole sites. */
-static status tiles_per_site(const char *path, int *n)
+static status look_at_site(const char *path, int *n)
 {
     status st = OK;
     store_file *f = NULL;
     frame obs = {0};
-    *n = 1;
-    if (!path_exists(path)) goto done; /* its plate will say so */
     TRY(store_open(&f, path, "tiles", TILE_FORMAT));
     TRY(store_read_frame(f, "obs", &obs));
     int tile = frame_col(&obs, "Tile");
     if (tile < 0 || obs.col[tile].type != FRAME_I64) TRY(fail(E_FORMAT, "%s: obs has no Tile", path));
-    while (*n < obs.n_rows && obs.col[tile].v.i64[*n] != 0) ++*n;
+    if (obs.n_rows > 0) *n = 1;
+    while (*n > 0 && *n < obs.n_rows && obs.col[tile].v.i64[*n] != 0) ++*n;
 done:
     frame_free(&obs);
     store_close(&f);
     return st;
+}
+
+/* Tiles a site, from the first plate that has any: the engine takes whole sites. A plate whose file is missing or damaged says so itself. */
+static int tiles_per_site(const run *r, const int64_t *chosen, int64_t n_chosen)
+{
+    int n = 0;
+    for (int64_t i = 0; i < n_chosen && n == 0; i++) {
+        char *path = plates_file(r->b.g, r->ix, "tiles", chosen[i]);
+        if (!path_exists(path) || look_at_site(path, &n) != OK) n = 0;
+        msg_clear();
+        free(path);
+    }
+    return n > 0 ? n : 1;
 }
 
 static status one_plate_all(void *ctx, int64_t p)
@@ -163,8 +174,8 @@ static status set_up_engine_all(run *r, const int64_t *chosen, int64_t n)
     status st = OK;
     stage *g = r->b.g;
     int per_site = 1, bf16 = g->cfg.embed.precision == PRECISION_BF16 || (g->cfg.embed.precision == PRECISION_AUTO && dnn_bf16());
-    char d[DIGEST_TEXT], *first = n > 0 ? plates_file(g, r->ix, "tiles", chosen[0]) : xstrdup("");
-    TRY_ALL(g->comm, g->rank == 0 ? tiles_per_site(first, &per_site) : OK);
+    char d[DIGEST_TEXT];
+    if (g->rank == 0) per_site = tiles_per_site(r, chosen, n);
     MPI_Bcast(&per_site, 1, MPI_INT, 0, g->comm);
     MPI_Allreduce(MPI_IN_PLACE, &bf16, 1, MPI_INT, MPI_MIN, g->comm); /* nodes may be of different kinds */
     TRY(engine_create_all(&r->b.e, g, &r->b.m, bf16 ? NN_BF16 : NN_F32, per_site));
@@ -173,7 +184,6 @@ static status set_up_engine_all(run *r, const int64_t *chosen, int64_t n)
     if (r->b.compounds)
         text_addf(&r->b.made_from, "compounds predicted: %lld, %s\n", (long long)r->b.n_wanted, digest_show(wanted_digest(&r->b), d));
 done:
-    free(first);
     return st;
 }
 
