@@ -22,9 +22,15 @@ static const char *const way_name[] = {"forward", "back_data", "back_weights"};
 enum { TRIAL_PICTURES = 64 };
 
 /* Beyond the pictures of a trial their number does not matter: nets for 80 and for 640 make the same choices. */
+static int trial_pictures(const conv_spec *s)
+{
+    int n = s->n_most > 0 ? s->n_most : s->n;
+    return n < TRIAL_PICTURES ? n : TRIAL_PICTURES;
+}
+
 static char *choice_key(const conv_spec *s)
 {
-    int n = s->n < TRIAL_PICTURES ? s->n : TRIAL_PICTURES;
+    int n = trial_pictures(s);
     return xasprintf("%s %s %s n%d %d->%d %dx%d k%d s%d p%d%s%s%s", way_name[s->way], s->type == NN_F32 ? "fp32" : "bf16",
                      s->layout == NN_NHWC ? "nhwc" : "c16", n, s->ci, s->co, s->h, s->w, s->k, s->stride, s->pad, s->bias ? " bias" : "",
                      s->relu ? " relu" : "", s->sum ? " sum" : "");
@@ -242,7 +248,7 @@ static status measure(dnn *d, const conv_spec *full, char **how, double *gflops)
     names list = {0};
     trial t = {0};
     conv_spec s = *full;
-    if (s.n > TRIAL_PICTURES) s.n = TRIAL_PICTURES;
+    s.n = trial_pictures(full);
     double best = 1e30;
     *how = NULL;
     TRY(conv_list(d, &s, &list));
@@ -279,9 +285,11 @@ status conv_choose(conv_op **out, dnn *d, const conv_spec *s, conv_choices *c)
         at = (long)c->key.n - 1;
     }
     st = conv_create(out, d, s, c->how.item[at]);
-    if (st != OK && !how) { /* a choice made on another kind of CPU */
+    if (st != OK && !how) { /* a choice made on another kind of CPU, or for more pictures */
+        conv_spec mine = *s;
+        mine.n_most = 0;
         msg_clear();
-        TRY(measure(d, s, &how, &gflops));
+        TRY(measure(d, &mine, &how, &gflops));
         free(c->how.item[at]);
         c->how.item[at] = xstrdup(how);
         c->gflops[at] = gflops;

@@ -48,8 +48,12 @@ int kernels_threads(void)
     return n < MAX_THREADS ? n : MAX_THREADS;
 }
 
+/* The sums below want as many threads as they ask for: OpenMP may not give fewer (OMP_DYNAMIC, OMP_THREAD_LIMIT). */
 void kernels_set_threads(int n)
 {
+    int most = omp_get_thread_limit();
+    if (n > most) n = most;
+    omp_set_dynamic(0);
     omp_set_num_threads(n);
     openblas_set_num_threads(n);
 }

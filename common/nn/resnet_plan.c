@@ -121,6 +121,7 @@ static status unit_choose(resnet *net, unit *u, bool frozen, bool back_data, con
 {
     status st = OK;
     conv_spec s = u->spec;
+    s.n_most = net->c.n_most;
     s.way = CONV_FORWARD;
     TRY(conv_choose(&u->op[TIME_FORWARD], net->d, &s, choices));
     if (frozen) goto done;

@@ -101,10 +101,12 @@ done:
     return st;
 }
 
-status nets_create_all(MPI_Comm comm, resnet **net, dnn *dn, const resnet_config *c, nn_params *p, conv_choices *choices,
+status nets_create_all(MPI_Comm comm, resnet **net, dnn *dn, const resnet_config *wanted, nn_params *p, conv_choices *choices,
                        const char *folder)
 {
     status st = OK;
+    resnet_config one = *wanted, *c = &one;
+    c->n_most = (int)comm_max_i64_all(comm, c->n); /* a rank with fewer pictures makes the same choices */
     text lines = {0};
     char *data = NULL;
     size_t size = 0;

@@ -17,6 +17,7 @@ typedef struct {
     nn_layout layout;
     int n, ci, co, h, w, k, stride, pad;
     bool bias, relu, sum;
+    int n_most; /* pictures by which its way is chosen (conv.h); 0: n */
 } conv_spec;
 
 static inline int conv_out(int size, int k, int stride, int pad)

@@ -8,11 +8,11 @@
 
 #define NETS_FOLDER "choices" /* below work */
 
-/* A net (names begin with MODEL_PREFIX) on every rank by the same choices: those that `choices` has, else those kept in `folder` for this
+/* A net (names begin with MODEL_PREFIX) on every rank by the same choices, though their numbers of pictures may differ: those that `choices` has, else those kept in `folder` for this
  * kind of CPU, else what rank 0 measures now. Measured ones are kept in the folder; where another job kept its own meanwhile, those are
  * taken, so that the tasks of an array give the same bits. A folder that cannot be read or written is a warning.
  * choices: in and out, the same on every rank afterwards. folder: looked at by rank 0 only. */
-status nets_create_all(MPI_Comm comm, resnet **net, dnn *dn, const resnet_config *c, nn_params *p, conv_choices *choices,
+status nets_create_all(MPI_Comm comm, resnet **net, dnn *dn, const resnet_config *wanted, nn_params *p, conv_choices *choices,
                        const char *folder) MUST_USE;
 
 #endif

@@ -18,6 +18,7 @@ typedef struct {
     resnet_part part; /* front and back: freeze is not FREEZE_NONE */
     int depth;        /* 18, 34, 50, 101 */
     int n, size, out; /* pictures a pass; pixels a side (32 or more); numbers a picture (0: the pooled features as they are) */
+    int n_most;       /* pictures by which the ways of its convolutions are chosen: the most of any rank; 0: n */
     nn_type type;
     bool training;
     int freeze;

@@ -36,6 +36,8 @@ struct trainer {
     int64_t *positives;                     /* [all_rows] */
     float *b, *b_norm, *db, *all_a, *all_b; /* clip */
     void *aux_work;
+    size_t *shared, n_shared; /* norm: local: tensors whose mean over the ranks is taken */
+    float *shared_values;     /* room for them */
     generated q;
     bool looking;    /* at the loss only: nothing that is trained or kept moves */
     double gather_s; /* of this step */
@@ -142,6 +144,34 @@ static status make_net_all(trainer *t, dnn *dn, conv_choices *choices, nn_type t
     return st;
 }
 
+/* Running statistics of a layer that is trained. The rest of p->state is frozen: the same everywhere, and to stay so to the bit. */
+static bool moves(const nn_params *p, const nn_param *t)
+{
+    const char *dot = strrchr(t->name, '.');
+    if (t->trained || !dot || (strcmp(dot, ".running_mean") != 0 && strcmp(dot, ".running_var") != 0)) return false;
+    char *weight = xasprintf("%.*s.weight", (int)(dot - t->name), t->name);
+    long at = params_find(p, weight);
+    free(weight);
+    return at >= 0 && p->item[at].trained;
+}
+
+static status list_shared(trainer *t)
+{
+    status st = OK;
+    const nn_params *p = &t->m->params;
+    size_t values = 0;
+    if (t->g->size == 1 || t->g->cfg.train.norm != NORM_LOCAL) goto done;
+    TRY(mem_alloc(&t->shared, p->n, sizeof *t->shared, "running statistics"));
+    for (size_t i = 0; i < p->n; i++) {
+        if (!moves(p, &p->item[i])) continue;
+        t->shared[t->n_shared++] = i;
+        values += p->item[i].count;
+    }
+    TRY(mem_alloc(&t->shared_values, values, sizeof *t->shared_values, "running statistics"));
+done:
+    return st;
+}
+
 status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, items *it, const vectors *v, dnn *dn, conv_choices *choices,
                           nn_type type, int64_t first)
 {
@@ -159,6 +189,7 @@ status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, items *
         if (m->params.item[i].trained && strncmp(m->params.item[i].name, MODEL_PREFIX, strlen(MODEL_PREFIX)) != 0)
             t->heads_first = m->params.item[i].at;
     TRY_ALL(g->comm, make_rooms(t));
+    TRY_ALL(g->comm, list_shared(t));
     TRY(sums_create_all(&t->sums, g->comm, &m->params, o->wire));
     TRY(make_net_all(t, dn, choices, type));
 done:
@@ -185,6 +216,8 @@ void trainer_destroy(trainer **pt)
     free(t->all_log);
     free(t->positives);
     free(t->aux_work);
+    free(t->shared);
+    free(t->shared_values);
     free(t);
 }
 
@@ -195,12 +228,18 @@ void trainer_changed(trainer *t)
 
 void trainer_share_statistics_all(trainer *t)
 {
-    nn_params *p = &t->m->params;
-    if (t->g->size == 1 || t->g->cfg.train.norm != NORM_LOCAL) return;
-    for (size_t i = 0; i < p->n_state; i++) p->state[i] /= (float)t->g->size;
-    for (size_t at = 0; at < p->n_state; at += 1 << 20) {
-        size_t n = p->n_state - at < 1 << 20 ? p->n_state - at : 1 << 20;
-        MPI_Allreduce(MPI_IN_PLACE, p->state + at, (int)n, MPI_FLOAT, MPI_SUM, t->g->comm);
+    const nn_params *p = &t->m->params;
+    float *v = t->shared_values;
+    size_t n = 0;
+    for (size_t k = 0; k < t->n_shared; k++) {
+        const nn_param *one = &p->item[t->shared[k]];
+        for (size_t i = 0; i < one->count; i++) v[n++] = p->state[one->at + i] / (float)t->g->size;
+    }
+    if (n > 0) MPI_Allreduce(MPI_IN_PLACE, v, (int)n, MPI_FLOAT, MPI_SUM, t->g->comm);
+    for (size_t k = 0; k < t->n_shared; k++) {
+        const nn_param *one = &p->item[t->shared[k]];
+        memcpy(p->state + one->at, v, one->count * sizeof *v);
+        v += one->count;
     }
 }
 

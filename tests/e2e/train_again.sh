@@ -70,6 +70,15 @@ has "is up to date" "$T/err" "is up to date"
 ok "and has its record again" cmp kept.made $R.made
 ok "and what its inputs were" cmp kept.inputs $R.inputs
 
+# ---- norm: local, frozen layers ----
+exits "norm: local, frozen, on three ranks" 0 mpi 3 "$TRAIN" $S --set train.run=frozen --set train.method=paclr --set train.steps=1 --set train.norm=local \
+    --set train.freeze=layer2 --set train.weights=whole.safetensors
+far() { "$ROOT/build/release/tests/tools/tensor_tool" far whole.safetensors "$(model frozen)" "$1" | cut -d' ' -f1; }
+for part in conv1 layer1.0.conv1 layer1.0.bn1 layer2.1; do
+    same "$part stays to the bit" "$(far encoder.$part)" 0
+done
+not_ok "layers that are trained move" test "$(far encoder.layer3.0.bn1.running_mean)" = 0
+
 # ---- precision auto on nodes of two kinds ----
 if grep -q avx512_bf16 /proc/cpuinfo; then
     auto() { # NAME OF_RANK_0 OF_RANK_1 STEPS: ranks on CPUs with and without bf16

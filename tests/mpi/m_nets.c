@@ -3,6 +3,7 @@
  * test is that other job. */
 #include "../tap_mpi.h"
 #include "micon/comm.h"
+#include "micon/digest.h"
 #include "micon/mem.h"
 #include "micon/model.h"
 #include "micon/path.h"
@@ -107,6 +108,29 @@ done:
     return st;
 }
 
+/* Ranks with unequal shares: those with fewer pictures measure nothing and do what rank 0 found. */
+static status unequal_all(const char *folder)
+{
+    status st = OK;
+    resnet *net = NULL;
+    conv_choices c = {0};
+    text lines = {0};
+    resnet_config mine = shape;
+    int rank = comm_rank(MPI_COMM_WORLD);
+    if (rank > 0) mine.n = PICTURES - 1;
+    TRY(nets_create_all(MPI_COMM_WORLD, &net, primitives, &mine, &params, &c, folder));
+    conv_choices_write(&c, &lines);
+    uint64_t seen = digest_text(text_str(&lines));
+    MPI_Bcast(&seen, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
+    ok_all(rank == 0 ? c.measured > 0 : c.measured == 0, "ranks with fewer pictures measure nothing for themselves");
+    ok_all(c.key.n > 0 && seen == digest_text(text_str(&lines)), "and make rank 0's choices");
+done:
+    resnet_destroy(&net);
+    conv_choices_free(&c);
+    text_free(&lines);
+    return st;
+}
+
 static bool file_is(const char *file, const char *lines)
 {
     char *data = NULL;
@@ -136,7 +160,8 @@ static status test_all(const char *dir)
     int rank = comm_rank(MPI_COMM_WORLD);
     conv_choices first = {0}, again = {0}, late = {0}, early = {0}, others = {0};
     text of_first = {0}, of_again = {0}, of_late = {0}, of_early = {0}, kept = {0};
-    char *shared = path_join(dir, "shared"), *raced = path_join(dir, "raced"), *known = path_join(dir, "known");
+    char *shared = path_join(dir, "shared"), *raced = path_join(dir, "raced"), *known = path_join(dir, "known"),
+         *alone = path_join(dir, "alone");
     char *in_shared = file_of(shared), *in_raced = file_of(raced), *in_known = file_of(known), *before = NULL;
     size_t size = 0;
     bool told;
@@ -188,7 +213,9 @@ static status test_all(const char *dir)
     TRY(job_all(&early, known, &of_early, &told));
     ok_all(told && follows(&early, &others, others.key.item[0], way), "what it knew beforehand it keeps to");
     free(way);
+    TRY(unequal_all(alone));
 done:
+    free(alone);
     free(shared), free(raced), free(known), free(in_shared), free(in_raced), free(in_known), free(before);
     text_free(&of_first), text_free(&of_again), text_free(&of_late), text_free(&of_early), text_free(&kept);
     conv_choices_free(&first), conv_choices_free(&again), conv_choices_free(&late), conv_choices_free(&early), conv_choices_free(&others);
