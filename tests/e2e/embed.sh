@@ -78,17 +78,17 @@ head -c 40000 kept.h5 >"work/tiles/$plate.h5"
 exits "damaged tiles" 1 mpi 2 "$BIN/micon-embed" $S
 has "are named" "$T/err" "$plate.h5"
 mv kept.h5 "work/tiles/$plate.h5"
-# ---- four tiles a site, and the first plate has none ----
-mkdir four
-cp -r images metadata screen.yaml four/
-F="four/screen.yaml --set tile.size=48 --set tile.tiles_per_site=4 --set embed.model=four.safetensors --set embed.counterfactual=no"
-"$TOOLS/model_make" four/four.safetensors 48 100 32 0 0 DNA ER RNA AGP Mito
-exits "four tiles a site" 0 mpi 2 "$BIN/micon-tile" $F
-rm "four/work/tiles/$plate.h5"
+# ---- nine tiles a site, and the first plate has none ----
+mkdir nine
+cp -r images metadata screen.yaml nine/
+F="nine/screen.yaml --set tile.size=32 --set tile.tiles_per_site=9 --set embed.model=nine.safetensors --set embed.counterfactual=no"
+"$TOOLS/model_make" nine/nine.safetensors 32 100 32 0 0 DNA ER RNA AGP Mito
+exits "nine tiles a site" 0 mpi 2 "$BIN/micon-tile" $F
+rm "nine/work/tiles/$plate.h5"
 exits "the first plate has no tiles" 1 mpi 2 "$BIN/micon-embed" $F
 has "and is named" "$T/err" "$plate.h5 is not there: run micon-tile first"
 hasnt "the other is not blamed" "$T/err" "tiles a site, other plates have another number"
-same "but done" "$(ls four/work/embeddings/micon/*.h5 | wc -l)" 1
+same "but done" "$(ls nine/work/embeddings/micon/*.h5 | wc -l)" 1
 
 # ---- a model without a generator; a pretrained trunk ----
 "$TOOLS/model_make" plain.safetensors 64 100 32 0 0 DNA ER RNA AGP Mito
