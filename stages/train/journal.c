@@ -5,6 +5,7 @@
 #include "micon/mem.h"
 #include "micon/path.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,10 +59,10 @@ done:
     return st;
 }
 
-void journal_step(FILE *f, int64_t step, int64_t batch, const step_result *s, const step_cost *c, double lr, double norm,
-                  const validation *v)
+status journal_step(FILE *f, int64_t step, int64_t batch, const step_result *s, const step_cost *c, double lr, double norm,
+                    const validation *v)
 {
-    if (!f) return;
+    if (!f) return OK;
     fprintf(f,
             "{\"step\": %lld, \"loss\": %.9g, \"contrast\": %.9g, \"generated\": %.9g, \"aux\": %.9g, \"lr\": %.9g, \"grad_norm\": %.9g, "
             "\"items_per_s\": %.4g, \"seconds\": %.4g, \"processor_s\": %.4g, \"compute_s\": %.4g, \"wait_s\": %.4g, \"comm_s\": %.4g, "
@@ -75,5 +76,8 @@ void journal_step(FILE *f, int64_t step, int64_t batch, const step_result *s, co
     if (v) fprintf(f, ", \"valid_queries\": %lld", (long long)v->queries);
     if (v && isfinite(v->loss)) fprintf(f, ", \"valid_loss\": %.9g", v->loss);
     fprintf(f, "}\n");
-    fflush(f);
+    int failed = ferror(f), flushed = fflush(f), error = errno;
+    clearerr(f); /* what could not be written stays in the buffer, for the next time */
+    if (failed || flushed != 0) return fail(E_IO, "a line of the log cannot be written: %s", strerror(error));
+    return OK;
 }

@@ -47,6 +47,7 @@ typedef struct {
     progress_state at;
     char *folder, *model_path, *checkpoints, *log_path;
     FILE *log;
+    bool log_failed;
     bool anew; /* checkpoints there are not this run's: --force */
 } run;
 
@@ -117,6 +118,26 @@ static status read_vectors(run *r)
     r->has_vectors = true;
 done:
     free(path);
+    return st;
+}
+
+/* --verify: every byte of the tiles and compounds, a file a rank at a time. */
+static status verify_inputs(const run *r)
+{
+    status st = OK;
+    const stage *g = r->g;
+    int64_t n = index_n_plates(r->ix);
+    uint64_t digest;
+    char *compounds = config_work(&g->cfg, "compounds.h5"), *tiles = NULL;
+    for (int64_t p = g->rank; p < n; p += g->size) {
+        free(tiles);
+        tiles = plates_file(g, r->ix, "tiles", p);
+        if (path_exists(tiles)) TRY(store_verify(tiles, &digest));
+    }
+    if (n % g->size == g->rank && path_exists(compounds)) TRY(store_verify(compounds, &digest));
+done:
+    free(compounds);
+    free(tiles);
     return st;
 }
 
@@ -347,6 +368,7 @@ static status set_up_all(run *r, bool *fresh)
     settle_force_all(r);
     TRY(plates_index_all(g, &r->ix));
     TRY(read_split_all(r));
+    TRY_ALL(g->comm, g->verify ? verify_inputs(r) : OK);
     TRY_ALL(g->comm, read_vectors(r));
     TRY_ALL(g->comm, list_weights(r));
     TRY(data_list_all(&r->d, g, r->ix, &r->split, r->has_vectors ? &r->v : NULL));
@@ -439,7 +461,11 @@ static status after_step_all(run *r, const step_result *s, double lr, const step
         sum->last = v;
         sum->validations++;
     }
-    journal_step(r->log, r->at.step, trainer_input(r->t)->n_global, s, &cost, lr, norm, look ? &v : NULL);
+    if (journal_step(r->log, r->at.step, trainer_input(r->t)->n_global, s, &cost, lr, norm, look ? &v : NULL) != OK) {
+        if (!r->log_failed) log_warn("%s: %s; the training goes on", r->log_path, msg_get());
+        r->log_failed = true;
+        msg_clear();
+    }
     sum->compute += s->compute_s, sum->wait += s->wait_s, sum->comm += s->comm_s, sum->hidden += s->hidden_s;
     sum->seconds += cost.seconds, sum->processor += cost.processor, sum->bytes += (double)s->bytes, sum->steps++;
 done:

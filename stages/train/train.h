@@ -205,8 +205,8 @@ step_cost cost_now(void);
 step_cost cost_since(const step_cost *from);
 /* Opened to go on after `step`: lines of later steps are dropped. The caller closes it. */
 status journal_open(FILE **out, const char *path, int64_t step) MUST_USE;
-/* f NULL: nothing. v NULL: there was no validation after it. */
-void journal_step(FILE *f, int64_t step, int64_t batch, const step_result *s, const step_cost *c, double lr, double norm,
-                  const validation *v);
+/* f NULL: nothing. v NULL: there was no validation after it. E_IO: the next call tries again what was not written. */
+status journal_step(FILE *f, int64_t step, int64_t batch, const step_result *s, const step_cost *c, double lr, double norm,
+                    const validation *v) MUST_USE;
 
 #endif

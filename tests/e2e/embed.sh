@@ -77,7 +77,13 @@ same "the other is done" "$(ls work/embeddings/micon/*.h5 | wc -l)" 1
 head -c 40000 kept.h5 >"work/tiles/$plate.h5"
 exits "damaged tiles" 1 mpi 2 "$BIN/micon-embed" $S
 has "are named" "$T/err" "$plate.h5"
+cp kept.h5 "work/tiles/$plate.h5"
+printf '\252\125' | dd of="work/tiles/$plate.h5" bs=1 seek=$(($(stat -c %s kept.h5) / 2)) conv=notrunc status=none
+exits "a damaged pixel" 1 mpi 2 "$BIN/micon-embed" $S --verify
+has "is found by --verify" "$T/err" "$plate.h5"
 mv kept.h5 "work/tiles/$plate.h5"
+exits "--verify of what is whole" 0 mpi 2 "$BIN/micon-embed" $S --verify
+
 # ---- nine tiles a site, and the first plate has none ----
 mkdir nine
 cp -r images metadata screen.yaml nine/

@@ -70,6 +70,32 @@ has "is up to date" "$T/err" "is up to date"
 ok "and has its record again" cmp kept.made $R.made
 ok "and what its inputs were" cmp kept.inputs $R.inputs
 
+# ---- a damaged checkpoint, and no other ----
+exits "two steps" 0 run hurt 2
+printf '\252\125' | dd of=work/models/hurt/checkpoints/step-0000000001.safetensors bs=1 seek=1000000 conv=notrunc status=none
+rm "$(model hurt)"
+exits "its only checkpoint is damaged" 0 run hurt 2
+has "is named" "$T/err" "step-0000000001.safetensors: its values are not those that were written"
+same "best begins as ever" "$("$ROOT/build/release/tests/tools/tensor_tool" meta work/models/hurt/checkpoints/step-0000000001.safetensors micon.best)" -1
+
+# ---- inputs that were damaged behind size and time ----
+tiles=$(ls work/tiles/*.h5 | tail -n 1)
+damage() { # FILE : two bytes in the middle, its time as before
+    touch -r "$1" time
+    printf '\252\125' | dd of="$1" bs=1 seek=$(($(stat -c %s "$1") / 2)) conv=notrunc status=none
+    touch -r time "$1"
+}
+for f in "$tiles" work/compounds.h5; do
+    cp "$f" kept.h5
+    exits "--verify" 0 run forced 3 --verify
+    damage "$f"
+    exits "$f is damaged" 0 run forced 3
+    has "without --verify the model is up to date" "$T/err" "is up to date"
+    exits "--verify" 1 run forced 3 --verify
+    has "finds it" "$T/err" "$f"
+    mv kept.h5 "$f"
+done
+
 # ---- norm: local, frozen layers ----
 exits "norm: local, frozen, on three ranks" 0 mpi 3 "$TRAIN" $S --set train.run=frozen --set train.method=paclr --set train.steps=1 --set train.norm=local \
     --set train.freeze=layer2 --set train.weights=whole.safetensors
