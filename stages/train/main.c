@@ -69,8 +69,10 @@ static bool needs_compounds(const run *r)
 /* --force, but SLURM starts a job that it put back into its queue with the same arguments: the checkpoints are then this job's own. */
 static void settle_force_all(run *r)
 {
-    const char *restarts = getenv("SLURM_RESTART_COUNT");
-    int anew = r->g->force && !(restarts && atoi(restarts) > 0);
+    const char *count = getenv("SLURM_RESTART_COUNT");
+    int64_t restarts = 0;
+    if (count && !num_i64(count, &restarts)) restarts = 0;
+    int anew = r->g->force && restarts == 0;
     MPI_Bcast(&anew, 1, MPI_INT, 0, r->g->comm);
     r->anew = anew;
     if (r->g->force && !anew) log_info("started again by SLURM: --force has been done, its checkpoints are gone on from");

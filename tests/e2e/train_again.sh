@@ -14,11 +14,12 @@ quiet "$BIN/micon-featurize" $S
 # run NAME STEPS ARGS... : checkpoints after each step
 run() { local name=$1 steps=$2; shift 2; mpi 2 "$TRAIN" $S --set train.run="$name" --set train.steps="$steps" --set train.checkpoint_steps=1 "$@"; }
 model() { echo "work/models/$1/model.safetensors"; }
-log_steps() { sed 's/.*"step": \([0-9]*\),.*/\1/' "work/models/$1/log.jsonl" | xargs; }
+steps_in() { (cd "$1" && find . -maxdepth 1 -name 'step-*' | sed 's/.*step-0*\([0-9]*\).*/\1/' | sort | xargs); } # FOLDER : of its checkpoints
+other() { find work/models/forced/checkpoints -name 'other-*'; }
 
 # ---- --force, and a job that SLURM put back into its queue ----
 exits "three steps" 0 run forced 3
-same "two checkpoints" "$(ls work/models/forced/checkpoints | xargs)" "step-0000000001.safetensors step-0000000002.safetensors"
+same "two checkpoints" "$(steps_in work/models/forced/checkpoints)" "1 2"
 cp "$(model forced)" whole.safetensors
 rm work/models/forced/checkpoints/step-0000000002.safetensors
 exits "--force, started again by SLURM" 0 env SLURM_RESTART_COUNT=1 mpirun --oversubscribe -n 2 "$TRAIN" $S --set train.run=forced --set train.steps=3 \
@@ -50,16 +51,15 @@ has "says how it goes on" "$T/err" "the same command without --force goes on fro
 exits "another seed for a moment" 0 run forced 2 --set train.seed=2
 has "says where the checkpoints are" "$T/err" "the checkpoints of another configuration are now in work/models/forced/checkpoints/other-"
 same "once" "$(grep -c "of another configuration" "$T/err")" 1
-same "it has one of its own" "$(ls work/models/forced/checkpoints | grep -v '^other-' | xargs)" step-0000000001.safetensors
-same "the others are whole" "$(ls work/models/forced/checkpoints/other-*/ | xargs)" "step-0000000001.safetensors step-0000000002.safetensors"
+same "it has one of its own" "$(steps_in work/models/forced/checkpoints)" 1
+same "the others are whole" "$(steps_in "$(other)")" "1 2"
 rm "$(model forced)"
 exits "the first configuration again" 0 run forced 3
 has "goes on where it was" "$T/err" "going on after step 2"
 ok "with the same bytes in the end" cmp whole.safetensors "$(model forced)"
-same "and the other's are aside" "$(ls work/models/forced/checkpoints | sed 's/other-.*/other/' | xargs) $(ls work/models/forced/checkpoints/other-*/ | xargs)" \
-    "other step-0000000001.safetensors step-0000000002.safetensors step-0000000001.safetensors"
+same "and the other's are aside" "$(steps_in work/models/forced/checkpoints), $(steps_in "$(other)")" "1 2, 1"
 exits "--force" 0 run forced 3 --force
-same "leaves those of the other" "$(ls work/models/forced/checkpoints/other-*/ | xargs)" step-0000000001.safetensors
+same "leaves those of the other" "$(steps_in "$(other)")" 1
 
 # ---- up to date, without a record ----
 R=work/status/train/forced
@@ -124,7 +124,7 @@ if grep -q avx512_bf16 /proc/cpuinfo; then
     rm "$(model wide)"
     exits "its checkpoint, and one rank has none" 1 auto wide 0 1 2
     has "says what to do" "$T/err" "restrict the job to nodes with bf16, or set train.precision"
-    same "the checkpoint stays" "$(ls work/models/wide/checkpoints)" step-0000000001.safetensors
+    same "the checkpoint stays" "$(steps_in work/models/wide/checkpoints)" 1
 else skip "precision auto on nodes of two kinds" "no CPU with bf16"; fi
 
 # ---- validation in which nothing can be asked: one batch of it ----
