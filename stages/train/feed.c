@@ -73,11 +73,11 @@ static status read_missing(const feed *f, pass_block *b)
     qsort(b->order, (size_t)n, sizeof *b->order, by_number);
     for (int64_t i = 0; i < n; i++)
         if (kept == 0 || b->order[kept - 1] != b->order[i]) b->order[kept++] = b->order[i];
-    for (int64_t i = 0, run; i < kept; i += run) {
-        for (run = 1;
-             i + run < kept && b->order[i + run] == b->order[i] + run && d->place[b->order[i + run]].file == d->place[b->order[i]].file;)
-            run++;
-        TRY(tile_files_read(f->files, b->order[i], run, b->bytes + (size_t)i * size));
+    for (int64_t i = 0, row; i < kept; i += row) {
+        for (row = 1;
+             i + row < kept && b->order[i + row] == b->order[i] + row && d->place[b->order[i + row]].file == d->place[b->order[i]].file;)
+            row++;
+        TRY(tile_files_read(f->files, b->order[i], row, b->bytes + (size_t)i * size));
     }
     for (int64_t i = 0; i < b->n; i++) {
         if (b->at[i]) continue;

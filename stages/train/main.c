@@ -3,16 +3,11 @@
 #include "train.h"
 
 #include "micon/comm.h"
-#include "micon/digest.h"
 #include "micon/kernels.h"
 #include "micon/log.h"
 #include "micon/mem.h"
-#include "micon/num.h"
 #include "micon/path.h"
-#include "micon/plates.h"
 #include "micon/progress.h"
-#include "micon/provenance.h"
-#include "micon/weights.h"
 
 #include <math.h>
 #include <signal.h>
@@ -30,27 +25,6 @@ static const opt train_own_options[] = {
     {.name = NULL},
 };
 
-typedef struct {
-    stage *g;
-    screen_index *ix;
-    screen_split split;
-    vectors v;
-    bool has_vectors;
-    dataset d;
-    items *it, *valid; /* of training; of validation, NULL: none */
-    model m;
-    dnn *dn;
-    conv_choices choices;
-    double step_s; /* mean of the steps, by the clock that times convolutions (conv_clock) */
-    nn_type type;
-    trainer *t;
-    progress_state at;
-    char *folder, *model_path, *checkpoints, *log_path;
-    FILE *log;
-    bool log_failed;
-    bool anew; /* checkpoints there are not this run's: --force */
-} run;
-
 static volatile sig_atomic_t asked_to_stop;
 
 static void on_signal(int sig)
@@ -60,341 +34,6 @@ static void on_signal(int sig)
 }
 
 static const char *const method_names[] = {"micon", "paclr", "simclr", "clip", "pretrained"};
-
-static bool needs_compounds(const run *r)
-{
-    return r->g->cfg.train.method == METHOD_MICON || r->g->cfg.train.method == METHOD_CLIP;
-}
-
-/* --force, but SLURM starts a job that it put back into its queue with the same arguments: the checkpoints are then this job's own. */
-static void settle_force_all(run *r)
-{
-    const char *count = getenv("SLURM_RESTART_COUNT");
-    int64_t restarts = 0;
-    if (count && !num_i64(count, &restarts)) restarts = 0;
-    int anew = r->g->force && restarts == 0;
-    MPI_Bcast(&anew, 1, MPI_INT, 0, r->g->comm);
-    r->anew = anew;
-    if (r->g->force && !anew) log_info("started again by SLURM: --force has been done, its checkpoints are gone on from");
-}
-
-/* ---- inputs ---- */
-
-static status read_split_all(run *r)
-{
-    status st = OK;
-    stage *g = r->g;
-    findings notes = {0};
-    text shown = {0};
-    char *path = config_work(&g->cfg, "split.csv"), *work = config_work(&g->cfg, "");
-    status mine = g->rank == 0 ? path_make_dirs(work) : OK;
-    if (g->rank == 0 && mine == OK) mine = split_sync(&r->split, r->ix, &g->cfg.split, g->cfg.dir, path, &notes);
-    TRY_ALL(g->comm, mine);
-    if (notes.n > 0) {
-        findings_show(&notes, &shown);
-        log_warn("the split:\n%s", text_str(&shown));
-    }
-    TRY_ALL(g->comm, g->rank != 0 ? split_read(&r->split, r->ix, path) : OK);
-done:
-    findings_free(&notes);
-    text_free(&shown);
-    free(path);
-    free(work);
-    return st;
-}
-
-/* compounds.h5: micon and clip cannot do without; the others then leave out the same compounds, so that methods can be compared. */
-static status read_vectors(run *r)
-{
-    status st = OK;
-    char *path = config_work(&r->g->cfg, "compounds.h5");
-    if (!path_exists(path)) {
-        if (needs_compounds(r)) TRY(fail(E_FAILED, "%s is not there: run micon-featurize first", path));
-        log_info("no compounds.h5: tiles of all compounds are used");
-        goto done;
-    }
-    TRY(vectors_read(&r->v, path));
-    TRY(inputs_add(&r->d.in, path));
-    r->d.in.item[r->d.in.n - 1].digest = r->v.digest;
-    r->d.in.item[r->d.in.n - 1].known = true;
-    r->has_vectors = true;
-done:
-    free(path);
-    return st;
-}
-
-/* --verify: every byte of the tiles and compounds, a file a rank at a time. */
-static status verify_inputs(const run *r)
-{
-    status st = OK;
-    const stage *g = r->g;
-    int64_t n = index_n_plates(r->ix);
-    uint64_t digest;
-    char *compounds = config_work(&g->cfg, "compounds.h5"), *tiles = NULL;
-    for (int64_t p = g->rank; p < n; p += g->size) {
-        free(tiles);
-        tiles = plates_file(g, r->ix, "tiles", p);
-        if (path_exists(tiles)) TRY(store_verify(tiles, &digest));
-    }
-    if (n % g->size == g->rank && path_exists(compounds)) TRY(store_verify(compounds, &digest));
-done:
-    free(compounds);
-    free(tiles);
-    return st;
-}
-
-/* ---- the model ---- */
-
-static status describe_model(run *r)
-{
-    status st = OK;
-    const config *c = &r->g->cfg;
-    const train_options *o = &c->train;
-    static const int depth[] = {18, 34, 50, 101};
-    model *m = &r->m;
-    int channels = (int)c->screen.channels.n;
-    bool pretrained = o->method == METHOD_PRETRAINED;
-    m->depth = depth[o->encoder];
-    m->size_px = (int)c->tile.size;
-    m->pretrained = pretrained;
-    m->dim = pretrained ? channels * resnet_width(m->depth) : (int)o->dim;
-    m->projection = pretrained || o->method == METHOD_CLIP ? 0 : (int)o->projection;
-    m->bits = needs_compounds(r) ? (int)r->v.d : 0;
-    m->has_generator = o->method == METHOD_MICON;
-    m->aux_classes = o->aux && !pretrained ? r->d.n_classes : 0;
-    m->freeze = pretrained ? FREEZE_ALL : o->freeze;
-    if (m->dim % channels != 0) TRY(fail(E_USAGE, "%s: train.dim: %d is not a multiple of the %d channels", c->path, m->dim, channels));
-    if (pretrained && strcmp(o->weights, "none") == 0)
-        TRY(fail(E_USAGE, "%s: train.method: pretrained wants train.weights: a FILE.safetensors of torchvision or timm", c->path));
-    if (o->freeze != FREEZE_NONE && strcmp(o->weights, "none") == 0)
-        TRY(fail(E_USAGE, "%s: train.freeze without train.weights would freeze random layers", c->path));
-    if (o->aux && o->method == METHOD_SIMCLR) TRY(fail(E_USAGE, "%s: train.aux: simclr has no classes to learn", c->path));
-    for (int i = 0; i < channels; i++) names_add(&m->channels, c->screen.channels.item[i]);
-done:
-    return st;
-}
-
-static status load_weights(run *r)
-{
-    status st = OK;
-    const char *name = r->g->cfg.train.weights;
-    safetensors f = {0};
-    char *path = config_path(&r->g->cfg, name);
-    if (strcmp(name, "none") == 0) goto done;
-    TRY(safetensors_read(&f, path));
-    TRY(weights_load_encoder(&r->m.params, MODEL_PREFIX, &f));
-done:
-    safetensors_free(&f);
-    free(path);
-    return st;
-}
-
-/* The weights file is an input too; it is looked at before anything is built. */
-static status list_weights(run *r)
-{
-    status st = OK;
-    const char *name = r->g->cfg.train.weights;
-    char *path = config_path(&r->g->cfg, name);
-    if (strcmp(name, "none") == 0) goto done;
-    if (!path_exists(path)) TRY(fail(E_USAGE, "%s: train.weights: %s is not there", r->g->cfg.path, path));
-    TRY(inputs_add(&r->d.in, path));
-    input *i = &r->d.in.item[r->d.in.n - 1];
-    TRY(digest_file(path, &i->digest));
-    i->known = true;
-done:
-    free(path);
-    return st;
-}
-
-static void made_from(const run *r, nn_type type, text *t)
-{
-    char d[DIGEST_TEXT];
-    provenance_config(r->g, t);
-    text_addf(t, "precision: %s\n", type == NN_BF16 ? "bf16" : "fp32");
-    text_addf(t, "split: %s\n", digest_show(split_digest(&r->split, r->ix), d));
-    uint64_t rows = 0;
-    for (int64_t p = 0; p < index_n_plates(r->ix); p++) rows = digest_mix(rows, index_plate_digest(r->ix, p, INDEX_OF_ALL));
-    text_addf(t, "index rows: %s\n", digest_show(rows, d));
-    for (int64_t p = 0; p < r->d.n_plates; p++) {
-        if (!r->d.missing[p]) continue;
-        char *label = plates_label(r->ix, p);
-        text_addf(t, "plate left out: %s\n", label);
-        free(label);
-    }
-    text_addf(t, "inputs: %s\n", digest_show(inputs_digest(&r->d.in), d));
-}
-
-/* Compounds that some training step may see. */
-static void list_compounds(run *r)
-{
-    char *seen = xcalloc((size_t)r->d.n_classes, 1);
-    for (int64_t i = 0; i < r->d.n; i++)
-        if (r->d.train[i].compound > 0) seen[r->d.train[i].compound] = 1;
-    names all = {0};
-    for (int64_t row = 0; row < index_n_rows(r->ix); row++) {
-        int class = index_class(r->ix, row);
-        if (class <= 0 || !seen[class]) continue;
-        seen[class] = 0;
-        const char *id = index_cell(r->ix, row, INDEX_COMPOUND);
-        int64_t at = r->has_vectors ? vectors_find(&r->v, id) : -1;
-        names_add(&all, at >= 0 ? vectors_key(&r->v, at) : id);
-    }
-    for (size_t i = 0; i < all.n; i++)
-        if (names_find(&r->m.compounds, all.item[i]) < 0) names_add(&r->m.compounds, all.item[i]);
-    names_free(&all);
-    free(seen);
-}
-
-/* Rank 0, with train.precision auto: what was begun on another kind of CPU goes on in its precision, where this one has it. fp32 there
- * always is. */
-static status keep_precision(const run *r, nn_type *type, bool *done)
-{
-    status st = OK;
-    nn_type rest = *type == NN_BF16 ? NN_F32 : NN_BF16;
-    text other = {0};
-    char *newest = checkpoint_newest(r->checkpoints);
-    made_from(r, rest, &other);
-    if (!r->g->force && checkpoint_is_of(r->model_path, text_str(&other))) {
-        *type = rest;
-        *done = true;
-    } else if (!r->anew && newest && checkpoint_is_of(newest, text_str(&other))) {
-        if (rest == NN_BF16)
-            TRY(fail(E_FAILED,
-                     "%s was made in bf16, which a CPU of this job does not have: restrict the job to nodes with bf16, or set "
-                     "train.precision (fp32 begins anew); the checkpoint is kept",
-                     newest));
-        *type = rest;
-        log_info("%s was made in fp32: so it goes on", newest);
-    }
-done:
-    free(newest);
-    text_free(&other);
-    return st;
-}
-
-/* The precision, what the model is made from, and whether there is a finished model of exactly that. */
-static status settle_all(run *r, bool *done)
-{
-    status st = OK;
-    stage *g = r->g;
-    text ours = {0};
-    int chosen = g->cfg.train.precision, bf16 = chosen == PRECISION_BF16 || (chosen == PRECISION_AUTO && dnn_bf16());
-    MPI_Allreduce(MPI_IN_PLACE, &bf16, 1, MPI_INT, MPI_MIN, g->comm); /* nodes may be of different kinds */
-    r->type = bf16 ? NN_BF16 : NN_F32;
-    *done = false;
-    if (g->rank == 0) {
-        made_from(r, r->type, &ours);
-        *done = !g->force && checkpoint_is_of(r->model_path, text_str(&ours));
-        if (!*done && chosen == PRECISION_AUTO) st = keep_precision(r, &r->type, done);
-    }
-    TRY_ALL(g->comm, st);
-    int settled[] = {r->type, *done};
-    MPI_Bcast(settled, 2, MPI_INT, 0, g->comm);
-    r->type = (nn_type)settled[0];
-    *done = settled[1];
-    made_from(r, r->type, &r->m.made_from);
-done:
-    text_free(&ours);
-    return st;
-}
-
-/* What the validation loss is taken of, where there is enough for it: a batch that is as large as those of training, for the loss depends
- * on how many rows there are. */
-static status make_valid_items(run *r, bool controls)
-{
-    const train_options *o = &r->g->cfg.train;
-    status st = items_create(&r->valid, r->d.valid, r->d.n, controls, (uint32_t)o->seed, NULL);
-    if (st == E_NOMEM) return st;
-    if (st != OK) {
-        log_warn("no validation loss: %s", msg_get());
-        msg_clear();
-        return OK;
-    }
-    int64_t want = o->method == METHOD_CLIP && items_compounds(r->it) < o->batch ? items_compounds(r->it) : o->batch;
-    int64_t have = o->method == METHOD_SIMCLR ? items_all(r->valid)
-                   : o->method == METHOD_CLIP ? items_compounds(r->valid)
-                                              : items_treated(r->valid);
-    if (have >= want) return OK;
-    log_warn("no validation loss: %lld validation %s are fewer than a batch of %lld", (long long)have,
-             o->method == METHOD_CLIP ? "compounds" : "tiles", (long long)want);
-    items_destroy(&r->valid);
-    return OK;
-}
-
-/* What a step may draw from, and whether that is enough. */
-static status make_items(run *r)
-{
-    status st = OK;
-    const train_options *o = &r->g->cfg.train;
-    int64_t left_out = 0;
-    if (o->method == METHOD_PRETRAINED) goto done;
-    bool controls = o->method == METHOD_MICON || o->method == METHOD_PACLR;
-    TRY(items_create(&r->it, r->d.train, r->d.n, controls, (uint32_t)o->seed, &left_out));
-    if (left_out > 0) log_warn("%lld tiles are of compounds with one tile only: left out", (long long)left_out);
-    int64_t have = o->method == METHOD_SIMCLR ? items_all(r->it) : items_treated(r->it);
-    bool clip = o->method == METHOD_CLIP; /* its batch is not larger than the number of compounds, and those have tiles */
-    if (clip && items_compounds(r->it) < r->g->size)
-        TRY(fail(E_USAGE, "clip: a step has one item a compound, and %d compounds cannot be shared by %d ranks: use fewer ranks",
-                 (int)items_compounds(r->it), r->g->size));
-    if (!clip && have < o->batch)
-        TRY(fail(E_FAILED, "%lld %s tiles are fewer than train.batch %lld: set it lower", (long long)have,
-                 o->method == METHOD_SIMCLR ? "training" : "treated training", (long long)o->batch));
-    if (o->valid_every > 0 && r->d.n_valid == 0)
-        log_warn("train.valid_every: there are no validation batches; split.valid_batches makes them");
-    if (o->early_stop > 0 && (o->valid_every == 0 || r->d.n_valid == 0))
-        TRY(fail(E_USAGE, "%s: train.early_stop wants train.valid_every and split.valid_batches", r->g->cfg.path));
-    if (o->valid_every > 0 && r->d.n_valid > 0 && !validation_asks(&r->d)) {
-        if (o->early_stop > 0)
-            TRY(fail(
-                E_USAGE,
-                "%s: train.early_stop: no validation well has its compound in another validation batch: set split.valid_batches higher, or "
-                "train.early_stop 0",
-                r->g->cfg.path));
-        log_warn(
-            "no validation well has its compound in another validation batch: nothing can be retrieved; split.valid_batches sets more");
-    }
-    if (o->valid_every > 0 && r->d.n_valid > 0) TRY(make_valid_items(r, controls));
-done:
-    return st;
-}
-
-static status set_up_all(run *r, bool *fresh)
-{
-    status st = OK;
-    stage *g = r->g;
-    const train_options *o = &g->cfg.train;
-    if (o->method != METHOD_PRETRAINED && o->batch < g->size)
-        TRY(fail(E_USAGE, "train.batch: %lld items cannot be shared by %d ranks: use fewer ranks or a larger train.batch",
-                 (long long)o->batch, g->size));
-    kernels_set_threads(comm_threads_all(g->comm));
-    settle_force_all(r);
-    TRY(plates_index_all(g, &r->ix));
-    TRY(read_split_all(r));
-    TRY_ALL(g->comm, g->verify ? verify_inputs(r) : OK);
-    TRY_ALL(g->comm, read_vectors(r));
-    TRY_ALL(g->comm, list_weights(r));
-    TRY(data_list_all(&r->d, g, r->ix, &r->split, r->has_vectors ? &r->v : NULL));
-    TRY(settle_all(r, fresh));
-    if (*fresh) goto done;
-    TRY_ALL(g->comm, describe_model(r));
-    TRY_ALL(g->comm, make_items(r));
-    TRY(data_load_all(&r->d, g, FEED_BLOCKS * input_tiles(g)));
-    r->m.mean = xcalloc((size_t)r->d.channels, sizeof *r->m.mean);
-    r->m.sd = xcalloc((size_t)r->d.channels, sizeof *r->m.sd);
-    memcpy(r->m.mean, r->d.mean, (size_t)r->d.channels * sizeof *r->m.mean);
-    memcpy(r->m.sd, r->d.sd, (size_t)r->d.channels * sizeof *r->m.sd);
-    list_compounds(r);
-    TRY_ALL(g->comm, model_build(&r->m, true));
-    model_init(&r->m, (uint32_t)g->cfg.train.seed);
-    TRY_ALL(g->comm, load_weights(r));
-    if (g->cfg.train.method == METHOD_PRETRAINED) goto done;
-    TRY_ALL(g->comm, dnn_create(&r->dn));
-    if (r->anew) TRY_ALL(g->comm, g->rank == 0 ? checkpoint_clear(r->checkpoints, text_str(&r->m.made_from)) : OK);
-    if (!r->anew) TRY(checkpoint_read_all(g, r->checkpoints, &r->m, &r->at, &r->choices));
-    TRY(trainer_create_all(&r->t, g, &r->m, &r->d, r->it, &r->v, r->dn, &r->choices, r->type, r->at.step));
-done:
-    return st;
-}
 
 /* ---- the loop ---- */
 
@@ -531,28 +170,13 @@ done:
     return st;
 }
 
-/* Rank 0, when the model stands: what the driver and later stages look at first. */
-static status record(const run *r)
-{
-    status st = OK;
-    uint64_t content;
-    char *name = text_encode_name(r->g->cfg.train.run), *memory = provenance_inputs_file(r->g, name);
-    TRY(digest_file(r->model_path, &content));
-    TRY(inputs_remember(&r->d.in, memory));
-    TRY(provenance_record(r->g, name, r->model_path, text_str(&r->m.made_from), inputs_digest(&r->d.in), content));
-done:
-    free(name);
-    free(memory);
-    return st;
-}
-
 static status publish(run *r)
 {
     status st = OK;
     TRY(weights_finite(&r->m.params));
     TRY(path_make_dirs(r->folder));
     TRY(model_write(&r->m, r->at.step, r->model_path));
-    TRY(record(r));
+    TRY(run_record(r));
     log_info("%s", r->model_path);
 done:
     return st;
@@ -582,10 +206,10 @@ static status run_all(stage *g)
     r.checkpoints = path_join(r.folder, "checkpoints");
     r.log_path = path_join(r.folder, "log.jsonl");
     if (g->plates.n > 0) TRY(fail(E_USAGE, "--plate: a model is trained on all plates; split and screen.index choose them"));
-    TRY(set_up_all(&r, &fresh));
+    TRY(run_set_up_all(&r, &fresh));
     if (fresh) {
         log_info("%s is up to date", r.model_path);
-        TRY_ALL(g->comm, g->rank == 0 ? record(&r) : OK);
+        TRY_ALL(g->comm, g->rank == 0 ? run_record(&r) : OK);
         goto done;
     }
     log_info("%s: resnet%d, %s, %d thread%s a rank", method_names[g->cfg.train.method], r.m.depth, r.type == NN_BF16 ? "bf16" : "fp32",
@@ -595,20 +219,7 @@ static status run_all(stage *g)
     if (own->profile && r.t && g->rank == 0) print_profile(&r);
     if (own->profile && !r.t) log_info("--profile: nothing was trained");
 done:
-    trainer_destroy(&r.t);
-    items_destroy(&r.it);
-    items_destroy(&r.valid);
-    conv_choices_free(&r.choices);
-    dnn_destroy(&r.dn);
-    model_free(&r.m);
-    data_free_all(&r.d);
-    vectors_free(&r.v);
-    screen_split_free(&r.split);
-    index_free(&r.ix);
-    free(r.folder);
-    free(r.model_path);
-    free(r.checkpoints);
-    free(r.log_path);
+    run_free(&r);
     free(name);
     free(below);
     return st;

@@ -209,4 +209,30 @@ status journal_open(FILE **out, const char *path, int64_t step) MUST_USE;
 status journal_step(FILE *f, int64_t step, int64_t batch, const step_result *s, const step_cost *c, double lr, double norm,
                     const validation *v) MUST_USE;
 
+/* ---- setup.c: a run ---- */
+typedef struct {
+    stage *g;
+    screen_index *ix;
+    screen_split split;
+    vectors v;
+    bool has_vectors;
+    dataset d;
+    items *it, *valid; /* of training; of validation, NULL: none */
+    model m;
+    dnn *dn;
+    conv_choices choices;
+    double step_s; /* mean of the steps, by the clock that times convolutions (conv_clock) */
+    nn_type type;
+    trainer *t;
+    progress_state at;
+    char *folder, *model_path, *checkpoints, *log_path;
+    FILE *log;
+    bool log_failed;
+    bool anew; /* checkpoints there are not this run's: --force */
+} run;
+/* fresh: there is a finished model of exactly this; nothing else is set up then. */
+status run_set_up_all(run *r, bool *fresh) MUST_USE;
+status run_record(const run *r) MUST_USE; /* rank 0, when the model stands: what the driver and later stages look at first */
+void run_free(run *r);
+
 #endif

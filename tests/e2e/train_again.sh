@@ -43,9 +43,20 @@ stop_forced() { # told to stop once a step is logged
     wait $pid
     rc=$?
 }
+cp work/status/train/forced.made work/status/train/stop.made
 stop_forced
 same "--force, told to stop: exit 75" $rc 75
+not_ok "what was recorded of the model before is taken back" test -e work/status/train/stop.made
 has "says how it goes on" "$T/err" "the same command without --force goes on from there"
+
+# Stopped behind its second step, while the finished model of before still stands: the checkpoint is newer than it.
+touch -d '1 hour ago' "$(model forced)"
+rm work/models/forced/checkpoints/step-0000000002.safetensors
+exits "without --force" 0 run forced 3
+has "the model does not pass for finished" "$T/err" "going on after step 1"
+ok "with the same bytes in the end" cmp whole.safetensors "$(model forced)"
+exits "once more" 0 run forced 3
+has "it does now" "$T/err" "is up to date"
 
 # ---- checkpoints of another configuration ----
 exits "another seed for a moment" 0 run forced 2 --set train.seed=2
