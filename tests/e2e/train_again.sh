@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# train_again.sh -- micon-train that is started again: by SLURM, by a user, with other settings, on other nodes.   run: limit=240
+# train_again.sh -- micon-train that is started again: by SLURM, by a user, with other settings, on other nodes.   run: long limit=240
 . "$(dirname "$0")/../tap.sh"
 cd "$T" || exit 1
 unset SLURM_RESTART_COUNT
