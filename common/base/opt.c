@@ -44,7 +44,9 @@ static const char *word_at(const char *words, int i, size_t *len)
 static status bad(const opt *o, const char *where, const char *value, const char *wanted)
 {
     char v[80];
-    return fail(E_USAGE, "%s: %s: '%s' is not %s", where, o->name, text_show(v, sizeof v, value), wanted);
+    text_show(v, sizeof v, value);
+    if (where) return fail(E_USAGE, "%s: %s: '%s' is not %s", where, o->name, v, wanted);
+    return fail(E_USAGE, "%s%s: '%s' is not %s", strlen(o->name) == 1 ? "-" : "--", o->name, v, wanted);
 }
 
 static status set_number(const opt *o, void *place, const char *value, const char *where)
@@ -261,11 +263,10 @@ status opt_args(const opt *table, void *base, int argc, char **argv, names *rest
         }
         const char *name = a + (is_long ? 2 : 1);
         size_t len = strcspn(name, "=");
-        char key[64], where[80];
+        char key[64];
         snprintf(key, sizeof key, "%.*s", (int)len, name);
         const opt *o = len < sizeof key ? opt_find(table, NULL, key) : NULL;
         if (!o || (is_short && strlen(o->name) != 1)) TRY(unknown(table, is_long ? "--" : "-", name, len));
-        snprintf(where, sizeof where, "command line");
         if (o->type == OPT_FLAG) {
             if (name[len] == '=') TRY(fail(E_USAGE, "--%s takes no value", o->name));
             *(bool *)at(o, base) = true;
@@ -273,7 +274,7 @@ status opt_args(const opt *table, void *base, int argc, char **argv, names *rest
         }
         const char *value = name[len] == '=' ? name + len + 1 : i + 1 < argc ? argv[++i] : NULL;
         if (!value) TRY(fail(E_USAGE, "%s%s wants a value", is_long ? "--" : "-", o->name));
-        TRY(opt_set(o, base, value, where));
+        TRY(opt_set(o, base, value, NULL));
     }
 done:
     return st;

@@ -170,13 +170,13 @@ static void options(void)
         const char *arg, *message;
     } wrong[] = {
         {"--sise=3", "unknown option --sise; did you mean --size?"},
-        {"--size=3", "command line: size: '3' is not a whole number from 32 to 4096"},
-        {"--size=64px", "command line: size: '64px' is not a whole number from 32 to 4096"},
-        {"--how=d", "command line: how: 'd' is not one of a, b, c"},
+        {"--size=3", "--size: '3' is not a whole number from 32 to 4096"},
+        {"--size=64px", "--size: '64px' is not a whole number from 32 to 4096"},
+        {"--how=d", "--how: 'd' is not one of a, b, c"},
         {"--flag=1", "--flag takes no value"},
         {"--name", "--name wants a value"},
         {"-x", "unknown option -x; --help lists them"},
-        {"--memory=much", "command line: memory: 'much' is not a size such as 512MiB from 0 B to 1.0 PB, or auto"},
+        {"--memory=much", "--memory: 'much' is not a size such as 512MiB from 0 B to 1.0 PB, or auto"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         rc = parse(&s, &rest, 1, &wrong[i].arg);
