@@ -5,6 +5,8 @@
 #include "micon/findings.h"
 #include "micon/log.h"
 #include "micon/mem.h"
+#include "micon/path.h"
+#include "micon/store.h"
 
 #include <stdlib.h>
 
@@ -65,6 +67,22 @@ status plates_each_all(stage *g, const int64_t *chosen, int64_t n, status (*one_
     if (failed == 0) return OK;
     if (n == 1) return fail(E_FAILED, "%s", first);
     return fail(E_FAILED, "%lld of %lld plates failed, the others are done; the first: %s", (long long)failed, (long long)n, first);
+}
+
+status plates_verify(const stage *g, const screen_index *ix, const int64_t *chosen, int64_t n, const char *compounds)
+{
+    status st = OK;
+    uint64_t digest;
+    char *tiles = NULL;
+    for (int64_t i = g->rank; i < n; i += g->size) {
+        free(tiles);
+        tiles = plates_file(g, ix, "tiles", chosen[i]);
+        if (path_exists(tiles)) TRY(store_verify(tiles, &digest));
+    }
+    if (compounds && n % g->size == g->rank && path_exists(compounds)) TRY(store_verify(compounds, &digest));
+done:
+    free(tiles);
+    return st;
 }
 
 char *plates_file(const stage *g, const screen_index *ix, const char *folder, int64_t p)

@@ -126,24 +126,6 @@ done:
     return st;
 }
 
-/* --verify: every byte of the tiles and compounds, a file a rank at a time. */
-static status verify_inputs(const run *r, const int64_t *chosen, int64_t n)
-{
-    status st = OK;
-    const stage *g = r->b.g;
-    uint64_t digest;
-    char *tiles = NULL;
-    for (int64_t i = g->rank; i < n; i += g->size) {
-        free(tiles);
-        tiles = plates_file(g, r->ix, "tiles", chosen[i]);
-        if (path_exists(tiles)) TRY(store_verify(tiles, &digest)); /* a missing one says so when it is its turn */
-    }
-    if (r->b.compounds && n % g->size == g->rank) TRY(store_verify(r->b.compounds_path, &digest));
-done:
-    free(tiles);
-    return st;
-}
-
 static status look_at_site(const char *path, int *n)
 {
     status st = OK;
@@ -218,7 +200,7 @@ static status run_all(stage *g)
     TRY(plates_chosen_all(g, r.ix, &chosen, &n));
     TRY_ALL(g->comm, read_model(&r.b));
     TRY_ALL(g->comm, read_compounds(&r.b, r.ix, &v, &wanted));
-    TRY_ALL(g->comm, g->verify ? verify_inputs(&r, chosen, n) : OK);
+    TRY_ALL(g->comm, g->verify ? plates_verify(g, r.ix, chosen, n, r.b.compounds ? r.b.compounds_path : NULL) : OK);
     kernels_set_threads(comm_threads_all(g->comm));
     TRY(set_up_engine_all(&r, chosen, n));
     if (g->rank == 0) path_sweep_parts(folder, NULL);

@@ -80,23 +80,16 @@ done:
     return st;
 }
 
-/* --verify: every byte of the tiles and compounds, a file a rank at a time. */
-static status verify_inputs(const run *r)
+/* --verify: of all plates, and of compounds.h5. */
+static status verify_inputs_all(const run *r)
 {
-    status st = OK;
-    const stage *g = r->g;
-    int64_t n = index_n_plates(r->ix);
-    uint64_t digest;
-    char *compounds = config_work(&g->cfg, "compounds.h5"), *tiles = NULL;
-    for (int64_t p = g->rank; p < n; p += g->size) {
-        free(tiles);
-        tiles = plates_file(g, r->ix, "tiles", p);
-        if (path_exists(tiles)) TRY(store_verify(tiles, &digest));
-    }
-    if (n % g->size == g->rank && path_exists(compounds)) TRY(store_verify(compounds, &digest));
-done:
+    stage *g = r->g;
+    int64_t *all = NULL, n = 0;
+    char *compounds = config_work(&g->cfg, "compounds.h5");
+    status st = plates_chosen_all(g, r->ix, &all, &n);
+    if (st == OK) st = agree_all(g->comm, plates_verify(g, r->ix, all, n, compounds));
+    free(all);
     free(compounds);
-    free(tiles);
     return st;
 }
 
@@ -351,7 +344,7 @@ status run_set_up_all(run *r, bool *fresh)
     settle_force_all(r);
     TRY(plates_index_all(g, &r->ix));
     TRY(read_split_all(r));
-    TRY_ALL(g->comm, g->verify ? verify_inputs(r) : OK);
+    if (g->verify) TRY(verify_inputs_all(r));
     TRY_ALL(g->comm, read_vectors(r));
     TRY_ALL(g->comm, list_weights(r));
     TRY(data_list_all(&r->d, g, r->ix, &r->split, r->has_vectors ? &r->v : NULL));
