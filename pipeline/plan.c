@@ -79,12 +79,6 @@ static void add_step(plan *p, const call *c, int stage, long plate, bool chosen)
     look_at_disk(s, c);
 }
 
-static bool ends(const char *s, const char *with)
-{
-    size_t n = strlen(s), k = strlen(with);
-    return n >= k && strcmp(s + n - k, with) == 0;
-}
-
 /* A CSV compressed by gzip has a third of its text or more; of a value an h5ad file has 4 bytes, a text about 8. What cannot be looked at
  * counts nothing: micon check names it. */
 static double text_of_tables(const config *c)
@@ -96,7 +90,7 @@ static double text_of_tables(const config *c)
     for (size_t i = 0; i < file.n; i++) {
         int64_t size = 0, mtime_ns;
         if (path_stat(file.item[i], &size, &mtime_ns) != OK) msg_clear();
-        bytes += (double)size * (ends(file.item[i], ".gz") ? 3 : ends(file.item[i], ".csv") ? 1 : 2);
+        bytes += (double)size * (text_ends(file.item[i], ".gz") ? 3 : text_ends(file.item[i], ".csv") ? 1 : 2);
     }
     names_free(&file);
     return bytes;

@@ -228,6 +228,12 @@ static int utf8_length(const unsigned char *s)
     return n;
 }
 
+bool text_ends(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
 char *text_show(char *buf, size_t size, const char *s)
 {
     size_t n = 0;

@@ -2,15 +2,10 @@
 #include "micon/weights.h"
 
 #include "micon/mem.h"
+#include "micon/text.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
 
 static safe_tensor entry(const nn_param *t, const char *before, const float *data)
 {
@@ -27,7 +22,7 @@ status weights_save(const char *path, const nn_params *p, int64_t steps, bool mo
     for (size_t i = 0; i < p->n; i++) {
         const nn_param *t = &p->item[i];
         item[n++] = entry(t, "", params_value(p, i));
-        if (ends_with(t->name, ".running_var")) {
+        if (text_ends(t->name, ".running_var")) {
             size_t stem = strlen(t->name) - strlen("running_var");
             item[n++] = (safe_tensor){.name = xasprintf("%.*snum_batches_tracked", (int)stem, t->name), .type = SAFE_I64, .data = &steps};
         }
@@ -85,7 +80,7 @@ done:
 /* A tensor that is not looked for by name: the count of batches, and moments where they are not asked for. */
 static bool may_stay(const char *name)
 {
-    return ends_with(name, ".num_batches_tracked") || strncmp(name, "moment1.", 8) == 0 || strncmp(name, "moment2.", 8) == 0;
+    return text_ends(name, ".num_batches_tracked") || strncmp(name, "moment1.", 8) == 0 || strncmp(name, "moment2.", 8) == 0;
 }
 
 status weights_load(nn_params *p, const safetensors *file, bool moments)

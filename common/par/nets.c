@@ -3,6 +3,7 @@
 #include "micon/nets.h"
 
 #include "micon/comm.h"
+#include "micon/config.h"
 #include "micon/digest.h"
 #include "micon/log.h"
 #include "micon/mem.h"
@@ -99,6 +100,13 @@ done:
     text_free(&mine);
     free(file);
     return st;
+}
+
+nn_type nets_type_all(MPI_Comm comm, int precision)
+{
+    int bf16 = precision == PRECISION_BF16 || (precision == PRECISION_AUTO && dnn_bf16());
+    MPI_Allreduce(MPI_IN_PLACE, &bf16, 1, MPI_INT, MPI_MIN, comm); /* nodes may be of different kinds */
+    return bf16 ? NN_BF16 : NN_F32;
 }
 
 status nets_create_all(MPI_Comm comm, resnet **net, dnn *dn, const resnet_config *wanted, nn_params *p, conv_choices *choices,

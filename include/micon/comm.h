@@ -42,8 +42,8 @@ int64_t comm_max_i64_all(MPI_Comm comm, int64_t v);
  * (comm_threads_of). The same on every rank of a node. */
 int comm_threads_all(MPI_Comm comm);
 
-/* sets [n_ranks][COMM_CPU_WORDS], bit c % 64 of word c / 64: the rank may use CPU c. A rank's share is the sum over its CPUs of 1 / the ranks that may use
- * it; the least share, in whole threads, at least 1. Local. */
+/* sets [n_ranks][COMM_CPU_WORDS], bit c % 64 of word c / 64: the rank may use CPU c. A rank's share is the sum over its CPUs of 1 / the
+ * ranks that may use it; the least share, in whole threads, at least 1. Local. */
 enum { COMM_CPU_WORDS = 128 };
 int comm_threads_of(const uint64_t *sets, int n_ranks);
 

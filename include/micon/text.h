@@ -40,6 +40,8 @@ int text_natural_cmp(const char *a, const char *b);
 char *text_encode_name(const char *s);
 char *text_decode_name(const char *s); /* the other way; NULL where s was not made by text_encode_name. Caller frees. */
 
+bool text_ends(const char *s, const char *end); /* does s end so? */
+
 /* "a1", "A1", "A01" -> "A01"; 1,536-well plates run to AF48. False if it is no well. out: at least 5 bytes. */
 bool text_well(const char *s, char out[8]);
 bool text_well_place(const char *well, int *row, int *column); /* from 0 */

@@ -7,6 +7,7 @@
 #include "micon/digest.h"
 #include "micon/log.h"
 #include "micon/mem.h"
+#include "micon/nets.h"
 #include "micon/path.h"
 #include "micon/plates.h"
 #include "micon/provenance.h"
@@ -173,14 +174,14 @@ static status set_up_engine_all(run *r, const int64_t *chosen, int64_t n)
 {
     status st = OK;
     stage *g = r->b.g;
-    int per_site = 1, bf16 = g->cfg.embed.precision == PRECISION_BF16 || (g->cfg.embed.precision == PRECISION_AUTO && dnn_bf16());
+    int per_site = 1;
+    nn_type type = nets_type_all(g->comm, g->cfg.embed.precision);
     char d[DIGEST_TEXT];
     if (g->rank == 0) per_site = tiles_per_site(r, chosen, n);
     MPI_Bcast(&per_site, 1, MPI_INT, 0, g->comm);
-    MPI_Allreduce(MPI_IN_PLACE, &bf16, 1, MPI_INT, MPI_MIN, g->comm); /* nodes may be of different kinds */
-    TRY(engine_create_all(&r->b.e, g, &r->b.m, bf16 ? NN_BF16 : NN_F32, per_site));
+    TRY(engine_create_all(&r->b.e, g, &r->b.m, type, per_site));
     provenance_config(g, &r->b.made_from);
-    text_addf(&r->b.made_from, "precision: %s\nmodel: %s\n", bf16 ? "bf16" : "fp32", digest_show(r->b.model_digest, d));
+    text_addf(&r->b.made_from, "precision: %s\nmodel: %s\n", type == NN_BF16 ? "bf16" : "fp32", digest_show(r->b.model_digest, d));
     if (r->b.compounds)
         text_addf(&r->b.made_from, "compounds predicted: %lld, %s\n", (long long)r->b.n_wanted, digest_show(wanted_digest(&r->b), d));
 done:

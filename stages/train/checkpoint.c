@@ -89,7 +89,7 @@ char *checkpoint_newest(const char *folder)
 
 /* ---- those of other configurations: never removed, but put where they are in nobody's way ---- */
 
-/* FOLDER/other-XXXXXXXX */
+/* FOLDER/other-DIGEST, of what they were made from */
 static char *aside(const char *folder, const char *made_from)
 {
     char d[DIGEST_TEXT], *name = xasprintf("other-%.8s", digest_show(digest_text(made_from), d)), *path = path_join(folder, name);

@@ -8,6 +8,7 @@
 #include "micon/log.h"
 #include "micon/made.h"
 #include "micon/mem.h"
+#include "micon/nets.h"
 #include "micon/num.h"
 #include "micon/path.h"
 #include "micon/plates.h"
@@ -252,14 +253,12 @@ static status settle_all(run *r, bool *done)
     status st = OK;
     stage *g = r->g;
     text ours = {0};
-    int chosen = g->cfg.train.precision, bf16 = chosen == PRECISION_BF16 || (chosen == PRECISION_AUTO && dnn_bf16());
-    MPI_Allreduce(MPI_IN_PLACE, &bf16, 1, MPI_INT, MPI_MIN, g->comm); /* nodes may be of different kinds */
-    r->type = bf16 ? NN_BF16 : NN_F32;
+    r->type = nets_type_all(g->comm, g->cfg.train.precision);
     *done = false;
     if (g->rank == 0) {
         made_from(r, r->type, &ours);
         *done = !g->force && is_finished(r, text_str(&ours));
-        if (!*done && chosen == PRECISION_AUTO) st = keep_precision(r, &r->type, done);
+        if (!*done && g->cfg.train.precision == PRECISION_AUTO) st = keep_precision(r, &r->type, done);
     }
     TRY_ALL(g->comm, st);
     int settled[] = {r->type, *done};
