@@ -106,6 +106,8 @@ exits "an ambiguous plate" 2 micon plan screen.yaml --plate P1
 has "names them all" "$T/err" "'P1' is ambiguous: s1/b1/P1, s2/b1/P1"
 exits "an unknown plate" 2 micon plan screen.yaml --plate P22
 has "names the nearest" "$T/err" "no plate 'P22' in the screen; did you mean P2?"
+exits "a plate like no other: exit 2" 2 micon plan screen.yaml --plate something-else
+has "names one that there is" "$T/err" "no plate 'something-else' in the screen; its first is s1/b1/P1"
 exits "an unknown stage" 2 micon plan screen.yaml --stage tiles
 has "names the nearest" "$T/err" "did you mean tile?"
 exits "a rank count of zero" 2 micon plan screen.yaml -n 0
