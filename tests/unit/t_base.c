@@ -188,6 +188,22 @@ static void options(void)
     }
 }
 
+/* A folder whose name a glob would take for a pattern, and a file like that. */
+static void globs(void)
+{
+    char *dir = xasprintf("%s/plates[2024]{a,b}*", getenv("T") ? getenv("T") : "/tmp/t_base"), *one = path_join(dir, "step-1.h5"),
+         *two = path_join(dir, "step-2.h5"), *odd = path_join(dir, "step-[1].h5");
+    names found = {0}, plain = {0}, none = {0};
+    ok(path_make_dirs(dir) == OK && path_write(one, "1", 1) == OK && path_write(two, "2", 1) == OK && path_write(odd, "3", 1) == OK,
+       "files in a folder with a name like a pattern");
+    ok(path_glob(&found, dir, "step-?.h5") == OK && found.n == 2 && strcmp(found.item[0], one) == 0 && strcmp(found.item[1], two) == 0,
+       "are found, sorted");
+    ok(path_glob(&plain, dir, "step-[1].h5") == OK && plain.n == 1 && strcmp(plain.item[0], odd) == 0, "a file of just that name is meant");
+    ok(path_glob(&none, dir, "*.csv") == OK && none.n == 0, "none is no error");
+    names_free(&found), names_free(&plain), names_free(&none);
+    free(dir), free(one), free(two), free(odd);
+}
+
 static void files(void)
 {
     char *dir = xasprintf("%s/a b/c", getenv("T") ? getenv("T") : "/tmp/t_base"), *path = path_join(dir, "f");
@@ -259,6 +275,7 @@ int main(void)
     randoms();
     naming();
     options();
+    globs();
     files();
     return tap_done();
 }

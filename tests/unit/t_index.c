@@ -474,6 +474,15 @@ static void many(void)
 
 /* ---- files ---- */
 
+/* A folder that nobody can look into, also not root: a link to itself. */
+static void loop(const char *rel)
+{
+    char *path = path_join(folder, rel), *kept = xasprintf("%s.kept", path);
+    (void)rename(path, kept);
+    if (symlink(rel, path) != 0) printf("# cannot make the link %s\n", path);
+    free(path), free(kept);
+}
+
 static void files(void)
 {
     screen s;
@@ -506,6 +515,13 @@ static void files(void)
     findings_show(&f, &t), strip(&t);
     ok(strstr(t.s, "error: illumination files that are missing: 35\n    t.csv:2: i.npy\n") != NULL,
        "illumination functions, where asked for");
+    findings_free(&f), text_clear(&t);
+    loop("more"), loop("none");
+    index_check_files(ix, 0, 2, false, 0.1, &f);
+    findings_show(&f, &t);
+    ok(strstr(t.s, "more: cannot look into this folder: ") && strstr(t.s, "none/e36.tif: cannot look for this: ") &&
+           !strstr(t.s, "that are missing"),
+       "what cannot be looked at is not called missing");
     index_free(&ix), findings_free(&f);
     end(&s), text_free(&t), text_free(&rows);
 }
