@@ -1,9 +1,9 @@
 /* check.c -- micon check: every input problem at once. */
 #include "driver.h"
 
-#include "micon/index.h"
-#include "micon/mem.h"
-#include "micon/path.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/index/index.h"
 
 #include <errno.h>
 #include <stdio.h>

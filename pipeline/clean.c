@@ -2,10 +2,10 @@
  * never followed. */
 #include "driver.h"
 
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/num.h"
-#include "micon/path.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/base/path.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,11 +3,11 @@
  * argument vectors, and job scripts read theirs from files, NUL-separated. */
 #ifndef MICON_DRIVER_H
 #define MICON_DRIVER_H
-#include "micon/config.h"
-#include "micon/file_lock.h"
-#include "micon/made.h"
-#include "micon/status.h"
-#include "micon/text.h"
+#include "micon/base/file_lock.h"
+#include "micon/base/status.h"
+#include "micon/base/text.h"
+#include "micon/config/config.h"
+#include "micon/provenance/output_record.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,13 +42,13 @@ status command_submit(call *c);
 status command_gate(call *c);
 status command_status(call *c);
 status command_clean(call *c);
-/* These hand over to a stage program (tools.c). */
+/* These hand over to a stage program (forward.c). */
 status command_verify(call *c);
 status command_compare(call *c);
 status command_export(call *c);
 status command_store(call *c);
 
-/* ---- the stages (stages.c) ---- */
+/* ---- the stages (stage_table.c) ---- */
 enum { STAGE_FEATURIZE, STAGE_TILE, STAGE_TRAIN, STAGE_EMBED, STAGE_EVALUATE, N_STAGES };
 typedef struct {
     const char *name, *program;
@@ -88,7 +88,7 @@ status screen_choose(const screen *s, const names *given, bool *chosen) MUST_USE
 
 void clean_own_folder(const char *path); /* remove a folder that only we write into; links are not followed (clean.c) */
 
-/* ---- the plan (plan.c: gathering; decide.c: the pure part) ---- */
+/* ---- the plan (plan.c: gathering; plan_decide.c: the pure part) ---- */
 typedef enum { STEP_CURRENT, STEP_CHECK, STEP_RUN, STEP_ABSENT } step_state;
 
 typedef struct {
@@ -120,7 +120,7 @@ typedef struct {
     int64_t mem, bytes; /* estimate: of memory, all ranks; of output */
 } step;
 
-/* What this machine makes of the built-in rates (work/status/rates.json, calibrate.c). */
+/* What this machine makes of the built-in rates (work/status/rates.json, plan_calibrate.c). */
 typedef struct {
     double factor[N_STAGES];  /* on the time of a core; 1: not measured */
     double start_s[N_STAGES]; /* of a step */
@@ -136,7 +136,7 @@ typedef struct {
     size_t n;
     int64_t ranks, train_ranks; /* train_ranks: of training on a node, 0: ranks */
     double tables;              /* bytes of text of the outside tables (evaluate.profiles) */
-    double memory, shared;      /* that a step may have here: free now; of it, windows that its ranks share (budget.h) */
+    double memory, shared;      /* that a step may have here: free now; of it, windows that its ranks share (base/memory_budget.h) */
     bool force;
     bool alone; /* plan_decide judges each step by its own record: what stands, not what would be done */
 } plan;
@@ -184,7 +184,7 @@ status lock_take(work_lock *l, const call *c) MUST_USE; /* E_FAILED: who holds i
 void lock_release(work_lock *l);
 bool lock_holder(const config *c, text *who); /* is a run active here? for `micon status` */
 
-/* ---- what the stages said of themselves (report.c) ---- */
+/* ---- what the stages said of themselves (status.c) ---- */
 typedef enum { SEEN_NOTHING, SEEN_RUNNING, SEEN_STOPPED, SEEN_FAILED, SEEN_DONE } seen_state;
 typedef struct {
     seen_state state;

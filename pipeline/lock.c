@@ -1,9 +1,9 @@
 /* lock.c -- one run at a time in a work folder, over hosts too. It does not beat: a run may wait for hours in a debugger or a suspended shell. */
 #include "driver.h"
 
-#include "micon/mem.h"
-#include "micon/path.h"
-#include "micon/sharing.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/base/permissions.h"
 
 #include <stdlib.h>
 

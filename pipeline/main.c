@@ -1,10 +1,10 @@
 /* main.c -- micon: the driver's command line. */
 #include "driver.h"
 
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/opt.h"
-#include "micon/path.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/config/opt.h"
 
 #include <stddef.h>
 #include <stdio.h>

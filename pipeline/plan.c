@@ -1,11 +1,11 @@
 /* plan.c -- what is on disk, as steps; the table. Image files are never touched unless asked (--images). */
 #include "driver.h"
 
-#include "micon/budget.h"
-#include "micon/csv.h"
-#include "micon/mem.h"
-#include "micon/num.h"
-#include "micon/path.h"
+#include "micon/base/mem.h"
+#include "micon/base/memory_budget.h"
+#include "micon/base/num.h"
+#include "micon/base/path.h"
+#include "micon/formats/csv.h"
 
 #include <stdio.h>
 #include <stdlib.h>

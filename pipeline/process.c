@@ -2,8 +2,8 @@
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "driver.h"
 
-#include "micon/mem.h"
-#include "micon/path.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
 
 #include <errno.h>
 #include <fcntl.h>

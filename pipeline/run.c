@@ -1,10 +1,10 @@
 /* run.c -- micon run and rerun: the steps of the plan through mpirun, stage by stage, several plates at once within the cores. */
 #include "driver.h"
 
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/num.h"
-#include "micon/path.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/base/path.h"
 
 #include <signal.h>
 #include <stdio.h>

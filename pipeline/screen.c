@@ -1,8 +1,8 @@
 /* screen.c -- the plates of the screen, from the cached index. */
 #include "driver.h"
 
-#include "micon/index.h"
-#include "micon/mem.h"
+#include "micon/base/mem.h"
+#include "micon/index/index.h"
 
 #include <stdlib.h>
 #include <string.h>

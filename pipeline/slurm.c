@@ -1,9 +1,9 @@
 /* slurm.c -- what is in the queue, and what we put there. sacct is never asked: many sites have no accounting database. */
 #include "driver.h"
 
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/path.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
 
 #include <jansson.h>
 #include <pwd.h>

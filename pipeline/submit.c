@@ -3,10 +3,10 @@
  * one bad plate, and is never fulfilled again once a task was requeued. */
 #include "driver.h"
 
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/num.h"
-#include "micon/path.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/base/path.h"
 
 #include <errno.h>
 #include <math.h>

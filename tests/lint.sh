@@ -13,39 +13,51 @@ if have clang-format; then
 fi
 
 # ---- layers: who may include whom ----
-# The layer of a header is the folder of the source it belongs to; STYLE: a lower one never includes an upper one.
-layer_of() { # FILE
+# A room is a folder of common/ with its headers in include/micon/ROOM/. This table says which other rooms each may include; what is not named is refused,
+# upward and sideways alike. Stages and the driver may include any room below them (last lines).
+declare -A allowed=(
+    [base]="" [config]="base" [formats]="base" [compound]="base" [mpi]="base"
+    [table]="base formats" [tiling]="base formats" [provenance]="base config formats"
+    [index]="base config formats table"
+    [nn]="base config formats" [profile]="base nn"
+    [store]="base table mpi"
+    [stage]="base config formats table index compound tiling provenance nn profile mpi store"
+    [stages]="base config formats table index compound tiling provenance nn profile mpi store stage"
+    [pipeline]="base config formats table index compound tiling provenance nn"
+)
+room_of() { # FILE
     case $1 in
-    common/base/*) echo 1 ;; common/data/*) echo 2 ;; common/nn/* | common/profile/*) echo 3 ;; common/par/*) echo 4 ;;
-    pipeline/*) echo 5 ;; stages/*) echo 6 ;; *) echo 9 ;;
+    include/micon/*/*) f=${1#include/micon/}; echo "${f%%/*}" ;;
+    common/*/*) f=${1#common/}; echo "${f%%/*}" ;;
+    stages/*) echo stages ;; pipeline/*) echo pipeline ;;
     esac
 }
-declare -A home
-for h in include/micon/*.h; do
-    n=$(basename "$h" .h)
-    src=$(ls common/*/"$n".c common/*/"$n".cc common/*/"${n}"_*.c 2>/dev/null | head -n 1)
-    home[$n]=$(layer_of "${src:-common/base/x}")
-done
-for f in $(git ls-files 'common/*.c' 'common/*.cc' 'common/*.h'); do
-    l=$(layer_of "$f")
-    for n in $(sed -n 's|^#include "micon/\(.*\)\.h".*|\1|p' "$f"); do
-        [ "${home[$n]:-1}" -le "$l" ] || note "$f: includes micon/$n.h of an upper layer"
+for f in $(git ls-files | grep -E '^(common|include|stages|pipeline)/.*\.(c|cc|h)$'); do
+    room=$(room_of "$f")
+    [ -n "${allowed[$room]+x}" ] || { note "$f: the room '$room' is not in the layer table of tests/lint.sh"; continue; }
+    for other in $(sed -n 's|^#include "micon/\([^/"]*\)/.*|\1|p' "$f" | sort -u); do
+        [ "$other" = "$room" ] && continue
+        case " ${allowed[$room]} " in *" $other "*) ;; *) note "$f: includes a header of '$other', which '$room' may not" ;; esac
     done
+    grep -nE '^#include "(micon/[^/"]*"|.*/.*_impl\.h"|\.\./)' "$f" | sed "s|^|lint: $f: an include that crosses rooms without naming one: |" | grep . && bad=1
 done
-grep -lE '^#include [<"](mpi|hdf5)\.h' $(git ls-files 'common/base/*' 'common/data/*' 'common/nn/*' 'common/profile/*' 'pipeline/*') /dev/null |
-    sed 's/$/: MPI or HDF5 below common\/par/' | while read -r l; do echo "lint: $l"; done | grep . && bad=1
-for f in $(git ls-files 'stages/*' 'common/*' 'pipeline/*' | grep -E '\.(c|cc|h)$' | grep -v '^common/par/store'); do
-    grep -q '^#include [<"]hdf5' "$f" && note "$f: only common/par/store*.c know HDF5"
+# A public header is one that another room, a test or another public header includes; the rest are NAME_impl.h beside their source.
+for h in $(git ls-files 'include/micon/*/*.h'); do
+    room=$(room_of "$h")
+    git grep -lF "\"${h#include/}\"" -- '*.c' '*.cc' '*.h' | grep -v "^common/$room/" | grep -q . || note "$h: nobody outside common/$room includes it: make it common/$room/$(basename "$h" .h)_impl.h"
 done
-for f in $(git ls-files 'common/nn/*' 'stages/*' 'common/*' | grep -E '\.(c|h)$' | grep -v '^common/nn/dnn'); do
-    grep -q '#include [<"]\(oneapi/\)\?dnnl' "$f" && note "$f: oneDNN belongs to common/nn/dnn*.c"
+for f in $(git ls-files | grep -E '^(common|include|stages|pipeline)/.*\.(c|cc|h)$'); do
+    case $f in common/store/*) ;; *) grep -qE '^#include [<"]hdf5' "$f" && note "$f: only common/store knows HDF5" ;; esac
+    case $f in common/nn/onednn*) ;; *) grep -qE '#include [<"](oneapi/)?dnnl' "$f" && note "$f: only common/nn/onednn*.c know oneDNN" ;; esac
+    case $f in common/mpi/* | common/store/* | common/stage/* | include/micon/mpi/* | include/micon/store/* | include/micon/stage/* | stages/*) ;;
+    *) grep -qE '^#include [<"]mpi\.h' "$f" && note "$f: MPI below common/mpi" ;; esac
 done
 for f in $(git ls-files 'stages/*'); do
     own=$(echo "$f" | cut -d/ -f2)
     grep -oE '#include "[^"]*stages/[a-z]+' "$f" | grep -v "stages/$own" | grep -q . && note "$f: includes another stage"
 done
 # ---- collective functions must not leave early between collectives ----
-for f in $(git ls-files 'common/par/*.c' 'stages/*.c'); do
+for f in $(git ls-files 'common/mpi/*.c' 'common/store/*.c' 'common/stage/*.c' 'stages/*.c'); do
     awk -v f="$f" '/^[a-z].*_all\(.*\)$/ || /^(static )?status [a-z_]*_all\(/ {inside=1; n=0; name=$0} inside && /^}/ {inside=0}
         inside && /TRY_ALL|TRY\(/ {n++} inside && /^    +.*return / && n>0 && !/return st;/ && !/lint: ok/ {print f ": " FNR ": a return between collectives in " name}' "$f"
 done | while read -r l; do echo "lint: $l"; done | grep . && bad=1
@@ -61,7 +73,7 @@ done
 
 # ---- static analysis ----
 if have cppcheck; then
-    cppcheck -q --std=c11 --enable=warning,portability --inline-suppr --suppress=missingInclude --suppress=unmatchedSuppression --suppress=invalidPointerCast --suppress=varFuncNullUB --suppress=uninitvar:common/nn/dnn.c --suppress=invalidFunctionArg:common/nn/heads.c --suppress=ctunullpointer:common/base/text.c \
+    cppcheck -q --std=c11 --enable=warning,portability --inline-suppr --suppress=missingInclude --suppress=unmatchedSuppression --suppress=invalidPointerCast --suppress=varFuncNullUB --suppress=uninitvar:common/nn/onednn.c --suppress=invalidFunctionArg:common/nn/heads.c --suppress=ctunullpointer:common/base/text.c \
         --error-exitcode=1 -Iinclude $(git ls-files 'common/*.c' 'stages/*.c' 'pipeline/*.c') || bad=1
 fi
 if have shellcheck; then

@@ -2,7 +2,7 @@
  * reference numbers. All arithmetic up to the rounding to float is exact or a single IEEE operation, so both languages agree to the bit. */
 #ifndef PROFILE_DATA_H
 #define PROFILE_DATA_H
-#include "micon/rng.h"
+#include "micon/base/rng.h"
 #include "tap.h"
 
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* clock.c -- seconds on a clock that only goes forward. */
-#include "micon/clock.h"
+#include "micon/base/clock.h"
 
 #include <time.h>
 

@@ -1,7 +1,7 @@
 /* digest.c -- XXH3-64 through Debian's libxxhash. */
-#include "micon/digest.h"
+#include "micon/base/digest.h"
 
-#include "micon/mem.h"
+#include "micon/base/mem.h"
 
 #include <errno.h>
 #include <stdio.h>

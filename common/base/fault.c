@@ -1,9 +1,9 @@
 /* fault.c -- counts fault points and fails, or kills, at the chosen one. Empty in a release build. */
-#include "micon/fault.h"
+#include "micon/base/fault.h"
 
 #ifdef MICON_FAULTS
-#include "micon/num.h"
-#include "micon/text.h"
+#include "micon/base/num.h"
+#include "micon/base/text.h"
 
 #include <signal.h>
 #include <stdbool.h>

@@ -1,12 +1,12 @@
 /* file_lock.c -- locks that work over hosts. The file holds a line each: host, process, its start, user, since when, what it does, and the
  * time to the nanosecond. */
-#include "micon/file_lock.h"
+#include "micon/base/file_lock.h"
 
-#include "micon/clock.h"
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/num.h"
-#include "micon/path.h"
+#include "micon/base/clock.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/base/path.h"
 
 #include <errno.h>
 #include <fcntl.h>

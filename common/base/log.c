@@ -1,5 +1,5 @@
 /* log.c -- one place that writes to stderr, so that a progress bar and messages never tear each other. */
-#include "micon/log.h"
+#include "micon/base/log.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* mem.c -- checked memory. */
-#include "micon/mem.h"
+#include "micon/base/mem.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* num.c -- strict numbers. strtod and strtoll accept too much (spaces, hex, "inf", trailing text): look at the text first. */
-#include "micon/num.h"
+#include "micon/base/num.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* path.c -- file names and the file system. */
-#include "micon/path.h"
+#include "micon/base/path.h"
 
-#include "micon/mem.h"
-#include "micon/num.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
 
 #include <dirent.h>
 #include <errno.h>

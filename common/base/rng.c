@@ -1,5 +1,5 @@
 /* rng.c -- Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011), checked in tests against the published known answers. */
-#include "micon/rng.h"
+#include "micon/base/rng.h"
 
 #include <math.h>
 

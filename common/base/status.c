@@ -1,5 +1,5 @@
 /* status.c -- the kept message of a failure, one per thread. */
-#include "micon/status.h"
+#include "micon/base/status.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* text.c -- growing text, lists of names, comparing and writing names. */
-#include "micon/text.h"
+#include "micon/base/text.h"
 
-#include "micon/mem.h"
+#include "micon/base/mem.h"
 
 #include <ctype.h>
 #include <stdarg.h>

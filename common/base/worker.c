@@ -2,8 +2,8 @@
  * half record, and records not yet read wait for the next worker. The keeper holds the worker's end, so that it stays open between
  * two workers; it writes to it only while there is no worker. A page shared by the two says which request is being worked on. */
 #define _GNU_SOURCE
-#include "micon/worker.h"
-#include "micon/mem.h"
+#include "micon/base/worker.h"
+#include "micon/base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>

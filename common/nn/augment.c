@@ -1,7 +1,7 @@
 /* augment.c -- normalization and augmentation of tiles. */
-#include "micon/augment.h"
+#include "micon/nn/augment.h"
 
-#include "micon/rng.h"
+#include "micon/base/rng.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* heads.c -- the small layers around the encoder. Products by OpenBLAS, sums over rows in double. */
-#include "micon/heads.h"
+#include "micon/nn/heads.h"
 
-#include "micon/mem.h"
+#include "micon/base/mem.h"
 
 #include <cblas.h>
 #include <math.h>

@@ -1,7 +1,7 @@
-/* kernels.c -- batch norm, ReLU, residual sums and pooling on blocked activations. The loops are in kernels_body.h; here are the
+/* kernels.c -- batch norm, ReLU, residual sums and pooling on blocked activations. The loops are in kernels_impl.h; here are the
  * element types, the split into segments, and the threads. Work is cut by pictures, each thread sums for itself, and the threads'
  * sums are added in order: the result depends on the number of threads only. */
-#include "micon/kernels.h"
+#include "micon/nn/kernels.h"
 
 #include <cblas.h>
 #include <omp.h>
@@ -35,12 +35,12 @@ enum { FLUSH = 64, MAX_THREADS = 256 };
 #define LD LDF
 #define ST STF
 #define NAME(f) f##_f32
-#include "kernels_body.h"
+#include "kernels_impl.h"
 #define T uint16_t
 #define LD LDH
 #define ST STH
 #define NAME(f) f##_bf16
-#include "kernels_body.h"
+#include "kernels_impl.h"
 
 int kernels_threads(void)
 {

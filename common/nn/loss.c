@@ -1,9 +1,9 @@
 /* loss.c -- supervised contrastive loss and symmetric cross-entropy. Dot products by OpenBLAS in fp32, exponentials and sums in
  * double. The gradient at an own row i needs, besides its own softmax, the softmax of every other row at column i; as the dot products
  * are symmetric, the other rows' logarithms are enough. */
-#include "micon/loss.h"
+#include "micon/nn/loss.h"
 
-#include "micon/num.h"
+#include "micon/base/num.h"
 
 #include <cblas.h>
 #include <math.h>

@@ -1,11 +1,11 @@
 /* model.c -- a model as a file. */
-#include "micon/model.h"
+#include "micon/nn/model.h"
 
-#include "micon/digest.h"
-#include "micon/mem.h"
-#include "micon/num.h"
-#include "micon/resnet.h"
-#include "micon/weights.h"
+#include "micon/base/digest.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/nn/resnet.h"
+#include "micon/nn/weights.h"
 
 #include <jansson.h>
 #include <math.h>

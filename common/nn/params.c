@@ -1,8 +1,8 @@
 /* params.c -- the tensors of a model. */
-#include "micon/params.h"
+#include "micon/nn/params.h"
 
-#include "micon/mem.h"
-#include "micon/rng.h"
+#include "micon/base/mem.h"
+#include "micon/base/rng.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* resnet_impl.h -- the inside of a compiled ResNet, shared by resnet_plan.c (creation) and resnet_run.c (passes). */
-#ifndef MICON_RESNET_IMPL_H
-#define MICON_RESNET_IMPL_H
-#include "micon/resnet.h"
+#ifndef MICON_NN_RESNET_IMPL_H
+#define MICON_NN_RESNET_IMPL_H
+#include "micon/nn/resnet.h"
 
 enum { MAX_BLOCKS = 64, MAX_UNITS = 4, IN_PLACE_BUFFERS = 4, TIME_FORWARD = 0, TIME_DATA, TIME_WEIGHTS, TIME_KINDS };
 

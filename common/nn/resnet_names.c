@@ -1,7 +1,7 @@
 /* resnet_names.c -- the tensors of a ResNet: names, shapes, first values. */
-#include "resnet_names.h"
+#include "resnet_names_impl.h"
 
-#include "micon/mem.h"
+#include "micon/base/mem.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /* resnet_plan.c -- compiling a ResNet: shapes, primitives, and one arena for all that a pass touches. The arena is laid out twice by
  * the same code: first from address zero to learn its size, then for good. */
 #include "resnet_impl.h"
-#include "resnet_names.h"
+#include "resnet_names_impl.h"
 
-#include "micon/mem.h"
-#include "micon/num.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * a block's input is the sum of two buffers, the way through the block and the way around it; they are added where they are read. */
 #include "resnet_impl.h"
 
-#include "micon/mem.h"
+#include "micon/base/mem.h"
 
 #include <cblas.h>
 #include <math.h>

@@ -1,8 +1,8 @@
 /* weights.c -- model files. */
-#include "micon/weights.h"
+#include "micon/nn/weights.h"
 
-#include "micon/mem.h"
-#include "micon/text.h"
+#include "micon/base/mem.h"
+#include "micon/base/text.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* bootstrap.c -- intervals over compounds. */
-#include "micon/bootstrap.h"
+#include "micon/profile/bootstrap.h"
 
-#include "micon/linear.h"
-#include "micon/mem.h"
-#include "micon/rng.h"
+#include "micon/base/mem.h"
+#include "micon/base/rng.h"
+#include "micon/profile/linear_algebra.h"
 
 #include <math.h>
 #include <stdlib.h>

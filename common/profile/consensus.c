@@ -1,8 +1,8 @@
 /* consensus.c -- medians and means of rows by label. */
-#include "micon/consensus.h"
+#include "micon/profile/consensus.h"
 
-#include "micon/linear.h"
-#include "micon/mem.h"
+#include "micon/base/mem.h"
+#include "micon/profile/linear_algebra.h"
 
 #include <stdlib.h>
 

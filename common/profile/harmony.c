@@ -3,13 +3,13 @@
  * on an intercept and the batch indicators; with one covariate its matrix is an arrow and is solved by hand: with S_b the cluster's weight in batch b
  * and t_b the weighted sum of its rows, the intercept is sum_b t_b l / (S_b + l) / sum_b S_b l / (S_b + l), and batch b's
  * effect is (t_b - S_b intercept) / (S_b + l). */
-#include "micon/harmony.h"
+#include "micon/profile/harmony.h"
 
-#include "micon/kmeans.h"
-#include "micon/linear.h"
-#include "micon/mem.h"
-#include "micon/num.h"
-#include "micon/rng.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/base/rng.h"
+#include "micon/profile/kmeans.h"
+#include "micon/profile/linear_algebra.h"
 
 #include <cblas.h>
 #include <math.h>

@@ -1,11 +1,11 @@
 /* kmeans.c -- Lloyd's rounds on blocks of products; k-means++ (Arthur and Vassilvitskii 2007) chooses the start. */
-#include "micon/kmeans.h"
+#include "micon/profile/kmeans.h"
 
-#include "micon/hot.h"
-#include "micon/linear.h"
-#include "micon/mem.h"
-#include "micon/num.h"
-#include "micon/rng.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/base/rng.h"
+#include "micon/base/simd_clones.h"
+#include "micon/profile/linear_algebra.h"
 
 #include <cblas.h>
 #include <float.h>

@@ -1,11 +1,11 @@
 /* neighbours.c -- nearest rows, by the sieve of retrieval.c.
  * Nearest by Euclidean distance is largest q.c - |c|^2 / 2: a product of [q, 1, 1] with [c, high, low], the last two being that half
  * square, split so that it is held to 48 bits. Rows are moved to their mean and scaled to length 1 at most, where the sieve's margin holds. */
-#include "micon/neighbours.h"
+#include "micon/profile/neighbours.h"
 
-#include "micon/linear.h"
-#include "micon/mem.h"
-#include "micon/retrieval.h"
+#include "micon/base/mem.h"
+#include "micon/profile/linear_algebra.h"
+#include "micon/profile/retrieval.h"
 
 #include <math.h>
 #include <stdlib.h>

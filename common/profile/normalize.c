@@ -1,9 +1,9 @@
 /* normalize.c -- medians and MADs per group, the fallbacks where a group has too few controls, and which features are dropped. */
-#include "micon/normalize.h"
+#include "micon/profile/normalize.h"
 
-#include "micon/hot.h"
-#include "micon/linear.h"
-#include "micon/mem.h"
+#include "micon/base/mem.h"
+#include "micon/base/simd_clones.h"
+#include "micon/profile/linear_algebra.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
-/* retrieval.c -- blocks of similarities, sifted for the k best of each query, exactly (shortlist.h). */
-#include "micon/retrieval.h"
+/* retrieval.c -- blocks of similarities, sifted for the k best of each query, exactly (shortlist_impl.h). */
+#include "micon/profile/retrieval.h"
 
-#include "micon/linear.h"
-#include "micon/mem.h"
-#include "micon/num.h"
-#include "shortlist.h"
-#include "similarity.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/profile/linear_algebra.h"
+#include "shortlist_impl.h"
+#include "similarity_impl.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* retrieval_score.c -- what is counted from the neighbours: hits, chance, votes. */
-#include "micon/retrieval.h"
+#include "micon/profile/retrieval.h"
 
-#include "micon/mem.h"
+#include "micon/base/mem.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* scib.c -- silhouettes, connectivity, LISI, agreement of clusters.
  * By cosine the distances of a row to a whole label add up to (count - row . sum of the label's rows), so a silhouette takes a product with
  * one vector a label and never all pairs. */
-#include "micon/scib.h"
+#include "micon/profile/scib.h"
 
-#include "micon/linear.h"
-#include "micon/mem.h"
-#include "micon/rng.h"
+#include "micon/base/mem.h"
+#include "micon/base/rng.h"
+#include "micon/profile/linear_algebra.h"
 
 #include <math.h>
 #include <stdlib.h>

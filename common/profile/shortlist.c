@@ -1,9 +1,9 @@
 /* shortlist.c -- lists of near candidates: grown, tidied, settled. */
-#include "shortlist.h"
+#include "shortlist_impl.h"
 
-#include "micon/hot.h"
-#include "micon/linear.h"
-#include "micon/mem.h"
+#include "micon/base/mem.h"
+#include "micon/base/simd_clones.h"
+#include "micon/profile/linear_algebra.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* similarity.c -- blocks of approximate products. */
-#include "similarity.h"
+#include "similarity_impl.h"
 
-#include "micon/dnn.h"
-#include "micon/hot.h"
-#include "micon/kernels.h"
-#include "micon/mem.h"
-#include "shortlist.h"
+#include "micon/base/mem.h"
+#include "micon/base/simd_clones.h"
+#include "micon/nn/kernels.h"
+#include "micon/nn/onednn.h"
+#include "shortlist_impl.h"
 
 #include <cblas.h>
 #include <float.h>

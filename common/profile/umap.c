@@ -1,12 +1,12 @@
 /* umap.c -- fuzzy neighbour graph, then a layout by stochastic gradient descent with fixed random numbers: each draw is keyed by epoch and
  * edge, edges are visited in order. */
-#include "micon/umap.h"
+#include "micon/profile/umap.h"
 
-#include "micon/linear.h"
-#include "micon/mem.h"
-#include "micon/neighbours.h"
-#include "micon/rng.h"
-#include "micon/sphere.h"
+#include "micon/base/mem.h"
+#include "micon/base/rng.h"
+#include "micon/profile/linear_algebra.h"
+#include "micon/profile/neighbours.h"
+#include "micon/profile/sphering.h"
 
 #include <math.h>
 #include <stdlib.h>

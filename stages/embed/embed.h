@@ -1,17 +1,17 @@
 /* embed.h -- the parts of micon-embed. Collective where the name ends in _all. */
 #ifndef EMBED_H
 #define EMBED_H
-#include "micon/dnn.h"
-#include "micon/model.h"
-#include "micon/resnet.h"
-#include "micon/stage.h"
-#include "micon/store.h"
-#include "micon/vectors.h"
+#include "micon/nn/model.h"
+#include "micon/nn/onednn.h"
+#include "micon/nn/resnet.h"
+#include "micon/stage/compound_vectors.h"
+#include "micon/stage/stage.h"
+#include "micon/store/store.h"
 
 #define EMBED_KIND "embeddings"
 enum { EMBED_FORMAT = 1, TILE_FORMAT = 1 };
 
-/* ---- engine.c: tiles to representations ---- */
+/* ---- inference.c: tiles to representations ---- */
 typedef struct {
     const model *m;
     dnn *d;
@@ -23,7 +23,7 @@ typedef struct {
     float *norm, *inside; /* room for the head */
 } engine;
 
-/* Compile for the model, in the ways kept for the screen (nets.h). */
+/* Compile for the model, in the ways kept for the screen (stage/shared_nets.h). */
 status engine_create_all(engine *e, stage *g, const model *m, nn_type type, int tiles_per_site) MUST_USE;
 void engine_free(engine *e);
 /* n <= n_tiles tiles [n, channels, size, size] -> h [n, dim], u [n, projection] (NULL: not wanted). */
@@ -45,7 +45,7 @@ typedef struct {
 /* *made: a file was written (false: the finished one was left alone). */
 status plate_embed_all(embedder *b, const char *tiles_path, const char *out_path, const char *label, bool *made) MUST_USE;
 
-/* ---- reader.c: tiles from a file, ahead of the computation, by one thread ---- */
+/* ---- tile_reader.c: tiles from a file, ahead of the computation, by one thread ---- */
 typedef struct reader reader;
 /* Passes [first, first + n) of `pass` tiles each (the last may be short); opens its own handle of the file. */
 status reader_start(reader **out, const char *path, int64_t n_tiles, size_t tile_bytes, int pass, int64_t first, int64_t n) MUST_USE;
@@ -53,7 +53,7 @@ status reader_start(reader **out, const char *path, int64_t n_tiles, size_t tile
 status reader_next(reader *r, const uint8_t **tiles, int *n, double *wait_s) MUST_USE;
 void reader_stop(reader **r); /* NULL-safe; joins the thread */
 
-/* ---- counter.c: what the generator predicts ---- */
+/* ---- counterfactual.c: what the generator predicts ---- */
 /* controls [n_controls, dim] on every rank -> rows [first, first + n) of the wanted compounds, this rank's share: x [n, dim] and
  * projected [n, projection]. */
 status counter_predict(const embedder *b, const float *controls, int64_t n_controls, int64_t first, int64_t n, float *x,

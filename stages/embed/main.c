@@ -2,15 +2,15 @@
  * (METHOD 6); one HDF5 file a plate that anndata can open. */
 #include "embed.h"
 
-#include "micon/comm.h"
-#include "micon/csv.h"
-#include "micon/digest.h"
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/nets.h"
-#include "micon/path.h"
-#include "micon/plates.h"
-#include "micon/provenance.h"
+#include "micon/base/digest.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/formats/csv.h"
+#include "micon/mpi/comm.h"
+#include "micon/stage/plates.h"
+#include "micon/stage/provenance.h"
+#include "micon/stage/shared_nets.h"
 
 #include <stdio.h>
 #include <stdlib.h>

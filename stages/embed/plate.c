@@ -1,16 +1,16 @@
 /* plate.c -- one plate: its tiles through the network by all ranks, means over sites, predictions, one file. */
 #include "embed.h"
 
-#include "micon/clock.h"
-#include "micon/comm.h"
-#include "micon/digest.h"
-#include "micon/fault.h"
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/num.h"
-#include "micon/path.h"
-#include "micon/progress.h"
-#include "micon/provenance.h"
+#include "micon/base/clock.h"
+#include "micon/base/digest.h"
+#include "micon/base/fault.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/base/path.h"
+#include "micon/mpi/comm.h"
+#include "micon/mpi/progress.h"
+#include "micon/stage/provenance.h"
 
 #include <stdio.h>
 #include <stdlib.h>

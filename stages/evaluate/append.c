@@ -3,13 +3,13 @@
  * depend on the order in which runs were added. */
 #include "evaluate.h"
 
-#include "micon/digest.h"
-#include "micon/fault.h"
-#include "micon/file_lock.h"
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/path.h"
-#include "micon/sharing.h"
+#include "micon/base/digest.h"
+#include "micon/base/fault.h"
+#include "micon/base/file_lock.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/base/permissions.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,11 +2,11 @@
  * compounds that both have. From each run's by_compound.csv; rank 0. */
 #include "evaluate.h"
 
-#include "micon/csv.h"
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/num.h"
-#include "micon/path.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/base/path.h"
+#include "micon/formats/csv.h"
 
 #include <math.h>
 #include <stdlib.h>

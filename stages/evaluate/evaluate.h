@@ -4,16 +4,16 @@
  * how many there are. */
 #ifndef EVALUATE_H
 #define EVALUATE_H
-#include "micon/bootstrap.h"
-#include "micon/frame.h"
-#include "micon/inputs.h"
-#include "micon/normalize.h"
-#include "micon/retrieval.h"
-#include "micon/sphere.h"
-#include "micon/split.h"
-#include "micon/stage.h"
-#include "micon/store.h"
-#include "micon/text.h"
+#include "micon/base/text.h"
+#include "micon/index/split.h"
+#include "micon/profile/bootstrap.h"
+#include "micon/profile/normalize.h"
+#include "micon/profile/retrieval.h"
+#include "micon/profile/sphering.h"
+#include "micon/provenance/input_digests.h"
+#include "micon/stage/stage.h"
+#include "micon/store/store.h"
+#include "micon/table/frame.h"
 
 #define PROFILES_KIND "profiles"
 enum { PROFILES_FORMAT = 1, EMBEDDINGS_FORMAT = 1, N_COMPONENTS = 50, NO_SET = 255 };
@@ -56,7 +56,7 @@ status wells_label(wells *w, const config *cfg, names *notes) MUST_USE;
 /* Codes to all ranks. */
 status wells_share_all(wells *w, MPI_Comm comm) MUST_USE;
 
-/* ---- gather.c: embeddings to wells ---- */
+/* ---- read_embeddings.c: embeddings to wells ---- */
 typedef struct {
     inputs in;
     text made_from;
@@ -67,11 +67,11 @@ typedef struct {
 status gather_inputs(const stage *g, const screen_index *ix, const screen_split *split, origin *o) MUST_USE;
 status gather_all(stage *g, const screen_index *ix, const screen_split *split, wells *w, names *notes) MUST_USE;
 
-/* ---- outside.c: the tables of evaluate.profiles; rank 0, local ---- */
+/* ---- read_profiles.c: the tables of evaluate.profiles; rank 0, local ---- */
 status outside_inputs(const stage *g, const char *run, origin *o) MUST_USE;
 status outside_read(const stage *g, wells *w, names *notes) MUST_USE;
 
-/* ---- parameters.c: what a store keeps of how its profiles were made, so that other wells can be transformed alike; local ---- */
+/* ---- transform_params.c: what a store keeps of how its profiles were made, so that other wells can be transformed alike; local ---- */
 typedef struct {
     bool borrows;
     names features, var; /* of the table that it was made from; those that are left, in the same order */
@@ -104,7 +104,7 @@ status parameters_fit(const parameters *p, wells *w, bool table, const char *pat
 void parameters_keep(const parameters *p, const wells *w, uint8_t *keep, int64_t *n_kept); /* keep [w->d] */
 status parameters_normal(const parameters *p, const wells *w, normalize_params *out) MUST_USE;
 
-/* ---- cook.c: raw to normalized to corrected; rank 0, local ---- */
+/* ---- transform.c: raw to normalized to corrected; rank 0, local ---- */
 typedef struct {
     int64_t d_norm, d_final, d_pca;
     float *norm;               /* [n,d_norm] after MAD, the kept features */
@@ -124,7 +124,7 @@ typedef struct {
 /* like: transform as that store did (its numbers are moved out of it); NULL: learn. */
 status cook(cooked *c, const wells *w, const evaluate_options *o, parameters *like, names *notes) MUST_USE;
 void cooked_free(cooked *c);
-void parameters_of(parameters *p, const wells *w, const cooked *c, const evaluate_options *o); /* parameters.c */
+void parameters_of(parameters *p, const wells *w, const cooked *c, const evaluate_options *o); /* transform_params.c */
 
 /* ---- results.c: what was measured ---- */
 typedef struct {

@@ -2,11 +2,11 @@
  * before it gets its name: gzip's own checksum tells what the disk lost. */
 #include "evaluate.h"
 
-#include "micon/csv.h"
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/path.h"
-#include "micon/store.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/formats/csv.h"
+#include "micon/store/store.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,16 +1,16 @@
 /* main.c -- micon-evaluate: embeddings to wells, normalized and corrected; the profile store, the metrics, the report. */
 #include "evaluate.h"
 
-#include "micon/comm.h"
-#include "micon/digest.h"
-#include "micon/kernels.h"
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/path.h"
-#include "micon/plates.h"
-#include "micon/progress.h"
-#include "micon/provenance.h"
-#include "micon/store.h"
+#include "micon/base/digest.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/mpi/comm.h"
+#include "micon/mpi/progress.h"
+#include "micon/nn/kernels.h"
+#include "micon/stage/plates.h"
+#include "micon/stage/provenance.h"
+#include "micon/store/store.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -1,15 +1,15 @@
 /* metrics.c -- METHOD 8 on one form of the profiles. Searches are shared by ranges of queries and gathered; sums are made by everybody from the
  * same arrays, so a result does not depend on the number of ranks. */
-#include "judged.h"
+#include "evaluation_set.h"
 
-#include "micon/comm.h"
-#include "micon/consensus.h"
-#include "micon/fault.h"
-#include "micon/linear.h"
-#include "micon/log.h"
-#include "micon/meanap.h"
-#include "micon/mem.h"
-#include "micon/num.h"
+#include "micon/base/fault.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/mpi/comm.h"
+#include "micon/profile/average_precision.h"
+#include "micon/profile/consensus.h"
+#include "micon/profile/linear_algebra.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,10 +2,10 @@
  * replicates, the training's log. */
 #include "evaluate.h"
 
-#include "micon/linear.h"
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/path.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/profile/linear_algebra.h"
 
 #include <jansson.h>
 #include <math.h>

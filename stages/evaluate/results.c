@@ -1,8 +1,8 @@
 /* results.c -- what was measured, as metrics.json and CSV tables. A value stands in all of them with the same digits. */
 #include "evaluate.h"
 
-#include "micon/csv.h"
-#include "micon/mem.h"
+#include "micon/base/mem.h"
+#include "micon/formats/csv.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* wells.c -- what the columns of obs mean: codes for sources, batches, plates, treatments, mechanisms; and their way to all ranks. */
 #include "evaluate.h"
 
-#include "micon/comm.h"
-#include "micon/log.h"
-#include "micon/mem.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/mpi/comm.h"
 
 #include <stdlib.h>
 #include <string.h>

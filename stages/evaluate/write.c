@@ -1,13 +1,13 @@
 /* write.c -- the profile store and the consensus store: AnnData files with all that is needed to transform other wells alike. */
 #include "evaluate.h"
 
-#include "micon/comm.h"
-#include "micon/consensus.h"
-#include "micon/fault.h"
-#include "micon/mem.h"
-#include "micon/provenance.h"
-#include "micon/select.h"
-#include "micon/store.h"
+#include "micon/base/fault.h"
+#include "micon/base/mem.h"
+#include "micon/mpi/comm.h"
+#include "micon/profile/consensus.h"
+#include "micon/profile/feature_select.h"
+#include "micon/stage/provenance.h"
+#include "micon/store/store.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,17 +1,17 @@
 /* featurize.h -- the parts of micon-featurize. Collective where the name ends in _all. */
 #ifndef FEATURIZE_H
 #define FEATURIZE_H
-#include "micon/compound_merge.h"
-#include "micon/compound_worker.h"
-#include "micon/csv.h"
-#include "micon/frame.h"
-#include "micon/inputs.h"
-#include "micon/progress.h"
-#include "micon/provenance.h"
-#include "micon/stage.h"
-#include "micon/store.h"
-#include "micon/text.h"
-#include "micon/vectors.h"
+#include "micon/base/text.h"
+#include "micon/compound/merge.h"
+#include "micon/compound/worker.h"
+#include "micon/formats/csv.h"
+#include "micon/mpi/progress.h"
+#include "micon/provenance/input_digests.h"
+#include "micon/stage/compound_vectors.h"
+#include "micon/stage/provenance.h"
+#include "micon/stage/stage.h"
+#include "micon/store/store.h"
+#include "micon/table/frame.h"
 
 typedef struct {
     char *nearest; /* SMILES, "" for none */
@@ -76,7 +76,7 @@ void features_free(features *f);
 void features_count(features *f, const char *name, int64_t value);
 int64_t features_get(const features *f, const char *name);
 
-/* ---- lists.c: the frames of fingerprints, on rank 0 ---- */
+/* ---- output_tables.c: the frames of fingerprints, on rank 0 ---- */
 status lists_make(features *f, const compound_tables *t, const results *r, const merged *m) MUST_USE;
 /* A row more; file NULL, or id NULL in missing_add: only the columns, so that an empty list has them. */
 status rejects_add(frame *f, const char *file, int64_t line, const char *id, const char *smiles, const char *code,
@@ -92,7 +92,7 @@ status vector_file_open(vector_file **out, input *in) MUST_USE;
 status vector_file_features(vector_file *v, features *f, bool lists) MUST_USE;
 void vector_file_close(vector_file **v); /* NULL-safe, sets NULL */
 
-/* ---- screen.c: what the screen needs, on rank 0 ---- */
+/* ---- coverage.c: what the screen needs, on rank 0 ---- */
 typedef struct {
     names treated, control; /* identifiers of the wells, sorted; control with those of screen.control */
     uint64_t rows;          /* digest of the index, as provenance_record wants it; 0 without an index */

@@ -1,11 +1,11 @@
 /* main.c -- micon-featurize: the compounds' fingerprints (or outside vectors), one row a compound: work/compounds.h5. */
 #include "featurize.h"
 
-#include "micon/comm.h"
-#include "micon/digest.h"
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/path.h"
+#include "micon/base/digest.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/mpi/comm.h"
 
 #include <stddef.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* nearest.c -- the compounds of the table that are most like a SMILES, by Tanimoto, on standard output. */
 #include "featurize.h"
 
-#include "micon/comm.h"
-#include "micon/mem.h"
+#include "micon/base/mem.h"
+#include "micon/mpi/comm.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* results.c -- rows shared out over the ranks, each with its worker; the answers gathered as one block of records on every rank. */
 #include "featurize.h"
 
-#include "micon/comm.h"
-#include "micon/fault.h"
-#include "micon/mem.h"
+#include "micon/base/fault.h"
+#include "micon/base/mem.h"
+#include "micon/mpi/comm.h"
 
 #include <stdlib.h>
 #include <string.h>

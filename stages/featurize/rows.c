@@ -1,8 +1,8 @@
 /* rows.c -- the compound tables: which columns, which rows. */
 #include "featurize.h"
 
-#include "micon/fault.h"
-#include "micon/mem.h"
+#include "micon/base/fault.h"
+#include "micon/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>

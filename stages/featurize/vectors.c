@@ -2,13 +2,13 @@
  * stays where it is: a first pass finds the rows, and every slab that is written reads its own again, so that memory is bounded. */
 #include "featurize.h"
 
-#include "micon/digest.h"
-#include "micon/fault.h"
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/num.h"
-#include "micon/path.h"
-#include "micon/words.h"
+#include "micon/base/digest.h"
+#include "micon/base/fault.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/base/path.h"
+#include "micon/table/intern.h"
 
 #include <math.h>
 #include <stdio.h>

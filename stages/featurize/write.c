@@ -1,9 +1,9 @@
 /* write.c -- compounds.h5: X by all ranks in slabs of bounded memory, the rest by rank 0. */
 #include "featurize.h"
 
-#include "micon/comm.h"
-#include "micon/fault.h"
-#include "micon/mem.h"
+#include "micon/base/fault.h"
+#include "micon/base/mem.h"
+#include "micon/mpi/comm.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
  * Each stain of a cell is scaled to a total that depends on the cell alone: what a compound does to texture or distribution
  * leaves the total light as it is, so that brightness, which staining and cameras change anyway, gives no compound away. */
 #include "draw.h"
-#include "micon/mem.h"
+#include "micon/base/mem.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * Lengths are micrometres (um) where a name says so, pixels otherwise. Everything random comes from the given rng or key. */
 #ifndef SIMULATE_DRAW_H
 #define SIMULATE_DRAW_H
-#include "micon/rng.h"
-#include "micon/status.h"
+#include "micon/base/rng.h"
+#include "micon/base/status.h"
 
 #include <stdint.h>
 
@@ -28,7 +28,7 @@ enum {
 };
 extern const char *const factor_names[FACTORS];
 
-/* Plain loops over pixels: as hot.h's HOT, but comparisons need not trap, else a choice between two values stays scalar. That is a
+/* Plain loops over pixels: as base/simd_clones.h's HOT, but comparisons need not trap, else a choice between two values stays scalar. That is a
  * matter of the whole file (a function is not inlined into one of other settings): hence the pragma, and DRAW_HOT adds the levels
  * alone. All levels must give the same bits: no contraction; and no SLP vectorizer, because gcc 12's drops the rounding of
  * (double)(float)x for pairs of values, on some levels and not on others (seen: cosine and sine of one angle). */

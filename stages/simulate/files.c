@@ -5,12 +5,12 @@
  *     truth/{compounds,wells}.csv                                               what no real screen has
  *     simulate.txt                                                              the options: which screen this folder holds */
 #define _GNU_SOURCE /* syncfs */
-#include "micon/csv.h"
-#include "micon/digest.h"
-#include "micon/fault.h"
-#include "micon/image.h"
-#include "micon/mem.h"
-#include "micon/path.h"
+#include "micon/base/digest.h"
+#include "micon/base/fault.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/formats/csv.h"
+#include "micon/formats/image.h"
 #include "simulate.h"
 
 #include <dirent.h>

@@ -1,12 +1,12 @@
 /* micon-simulate: a screen of several centres with known truth. Sites are shared out over the ranks; every picture, table and name
  * follows from the options alone. The plates' tables are written when all pictures are there. */
-#include "micon/comm.h"
-#include "micon/fault.h"
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/path.h"
-#include "micon/progress.h"
-#include "micon/stage.h"
+#include "micon/base/fault.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/mpi/comm.h"
+#include "micon/mpi/progress.h"
+#include "micon/stage/stage.h"
 #include "simulate.h"
 
 #include <math.h>

@@ -5,9 +5,9 @@
  * and one of the compound alone, which no structure tells. The sum is bounded by tanh, times the compound's strength. None of this
  * depends on the seed; the seed chooses the compounds, their strengths, and the third of them that does nothing. Inactive ones
  * come mostly in families (nothing of that mechanism shows in these cells), some alone (an analogue that does not bind). */
-#include "micon/compound.h"
-#include "micon/digest.h"
-#include "micon/mem.h"
+#include "micon/base/digest.h"
+#include "micon/base/mem.h"
+#include "micon/compound/compound.h"
 #include "simulate.h"
 
 #include <math.h>

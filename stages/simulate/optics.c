@@ -1,7 +1,7 @@
 /* optics.c -- from a drawn field to a camera's counts: bleed between stains, point spread, light from out of focus, uneven
  * illumination, gain and offset, shot and read noise, the end of the scale. All separable or per pixel. */
 #include "draw.h"
-#include "micon/mem.h"
+#include "micon/base/mem.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* screen.c -- who holds what, and what differs between centres, batches, plates and wells without any compound's doing. */
-#include "micon/mem.h"
+#include "micon/base/mem.h"
 #include "simulate.h"
 
 #include <math.h>

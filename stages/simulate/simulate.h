@@ -3,8 +3,8 @@
 #ifndef SIMULATE_H
 #define SIMULATE_H
 #include "draw.h"
-#include "micon/status.h"
-#include "micon/text.h"
+#include "micon/base/status.h"
+#include "micon/base/text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,7 +29,7 @@ enum {
 };
 uint32_t sim_seed(const sim_options *o);
 
-/* ---- list.c: 52 mechanisms with 8 or 9 compounds each ---- */
+/* ---- drug_list.c: 52 mechanisms with 8 or 9 compounds each ---- */
 int list_families(void);
 int list_members(int of);
 int list_count(void);

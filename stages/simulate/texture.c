@@ -1,7 +1,7 @@
 /* texture.c -- random fields for the drawing: Philox words in bulk, a repeating square of smooth noise, smooth noise over a
  * picture. Relies on rng.h's Philox alone, so a field is the same on any rank and any machine. */
 #include "draw.h"
-#include "micon/mem.h"
+#include "micon/base/mem.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* main.c -- micon-store: what is done with finished files. verify: read every byte again and compare with the digest in the file. */
-#include "micon/comm.h"
-#include "micon/digest.h"
-#include "micon/log.h"
-#include "micon/stage.h"
-#include "micon/store.h"
+#include "micon/base/digest.h"
+#include "micon/base/log.h"
+#include "micon/mpi/comm.h"
+#include "micon/stage/stage.h"
+#include "micon/store/store.h"
 
 #include <stdio.h>
 #include <string.h>

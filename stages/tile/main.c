@@ -1,9 +1,9 @@
 /* main.c -- micon-tile: every TIFF of a plate once, to tiles that fit a network (METHOD 2), one HDF5 file a plate. */
 #include "tile.h"
 
-#include "micon/mem.h"
-#include "micon/path.h"
-#include "micon/plates.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/stage/plates.h"
 
 #include <stdlib.h>
 

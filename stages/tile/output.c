@@ -2,8 +2,8 @@
  * of every tile, the ends of the stretch, illumination, rejects, and what the file was made from. */
 #include "tile.h"
 
-#include "micon/mem.h"
-#include "micon/provenance.h"
+#include "micon/base/mem.h"
+#include "micon/stage/provenance.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* plate.c -- one plate from its rows in the index to its tile file. */
 #include "tile.h"
 
-#include "micon/findings.h"
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/path.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/index/findings.h"
 
 #include <math.h>
 #include <stdio.h>

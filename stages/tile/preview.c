@@ -2,8 +2,8 @@
  * columns without wells left out), its first unflagged tile, named. */
 #include "tile.h"
 
-#include "micon/mem.h"
-#include "micon/png.h"
+#include "micon/base/mem.h"
+#include "micon/formats/png.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
  * happens to the process nothing of it is left. */
 #include "tile.h"
 
-#include "micon/mem.h"
-#include "micon/path.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
 
 #include <errno.h>
 #include <stdlib.h>

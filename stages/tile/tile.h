@@ -8,16 +8,16 @@
  * Between them all ranks know which sites are good, and agree. An *item* is one image: site * n_channels + channel. */
 #ifndef TILE_H
 #define TILE_H
-#include "micon/comm.h"
-#include "micon/config.h"
-#include "micon/fault.h"
-#include "micon/frame.h"
-#include "micon/image.h"
-#include "micon/index.h"
-#include "micon/progress.h"
-#include "micon/stage.h"
-#include "micon/store.h"
-#include "micon/tiling.h"
+#include "micon/base/fault.h"
+#include "micon/config/config.h"
+#include "micon/formats/image.h"
+#include "micon/index/index.h"
+#include "micon/mpi/comm.h"
+#include "micon/mpi/progress.h"
+#include "micon/stage/stage.h"
+#include "micon/store/store.h"
+#include "micon/table/frame.h"
+#include "micon/tiling/tiling.h"
 
 enum { TILE_FORMAT = 1 };
 #define TILE_KIND "tiles"
@@ -71,7 +71,7 @@ typedef struct plate_work {
     progress *shown;           /* sites read */
 } plate_work;
 
-/* ---- read.c ---- */
+/* ---- read_sites.c ---- */
 typedef struct {
     image_file file;
     image im;
@@ -85,16 +85,16 @@ status read_sites(plate_work *w, reader *r) MUST_USE;
 enum { BAD_ITEM, BAD_CODE, BAD_TEXT };
 status bad_add(frame *bad, int64_t item, const char *code, const char *says) MUST_USE;
 
-/* ---- decide.c: collective; every rank comes to the same end from the same notes ---- */
+/* ---- reject.c: collective; every rank comes to the same end from the same notes ---- */
 status decide_all(plate_work *w) MUST_USE;
 
-/* ---- light.c: illumination, histograms, stretch ---- */
+/* ---- illumination.c: illumination, histograms, stretch ---- */
 status light_all(plate_work *w) MUST_USE;
 
 /* ---- output.c: the tile file ---- */
 status output_all(plate_work *w, const char *path) MUST_USE;
 
-/* ---- fresh.c: is the finished file still what would be written? ---- */
+/* ---- up_to_date.c: is the finished file still what would be written? ---- */
 /* *fresh: the file at `path` was made with this configuration, from these rows of the index and these bytes. With `verify` all inputs
  * are read again. */
 status fresh_check_all(plate_work *w, const char *path, bool verify, bool *fresh) MUST_USE;
@@ -115,7 +115,7 @@ void plate_name_site(const plate_work *w, int64_t site, char *out, size_t size);
 /* A file's name as it is recorded: relative to the configuration's folder where it lies below. */
 const char *plate_recorded_name(const plate_work *w, const char *path);
 
-/* ---- preview.c, swaps.c: rank 0, from finished files ---- */
+/* ---- preview.c, channel_swap.c: rank 0, from finished files ---- */
 status preview_write(const char *tile_file, const char *label, const char *png) MUST_USE;
 /* Warns of channels that look exchanged on the plates that were made now; made [all plates of the index]. */
 status swaps_check(const screen_index *ix, const config *cfg, const bool *made) MUST_USE;

@@ -3,13 +3,13 @@
  * values: one that is damaged is named, and the one before it is used. */
 #include "train.h"
 
-#include "micon/comm.h"
-#include "micon/digest.h"
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/num.h"
-#include "micon/path.h"
-#include "micon/weights.h"
+#include "micon/base/digest.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/base/path.h"
+#include "micon/mpi/comm.h"
+#include "micon/nn/weights.h"
 
 #include <errno.h>
 #include <math.h>

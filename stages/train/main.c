@@ -2,12 +2,12 @@
  * ranks; checkpoints on the way, model.safetensors in the end. */
 #include "train.h"
 
-#include "micon/comm.h"
-#include "micon/kernels.h"
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/path.h"
-#include "micon/progress.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/mpi/comm.h"
+#include "micon/mpi/progress.h"
+#include "micon/nn/kernels.h"
 
 #include <math.h>
 #include <signal.h>

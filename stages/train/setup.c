@@ -2,18 +2,18 @@
  * go on from. */
 #include "train.h"
 
-#include "micon/comm.h"
-#include "micon/digest.h"
-#include "micon/kernels.h"
-#include "micon/log.h"
-#include "micon/made.h"
-#include "micon/mem.h"
-#include "micon/nets.h"
-#include "micon/num.h"
-#include "micon/path.h"
-#include "micon/plates.h"
-#include "micon/provenance.h"
-#include "micon/weights.h"
+#include "micon/base/digest.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/base/path.h"
+#include "micon/mpi/comm.h"
+#include "micon/nn/kernels.h"
+#include "micon/nn/weights.h"
+#include "micon/provenance/output_record.h"
+#include "micon/stage/plates.h"
+#include "micon/stage/provenance.h"
+#include "micon/stage/shared_nets.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,13 +1,13 @@
-/* step.c -- one step: the rows of this rank's items (input.c) through the network, the losses over the rows of all ranks, and the way
+/* step.c -- one step: the rows of this rank's items (batch.c) through the network, the losses over the rows of all ranks, and the way
  * back. */
 #include "train.h"
 
-#include "micon/clock.h"
-#include "micon/comm.h"
-#include "micon/fault.h"
-#include "micon/log.h"
-#include "micon/loss.h"
-#include "micon/mem.h"
+#include "micon/base/clock.h"
+#include "micon/base/fault.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/mpi/comm.h"
+#include "micon/nn/loss.h"
 
 #include <stdlib.h>
 #include <string.h>

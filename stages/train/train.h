@@ -1,23 +1,23 @@
 /* train.h -- the parts of micon-train. Collective where the name ends in _all. */
 #ifndef TRAIN_H
 #define TRAIN_H
-#include "micon/augment.h"
-#include "micon/conv.h"
-#include "micon/index.h"
-#include "micon/inputs.h"
-#include "micon/items.h"
-#include "micon/model.h"
-#include "micon/nets.h"
-#include "micon/optim.h"
-#include "micon/resnet.h"
-#include "micon/split.h"
-#include "micon/stage.h"
-#include "micon/store.h"
-#include "micon/vectors.h"
+#include "micon/index/index.h"
+#include "micon/index/split.h"
+#include "micon/nn/augment.h"
+#include "micon/nn/conv_autotune.h"
+#include "micon/nn/model.h"
+#include "micon/nn/optimizer.h"
+#include "micon/nn/pair_sampler.h"
+#include "micon/nn/resnet.h"
+#include "micon/provenance/input_digests.h"
+#include "micon/stage/compound_vectors.h"
+#include "micon/stage/shared_nets.h"
+#include "micon/stage/stage.h"
+#include "micon/store/store.h"
 
 #include <stdio.h>
 
-/* ---- data.c: the tiles that are trained on and validated with ---- */
+/* ---- dataset.c: the tiles that are trained on and validated with ---- */
 enum { TILE_FORMAT = 1 };
 typedef struct {
     int32_t file; /* number of the plate */
@@ -50,7 +50,7 @@ status data_list_all(dataset *d, stage *g, const screen_index *ix, const screen_
 bool data_wanted(const dataset *d, int64_t tile);
 void data_free_all(dataset *d);
 
-/* ---- tiles.c: their pixels ---- */
+/* ---- tile_cache.c: their pixels ---- */
 /* Into memory, as many as train.tiles_memory allows; mean and sd of all. ahead: tiles that a rank reads ahead where that is not all.
  * E_USAGE with what to change where not even those fit. */
 status data_load_all(dataset *d, stage *g, int64_t ahead) MUST_USE;
@@ -65,7 +65,7 @@ void tile_files_destroy(tile_files **f);
 /* Tiles [tile, tile + n), of one file. E_FORMAT where they are not those that were there when the training began. */
 status tile_files_read(tile_files *f, int64_t tile, int64_t n, uint8_t *out) MUST_USE;
 
-/* ---- feed.c: the tiles of pass after pass, read ahead where they are not in memory ---- */
+/* ---- tile_loader.c: the tiles of pass after pass, read ahead where they are not in memory ---- */
 enum {
     FEED_BLOCKS = 3, /* passes: the present one and two ahead */
     PASS_TILES = 16  /* of a pass over tiles that a net looks at once */
@@ -82,7 +82,7 @@ status feed_start_tiles(feed **out, const dataset *d, const int64_t *tile, int64
 status feed_next(feed *f, void **note, const int64_t **tile, const uint8_t *const **at, int64_t *n, double *wait_s) MUST_USE;
 void feed_stop(feed **f); /* NULL-safe, sets NULL */
 
-/* ---- sums.c: over ranks ---- */
+/* ---- allreduce.c: over ranks ---- */
 /* The gradient in buckets: each is summed over the ranks by a non-blocking reduction that starts as soon as the backward pass has
  * finished it. */
 typedef struct sums sums;
@@ -97,7 +97,7 @@ double sums_finish_seconds(const sums *s);          /* of it in sums_finish_all 
 double sums_flight_seconds(const sums *s);          /* between the start of the first reduction and the end of the last */
 int64_t sums_bytes(const sums *s);                  /* sent a rank since sums_begin */
 
-/* ---- front.c: the frozen first layers, where nothing random comes before them ---- */
+/* ---- frozen_cache.c: the frozen first layers, where nothing random comes before them ---- */
 typedef struct front front;
 /* Computes what is kept. wanted [tiles of the screen]: those that steps will ask for. */
 status front_create_all(front **out, stage *g, const model *m, const dataset *d, dnn *dn, conv_choices *choices, nn_type type,
@@ -108,7 +108,7 @@ const void *front_kept(const front *f, int64_t tile); /* borrowed; NULL: not kep
 /* n tiles -> out [n, front_bytes]. */
 status front_compute(front *f, const uint8_t *const *at, int64_t n, char *out) MUST_USE;
 
-/* ---- input.c: what a step's network is given ---- */
+/* ---- batch.c: what a step's network is given ---- */
 typedef struct {
     stage *g;
     const model *m;
@@ -195,7 +195,7 @@ bool validation_asks(const dataset *d);
 /* it: items of the validation tiles, or NULL. The input of `t` is paused. */
 status validate_all(trainer *t, items *it, dnn *dn, conv_choices *choices, nn_type type, validation *out) MUST_USE;
 
-/* ---- journal.c: log.jsonl, a line a step ---- */
+/* ---- step_log.c: log.jsonl, a line a step ---- */
 /* Of this process: seconds by the clock, by its processors over all threads (on a busy machine the steadier figure); blocks of memory. */
 typedef struct {
     double seconds, processor;

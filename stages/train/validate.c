@@ -3,9 +3,9 @@
  * statistics and no augmentation. Each tile goes through the network once. */
 #include "train.h"
 
-#include "micon/comm.h"
-#include "micon/mem.h"
-#include "micon/retrieval.h"
+#include "micon/base/mem.h"
+#include "micon/mpi/comm.h"
+#include "micon/profile/retrieval.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* bench_nn.c -- passes of the encoder: bench_nn train|infer DEPTH PICTURES SIZE fp32|bf16 THREADS [STEPS [MEMORY_MB]]
  * Prints the table per layer to stderr and one line "seconds S processor P conv C other O alone A bytes B" to stdout:
  * S and P of the best step, the others means; A: the same convolutions at the rate each has alone. */
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/num.h"
-#include "micon/resnet.h"
-#include "micon/rng.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/base/rng.h"
+#include "micon/nn/resnet.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,13 +4,13 @@
  *   bench_profile map WELLS FEATURES PROCESSES      average precision of all treated wells and p-values
  * Work is shared by forked processes over ranges, as ranks share it. Lines are "name seconds"; then "peak_bytes" (the sum over processes, pages that they
  * share counted in each), "cpu" (processor seconds of all: what a busy machine changes least) and "total". */
-#include "micon/linear.h"
-#include "micon/meanap.h"
-#include "micon/mem.h"
-#include "micon/normalize.h"
-#include "micon/retrieval.h"
-#include "micon/rng.h"
-#include "micon/sphere.h"
+#include "micon/base/mem.h"
+#include "micon/base/rng.h"
+#include "micon/profile/average_precision.h"
+#include "micon/profile/linear_algebra.h"
+#include "micon/profile/normalize.h"
+#include "micon/profile/retrieval.h"
+#include "micon/profile/sphering.h"
 
 #include <stdio.h>
 #include <stdlib.h>

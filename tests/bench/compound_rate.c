@@ -1,7 +1,7 @@
 /* compound_rate.c FILE -- rows a second of the worker (standardization included) over a file of a SMILES a line; prints rows and seconds. */
-#include "micon/compound_worker.h"
-#include "micon/path.h"
-#include "micon/text.h"
+#include "micon/base/path.h"
+#include "micon/base/text.h"
+#include "micon/compound/worker.h"
 
 #include <stdio.h>
 #include <stdlib.h>

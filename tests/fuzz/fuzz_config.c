@@ -1,5 +1,5 @@
 /* fuzz_config.c -- any bytes as a configuration. */
-#include "micon/config.h"
+#include "micon/config/config.h"
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /* fuzz_csv.c -- any bytes as a CSV or gzip file; what was read is written again, and must read back the same. */
-#include "micon/csv.h"
+#include "micon/formats/csv.h"
 
 #include <stdint.h>
 #include <stdlib.h>

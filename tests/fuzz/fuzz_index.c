@@ -1,11 +1,11 @@
 /* fuzz_index.c -- any bytes as the tables of a screen, or as a damaged index.
  * First byte even: the rest, cut at bytes 0x1E, are the image, plate, well and compound table; 2 asks for pages, 4 for a tall sheet's
  * channels. Odd: triples (place high, place low, value) are put into an index's block, which gets a right digest again. */
-#include "../../common/data/index_block.h"
-#include "micon/digest.h"
-#include "micon/mem.h"
-#include "micon/path.h"
-#include "micon/split.h"
+#include "../../common/index/serialize_impl.h"
+#include "micon/base/digest.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/index/split.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* fuzz_npy.c -- any bytes as a .npy illumination function. */
-#include "micon/npy.h"
+#include "micon/formats/npy.h"
 
 #include <stdlib.h>
 #include <string.h>

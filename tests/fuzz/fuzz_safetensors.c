@@ -1,6 +1,6 @@
 /* fuzz_safetensors.c -- any bytes as a safetensors file: refused or read, never more than the bytes there are. */
-#include "micon/mem.h"
-#include "micon/safetensors.h"
+#include "micon/base/mem.h"
+#include "micon/formats/safetensors.h"
 
 #include <stdlib.h>
 

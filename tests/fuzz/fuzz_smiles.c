@@ -1,9 +1,9 @@
 /* fuzz_smiles.c -- arbitrary bytes as rows of a compound table, through the worker process: a row a line, each must get one sound answer,
  * whatever Open Babel does. That Open Babel dies of a row or takes too long is a finding of Open Babel's and no failure of ours: with
  * MICON_FINDINGS=FOLDER such rows are kept there (crashed-*, timeout-*). */
-#include "micon/compound_worker.h"
-#include "micon/digest.h"
-#include "micon/text.h"
+#include "micon/base/digest.h"
+#include "micon/base/text.h"
+#include "micon/compound/worker.h"
 
 #include <stdio.h>
 #include <stdlib.h>

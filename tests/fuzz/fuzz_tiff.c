@@ -1,5 +1,5 @@
 /* fuzz_tiff.c -- any bytes as a TIFF: the only page, then the first three, at a scale. Nothing of 32 MiB or more is tried. */
-#include "micon/image.h"
+#include "micon/formats/image.h"
 
 #include <stdlib.h>
 #include <string.h>

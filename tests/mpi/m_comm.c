@@ -1,7 +1,7 @@
 #define _GNU_SOURCE /* sched_setaffinity */
 /* m_comm.c -- agreement, partition, gathering.   run: n=1,2,3,4 */
 #include "../tap_mpi.h"
-#include "micon/comm.h"
+#include "micon/mpi/comm.h"
 
 #include <sched.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* m_progress.c -- counts of all ranks, the bar, the status file. run: n=1,2,3 */
 #include "../tap_mpi.h"
-#include "micon/comm.h"
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/path.h"
-#include "micon/progress.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/mpi/comm.h"
+#include "micon/mpi/progress.h"
 
 #include <jansson.h>
 #include <stdlib.h>

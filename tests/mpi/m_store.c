@@ -1,10 +1,10 @@
 /* m_store.c -- the HDF5 store on several ranks: round trips, refusals, damage. run: limit=120 n=1,2,3,4 */
 #include "../tap_mpi.h"
-#include "micon/comm.h"
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/path.h"
-#include "micon/store.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/mpi/comm.h"
+#include "micon/store/store.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

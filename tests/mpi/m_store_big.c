@@ -1,9 +1,9 @@
 /* m_store_big.c -- more than 4 GiB and 2^32 elements in one call, by one rank, in bounded memory. run: long n=2 limit=600 nosan */
 #include "../tap_mpi.h"
-#include "micon/comm.h"
-#include "micon/log.h"
-#include "micon/path.h"
-#include "micon/store.h"
+#include "micon/base/log.h"
+#include "micon/base/path.h"
+#include "micon/mpi/comm.h"
+#include "micon/store/store.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>

@@ -1,12 +1,12 @@
 /* m_store_faults.c -- every fault point of a writer, on every rank: one agreed failure that names the rank, nothing left behind, and the
  * next try succeeds. run: debug n=1,2,3 limit=120 */
 #include "../tap_mpi.h"
-#include "micon/comm.h"
-#include "micon/fault.h"
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/path.h"
-#include "micon/store.h"
+#include "micon/base/fault.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/mpi/comm.h"
+#include "micon/store/store.h"
 
 #include <stdlib.h>
 

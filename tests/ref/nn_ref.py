@@ -3,7 +3,7 @@
 
     /usr/bin/python3 tests/ref/nn_ref.py tests/ref          (about ten minutes, 6 GB)
 
-Weights and pictures come from the Philox generator of include/micon/rng.h, so both sides have the same. Of every tensor's gradient at
+Weights and pictures come from the Philox generator of include/micon/base/rng.h, so both sides have the same. Of every tensor's gradient at
 most 512 values are kept, at the places j * count // k. Beside them, what PyTorch's own fp32 and bf16 (autocast) make of the same values:
 the yardsticks. Files are safetensors."""
 import json

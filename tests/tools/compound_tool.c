@@ -1,7 +1,7 @@
 /* compound_tool.c fps FILE -- the rows of X of a compounds.h5 as an FPS file has them (hexadecimal), with their canonical SMILES. */
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/store.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/store/store.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* model_make.c -- a model with first weights, without training: model_make OUT size_px dim projection bits generator channel...
  * In the environment: MODEL_DEPTH of the ResNet, else 18; MODEL_SEEN, a compound that it was trained on. */
-#include "micon/mem.h"
-#include "micon/model.h"
+#include "micon/base/mem.h"
+#include "micon/nn/model.h"
 
 #include <stdio.h>
 #include <stdlib.h>

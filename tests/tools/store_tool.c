@@ -4,14 +4,14 @@
  *   store_tool verify FILE                     its digest
  *   store_tool leak FILE ROWS WIDTH            write, and lose 64 bytes on the last rank
  * Exit status as a stage's; the message goes to stderr as a stage's does. */
-#include "micon/comm.h"
-#include "micon/digest.h"
-#include "micon/fault.h"
-#include "micon/log.h"
-#include "micon/mem.h"
-#include "micon/num.h"
-#include "micon/path.h"
-#include "micon/store.h"
+#include "micon/base/digest.h"
+#include "micon/base/fault.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/base/path.h"
+#include "micon/mpi/comm.h"
+#include "micon/store/store.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
  *   tensor_tool turned A OUT NAME       a copy where the tensor's first two dimensions are swapped
  *   tensor_tool nan A OUT NAME          a copy with a NaN as the tensor's first value
  *   tensor_tool huge A OUT NAME         a copy with a first value whose square is no float */
-#include "micon/mem.h"
-#include "micon/safetensors.h"
+#include "micon/base/mem.h"
+#include "micon/formats/safetensors.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* tile_show.c -- what a tile file says, as text: the ends of the stretch, quality and a CRC-32 of every tile, the rejects.
  * tests/ref/tile_ref.py prints the same from METHOD alone.   tile_show FILE.h5 */
-#include "micon/frame.h"
-#include "micon/store.h"
+#include "micon/store/store.h"
+#include "micon/table/frame.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 /* t_base.c -- common/base: messages, numbers, random numbers, names, options, files. */
 #include "../tap.h"
-#include "micon/digest.h"
-#include "micon/mem.h"
-#include "micon/num.h"
-#include "micon/opt.h"
-#include "micon/path.h"
-#include "micon/rng.h"
-#include "micon/text.h"
+#include "micon/base/digest.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/base/path.h"
+#include "micon/base/rng.h"
+#include "micon/base/text.h"
+#include "micon/config/opt.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

@@ -1,12 +1,12 @@
 /* t_bbbc021.c -- real CellProfiler profiles: the published values after robust MAD, and the mechanism accuracy, where the files are. */
 #include "../profile_data.h"
-#include "micon/consensus.h"
-#include "micon/csv.h"
-#include "micon/linear.h"
-#include "micon/normalize.h"
-#include "micon/num.h"
-#include "micon/retrieval.h"
-#include "micon/text.h"
+#include "micon/base/num.h"
+#include "micon/base/text.h"
+#include "micon/formats/csv.h"
+#include "micon/profile/consensus.h"
+#include "micon/profile/linear_algebra.h"
+#include "micon/profile/normalize.h"
+#include "micon/profile/retrieval.h"
 
 #define FOLDER "../shared/data/bbbc021/"
 enum { WELLS = 632, MAX_D = 520 };

@@ -1,7 +1,7 @@
 /* t_compound.c -- the C face of Open Babel: standardization rule by rule, identifiers against known ones, every kind of bad SMILES.
  * run: limit=60 */
 #include "../tap.h"
-#include "micon/compound.h"
+#include "micon/compound/compound.h"
 
 #include <stdlib.h>
 

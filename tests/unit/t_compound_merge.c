@@ -1,7 +1,7 @@
 /* t_compound_merge.c -- rows into compounds: by hand, and random ones against a slow rule-by-rule version.
  * run: limit=30 */
 #include "../tap.h"
-#include "micon/compound_merge.h"
+#include "micon/compound/merge.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* t_config.c -- the YAML configuration: what is read, and the message for each way to get it wrong. */
 #include "../tap.h"
-#include "micon/config.h"
+#include "micon/config/config.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* t_csv.c -- the CSV reader: dialects, gzip, buffer borders, every way to be wrong; and the 742,825 rows of JUMP where they are. */
 #include "../tap.h"
-#include "micon/csv.h"
-#include "micon/digest.h"
-#include "micon/path.h"
+#include "micon/base/digest.h"
+#include "micon/base/path.h"
+#include "micon/formats/csv.h"
 
 #include <stdlib.h>
 #include <time.h>

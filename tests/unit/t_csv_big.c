@@ -1,7 +1,7 @@
 /* t_csv_big.c -- a table of 5 GB in bounded memory: many gzip members, one file.
  * run: long nosan limit=300 */
 #include "../tap.h"
-#include "micon/csv.h"
+#include "micon/formats/csv.h"
 
 #include <stdlib.h>
 #include <sys/resource.h>

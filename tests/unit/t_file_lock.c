@@ -1,9 +1,9 @@
 #define _GNU_SOURCE /* unshare */
 /* t_file_lock.c -- locks over processes and hosts: one holder, what is stale, the beat. run: limit=60 */
 #include "../tap.h"
-#include "micon/file_lock.h"
-#include "micon/mem.h"
-#include "micon/path.h"
+#include "micon/base/file_lock.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
 
 #include <fcntl.h>
 #include <sched.h>

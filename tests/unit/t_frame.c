@@ -1,7 +1,7 @@
 /* t_frame.c -- the table in memory, and interned text. */
 #include "../tap.h"
-#include "micon/frame.h"
-#include "micon/rng.h"
+#include "micon/base/rng.h"
+#include "micon/table/frame.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* t_harmony.c -- Harmony against harmonypy 0.0.10 from the same first centres and the same shuffles; mixing; odd input. */
-#include "micon/harmony.h"
+#include "micon/profile/harmony.h"
 
 #include "../profile_data.h"
 

@@ -1,9 +1,9 @@
 /* t_image.c -- the TIFF reader and writer: every kind that is read, every kind that is refused, damaged files, real files. */
 #include "../tap.h"
-#include "micon/digest.h"
-#include "micon/image.h"
-#include "micon/mem.h"
-#include "micon/path.h"
+#include "micon/base/digest.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/formats/image.h"
 
 #include <stdlib.h>
 #include <tiffio.h>

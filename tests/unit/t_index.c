@@ -1,12 +1,12 @@
 /* t_index.c -- the index: every kind of table, joins, everything that can be wrong with them, the cache, real tables.
  * run: limit=120 */
-#include "../../common/data/index_block.h"
+#include "../../common/index/serialize_impl.h"
 #include "../tap.h"
-#include "micon/digest.h"
-#include "micon/index.h"
-#include "micon/mem.h"
-#include "micon/path.h"
-#include "micon/rng.h"
+#include "micon/base/digest.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/base/rng.h"
+#include "micon/index/index.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

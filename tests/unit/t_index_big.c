@@ -1,9 +1,9 @@
 /* t_index_big.c -- a full JUMP screen: 10 sources x 15 plates, 518,400 sites of 5 channels; joined, cached, opened again.
  * run: long nosan limit=300 */
 #include "../tap.h"
-#include "micon/index.h"
-#include "micon/mem.h"
-#include "micon/path.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/index/index.h"
 
 #include <stdlib.h>
 #include <sys/resource.h>

@@ -1,10 +1,10 @@
 /* t_nn_alloc.c -- run: limit=60 nosan : what a step of a net asks malloc for, counted for the whole process (this file's malloc stands in
  * the place of the C library's): our own code nothing, libraries no block of a page or more, and what they take they give back. */
 #include "../tap.h"
-#include "micon/heads.h"
-#include "micon/mem.h"
-#include "micon/optim.h"
-#include "micon/resnet.h"
+#include "micon/base/mem.h"
+#include "micon/nn/heads.h"
+#include "micon/nn/optimizer.h"
+#include "micon/nn/resnet.h"
 
 #include <errno.h>
 #include <malloc.h>

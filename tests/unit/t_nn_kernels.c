@@ -1,9 +1,9 @@
 /* t_nn_kernels.c -- run: limit=120 : batch norm, ReLU, skip, pooling, conversions against plain loops in double, in both layouts and
  * types; the backward formulas of the plain loops against central differences. */
 #include "../tap.h"
-#include "micon/kernels.h"
-#include "micon/mem.h"
-#include "micon/rng.h"
+#include "micon/base/mem.h"
+#include "micon/base/rng.h"
+#include "micon/nn/kernels.h"
 
 #include <omp.h>
 #include <stdlib.h>

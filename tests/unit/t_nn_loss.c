@@ -1,12 +1,12 @@
 /* t_nn_loss.c -- run: limit=120 : losses, heads and AdamW against PyTorch float64 (tests/ref/nn_ref.py) and central differences in double;
  * rows of a batch divided over ranks give the whole batch's gradient. */
 #include "../tap.h"
-#include "micon/heads.h"
-#include "micon/loss.h"
-#include "micon/mem.h"
-#include "micon/optim.h"
-#include "micon/rng.h"
-#include "micon/safetensors.h"
+#include "micon/base/mem.h"
+#include "micon/base/rng.h"
+#include "micon/formats/safetensors.h"
+#include "micon/nn/heads.h"
+#include "micon/nn/loss.h"
+#include "micon/nn/optimizer.h"
 
 #include <stdlib.h>
 

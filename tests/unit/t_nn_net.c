@@ -1,12 +1,12 @@
 /* t_nn_net.c -- run: limit=400 nosan : whole nets against PyTorch float64 (tests/ref/nn_ref.py): loss, gradients of every tensor, running
  * statistics; fp32 and bf16; recomputation; frozen stages; the choices of primitives as text. */
 #include "../tap.h"
-#include "micon/heads.h"
-#include "micon/loss.h"
-#include "micon/mem.h"
-#include "micon/resnet.h"
-#include "micon/rng.h"
-#include "micon/safetensors.h"
+#include "micon/base/mem.h"
+#include "micon/base/rng.h"
+#include "micon/formats/safetensors.h"
+#include "micon/nn/heads.h"
+#include "micon/nn/loss.h"
+#include "micon/nn/resnet.h"
 
 #include <omp.h>
 #include <pthread.h>

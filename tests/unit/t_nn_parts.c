@@ -1,9 +1,9 @@
 /* t_nn_parts.c -- run: limit=120 nosan : a net compiled as a frozen front and a back, against the whole one: the same bits, forward and
  * backward; a front's outputs do not depend on what else is in the pass. */
 #include "../tap.h"
-#include "micon/mem.h"
-#include "micon/resnet.h"
-#include "micon/rng.h"
+#include "micon/base/mem.h"
+#include "micon/base/rng.h"
+#include "micon/nn/resnet.h"
 
 #include <stdlib.h>
 

@@ -1,10 +1,10 @@
 /* t_nn_weights.c -- model files: round trip, torchvision's three-channel encoders, and files that do not fit. */
 #include "../tap.h"
-#include "micon/heads.h"
-#include "micon/mem.h"
-#include "micon/path.h"
-#include "micon/resnet.h"
-#include "micon/weights.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/nn/heads.h"
+#include "micon/nn/resnet.h"
+#include "micon/nn/weights.h"
 
 #include <stdlib.h>
 

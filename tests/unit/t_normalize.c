@@ -1,5 +1,5 @@
 /* t_normalize.c -- MAD and standardize against numpy, fallbacks, dropping, odd input. */
-#include "micon/normalize.h"
+#include "micon/profile/normalize.h"
 
 #include "../profile_data.h"
 

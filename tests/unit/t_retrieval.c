@@ -1,9 +1,9 @@
 /* t_retrieval.c -- neighbours, hits and chance: a hand-made case with ties, impossible queries and a query/retrieval split; against brute force in numpy;
  * masks; ranges; all among each other; permutation; floods of equal rows; votes. */
-#include "micon/retrieval.h"
+#include "micon/profile/retrieval.h"
 
 #include "../profile_data.h"
-#include "micon/linear.h"
+#include "micon/profile/linear_algebra.h"
 
 /* Wells on a circle, by angle in degrees. Sources 0 and 1, batches 0 1 | 2 3. */
 static const struct {

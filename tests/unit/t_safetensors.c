@@ -1,8 +1,8 @@
 /* t_safetensors.c -- the safetensors reader and writer: round trip, and files that lie. */
 #include "../tap.h"
-#include "micon/mem.h"
-#include "micon/path.h"
-#include "micon/safetensors.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/formats/safetensors.h"
 
 #include <stdlib.h>
 

@@ -1,11 +1,11 @@
 /* t_scib.c -- batch mixing against scikit-learn, scipy and harmonypy; k-means; neighbours; sampling. */
-#include "micon/scib.h"
+#include "micon/profile/scib.h"
 
 #include "../profile_data.h"
-#include "micon/kmeans.h"
-#include "micon/linear.h"
-#include "micon/neighbours.h"
-#include "micon/retrieval.h"
+#include "micon/profile/kmeans.h"
+#include "micon/profile/linear_algebra.h"
+#include "micon/profile/neighbours.h"
+#include "micon/profile/retrieval.h"
 
 typedef struct {
     float u[N * D], x[N * D];

@@ -2,14 +2,14 @@
  * The design numbers of the simulated screen: what gives the source away, what must not give the compound away, what the truth is
  * worth, how structure and effect hang together. Runs the release program. */
 #include "../tap.h"
-#include "micon/compound.h"
-#include "micon/config.h"
-#include "micon/csv.h"
-#include "micon/image.h"
-#include "micon/index.h"
-#include "micon/mem.h"
-#include "micon/path.h"
-#include "micon/rng.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/base/rng.h"
+#include "micon/compound/compound.h"
+#include "micon/config/config.h"
+#include "micon/formats/csv.h"
+#include "micon/formats/image.h"
+#include "micon/index/index.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* t_split.c -- the split: what is held out, that it is a pure function, and its file. */
 #include "../tap.h"
-#include "micon/mem.h"
-#include "micon/path.h"
-#include "micon/split.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/index/split.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,9 +1,9 @@
 /* t_store_wide.c -- a wide compressed table of somebody else, read row by row: HDF5 must keep the chunks of a row, or it unpacks all of them
  * again for every row. */
-#include "../../common/par/store_impl.h"
+#include "../../common/store/store_impl.h"
 #include "../tap.h"
-#include "micon/mem.h"
-#include "micon/store.h"
+#include "micon/base/mem.h"
+#include "micon/store/store.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* t_tiling.c -- METHOD 2's formulas against slow, plain versions of them. */
 #include "../tap.h"
-#include "micon/mem.h"
-#include "micon/rng.h"
-#include "micon/tiling.h"
+#include "micon/base/mem.h"
+#include "micon/base/rng.h"
+#include "micon/tiling/tiling.h"
 
 #include <stdlib.h>
 

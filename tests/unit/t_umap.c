@@ -1,10 +1,10 @@
 /* run: limit=240
  * t_umap.c -- neighbourhoods kept as well as umap-learn keeps them, on 1,000 of scikit-learn's digits and on the made screen; the same bytes for a seed;
  * odd input. */
-#include "micon/umap.h"
+#include "micon/profile/umap.h"
 
 #include "../profile_data.h"
-#include "micon/neighbours.h"
+#include "micon/profile/neighbours.h"
 
 static double stored(const char *name)
 {

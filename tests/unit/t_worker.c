@@ -2,7 +2,7 @@
  * run: limit=60 */
 #define _GNU_SOURCE
 #include "../tap.h"
-#include "micon/worker.h"
+#include "micon/base/worker.h"
 
 #include <errno.h>
 #include <signal.h>

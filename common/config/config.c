@@ -1,0 +1,284 @@
+/* config.c -- YAML to options, with libyaml's event parser: sections are mappings of scalars (or lists of scalars), every scalar
+ * is text to the parser, and every event knows its line. */
+#include "micon/config/config.h"
+
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+enum { MAX_FILE = 16 << 20, MAX_OPTIONS = 256 };
+
+typedef struct {
+    yaml_parser_t yaml;
+    yaml_event_t event; /* the current one, owned */
+    const char *path;
+    config *out;
+    bool seen[MAX_OPTIONS]; /* by position in config_options */
+    names sections;         /* already opened */
+    char where[600];
+} parser;
+
+static const char *where(parser *p)
+{
+    char shown[512];
+    snprintf(p->where, sizeof p->where, "%s:%zu", text_show(shown, sizeof shown, p->path), p->event.start_mark.line + 1);
+    return p->where;
+}
+
+static status next(parser *p)
+{
+    yaml_event_delete(&p->event);
+    memset(&p->event, 0, sizeof p->event);
+    if (yaml_parser_parse(&p->yaml, &p->event)) return OK;
+    char shown[512];
+    return fail(E_USAGE, "%s:%zu: not YAML: %s", text_show(shown, sizeof shown, p->path), p->yaml.problem_mark.line + 1,
+                p->yaml.problem ? p->yaml.problem : "unreadable");
+}
+
+static status plain(parser *p, const char *what)
+{
+    if (p->event.type == YAML_ALIAS_EVENT) return fail(E_USAGE, "%s: aliases (*name) are not supported here", where(p));
+    if (p->event.type != YAML_SCALAR_EVENT) return fail(E_USAGE, "%s: %s must be plain text", where(p), what);
+    if (strlen((char *)p->event.data.scalar.value) != p->event.data.scalar.length)
+        return fail(E_USAGE, "%s: %s holds a zero byte", where(p), what);
+    return OK;
+}
+
+static const char *scalar(const parser *p)
+{
+    return (const char *)p->event.data.scalar.value;
+}
+
+/* "unknown section 'tiles'; did you mean 'tile'?" among the table's sections, or the keys of one. */
+static status unknown_name(const char *at, const char *section, const char *word)
+{
+    const char *known[MAX_OPTIONS] = {0}, *kind = section ? "key" : "section";
+    char shown[80], in[120] = "";
+    size_t n = 0;
+    for (const opt *o = config_options; o->name; o++)
+        if (!section || strcmp(o->section, section) == 0) known[n++] = section ? o->name : o->section;
+    const char *near = names_nearest(word, known, n);
+    text_show(shown, sizeof shown, word);
+    if (section) snprintf(in, sizeof in, " in section '%s'", section);
+    if (near) return fail(E_USAGE, "%s: unknown %s '%s'%s; did you mean '%s'?", at, kind, shown, in, near);
+    /* A key that stands in another section is the next best guess. */
+    const opt *other = section ? opt_find(config_options, NULL, word) : NULL;
+    if (other) return fail(E_USAGE, "%s: unknown key '%s'%s; it belongs to section '%s'", at, shown, in, other->section);
+    return fail(E_USAGE, "%s: unknown %s '%s'%s", at, kind, shown, in);
+}
+
+static bool is_section(const char *name)
+{
+    for (const opt *o = config_options; o->name; o++)
+        if (strcmp(o->section, name) == 0) return true;
+    return false;
+}
+
+/* The value of one key: a scalar, or a list of scalars where the option takes one. */
+static status read_value(parser *p, const opt *o)
+{
+    status st = OK;
+    TRY(next(p));
+    if (p->event.type == YAML_SEQUENCE_START_EVENT) {
+        if (o->type != OPT_LIST) TRY(fail(E_USAGE, "%s: %s: takes one value, not a list", where(p), o->name));
+        opt_clear(o, p->out);
+        for (;;) {
+            TRY(next(p));
+            if (p->event.type == YAML_SEQUENCE_END_EVENT) break;
+            TRY(plain(p, o->name));
+            TRY(opt_set(o, p->out, scalar(p), where(p)));
+        }
+        goto done;
+    }
+    TRY(plain(p, o->name));
+    opt_clear(o, p->out);
+    if (o->type == OPT_LIST && !*scalar(p)) goto done; /* "treatment:" is an empty list */
+    TRY(opt_set(o, p->out, scalar(p), where(p)));
+done:
+    return st;
+}
+
+static status read_section(parser *p, const char *section)
+{
+    status st = OK;
+    char key[64], inner[140];
+    TRY(next(p));
+    if (p->event.type == YAML_SCALAR_EVENT && !*scalar(p)) goto done; /* "tile:" with nothing below: all defaults */
+    if (p->event.type != YAML_MAPPING_START_EVENT) TRY(fail(E_USAGE, "%s: section '%s' must hold 'key: value' lines", where(p), section));
+    for (;;) {
+        TRY(next(p));
+        if (p->event.type == YAML_MAPPING_END_EVENT) break;
+        TRY(plain(p, "a key"));
+        snprintf(key, sizeof key, "%s", scalar(p));
+        snprintf(inner, sizeof inner, "%s.%s", section, key);
+        if (is_section(inner)) {
+            if (names_find(&p->sections, inner) >= 0) TRY(fail(E_USAGE, "%s: section '%s' stands twice", where(p), inner));
+            names_add(&p->sections, inner);
+            TRY(read_section(p, inner));
+            continue;
+        }
+        const opt *o = opt_find(config_options, section, key);
+        if (!o) TRY(unknown_name(where(p), section, key));
+        bool *seen = &p->seen[o - config_options];
+        if (*seen) TRY(fail(E_USAGE, "%s: key '%s' stands twice in section '%s'", where(p), key, section));
+        *seen = true;
+        TRY(read_value(p, o));
+    }
+done:
+    return st;
+}
+
+static status read_document(parser *p)
+{
+    status st = OK;
+    char section[64];
+    TRY(next(p)); /* stream start */
+    TRY(next(p));
+    if (p->event.type == YAML_STREAM_END_EVENT) TRY(fail(E_USAGE, "%s: the file is empty; README.md shows a screen.yaml", p->path));
+    TRY(next(p));
+    if (p->event.type != YAML_MAPPING_START_EVENT) TRY(fail(E_USAGE, "%s: sections such as 'screen:' are wanted here", where(p)));
+    for (;;) {
+        TRY(next(p));
+        if (p->event.type == YAML_MAPPING_END_EVENT) break;
+        TRY(plain(p, "a section's name"));
+        snprintf(section, sizeof section, "%s", scalar(p));
+        if (strchr(section, '.') || !is_section(section)) TRY(unknown_name(where(p), NULL, section));
+        if (names_find(&p->sections, section) >= 0) TRY(fail(E_USAGE, "%s: section '%s' stands twice", where(p), section));
+        names_add(&p->sections, section);
+        TRY(read_section(p, section));
+    }
+    TRY(next(p)); /* document end */
+    TRY(next(p));
+    if (p->event.type != YAML_STREAM_END_EVENT) TRY(fail(E_USAGE, "%s: a second document (---) is not read", where(p)));
+done:
+    return st;
+}
+
+/* "section.key=value" from the command line; a list is written a,b or [a, b]. */
+static status apply_set(config *c, const char *set)
+{
+    status st = OK;
+    names parts = {0};
+    char at[400], shown[300];
+    const char *equal = strchr(set, '='), *dot = NULL;
+    snprintf(at, sizeof at, "--set %s", text_show(shown, sizeof shown, set));
+    for (const char *d = set; equal && d < equal; d++)
+        if (*d == '.') dot = d; /* the last one: slurm.train.nodes */
+    if (!dot) return fail(E_USAGE, "%s: wants section.key=value", at);
+    char *section = xstrndup(set, (size_t)(dot - set)), *key = xstrndup(dot + 1, (size_t)(equal - dot - 1));
+    if (!is_section(section)) TRY(unknown_name(at, NULL, section));
+    const opt *o = opt_find(config_options, section, key);
+    if (!o) TRY(unknown_name(at, section, key));
+    opt_clear(o, c);
+    if (o->type != OPT_LIST) {
+        TRY(opt_set(o, c, equal + 1, at));
+    } else if (equal[1]) {
+        size_t n = strlen(equal + 1);
+        bool bracket = n >= 2 && equal[1] == '[' && equal[n] == ']';
+        char *inside = xstrndup(equal + 1 + bracket, n - 2 * (size_t)bracket);
+        names_split(&parts, inside, ',');
+        free(inside);
+        for (size_t i = 0; i < parts.n; i++)
+            if (*parts.item[i]) TRY(opt_set(o, c, parts.item[i], at));
+    }
+done:
+    names_free(&parts);
+    free(section);
+    free(key);
+    return st;
+}
+
+/* What a single value's range cannot say. */
+static status cross_check(const config *c)
+{
+    int64_t tiles = c->tile.tiles_per_site, g = (int64_t)floor(sqrt((double)tiles) + 0.5), bits = c->featurize.bits;
+    const names *channels = &c->screen.channels;
+    if (g * g != tiles)
+        return fail(E_USAGE, "%s: tile.tiles_per_site: %lld is not a square number (1, 4, 9, ...)", c->path, (long long)tiles);
+    if (bits & (bits - 1)) return fail(E_USAGE, "%s: featurize.bits: %lld is not a power of two", c->path, (long long)bits);
+    if (channels->n < 1 || channels->n > 64)
+        return fail(E_USAGE, "%s: screen.channels: from 1 to 64 channels, not %zu", c->path, channels->n);
+    for (size_t i = 0; i < channels->n; i++) {
+        const char *name = channels->item[i];
+        if (!*name) return fail(E_USAGE, "%s: screen.channels: an empty name", c->path);
+        if (names_find(channels, name) != (long)i) return fail(E_USAGE, "%s: screen.channels: '%s' stands twice", c->path, name);
+    }
+    if (!*c->screen.work) return fail(E_USAGE, "%s: screen.work is empty: name the folder for the outputs", c->path);
+    return OK;
+}
+
+status config_parse(config *out, const char *path, const char *yaml, size_t size, const names *sets)
+{
+    status st = OK;
+    parser p = {.path = path, .out = out};
+    out->path = xstrdup(path);
+    out->dir = path_dir(path);
+    if (!yaml_parser_initialize(&p.yaml)) return fail(E_NOMEM, "%s: no memory for the YAML parser", path);
+    yaml_parser_set_encoding(&p.yaml, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&p.yaml, (const unsigned char *)yaml, size);
+    TRY(opt_defaults(config_options, out));
+    TRY(read_document(&p));
+    for (size_t i = 0; sets && i < sets->n; i++) TRY(apply_set(out, sets->item[i]));
+    TRY(cross_check(out));
+done:
+    yaml_event_delete(&p.event);
+    yaml_parser_delete(&p.yaml);
+    names_free(&p.sections);
+    return st;
+}
+
+status config_read(config *out, const char *path, const names *sets)
+{
+    char *yaml = NULL;
+    size_t size = 0;
+    if (path_read(path, &yaml, &size, MAX_FILE) != OK) return E_USAGE; /* no configuration is a usage error; the message is kept */
+    status st = config_parse(out, path, yaml, size, sets);
+    free(yaml);
+    return st;
+}
+
+void config_free(config *c)
+{
+    opt_free(config_options, c);
+    free(c->path);
+    free(c->dir);
+    *c = (config){0};
+}
+
+void config_show(const config *c, unsigned affects, text *out)
+{
+    for (const opt *o = config_options; o->name; o++) {
+        if (affects != ~0u && !(o->affects & affects)) continue;
+        text_addf(out, "%s.%s: ", o->section, o->name);
+        opt_show(o, c, out);
+        text_add(out, "\n");
+    }
+}
+
+char *config_path(const config *c, const char *name)
+{
+    return strcmp(c->dir, ".") == 0 ? xstrdup(name) : path_join(c->dir, name);
+}
+
+char *config_work(const config *c, const char *below)
+{
+    char *work = config_path(c, c->screen.work), *p = *below ? path_join(work, below) : xstrdup(work);
+    free(work);
+    return p;
+}
+
+char *config_plate_file(const config *c, const char *folder, const char *source, const char *batch, const char *plate)
+{
+    char *s = text_encode_name(source), *b = text_encode_name(batch), *p = text_encode_name(plate);
+    char *below = xasprintf("%s/%s__%s__%s.h5", folder, s, b, p), *path = config_work(c, below);
+    free(s);
+    free(b);
+    free(p);
+    free(below);
+    return path;
+}

@@ -1,0 +1,154 @@
+/* options.c -- every key of the configuration: type, default, range, help, and whose output it changes. */
+#include "micon/config/config.h"
+
+#define AT(sec, field) offsetof(config, sec) + offsetof(sec##_options, field)
+#define TEXT(sec, key, def, affects, help)                                                                                                 \
+    {                                                                                                                                      \
+#sec, #key, OPT_TEXT, AT(sec, key), def, 0, 0, NULL, affects, help                                                                 \
+    }
+#define LIST(sec, key, def, affects, help)                                                                                                 \
+    {                                                                                                                                      \
+#sec, #key, OPT_LIST, AT(sec, key), def, 0, 0, NULL, affects, help                                                                 \
+    }
+#define YES(sec, key, def, affects, help)                                                                                                  \
+    {                                                                                                                                      \
+#sec, #key, OPT_YES, AT(sec, key), def, 0, 0, NULL, affects, help                                                                  \
+    }
+#define INT(sec, key, def, lo, hi, words, affects, help)                                                                                   \
+    {                                                                                                                                      \
+#sec, #key, OPT_INT, AT(sec, key), def, lo, hi, words, affects, help                                                               \
+    }
+#define REAL(sec, key, def, lo, hi, words, affects, help)                                                                                  \
+    {                                                                                                                                      \
+#sec, #key, OPT_REAL, AT(sec, key), def, lo, hi, words, affects, help                                                              \
+    }
+#define BYTES(sec, key, def, lo, hi, words, affects, help)                                                                                 \
+    {                                                                                                                                      \
+#sec, #key, OPT_BYTES, AT(sec, key), def, lo, hi, words, affects, help                                                             \
+    }
+#define WORD(sec, key, def, words, affects, help)                                                                                          \
+    {                                                                                                                                      \
+#sec, #key, OPT_CHOICE, AT(sec, key), def, 0, 0, words, affects, help                                                              \
+    }
+
+enum {
+    IN_INDEX = AFFECTS_INDEX,
+    IN_TILES = AFFECTS_TILES,
+    IN_SPLIT = AFFECTS_SPLIT,
+    IN_COMPOUNDS = AFFECTS_COMPOUNDS,
+    IN_MODEL = AFFECTS_MODEL,
+    IN_EMBED = AFFECTS_EMBEDDINGS,
+    IN_PROFILES = AFFECTS_PROFILES,
+    IN_LABELS = AFFECTS_INDEX | AFFECTS_SPLIT | AFFECTS_MODEL | AFFECTS_EMBEDDINGS | AFFECTS_PROFILES
+};
+
+/* clang-format off: a row a key */
+const opt config_options[] = {
+    TEXT(screen, name, "screen", 0, "what the screen is called, in messages and reports"),
+    LIST(screen, index, "", IN_INDEX, "image tables (LoadData CSV, jump_download, DeepProfiler ...), globs"),
+    LIST(screen, plate, "", IN_INDEX, "plate table(s): Metadata_Source, _Batch, _Plate, _PlateType"),
+    LIST(screen, well, "", IN_INDEX, "well table(s): Metadata_Source, _Plate, _Well, _JCP2022"),
+    LIST(screen, compound, "", IN_INDEX | IN_COMPOUNDS, "compound table(s): Metadata_JCP2022, _InChIKey, _SMILES"),
+    LIST(screen, channels, "DNA,ER,RNA,AGP,Mito", IN_INDEX | IN_TILES, "the channels, in the order they are stored"),
+    LIST(screen, control, "JCP2022_033924", IN_LABELS | IN_COMPOUNDS, "identifier(s) of the negative control"),
+    LIST(screen, treatment, "", IN_LABELS, "further columns that make a class: a dose, a time"),
+    TEXT(screen, work, "work", 0, "folder of all outputs"),
+    TEXT(screen, group, "", 0, "Unix group that shares the outputs; empty: as the umask says"),
+
+    INT(tile, size, "224", 32, 4096, NULL, IN_TILES, "pixels along a tile"),
+    INT(tile, tiles_per_site, "1", 1, 64, NULL, IN_TILES, "tiles a site: 1, 4, 9, ... (a square number)"),
+    WORD(tile, crop, "square", "square", IN_TILES, "the centred square of the field"),
+    WORD(tile, pages, "single", "single|channels", IN_TILES, "one file a channel, or one file with a page a channel"),
+    WORD(tile, illumination, "plate", "none|plate|file", IN_TILES, "correction: none, from the plate's mean, or the index's .npy files"),
+    REAL(tile, low, "0.05", 0, 50, NULL, IN_TILES, "per cent of the values that become 0"),
+    REAL(tile, high, "99.95", 50, 100, NULL, IN_TILES, "per cent of the values below which nothing becomes 255"),
+    REAL(tile, input_scale, "1", 1e-9, 1e9, NULL, IN_TILES, "factor from float and 32-bit values to 0..65535"),
+    REAL(tile, max_bad, "0.05", 0, 1, NULL, 0, "share of a plate's sites that may be unreadable before the plate fails"),
+    REAL(tile, qc_saturated, "0.01", 0, 1, NULL, IN_TILES, "flag: more than this share of the image at its type's maximum"),
+    REAL(tile, qc_focus, "0.2", 0, 1, NULL, IN_TILES, "flag: focus below this share of the plate channel's median"),
+    REAL(tile, qc_sd, "0.2", 0, 1, NULL, IN_TILES, "flag: sd below this share of the plate channel's median"),
+    BYTES(tile, memory, "4GiB", 1 << 20, 1e15, NULL, 0, "for a plate's resampled squares, over all ranks; beyond it they are spooled"),
+    TEXT(tile, scratch, "", 0, "folder for the spool; empty: beside the output"),
+
+    WORD(featurize, fingerprint, "ECFP4", "ECFP2|ECFP4|ECFP6|ECFP8", IN_COMPOUNDS, "circular fingerprint of Open Babel"),
+    INT(featurize, bits, "1024", 64, 4096, NULL, IN_COMPOUNDS, "its length, a power of two"),
+    TEXT(featurize, vectors, "", IN_COMPOUNDS, "vectors from a file instead: CSV(.gz) with an identifier column, or h5ad"),
+    WORD(featurize, missing, "fail", "fail|drop", IN_COMPOUNDS, "a compound of the screen without a vector: stop, or leave it out"),
+    REAL(featurize, time_limit, "10", 0.1, 3600, NULL, IN_COMPOUNDS, "seconds of CPU that Open Babel may take for one row"),
+
+    INT(split, seed, "1", 0, 4294967295.0, NULL, IN_SPLIT, "chooses the batches and compounds held out"),
+    INT(split, test_batches, "1", 0, 1000, NULL, IN_SPLIT, "batches per source held out for testing"),
+    INT(split, valid_batches, "0", 0, 1000, NULL, IN_SPLIT, "batches per source held out for validation"),
+    LIST(split, unseen_sources, "", IN_SPLIT, "sources never trained on"),
+    TEXT(split, unseen_compounds, "0", IN_SPLIT, "a share below 1, a count, or a file of identifiers never trained on"),
+
+    TEXT(train, run, "micon", 0, "names the model; many runs share the tiles"),
+    WORD(train, method, "micon", "micon|paclr|simclr|clip|pretrained", IN_MODEL, "what is learned from"),
+    WORD(train, encoder, "resnet18", "resnet18|resnet34|resnet50|resnet101", IN_MODEL, "the image network"),
+    TEXT(train, weights, "none", IN_MODEL, "start from FILE.safetensors (torchvision or timm names), or none"),
+    WORD(train, freeze, "none", "none|stem|layer1|layer2|layer3|all", IN_MODEL, "frozen up to there"),
+    INT(train, seed, "1", 0, 4294967295.0, NULL, IN_MODEL, "of weights, items and augmentations"),
+    INT(train, batch, "64", 2, 65536, NULL, IN_MODEL, "items a step, over all ranks"),
+    INT(train, steps, "1000", 1, 1e9, NULL, IN_MODEL, "steps"),
+    REAL(train, lr, "0.005", 1e-12, 100, NULL, IN_MODEL, "learning rate; from scratch try 0.001"),
+    WORD(train, precision, "auto", "auto|fp32|bf16", IN_MODEL, "auto: bf16 where the machine computes in it, else fp32"),
+    WORD(train, views, "other_batch", "any|other_well|other_batch|other_source", IN_MODEL,
+         "where the second picture of a compound is from"),
+    WORD(train, norm, "sync", "sync|local|frozen", IN_MODEL, "batch norm over all ranks, each rank, or the stored statistics"),
+    BYTES(train, memory, "auto", 1 << 20, 1e15, "auto", 0, "a rank's; activations beyond it are recomputed"),
+    BYTES(train, tiles_memory, "auto", 1 << 16, 1e15, "auto", 0,
+          "a node's, for training tiles; beyond it they are read ahead; auto: all if 60 % of what is free holds them"),
+    BYTES(train, cache_memory, "auto", 0, 1e15, "auto", 0,
+          "a node's, for outputs of frozen layers under augment: none, computed once; auto: half of what is free"),
+    INT(train, checkpoint_steps, "200", 1, 1e9, NULL, 0, "steps between checkpoints"),
+    INT(train, dim, "1000", 1, 1e6, NULL, IN_MODEL, "length of the representation, a multiple of the number of channels"),
+    INT(train, projection, "512", 1, 1e6, NULL, IN_MODEL, "length of the projected representation"),
+    REAL(train, temperature, "auto", 1e-4, 100, "auto", IN_MODEL, "of the contrastive loss; auto: 1, clip 0.07; from scratch try 0.1"),
+    REAL(train, lambda, "1", 0, 1e6, NULL, IN_MODEL, "weight of micon's generator terms"),
+    YES(train, detach, "yes", IN_MODEL, "micon: the generator's terms do not move the encoder"),
+    YES(train, aux, "no", IN_MODEL, "add a classifier on the representation"),
+    REAL(train, aux_weight, "1", 0, 1e6, NULL, IN_MODEL, "its weight"),
+    WORD(train, augment, "auto", "auto|none|flips|full", IN_MODEL, "auto: flips, simclr full"),
+    REAL(train, weight_decay, "0.01", 0, 10, NULL, IN_MODEL, "of AdamW, on tensors of two or more dimensions"),
+    REAL(train, warmup, "0.05", 0, 1, NULL, IN_MODEL, "share of the steps with a rising rate"),
+    WORD(train, schedule, "cosine", "cosine|plateau|constant", IN_MODEL, "of the learning rate"),
+    REAL(train, grad_clip, "1", 1e-6, 1e9, NULL, IN_MODEL, "largest norm of the gradient"),
+    INT(train, valid_every, "0", 0, 1e9, NULL, IN_MODEL, "steps between validations; 0: none"),
+    INT(train, early_stop, "0", 0, 1e9, NULL, IN_MODEL, "stop after this many validations without a better one; 0: never"),
+    WORD(train, wire, "fp32", "fp32|bf16", IN_MODEL, "gradients between ranks"),
+
+    WORD(embed, representation, "raw", "raw|projected", IN_PROFILES, "which representation becomes the profile"),
+    YES(embed, counterfactual, "yes", IN_EMBED, "predicted profiles of the compounds on each plate's controls"),
+    TEXT(embed, counterfactual_compounds, "screen", IN_EMBED, "of which compounds: screen, unseen, or a file of identifiers"),
+    TEXT(embed, model, "", IN_EMBED, "an existing model.safetensors: a new screen is embedded, nothing is trained"),
+    WORD(embed, precision, "auto", "auto|fp32|bf16", IN_EMBED, "auto: bf16 where the machine computes in it, else fp32"),
+
+    WORD(evaluate, normalize, "mad", "mad|standardize|none", IN_PROFILES, "of the features, by group, on controls"),
+    TEXT(evaluate, normalize_by, "Metadata_Plate", IN_PROFILES, "the groups: a metadata column, or none"),
+    WORD(evaluate, normalize_on, "control", "control|all", IN_PROFILES, "the wells the numbers come from"),
+    WORD(evaluate, sphere, "ZCA", "none|ZCA|PCA|ZCA-cor|PCA-cor", IN_PROFILES, "sphering on all controls"),
+    WORD(evaluate, correct, "none", "none|harmony", IN_PROFILES, "batch correction after it"),
+    WORD(evaluate, harmony_by, "source", "source|batch|plate", IN_PROFILES, "what Harmony mixes"),
+    WORD(evaluate, select, "none", "none|pycytominer", IN_PROFILES, "feature selection"),
+    INT(evaluate, min_controls, "4", 1, 1e6, NULL, IN_PROFILES,
+        "fewer controls than this in a group: those of the batch, the source, all wells"),
+    INT(evaluate, seed, "1", 0, 4294967295.0, NULL, IN_PROFILES, "of null distributions, intervals, clusters and the UMAP"),
+    INT(evaluate, null_size, "10000", 10, 1e7, NULL, IN_PROFILES, "draws of a null distribution"),
+    INT(evaluate, bootstrap, "1000", 10, 1e7, NULL, IN_PROFILES, "draws for an interval"),
+    LIST(evaluate, profiles, "", IN_PROFILES, "an outside table instead of embeddings: CSV(.gz) with Metadata_ columns, or h5ad; globs"),
+    TEXT(evaluate, transform_with, "", IN_PROFILES,
+         "a finished store: its features, way of normalizing, sphering and components are used, nothing of that is learned"),
+
+    TEXT(slurm, partition, "", 0, "partition; empty: the site's default"),
+    TEXT(slurm, account, "", 0, "account; empty: the site's default"),
+    TEXT(slurm, extra, "", 0, "further sbatch options, separated by spaces, passed as they are"),
+    {"slurm", "time", OPT_INT, AT(slurm, time_min), "auto", 1, 1e6, "auto", 0, "minutes a task; auto: from the plan, with a margin"},
+    BYTES(slurm, mem, "auto", 1 << 20, 1e15, "auto", 0, "memory a node; auto: from the plan"),
+    INT(slurm, plates_per_task, "auto", 1, 1e6, "auto", 0, "short plates are packed together"),
+    INT(slurm, throttle, "0", 0, 1e6, NULL, 0, "array tasks at a time; 0: no limit"),
+    REAL(slurm, max_bad_plates, "0.1", 0, 1, NULL, 0, "share of the plates that may fail before the night is held back"),
+    {"slurm.train", "nodes", OPT_INT, AT(slurm, train_nodes), "1", 1, 1e5, NULL, 0, "nodes for training"},
+    {"slurm.train", "ntasks_per_node", OPT_INT, AT(slurm, train_ntasks_per_node), "2", 1, 1e4, NULL, 0, "ranks a node"},
+    {NULL, NULL, OPT_TEXT, 0, NULL, 0, 0, NULL, 0, NULL},
+};
+/* clang-format on */

@@ -1,0 +1,491 @@
+/* csv.c -- delimited text, row by row: one buffer of decoded bytes in which the fields of a row are cut in place. A row's end is
+ * looked for with memchr; only rows that hold a quote are walked byte by byte. */
+#include "micon/formats/csv.h"
+
+#include "micon/base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+#include <zlib.h>
+
+enum { RAW_BLOCK = 1 << 18, FIRST_BUFFER = 1 << 16 };
+
+/* Where a walk through a row with quotes stands. */
+typedef enum { AT_START, IN_PLAIN, IN_QUOTES, AFTER_QUOTE, AFTER_QUOTE_CR } place;
+
+struct csv {
+    char *path;
+    char shown[400]; /* the path, for messages */
+
+    int fd; /* -1: `mem` is read */
+    const unsigned char *mem;
+    size_t mem_left;
+    unsigned char *raw; /* a block as read */
+    size_t raw_pos, raw_n;
+    bool gzip, in_member, raw_end, ended; /* raw_end: nothing left to read; ended: nothing left to decode */
+    z_stream z;
+    XXH3_state_t *digest;
+
+    char *buf; /* decoded bytes; [pos, end) are not yet handed out */
+    size_t pos, end, cap;
+    char sep;
+    int64_t line, next_line;
+    bool failed;
+
+    int n_cols;
+    char **name, **field;
+};
+
+static status bad(csv *c, int64_t line, const char *what)
+{
+    c->failed = true;
+    return fail(E_FORMAT, "%s:%lld: %s", c->shown, (long long)line, what);
+}
+
+/* ---- bytes ---- */
+
+static status raw_read(csv *c)
+{
+    c->raw_pos = c->raw_n = 0;
+    if (c->raw_end) return OK;
+    if (c->fd < 0) {
+        size_t n = c->mem_left < RAW_BLOCK ? c->mem_left : RAW_BLOCK;
+        if (n) memcpy(c->raw, c->mem, n);
+        c->mem += n, c->mem_left -= n, c->raw_n = n;
+    } else {
+        ssize_t n;
+        while ((n = read(c->fd, c->raw, RAW_BLOCK)) < 0 && errno == EINTR) continue;
+        if (n < 0) {
+            c->failed = true;
+            return fail(E_IO, "%s:%lld: reading failed: %s", c->shown, (long long)c->next_line, strerror(errno));
+        }
+        c->raw_n = (size_t)n;
+    }
+    if (c->raw_n == 0) c->raw_end = true;
+    XXH3_64bits_update(c->digest, c->raw, c->raw_n);
+    return OK;
+}
+
+/* Between two gzip members: the next one, the end of the file, or zero bytes that fill up the last block of a tape. */
+static status member_next(csv *c)
+{
+    status st = OK;
+    bool padding = false;
+    for (;;) {
+        if (c->raw_pos == c->raw_n) TRY(raw_read(c));
+        if (c->raw_end) return c->ended = true, OK;
+        if (c->raw[c->raw_pos] != 0) break;
+        c->raw_pos++;
+        padding = true;
+    }
+    if (c->raw[c->raw_pos] != 0x1f || padding) return bad(c, c->next_line, "something else follows the gzip data");
+    if (inflateReset(&c->z) != Z_OK) return bad(c, c->next_line, "zlib cannot go on");
+    c->in_member = true;
+done:
+    return st;
+}
+
+/* Put up to n decoded bytes at `to`; *got = 0 only at the end. */
+static status inflate_some(csv *c, char *to, size_t n, size_t *got)
+{
+    status st = OK;
+    *got = 0;
+    while (*got == 0 && !c->ended) {
+        if (!c->in_member) {
+            TRY(member_next(c));
+            continue;
+        }
+        if (c->raw_pos == c->raw_n) TRY(raw_read(c));
+        if (c->raw_end) TRY(bad(c, c->next_line, "the gzip data end early: the file is cut off"));
+        c->z.next_in = c->raw + c->raw_pos;
+        c->z.avail_in = (uInt)(c->raw_n - c->raw_pos);
+        c->z.next_out = (unsigned char *)to;
+        c->z.avail_out = (uInt)(n < RAW_BLOCK * 4 ? n : RAW_BLOCK * 4);
+        uInt room = c->z.avail_out;
+        int rc = inflate(&c->z, Z_NO_FLUSH);
+        c->raw_pos = c->raw_n - c->z.avail_in;
+        *got = room - c->z.avail_out;
+        if (rc == Z_STREAM_END)
+            c->in_member = false;
+        else if (rc != Z_OK && rc != Z_BUF_ERROR)
+            TRY(bad(c, c->next_line, "the gzip data are damaged"));
+    }
+done:
+    return st;
+}
+
+/* More decoded bytes behind c->end. The rest of the buffer is moved to its front first, so positions change: *shift is how far. */
+static status fill(csv *c, size_t *shift)
+{
+    status st = OK;
+    size_t got = 0;
+    *shift = c->pos;
+    if (c->pos) memmove(c->buf, c->buf + c->pos, c->end - c->pos);
+    c->end -= c->pos;
+    c->pos = 0;
+    TRY(mem_grow(&c->buf, &c->cap, c->end + c->end / 2 + FIRST_BUFFER, 1, c->shown));
+    size_t room = c->cap - c->end - 1; /* one byte stays for the last row's end */
+    if (c->gzip) {
+        TRY(inflate_some(c, c->buf + c->end, room, &got));
+    } else {
+        if (c->raw_pos == c->raw_n) TRY(raw_read(c));
+        got = c->raw_n - c->raw_pos < room ? c->raw_n - c->raw_pos : room;
+        memcpy(c->buf + c->end, c->raw + c->raw_pos, got);
+        c->raw_pos += got;
+        c->ended = c->raw_end;
+    }
+    c->end += got;
+done:
+    return st;
+}
+
+/* ---- rows ---- */
+
+typedef struct {
+    size_t scan;   /* looked at up to here */
+    bool quotes;   /* the row holds a quote: it is walked */
+    place at;      /* of the walk */
+    int64_t lines; /* line ends inside quotes */
+} search;
+
+static bool is_sep(const csv *c, char b)
+{
+    return c->sep ? b == c->sep : b == ',' || b == '\t'; /* the header is cut before its separator is known */
+}
+
+/* Walk from s->scan; *found is set and s->scan is the '\n', or s->scan is the end of what is there. */
+static status walk(csv *c, search *s, bool *found)
+{
+    const char *b = c->buf;
+    for (; s->scan < c->end; s->scan++) {
+        char ch = b[s->scan];
+        if (s->at == IN_QUOTES) {
+            if (ch == '"')
+                s->at = AFTER_QUOTE;
+            else
+                s->lines += ch == '\n';
+        } else if (ch == '\n') {
+            return *found = true, OK;
+        } else if (is_sep(c, ch)) {
+            s->at = AT_START;
+        } else if (ch == '"' && (s->at == AT_START || s->at == AFTER_QUOTE)) {
+            s->at = IN_QUOTES;
+        } else if (s->at == AFTER_QUOTE && ch == '\r') {
+            s->at = AFTER_QUOTE_CR;
+        } else if (s->at == AFTER_QUOTE || s->at == AFTER_QUOTE_CR) {
+            return bad(c, c->line + s->lines, "text follows a closing quote");
+        } else {
+            s->at = IN_PLAIN;
+        }
+    }
+    return OK;
+}
+
+static status look(csv *c, search *s, bool *found)
+{
+    *found = false;
+    if (!s->quotes) {
+        const char *from = c->buf + s->scan, *nl = memchr(from, '\n', c->end - s->scan);
+        size_t n = nl ? (size_t)(nl - from) : c->end - s->scan;
+        if (!memchr(from, '"', n)) {
+            s->scan += n;
+            *found = nl != NULL;
+            return OK;
+        }
+        s->quotes = true;
+        s->scan = c->pos;
+    }
+    return walk(c, s, found);
+}
+
+/* The next row as [c->pos, s->scan), all of it in the buffer. */
+static status find_row(csv *c, search *s, bool *more)
+{
+    status st = OK;
+    *s = (search){.scan = c->pos};
+    c->line = c->next_line;
+    for (;;) {
+        size_t shift;
+        bool found;
+        TRY(look(c, s, &found));
+        if (s->scan - c->pos > CSV_MAX_ROW)
+            TRY(bad(c, c->line,
+                    s->at == IN_QUOTES ? "a quote that opens in this row is not closed within 256 MiB" : "the row is longer than 256 MiB"));
+        if (found) break;
+        if (c->ended) {
+            if (s->at == IN_QUOTES) TRY(bad(c, c->line, "a quote that opens in this row is never closed"));
+            break;
+        }
+        TRY(fill(c, &shift));
+        s->scan -= shift;
+    }
+    *more = s->scan < c->end || c->pos < c->end;
+    c->next_line = c->line + s->lines + 1;
+done:
+    return st;
+}
+
+/* Cut [p, end) into fields, in place; *end may be written. With quotes they are taken off. */
+static int cut(const csv *c, char *p, char *end, bool quotes, char **field, int max)
+{
+    int n = 0;
+    for (;;) {
+        char *start = p, *stop;
+        if (quotes && p < end && *p == '"') {
+            char *to = start;
+            for (p++; p < end && (*p != '"' || (p + 1 < end && p[1] == '"')); p++) {
+                p += *p == '"';
+                *to++ = *p;
+            }
+            p += p < end; /* the closing quote */
+            stop = to;
+        } else {
+            stop = memchr(p, c->sep, (size_t)(end - p));
+            if (!stop) stop = end;
+            p = stop;
+        }
+        bool last = p >= end;
+        *stop = '\0';
+        if (n < max) field[n] = start;
+        n++;
+        if (last) return n;
+        p++;
+    }
+}
+
+static status next_line(csv *c, char **start, char **end, bool *quotes, bool *more)
+{
+    status st = OK;
+    search s = {0};
+    if (c->failed) return fail(E_FORMAT, "%s: reading it failed before", c->shown);
+    do {
+        TRY(find_row(c, &s, more));
+        if (!*more) goto done;
+        *start = c->buf + c->pos;
+        *end = c->buf + s.scan;
+        c->pos = s.scan < c->end ? s.scan + 1 : s.scan;
+        if (*end > *start && (*end)[-1] == '\r') --*end;
+    } while (*end == *start);
+    char *zero = memchr(*start, '\0', (size_t)(*end - *start));
+    if (zero) {
+        for (char *p = *start; p < zero; p++) c->line += *p == '\n';
+        TRY(bad(c, c->line, "a zero byte; if this is a UTF-16 file, save it as UTF-8"));
+    }
+    *quotes = s.quotes;
+done:
+    return st;
+}
+
+status csv_next(csv *c, char ***field, bool *more)
+{
+    status st = OK;
+    char *start, *end;
+    bool quotes;
+    TRY(next_line(c, &start, &end, &quotes, more));
+    if (!*more) goto done;
+    int n = cut(c, start, end, quotes, c->field, c->n_cols);
+    if (n != c->n_cols) {
+        char what[120];
+        snprintf(what, sizeof what, "%d field%s, but the header has %d", n, n == 1 ? "" : "s", c->n_cols);
+        TRY(bad(c, c->line, what));
+    }
+    *field = c->field;
+done:
+    return st;
+}
+
+/* ---- the header ---- */
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static status check_names(csv *c)
+{
+    status st = OK;
+    char **sorted = NULL, what[200], shown[100];
+    bool any = false;
+    TRY(mem_alloc(&sorted, (size_t)c->n_cols, sizeof *sorted, c->shown));
+    for (int i = 0; i < c->n_cols; i++) {
+        sorted[i] = c->name[i];
+        any = any || *c->name[i];
+        if (strchr(c->name[i], '\r')) TRY(bad(c, c->line, "the lines end in CR alone; save the file with LF or CRLF"));
+    }
+    if (!any) TRY(bad(c, c->line, "the header names no column"));
+    qsort(sorted, (size_t)c->n_cols, sizeof *sorted, by_text);
+    for (int i = 1; i < c->n_cols; i++)
+        if (*sorted[i] && strcmp(sorted[i], sorted[i - 1]) == 0) {
+            snprintf(what, sizeof what, "column '%s' stands twice", text_show(shown, sizeof shown, sorted[i]));
+            TRY(bad(c, c->line, what));
+        }
+done:
+    free(sorted);
+    return st;
+}
+
+/* A comma outside quotes decides for commas, else a tab for tabs. */
+static char separator(const char *p, const char *end)
+{
+    bool tab = false, quoted = false;
+    for (; p < end; p++) {
+        if (*p == '"') quoted = !quoted;
+        if (quoted) continue;
+        if (*p == ',') return ',';
+        tab = tab || *p == '\t';
+    }
+    return tab ? '\t' : ',';
+}
+
+static status read_header(csv *c)
+{
+    status st = OK;
+    char *start, *end, *copy = NULL;
+    bool quotes, more;
+    size_t shift;
+    do TRY(fill(c, &shift));
+    while (c->end < 3 && !c->ended);
+    if (c->end >= 3 && memcmp(c->buf, "\xEF\xBB\xBF", 3) == 0) c->pos = 3;
+    TRY(next_line(c, &start, &end, &quotes, &more));
+    if (!more) TRY(bad(c, 1, "the file is empty"));
+    c->sep = separator(start, end);
+    size_t n_sep = 1;
+    for (const char *p = start; p < end; p++) n_sep += *p == c->sep;
+    if (n_sep > CSV_MAX_COLS) TRY(bad(c, c->line, "more than 1048576 columns"));
+    TRY(mem_alloc(&c->name, n_sep, sizeof *c->name, c->shown));
+    TRY(mem_alloc(&c->field, n_sep, sizeof *c->field, c->shown));
+    size_t size = (size_t)(end - start);
+    TRY(mem_alloc(&copy, size + 1, 1, c->shown));
+    memcpy(copy, start, size);
+    c->n_cols = cut(c, copy, copy + size, quotes, c->name, (int)n_sep);
+    /* The names live in one block that begins with the first of them; a quote taken off moves text, never that start. */
+    copy = NULL;
+    if (c->n_cols > (int)n_sep) {
+        c->n_cols = (int)n_sep;
+        TRY(bad(c, c->line, "text follows a closing quote"));
+    }
+    TRY(check_names(c));
+done:
+    free(copy);
+    return st;
+}
+
+/* ---- open, close ---- */
+
+static status open_bytes(csv *c)
+{
+    status st = OK;
+    c->line = c->next_line = 1;
+    text_show(c->shown, sizeof c->shown, c->path);
+    c->raw = xmalloc(c->fd < 0 && c->mem_left < RAW_BLOCK ? c->mem_left : RAW_BLOCK); /* not zeroed: most tables are small */
+    if (!(c->digest = XXH3_createState())) TRY(fail(E_NOMEM, "%s: no memory for a digest", c->shown));
+    XXH3_64bits_reset(c->digest);
+    TRY(raw_read(c));
+    if (c->raw_n >= 2 && c->raw[0] == 0x1f && c->raw[1] == 0x8b) {
+        if (inflateInit2(&c->z, 15 + 16) != Z_OK) TRY(fail(E_NOMEM, "%s: no memory for zlib", c->shown));
+        c->gzip = c->in_member = true;
+    }
+    TRY(read_header(c));
+done:
+    return st;
+}
+
+status csv_open(csv **out, const char *path)
+{
+    status st = OK;
+    csv *c = xcalloc(1, sizeof *c);
+    c->path = xstrdup(path);
+    c->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (c->fd < 0) TRY(fail(E_IO, "%s: %s", text_show(c->shown, sizeof c->shown, path), strerror(errno)));
+    TRY(open_bytes(c));
+    *out = c;
+    c = NULL;
+done:
+    csv_close(&c);
+    return st;
+}
+
+status csv_open_memory(csv **out, const char *name, const void *data, size_t size)
+{
+    status st = OK;
+    csv *c = xcalloc(1, sizeof *c);
+    c->path = xstrdup(name);
+    c->fd = -1;
+    c->mem = data;
+    c->mem_left = size;
+    TRY(open_bytes(c));
+    *out = c;
+    c = NULL;
+done:
+    csv_close(&c);
+    return st;
+}
+
+void csv_close(csv **p)
+{
+    csv *c = *p;
+    if (!c) return;
+    if (c->fd >= 0) close(c->fd);
+    if (c->gzip) inflateEnd(&c->z);
+    XXH3_freeState(c->digest);
+    if (c->name) free(c->name[0]);
+    free(c->name);
+    free(c->field);
+    free(c->buf);
+    free(c->raw);
+    free(c->path);
+    free(c);
+    *p = NULL;
+}
+
+int csv_n_cols(const csv *c)
+{
+    return c->n_cols;
+}
+
+const char *csv_col_name(const csv *c, int col)
+{
+    return c->name[col];
+}
+
+int csv_col(const csv *c, const char *name)
+{
+    for (int i = 0; *name && i < c->n_cols; i++)
+        if (strcmp(c->name[i], name) == 0) return i;
+    return -1;
+}
+
+int64_t csv_line(const csv *c)
+{
+    return c->line;
+}
+
+const char *csv_path(const csv *c)
+{
+    return c->path;
+}
+
+uint64_t csv_digest(const csv *c)
+{
+    return XXH3_64bits_digest(c->digest);
+}
+
+void csv_quote(text *out, const char *field)
+{
+    if (!field[strcspn(field, ",\"\r\n\t")]) {
+        text_add(out, field);
+        return;
+    }
+    text_add(out, "\"");
+    for (const char *q; (q = strchr(field, '"')) != NULL; field = q + 1) {
+        text_addn(out, field, (size_t)(q - field) + 1);
+        text_add(out, "\"");
+    }
+    text_add(out, field);
+    text_add(out, "\"");
+}

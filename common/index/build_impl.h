@@ -1,0 +1,120 @@
+/* build_impl.h -- what the files that make an index share: growing columns of interned text. Private to common/index/. */
+#ifndef INDEX_BUILD_H
+#define INDEX_BUILD_H
+#include "micon/formats/csv.h"
+#include "micon/index/index.h"
+#include "micon/table/intern.h"
+
+/* Columns of numbers of interned texts, all of the same length. 0 is "". */
+typedef struct {
+    char *name;
+    uint32_t *v;
+} grid_col;
+typedef struct {
+    grid_col *col;
+    size_t n_cols, cols_cap;
+    size_t n, cap; /* rows */
+} grid;
+status grid_add_col(grid *g, const char *name, size_t *col) MUST_USE; /* new, "" for the rows there are */
+long grid_find(const grid *g, const char *name);                      /* -1: none */
+status grid_add_row(grid *g) MUST_USE;
+void grid_free(grid *g);
+
+enum { TABLE_IMAGES, TABLE_PLATE, TABLE_WELL, TABLE_COMPOUND };
+typedef struct {
+    char *path, *opened; /* relative to dir or absolute; as this program opens it */
+    int role;
+    int64_t size, mtime_ns;
+    uint64_t digest;
+} table_file;
+typedef struct {
+    table_file *item;
+    size_t n, cap;
+} table_files;
+void table_files_free(table_files *t);
+/* Every table of the options, globs expanded, with size and time; what cannot be found goes to `found`. */
+status table_files_list(table_files *out, const index_options *o, findings *found) MUST_USE;
+
+/* Columns of `rows`, then five a channel, then the metadata of the image tables. */
+enum { R_TABLE, R_LINE, R_SOURCE, R_BATCH, R_PLATE, R_WELL, R_SITE, R_COMPOUND, R_PLATE_ROW, R_FIXED };
+enum { CH_FOLDER, CH_FILE, CH_ILLUM_FOLDER, CH_ILLUM_FILE, CH_PAGE, CH_COLS }; /* CH_PAGE: page + 1, 0 for a file of one page */
+enum { P_SOURCE, P_BATCH, P_PLATE, P_TABLE, P_LINE, P_FIXED };                 /* of `plates`; then metadata */
+enum { W_COMPOUND, W_TABLE, W_LINE, W_FIXED };                                 /* of `wells`: table and line that named the compound */
+enum { C_ID, C_TABLE, C_LINE, C_FIXED };                                       /* of `compounds` */
+
+typedef struct {
+    uint32_t source, batch, plate;
+    int64_t first, n; /* in the sorted order */
+} plate_span;
+
+typedef struct {
+    const index_options *o;
+    findings *found;
+    words pool; /* all text; "" is 0 */
+    table_files table;
+    int n_ch;
+    grid rows;
+    grid plates;     /* rows of the plate tables whose plate has images */
+    grid wells;      /* a row a well with images */
+    grid compounds;  /* a row a compound of the screen */
+    uint32_t *order; /* rows, sorted, without duplicates */
+    size_t n_order;
+    uint32_t *well_of;     /* [n_order] row of `wells` */
+    uint32_t *compound_of; /* [wells.n] row of `compounds` + 1, 0: none */
+    plate_span *span;
+    size_t n_spans, spans_cap;
+    bool illumination;
+} builder;
+
+static inline size_t channel_col(int channel, int what)
+{
+    return (size_t)R_FIXED + (size_t)channel * CH_COLS + (size_t)what;
+}
+static inline size_t rows_fixed(const builder *b)
+{
+    return channel_col(b->n_ch, 0);
+}
+/* Does the file system have to be asked for this folder's name ("", ".", "..")? And the name of the folder that a table lies in. */
+bool table_folder_is_nameless(const char *dir);
+char *table_folder_name(const char *table_name); /* caller frees */
+
+const char *word_of(const builder *b, uint32_t id);
+status intern(builder *b, const char *s, uint32_t *id) MUST_USE;
+
+/* "a column of these names", the first that the table has, or -1. */
+int csv_col_any(const csv *c, const char *const *names_list);
+extern const char *const source_names[], *const batch_names[], *const plate_names[], *const well_names[], *const site_names[],
+                                                                                                              *const compound_names[];
+/* Is it one of the key columns' names, under which a column is not metadata of its own? */
+bool is_key_name(const char *name);
+/* Under which name a column of a table is kept: itself if it begins with Metadata_; in compound tables also SMILES, InChIKey, ...; or NULL. */
+const char *metadata_name(const char *column, bool compound_table);
+
+status read_images(builder *b, size_t table) MUST_USE; /* read_images.c: all rows of one image table */
+status read_plate_tables(builder *b) MUST_USE;         /* join_plates.c */
+status resolve_plates(builder *b) MUST_USE;            /* source and batch of every row */
+status sort_rows(builder *b) MUST_USE;                 /* sort.c: order, spans, duplicates */
+status join_wells(builder *b) MUST_USE;                /* join_wells.c: the wells, and their compounds */
+status join_compounds(builder *b) MUST_USE;
+
+/* What the joined rows say, in their order: what goes into the block. */
+typedef struct {
+    uint32_t *col_name; /* [n_cols] */
+    size_t n_cols;
+    uint32_t *cell; /* [n_cols, n_order] */
+    uint8_t *kind;
+    int32_t *class_of;
+    uint32_t *class_name; /* [n_classes] */
+    size_t n_classes;
+} joined;
+void joined_free(joined *j);
+status join_columns(builder *b, joined *j) MUST_USE; /* columns.c: columns and kinds */
+status number_classes(builder *b, joined *j) MUST_USE;
+void report_rows(builder *b, const joined *j);                     /* check_rows.c: plates without controls, and the like */
+status freeze(builder *b, joined *j, screen_index **out) MUST_USE; /* serialize.c */
+uint64_t index_options_digest(const index_options *o);
+
+/* A well table's or compound table's trouble: what stopped its reading becomes a finding; anything but memory is then OK. */
+status table_trouble(builder *b, status st) MUST_USE;
+
+#endif

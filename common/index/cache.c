@@ -1,0 +1,137 @@
+/* cache.c -- the index in a file, mapped when it is wanted again. Up to date means: made with the same options from the same
+ * tables, by size and time or else by their bytes. */
+#include "build_impl.h"
+#include "serialize_impl.h"
+
+#include "micon/base/digest.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+index_options index_options_of(const config *c)
+{
+    return (index_options){.dir = c->dir,
+                           .images = &c->screen.index,
+                           .plate = &c->screen.plate,
+                           .well = &c->screen.well,
+                           .compound = &c->screen.compound,
+                           .channels = &c->screen.channels,
+                           .control = &c->screen.control,
+                           .treatment = &c->screen.treatment,
+                           .pages = c->tile.pages == PAGES_CHANNELS};
+}
+
+char *index_cache_name(const config *c)
+{
+    char *work = config_work(c, "");
+    size_t n = strlen(work);
+    while (n > 1 && work[n - 1] == '/') work[--n] = '\0';
+    char *name = xasprintf("%s.index", work);
+    free(work);
+    return name;
+}
+
+status index_save(const screen_index *ix, const char *path)
+{
+    return path_write(path, ix->block, ix->head->size);
+}
+
+/* On NFS a file that another node replaces is gone for those who have it open, and who then touches a page of it dies: there it is read. */
+static bool may_be_mapped(int fd)
+{
+    enum { NFS = 0x6969 };
+    struct statfs s;
+    return fstatfs(fd, &s) == 0 && s.f_type != NFS;
+}
+
+static status read_block(int fd, const char *path, size_t size, uint8_t **block)
+{
+    status st = OK;
+    TRY(mem_alloc(block, size, 1, "the index"));
+    for (size_t at = 0; at < size;) {
+        ssize_t got = read(fd, *block + at, size - at);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) TRY(fail(E_IO, "%s: cannot read it: %s", path, got < 0 ? strerror(errno) : "it ends early"));
+        at += (size_t)got;
+    }
+done:
+    if (st != OK) FREE(*block);
+    return st;
+}
+
+status index_load(screen_index **out, const char *path, const char *dir)
+{
+    status st = OK;
+    struct stat sb;
+    void *block = MAP_FAILED;
+    uint8_t *own = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &sb) != 0) TRY(fail(E_IO, "%s: %s", path, strerror(errno)));
+    if (!S_ISREG(sb.st_mode) || sb.st_size < (off_t)sizeof(block_head))
+        TRY(fail(E_FORMAT, "%s: this is no index of ours: too short", path));
+    if (!may_be_mapped(fd)) {
+        TRY(read_block(fd, path, (size_t)sb.st_size, &own));
+        TRY(fail_within(block_open(out, own, (size_t)sb.st_size, false, dir), "%s", path)); /* owns it in any case */
+        goto done;
+    }
+    block = mmap(NULL, (size_t)sb.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (block == MAP_FAILED) TRY(fail(E_IO, "%s: cannot map it: %s", path, strerror(errno)));
+    TRY(fail_within(block_open(out, block, (size_t)sb.st_size, true, dir), "%s", path));
+done:
+    if (fd >= 0) close(fd);
+    return st;
+}
+
+/* Is what it was made from still the same? Tables whose size or time differs are read and hashed. */
+static bool up_to_date(const screen_index *ix, const index_options *o)
+{
+    bool same = false;
+    findings ignored = {0};
+    table_files now = {0};
+    const block_table *was = block_part(ix, S_TABLES);
+    if (ix->head->options != index_options_digest(o)) return false;
+    if (table_files_list(&now, o, &ignored) != OK || ignored.n || now.n != ix->head->n_tables) goto done;
+    for (size_t i = 0; i < now.n; i++) {
+        const table_file *t = &now.item[i];
+        uint64_t digest;
+        if (strcmp(t->path, block_word(ix, was[i].path)) != 0 || t->role != (int)was[i].role || t->size != was[i].size) goto done;
+        if (t->mtime_ns == was[i].mtime_ns) continue;
+        if (digest_file(t->opened, &digest) != OK || digest != was[i].digest) goto done;
+    }
+    same = true;
+done:
+    msg_clear();
+    findings_free(&ignored);
+    table_files_free(&now);
+    return same;
+}
+
+status index_open(screen_index **out, const index_options *o, const char *cache)
+{
+    status st = OK;
+    screen_index *ix = NULL;
+    if (cache && path_exists(cache)) {
+        if (index_load(&ix, cache, o->dir) != OK) msg_clear(); /* damaged, or of another version: made anew */
+        if (ix && !up_to_date(ix, o)) index_free(&ix);
+    }
+    if (!ix) {
+        TRY(index_build(&ix, o));
+        if (cache && !findings_count(&ix->found, FINDING_ERROR) && index_save(ix, cache) != OK) {
+            log_warn("the index is not cached: %s", msg_get());
+            msg_clear();
+        }
+    }
+    *out = ix;
+done:
+    return st;
+}

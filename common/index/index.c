@@ -1,0 +1,364 @@
+/* index.c -- an index over its block: checked once as a whole, then read without further looks. */
+#include "micon/index/index.h"
+
+#include "serialize_impl.h"
+
+#include "micon/base/digest.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* ---- opening: nothing of the block is trusted ---- */
+
+static status wrong(const char *what)
+{
+    return fail(E_FORMAT, "this is no index of ours, or a damaged one: %s", what);
+}
+
+static status check_head(const block_head *h, size_t size)
+{
+    if (size < sizeof *h) return wrong("too short");
+    if (h->mark != INDEX_MARK || h->format != INDEX_FORMAT) return wrong("another format");
+    if (h->size != size) return wrong("cut off");
+    /* No product of these can overflow, and none can be larger than what is there. */
+    if (h->n_rows > size || h->n_words > size || h->n_plates > size || h->n_tables > size || h->n_cols > size || h->n_classes > size ||
+        h->n_ch > INDEX_MAX_CHANNELS || h->n_words == 0 || h->n_words > UINT32_MAX || h->n_classes == 0 || h->n_cols < INDEX_FIXED_COLS)
+        return wrong("counts");
+    size_t cells;
+    if (!mul_size(h->n_cols, h->n_rows, &cells) || cells > size || (size_t)h->n_ch * h->n_rows > size) return wrong("counts");
+    for (int s = 0; s < N_SECTIONS; s++) {
+        size_t want = block_section_size(h, s), at = h->part[s].at, n = h->part[s].size;
+        bool may_lack = s == S_ILLUM || s == S_PAGES;
+        if (want != SIZE_MAX && n != want && !(may_lack && n == 0)) return wrong("sizes");
+        if (at % 8 || at < sizeof *h || at > size || n > size - at) return wrong("places");
+    }
+    return OK;
+}
+
+static status check_texts(const screen_index *ix)
+{
+    const uint64_t *start = block_part(ix, S_START), n = ix->head->n_words, size = ix->head->part[S_POOL].size;
+    const char *pool = block_part(ix, S_POOL);
+    if (start[0] != 0 || start[n] != size) return wrong("texts");
+    for (uint64_t i = 0; i < n; i++)
+        if (start[i + 1] <= start[i] || start[i + 1] > size || pool[start[i + 1] - 1]) return wrong("texts");
+    return OK;
+}
+
+static status check_ids(const screen_index *ix, int s)
+{
+    const uint32_t *id = block_part(ix, s);
+    const uint64_t n_words = ix->head->n_words;
+    for (size_t i = 0; i < ix->head->part[s].size / sizeof *id; i++)
+        if (id[i] >= n_words) return wrong("texts");
+    return OK;
+}
+
+static status check_rows(const screen_index *ix)
+{
+    const block_head *h = ix->head;
+    const uint8_t *kind = block_part(ix, S_KIND);
+    const int32_t *class_of = block_part(ix, S_CLASS);
+    const uint32_t *table = block_part(ix, S_TABLE);
+    for (uint64_t i = 0; i < h->n_rows; i++)
+        if (kind[i] > WELL_EMPTY || class_of[i] < -1 || class_of[i] >= (int64_t)h->n_classes || table[i] >= h->n_tables)
+            return wrong("rows");
+    const block_plate *p = block_part(ix, S_PLATES);
+    int64_t next = 0;
+    for (uint64_t i = 0; i < h->n_plates; i++) {
+        if (p[i].first != next || p[i].n < 1 || p[i].n > (int64_t)h->n_rows - next) return wrong("plates");
+        if (p[i].source >= h->n_words || p[i].batch >= h->n_words || p[i].plate >= h->n_words) return wrong("plates");
+        next += p[i].n;
+    }
+    if (next != (int64_t)h->n_rows) return wrong("plates");
+    const block_table *t = block_part(ix, S_TABLES);
+    for (uint64_t i = 0; i < h->n_tables; i++)
+        if (t[i].path >= h->n_words) return wrong("tables");
+    const uint32_t *page = block_part(ix, S_PAGES);
+    for (size_t i = 0; i < h->part[S_PAGES].size / sizeof *page; i++)
+        if (page[i] > 65536) return wrong("pages");
+    return OK;
+}
+
+status block_open(screen_index **out, const uint8_t *block, size_t size, bool mapped, const char *dir)
+{
+    static const int of_ids[] = {S_COL_NAME, S_CELLS, S_CHANNEL, S_IMAGES, S_ILLUM, S_CLASS_NAME};
+    status st = OK;
+    screen_index *ix = xcalloc(1, sizeof *ix);
+    *ix = (screen_index){
+        .block = block, .mapped = mapped, .head = (const block_head *)block, .dir = xstrdup(strcmp(dir, ".") == 0 ? "" : dir)};
+    block_head short_head = {.size = size}; /* for index_free, before the head is known to be there */
+    if (size < sizeof short_head) ix->head = &short_head;
+    TRY(check_head(ix->head, size));
+    if (digest_bytes(block + sizeof *ix->head, size - sizeof *ix->head) != ix->head->content) TRY(wrong("its digest differs"));
+    TRY(check_texts(ix));
+    for (size_t i = 0; i < sizeof of_ids / sizeof *of_ids; i++) TRY(check_ids(ix, of_ids[i]));
+    TRY(check_rows(ix));
+    TRY(findings_unpack(&ix->found, block_part(ix, S_FINDINGS), ix->head->part[S_FINDINGS].size));
+    *out = ix;
+    ix = NULL;
+done:
+    if (ix) {
+        if (mapped)
+            munmap((void *)(uintptr_t)block, size);
+        else
+            free((void *)(uintptr_t)block);
+        findings_free(&ix->found);
+        free(ix->dir);
+        free(ix);
+    }
+    return st;
+}
+
+void index_free(screen_index **p)
+{
+    screen_index *ix = *p;
+    if (!ix) return;
+    findings_free(&ix->found);
+    free(ix->dir);
+    if (ix->mapped)
+        munmap((void *)(uintptr_t)ix->block, ix->head->size);
+    else
+        free((void *)(uintptr_t)ix->block);
+    free(ix);
+    *p = NULL;
+}
+
+const void *index_bytes(const screen_index *ix, size_t *size)
+{
+    *size = ix->head->size;
+    return ix->block;
+}
+
+status index_from_bytes(screen_index **out, const void *data, size_t size, const char *dir)
+{
+    status st = OK;
+    uint8_t *copy = NULL;
+    TRY(mem_alloc(&copy, size, 1, "the index"));
+    memcpy(copy, data, size);
+    TRY(block_open(out, copy, size, false, dir));
+done:
+    return st;
+}
+
+/* ---- what it says ---- */
+
+const findings *index_findings(const screen_index *ix)
+{
+    return &ix->found;
+}
+
+int64_t index_n_rows(const screen_index *ix)
+{
+    return (int64_t)ix->head->n_rows;
+}
+
+int index_n_cols(const screen_index *ix)
+{
+    return (int)ix->head->n_cols;
+}
+
+const char *index_col_name(const screen_index *ix, int col)
+{
+    return block_word(ix, ((const uint32_t *)block_part(ix, S_COL_NAME))[col]);
+}
+
+int index_col(const screen_index *ix, const char *name)
+{
+    for (int i = 0; i < index_n_cols(ix); i++)
+        if (strcmp(index_col_name(ix, i), name) == 0) return i;
+    return -1;
+}
+
+static uint32_t cell_id(const screen_index *ix, int64_t row, int col)
+{
+    return ((const uint32_t *)block_part(ix, S_CELLS))[(size_t)col * ix->head->n_rows + (size_t)row];
+}
+
+const char *index_cell(const screen_index *ix, int64_t row, int col)
+{
+    return block_word(ix, cell_id(ix, row, col));
+}
+
+status index_frame(const screen_index *ix, int64_t first, int64_t n, frame *out)
+{
+    status st = OK;
+    TRY(frame_add_rows(out, n));
+    for (int k = 0; k < index_n_cols(ix); k++) {
+        int col;
+        TRY(frame_add_col(out, index_col_name(ix, k), FRAME_CATEGORY, &col));
+        for (int64_t i = 0; i < n; i++) {
+            if (i && cell_id(ix, first + i, k) == cell_id(ix, first + i - 1, k))
+                out->col[col].v.code[i] = out->col[col].v.code[i - 1];
+            else
+                TRY(frame_set_text(out, i, col, index_cell(ix, first + i, k)));
+        }
+    }
+done:
+    if (st != OK) frame_free(out);
+    return st;
+}
+
+well_kind index_kind(const screen_index *ix, int64_t row)
+{
+    return (well_kind)((const uint8_t *)block_part(ix, S_KIND))[row];
+}
+
+int index_n_classes(const screen_index *ix)
+{
+    return (int)ix->head->n_classes;
+}
+
+int index_class(const screen_index *ix, int64_t row)
+{
+    return ((const int32_t *)block_part(ix, S_CLASS))[row];
+}
+
+const char *index_class_name(const screen_index *ix, int k)
+{
+    return block_word(ix, ((const uint32_t *)block_part(ix, S_CLASS_NAME))[k]);
+}
+
+int index_n_channels(const screen_index *ix)
+{
+    return (int)ix->head->n_ch;
+}
+
+const char *index_channel(const screen_index *ix, int channel)
+{
+    return block_word(ix, ((const uint32_t *)block_part(ix, S_CHANNEL))[channel]);
+}
+
+/* dir/folder/file; an absolute folder stands alone. */
+static const char *show_path(const screen_index *ix, int s, int64_t row, int channel, text *out)
+{
+    const size_t n = ix->head->n_rows;
+    const uint32_t *part = (const uint32_t *)block_part(ix, s) + (size_t)channel * 2 * n + (size_t)row;
+    const char *folder = block_word(ix, part[0]), *file = block_word(ix, part[n]);
+    text_clear(out);
+    if (!*file) return text_str(out);
+    if (*folder != '/' && *ix->dir) {
+        text_add(out, ix->dir);
+        if (out->s[out->n - 1] != '/') text_add(out, "/");
+    }
+    text_add(out, folder);
+    if (*folder && folder[strlen(folder) - 1] != '/') text_add(out, "/");
+    text_add(out, file);
+    return text_str(out);
+}
+
+const char *index_path(const screen_index *ix, int64_t row, int channel, text *out)
+{
+    return show_path(ix, S_IMAGES, row, channel, out);
+}
+
+bool index_has_illumination(const screen_index *ix)
+{
+    return ix->head->part[S_ILLUM].size > 0;
+}
+
+const char *index_illumination(const screen_index *ix, int64_t row, int channel, text *out)
+{
+    text_clear(out);
+    return index_has_illumination(ix) ? show_path(ix, S_ILLUM, row, channel, out) : text_str(out);
+}
+
+int index_page(const screen_index *ix, int64_t row, int channel)
+{
+    if (!ix->head->part[S_PAGES].size) return -1;
+    return (int)((const uint32_t *)block_part(ix, S_PAGES))[(size_t)channel * ix->head->n_rows + (size_t)row] - 1;
+}
+
+const char *index_where(const screen_index *ix, int64_t row, text *out)
+{
+    const block_table *t = (const block_table *)block_part(ix, S_TABLES) + ((const uint32_t *)block_part(ix, S_TABLE))[row];
+    const char *path = block_word(ix, t->path);
+    text_clear(out);
+    if (*path != '/' && *ix->dir) text_addf(out, "%s%s", ix->dir, ix->dir[strlen(ix->dir) - 1] == '/' ? "" : "/");
+    text_addf(out, "%s:%u", path, ((const uint32_t *)block_part(ix, S_LINE))[row]);
+    return text_str(out);
+}
+
+/* ---- plates ---- */
+
+int64_t index_n_plates(const screen_index *ix)
+{
+    return (int64_t)ix->head->n_plates;
+}
+
+index_plate index_plate_at(const screen_index *ix, int64_t p)
+{
+    const block_plate *b = (const block_plate *)block_part(ix, S_PLATES) + p;
+    return (index_plate){block_word(ix, b->source), block_word(ix, b->batch), block_word(ix, b->plate), b->first, b->n};
+}
+
+status index_find_plate(const screen_index *ix, const char *name, int64_t *out)
+{
+    status st = OK;
+    text full = {0}, list = {0};
+    names known = {0};
+    char shown[200], listed[600];
+    int found = 0;
+    text_show(shown, sizeof shown, name);
+    for (int64_t p = 0; p < index_n_plates(ix); p++) {
+        index_plate at = index_plate_at(ix, p);
+        text_clear(&full);
+        text_addf(&full, "%s/%s/%s", at.source, at.batch, at.plate);
+        names_add(&known, at.plate);
+        if (strcmp(name, at.plate) != 0 && strcmp(name, full.s) != 0) continue;
+        *out = p;
+        text_addf(&list, "%s%s", found++ ? ", " : "", full.s);
+    }
+    if (found > 1) TRY(fail(E_USAGE, "plate '%s' could be any of %s", shown, text_show(listed, sizeof listed, text_str(&list))));
+    if (!found) {
+        const char *near = names_nearest(name, (const char *const *)known.item, known.n);
+        if (near) TRY(fail(E_USAGE, "no plate '%s'; did you mean '%s'?", shown, near));
+        TRY(fail(E_USAGE, "no plate '%s' in this screen", shown));
+    }
+done:
+    text_free(&full);
+    text_free(&list);
+    names_free(&known);
+    return st;
+}
+
+int64_t index_well_end(const screen_index *ix, int64_t row)
+{
+    int64_t i = row + 1;
+    while (i < index_n_rows(ix) && cell_id(ix, i, INDEX_WELL) == cell_id(ix, row, INDEX_WELL) &&
+           cell_id(ix, i, INDEX_PLATE) == cell_id(ix, row, INDEX_PLATE) && cell_id(ix, i, INDEX_BATCH) == cell_id(ix, row, INDEX_BATCH) &&
+           cell_id(ix, i, INDEX_SOURCE) == cell_id(ix, row, INDEX_SOURCE))
+        i++;
+    return i;
+}
+
+static uint64_t mix_ids(const screen_index *ix, uint64_t d, const uint32_t *id, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) d = digest_mix(d, digest_text(block_word(ix, id[i])));
+    return d;
+}
+
+uint64_t index_plate_digest(const screen_index *ix, int64_t p, int of)
+{
+    const index_plate at = index_plate_at(ix, p);
+    const size_t n = ix->head->n_rows;
+    const uint32_t *cells = (const uint32_t *)block_part(ix, S_CELLS) + at.first;
+    uint64_t d = digest_mix(0, (uint64_t)at.n);
+    for (int k = 0; k < (of == INDEX_OF_ALL ? index_n_cols(ix) : INDEX_SITE + 1); k++) {
+        d = digest_mix(d, digest_text(index_col_name(ix, k)));
+        d = mix_ids(ix, d, cells + (size_t)k * n, at.n);
+    }
+    for (int s = S_IMAGES; s <= S_ILLUM; s++)
+        for (int k = 0; ix->head->part[s].size && k < index_n_channels(ix); k++) {
+            const uint32_t *id = (const uint32_t *)block_part(ix, s) + (size_t)k * 2 * n + at.first;
+            d = digest_mix(d, digest_text(index_channel(ix, k)));
+            d = mix_ids(ix, mix_ids(ix, d, id, at.n), id + n, at.n);
+        }
+    for (int k = 0; ix->head->part[S_PAGES].size && k < index_n_channels(ix); k++)
+        for (int64_t i = 0; i < at.n; i++) d = digest_mix(d, (uint64_t)index_page(ix, at.first + i, k));
+    return d;
+}

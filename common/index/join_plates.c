@@ -1,0 +1,203 @@
+/* join_plates.c -- which source and batch a row's plate belongs to: from its own columns, the plate tables, or by default. */
+#include "build_impl.h"
+
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the plate tables ---- */
+
+typedef struct {
+    int source, batch, plate;
+    int *from; /* metadata columns of the table, and of b->plates */
+    size_t *to;
+    size_t n;
+} plate_cols;
+
+static status map_plate_table(builder *b, const csv *c, plate_cols *m)
+{
+    status st = OK;
+    m->source = csv_col_any(c, source_names);
+    m->batch = csv_col_any(c, batch_names);
+    m->plate = csv_col_any(c, plate_names);
+    if (m->plate < 0) TRY(fail(E_FORMAT, "%s:1: no column 'Metadata_Plate'", csv_path(c)));
+    m->from = xcalloc((size_t)csv_n_cols(c), sizeof *m->from);
+    m->to = xcalloc((size_t)csv_n_cols(c), sizeof *m->to);
+    for (int i = 0; i < csv_n_cols(c); i++) {
+        const char *name = metadata_name(csv_col_name(c, i), false);
+        if (!name || is_key_name(name)) continue;
+        long at = grid_find(&b->plates, name);
+        m->to[m->n] = (size_t)at;
+        if (at < 0) TRY(grid_add_col(&b->plates, name, &m->to[m->n]));
+        m->from[m->n++] = i;
+    }
+done:
+    return st;
+}
+
+/* The row just added says the same as, or another thing than, an earlier one of its plate: it goes away again. */
+static bool plate_known(builder *b, const char *path)
+{
+    grid *g = &b->plates;
+    size_t last = g->n - 1;
+    for (size_t i = 0; i < last; i++) {
+        bool same_key = true, same = true;
+        for (int k = P_SOURCE; k <= P_PLATE; k++) same_key = same_key && g->col[k].v[i] == g->col[k].v[last];
+        if (!same_key) continue;
+        for (size_t k = P_FIXED; k < g->n_cols; k++) same = same && (!g->col[k].v[last] || g->col[k].v[i] == g->col[k].v[last]);
+        if (!same)
+            findings_add(b->found, FINDING_ERROR, "plates that stand twice, and differently", "%s:%u: plate '%s' stood already in %s:%u",
+                         path, g->col[P_LINE].v[last], word_of(b, g->col[P_PLATE].v[last]), b->table.item[g->col[P_TABLE].v[i]].opened,
+                         g->col[P_LINE].v[i]);
+        g->n--;
+        return true;
+    }
+    return false;
+}
+
+static status read_plate_table(builder *b, size_t tab, const uint8_t *imaged, size_t n_imaged)
+{
+    status st = OK;
+    csv *c = NULL;
+    char **field;
+    bool more;
+    plate_cols m = {0};
+    const char *path = b->table.item[tab].opened;
+    TRY(csv_open(&c, path));
+    TRY(map_plate_table(b, c, &m));
+    for (;;) {
+        TRY(csv_next(c, &field, &more));
+        if (!more) break;
+        int64_t plate = words_find(&b->pool, field[m.plate]);
+        if (plate < 0 || (size_t)plate >= n_imaged || !imaged[plate]) continue;
+        TRY(grid_add_row(&b->plates));
+        grid_col *col = b->plates.col;
+        size_t row = b->plates.n - 1;
+        if (m.source >= 0) TRY(intern(b, field[m.source], &col[P_SOURCE].v[row]));
+        if (m.batch >= 0) TRY(intern(b, field[m.batch], &col[P_BATCH].v[row]));
+        col[P_PLATE].v[row] = (uint32_t)plate;
+        col[P_TABLE].v[row] = (uint32_t)tab;
+        col[P_LINE].v[row] = (uint32_t)csv_line(c);
+        for (size_t i = 0; i < m.n; i++) TRY(intern(b, field[m.from[i]], &col[m.to[i]].v[row]));
+        plate_known(b, path);
+    }
+    b->table.item[tab].digest = csv_digest(c);
+done:
+    csv_close(&c);
+    free(m.from);
+    free(m.to);
+    return table_trouble(b, st);
+}
+
+status read_plate_tables(builder *b)
+{
+    status st = OK;
+    uint8_t *imaged = NULL;
+    size_t n = b->pool.n;
+    TRY(mem_alloc(&imaged, n, 1, "plates"));
+    for (size_t i = 0; i < b->rows.n; i++) imaged[b->rows.col[R_PLATE].v[i]] = 1;
+    for (size_t i = 0; i < b->table.n; i++)
+        if (b->table.item[i].role == TABLE_PLATE) TRY(read_plate_table(b, i, imaged, n));
+done:
+    free(imaged);
+    return st;
+}
+
+/* ---- every row's plate ---- */
+
+typedef struct {
+    uint32_t source, batch, plate_row; /* plate_row: row of b->plates + 1, 0: none */
+} resolved;
+
+/* The name of the folder a table lies in. */
+static status folder_name(builder *b, size_t tab, uint32_t *id)
+{
+    char *dir = path_dir(b->table.item[tab].path), *real = NULL;
+    if (table_folder_is_nameless(dir)) real = table_folder_name(b->table.item[tab].opened);
+    status st = intern(b, real ? real : path_base(dir), id);
+    free(dir);
+    free(real);
+    return st;
+}
+
+static bool fits(uint32_t a, uint32_t b)
+{
+    return !a || !b || a == b;
+}
+
+/* Look in the plate tables; `row` is an image row of the plate, for messages. */
+static void look_up(builder *b, size_t row, resolved *r)
+{
+    const grid_col *p = b->plates.col;
+    uint32_t plate = b->rows.col[R_PLATE].v[row], first = 0;
+    const char *at = b->table.item[b->rows.col[R_TABLE].v[row]].opened, *name = word_of(b, plate);
+    unsigned line = b->rows.col[R_LINE].v[row];
+    bool any = false, several = false;
+    text list = {0};
+    for (size_t i = 0; i < b->plates.n; i++) {
+        if (p[P_PLATE].v[i] != plate) continue;
+        any = true;
+        if (list.n < 300) text_addf(&list, "%s%s/%s", list.n ? ", " : "", word_of(b, p[P_SOURCE].v[i]), word_of(b, p[P_BATCH].v[i]));
+        if (!fits(p[P_SOURCE].v[i], r->source) || !fits(p[P_BATCH].v[i], r->batch)) continue;
+        several = several || first;
+        if (!first) first = (uint32_t)i + 1;
+    }
+    if (!any)
+        findings_add(b->found, r->batch ? FINDING_WARNING : FINDING_ERROR, "plates that no plate table knows", "%s:%u: plate '%s'", at,
+                     line, name);
+    else if (!first)
+        findings_add(b->found, FINDING_ERROR, "plates whose source or batch differs between tables",
+                     "%s:%u: plate '%s' of %s/%s; the plate table has %s", at, line, name, word_of(b, r->source), word_of(b, r->batch),
+                     text_str(&list));
+    else if (several)
+        findings_add(b->found, FINDING_ERROR, "plates that could be several", "%s:%u: plate '%s' may be %s; the image table must say which",
+                     at, line, name, text_str(&list));
+    text_free(&list);
+    if (!first) return;
+    if (!r->source) r->source = p[P_SOURCE].v[first - 1];
+    if (!r->batch) r->batch = p[P_BATCH].v[first - 1];
+    r->plate_row = first;
+}
+
+static bool has_role(const builder *b, int role)
+{
+    for (size_t i = 0; i < b->table.n; i++)
+        if (b->table.item[i].role == role) return true;
+    return false;
+}
+
+status resolve_plates(builder *b)
+{
+    status st = OK;
+    words key = {0};
+    resolved *known = NULL;
+    size_t cap = 0;
+    uint32_t id, s1;
+    char text_key[64];
+    bool tables = has_role(b, TABLE_PLATE);
+    grid_col *c = b->rows.col;
+    TRY(intern(b, "S1", &s1));
+    for (size_t i = 0; i < b->rows.n; i++) {
+        resolved r = {c[R_SOURCE].v[i], c[R_BATCH].v[i], 0};
+        snprintf(text_key, sizeof text_key, "%x %x %x %x", r.source, r.batch, c[R_PLATE].v[i], c[R_TABLE].v[i]);
+        size_t n = key.n;
+        TRY(words_add(&key, text_key, &id));
+        if (id == n) {
+            TRY(mem_grow(&known, &cap, key.n, sizeof *known, "plates"));
+            if (tables) look_up(b, i, &r);
+            if (!r.source) r.source = s1;
+            if (!r.batch) TRY(folder_name(b, c[R_TABLE].v[i], &r.batch));
+            known[id] = r;
+        }
+        c[R_SOURCE].v[i] = known[id].source;
+        c[R_BATCH].v[i] = known[id].batch;
+        c[R_PLATE_ROW].v[i] = known[id].plate_row;
+    }
+done:
+    words_free(&key);
+    free(known);
+    return st;
+}

@@ -1,0 +1,331 @@
+/* join_wells.c -- what stands in each well that has images, and what is known of that compound. The tables are read row by row: of
+ * 742,825 wells only those of this screen's plates are kept. */
+#include "build_impl.h"
+
+#include "micon/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the wells of the images ---- */
+
+static const char *table_name(const builder *b, uint32_t tab)
+{
+    return b->table.item[tab].opened;
+}
+
+/* Two tables, or two sites, name different compounds for a well. */
+static void two_compounds(builder *b, size_t w, uint32_t compound, const char *tab, unsigned line, const char *well)
+{
+    const grid_col *c = b->wells.col;
+    findings_add(b->found, FINDING_ERROR, "wells with two compounds", "%s:%u: well %s holds '%s', but '%s' in %s:%u", tab, line, well,
+                 word_of(b, compound), word_of(b, c[W_COMPOUND].v[w]), table_name(b, c[W_TABLE].v[w]), c[W_LINE].v[w]);
+}
+
+static void take_compound(builder *b, size_t w, uint32_t compound, uint32_t tab, uint32_t line, const char *well)
+{
+    grid_col *c = b->wells.col;
+    if (!compound || c[W_COMPOUND].v[w] == compound) return;
+    if (c[W_COMPOUND].v[w]) {
+        two_compounds(b, w, compound, table_name(b, tab), line, well);
+        return;
+    }
+    c[W_COMPOUND].v[w] = compound;
+    c[W_TABLE].v[w] = tab;
+    c[W_LINE].v[w] = line;
+}
+
+static status list_wells(builder *b)
+{
+    status st = OK;
+    const grid_col *c = b->rows.col;
+    TRY(mem_alloc(&b->well_of, b->n_order, sizeof *b->well_of, "wells"));
+    for (size_t p = 0; p < b->n_spans; p++)
+        for (int64_t i = b->span[p].first; i < b->span[p].first + b->span[p].n; i++) {
+            uint32_t row = b->order[i];
+            if (i == b->span[p].first || c[R_WELL].v[row] != c[R_WELL].v[b->order[i - 1]]) TRY(grid_add_row(&b->wells));
+            size_t w = b->wells.n - 1;
+            b->well_of[i] = (uint32_t)w;
+            take_compound(b, w, c[R_COMPOUND].v[row], c[R_TABLE].v[row], c[R_LINE].v[row], word_of(b, c[R_WELL].v[row]));
+        }
+done:
+    return st;
+}
+
+/* ---- the wells by key: one set for each choice of key columns that a table may have ---- */
+
+typedef struct {
+    bool made;
+    words plate, well;
+    uint32_t *first, *next; /* wells of a key, + 1: several where the table's key says less than ours */
+    size_t first_cap;
+} key_set;
+
+static char *key_text(char buf[64], uint32_t source, uint32_t batch, uint32_t plate, uint32_t well)
+{
+    snprintf(buf, 64, "%x %x %x %x", source, batch, plate, well);
+    return buf;
+}
+
+static status make_keys(const builder *b, key_set *k, bool source, bool batch)
+{
+    status st = OK;
+    char buf[64];
+    uint32_t id;
+    size_t last = SIZE_MAX;
+    TRY(mem_alloc(&k->next, b->wells.n, sizeof *k->next, "wells"));
+    for (size_t p = 0; p < b->n_spans; p++) {
+        const plate_span *s = &b->span[p];
+        uint32_t src = source ? s->source : 0, bat = batch ? s->batch : 0;
+        TRY(words_add(&k->plate, key_text(buf, src, bat, s->plate, 0), &id));
+        for (int64_t i = s->first; i < s->first + s->n; i++) {
+            uint32_t w = b->well_of[i];
+            if (w == last) continue;
+            last = w;
+            size_t known = k->well.n;
+            TRY(words_add(&k->well, key_text(buf, src, bat, s->plate, b->rows.col[R_WELL].v[b->order[i]]), &id));
+            TRY(mem_grow(&k->first, &k->first_cap, k->well.n, sizeof *k->first, "wells"));
+            if (id == known) k->first[id] = 0;
+            k->next[w] = k->first[id];
+            k->first[id] = w + 1;
+        }
+    }
+    k->made = true;
+done:
+    return st;
+}
+
+static void key_set_free(key_set *k)
+{
+    words_free(&k->plate);
+    words_free(&k->well);
+    free(k->first);
+    free(k->next);
+}
+
+/* ---- metadata columns of a table ---- */
+
+typedef struct {
+    int *from;
+    size_t *to, n;
+} meta_cols;
+
+static status map_metadata(grid *g, const csv *c, int skip, bool compound_table, meta_cols *m)
+{
+    status st = OK;
+    m->from = xcalloc((size_t)csv_n_cols(c), sizeof *m->from);
+    m->to = xcalloc((size_t)csv_n_cols(c), sizeof *m->to);
+    for (int i = 0; i < csv_n_cols(c); i++) {
+        const char *name = metadata_name(csv_col_name(c, i), compound_table);
+        if (!name || is_key_name(name) || i == skip) continue;
+        long at = grid_find(g, name);
+        m->to[m->n] = (size_t)at;
+        if (at < 0) TRY(grid_add_col(g, name, &m->to[m->n]));
+        m->from[m->n++] = i;
+    }
+done:
+    return st;
+}
+
+static void meta_free(meta_cols *m)
+{
+    free(m->from);
+    free(m->to);
+}
+
+static status need(const csv *c, const char *const *list, int *col)
+{
+    if ((*col = csv_col_any(c, list)) >= 0) return OK;
+    return fail(E_FORMAT, "%s:1: no column '%s'", csv_path(c), list[0]);
+}
+
+/* ---- a well table ---- */
+
+typedef struct {
+    builder *b;
+    csv *c;
+    uint32_t table;
+    int source, batch, plate, well, compound;
+    meta_cols meta;
+    key_set *keys;
+    bool *seen; /* [wells] */
+} well_reader;
+
+static status well_row(well_reader *r, char **field)
+{
+    status st = OK;
+    builder *b = r->b;
+    char buf[64], well[8];
+    uint32_t compound;
+    const char *path = csv_path(r->c);
+    long long line = (long long)csv_line(r->c);
+    int64_t source = r->source < 0 ? 0 : words_find(&b->pool, field[r->source]),
+            batch = r->batch < 0 ? 0 : words_find(&b->pool, field[r->batch]), plate = words_find(&b->pool, field[r->plate]);
+    if (source < 0 || batch < 0 || plate < 0) return OK; /* of a plate without images */
+    if (words_find(&r->keys->plate, key_text(buf, (uint32_t)source, (uint32_t)batch, (uint32_t)plate, 0)) < 0) return OK;
+    if (!text_well(field[r->well], well)) {
+        findings_add(b->found, FINDING_ERROR, "wells that are none", "%s:%lld: bad well '%s'; wells run from A01 to AF48", path, line,
+                     field[r->well]);
+        return OK;
+    }
+    int64_t id = words_find(&b->pool, well), key = -1;
+    if (id >= 0) key = words_find(&r->keys->well, key_text(buf, (uint32_t)source, (uint32_t)batch, (uint32_t)plate, (uint32_t)id));
+    if (key < 0) {
+        findings_add(b->found, FINDING_WARNING, "wells of the well table without images", "%s:%lld: %s of plate '%s'", path, line, well,
+                     field[r->plate]);
+        return OK;
+    }
+    TRY(intern(b, field[r->compound], &compound));
+    for (uint32_t w = r->keys->first[key]; w; w = r->keys->next[w - 1]) {
+        r->seen[w - 1] = true;
+        take_compound(b, w - 1, compound, r->table, (uint32_t)line, well);
+        for (size_t i = 0; i < r->meta.n; i++) {
+            uint32_t *cell = &b->wells.col[r->meta.to[i]].v[w - 1];
+            if (!*cell) TRY(intern(b, field[r->meta.from[i]], cell));
+        }
+    }
+done:
+    return st;
+}
+
+static status read_well_table(builder *b, size_t tab, key_set sets[4], bool *seen)
+{
+    status st = OK;
+    char **field;
+    bool more;
+    well_reader r = {.b = b, .table = (uint32_t)tab, .seen = seen};
+    TRY(csv_open(&r.c, b->table.item[tab].opened));
+    r.source = csv_col_any(r.c, source_names);
+    r.batch = csv_col_any(r.c, batch_names);
+    TRY(need(r.c, plate_names, &r.plate));
+    TRY(need(r.c, well_names, &r.well));
+    TRY(need(r.c, compound_names, &r.compound));
+    TRY(map_metadata(&b->wells, r.c, -1, false, &r.meta));
+    r.keys = &sets[(r.source >= 0) + 2 * (r.batch >= 0)];
+    if (!r.keys->made) TRY(make_keys(b, r.keys, r.source >= 0, r.batch >= 0));
+    for (;;) {
+        TRY(csv_next(r.c, &field, &more));
+        if (!more) break;
+        TRY(well_row(&r, field));
+    }
+    b->table.item[tab].digest = csv_digest(r.c);
+done:
+    csv_close(&r.c);
+    meta_free(&r.meta);
+    return table_trouble(b, st);
+}
+
+/* Wells that have images but that no well table names. If that is all of them, the tables do not belong together. */
+static void report_unknown(builder *b, const bool *seen)
+{
+    const grid_col *c = b->rows.col;
+    bool any = false;
+    for (size_t w = 0; w < b->wells.n; w++) any = any || seen[w];
+    for (size_t i = 0; i < b->n_order; i++) {
+        uint32_t row = b->order[i];
+        const char *at = table_name(b, c[R_TABLE].v[row]), *plate = word_of(b, c[R_PLATE].v[row]);
+        if (!any) {
+            findings_add(
+                b->found, FINDING_ERROR, "well tables that name no well of the images",
+                "%s:%u: plate '%s' of source '%s' and batch '%s' stands in no well table; a plate table may have to say its source", at,
+                c[R_LINE].v[row], plate, word_of(b, c[R_SOURCE].v[row]), word_of(b, c[R_BATCH].v[row]));
+            return;
+        }
+        if (seen[b->well_of[i]] || (i && b->well_of[i] == b->well_of[i - 1])) continue;
+        findings_add(b->found, FINDING_WARNING, "wells with images that no well table knows", "%s:%u: %s of plate '%s'", at,
+                     c[R_LINE].v[row], word_of(b, c[R_WELL].v[row]), plate);
+    }
+}
+
+status join_wells(builder *b)
+{
+    status st = OK;
+    key_set sets[4] = {0};
+    bool *seen = NULL, read = false;
+    TRY(list_wells(b));
+    TRY(mem_alloc(&seen, b->wells.n, sizeof *seen, "wells"));
+    for (size_t i = 0; i < b->table.n; i++)
+        if (b->table.item[i].role == TABLE_WELL) TRY(read_well_table(b, i, sets, seen));
+    for (int i = 0; i < 4; i++) read = read || sets[i].made;
+    if (read) report_unknown(b, seen);
+done:
+    for (int i = 0; i < 4; i++) key_set_free(&sets[i]);
+    free(seen);
+    return st;
+}
+
+/* ---- the compounds ---- */
+
+static status read_compound_table(builder *b, size_t tab, const uint32_t *row_of, size_t n_words)
+{
+    status st = OK;
+    csv *c = NULL;
+    char **field;
+    bool more;
+    int id_col;
+    meta_cols m = {0};
+    const char *path = b->table.item[tab].opened;
+    TRY(csv_open(&c, path));
+    TRY(need(c, compound_names, &id_col));
+    TRY(map_metadata(&b->compounds, c, id_col, true, &m));
+    for (;;) {
+        TRY(csv_next(c, &field, &more));
+        if (!more) break;
+        int64_t id = words_find(&b->pool, field[id_col]);
+        if (id < 0 || (size_t)id >= n_words || !row_of[id]) continue;
+        size_t row = row_of[id] - 1;
+        grid_col *col = b->compounds.col;
+        for (size_t i = 0; i < m.n; i++) {
+            uint32_t v, *cell = &col[m.to[i]].v[row];
+            TRY(intern(b, field[m.from[i]], &v));
+            if (*cell && v && *cell != v)
+                findings_add(b->found, FINDING_WARNING, "compounds that are described twice, and differently",
+                             "%s:%lld: %s of '%s' differs from %s:%u; the first counts", path, (long long)csv_line(c),
+                             csv_col_name(c, m.from[i]), field[id_col], table_name(b, col[C_TABLE].v[row]), col[C_LINE].v[row]);
+            if (!*cell) *cell = v;
+        }
+        if (!col[C_LINE].v[row]) {
+            col[C_TABLE].v[row] = (uint32_t)tab;
+            col[C_LINE].v[row] = (uint32_t)csv_line(c);
+        }
+    }
+    b->table.item[tab].digest = csv_digest(c);
+done:
+    csv_close(&c);
+    meta_free(&m);
+    return table_trouble(b, st);
+}
+
+/* row_of[word]: row of b->compounds + 1, for the compounds of the wells. */
+static status list_compounds(builder *b, uint32_t *row_of)
+{
+    status st = OK;
+    TRY(mem_alloc(&b->compound_of, b->wells.n, sizeof *b->compound_of, "compounds"));
+    for (size_t w = 0; w < b->wells.n; w++) {
+        uint32_t id = b->wells.col[W_COMPOUND].v[w];
+        if (!id) continue;
+        if (!row_of[id]) {
+            TRY(grid_add_row(&b->compounds));
+            b->compounds.col[C_ID].v[b->compounds.n - 1] = id;
+            row_of[id] = (uint32_t)b->compounds.n;
+        }
+        b->compound_of[w] = row_of[id];
+    }
+done:
+    return st;
+}
+
+status join_compounds(builder *b)
+{
+    status st = OK;
+    uint32_t *row_of = NULL;
+    size_t n = b->pool.n;
+    TRY(mem_alloc(&row_of, n, sizeof *row_of, "compounds"));
+    TRY(list_compounds(b, row_of));
+    for (size_t i = 0; i < b->table.n; i++)
+        if (b->table.item[i].role == TABLE_COMPOUND) TRY(read_compound_table(b, i, row_of, n));
+done:
+    free(row_of);
+    return st;
+}

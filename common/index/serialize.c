@@ -1,0 +1,138 @@
+/* serialize.c -- from growing columns to the one block. */
+#include "build_impl.h"
+#include "serialize_impl.h"
+
+#include "micon/base/digest.h"
+#include "micon/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+size_t block_section_size(const block_head *h, int s)
+{
+    const size_t rows = h->n_rows, pairs = (size_t)h->n_ch * rows;
+    switch (s) {
+    case S_START: return (h->n_words + 1) * sizeof(uint64_t);
+    case S_COL_NAME: return h->n_cols * sizeof(uint32_t);
+    case S_CELLS: return h->n_cols * rows * sizeof(uint32_t);
+    case S_CHANNEL: return h->n_ch * sizeof(uint32_t);
+    case S_IMAGES:
+    case S_ILLUM: return pairs * 2 * sizeof(uint32_t);
+    case S_PAGES: return pairs * sizeof(uint32_t);
+    case S_KIND: return rows;
+    case S_CLASS: return rows * sizeof(int32_t);
+    case S_CLASS_NAME: return h->n_classes * sizeof(uint32_t);
+    case S_TABLE:
+    case S_LINE: return rows * sizeof(uint32_t);
+    case S_PLATES: return h->n_plates * sizeof(block_plate);
+    case S_TABLES: return h->n_tables * sizeof(block_table);
+    default: return SIZE_MAX;
+    }
+}
+
+static void place_sections(block_head *h, size_t pool, size_t findings_size, bool illumination, bool pages)
+{
+    size_t at = sizeof *h;
+    for (int s = 0; s < N_SECTIONS; s++) {
+        size_t size = s == S_POOL                     ? pool
+                      : s == S_FINDINGS               ? findings_size
+                      : s == S_ILLUM && !illumination ? 0
+                      : s == S_PAGES && !pages        ? 0
+                                                      : block_section_size(h, s);
+        h->part[s].at = at;
+        h->part[s].size = size;
+        at += (size + 7) / 8 * 8;
+    }
+    h->size = at;
+}
+
+static void put_paths(const builder *b, int first, uint32_t *out)
+{
+    size_t n = b->n_order;
+    for (int k = 0; k < b->n_ch; k++)
+        for (int what = first; what < first + 2; what++, out += n)
+            for (size_t i = 0; i < n; i++) out[i] = b->rows.col[channel_col(k, what)].v[b->order[i]];
+}
+
+static void put_rows(const builder *b, uint8_t *block, const block_head *h)
+{
+    size_t n = b->n_order;
+    put_paths(b, CH_FOLDER, (uint32_t *)(block + h->part[S_IMAGES].at));
+    if (h->part[S_ILLUM].size) put_paths(b, CH_ILLUM_FOLDER, (uint32_t *)(block + h->part[S_ILLUM].at));
+    uint32_t *page = (uint32_t *)(block + h->part[S_PAGES].at);
+    for (int k = 0; h->part[S_PAGES].size && k < b->n_ch; k++)
+        for (size_t i = 0; i < n; i++) *page++ = b->rows.col[channel_col(k, CH_PAGE)].v[b->order[i]];
+    uint32_t *tab = (uint32_t *)(block + h->part[S_TABLE].at), *line = (uint32_t *)(block + h->part[S_LINE].at);
+    for (size_t i = 0; i < n; i++) {
+        tab[i] = b->rows.col[R_TABLE].v[b->order[i]];
+        line[i] = b->rows.col[R_LINE].v[b->order[i]];
+    }
+}
+
+static status put_tables(builder *b, block_table *t)
+{
+    status st = OK;
+    for (size_t i = 0; i < b->table.n; i++) {
+        const table_file *f = &b->table.item[i];
+        t[i] = (block_table){0, (uint32_t)f->role, f->size, f->mtime_ns, f->digest};
+        TRY(intern(b, f->path, &t[i].path));
+    }
+done:
+    return st;
+}
+
+static void put(uint8_t *block, const block_head *h, int s, const void *data)
+{
+    if (h->part[s].size) memcpy(block + h->part[s].at, data, h->part[s].size);
+}
+
+status freeze(builder *b, joined *j, screen_index **out)
+{
+    status st = OK;
+    uint8_t *block = NULL;
+    block_table *tables = NULL;
+    uint32_t channel[INDEX_MAX_CHANNELS];
+    text packed = {0};
+    TRY(mem_alloc(&tables, b->table.n, sizeof *tables, "tables"));
+    TRY(put_tables(b, tables));
+    for (int k = 0; k < b->n_ch; k++) TRY(intern(b, b->o->channels->item[k], &channel[k]));
+    findings_pack(b->found, &packed);
+    block_head h = {.mark = INDEX_MARK,
+                    .format = INDEX_FORMAT,
+                    .options = index_options_digest(b->o),
+                    .n_ch = (uint32_t)b->n_ch,
+                    .n_cols = (uint32_t)j->n_cols,
+                    .n_classes = (uint32_t)j->n_classes,
+                    .n_words = b->pool.n,
+                    .n_rows = b->n_order,
+                    .n_plates = b->n_spans,
+                    .n_tables = b->table.n};
+    place_sections(&h, b->pool.size, packed.n, b->illumination, b->o->pages);
+    TRY(mem_alloc(&block, h.size, 1, "the index"));
+    uint64_t *start = (uint64_t *)(block + h.part[S_START].at);
+    for (size_t i = 0; i < b->pool.n; i++) start[i] = b->pool.start[i];
+    start[b->pool.n] = b->pool.size;
+    put(block, &h, S_POOL, b->pool.block);
+    put(block, &h, S_COL_NAME, j->col_name);
+    put(block, &h, S_CELLS, j->cell);
+    put(block, &h, S_CHANNEL, channel);
+    put(block, &h, S_KIND, j->kind);
+    put(block, &h, S_CLASS, j->class_of);
+    put(block, &h, S_CLASS_NAME, j->class_name);
+    put(block, &h, S_TABLES, tables);
+    put(block, &h, S_FINDINGS, packed.s);
+    put_rows(b, block, &h);
+    block_plate *plate = (block_plate *)(block + h.part[S_PLATES].at);
+    for (size_t i = 0; i < b->n_spans; i++)
+        plate[i] = (block_plate){b->span[i].source, b->span[i].batch, b->span[i].plate, 0, b->span[i].first, b->span[i].n};
+    h.content = digest_bytes(block + sizeof h, h.size - sizeof h);
+    memcpy(block, &h, sizeof h);
+    uint8_t *given = block;
+    block = NULL;
+    TRY(block_open(out, given, h.size, false, b->o->dir));
+done:
+    free(block);
+    free(tables);
+    text_free(&packed);
+    return st;
+}

@@ -1,0 +1,81 @@
+/* optimizer.c -- AdamW and learning rates. Tensors are cut into fixed pieces, so that threads change nothing in the result. */
+#include "micon/nn/optimizer.h"
+
+#include <math.h>
+
+enum { PIECE = 1 << 14 };
+
+static double square_sum(const float *v, size_t n)
+{
+    double s = 0;
+    for (size_t i = 0; i < n; i++) s += (double)v[i] * v[i];
+    return s;
+}
+
+double grad_norm(const nn_params *p)
+{
+    double s = 0;
+    for (size_t i = 0; i < p->n; i++)
+        if (p->item[i].trained) s += square_sum(params_grad(p, i), p->item[i].count);
+    return sqrt(s);
+}
+
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3"))) static void
+adamw_piece(float *w, const float *g, float *m, float *v, size_t n, float scale, float lr1, float decay, float inv2)
+{
+    for (size_t i = 0; i < n; i++) {
+        float d = g[i] * scale;
+        m[i] = 0.9f * m[i] + 0.1f * d;
+        v[i] = 0.999f * v[i] + 0.001f * (d * d);
+        w[i] = w[i] * decay - lr1 * m[i] / (sqrtf(v[i]) * inv2 + 1e-8f);
+    }
+}
+
+void adamw_step(nn_params *p, int64_t step, double lr, double weight_decay, double scale)
+{
+    double b1 = 1 - pow(0.9, (double)step), b2 = 1 - pow(0.999, (double)step);
+    float lr1 = (float)(lr / b1), inv2 = (float)(1 / sqrt(b2));
+    for (size_t i = 0; i < p->n; i++) {
+        const nn_param *t = &p->item[i];
+        if (!t->trained) continue;
+        float decay = t->n_dims >= 2 ? (float)(1 - lr * weight_decay) : 1.0f;
+        long pieces = (long)((t->count + PIECE - 1) / PIECE);
+#pragma omp parallel for schedule(static) if (pieces > 8)
+        for (long k = 0; k < pieces; k++) {
+            size_t at = (size_t)k * PIECE, n = t->count - at < PIECE ? t->count - at : PIECE, x = t->at + at;
+            adamw_piece(p->value + x, p->grad + x, p->moment1 + x, p->moment2 + x, n, (float)scale, lr1, decay, inv2);
+        }
+    }
+}
+
+double clip_scale(double norm, double clip)
+{
+    if (clip <= 0) return 1;
+    double s = clip / (norm + 1e-6);
+    return s < 1 ? s : 1;
+}
+
+double lr_cosine(double lr, int64_t step, int64_t steps, int64_t warmup)
+{
+    if (step < warmup) return lr * (double)(step + 1) / (double)warmup;
+    if (steps <= warmup || step >= steps) return 0;
+    return lr * 0.5 * (1 + cos(3.141592653589793 * (double)(step - warmup) / (double)(steps - warmup)));
+}
+
+double lr_plateau_next(lr_plateau *s, double lr, double loss, int64_t patience)
+{
+    if (s->seen++ == 0) {
+        s->smooth = s->best = loss;
+        s->factor = 1;
+    }
+    s->smooth = 0.99 * s->smooth + 0.01 * loss;
+    if (s->smooth < s->best) {
+        s->best = s->smooth;
+        s->since = 0;
+    } else if (++s->since >= patience) {
+        s->factor *= 0.9;
+        s->since = 0;
+    }
+    double next = lr * s->factor;
+    return next > 1e-6 ? next : 1e-6;
+}

@@ -1,0 +1,293 @@
+/* sphering.c -- the four spherings from singular values and right vectors, and plain principal components. */
+#include "micon/profile/sphering.h"
+
+#include "lapack_impl.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/profile/linear_algebra.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double EPS = 1e-6, UNIT = 2.2e-16;
+
+/* The used rows, centred and (cor) divided by their sd, as a column-major [n,d] matrix; sd [d] is 1 where cor is not asked for. */
+static status centred_columns(const sphere_params *p, const float *x, int64_t n, const uint8_t *use, bool cor, double *a, double *sd)
+{
+    enum { ROWS = 16 };
+    int64_t d = p->d, m = p->n_fit;
+    for (int64_t j = 0; j < d; j++) p->mean[j] = 0;
+    for (int64_t i = 0, at = 0; i < n;) { /* several rows at once: their numbers share a column's cache lines */
+        int64_t row[ROWS], k = 0;
+        for (; i < n && k < ROWS; i++)
+            if (!use || use[i]) row[k++] = i;
+        for (int64_t j = 0; j < d; j++)
+            for (int64_t t = 0; t < k; t++) {
+                double v = x[row[t] * d + j];
+                if (!isfinite(v)) return fail(E_FAILED, "sphering: row %lld, column %lld is no number", (long long)row[t], (long long)j);
+                a[j * m + at + t] = v;
+                p->mean[j] += v;
+            }
+        at += k;
+    }
+    for (int64_t j = 0; j < d; j++) {
+        double *col = a + j * m, sum = 0;
+        p->mean[j] /= (double)m;
+        for (int64_t i = 0; i < m; i++) {
+            col[i] -= p->mean[j];
+            sum += col[i] * col[i];
+        }
+        sd[j] = 1;
+        if (!cor) continue;
+        sd[j] = sqrt(sum / (double)m);
+        if (sd[j] <= 1e-12 * fmax(1, fabs(p->mean[j]))) sd[j] = 1; /* constant: it has no scale, and stays near 0 */
+        for (int64_t i = 0; i < m; i++) col[i] /= sd[j];
+    }
+    return OK;
+}
+
+/* a [n,d] column-major with n > d becomes its triangular factor [d,d]: same singular values and right vectors, far smaller. */
+static status reduce_to_triangle(double *a, int n, int d, double *r)
+{
+    status st = OK;
+    double *tau = NULL, *work = NULL, best;
+    int info, ask = -1, lwork;
+    TRY(mem_alloc(&tau, (size_t)d, sizeof *tau, "sphering"));
+    dgeqrf_(&n, &d, a, &n, tau, &best, &ask, &info);
+    lwork = (int)best;
+    TRY(mem_alloc(&work, (size_t)lwork, sizeof *work, "sphering"));
+    dgeqrf_(&n, &d, a, &n, tau, work, &lwork, &info);
+    if (info != 0) TRY(fail(E_INTERNAL, "sphering: dgeqrf: %d", info));
+    for (int64_t j = 0; j < d; j++)
+        for (int64_t i = 0; i < d; i++) r[j * d + i] = i <= j ? a[j * n + i] : 0;
+done:
+    free(tau);
+    free(work);
+    return st;
+}
+
+/* s [q] and vt [q,d] row-major (that is, v's columns as rows), q = min(m, d), of the column-major a [m,d], which is destroyed. */
+static status decompose(double *a, int m, int d, double *s, double *v_rows)
+{
+    status st = OK;
+    int q = m < d ? m : d, info, ask = -1, lwork;
+    double *u = NULL, *vt = NULL, *work = NULL, best;
+    int *iwork = NULL;
+    TRY(mem_alloc(&u, (size_t)m, (size_t)q * sizeof *u, "sphering"));
+    TRY(mem_alloc(&vt, (size_t)q, (size_t)d * sizeof *vt, "sphering"));
+    TRY(mem_alloc(&iwork, 8 * (size_t)q, sizeof *iwork, "sphering"));
+    dgesdd_("S", &m, &d, a, &m, s, u, &m, vt, &q, &best, &ask, iwork, &info);
+    lwork = (int)best;
+    TRY(mem_alloc(&work, (size_t)lwork, sizeof *work, "sphering"));
+    dgesdd_("S", &m, &d, a, &m, s, u, &m, vt, &q, work, &lwork, iwork, &info);
+    if (info != 0) TRY(fail(E_FAILED, "sphering: the singular value decomposition failed (dgesdd: %d)", info));
+    for (int64_t i = 0; i < q; i++)
+        for (int64_t j = 0; j < d; j++) v_rows[i * d + j] = vt[j * q + i];
+done:
+    free(u);
+    free(vt);
+    free(iwork);
+    free(work);
+    return st;
+}
+
+/* The same from the eigenvalues of a' a, several times faster; false, with a left as it is, where squaring would cost too many digits: where the smallest
+ * eigenvalue is below 1e-7 of the largest (a relative error of about 1e-8 in the smallest singular value). m > d. */
+static status decompose_square(const double *a, int m, int d, double *s, double *v_rows, bool *good)
+{
+    status st = OK;
+    double *square = NULL, *work = NULL, best;
+    int *iwork = NULL, info, ask = -1, lwork, liwork;
+    TRY(mem_alloc(&square, (size_t)d, (size_t)d * sizeof *square, "sphering"));
+    cblas_dsyrk(CblasColMajor, CblasLower, CblasTrans, d, m, 1, a, m, 0, square, d);
+    dsyevd_("V", "L", &d, square, &d, s, &best, &ask, &liwork, &ask, &info);
+    lwork = (int)best;
+    TRY(mem_alloc(&work, (size_t)lwork, sizeof *work, "sphering"));
+    TRY(mem_alloc(&iwork, (size_t)liwork, sizeof *iwork, "sphering"));
+    dsyevd_("V", "L", &d, square, &d, s, work, &lwork, iwork, &liwork, &info);
+    *good = info == 0 && s[0] > 1e-7 * s[d - 1];
+    for (int64_t i = 0; i < d && *good; i++) memcpy(v_rows + i * d, square + (d - 1 - i) * d, (size_t)d * sizeof *v_rows);
+    for (int64_t i = 0; i < d && *good; i++) work[i] = sqrt(s[d - 1 - i]); /* eigenvalues ascend */
+    if (*good) memcpy(s, work, (size_t)d * sizeof *s);
+done:
+    free(square);
+    free(work);
+    free(iwork);
+    return st;
+}
+
+/* A vector and its opposite are both right; the one whose largest entry is positive is taken (the first of equals). */
+static void fix_sign(double *v, int64_t d)
+{
+    int64_t top = 0;
+    for (int64_t j = 1; j < d; j++)
+        if (fabs(v[j]) > fabs(v[top])) top = j;
+    if (v[top] < 0)
+        for (int64_t j = 0; j < d; j++) v[j] = -v[j];
+}
+
+/* W of METHOD 7 from s and v [q,d]; v is destroyed. */
+static void build_w(sphere_params *p, bool zca, const double *s, double *v, double *scaled, const double *sd)
+{
+    int64_t d = p->d, r = p->rank;
+    double root = sqrt((double)p->n_fit - 1), rest = root / (s[r - 1] + EPS);
+    if (!zca) {
+        for (int64_t i = 0; i < r; i++) {
+            fix_sign(v + i * d, d);
+            for (int64_t j = 0; j < d; j++) p->w[j * r + i] = v[i * d + j] * root / (s[i] + EPS) / sd[j];
+        }
+        return;
+    }
+    /* V diag(g) V' + rest (I - V V') = rest I + V diag(g - rest) V' */
+    for (int64_t i = 0; i < r; i++)
+        for (int64_t j = 0; j < d; j++) scaled[i * d + j] = v[i * d + j] * (root / (s[i] + EPS) - rest);
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)d, (int)d, (int)r, 1, v, (int)d, scaled, (int)d, 0, p->w, (int)d);
+    for (int64_t j = 0; j < d; j++) {
+        p->w[j * d + j] += rest;
+        for (int64_t k = 0; k < d; k++) p->w[j * d + k] /= sd[j];
+    }
+}
+
+static int64_t count_used(const uint8_t *use, int64_t n)
+{
+    int64_t m = 0;
+    for (int64_t i = 0; i < n; i++) m += !use || use[i];
+    return m;
+}
+
+static status start(sphere_params *p, sphere_kind kind, const uint8_t *use, int64_t n, int64_t d, int *mi, int *di)
+{
+    status st = OK;
+    *p = (sphere_params){.kind = kind, .d = d, .n_fit = count_used(use, n)};
+    TRY(int_from_i64(p->n_fit, mi));
+    TRY(int_from_i64(d, di));
+    if (p->n_fit < 2) TRY(fail(E_FAILED, "sphering: %lld rows to learn from, it takes two", (long long)p->n_fit));
+    TRY(mem_alloc(&p->mean, (size_t)d, sizeof *p->mean, "sphering"));
+done:
+    return st;
+}
+
+status sphere_fit(sphere_params *p, sphere_kind kind, const float *x, int64_t n, int64_t d, const uint8_t *use)
+{
+    status st = OK;
+    bool zca = kind == SPHERE_ZCA || kind == SPHERE_ZCA_COR, cor = kind == SPHERE_ZCA_COR || kind == SPHERE_PCA_COR;
+    double *a = NULL, *r = NULL, *s = NULL, *v = NULL, *sd = NULL, *scaled = NULL;
+    int mi, di;
+    TRY(start(p, kind, use, n, d, &mi, &di));
+    size_t q = (size_t)(mi < di ? mi : di), width = (size_t)d * sizeof(double);
+    TRY(mem_alloc(&a, (size_t)mi, width, "controls for sphering"));
+    TRY(mem_alloc(&sd, 1, width, "sphering"));
+    TRY(mem_alloc(&s, q, sizeof *s, "sphering"));
+    TRY(mem_alloc(&v, q, width, "sphering"));
+    TRY(centred_columns(p, x, n, use, cor, a, sd));
+    bool done_so = false;
+    if (mi > di) TRY(decompose_square(a, mi, di, s, v, &done_so));
+    if (done_so) {
+        FREE(a);
+    } else if (mi > di) {
+        TRY(mem_alloc(&r, (size_t)d, width, "sphering"));
+        TRY(reduce_to_triangle(a, mi, di, r));
+        FREE(a);
+        TRY(decompose(r, di, di, s, v));
+    } else {
+        TRY(decompose(a, mi, di, s, v));
+    }
+    double least = fmax((double)mi, (double)di) * UNIT * s[0];
+    while (p->rank < (int64_t)q && s[p->rank] > least) p->rank++;
+    if (p->rank == 0) TRY(fail(E_FAILED, "sphering: the %d rows to learn from are all alike", mi));
+    p->largest = s[0], p->smallest = s[p->rank - 1];
+    p->k = zca ? d : p->rank;
+    TRY(mem_alloc(&p->w, (size_t)p->k, width, "sphering"));
+    if (zca) TRY(mem_alloc(&scaled, q, width, "sphering"));
+    build_w(p, zca, s, v, scaled, sd);
+done:
+    free(a);
+    free(r);
+    free(s);
+    free(v);
+    free(sd);
+    free(scaled);
+    if (st != OK) sphere_free(p);
+    return st;
+}
+
+status sphere_apply(const sphere_params *p, const float *x, int64_t first, int64_t n, float *y)
+{
+    return linear_project(x, first, n, p->d, p->mean, p->w, p->k, y);
+}
+
+/* cov [d,d], upper triangle, = the sum over the used rows of (x - mean)(x - mean)'; the means go to p->mean. */
+static status sum_products(sphere_params *p, const float *x, int64_t n, const uint8_t *use, double *cov)
+{
+    enum { ROWS = 512 };
+    int64_t d = p->d;
+    double *block = NULL;
+    status st = mem_alloc(&block, ROWS, (size_t)d * sizeof *block, "a block of profiles");
+    if (st != OK) return st;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < d && (!use || use[i]); j++) p->mean[j] += x[i * d + j];
+    for (int64_t j = 0; j < d; j++) p->mean[j] /= (double)p->n_fit;
+    for (int64_t i = 0; i < n;) {
+        int rows = 0;
+        for (; i < n && rows < ROWS; i++) {
+            if (use && !use[i]) continue;
+            for (int64_t j = 0; j < d; j++) block[rows * d + j] = x[i * d + j] - p->mean[j];
+            rows++;
+        }
+        cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, (int)d, rows, 1, block, (int)d, 1, cov, (int)d);
+    }
+    free(block);
+    return OK;
+}
+
+status sphere_fit_components(sphere_params *p, const float *x, int64_t n, int64_t d, const uint8_t *use, int64_t k)
+{
+    status st = OK;
+    double *cov = NULL, *z = NULL, *values = NULL, *work = NULL, none = 0, best;
+    int *support = NULL, *iwork = NULL, mi, di, ki, low, found, info, ask = -1, best_int, lwork, liwork;
+    TRY(start(p, SPHERE_NONE, use, n, d, &mi, &di));
+    p->k = k < d ? k : d;
+    if (p->n_fit < p->k) p->k = p->n_fit;
+    TRY(int_from_i64(p->k, &ki));
+    TRY(mem_alloc(&cov, (size_t)d, (size_t)d * sizeof *cov, "a covariance matrix"));
+    TRY(mem_alloc(&z, (size_t)p->k, (size_t)d * sizeof *z, "principal components"));
+    TRY(mem_alloc(&values, (size_t)d, sizeof *values, "principal components"));
+    TRY(mem_alloc(&support, 2 * (size_t)d, sizeof *support, "principal components"));
+    TRY(mem_alloc(&p->w, (size_t)p->k, (size_t)d * sizeof *p->w, "principal components"));
+    TRY(sum_products(p, x, n, use, cov));
+    low = di - ki + 1;
+    /* the upper triangle of a row-major matrix is the lower one of a column-major one */
+    dsyevr_("V", "I", "L", &di, cov, &di, &none, &none, &low, &di, &none, &found, values, z, &di, support, &best, &ask, &best_int, &ask,
+            &info);
+    lwork = (int)best, liwork = best_int;
+    TRY(mem_alloc(&work, (size_t)lwork, sizeof *work, "principal components"));
+    TRY(mem_alloc(&iwork, (size_t)liwork, sizeof *iwork, "principal components"));
+    dsyevr_("V", "I", "L", &di, cov, &di, &none, &none, &low, &di, &none, &found, values, z, &di, support, work, &lwork, iwork, &liwork,
+            &info);
+    if (info != 0 || found != ki) TRY(fail(E_FAILED, "principal components: the eigenvalue problem failed (dsyevr: %d)", info));
+    for (int64_t c = 0; c < p->k; c++) { /* values ascend: the last is the first component */
+        double *v = z + (p->k - 1 - c) * d;
+        fix_sign(v, d);
+        for (int64_t j = 0; j < d; j++) p->w[j * p->k + c] = v[j];
+    }
+    p->rank = p->k;
+    p->largest = sqrt(fmax(0, values[ki - 1])), p->smallest = sqrt(fmax(0, values[0]));
+done:
+    free(cov);
+    free(z);
+    free(values);
+    free(work);
+    free(support);
+    free(iwork);
+    if (st != OK) sphere_free(p);
+    return st;
+}
+
+void sphere_free(sphere_params *p)
+{
+    FREE(p->mean);
+    FREE(p->w);
+    *p = (sphere_params){0};
+}

@@ -1,0 +1,150 @@
+/* input_digests.c -- the files an output was made from. */
+#include "micon/provenance/input_digests.h"
+
+#include "micon/base/digest.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/base/path.h"
+#include "micon/formats/csv.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+status inputs_add(inputs *in, const char *path)
+{
+    status st = mem_grow(&in->item, &in->cap, in->n + 1, sizeof *in->item, "inputs");
+    if (st != OK) return st;
+    input *i = &in->item[in->n++];
+    *i = (input){.path = xstrdup(path)};
+    if (path_stat(path, &i->size, &i->mtime_ns) != OK) {
+        msg_clear(); /* a missing input is a fact to record; who needs it will say so */
+        i->size = -1;
+        i->known = true;
+    }
+    return OK;
+}
+
+void inputs_free(inputs *in)
+{
+    for (size_t i = 0; i < in->n; i++) free(in->item[i].path);
+    free(in->item);
+    *in = (inputs){0};
+}
+
+uint64_t inputs_digest(const inputs *in)
+{
+    uint64_t d = 0;
+    for (size_t i = 0; i < in->n; i++) d = digest_mix(d, in->item[i].digest);
+    return d;
+}
+
+/* ---- the memory: absolute paths, so that it holds wherever a command is given. Older ones hold paths as they were given. ---- */
+typedef struct {
+    char *key;
+    input *in;
+} known_as;
+
+/* The folder of a path with every link resolved; one after the other is mostly in the same. */
+typedef struct {
+    char *dir, *real;
+} folder;
+
+static char *resolved(folder *last, const char *path)
+{
+    char *dir = path_dir(path);
+    if (!last->dir || strcmp(dir, last->dir) != 0) {
+        free(last->dir);
+        free(last->real);
+        last->real = realpath(dir, NULL);
+        last->dir = xstrdup(dir);
+    }
+    free(dir);
+    return last->real ? path_join(last->real, path_base(path)) : xstrdup(path);
+}
+
+static void folder_free(folder *f)
+{
+    free(f->dir);
+    free(f->real);
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const known_as *)a)->key, ((const known_as *)b)->key);
+}
+
+static void recall_row(known_as *sorted, size_t n, char *path, int64_t size, int64_t mtime_ns, uint64_t digest)
+{
+    known_as key = {.key = path}, *hit = n ? bsearch(&key, sorted, n, sizeof *sorted, by_key) : NULL;
+    if (!hit) return;
+    while (hit > sorted && strcmp(hit[-1].key, path) == 0) hit--;
+    for (; hit < sorted + n && strcmp(hit->key, path) == 0; hit++) {
+        if (hit->in->size != size || hit->in->mtime_ns != mtime_ns || size < 0) continue;
+        hit->in->digest = digest;
+        hit->in->known = true;
+    }
+}
+
+/* Each input as it was given and with its folder resolved, sorted; caller frees. */
+static known_as *all_names(const inputs *in)
+{
+    known_as *all = xcalloc(2 * in->n, sizeof *all);
+    folder last = {0};
+    for (size_t i = 0; i < in->n; i++) {
+        all[2 * i] = (known_as){.key = xstrdup(in->item[i].path), .in = &in->item[i]};
+        all[2 * i + 1] = (known_as){.key = resolved(&last, in->item[i].path), .in = &in->item[i]};
+    }
+    folder_free(&last);
+    if (in->n) qsort(all, 2 * in->n, sizeof *all, by_key);
+    return all;
+}
+
+void inputs_recall(inputs *in, const char *memory_file)
+{
+    csv *c = NULL;
+    char **f;
+    bool more = true;
+    folder last = {0};
+    size_t n = 2 * in->n;
+    known_as *sorted = all_names(in);
+    status st = path_exists(memory_file) ? csv_open(&c, memory_file) : E_IO;
+    if (st == OK && csv_n_cols(c) == 4)
+        while ((st = csv_next(c, &f, &more)) == OK && more) {
+            int64_t size, mtime_ns;
+            char *end;
+            uint64_t d = strtoull(f[0], &end, 16);
+            if (*end || !num_i64(f[1], &size) || !num_i64(f[2], &mtime_ns)) break;
+            char *path = *f[3] == '/' ? resolved(&last, f[3]) : xstrdup(f[3]);
+            recall_row(sorted, n, path, size, mtime_ns, d);
+            free(path);
+        }
+    if (st != OK) msg_clear(); /* what cannot be recalled is read again */
+    csv_close(&c);
+    folder_free(&last);
+    for (size_t i = 0; i < n; i++) free(sorted[i].key);
+    free(sorted);
+}
+
+status inputs_remember(const inputs *in, const char *memory_file)
+{
+    status st = OK;
+    text t = {0};
+    char d[DIGEST_TEXT], *dir = path_dir(memory_file), *here = getcwd(NULL, 0);
+    text_add(&t, "digest,size,mtime_ns,path\n");
+    for (size_t i = 0; i < in->n; i++) {
+        const input *p = &in->item[i];
+        text_addf(&t, "%s,%lld,%lld,", digest_show(p->digest, d), (long long)p->size, (long long)p->mtime_ns);
+        char *path = here ? path_join(here, p->path) : xstrdup(p->path); /* not resolved: its last folders are known by their names */
+        csv_quote(&t, path);
+        free(path);
+        text_add(&t, "\n");
+    }
+    TRY(path_make_dirs(dir));
+    TRY(path_write(memory_file, text_str(&t), t.n));
+done:
+    free(dir);
+    free(here);
+    text_free(&t);
+    return st;
+}

@@ -1,0 +1,150 @@
+/* output_record.c -- the record of what an output was made from, as JSON. */
+#include "micon/provenance/output_record.h"
+
+#include "micon/base/digest.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef MICON_VERSION
+#define MICON_VERSION "unknown"
+#endif
+
+char *made_path(const config *c, const char *stage, const char *name)
+{
+    char *below = xasprintf("status/%s/%s.made", stage, name), *path = config_work(c, below);
+    free(below);
+    return path;
+}
+
+static void add_text(text *t, const char *key, const char *value)
+{
+    text_addf(t, "  \"%s\": ", key);
+    text_add_json(t, value);
+    text_add(t, ",\n");
+}
+
+status made_write(const char *path, const char *program, const char *output, const char *made_from, uint64_t inputs, uint64_t content)
+{
+    status st = OK;
+    text t = {0};
+    char d[DIGEST_TEXT], *dir = path_dir(path);
+    int64_t size, mtime_ns;
+    TRY(path_stat(output, &size, &mtime_ns));
+    text_add(&t, "{\n  \"format\": 1,\n");
+    add_text(&t, "program", program);
+    add_text(&t, "version", MICON_VERSION);
+    add_text(&t, "output", path_base(output));
+    text_addf(&t, "  \"size\": %lld,\n  \"mtime_ns\": %lld,\n", (long long)size, (long long)mtime_ns);
+    add_text(&t, "content", digest_show(content, d));
+    add_text(&t, "inputs", digest_show(inputs, d));
+    text_add(&t, "  \"made_from\": ");
+    text_add_json(&t, made_from);
+    text_add(&t, "\n}\n");
+    TRY(path_make_dirs(dir));
+    TRY(path_write(path, text_str(&t), t.n));
+done:
+    free(dir);
+    text_free(&t);
+    return st;
+}
+
+static bool get_text(const json_t *o, const char *key, char **out)
+{
+    const json_t *v = json_object_get(o, key);
+    if (!json_is_string(v)) return false;
+    *out = xstrdup(json_string_value(v));
+    return true;
+}
+
+static bool get_int(const json_t *o, const char *key, int64_t *out)
+{
+    const json_t *v = json_object_get(o, key);
+    if (!json_is_integer(v)) return false;
+    *out = json_integer_value(v);
+    return true;
+}
+
+static bool get_digest(const json_t *o, const char *key, uint64_t *out)
+{
+    const json_t *v = json_object_get(o, key);
+    const char *s = json_is_string(v) ? json_string_value(v) : "";
+    char *end;
+    *out = strtoull(s, &end, 16);
+    return strlen(s) == DIGEST_TEXT - 1 && !*end;
+}
+
+bool made_read(made *out, const char *path)
+{
+    enum { MAX_RECORD = 4 << 20 };
+    char *data = NULL;
+    size_t size = 0;
+    int64_t format = 0;
+    *out = (made){0};
+    if (!path_exists(path)) return false;
+    if (path_read(path, &data, &size, MAX_RECORD) != OK) msg_clear(); /* no record: the stage program will look */
+    json_t *o = data ? json_loadb(data, size, 0, NULL) : NULL;
+    bool good = o && get_int(o, "format", &format) && format == 1 && get_text(o, "program", &out->program) &&
+                get_text(o, "version", &out->version) && get_text(o, "output", &out->output) && get_int(o, "size", &out->size) &&
+                get_int(o, "mtime_ns", &out->mtime_ns) && get_digest(o, "content", &out->content) &&
+                get_digest(o, "inputs", &out->inputs) && get_text(o, "made_from", &out->made_from);
+    if (!good) made_free(out);
+    json_decref(o);
+    free(data);
+    return good;
+}
+
+void made_free(made *m)
+{
+    free(m->program);
+    free(m->version);
+    free(m->output);
+    free(m->made_from);
+    *m = (made){0};
+}
+
+bool made_is_of(const made *m, const char *output)
+{
+    int64_t size, mtime_ns;
+    if (!path_exists(output)) return false;
+    if (path_stat(output, &size, &mtime_ns) != OK) {
+        msg_clear();
+        return false;
+    }
+    return size == m->size && mtime_ns == m->mtime_ns;
+}
+
+/* The value after "key: " of a line of text that begins with it; NULL where there is none. */
+char *made_value(const char *lines, const char *key)
+{
+    size_t n = strlen(key);
+    for (const char *p = lines; *p; p += strcspn(p, "\n"), p += *p == '\n')
+        if (strncmp(p, key, n) == 0 && p[n] == ':' && p[n + 1] == ' ') return xstrndup(p + n + 2, strcspn(p + n + 2, "\n"));
+    return NULL;
+}
+
+char *made_line(const made *m, const char *key)
+{
+    return made_value(m->made_from, key);
+}
+
+bool made_config_differs(const made *m, const config *c, text *why)
+{
+    text today = {0};
+    bool differs = false;
+    config_show(c, ~0u, &today);
+    for (const opt *o = config_options; o->name && !differs; o++) {
+        char *key = xasprintf("%s.%s", o->section, o->name), *then = made_value(m->made_from, key),
+             *now = made_value(text_str(&today), key);
+        differs = then && now && strcmp(then, now) != 0;
+        if (differs) text_addf(why, "%s was %s, is %s", key, *then ? then : "empty", *now ? now : "empty");
+        free(key);
+        free(then);
+        free(now);
+    }
+    text_free(&today);
+    return differs;
+}

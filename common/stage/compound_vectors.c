@@ -1,0 +1,71 @@
+/* compound_vectors.c -- compounds.h5 as training and embedding use it. */
+#include "micon/stage/compound_vectors.h"
+
+#include "micon/base/mem.h"
+#include "micon/store/store.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COL_ID, COL_KEY, COL_ROW }; /* of `identifiers`, as micon-featurize writes them */
+
+status vectors_read(vectors *v, const char *path)
+{
+    status st = OK;
+    store_file *f = NULL;
+    int n_dims;
+    int64_t dims[4];
+    TRY(store_open(&f, path, "compounds", COMPOUNDS_FORMAT));
+    TRY(store_dims(f, "X", &n_dims, dims));
+    TRY(store_read_frame(f, "obs", &v->obs));
+    TRY(store_read_frame(f, "uns/identifiers", &v->identifiers));
+    v->digest = store_digest(f);
+    if (n_dims != 2 || v->obs.n_rows != dims[0] || frame_col(&v->obs, "Metadata_Compound") < 0 ||
+        frame_col(&v->identifiers, "Metadata_Compound") != COL_ID || frame_col(&v->identifiers, "Key") != COL_KEY ||
+        frame_col(&v->identifiers, "Row") != COL_ROW)
+        TRY(fail(E_FORMAT, "%s: its tables do not fit together; make it again with micon-featurize --force", path));
+    v->n = dims[0];
+    v->d = dims[1];
+    size_t count;
+    if (!mul_size((size_t)v->n, (size_t)v->d, &count)) TRY(fail(E_FORMAT, "%s: X is too large", path));
+    TRY(mem_alloc(&v->x, count, sizeof *v->x, "compound vectors"));
+    TRY(store_read_rows(f, "X", STORE_F32, 0, v->n, v->x));
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(v->x[i])) TRY(fail(E_FORMAT, "%s: the vector of row %zu is not finite", path, i / (size_t)v->d));
+    for (int64_t i = 0; i < v->identifiers.n_rows; i++) {
+        int64_t row = v->identifiers.col[COL_ROW].v.i64[i];
+        if (row < 0 || row >= v->n) TRY(fail(E_FORMAT, "%s: identifier %lld has no row", path, (long long)i));
+    }
+done:
+    store_close(&f);
+    return st;
+}
+
+void vectors_free(vectors *v)
+{
+    free(v->x);
+    frame_free(&v->obs);
+    frame_free(&v->identifiers);
+    *v = (vectors){0};
+}
+
+int64_t vectors_find(const vectors *v, const char *identifier)
+{
+    int64_t low = 0, high = v->identifiers.n_rows;
+    while (low < high) {
+        int64_t mid = low + (high - low) / 2;
+        int c = strcmp(frame_text(&v->identifiers, mid, COL_ID), identifier);
+        if (c == 0) return v->identifiers.col[COL_ROW].v.i64[mid];
+        if (c < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return -1;
+}
+
+const char *vectors_key(const vectors *v, int64_t row)
+{
+    return frame_text(&v->obs, row, frame_col(&v->obs, "Metadata_Compound"));
+}

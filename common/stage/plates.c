@@ -1,0 +1,98 @@
+/* plates.c -- what every stage over plates does the same way. */
+#include "micon/stage/plates.h"
+
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/index/findings.h"
+#include "micon/mpi/comm.h"
+#include "micon/store/store.h"
+
+#include <stdlib.h>
+
+status plates_index_all(stage *g, screen_index **ix)
+{
+    status st = OK;
+    index_options o = index_options_of(&g->cfg);
+    char *cache = index_cache_name(&g->cfg);
+    text t = {0};
+    TRY_ALL(g->comm, g->rank == 0 ? index_open(ix, &o, cache) : OK);
+    TRY_ALL(g->comm, g->rank != 0 ? index_open(ix, &o, cache) : OK);
+    const findings *found = index_findings(*ix);
+    if (found->n > 0 && g->rank == 0) {
+        findings_show(found, &t);
+        log_warn("the tables:\n%s", text_str(&t));
+    }
+    TRY_ALL(g->comm, findings_verdict(found));
+done:
+    text_free(&t);
+    free(cache);
+    return st;
+}
+
+static status choose(const stage *g, const screen_index *ix, int64_t **chosen, int64_t *n)
+{
+    status st = OK;
+    *n = g->plates.n ? (int64_t)g->plates.n : index_n_plates(ix);
+    *chosen = xcalloc((size_t)*n, sizeof **chosen);
+    for (int64_t i = 0; i < *n; i++) {
+        if (g->plates.n)
+            TRY(index_find_plate(ix, g->plates.item[i], &(*chosen)[i]));
+        else
+            (*chosen)[i] = i;
+    }
+done:
+    return st;
+}
+
+status plates_chosen_all(const stage *g, const screen_index *ix, int64_t **chosen, int64_t *n)
+{
+    return agree_all(g->comm, choose(g, ix, chosen, n));
+}
+
+status plates_each_all(stage *g, const int64_t *chosen, int64_t n, status (*one_all)(void *ctx, int64_t plate), void *ctx)
+{
+    int64_t failed = 0;
+    char first[1000] = "";
+    for (int64_t i = 0; i < n; i++) {
+        status st = one_all(ctx, chosen[i]);
+        if (st == OK) continue;
+        if (st != E_FAILED && st != E_FORMAT) return st;
+        if (failed++ == 0)
+            msg_take(first, sizeof first);
+        else if (g->rank == 0)
+            log_warn("%s", msg_get());
+        msg_clear();
+    }
+    if (failed == 0) return OK;
+    if (n == 1) return fail(E_FAILED, "%s", first);
+    return fail(E_FAILED, "%lld of %lld plates failed, the others are done; the first: %s", (long long)failed, (long long)n, first);
+}
+
+status plates_verify(const stage *g, const screen_index *ix, const int64_t *chosen, int64_t n, const char *compounds)
+{
+    status st = OK;
+    uint64_t digest;
+    char *tiles = NULL;
+    for (int64_t i = g->rank; i < n; i += g->size) {
+        free(tiles);
+        tiles = plates_file(g, ix, "tiles", chosen[i]);
+        if (path_exists(tiles)) TRY(store_verify(tiles, &digest));
+    }
+    if (compounds && n % g->size == g->rank && path_exists(compounds)) TRY(store_verify(compounds, &digest));
+done:
+    free(tiles);
+    return st;
+}
+
+char *plates_file(const stage *g, const screen_index *ix, const char *folder, int64_t p)
+{
+    index_plate at = index_plate_at(ix, p);
+    return config_plate_file(&g->cfg, folder, at.source, at.batch, at.plate);
+}
+
+char *plates_label(const screen_index *ix, int64_t p)
+{
+    index_plate at = index_plate_at(ix, p);
+    return xasprintf("%s/%s/%s", at.source, at.batch, at.plate);
+}

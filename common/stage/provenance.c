@@ -1,0 +1,62 @@
+/* provenance.c -- what an output was made from. */
+#include "micon/stage/provenance.h"
+
+#include "micon/base/digest.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/provenance/output_record.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void provenance_config(const stage *g, text *made_from)
+{
+    config_show(&g->cfg, g->def->affects, made_from);
+}
+
+void provenance_put(store *s, const stage *g, const char *made_from, uint64_t inputs_sum)
+{
+    char d[DIGEST_TEXT], program[80];
+    snprintf(program, sizeof program, "micon-%s", g->def->name);
+    store_put_text(s, "uns/micon/program", program);
+    store_put_text(s, "uns/micon/version", MICON_VERSION);
+    store_put_text(s, "uns/micon/made_from", made_from);
+    store_put_text(s, "uns/micon/inputs", digest_show(inputs_sum, d));
+}
+
+static bool text_is(const store_file *f, const char *path, const char *want)
+{
+    char *got = NULL;
+    bool same = store_read_text(f, path, &got) == OK && strcmp(got, want) == 0;
+    free(got);
+    return same;
+}
+
+bool provenance_current(const char *path, const char *kind, int format, const stage *g, const char *made_from, uint64_t inputs_sum)
+{
+    store_file *f = NULL;
+    char d[DIGEST_TEXT], program[80];
+    snprintf(program, sizeof program, "micon-%s", g->def->name);
+    bool current = path_exists(path) && store_open(&f, path, kind, format) == OK && text_is(f, "uns/micon/program", program) &&
+                   text_is(f, "uns/micon/made_from", made_from) && text_is(f, "uns/micon/inputs", digest_show(inputs_sum, d));
+    store_close(&f);
+    msg_clear(); /* an unreadable file is not current, and will be made anew */
+    return current;
+}
+
+status provenance_record(const stage *g, const char *name, const char *output, const char *made_from, uint64_t inputs_sum, uint64_t content)
+{
+    char program[80], *path = made_path(&g->cfg, g->def->name, name);
+    snprintf(program, sizeof program, "micon-%s", g->def->name);
+    status st = made_write(path, program, output, made_from, inputs_sum, content);
+    free(path);
+    return st;
+}
+
+char *provenance_inputs_file(const stage *g, const char *name)
+{
+    char *below = xasprintf("status/%s/%s.inputs", g->def->name, name), *path = config_work(&g->cfg, below);
+    free(below);
+    return path;
+}

@@ -1,0 +1,178 @@
+/* stage.c -- the frame of a stage's main. */
+#include "micon/stage/stage.h"
+
+#include "micon/base/digest.h"
+#include "micon/base/fault.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/base/permissions.h"
+#include "micon/mpi/comm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#ifndef MICON_VERSION
+#define MICON_VERSION "unknown"
+#endif
+
+typedef struct {
+    names plates, sets;
+    bool force, quiet, verify, help, version;
+} common_args;
+
+enum { AT_CONFIG = 1, AT_ANY = 2, MAX_TABLE = 64, ALIGN = 16 };
+
+/* `affects` of these says whether the option makes sense without a configuration. */
+static const opt common_options[] = {
+    {NULL, "plate", OPT_LIST, offsetof(common_args, plates), "", 0, 0, NULL, AT_CONFIG,
+     "only this plate: PLATE or SOURCE/BATCH/PLATE; may be repeated"},
+    {NULL, "set", OPT_LIST, offsetof(common_args, sets), "", 0, 0, NULL, AT_CONFIG,
+     "section.key=value, over the configuration's; may be repeated"},
+    {NULL, "force", OPT_FLAG, offsetof(common_args, force), "", 0, 0, NULL, AT_ANY, "make finished output anew"},
+    {NULL, "verify", OPT_FLAG, offsetof(common_args, verify), "", 0, 0, NULL, AT_CONFIG,
+     "read inputs again, even where size and time are unchanged"},
+    {NULL, "quiet", OPT_FLAG, offsetof(common_args, quiet), "", 0, 0, NULL, AT_ANY, "only warnings and errors"},
+    {NULL, "help", OPT_FLAG, offsetof(common_args, help), "", 0, 0, NULL, AT_ANY, "this text"},
+    {NULL, "version", OPT_FLAG, offsetof(common_args, version), "", 0, 0, NULL, AT_ANY, "the version"},
+};
+
+/* The program's own options, then the common ones, over one block: [common_args, padded][the program's struct]. */
+static size_t merge_options(const stage_def *def, opt table[MAX_TABLE])
+{
+    size_t n = 0, own_at = (sizeof(common_args) + ALIGN - 1) / ALIGN * ALIGN;
+    for (const opt *o = def->options; o && o->name && n + 16 < MAX_TABLE; o++) {
+        table[n] = *o;
+        table[n++].offset += own_at;
+    }
+    for (size_t i = 0; i < sizeof common_options / sizeof *common_options; i++)
+        if (def->sections || common_options[i].affects == AT_ANY) table[n++] = common_options[i];
+    table[n] = (opt){.name = NULL};
+    return own_at;
+}
+
+static int print_help(const stage_def *def, const opt *table)
+{
+    text t = {0};
+    names sections = {0};
+    text_addf(&t, "micon-%s -- %s\n\nUsage: [mpirun -n N] micon-%s %s%s%s[options]\n\nOptions [default; range]:\n", def->name, def->summary,
+              def->name, def->sections ? "screen.yaml " : "", def->arguments ? def->arguments : "", def->arguments ? " " : "");
+    opt_help(table, NULL, &t);
+    if (def->sections) names_split(&sections, def->sections, ' ');
+    for (size_t i = 0; i < sections.n; i++) {
+        text_addf(&t, "\nSection '%s' of the configuration [default; range]:\n", sections.item[i]);
+        opt_help(config_options, sections.item[i], &t);
+    }
+    text_addf(&t, "\nExit status: 0 done, 1 failed, 2 wrong usage or configuration%s%s.\n", def->again ? ", 75 " : "",
+              def->again ? def->again : "");
+    fputs(text_str(&t), stdout);
+    names_free(&sections);
+    text_free(&t);
+    return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
+}
+
+/* Rank 0 reads, all parse the same bytes. */
+static status read_config_all(stage *s, const char *path, const names *sets)
+{
+    enum { MAX_FILE = 16 << 20 };
+    status st = OK;
+    char *yaml = NULL;
+    size_t size = 0;
+    if (s->rank == 0 && path_read(path, &yaml, &size, MAX_FILE) != OK) st = E_USAGE;
+    TRY_ALL(s->comm, st);
+    TRY(comm_bcast_all(s->comm, 0, &yaml, &size));
+    TRY_ALL(s->comm, config_parse(&s->cfg, path, yaml, size, sets));
+done:
+    free(yaml);
+    return st;
+}
+
+/* Ranks that were started differently would disagree later, in worse places. */
+static status agree_options_all(stage *s, const opt *table, const void *block)
+{
+    text t = {0};
+    for (const opt *o = table; o->name; o++) {
+        opt_show(o, block, &t);
+        text_add(&t, "\n");
+    }
+    if (s->def->sections) config_show(&s->cfg, ~0u, &t);
+    uint64_t d = digest_text(text_str(&t));
+    text_free(&t);
+    return agree_same_all(s->comm, d, "options or configuration");
+}
+
+static status check_arguments(const stage_def *def, const names *rest)
+{
+    size_t least = def->sections ? 1 : 0;
+    char shown[200];
+    if (rest->n < least) return fail(E_USAGE, "which configuration? micon-%s screen.yaml; --help explains", def->name);
+    if (rest->n > least && !def->arguments)
+        return fail(E_USAGE, "'%s' is one argument too many; --help explains", text_show(shown, sizeof shown, rest->item[least]));
+    return OK;
+}
+
+static status run_all(stage *s, const opt *table, void *block, const names *rest, status parsed)
+{
+    status st = OK;
+    common_args *args = block;
+    TRY_ALL(s->comm, parsed);
+    if (s->def->sections) {
+        TRY(read_config_all(s, rest->item[0], &args->sets));
+        TRY_ALL(s->comm, sharing_start(s->cfg.screen.group));
+    }
+    TRY(agree_options_all(s, table, block));
+    for (size_t i = s->def->sections ? 1 : 0; i < rest->n; i++) names_add(&s->arguments, rest->item[i]);
+    TRY(s->def->run_all(s));
+done:
+    return st;
+}
+
+int stage_main(int argc, char **argv, const stage_def *def)
+{
+    opt table[MAX_TABLE];
+    size_t own_at = merge_options(def, table);
+    char *block = xcalloc(1, own_at + def->options_size + ALIGN), program[80];
+    common_args *args = (common_args *)(void *)block;
+    names rest = {0};
+    stage s = {.def = def, .options = block + own_at};
+    snprintf(program, sizeof program, "micon-%s", def->name);
+
+    status st = opt_defaults(table, block);
+    if (st == OK) st = opt_args(table, block, argc, argv, &rest);
+    if (st == OK && args->help) return print_help(def, table);
+    if (st == OK && args->version) return printf("%s %s\n", program, MICON_VERSION) > 0 && fflush(stdout) == 0 ? 0 : 1;
+    if (st == OK) st = check_arguments(def, &rest);
+    s.plates = args->plates; /* borrowed from the block */
+    s.force = args->force;
+    s.quiet = args->quiet;
+    s.verify = args->verify;
+    bool before = st == OK && def->before_mpi;
+    if (before) st = def->before_mpi(&s);
+
+    umask(umask(0) | S_IWOTH); /* nothing is made that everyone may write */
+    int given;
+    /* Open MPI 4.1's other components for a shared file pointer, which nothing here uses, break at long paths: one with a buffer overflow
+     * beyond some 240 characters, one where the file's name with a suffix of its own is no name any more. */
+    setenv("OMPI_MCA_sharedfp", "individual", 0);
+    MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &given);
+    s.comm = MPI_COMM_WORLD;
+    s.rank = comm_rank(s.comm);
+    s.size = comm_size(s.comm);
+    log_init(def->name, s.rank == 0, args->quiet);
+    fault_init(s.rank);
+    st = run_all(&s, table, block, &rest, st);
+    status flushed = fflush(stdout) == 0 && !ferror(stdout) ? OK : fail(E_IO, "standard output cannot be written");
+    if (st == OK) st = agree_all(s.comm, flushed);
+    log_bar(NULL);
+    if (st != OK && st != E_AGAIN && s.rank == 0) log_error(program, msg_get());
+    if (before && def->after_mpi) def->after_mpi(&s);
+    MPI_Finalize();
+    config_free(&s.cfg);
+    names_free(&s.arguments);
+    names_free(&rest);
+    opt_free(table, block);
+    free(block);
+    return status_exit(st);
+}

@@ -1,0 +1,179 @@
+/* store_impl.h -- what the store's own files share: a value in memory, an object of a file (group or array) with its attributes,
+ * their digests, and safe ways into HDF5. Nothing outside common/store/ includes this. */
+#ifndef MICON_STORE_STORE_IMPL_H
+#define MICON_STORE_STORE_IMPL_H
+#include "micon/store/store.h"
+
+#include <hdf5.h>
+#include <mpi.h>
+
+enum { STORE_MAX_DIMS = 4, STORE_MAX_PATH = 4096 };
+
+/* Small things are read whole; a file that claims more than this for one of them is refused. */
+#define STORE_MAX_SMALL ((size_t)4 << 30)
+
+typedef enum { VAL_U8, VAL_I8, VAL_I16, VAL_I32, VAL_I64, VAL_F32, VAL_F64, VAL_BOOL, VAL_TEXT } value_type;
+
+/* dims[0] rows; a scalar has n_dims 0. Texts are `width` bytes each, padded with NULs, the last byte always NUL. */
+typedef struct {
+    value_type type;
+    int n_dims;
+    int64_t dims[STORE_MAX_DIMS];
+    size_t width;
+    void *data; /* owned; NULL for a big array, whose rows are elsewhere */
+} value;
+
+typedef struct {
+    char *name;
+    value v;
+} attribute;
+
+/* An object of the file. A big array's `rows` is the digest of its rows; small things' is taken from the data. */
+typedef struct {
+    char *path; /* "" is the root */
+    bool is_group, is_big;
+    value v;
+    attribute *attr;
+    size_t n_attrs, cap_attrs;
+    uint64_t rows;
+} node;
+
+typedef struct {
+    node *item;
+    size_t n, cap;
+} nodes;
+
+/* ---- value.c: values, nodes, digests; no HDF5 calls ---- */
+size_t value_size(const value *v);                                                /* bytes of one element */
+int64_t value_rows(const value *v);                                               /* 1 for a scalar */
+status value_row_bytes(const value *v, size_t *bytes, const char *what) MUST_USE; /* E_FORMAT on overflow or negative dims */
+status value_bytes(const value *v, size_t *bytes, const char *what) MUST_USE;     /* of the whole */
+uint64_t rows_digest(const void *rows, size_t row_bytes, int64_t first, int64_t n);
+uint64_t texts_digest(const char *texts, size_t width, int64_t first, int64_t n);
+uint64_t value_digest(const value *v); /* of the rows */
+void value_free(value *v);
+value value_text(const char *s);                                                         /* a scalar text */
+status value_texts(value *out, char *const *item, int64_t n, const char *what) MUST_USE; /* 1-D */
+value value_int(int64_t i);
+value value_bool(bool b);
+value value_real(double d);
+const char *value_text_at(const value *v, int64_t i); /* borrowed; VAL_TEXT */
+value_type value_type_of(store_type t);
+
+node *nodes_find(const nodes *l, const char *path);
+node *nodes_add(nodes *l, const char *path, bool is_group); /* borrowed until the next add */
+void nodes_sort(nodes *l);
+void nodes_free(nodes *l);
+void node_attr(node *o, const char *name, value v); /* takes v */
+void node_encoding(node *o, const char *type, const char *version);
+uint64_t node_digest(node *o); /* sorts its attributes */
+/* A path that can be stored: components not empty, not "." or "..", no control characters. */
+status store_path_check(const char *path) MUST_USE;
+
+/* ---- hdf5.c: HDF5, with its error stack turned into one message ---- */
+status h5_start(void) MUST_USE;
+/* fail() with the innermost text of HDF5's stack after it. */
+status h5_fail(status code, const char *fmt, ...) PRINTF_LIKE(2, 3);
+hid_t h5_type(const value *v); /* file type (little-endian); < 0 on failure. H5Tclose it. */
+hid_t h5_space(const value *v);
+hid_t h5_plist(hid_t kind); /* without times */
+hid_t h5_access(void);      /* how our files are opened */
+/* Write one object with its attributes; groups and big arrays may exist already. */
+status h5_write_node(hid_t file, const node *o) MUST_USE;
+/* The root has the path "". */
+status h5_open_or_make_group(hid_t file, const char *path, hid_t *group) MUST_USE;
+status h5_write_attr(hid_t object, const char *name, const value *v) MUST_USE;
+/* Open by a path of hard links only. *object is a group or a dataset; want: H5I_GROUP, H5I_DATASET or H5I_BADID for either. */
+status h5_open(hid_t file, const char *path, H5I_type_t want, hid_t *object) MUST_USE;
+bool h5_has(hid_t file, const char *path);
+/* Type and shape of a dataset or attribute; a type we do not have is E_FORMAT. */
+status h5_shape(hid_t object, bool is_attr, value *v) MUST_USE;
+status h5_space_shape(hid_t space, value *v) MUST_USE; /* dimensions only */
+/* The whole value (shape and data); sizes are capped. v is {0} before. */
+status h5_read(hid_t object, bool is_attr, value *v) MUST_USE;
+status h5_read_attr(hid_t object, const char *name, value *v) MUST_USE; /* missing: E_FORMAT */
+status h5_members(hid_t group, names *out) MUST_USE;                    /* names in a group, sorted; verify.c */
+bool h5_has_attr(hid_t object, const char *name);
+status h5_read_text_attr(hid_t object, const char *name, char **out) MUST_USE;
+/* A transfer list under which a value that does not fit a whole-number type is a failure. */
+hid_t h5_no_overflow(void);
+/* Rows of an open dataset into `out`, as `type` (a memory type). */
+status h5_read_rows(hid_t dset, const value *shape, hid_t type, hid_t transfer, int64_t first, int64_t n, void *out) MUST_USE;
+/* Digest of rows [first, first+n) of a dataset, in blocks. */
+status h5_rows_digest(hid_t dset, const value *shape, int64_t first, int64_t n, uint64_t *out) MUST_USE;
+status h5_open_serial(const char *path, bool write, hid_t *file) MUST_USE;
+
+/* ---- verify.c ---- */
+/* Every object of a file of ours, sorted, with its attributes and shape; `rows` holds the digest sums over this rank's part of
+ * each object's rows (rank of size): added over the ranks they are the whole. Local. */
+status content_read(hid_t file, int rank, int size, nodes *seen) MUST_USE;
+uint64_t nodes_digest(nodes *l); /* the content digest; sorts */
+
+/* ---- a store being written: write.c, put.c, commit.c ---- */
+typedef struct {
+    char *path;
+    value v; /* type and shape only */
+    int64_t chunk_rows;
+    size_t row_bytes;
+    hid_t dset;
+    uint64_t rows; /* digest sum of what this rank wrote */
+    int64_t *span; /* what it wrote: pairs first, n; neighbours are joined */
+    size_t n_spans, cap_spans;
+} array;
+
+struct store {
+    MPI_Comm comm;
+    int rank, format;
+    bool anndata;
+    bool made;   /* the part file is there; rank 0 */
+    bool broken; /* HDF5 failed in the middle of something: it cannot be trusted to close */
+    char *final_name, *kind;
+    char *part;       /* the name it is written under */
+    hid_t serial;     /* rank 0 lays the file out; < 0 when closed */
+    hid_t file;       /* open on all ranks, for rows; < 0 when closed */
+    hid_t transfer;   /* collective */
+    int64_t reserved; /* bytes asked of the file system; rank 0 */
+    bool unreserved;  /* the file system cannot do that; rank 0 */
+    array *arrays;
+    size_t n_arrays, cap_arrays;
+    nodes put;     /* everything the file shall hold; rank 0 */
+    status put_st; /* the first failure of a put, with its text */
+    char put_msg[1024];
+};
+
+/* Ask the file system for `more` bytes of the part file on top of what was asked before. Rank 0. */
+status store_reserve(store *s, int64_t more) MUST_USE;
+/* End the laying out; every byte has its room on the disk then. Rank 0. */
+status store_serial_close(store *s) MUST_USE;
+/* Make the groups on the way to `path` among the nodes; the object itself must be new. Rank 0. */
+status store_claim(store *s, const char *path) MUST_USE;
+
+/* ---- a file being read: read.c ---- */
+enum { OPEN_ARRAYS = 8 };
+typedef struct {
+    char *path;
+    hid_t dset;
+    value shape;
+} opened;
+
+struct store_file {
+    char *path, *kind;
+    hid_t file;
+    uint64_t digest;
+    opened kept[OPEN_ARRAYS]; /* arrays lately read from: the next row costs no look-up */
+    int next;                 /* the one to be replaced next */
+};
+
+/* A complete file of ours of any kind and format. */
+status store_open_ours(store_file **out, const char *path) MUST_USE;
+/* A whole small array. Messages lack the file name. */
+status store_read_value(const store_file *f, const char *path, value *v) MUST_USE;
+/* The same, or a categorical as the values its codes stand for; *missing (caller frees; NULL where none is) tells where a value is
+ * missing. v is {0} before. */
+status store_read_column(const store_file *f, const char *path, value *v, bool **missing, bool *is_category) MUST_USE;
+
+/* ---- frames.c ---- */
+/* Rank 0. */
+status store_add_frame(store *s, const char *path, const frame *f) MUST_USE;
+
+#endif

@@ -1,7 +1,0 @@
-/* clock.h -- seconds on a clock that only goes forward. Local. */
-#ifndef MICON_CLOCK_H
-#define MICON_CLOCK_H
-
-double clock_s(void);
-
-#endif

@@ -1,0 +1,71 @@
+/* image.h -- grayscale TIFF images, read and written through libtiff. Local.
+ *
+ * Reading has two steps, so that the bytes that are digested are the bytes that are decoded, and a file of several pages is read once:
+ *     image_file f = {0};                            the bytes and their digest
+ *     image im = {0};                                the values
+ *     TRY(image_file_read(&f, "a.tif"));
+ *     TRY(image_decode(&im, &f, IMAGE_ONLY_PAGE, 1.0));
+ * Both are made to be used again for the next file: their memory grows to the largest image met and stays. image_file_free and
+ * image_free give it back; {0} is valid and empty.
+ *
+ * Values are integers 0..65535 (METHOD 2.1): 8- and 16-bit samples as they are, 32-bit and float ones floor(v * scale + 0.5), clipped;
+ * negative samples become 0. Strips or tiles, either byte order, BigTIFF, no compression, LZW, deflate or PackBits. Refused with
+ * E_FORMAT and "path: what": colour, palettes, MinIsWhite, other sample sizes, other compressions, NaN or infinity, more than
+ * IMAGE_MAX_PX pixels or IMAGE_MAX_SIDE of them in a row, sizes that the bytes of the file cannot hold, whatever libtiff cannot decode.
+ * Sizes are checked before memory is taken. libtiff writes nothing to stderr; its text becomes part of our message. */
+#ifndef MICON_FORMATS_IMAGE_H
+#define MICON_FORMATS_IMAGE_H
+#include "micon/base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { IMAGE_MAX_SIDE = 65535, IMAGE_MAX_PX = 1 << 28, IMAGE_ONLY_PAGE = -1 };
+#define IMAGE_MAX_FILE ((int64_t)1 << 31) /* bytes */
+
+typedef enum { IMAGE_U8, IMAGE_I8, IMAGE_U16, IMAGE_I16, IMAGE_U32, IMAGE_I32, IMAGE_F32, IMAGE_F64 } image_kind;
+const char *image_kind_name(image_kind k); /* "uint16" */
+
+typedef struct {
+    char *path;
+    uint8_t *bytes; /* size of them; owned */
+    size_t size, cap;
+    int64_t mtime_ns;
+    uint64_t digest; /* XXH3-64 of the bytes */
+} image_file;
+
+typedef struct {
+    int width_px, height_px;
+    image_kind kind;     /* of the samples in the file */
+    const uint16_t *px;  /* [height_px, width_px]; borrowed: valid until the next decode or image_file_read */
+    int64_t n_saturated; /* pixels at the sample type's maximum; for floats, at 65535 after scaling */
+    bool all_zero;       /* every value is 0 */
+    uint16_t *block;     /* memory of the values, where they could not stay in the file's bytes */
+    size_t block_cap;
+    uint8_t *raw; /* memory for a strip or tile before conversion */
+    size_t raw_cap;
+} image;
+
+/* The whole file. Fails with E_IO where it cannot be read, E_FORMAT where it is empty, too large or no file. */
+status image_file_read(image_file *f, const char *path) MUST_USE;
+void image_file_free(image_file *f);
+
+/* The values of one page (from 0). IMAGE_ONLY_PAGE: the first, and it is an error if there are more than one. */
+status image_decode(image *im, const image_file *f, int page, double scale) MUST_USE;
+void image_free(image *im);
+
+/* ---- writing: what the simulator and the tests need ---- */
+typedef enum { IMAGE_NONE, IMAGE_LZW, IMAGE_DEFLATE } image_compression;
+
+typedef struct {
+    int bits; /* 8 or 16 */
+    image_compression compression;
+    bool big_endian;
+} image_format;
+
+/* One grayscale page; px [height, width]; with 8 bits a value above 255 is E_INTERNAL. Not written aside: the file is for new
+ * folders. On failure (E_IO) no file is left. The same pixels give the same bytes. */
+status image_write_tiff(const char *path, const uint16_t *px, int width_px, int height_px, const image_format *format) MUST_USE;
+
+#endif

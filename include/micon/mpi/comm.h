@@ -1,0 +1,53 @@
+/* comm.h -- agreement over ranks, partition, and the few collective patterns the stages share. Collective where the name ends in
+ * _all: every rank of `comm` calls it and gets the same status.
+ *
+ * The one rule: a local status never decides control flow across a collective call; agree first.
+ *     TRY_ALL(comm, image_read(&img, path));     local work: agree before the next collective
+ *     TRY(store_create_all(&out, comm, ...));    _all: already agreed
+ * Root-only work: rank 0 works with no collective inside, then TRY_ALL(comm, st_of_root), then the data is broadcast. */
+#ifndef MICON_MPI_COMM_H
+#define MICON_MPI_COMM_H
+#include "micon/base/status.h"
+
+#include <mpi.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+int comm_rank(MPI_Comm comm);
+int comm_size(MPI_Comm comm);
+
+/* The worst status of all ranks (ties: the lowest rank), with its message, on every rank: "rank 2: plate7.csv:12: bad well".
+ * With one rank the message is left as it is. */
+status agree_all(MPI_Comm comm, status mine) MUST_USE;
+#define TRY_ALL(comm, local) TRY(agree_all((comm), (local)))
+
+/* Every rank must have the same value: E_USAGE with "what differs between rank 0 and rank k" otherwise. */
+status agree_same_all(MPI_Comm comm, uint64_t value, const char *what) MUST_USE;
+
+/* Rows [*first, *first + *n) of n_total for a rank: contiguous, sizes differ by at most one, 64-bit. */
+void partition(int64_t n_total, int size, int rank, int64_t *first, int64_t *n);
+
+/* Broadcast bytes of any size from root; *data (malloc'ed, '\0' after its end) and *size are set on the others. */
+status comm_bcast_all(MPI_Comm comm, int root, char **data, size_t *size) MUST_USE;
+
+/* Every rank's bytes, in rank order, on every rank (root < 0) or on root only; sizes may differ. *all is malloc'ed ('\0' after
+ * its end); on the ranks that do not get it NULL and *n_all 0. */
+status comm_gather_all(MPI_Comm comm, int root, const void *mine, size_t n, char **all, size_t *n_all) MUST_USE;
+
+/* Exact sums of integers, in place, any count (in pieces that MPI can count). */
+void comm_sum_i64_all(MPI_Comm comm, int64_t *v, size_t n);
+int64_t comm_max_i64_all(MPI_Comm comm, int64_t v);
+
+/* Threads for each rank so that those of a node share its CPUs: OMP_NUM_THREADS where it is set, else by the CPUs that each may use
+ * (comm_threads_of). The same on every rank of a node. */
+int comm_threads_all(MPI_Comm comm);
+
+/* sets [n_ranks][COMM_CPU_WORDS], bit c % 64 of word c / 64: the rank may use CPU c. A rank's share is the sum over its CPUs of 1 / the
+ * ranks that may use it; the least share, in whole threads, at least 1. Local. */
+enum { COMM_CPU_WORDS = 128 };
+int comm_threads_of(const uint64_t *sets, int n_ranks);
+
+/* Last resort: a broken invariant, or a library that failed inside a collective and cannot be trusted to close. */
+void comm_abort(const char *why) __attribute__((noreturn));
+
+#endif

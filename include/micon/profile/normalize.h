@@ -1,0 +1,52 @@
+/* normalize.h -- put plates on one scale: robust MAD or mean and sd, per group, learned on its controls (METHOD 7). Local.
+ *
+ * The parameters live in a struct, so that they can be stored and applied to another plate or screen. Cells that are no numbers
+ * (NaN, infinite) take no part in the learning and become 0, the group's own centre; how many there were is returned. */
+#ifndef MICON_PROFILE_NORMALIZE_H
+#define MICON_PROFILE_NORMALIZE_H
+#include "micon/base/status.h"
+
+#include <stdint.h>
+
+typedef enum { NORMALIZE_MAD, NORMALIZE_STANDARDIZE } normalize_kind;
+
+/* On which wells a group's parameters were learned. */
+typedef enum { NORMALIZE_ON_CONTROLS, NORMALIZE_ON_BATCH, NORMALIZE_ON_SOURCE, NORMALIZE_ON_ALL } normalize_level;
+
+typedef struct {
+    normalize_kind kind;
+    int64_t n_group, d;
+    double *center;   /* [n_group,d] median or mean */
+    double *scale;    /* [n_group,d] the divisor: 1.4826 MAD + 1e-18, or sd; 0 where the group's feature does not vary */
+    uint8_t *keep;    /* [d] 0: dropped everywhere, it does not vary in over 10 % of the groups */
+    int64_t *n_zero;  /* [d] groups in which the feature does not vary */
+    int32_t *level;   /* [n_group] normalize_level */
+    int64_t *n_learn; /* [n_group] wells learned on */
+    int64_t d_kept;
+} normalize_params;
+
+/* What is known of the rows. Codes count from 0 and must be below their number; group is what is normalized by. */
+typedef struct {
+    const int32_t *group;   /* [n] below n_group */
+    const int32_t *batch;   /* [n] may be NULL: no such fallback */
+    const int32_t *source;  /* [n] may be NULL */
+    const uint8_t *control; /* [n] 1: learn on this row; NULL: on all rows (normalize_on: all) */
+    int64_t n_group;
+    int min_controls; /* a group with fewer learns on the controls of its batches, then its sources, then on all its rows */
+} normalize_rows;
+
+/* Learn from x [n,d]. E_FAILED where a group has no rows. That nothing is left after dropping (d_kept 0) is for the caller to say. */
+status normalize_fit(normalize_params *p, normalize_kind kind, const float *x, int64_t n, int64_t d, const normalize_rows *rows) MUST_USE;
+
+/* How many features do not vary in the group. */
+int64_t normalize_flat(const normalize_params *p, int64_t group);
+
+/* y [n, d_kept] = the kept features of x [n,d], normalized; group: as at the fit. y may not overlap x. */
+void normalize_apply(const normalize_params *p, const float *x, int64_t n, const int32_t *group, float *y, int64_t *n_not_finite);
+
+/* kept [d_kept]: the columns of x that are left, in order. */
+void normalize_kept(const normalize_params *p, int32_t *kept);
+
+void normalize_free(normalize_params *p);
+
+#endif

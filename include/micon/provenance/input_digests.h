@@ -1,0 +1,31 @@
+/* input_digests.h -- the files an output was made from: size, mtime and digest of each. Local.
+ * Kept beside the output, in work/status/<stage>/<name>.inputs, by absolute paths: an input whose size and mtime are unchanged is not read
+ * again, wherever the command is given. */
+#ifndef MICON_PROVENANCE_INPUT_DIGESTS_H
+#define MICON_PROVENANCE_INPUT_DIGESTS_H
+#include "micon/base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Inputs in a fixed order. {0} is valid and empty. A missing or unreadable input has size -1 and digest 0. */
+typedef struct {
+    char *path;
+    int64_t size, mtime_ns;
+    uint64_t digest;
+    bool known; /* digest was taken, or remembered */
+} input;
+typedef struct {
+    input *item;
+    size_t n, cap;
+} inputs;
+status inputs_add(inputs *in, const char *path) MUST_USE; /* stats the file; the digest comes later */
+void inputs_free(inputs *in);
+uint64_t inputs_digest(const inputs *in); /* over the digests, in order; all must be known */
+
+/* Fill in the digests of those whose size and mtime are as in the memory file. No such file, or a damaged one: nothing is known. */
+void inputs_recall(inputs *in, const char *memory_file);
+status inputs_remember(const inputs *in, const char *memory_file) MUST_USE;
+
+#endif

@@ -1,0 +1,45 @@
+/* output_record.h -- the record beside the outputs of what each was made from: work/status/<stage>/<name>.made, a small JSON file written by
+ * the stage when its output is published, read by the driver, which links no HDF5. Local.
+ *
+ * The output itself holds the same facts and has the last word: a record that is missing, damaged or not of the file that is there
+ * only means that the stage program has to look. */
+#ifndef MICON_PROVENANCE_OUTPUT_RECORD_H
+#define MICON_PROVENANCE_OUTPUT_RECORD_H
+#include "micon/base/status.h"
+#include "micon/config/config.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    char *program, *version; /* "micon-tile", "0.1.0" */
+    char *output;            /* base name of the file */
+    int64_t size, mtime_ns;  /* of the output, when published */
+    uint64_t content;        /* its content digest: what others record as their input; 0: it has none */
+    char *made_from;         /* "section.key: value" lines of config_show, then what else decides the contents, a line each */
+    uint64_t inputs;         /* digest over the inputs' digests */
+} made;
+
+/* .../status/<stage>/<name>.made; caller frees. */
+char *made_path(const config *c, const char *stage, const char *name);
+
+/* Record the finished file `output` (stats it; makes the folder). */
+status made_write(const char *path, const char *program, const char *output, const char *made_from, uint64_t inputs,
+                  uint64_t content) MUST_USE;
+
+/* False where there is no record, or none that can be read; *out is then {0}. No message is kept. */
+bool made_read(made *out, const char *path);
+void made_free(made *m);
+
+/* Does the record belong to the file as it is now: same size and time? */
+bool made_is_of(const made *m, const char *output);
+
+/* The first recorded "section.key: value" line that the configuration of today gives otherwise: true, with "tile.size was 224, is
+ * 256" in why. Lines that are no configuration are passed over. */
+bool made_config_differs(const made *m, const config *c, text *why);
+
+/* The value of another line ("index rows: <value>"), or NULL; caller frees. made_value: of such lines wherever they are from. */
+char *made_line(const made *m, const char *key);
+char *made_value(const char *lines, const char *key);
+
+#endif

@@ -1,0 +1,24 @@
+/* compound_vectors.h -- compounds.h5 as training and embedding use it: a vector for every identifier. Local. */
+#ifndef MICON_STAGE_COMPOUND_VECTORS_H
+#define MICON_STAGE_COMPOUND_VECTORS_H
+#include "micon/base/status.h"
+#include "micon/table/frame.h"
+
+#include <stdint.h>
+
+enum { COMPOUNDS_FORMAT = 1 };
+
+typedef struct {
+    int64_t n, d;
+    float *x;          /* [n, d] */
+    frame obs;         /* a row a compound; Metadata_Compound is its key */
+    frame identifiers; /* Metadata_Compound, Key, Row: every identifier of the tables that has a vector, sorted */
+    uint64_t digest;   /* of the file's contents */
+} vectors;
+
+status vectors_read(vectors *out, const char *path) MUST_USE; /* out is {0} before */
+void vectors_free(vectors *v);
+int64_t vectors_find(const vectors *v, const char *identifier); /* row of x, or -1 */
+const char *vectors_key(const vectors *v, int64_t row);         /* the compound's key in all later stages; borrowed */
+
+#endif

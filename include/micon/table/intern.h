@@ -1,0 +1,24 @@
+/* intern.h -- interned text: every distinct string once, under a number from 0 in the order of arrival. Local.
+ * {0} is valid and empty; words_free gives the memory back. Strings handed out stay where they are only until the next words_add. */
+#ifndef MICON_TABLE_INTERN_H
+#define MICON_TABLE_INTERN_H
+#include "micon/base/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    char *block; /* the strings, each with its end */
+    size_t size, cap;
+    size_t *start; /* of each in the block */
+    size_t n, starts_cap;
+    uint32_t *slot; /* hash table of number + 1; n_slots a power of two */
+    size_t n_slots;
+} words;
+
+status words_add(words *w, const char *s, uint32_t *id) MUST_USE; /* its number, new or known */
+int64_t words_find(const words *w, const char *s);                /* its number, or -1 */
+const char *words_at(const words *w, size_t id);                  /* borrowed */
+void words_free(words *w);
+
+#endif

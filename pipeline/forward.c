@@ -1,0 +1,75 @@
+/* forward.c -- the commands that only start a stage program on finished outputs: this process becomes it. */
+#include "driver.h"
+
+#include "micon/base/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Returns only if it could not. */
+static status become(const call *c, const char *name, const names *args)
+{
+    char *program = driver_program(c, name), **argv = xcalloc(args->n + 2, sizeof *argv);
+    argv[0] = program;
+    for (size_t i = 0; i < args->n; i++) argv[i + 1] = args->item[i];
+    status st = driver_has_program(c, name) ? OK : fail(E_FAILED, "micon %s needs the program %s, which is not built", c->name, name);
+    if (st == OK) {
+        execv(program, argv);
+        st = fail(E_FAILED, "cannot start %s: %s", program, strerror(errno));
+    }
+    free(argv);
+    free(program);
+    return st;
+}
+
+status command_verify(call *c)
+{
+    names args = {0};
+    names_add(&args, c->name);
+    for (size_t i = 0; i < c->a.rest.n; i++) names_add(&args, c->a.rest.item[i]);
+    status st = become(c, "micon-store", &args);
+    names_free(&args);
+    return st;
+}
+
+/* micon-evaluate screen.yaml [--set ..] options [-- what stands behind screen.yaml from `first` on]. */
+static status evaluate_with(const call *c, const char *const *options, size_t first)
+{
+    names args = {0};
+    for (size_t i = 0; i < c->plain.n; i++) names_add(&args, c->plain.item[i]);
+    if (c->a.quiet) names_add(&args, "--quiet");
+    for (; *options; options++) names_add(&args, *options);
+    names_add(&args, "--");
+    for (size_t i = first; i < c->a.rest.n; i++) names_add(&args, c->a.rest.item[i]);
+    status st = become(c, "micon-evaluate", &args);
+    names_free(&args);
+    return st;
+}
+
+status command_compare(call *c)
+{
+    if (c->a.rest.n < 3) return fail(E_USAGE, "which runs? micon compare screen.yaml RUN RUN...");
+    return evaluate_with(c, (const char *const[]){"--compare", NULL}, 1);
+}
+
+status command_export(call *c)
+{
+    if (c->a.rest.n != 2) return fail(E_USAGE, "into which folder? micon export screen.yaml FOLDER");
+    char *folder = xasprintf("--export=%s", c->a.rest.item[1]);
+    status st = evaluate_with(c, (const char *const[]){folder, NULL}, 2);
+    free(folder);
+    return st;
+}
+
+status command_store(call *c)
+{
+    if (c->a.rest.n != 2) return fail(E_USAGE, "to which store? micon store add screen.yaml STORE");
+    char *store = xasprintf("--append=%s", c->a.rest.item[1]), *wait = xasprintf("--wait=%lld", (long long)c->a.wait);
+    const char *const options[] = {store, wait, NULL};
+    status st = evaluate_with(c, options, 2);
+    free(store);
+    free(wait);
+    return st;
+}

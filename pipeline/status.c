@@ -1,0 +1,380 @@
+/* status.c -- micon status: what the stages wrote of themselves under work/status, what is on disk, what is in the queue. */
+#include "driver.h"
+
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/base/path.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- one step ---- */
+static char *text_of(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return xstrdup(s ? s : "");
+}
+
+static double number_of(const json_t *o, const char *key, double without)
+{
+    const json_t *v = json_object_get(o, key);
+    return json_is_number(v) ? json_number_value(v) : without;
+}
+
+/* "12_3" or "12"; NULL: it ran outside SLURM. */
+static char *job_of(const json_t *o)
+{
+    const char *job = json_string_value(json_object_get(o, "job")), *task = json_string_value(json_object_get(o, "task"));
+    return !job ? NULL : task ? xasprintf("%s_%s", job, task) : xstrdup(job);
+}
+
+/* Is the writer gone? Known for certain on this host only; a SLURM job is looked up in the queue by the caller. */
+static bool is_gone(const json_t *o)
+{
+    if (json_is_string(json_object_get(o, "job"))) return false;
+    char host[256] = "", *there = text_of(o, "host");
+    long pid = (long)number_of(o, "pid", 0);
+    gethostname(host, sizeof host - 1);
+    bool gone = strcmp(host, there) == 0 && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+    free(there);
+    return gone;
+}
+
+static seen_state state_of(const json_t *o)
+{
+    static const struct {
+        const char *word;
+        seen_state state;
+    } words[] = {{"running", SEEN_RUNNING}, {"done", SEEN_DONE}, {"failed", SEEN_FAILED}, {"stopped", SEEN_STOPPED}};
+    const char *s = json_string_value(json_object_get(o, "state"));
+    for (size_t i = 0; s && i < sizeof words / sizeof *words; i++)
+        if (strcmp(s, words[i].word) == 0) return words[i].state;
+    return SEEN_NOTHING;
+}
+
+static char *status_file(const config *c, const step *s, const char *end)
+{
+    char *below = xasprintf("status/%s/%s.%s", stage_table[s->stage].name, s->name, end), *path = config_work(c, below);
+    free(below);
+    return path;
+}
+
+static bool is_newer(const char *a, const char *b)
+{
+    int64_t size, of_a = 0, of_b = 0;
+    if (!path_exists(b)) return true;
+    if (path_stat(a, &size, &of_a) != OK || path_stat(b, &size, &of_b) != OK) msg_clear();
+    return of_a > of_b;
+}
+
+static void read_failure(sighting *out, const config *c, const step *s)
+{
+    char *path = status_file(c, s, "failed"), *why = NULL;
+    size_t n;
+    if (path_exists(path) && is_newer(path, s->output)) {
+        if (path_read(path, &why, &n, 1 << 16) != OK) msg_clear();
+        out->state = SEEN_FAILED;
+        free(out->message);
+        out->message = why ? why : xstrdup("");
+    }
+    free(path);
+}
+
+static long owner_of(const char *path)
+{
+    struct stat sb;
+    return stat(path, &sb) == 0 ? (long)sb.st_uid : -1;
+}
+
+static void was_killed(sighting *s)
+{
+    s->state = SEEN_FAILED;
+    free(s->message);
+    s->message = xstrdup("ended without a word (killed?)");
+}
+
+void seen_read(sighting *out, const config *c, const step *s)
+{
+    char *path = status_file(c, s, "json"), *log = status_file(c, s, "log");
+    json_t *o = path_exists(path) ? json_load_file(path, 0, NULL) : NULL;
+    *out = (sighting){.state = state_of(o), .message = text_of(o, "message"), .unit = text_of(o, "unit")};
+    out->done = number_of(o, "done", 0);
+    out->total = number_of(o, "total", 0);
+    out->rate = number_of(o, "rate", 0);
+    out->left = number_of(o, "left_s", -1);
+    out->seconds = number_of(o, "seconds", 0);
+    out->job = job_of(o);
+    out->uid = o ? owner_of(path) : -1;
+    if (out->state == SEEN_RUNNING && is_gone(o)) was_killed(out);
+    if (out->state != SEEN_RUNNING) read_failure(out, c, s);
+    if (path_exists(log))
+        out->log = log;
+    else
+        free(log);
+    json_decref(o);
+    free(path);
+}
+
+void seen_free(sighting *s)
+{
+    free(s->message);
+    free(s->unit);
+    free(s->log);
+    free(s->job);
+    *s = (sighting){0};
+}
+
+void seen_show(const sighting *e, text *out)
+{
+    char left[32];
+    if (e->total > 0) text_addf(out, "%.0f of %.0f %s", e->done, e->total, e->unit);
+    if (e->rate > 0) text_addf(out, ", %.3g a second", e->rate);
+    if (e->left >= 0) text_addf(out, ", %s left", num_show_time(left, sizeof left, e->left));
+}
+
+/* It says that it runs as a SLURM job, and is not in the queue: it was killed, unless it ended, or another began, since we asked. */
+static void doubt(sighting *e, const queue *q, const config *c, const step *s)
+{
+    if (e->state != SEEN_RUNNING || !e->job || !queue_lacks(q, e->job, e->uid)) return;
+    sighting now;
+    seen_read(&now, c, s);
+    if (now.state == SEEN_RUNNING && now.job && strcmp(now.job, e->job) == 0) was_killed(&now);
+    seen_free(e);
+    *e = now;
+}
+
+/* The queue is asked where there are submissions or a step says that it runs as a job; that SLURM is silent is said. */
+static sighting *see_all(const plan *p, const config *c, const submissions *jobs, queue *q)
+{
+    sighting *seen = xcalloc(p->n + 1, sizeof *seen);
+    long *owners = xcalloc(p->n + 1, sizeof *owners);
+    size_t n = 0;
+    *q = (queue){0};
+    for (size_t i = 0; i < p->n; i++) {
+        seen_read(&seen[i], c, &p->step[i]);
+        if (seen[i].state == SEEN_RUNNING && seen[i].job) owners[n++] = seen[i].uid;
+    }
+    if ((jobs->n || n) && queue_read(q, jobs, owners, n) != OK) {
+        log_warn("the queue cannot be asked: %s", msg_get());
+        msg_clear();
+    }
+    for (size_t i = 0; i < p->n; i++) doubt(&seen[i], q, c, &p->step[i]);
+    free(owners);
+    return seen;
+}
+
+void status_keep_failed(plan *p, const call *c)
+{
+    submissions jobs = {0};
+    queue q;
+    submissions_read(&jobs, &c->cfg);
+    sighting *seen = see_all(p, &c->cfg, &jobs, &q);
+    for (size_t i = 0; i < p->n; i++) {
+        p->step[i].chosen = p->step[i].chosen && seen[i].state == SEEN_FAILED && p->step[i].state != STEP_CURRENT;
+        seen_free(&seen[i]);
+    }
+    free(seen);
+    queue_free(&q);
+    submissions_free(&jobs);
+}
+
+/* ---- all of them ---- */
+typedef enum { IS_DONE, IS_RUNNING, IS_QUEUED, IS_STOPPED, IS_FAILED, IS_TODO, IS_LEFT_OUT, N_KINDS } kind;
+static const char *const kind_words[N_KINDS] = {"done", "running", "queued", "stopped", "failed", "to do", "left out"};
+
+typedef struct {
+    call *c;
+    plan plan;
+    sighting *seen;
+    kind *kind;
+    queue queue;
+    submissions jobs;
+    text holder;
+    bool active;
+} report;
+
+/* Started by the run that is active, and silent so far: of what it writes only the log is younger than the lock. */
+static bool is_starting(const report *r, size_t i)
+{
+    static const char *const ends[] = {"json", "failed", "made"};
+    const config *c = &r->c->cfg;
+    const step *s = &r->plan.step[i];
+    char *lock = config_work(c, "status/lock"), *log = status_file(c, s, "log");
+    bool starting = r->holder.n && path_exists(log) && is_newer(log, lock);
+    for (size_t k = 0; k < sizeof ends / sizeof *ends && starting; k++) {
+        char *end = status_file(c, s, ends[k]);
+        starting = !path_exists(end) || !is_newer(end, lock);
+        free(end);
+    }
+    free(lock);
+    free(log);
+    return starting;
+}
+
+static kind kind_of(const report *r, size_t i)
+{
+    const step *s = &r->plan.step[i];
+    const sighting *e = &r->seen[i];
+    const queued *q = NULL;
+    for (size_t k = 0; k < r->jobs.n && !q; k++) {
+        const submitted *j = &r->jobs.item[k];
+        if (j->stage != s->stage || j->gate || !submitted_covers(j, &r->queue, s->name)) continue;
+        for (size_t t = 0; t < j->tasks.n; t++) {
+            names steps = {0};
+            names_split(&steps, j->tasks.item[t], ',');
+            if (names_find(&steps, s->name) >= 0 && !(q = queue_find(&r->queue, j->job, (long)t))) q = queue_find(&r->queue, j->job, -1);
+            names_free(&steps);
+        }
+    }
+    bool done = s->state == STEP_CURRENT || (s->state == STEP_CHECK && s->exists);
+    if (q && strcmp(q->state, "PENDING") == 0) return IS_QUEUED;
+    if (q && !done) return e->state == SEEN_RUNNING || e->state == SEEN_NOTHING ? IS_RUNNING : IS_QUEUED;
+    if (e->state == SEEN_RUNNING) return IS_RUNNING;
+    if (is_starting(r, i)) return IS_RUNNING;
+    if (e->state == SEEN_FAILED) return IS_FAILED; /* the last try, whatever an earlier one left */
+    if (done) return IS_DONE;
+    if (s->state == STEP_ABSENT) return IS_LEFT_OUT;
+    return e->state == SEEN_STOPPED ? IS_STOPPED : IS_TODO;
+}
+
+static status look(report *r)
+{
+    status st = OK;
+    TRY(plan_make(&r->plan, r->c));
+    r->plan.alone = true;
+    plan_decide(&r->plan, &r->c->cfg);
+    submissions_read(&r->jobs, &r->c->cfg);
+    r->active = lock_holder(&r->c->cfg, &r->holder);
+    r->seen = see_all(&r->plan, &r->c->cfg, &r->jobs, &r->queue);
+    r->kind = xcalloc(r->plan.n + 1, sizeof *r->kind);
+    for (size_t i = 0; i < r->plan.n; i++) {
+        r->kind[i] = kind_of(r, i);
+        r->active |= r->kind[i] == IS_RUNNING || r->kind[i] == IS_QUEUED;
+    }
+done:
+    return st;
+}
+
+static void report_free(report *r)
+{
+    for (size_t i = 0; r->seen && i < r->plan.n; i++) seen_free(&r->seen[i]);
+    free(r->seen);
+    free(r->kind);
+    queue_free(&r->queue);
+    submissions_free(&r->jobs);
+    text_free(&r->holder);
+    plan_free(&r->plan);
+}
+
+static void show_detail(const report *r, size_t i, text *out)
+{
+    const step *s = &r->plan.step[i];
+    const sighting *e = &r->seen[i];
+    char shown[300];
+    text_addf(out, "  %s %s %s: ", kind_words[r->kind[i]], stage_table[s->stage].name, step_label(&r->plan, s));
+    if (r->kind[i] == IS_RUNNING && e->state != SEEN_RUNNING)
+        text_add(out, "started, nothing said yet");
+    else if (r->kind[i] == IS_RUNNING)
+        seen_show(e, out);
+    if (*e->message && (r->kind[i] != IS_RUNNING || e->state == SEEN_RUNNING))
+        text_addf(out, "%s%s", r->kind[i] == IS_RUNNING && e->total > 0 ? "; " : "", text_show(shown, sizeof shown, e->message));
+    if (r->kind[i] == IS_FAILED && e->log) text_addf(out, " (log: %s)", e->log);
+    text_add(out, "\n");
+}
+
+static void show(const report *r, text *out)
+{
+    char name[200];
+    text_addf(out, "screen '%s': %s\n\n%-10s", text_show(name, sizeof name, r->c->cfg.screen.name),
+              r->holder.n ? text_str(&r->holder) : "no run is active here", "STAGE");
+    for (int k = 0; k < N_KINDS; k++) text_addf(out, " %9s", kind_words[k]);
+    text_add(out, "\n");
+    for (int stage = 0; stage < N_STAGES; stage++) {
+        size_t n[N_KINDS] = {0}, all = 0;
+        for (size_t i = 0; i < r->plan.n; i++)
+            if (r->plan.step[i].stage == stage) n[r->kind[i]]++, all++;
+        if (!all) continue;
+        text_addf(out, "%-10s", stage_table[stage].name);
+        for (int k = 0; k < N_KINDS; k++) text_addf(out, " %9zu", n[k]);
+        text_add(out, "\n");
+    }
+    size_t detailed = 0;
+    for (size_t i = 0; i < r->plan.n; i++) {
+        if (r->kind[i] != IS_RUNNING && r->kind[i] != IS_FAILED && r->kind[i] != IS_STOPPED) continue;
+        if (!detailed++) text_add(out, "\n");
+        if (detailed <= 40) show_detail(r, i, out);
+    }
+    if (detailed > 40) text_addf(out, "  ... and %zu more (--json lists all)\n", detailed - 40);
+    for (size_t k = 0; k < r->jobs.n; k++) {
+        const submitted *j = &r->jobs.item[k];
+        if (submitted_is_active(j, &r->queue))
+            text_addf(out, "  job %s: %s%s\n", j->job, j->gate ? "gate of " : "", stage_table[j->stage].name);
+    }
+}
+
+static void show_json(const report *r, text *out)
+{
+    text_add(out, "{\"screen\": ");
+    text_add_json(out, r->c->cfg.screen.name);
+    text_addf(out, ", \"active\": %s, \"run\": ", r->active ? "true" : "false");
+    text_add_json(out, text_str(&r->holder));
+    text_add(out, ", \"steps\": [");
+    for (size_t i = 0; i < r->plan.n; i++) {
+        const step *s = &r->plan.step[i];
+        const sighting *e = &r->seen[i];
+        text_addf(out, "%s\n  {\"stage\": \"%s\", \"plate\": ", i ? "," : "", stage_table[s->stage].name);
+        if (s->plate >= 0)
+            text_add_json(out, step_label(&r->plan, s));
+        else
+            text_add(out, "null");
+        text_addf(out, ", \"state\": \"%s\", \"why\": ", kind_words[r->kind[i]]);
+        text_add_json(out, s->why);
+        text_addf(out, ", \"done\": %.0f, \"total\": %.0f, \"message\": ", e->done, e->total);
+        text_add_json(out, e->message);
+        text_add(out, ", \"output\": ");
+        text_add_json(out, s->output);
+        text_add(out, ", \"log\": ");
+        if (e->log)
+            text_add_json(out, e->log);
+        else
+            text_add(out, "null");
+        text_add(out, "}");
+    }
+    text_add(out, "\n]}\n");
+}
+
+status command_status(call *c)
+{
+    status st = OK;
+    bool again = true;
+    stop_catch();
+    while (again) {
+        report r = {.c = c};
+        text t = {0};
+        st = look(&r);
+        if (st == OK) {
+            if (c->a.json)
+                show_json(&r, &t);
+            else
+                show(&r, &t);
+            if (c->a.watch && isatty(STDOUT_FILENO)) fputs("\033[H\033[2J", stdout);
+            fputs(text_str(&t), stdout);
+            fflush(stdout);
+        }
+        again = st == OK && c->a.watch && r.active && !stop_asked();
+        text_free(&t);
+        report_free(&r);
+        if (again) sleep((unsigned)c->a.interval); /* a signal ends it */
+        again = again && !stop_asked();
+    }
+    return st;
+}

@@ -1,0 +1,246 @@
+/* metrics_batch.c -- batch mixing and percent replicating of METHOD 8, shared by ranges of wells, of starts, of random sets. */
+#include "evaluation_set.h"
+
+#include "micon/base/mem.h"
+#include "micon/mpi/comm.h"
+#include "micon/profile/kmeans.h"
+#include "micon/profile/linear_algebra.h"
+#include "micon/profile/replicates.h"
+#include "micon/profile/scib.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The wells that silhouettes and clusters are taken of: all, or a seeded sample. */
+typedef struct {
+    int64_t n;
+    float *x;
+    int32_t *label, *batch;
+} sample;
+
+static status take_sample(const judged *e, sample *s)
+{
+    status st = OK;
+    int32_t *row = NULL;
+    TRY(mem_alloc(&row, (size_t)e->n, sizeof *row, "sample"));
+    s->n = scib_sample(e->n, SCIB_SAMPLE, (uint32_t)e->o->seed, row);
+    TRY(mem_alloc(&s->x, (size_t)(s->n * e->d), sizeof *s->x, "sample"));
+    TRY(mem_alloc(&s->label, (size_t)s->n, sizeof *s->label, "sample"));
+    TRY(mem_alloc(&s->batch, (size_t)s->n, sizeof *s->batch, "sample"));
+    for (int64_t i = 0; i < s->n; i++) {
+        s->label[i] = e->label[row[i]], s->batch[i] = e->batch[row[i]];
+        memcpy(s->x + i * e->d, e->x + row[i] * e->d, (size_t)e->d * sizeof *s->x);
+    }
+done:
+    free(row);
+    return st;
+}
+
+static status silhouettes_all(const judged *e, const sample *s)
+{
+    status st = OK;
+    int64_t first, n;
+    double *mine = NULL, *all = NULL, *num = NULL, *den = NULL, value = NAN;
+    result one = judged_result(e, "silhouette_label", "all", 0);
+    partition(s->n, e->size, e->rank, &first, &n);
+    TRY_ALL(e->comm, mem_alloc(&mine, (size_t)n, sizeof *mine, "silhouettes"));
+    TRY_ALL(e->comm, mem_alloc(&all, (size_t)s->n, sizeof *all, "silhouettes"));
+    TRY_ALL(e->comm, mem_alloc(&num, (size_t)e->w->n_compound, sizeof *num, "silhouettes"));
+    TRY_ALL(e->comm, mem_alloc(&den, (size_t)e->w->n_compound, sizeof *den, "silhouettes"));
+    TRY_ALL(e->comm, n > 0 ? scib_silhouette(s->x, s->n, e->d, s->label, e->w->n_label, first, n, mine) : OK);
+    TRY(judged_gather_all(e, mine, n, sizeof *mine, s->n, all));
+    one.n = one.left_out = 0;
+    for (int64_t i = 0; i < s->n; i++) {
+        if (isnan(all[i])) {
+            one.left_out++;
+            continue;
+        }
+        int32_t compound = e->w->label_compound[s->label[i]];
+        num[compound] += (all[i] + 1) / 2;
+        den[compound] += 1;
+        one.n++;
+    }
+    one.kind = BOOTSTRAP_RATIO, one.keep = true;
+    TRY_ALL(e->comm, results_ratio(e->r, one, num, den));
+    TRY_ALL(e->comm, scib_silhouette_batch(s->x, s->n, e->d, s->label, e->w->n_label, s->batch, e->w->n_batch, &value));
+    one = judged_result(e, "silhouette_batch", "all", 0), one.n = s->n;
+    TRY_ALL(e->comm, results_value(e->r, one, value));
+done:
+    free(mine);
+    free(all);
+    free(num);
+    free(den);
+    return st;
+}
+
+/* How many of the codes the judged wells have: scIB scales by what is in the data, not by what training or controls have beside it. */
+static status count_present(const judged *e, const int32_t *code, int32_t n_code, int32_t *present)
+{
+    status st = OK;
+    uint8_t *seen = NULL;
+    *present = 0;
+    TRY(mem_alloc(&seen, (size_t)n_code, 1, "codes"));
+    for (int64_t i = 0; i < e->n; i++) *present += !seen[code[i]], seen[code[i]] = 1;
+done:
+    free(seen);
+    return st;
+}
+
+static status graph_metrics_all(const judged *e)
+{
+    status st = OK;
+    int64_t first, n;
+    int32_t batches, labels;
+    int32_t *row = NULL, *near = NULL;
+    double *dist = NULL, *lisi = NULL, *all_lisi = NULL, value = NAN;
+    result one = judged_result(e, "connectivity", "all", 0);
+    partition(e->n, e->size, e->rank, &first, &n);
+    TRY_ALL(e->comm, count_present(e, e->batch, e->w->n_batch, &batches));
+    TRY_ALL(e->comm, count_present(e, e->label, e->w->n_label, &labels));
+    TRY_ALL(e->comm, mem_alloc(&row, (size_t)n * N_LISI, sizeof *row, "neighbours"));
+    TRY_ALL(e->comm, mem_alloc(&dist, (size_t)n * N_LISI, sizeof *dist, "neighbours"));
+    TRY_ALL(e->comm, mem_alloc(&near, (size_t)e->n * N_GRAPH, sizeof *near, "neighbours"));
+    TRY_ALL(e->comm, mem_alloc(&lisi, (size_t)n, sizeof *lisi, "LISI"));
+    TRY_ALL(e->comm, mem_alloc(&all_lisi, (size_t)e->n, sizeof *all_lisi, "LISI"));
+    for (int64_t i = 0; i < e->n * N_GRAPH; i++) near[i] = (int32_t)e->near[i / N_GRAPH * N_LISI + i % N_GRAPH].row;
+    for (int64_t i = 0; i < n * N_LISI; i++) { /* unit rows: their distance follows from the cosine */
+        const retrieval_hit *hit = &e->near[first * N_LISI + i];
+        row[i] = (int32_t)hit->row, dist[i] = hit->row < 0 ? INFINITY : sqrt(fmax(0, 2 - 2 * hit->sim));
+    }
+    TRY_ALL(e->comm, scib_connectivity(near, e->n, N_GRAPH, e->label, e->w->n_label, &value));
+    one.n = e->n;
+    TRY_ALL(e->comm, results_value(e->r, one, value));
+    scib_lisi(row, dist, n, N_LISI, e->batch, e->w->n_batch, 30, lisi);
+    TRY(judged_gather_all(e, lisi, n, sizeof *lisi, e->n, all_lisi));
+    one.metric = "lisi_batch";
+    TRY_ALL(e->comm, results_value(e->r, one, scib_lisi_batch(all_lisi, e->n, batches)));
+    scib_lisi(row, dist, n, N_LISI, e->label, e->w->n_label, 30, lisi);
+    TRY(judged_gather_all(e, lisi, n, sizeof *lisi, e->n, all_lisi));
+    one.metric = "lisi_label";
+    TRY_ALL(e->comm, results_value(e->r, one, scib_lisi_label(all_lisi, e->n, labels)));
+done:
+    free(row);
+    free(dist);
+    free(near);
+    free(lisi);
+    free(all_lisi);
+    return st;
+}
+
+/* The best of ten starts of k-means against the labels; each rank takes some of the starts. */
+static status clusters_all(const judged *e, const sample *s)
+{
+    enum { STARTS = 10, ROUNDS = 100 };
+    status st = OK;
+    int64_t first, n;
+    int32_t *cluster = NULL, n_label = e->w->n_label, present = 0;
+    uint8_t *seen = NULL;
+    struct {
+        double inertia;
+        int rank;
+    } mine = {INFINITY, e->rank}, best;
+    double nmi, ari;
+    result one = judged_result(e, "nmi", "all", 0);
+    partition(STARTS, e->size, e->rank, &first, &n);
+    TRY_ALL(e->comm, mem_alloc(&seen, (size_t)n_label, 1, "labels"));
+    TRY_ALL(e->comm, mem_alloc(&cluster, (size_t)s->n, sizeof *cluster, "clusters"));
+    for (int64_t i = 0; i < s->n; i++) present += !seen[s->label[i]], seen[s->label[i]] = 1;
+    TRY_ALL(e->comm,
+            n > 0 ? kmeans_fit(s->x, s->n, e->d, present, (uint32_t)e->o->seed, (int)first, (int)n, ROUNDS, NULL, cluster, &mine.inertia)
+                  : OK);
+    MPI_Allreduce(&mine, &best, 1, MPI_DOUBLE_INT, MPI_MINLOC, e->comm); /* of equals the lower rank, that is the earlier start */
+    MPI_Bcast(cluster, (int)s->n, MPI_INT32_T, best.rank, e->comm);
+    TRY_ALL(e->comm, scib_agreement(s->label, n_label, cluster, present, s->n, &nmi, &ari));
+    one.n = s->n;
+    TRY_ALL(e->comm, results_value(e->r, one, nmi));
+    one.metric = "ari";
+    TRY_ALL(e->comm, results_value(e->r, one, ari));
+done:
+    free(cluster);
+    free(seen);
+    return st;
+}
+
+/* bar [n_label]: the 95th percentile of the null sets, of wells of different compounds, for a label with that many wells; NaN where there is none. */
+static status replicate_bars_all(const judged *e, const float *p, const int64_t *count, int64_t filled, double *bar)
+{
+    status st = OK;
+    int32_t n_label = e->w->n_label, n_compound = e->w->n_compound;
+    int64_t first, n, size = e->o->null_size;
+    double by_set[REPLICATE_MAX_SET + 1], *null = NULL, *all = NULL;
+    partition(size, e->size, e->rank, &first, &n);
+    TRY_ALL(e->comm, mem_alloc(&null, (size_t)n, sizeof *null, "null sets"));
+    TRY_ALL(e->comm, mem_alloc(&all, (size_t)size, sizeof *all, "null sets"));
+    for (int set = 0; set <= REPLICATE_MAX_SET; set++) by_set[set] = NAN;
+    for (int32_t l = 0; l < n_label; l++) {
+        int set = replicate_set(count[l], filled);
+        bar[l] = NAN;
+        if (set < 2) continue;
+        if (isnan(by_set[set])) {
+            TRY_ALL(e->comm,
+                    n > 0 ? replicate_null(p, e->n, e->d, e->compound, n_compound, set, (uint32_t)e->o->seed, first, n, null) : OK);
+            TRY(judged_gather_all(e, null, n, sizeof *null, size, all));
+            by_set[set] = linear_quantile(all, size, 0.95);
+        }
+        bar[l] = by_set[set];
+    }
+done:
+    free(null);
+    free(all);
+    return st;
+}
+
+static status replicating_all(const judged *e, const float *raw_x)
+{
+    status st = OK;
+    int32_t n_label = e->w->n_label, filled = 0;
+    int64_t first, n, *count = NULL;
+    float *p = NULL;
+    double *mine = NULL, *score = NULL, *bar = NULL, *num = NULL, *den = NULL;
+    result one = judged_result(e, "percent_replicating", "all", 0);
+    partition(n_label, e->size, e->rank, &first, &n);
+    TRY_ALL(e->comm, mem_alloc(&p, (size_t)(e->n * e->d), sizeof *p, "profiles"));
+    for (int64_t i = 0; i < e->n; i++) linear_pearson_rows(raw_x + e->row[i] * e->d, 1, e->d, p + i * e->d);
+    double **by[] = {&mine, &score, &bar, &num, &den};
+    for (int k = 0; k < 5; k++)
+        TRY_ALL(e->comm, mem_alloc(by[k], (size_t)n_label, sizeof **by[k], "compounds")); /* of which there are fewer */
+    TRY_ALL(e->comm, mem_alloc(&count, (size_t)n_label, sizeof *count, "compounds"));
+    TRY_ALL(e->comm, count_present(e, e->compound, e->w->n_compound, &filled));
+    for (int64_t i = 0; i < e->n; i++) count[e->label[i]]++;
+    TRY_ALL(e->comm, n > 0 ? replicate_scores(p, e->n, e->d, e->label, n_label, (int32_t)first, (int32_t)n, mine) : OK);
+    TRY(judged_gather_all(e, mine, n, sizeof *mine, n_label, score));
+    TRY(replicate_bars_all(e, p, count, filled, bar));
+    one.n = one.left_out = 0, one.kind = BOOTSTRAP_RATIO, one.keep = true;
+    for (int32_t l = 0; l < n_label; l++) {
+        if (isnan(score[l]) || isnan(bar[l])) {
+            one.left_out++;
+            continue;
+        }
+        num[e->w->label_compound[l]] += score[l] > bar[l];
+        den[e->w->label_compound[l]] += 1;
+        one.n++;
+    }
+    TRY_ALL(e->comm, results_ratio(e->r, one, num, den));
+done:
+    free(p);
+    free(count);
+    for (int k = 0; k < 5; k++) free(*by[k]);
+    return st;
+}
+
+status mixing_metrics_all(const judged *e, const float *x)
+{
+    status st = OK;
+    sample s = {0};
+    TRY_ALL(e->comm, take_sample(e, &s));
+    TRY(silhouettes_all(e, &s));
+    TRY(graph_metrics_all(e));
+    TRY(clusters_all(e, &s));
+    TRY(replicating_all(e, x));
+done:
+    free(s.x);
+    free(s.label);
+    free(s.batch);
+    return st;
+}

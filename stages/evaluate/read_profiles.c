@@ -1,0 +1,478 @@
+/* read_profiles.c -- profiles of others: CSV(.gz) tables with Metadata_ columns, or h5ad files, cleaned and brought into the form of our own wells. Rank 0
+ * reads, row by row. Several rows of one well (sites) are averaged. */
+#include "evaluate.h"
+
+#include "micon/base/digest.h"
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/base/path.h"
+#include "micon/formats/csv.h"
+#include "micon/profile/feature_select.h"
+#include "micon/stage/provenance.h"
+#include "micon/store/store.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- which files ---- */
+
+static status list_files(const config *c, names *out)
+{
+    status st = OK;
+    for (size_t i = 0; i < c->evaluate.profiles.n; i++) {
+        char *pattern = config_path(c, c->evaluate.profiles.item[i]);
+        size_t before = out->n;
+        st = path_glob(out, c->dir, c->evaluate.profiles.item[i]);
+        if (st == OK && out->n == before) st = fail(E_FAILED, "evaluate.profiles: no file matches %s", pattern);
+        free(pattern);
+        if (st != OK) break;
+    }
+    return st;
+}
+
+status outside_inputs(const stage *g, const char *run, origin *o)
+{
+    status st = OK;
+    names file = {0};
+    char *split = config_work(&g->cfg, "split.csv"), *memory = provenance_inputs_file(g, run);
+    TRY(list_files(&g->cfg, &file));
+    if (path_exists(split)) names_add(&file, split);
+    for (size_t i = 0; i < file.n; i++) TRY(inputs_add(&o->in, file.item[i]));
+    if (!g->verify) inputs_recall(&o->in, memory);
+    for (size_t i = 0; i < o->in.n; i++) {
+        if (o->in.item[i].known) continue;
+        TRY(digest_file(o->in.item[i].path, &o->in.item[i].digest));
+        o->in.item[i].known = true;
+    }
+    provenance_config(g, &o->made_from);
+done:
+    names_free(&file);
+    free(split);
+    free(memory);
+    return st;
+}
+
+/* ---- reading ---- */
+
+typedef struct {
+    frame obs;
+    names var;
+    float *x;
+    size_t n, cap;
+} raw_table;
+
+static void raw_free(raw_table *t)
+{
+    frame_free(&t->obs);
+    names_free(&t->var);
+    free(t->x);
+}
+
+static bool begins(const char *s, const char *with)
+{
+    return strncmp(s, with, strlen(with)) == 0;
+}
+
+static bool of_cellprofiler(const char *s)
+{
+    return begins(s, "Cells_") || begins(s, "Nuclei_") || begins(s, "Cytoplasm_");
+}
+
+/* "", nan, NA, inf in any spelling: no number, NaN. */
+static bool read_cell(const char *s, float *out)
+{
+    static const char *const none[] = {"", "nan", "na", "n/a", "null", "none", "inf", "-inf", "+inf", "infinity", "-infinity"};
+    double v;
+    if (num_f64(s, &v)) {
+        *out = (float)v;
+        return true;
+    }
+    *out = NAN;
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        if (strcasecmp(s, none[i]) == 0) return true;
+    return false;
+}
+
+/* Which columns are features (what[c] = their number), which metadata (-1), which neither (-2). */
+static status sort_columns(const csv *c, raw_table *t, int *what)
+{
+    status st = OK;
+    bool cellprofiler = false, first = t->var.n == 0;
+    int n = csv_n_cols(c), metadata = 0, col;
+    int64_t found = 0;
+    for (int i = 0; i < n; i++) cellprofiler = cellprofiler || of_cellprofiler(csv_col_name(c, i));
+    for (int i = 0; i < n; i++) {
+        const char *name = csv_col_name(c, i);
+        what[i] = begins(name, "Metadata_") ? -1 : !*name || (cellprofiler && !of_cellprofiler(name)) ? -2 : 0;
+        if (what[i] == -1) {
+            metadata++;
+            if (first) TRY(frame_add_col(&t->obs, name, FRAME_CATEGORY, &col));
+        } else if (what[i] == 0) {
+            if (first) names_add(&t->var, name);
+            what[i] = first                                                                 ? (int)t->var.n - 1
+                      : (int)found < (int)t->var.n && strcmp(t->var.item[found], name) == 0 ? (int)found
+                                                                                            : (int)names_find(&t->var, name);
+            if (what[i] < 0) TRY(fail(E_FORMAT, "%s: feature '%s' is not in the first table", csv_path(c), name));
+            found++;
+        }
+    }
+    if (!metadata) TRY(fail(E_FORMAT, "%s: no column begins with Metadata_: which rows are which wells?", csv_path(c)));
+    if (!found) TRY(fail(E_FORMAT, "%s: no feature columns beside the Metadata_ ones", csv_path(c)));
+    if (found != (int64_t)t->var.n)
+        TRY(fail(E_FORMAT, "%s: %lld features, the first table has %zu", csv_path(c), (long long)found, t->var.n));
+done:
+    return st;
+}
+
+static status read_csv(raw_table *t, const char *path)
+{
+    status st = OK;
+    csv *c = NULL;
+    char **field, shown[60];
+    bool more;
+    frame part = {0};
+    int *what = NULL, *to = NULL, n, col;
+    TRY(csv_open(&c, path));
+    n = csv_n_cols(c);
+    what = xcalloc((size_t)n + 1, sizeof *what);
+    to = xcalloc((size_t)n + 1, sizeof *to);
+    TRY(sort_columns(c, t, what));
+    for (int i = 0; i < n; i++)
+        if (what[i] == -1) {
+            TRY(frame_add_col(&part, csv_col_name(c, i), FRAME_CATEGORY, &col));
+            to[i] = col;
+        }
+    for (size_t d = t->var.n;;) {
+        TRY(csv_next(c, &field, &more));
+        if (!more) break;
+        TRY(mem_grow(&t->x, &t->cap, (t->n + 1) * d, sizeof *t->x, "profiles"));
+        TRY(frame_add_rows(&part, 1));
+        for (int i = 0; i < n; i++) {
+            if (what[i] == -1) TRY(frame_set_text(&part, part.n_rows - 1, to[i], field[i]));
+            if (what[i] >= 0 && !read_cell(field[i], &t->x[t->n * d + (size_t)what[i]]))
+                TRY(fail(E_FORMAT, "%s:%lld: feature '%s': '%s' is not a number", path, (long long)csv_line(c), csv_col_name(c, i),
+                         text_show(shown, sizeof shown, field[i])));
+        }
+        t->n++;
+    }
+    TRY(frame_append(&t->obs, &part));
+done:
+    csv_close(&c);
+    frame_free(&part);
+    free(what);
+    free(to);
+    return st;
+}
+
+/* obs as text columns, Metadata_ put before names that lack it. */
+static status copy_obs(frame *to, const frame *from)
+{
+    status st = OK;
+    text t = {0};
+    int col;
+    TRY(frame_add_rows(to, from->n_rows));
+    for (int c = 0; c < from->n_cols; c++) {
+        const char *name = from->col[c].name;
+        if (strcmp(name, "_index") == 0) continue;
+        char *full = begins(name, "Metadata_") ? xstrdup(name) : xasprintf("Metadata_%s", name);
+        st = frame_add_col(to, full, FRAME_CATEGORY, &col);
+        free(full);
+        for (int64_t i = 0; i < from->n_rows && st == OK; i++) {
+            text_clear(&t);
+            frame_show(from, i, c, &t);
+            st = frame_set_text(to, i, col, text_str(&t));
+        }
+        if (st != OK) goto done;
+    }
+done:
+    text_free(&t);
+    return st;
+}
+
+static status read_h5ad(raw_table *t, const char *path)
+{
+    status st = OK;
+    store_file *f = NULL;
+    frame obs = {0}, var = {0}, part = {0};
+    int n_dims, index;
+    int64_t dims[4];
+    bool first = t->var.n == 0;
+    TRY(store_open(&f, path, NULL, 0));
+    TRY(store_dims(f, "X", &n_dims, dims));
+    if (n_dims != 2) TRY(fail(E_FORMAT, "%s: X is no plain table of numbers (a sparse one cannot be read)", path));
+    TRY(store_read_frame(f, "obs", &obs));
+    TRY(store_read_frame(f, "var", &var));
+    if (obs.n_rows != dims[0] || var.n_rows != dims[1]) TRY(fail(E_FORMAT, "%s: obs, var and X do not fit together", path));
+    index = frame_col(&var, "_index");
+    for (int64_t j = 0; j < dims[1]; j++) {
+        char *name = index >= 0 ? xstrdup(frame_text(&var, j, index)) : xasprintf("%lld", (long long)j);
+        if (first) names_add(&t->var, name);
+        if (j >= (int64_t)t->var.n || strcmp(t->var.item[j], name) != 0)
+            st = fail(E_FORMAT, "%s: feature '%s' is not at its place in the first table", path, name);
+        free(name);
+        if (st != OK) goto done;
+    }
+    if ((int64_t)t->var.n != dims[1]) TRY(fail(E_FORMAT, "%s: %lld features, the first table has %zu", path, (long long)dims[1], t->var.n));
+    TRY(mem_grow(&t->x, &t->cap, (t->n + (size_t)dims[0]) * (size_t)dims[1], sizeof *t->x, "profiles"));
+    TRY(store_read_rows(f, "X", STORE_F32, 0, dims[0], t->x + t->n * (size_t)dims[1]));
+    t->n += (size_t)dims[0];
+    TRY(copy_obs(&part, &obs));
+    TRY(frame_append(&t->obs, &part));
+done:
+    store_close(&f);
+    frame_free(&obs);
+    frame_free(&var);
+    frame_free(&part);
+    return st;
+}
+
+/* ---- metadata ---- */
+
+/* The column `name` must be there: taken from one of others' names for it, else filled with `otherwise` (NULL: an error). */
+static status settle_column(frame *f, const char *name, const char *const *others, const char *otherwise, names *notes)
+{
+    status st = OK;
+    int col = frame_col(f, name), from = -1;
+    if (col >= 0) return OK;
+    for (int i = 0; others[i] && from < 0; i++) from = frame_col(f, others[i]);
+    if (from < 0 && !otherwise) return fail(E_FORMAT, "evaluate.profiles: the tables have no column %s", name);
+    TRY(frame_add_col(f, name, FRAME_CATEGORY, &col));
+    for (int64_t i = 0; i < f->n_rows; i++) TRY(frame_set_text(f, i, col, from >= 0 ? frame_text(f, i, from) : otherwise));
+    if (from < 0) {
+        char *note = xasprintf("the tables have no column %s: it is '%s' throughout", name, otherwise);
+        names_add(notes, note);
+        log_warn("%s", note);
+        free(note);
+    }
+done:
+    return st;
+}
+
+static status settle_types(frame *f, const config *cfg)
+{
+    status st = OK;
+    int compound = frame_col(f, "Metadata_Compound"), type = frame_col(f, "Metadata_pert_type"),
+        control = frame_col(f, "Metadata_control_type"), col;
+    TRY(frame_add_col(f, "Metadata_kind", FRAME_CATEGORY, &col));
+    for (int64_t i = 0; i < f->n_rows; i++) {
+        const char *c = frame_text(f, i, compound), *t = type >= 0 ? frame_text(f, i, type) : "",
+                   *k = control >= 0 ? frame_text(f, i, control) : "";
+        bool is_control =
+            names_find(&cfg->screen.control, c) >= 0 || strcmp(t, "negcon") == 0 || strcmp(t, "control") == 0 || strcmp(k, "negcon") == 0;
+        bool empty = !is_control && (!*c || strcmp(c, "JCP2022_999999") == 0 || strcmp(t, "empty") == 0);
+        TRY(frame_set_text(f, i, col, is_control ? "negcon" : empty ? "empty" : "trt"));
+    }
+    frame_drop_col(f, "Metadata_pert_type");
+    col = frame_col(f, "Metadata_kind");
+    free(f->col[col].name);
+    f->col[col].name = xstrdup("Metadata_pert_type");
+done:
+    return st;
+}
+
+static status settle_metadata(frame *f, const config *cfg, names *notes)
+{
+    static const char *const source[] = {"Metadata_source", NULL}, *const batch[] = {"Metadata_batch", NULL},
+                             *const plate[] = {"Metadata_Assay_Plate_Barcode", "Metadata_plate", "Metadata_barcode", NULL},
+                             *const well[] = {"Metadata_well", "Metadata_well_position", NULL},
+                             *const compound[] = {"Metadata_JCP2022", "Metadata_broad_sample", "Metadata_compound", "Metadata_pert_iname",
+                                                  NULL};
+    status st = OK;
+    TRY(settle_column(f, "Metadata_Source", source, "S1", notes));
+    TRY(settle_column(f, "Metadata_Batch", batch, "B1", notes));
+    TRY(settle_column(f, "Metadata_Plate", plate, NULL, notes));
+    TRY(settle_column(f, "Metadata_Well", well, NULL, notes));
+    TRY(settle_column(f, "Metadata_Compound", compound, NULL, notes));
+    for (int k = 0; k < 4; k++) { /* one of several tables may lack a column */
+        static const char *const key[] = {"Metadata_Source", "Metadata_Batch", "Metadata_Plate", "Metadata_Well"};
+        int col = frame_col(f, key[k]);
+        for (int64_t i = 0; i < f->n_rows; i++)
+            if (!*frame_text(f, i, col))
+                TRY(fail(E_FORMAT, "evaluate.profiles: row %lld of the tables together has no %s", (long long)i + 1, key[k]));
+    }
+    TRY(settle_types(f, cfg));
+done:
+    return st;
+}
+
+static void place_of(const frame *f, int64_t i, const int col[4], text *t)
+{
+    char well[8];
+    text_clear(t);
+    for (int k = 0; k < 4; k++) {
+        const char *s = frame_text(f, i, col[k]);
+        text_addf(t, "%s|", k == 3 && text_well(s, well) ? well : s);
+    }
+}
+
+/* The screen's split, where there is one and it knows all of the wells. */
+static status join_split(frame *f, const config *cfg, names *notes)
+{
+    static const char *const key[] = {"Source", "Batch", "Plate", "Well"};
+    status st = OK;
+    table *t = NULL;
+    words known = {0};
+    text place = {0};
+    int64_t *at = NULL, missing = 0;
+    int from[5], col[4], set;
+    char *path = config_work(cfg, "split.csv"), well[8];
+    if (frame_col(f, "Metadata_Set") >= 0 || !path_exists(path)) goto done;
+    TRY(table_read(&t, path));
+    for (int k = 0; k < 4; k++) {
+        char *name = xasprintf("Metadata_%s", key[k]);
+        col[k] = frame_col(f, name);
+        free(name);
+        TRY(table_need(t, key[k], &from[k]));
+    }
+    TRY(table_need(t, "set", &from[4]));
+    for (int64_t i = 0; i < table_n_rows(t); i++) {
+        uint32_t id;
+        text_clear(&place);
+        for (int k = 0; k < 4; k++) {
+            const char *s = table_cell(t, i, from[k]);
+            text_addf(&place, "%s|", k == 3 && text_well(s, well) ? well : s);
+        }
+        TRY(words_add(&known, text_str(&place), &id));
+    }
+    TRY(mem_alloc(&at, (size_t)f->n_rows, sizeof *at, "wells"));
+    for (int64_t i = 0; i < f->n_rows; i++) {
+        place_of(f, i, col, &place);
+        at[i] = words_find(&known, text_str(&place));
+        missing += at[i] < 0;
+    }
+    if (missing) {
+        char *note =
+            xasprintf("%s does not know %lld of the wells: it is not used, all treated wells are judged", path, (long long)missing);
+        names_add(notes, note);
+        log_warn("%s", note);
+        free(note);
+        goto done;
+    }
+    TRY(frame_add_col(f, "Metadata_Set", FRAME_CATEGORY, &set));
+    for (int64_t i = 0; i < f->n_rows; i++) TRY(frame_set_text(f, i, set, table_cell(t, at[i], from[4])));
+done:
+    table_free(&t);
+    words_free(&known);
+    text_free(&place);
+    free(at);
+    free(path);
+    return st;
+}
+
+/* ---- rows to wells ---- */
+
+/* Sorted; rows of one place averaged. A well whose rows name different compounds is an error. */
+static status to_wells(raw_table *t, wells *w)
+{
+    static const frame_key key[] = {
+        {"Metadata_Source", false}, {"Metadata_Batch", false}, {"Metadata_Plate", false}, {"Metadata_Well", false}};
+    status st = OK;
+    int64_t *order = NULL, *first = NULL, *end = NULL, n = 0, d = (int64_t)t->var.n;
+    int col[4], compound = frame_col(&t->obs, "Metadata_Compound"), sites;
+    text here = {0}, before = {0};
+    double *sum = NULL;
+    for (int k = 0; k < 4; k++) col[k] = frame_col(&t->obs, key[k].col);
+    TRY(frame_order(&t->obs, key, 4, &order));
+    TRY(mem_alloc(&first, t->n, sizeof *first, "wells"));
+    TRY(mem_alloc(&end, t->n, sizeof *end, "wells"));
+    for (int64_t i = 0; i < (int64_t)t->n; i++) {
+        place_of(&t->obs, order[i], col, &here);
+        if (n > 0 && strcmp(text_str(&here), text_str(&before)) == 0) {
+            if (strcmp(frame_text(&t->obs, order[i], compound), frame_text(&t->obs, first[n - 1], compound)) != 0)
+                TRY(fail(E_FORMAT, "evaluate.profiles: well %s has two compounds", text_str(&here)));
+        } else {
+            first[n++] = order[i];
+            text_clear(&before);
+            text_add(&before, text_str(&here));
+        }
+        end[n - 1] = i + 1;
+    }
+    TRY(frame_take(&w->obs, &t->obs, first, n));
+    TRY(frame_add_col(&w->obs, "QC_Sites", FRAME_I64, &sites));
+    if (n < (int64_t)t->n) frame_drop_col(&w->obs, "Metadata_Site");
+    sites = frame_col(&w->obs, "QC_Sites");
+    TRY(mem_alloc(&w->x, (size_t)(n * d), sizeof *w->x, "wells"));
+    sum = xcalloc((size_t)d + 1, sizeof *sum);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t from = i ? end[i - 1] : 0;
+        memset(sum, 0, (size_t)d * sizeof *sum);
+        for (int64_t k = from; k < end[i]; k++)
+            for (int64_t j = 0; j < d; j++) sum[j] += t->x[order[k] * d + j];
+        for (int64_t j = 0; j < d; j++) w->x[i * d + j] = (float)(sum[j] / (double)(end[i] - from));
+        w->obs.col[sites].v.i64[i] = end[i] - from;
+    }
+    w->n = n, w->d = d;
+done:
+    free(order);
+    free(first);
+    free(end);
+    free(sum);
+    text_free(&here);
+    text_free(&before);
+    return st;
+}
+
+/* Features that cannot be used, with the reason, to w->cleaned. */
+static status clean(wells *w, const raw_table *t, names *notes)
+{
+    status st = OK;
+    int32_t *why = NULL;
+    int64_t count[SELECT_N_REASONS] = {0}, kept;
+    int feature, reason;
+    TRY(mem_alloc(&why, (size_t)w->d, sizeof *why, "features"));
+    TRY(select_clean(w->x, w->n, w->d, why));
+    TRY(frame_add_col(&w->cleaned, "feature", FRAME_TEXT, &feature));
+    TRY(frame_add_col(&w->cleaned, "reason", FRAME_TEXT, &reason));
+    for (int64_t j = 0; j < w->d; j++) {
+        count[why[j]]++;
+        if (why[j] == SELECT_KEEP) {
+            names_add(&w->var, t->var.item[j]);
+            continue;
+        }
+        TRY(frame_add_rows(&w->cleaned, 1));
+        TRY(frame_set_text(&w->cleaned, w->cleaned.n_rows - 1, feature, t->var.item[j]));
+        TRY(frame_set_text(&w->cleaned, w->cleaned.n_rows - 1, reason, select_reason_name(why[j])));
+    }
+    for (int r = 1; r < SELECT_N_REASONS; r++) {
+        if (!count[r]) continue;
+        char *note = xasprintf("cleaning: %lld features were dropped: %s (listed in the store's uns/dropped)", (long long)count[r],
+                               select_reason_name(r));
+        names_add(notes, note);
+        log_warn("%s", note);
+        free(note);
+    }
+    if (count[SELECT_KEEP] == 0) TRY(fail(E_FAILED, "evaluate.profiles: no feature can be used"));
+    kept = select_apply(w->x, w->n, w->d, why, w->x);
+    w->d = kept;
+done:
+    free(why);
+    return st;
+}
+
+status outside_read(const stage *g, wells *w, names *notes)
+{
+    status st = OK;
+    names file = {0};
+    raw_table t = {0};
+    TRY(list_files(&g->cfg, &file));
+    for (size_t i = 0; i < file.n; i++) {
+        const char *name = file.item[i], *end = strrchr(path_base(name), '.');
+        bool h5 = end && (strcmp(end, ".h5ad") == 0 || strcmp(end, ".h5") == 0);
+        TRY(h5 ? read_h5ad(&t, name) : read_csv(&t, name));
+    }
+    if (t.n == 0) TRY(fail(E_FAILED, "evaluate.profiles: the tables have no rows"));
+    TRY(settle_metadata(&t.obs, &g->cfg, notes));
+    TRY(join_split(&t.obs, &g->cfg, notes));
+    TRY(to_wells(&t, w));
+    if (*g->cfg.evaluate.transform_with) /* which features are needed, that store says */
+        for (size_t j = 0; j < t.var.n; j++) names_add(&w->var, t.var.item[j]);
+    else
+        TRY(clean(w, &t, notes));
+done:
+    names_free(&file);
+    raw_free(&t);
+    return st;
+}

@@ -1,0 +1,269 @@
+/* transform.c -- raw wells to normalized, sphered and corrected profiles (METHOD 7). On one process: the steps learn from all wells together. */
+#include "evaluate.h"
+
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/profile/feature_select.h"
+#include "micon/profile/harmony.h"
+#include "micon/profile/umap.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void cooked_free(cooked *c)
+{
+    if (c->final != c->norm && c->final != c->sphered && c->final != c->pca) free(c->final);
+    if (c->cf_final != c->cf_norm) free(c->cf_final);
+    free(c->norm);
+    free(c->sphered);
+    free(c->pca);
+    free(c->umap);
+    free(c->cf_norm);
+    free(c->kept);
+    free(c->why);
+    normalize_free(&c->normal);
+    sphere_free(&c->sphere);
+    sphere_free(&c->components);
+}
+
+static void note(names *notes, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void note(names *notes, const char *fmt, ...)
+{
+    char line[600];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    names_add(notes, line);
+    log_warn("%s", line);
+}
+
+/* " (most in 'A', 'B')": the groups in which half of the features or more do not vary, the first few of them by name. */
+static const char *flat_groups(const cooked *c, const wells *w, char *buf, size_t size)
+{
+    enum { SHOWN = 3 };
+    const normalize_params *p = &c->normal;
+    int64_t found = 0;
+    size_t at = 0;
+    buf[0] = 0;
+    for (int64_t g = 0; g < p->n_group; g++) {
+        if (2 * normalize_flat(p, g) < p->d || ++found > SHOWN || at >= size) continue;
+        at += (size_t)snprintf(buf + at, size - at, "%s'%s'", found > 1 ? ", " : " (most in ", words_at(&w->group_name, (size_t)g));
+    }
+    if (found > SHOWN && at < size) at += (size_t)snprintf(buf + at, size - at, " and %lld more", (long long)(found - SHOWN));
+    if (found > 0 && at < size) snprintf(buf + at, size - at, ")");
+    return buf;
+}
+
+/* What was learned on other wells than the controls of the group, and which features went. */
+static void tell_normal(const cooked *c, const wells *w, names *notes)
+{
+    static const char *const level[] = {"its own controls", "the controls of its batch", "the controls of its source", "all of its wells"};
+    const normalize_params *p = &c->normal;
+    char where[400];
+    int64_t zero = 0;
+    for (int64_t g = 0; g < p->n_group; g++)
+        if (p->level[g] != NORMALIZE_ON_CONTROLS)
+            note(notes, "normalization: '%s' has too few controls and was learned on %s (%lld wells)", words_at(&w->group_name, (size_t)g),
+                 level[p->level[g]], (long long)p->n_learn[g]);
+    if (p->d_kept < p->d && !c->carried)
+        note(notes, "normalization: %lld of %lld features were dropped: they do not vary in over 10 %% of the groups%s",
+             (long long)(p->d - p->d_kept), (long long)p->d, flat_groups(c, w, where, sizeof where));
+    for (int64_t j = 0; j < p->d; j++) zero += p->keep[j] && p->n_zero[j] > 0;
+    if (zero)
+        note(notes, "normalization: %lld features are 0 in the few groups where they do not vary%s", (long long)zero,
+             flat_groups(c, w, where, sizeof where));
+}
+
+/* What another store keeps: groups learn on their own wells, unless there is one of all wells; the features are the store's. */
+static status learn(cooked *c, const wells *w, const evaluate_options *o, const normalize_rows *rows, const parameters *like, names *notes)
+{
+    status st = OK;
+    char where[400];
+    if (like && parameters_one_group(like)) {
+        TRY(parameters_normal(like, w, &c->normal));
+    } else {
+        TRY(normalize_fit(&c->normal, (normalize_kind)o->normalize, w->x, w->n, w->d, rows));
+        if (c->normal.d_kept == 0)
+            TRY(fail(E_FAILED,
+                     "normalization: none of %lld features varies in 90 %% of the groups%s; leave those out, group by something larger "
+                     "(evaluate.normalize_by), or normalize on all wells (evaluate.normalize_on)",
+                     (long long)w->d, flat_groups(c, w, where, sizeof where)));
+        if (!like) goto done;
+    }
+    parameters_keep(like, w, c->normal.keep, &c->normal.d_kept);
+done:
+    if (st == OK && !(like && parameters_one_group(like))) tell_normal(c, w, notes);
+    return st;
+}
+
+static status normalize(cooked *c, const wells *w, const evaluate_options *o, const parameters *like, names *notes)
+{
+    status st = OK;
+    int64_t bad = 0, cf_bad = 0, d = w->d;
+    uint8_t *keep = NULL;
+    const normalize_rows rows = {.group = w->group,
+                                 .batch = w->batch,
+                                 .source = w->source,
+                                 .control = o->normalize_on == ON_CONTROL ? w->control : NULL,
+                                 .n_group = w->n_group,
+                                 .min_controls = (int)o->min_controls};
+    if (o->normalize != SCALE_NONE) {
+        c->has_normal = true;
+        TRY(learn(c, w, o, &rows, like, notes));
+        c->d_norm = c->normal.d_kept;
+    } else {
+        c->d_norm = like ? (int64_t)like->var.n : d;
+    }
+    TRY(mem_alloc(&c->norm, (size_t)(w->n * c->d_norm), sizeof *c->norm, "normalized profiles"));
+    TRY(mem_alloc(&c->cf_norm, (size_t)(w->n_cf * c->d_norm), sizeof *c->cf_norm, "predicted profiles"));
+    TRY(mem_alloc(&c->kept, (size_t)c->d_norm, sizeof *c->kept, "features"));
+    if (c->has_normal) {
+        normalize_apply(&c->normal, w->x, w->n, w->group, c->norm, &bad);
+        normalize_apply(&c->normal, w->cf_x, w->n_cf, w->cf_group, c->cf_norm, &cf_bad);
+        normalize_kept(&c->normal, c->kept);
+    } else {
+        TRY(mem_alloc(&keep, (size_t)d, 1, "features"));
+        memset(keep, 1, (size_t)d);
+        if (like) parameters_keep(like, w, keep, &c->d_norm);
+        for (int64_t j = 0, k = 0; j < d; j++)
+            if (keep[j]) c->kept[k++] = (int32_t)j;
+        for (int64_t i = 0; i < w->n * c->d_norm; i++) {
+            float v = w->x[i / c->d_norm * d + c->kept[i % c->d_norm]];
+            c->norm[i] = isfinite(v) ? v : (bad++, 0.0f);
+        }
+        for (int64_t i = 0; i < w->n_cf * c->d_norm; i++) c->cf_norm[i] = w->cf_x[i / c->d_norm * d + c->kept[i % c->d_norm]];
+    }
+    if (bad)
+        note(notes, "normalization: %lld cells are no numbers (empty, NaN or infinite) and count as the group's centre", (long long)bad);
+done:
+    free(keep);
+    return st;
+}
+
+/* pycytominer's feature selection with its defaults, on the normalized profiles; cells without a number are counted in the raw ones. */
+static status choose_features(cooked *c, const wells *w, const evaluate_options *o, names *notes)
+{
+    enum { REASONS = SELECT_N_REASONS };
+    status st = OK;
+    int64_t count[REASONS] = {0}, kept = 0, m = 0;
+    int32_t *raw = NULL;
+    if (o->select == SELECT_NONE) goto done;
+    TRY(mem_alloc(&c->why, (size_t)w->d, sizeof *c->why, "features"));
+    TRY(mem_alloc(&raw, (size_t)w->d, sizeof *raw, "features"));
+    select_nan_share(w->x, w->n, w->d, 0.05, raw);
+    for (int64_t j = 0; j < c->d_norm; j++) c->why[j] = raw[c->kept[j]];
+    TRY(select_variance(c->norm, w->n, c->d_norm, 0.05, 0.01, c->why));
+    TRY(select_correlation(c->norm, w->n, c->d_norm, 0.9, c->why));
+    select_outliers(c->norm, w->n, c->d_norm, 500, c->why);
+    for (int64_t j = 0; j < c->d_norm; j++) count[c->why[j]]++, kept += c->why[j] == SELECT_KEEP;
+    if (kept == 0) TRY(fail(E_FAILED, "evaluate.select: no feature is left; set it to none"));
+    for (int r = 1; r < REASONS; r++)
+        if (count[r]) note(notes, "selection: %lld features were dropped: %s", (long long)count[r], select_reason_name(r));
+    select_apply(c->norm, w->n, c->d_norm, c->why, c->norm);
+    select_apply(c->cf_norm, w->n_cf, c->d_norm, c->why, c->cf_norm);
+    memset(raw, 0, (size_t)w->d * sizeof *raw);
+    for (int64_t j = 0; j < c->d_norm; j++) { /* from here on why is by feature of the table */
+        raw[c->kept[j]] = c->why[j];
+        if (c->why[j] == SELECT_KEEP) c->kept[m++] = c->kept[j];
+    }
+    memcpy(c->why, raw, (size_t)w->d * sizeof *raw);
+    c->d_norm = kept;
+done:
+    free(raw);
+    return st;
+}
+
+static status spherize(cooked *c, const wells *w, const evaluate_options *o, parameters *like, names *notes)
+{
+    status st = OK;
+    int64_t controls = 0;
+    c->final = c->norm, c->d_final = c->d_sphere = c->d_norm, c->cf_final = c->cf_norm;
+    for (int64_t i = 0; i < w->n; i++) controls += w->control[i];
+    if (o->sphere == SPHERE_NONE) goto done;
+    if (!like && controls < SPHERE_MIN_ROWS) {
+        note(notes, "no sphering: %lld controls are too few, at least %d are needed", (long long)controls, SPHERE_MIN_ROWS);
+        goto done;
+    }
+    if (like)
+        c->sphere = like->sphere, like->sphere = (sphere_params){0};
+    else
+        TRY(sphere_fit(&c->sphere, (sphere_kind)o->sphere, c->norm, w->n, c->d_norm, w->control));
+    c->has_sphere = c->corrected = true;
+    c->d_final = c->d_sphere = c->sphere.k;
+    c->final = c->cf_final = NULL;
+    TRY(mem_alloc(&c->final, (size_t)(w->n * c->sphere.k), sizeof *c->final, "sphered profiles"));
+    TRY(mem_alloc(&c->cf_final, (size_t)(w->n_cf * c->sphere.k), sizeof *c->cf_final, "predicted profiles"));
+    TRY(sphere_apply(&c->sphere, c->norm, 0, w->n, c->final));
+    TRY(sphere_apply(&c->sphere, c->cf_norm, 0, w->n_cf, c->cf_final));
+    if (!like && c->sphere.rank < c->d_norm)
+        note(notes, "sphering: %lld controls span %lld of %lld directions; the others are scaled as the weakest of them",
+             (long long)controls, (long long)c->sphere.rank, (long long)c->d_norm);
+done:
+    return st;
+}
+
+static status harmonize(cooked *c, const wells *w, const evaluate_options *o, names *notes)
+{
+    status st = OK;
+    float *y = NULL;
+    harmony_result done_as;
+    harmony_options h = harmony_defaults();
+    const int32_t *code = o->harmony_by == HARMONY_SOURCE ? w->source : o->harmony_by == HARMONY_BATCH ? w->batch : w->plate;
+    int32_t n_code = o->harmony_by == HARMONY_SOURCE ? w->n_source : o->harmony_by == HARMONY_BATCH ? w->n_batch : w->n_plate;
+    h.seed = (uint32_t)o->seed;
+    if (o->correct != CORRECT_HARMONY) goto done;
+    if (n_code < 2) {
+        note(notes, "no Harmony: there is only one %s",
+             o->harmony_by == HARMONY_SOURCE  ? "source"
+             : o->harmony_by == HARMONY_BATCH ? "batch"
+                                              : "plate");
+        goto done;
+    }
+    TRY(mem_alloc(&y, (size_t)(w->n * c->d_pca), sizeof *y, "corrected profiles"));
+    TRY(harmony_correct(c->pca, w->n, c->d_pca, code, n_code, &h, y, &done_as));
+    if (w->n_cf > 0) note(notes, "predicted profiles have no figures with correction: Harmony has no way for single profiles");
+    if (!done_as.converged) note(notes, "Harmony had not converged after %d rounds", done_as.rounds);
+    free(c->pca);
+    c->pca = y, y = NULL;
+    if (c->final != c->norm) c->sphered = c->final;
+    c->final = c->pca, c->d_final = c->d_pca, c->corrected = true;
+done:
+    free(y);
+    return st;
+}
+
+static status components(cooked *c, const wells *w, parameters *like)
+{
+    status st = OK;
+    int64_t k = c->d_final < N_COMPONENTS ? c->d_final : N_COMPONENTS;
+    if (like)
+        c->components = like->components, like->components = (sphere_params){0};
+    else
+        TRY(sphere_fit_components(&c->components, c->final, w->n, c->d_final, NULL, k));
+    c->d_pca = c->components.k;
+    TRY(mem_alloc(&c->pca, (size_t)(w->n * c->d_pca), sizeof *c->pca, "principal components"));
+    TRY(sphere_apply(&c->components, c->final, 0, w->n, c->pca));
+done:
+    return st;
+}
+
+status cook(cooked *c, const wells *w, const evaluate_options *o, parameters *like, names *notes)
+{
+    status st = OK;
+    umap_options u = umap_defaults();
+    u.seed = (uint32_t)o->seed;
+    c->carried = like != NULL;
+    TRY(normalize(c, w, o, like, notes));
+    TRY(choose_features(c, w, o, notes));
+    TRY(spherize(c, w, o, like, notes));
+    TRY(components(c, w, like));
+    TRY(harmonize(c, w, o, notes));
+    TRY(mem_alloc(&c->umap, (size_t)w->n * 2, sizeof *c->umap, "UMAP"));
+    TRY(umap_fit(c->pca, w->n, c->d_pca, &u, c->umap));
+done:
+    return st;
+}

@@ -1,0 +1,170 @@
+/* illumination.c -- the second and third pass: illumination from the plate's mean, or from CellProfiler's functions; then R becomes v and is
+ * counted, and each channel gets the ends of its stretch. An all-zero image stays out of both. */
+#include "tile.h"
+
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/formats/npy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static size_t square_values(const plate_work *w)
+{
+    return (size_t)w->mosaic_px * (size_t)w->mosaic_px;
+}
+
+/* ---- illumination: plate ---- */
+
+static status sum_squares(plate_work *w, int64_t *sum)
+{
+    status st = OK;
+    size_t n = square_values(w);
+    for (int64_t i = 0; i < w->n; i++) {
+        uint16_t *squares;
+        if (w->site_bad[w->first + i]) continue;
+        TRY(spool_get(&w->squares, i, &squares));
+        for (int c = 0; c < w->n_channels; c++)
+            if (!w->note[(w->first + i) * w->n_channels + c].all_zero) tiling_add(sum + (size_t)c * n, squares + (size_t)c * n, n);
+    }
+done:
+    return st;
+}
+
+static int64_t count_images(const plate_work *w, int channel)
+{
+    int64_t n = 0;
+    for (int64_t s = 0; s < w->plate.n; s++) n += !w->site_bad[s] && !w->note[s * w->n_channels + channel].all_zero;
+    return n;
+}
+
+/* The channels are dealt to the ranks; each function goes to all as its maker computed it, since exp() may differ between machines. */
+static status plate_illumination_all(plate_work *w)
+{
+    status st = OK;
+    int64_t *sum = NULL;
+    size_t n = square_values(w), bytes = n * sizeof(double);
+    TRY_ALL(w->comm, mem_alloc(&sum, n * (size_t)w->n_channels, sizeof *sum, "sums of squares"));
+    TRY_ALL(w->comm, sum_squares(w, sum));
+    comm_sum_i64_all(w->comm, sum, n * (size_t)w->n_channels);
+    for (int c = 0; c < w->n_channels && st == OK; c++)
+        if (c % w->size == w->rank) {
+            st = mem_alloc(&w->illumination[c], n, sizeof(double), "illumination");
+            if (st == OK) st = tiling_illumination(sum + (size_t)c * n, count_images(w, c), w->mosaic_px, w->illumination[c]);
+        }
+    TRY_ALL(w->comm, st);
+    for (int c = 0; c < w->n_channels; c++) {
+        char *block = (char *)w->illumination[c];
+        st = comm_bcast_all(w->comm, c % w->size, &block, &bytes);
+        w->illumination[c] = (double *)(void *)block;
+        if (st != OK) goto done;
+    }
+done:
+    free(sum);
+    return st;
+}
+
+/* ---- illumination: file ---- */
+
+/* The one function that the plate's rows name for a channel. */
+static status find_function(const plate_work *w, int channel, text *path)
+{
+    status st = OK;
+    text other = {0};
+    const char *name = w->cfg->screen.channels.item[channel];
+    if (!*index_illumination(w->ix, w->plate.first, channel, path))
+        TRY(fail(E_FAILED, "%s: tile.illumination is 'file', but the tables name no function for channel %s (FileName_Illum%s)", w->label,
+                 name, name));
+    for (int64_t s = 1; s < w->plate.n; s++)
+        if (strcmp(index_illumination(w->ix, w->plate.first + s, channel, &other), path->s) != 0)
+            TRY(fail(E_FAILED, "%s: two illumination functions for channel %s: %s and %s", w->label, name, path->s, text_str(&other)));
+done:
+    text_free(&other);
+    return st;
+}
+
+static status read_function(plate_work *w, int channel)
+{
+    status st = OK;
+    image_file file = {0};
+    tiling_plan plan = {0};
+    double *values = NULL;
+    int width_px, height_px;
+    text path = {0};
+    int64_t item = channel;
+    while (w->note[item].bad) item += w->n_channels; /* there is a good site, and its images have the plate's size */
+    TRY(find_function(w, channel, &path));
+    st = image_file_read(&file, path.s);
+    TRY(st == E_IO ? E_FAILED : st); /* this plate's trouble, not the others' */
+    w->function_note[channel] = (image_note){.digest = file.digest, .size = (int64_t)file.size, .mtime_ns = file.mtime_ns};
+    TRY(npy_decode(&file, &values, &width_px, &height_px));
+    if (width_px != w->note[item].width_px || height_px != w->note[item].height_px)
+        TRY(fail(E_FORMAT, "%s: is %d x %d; the plate's images are %d x %d", file.path, width_px, height_px, w->note[item].width_px,
+                 w->note[item].height_px));
+    TRY(tiling_plan_for(&plan, width_px, height_px, w->mosaic_px));
+    TRY(mem_alloc(&w->illumination[channel], square_values(w), sizeof(double), "illumination"));
+    tiling_resample_real(&plan, values, w->illumination[channel]);
+done:
+    image_file_free(&file);
+    tiling_plan_free(&plan);
+    free(values);
+    text_free(&path);
+    return st;
+}
+
+/* ---- correction and stretch ---- */
+
+static status correct_and_count(plate_work *w, int64_t *histogram)
+{
+    status st = OK;
+    size_t n = square_values(w);
+    for (int64_t i = 0; i < w->n; i++) {
+        uint16_t *squares;
+        if (w->site_bad[w->first + i]) continue;
+        TRY(spool_get(&w->squares, i, &squares));
+        for (int c = 0; c < w->n_channels; c++) {
+            uint16_t *v = squares + (size_t)c * n;
+            if (w->illumination) tiling_correct(v, w->illumination[c], n);
+            if (!w->note[(w->first + i) * w->n_channels + c].all_zero) tiling_count(histogram + (size_t)c * TILING_VALUES, v, n);
+        }
+        if (w->illumination) TRY(spool_keep(&w->squares, i));
+    }
+done:
+    return st;
+}
+
+static status stretch_all(plate_work *w)
+{
+    status st = OK;
+    int64_t *histogram = NULL;
+    size_t n = (size_t)w->n_channels * TILING_VALUES;
+    TRY_ALL(w->comm, mem_alloc(&histogram, n, sizeof *histogram, "histograms"));
+    TRY_ALL(w->comm, correct_and_count(w, histogram));
+    comm_sum_i64_all(w->comm, histogram, n);
+    for (int c = 0; c < w->n_channels; c++) {
+        w->low[c] = tiling_percentile(histogram + (size_t)c * TILING_VALUES, w->cfg->tile.low);
+        w->high[c] = tiling_percentile(histogram + (size_t)c * TILING_VALUES, w->cfg->tile.high);
+        if (w->low[c] == w->high[c] && w->rank == 0) {
+            text t = {0};
+            text_addf(&t, "channel %s has no contrast: both ends of its stretch are %d; its tiles are zero",
+                      w->cfg->screen.channels.item[c], w->low[c]);
+            names_add(&w->warnings, t.s);
+            text_free(&t);
+        }
+    }
+done:
+    free(histogram);
+    return st;
+}
+
+status light_all(plate_work *w)
+{
+    status st = OK;
+    if (w->cfg->tile.illumination != ILLUMINATION_NONE) w->illumination = xcalloc((size_t)w->n_channels, sizeof *w->illumination);
+    if (w->cfg->tile.illumination == ILLUMINATION_PLATE) TRY(plate_illumination_all(w));
+    if (w->cfg->tile.illumination == ILLUMINATION_FILE)
+        for (int c = 0; c < w->n_channels; c++) TRY_ALL(w->comm, read_function(w, c));
+    TRY(stretch_all(w));
+done:
+    return st;
+}

@@ -1,0 +1,177 @@
+/* reject.c -- after the first pass: which sites of the plate are good. All notes go to all ranks; what follows from them is computed by
+ * each rank for itself, so that all agree. */
+#include "tile.h"
+
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    int32_t a, b;
+    int64_t n;
+} tally;
+
+/* The most frequent pair of the good items [channel, channel + step, ...); the one met first where several are. */
+static tally most_frequent(const plate_work *w, int64_t start, int64_t step, bool sizes)
+{
+    int64_t n_items = w->plate.n * w->n_channels;
+    tally *seen = NULL, best = {0};
+    size_t n = 0, cap = 0;
+    for (int64_t i = start; i < n_items; i += step) {
+        const image_note *note = &w->note[i];
+        if (note->bad) continue;
+        int32_t a = sizes ? note->width_px : note->kind, b = sizes ? note->height_px : 0;
+        size_t k = 0;
+        while (k < n && (seen[k].a != a || seen[k].b != b)) k++;
+        if (k == n) {
+            if (n == cap) seen = xrealloc(seen, (cap = cap ? 2 * cap : 16) * sizeof *seen);
+            seen[n++] = (tally){a, b, 0};
+        }
+        seen[k].n++;
+    }
+    for (size_t k = 0; k < n; k++)
+        if (seen[k].n > best.n) best = seen[k];
+    free(seen);
+    return best;
+}
+
+static status refuse(plate_work *w, int64_t item, const char *code, const char *says)
+{
+    w->note[item].bad = E_FORMAT;
+    return w->rank == 0 ? bad_add(&w->bad, item, code, says) : OK;
+}
+
+/* An image of another size than the plate's, or with other samples than the channel's, is refused. */
+static status check_sizes(plate_work *w)
+{
+    status st = OK;
+    char says[300];
+    int64_t n_items = w->plate.n * w->n_channels;
+    tally size = most_frequent(w, 0, 1, true);
+    for (int64_t i = 0; i < n_items; i++) {
+        const image_note *note = &w->note[i];
+        if (note->bad || (note->width_px == size.a && note->height_px == size.b)) continue;
+        snprintf(says, sizeof says, "is %d x %d pixels; the plate's images are %d x %d", note->width_px, note->height_px, size.a, size.b);
+        TRY(refuse(w, i, "size", says));
+    }
+    for (int c = 0; c < w->n_channels; c++) {
+        tally kind = most_frequent(w, c, w->n_channels, false);
+        for (int64_t i = c; i < n_items; i += w->n_channels) {
+            const image_note *note = &w->note[i];
+            if (note->bad || note->kind == kind.a) continue;
+            snprintf(says, sizeof says, "holds %s samples; the plate's images of this channel hold %s",
+                     image_kind_name((image_kind)note->kind), image_kind_name((image_kind)kind.a));
+            TRY(refuse(w, i, "depth", says));
+        }
+    }
+done:
+    return st;
+}
+
+/* Rank 0 gets everyone's rows of `bad`. */
+static status gather_bad_all(plate_work *w)
+{
+    status st = OK;
+    uint8_t *mine = NULL;
+    char *all = NULL;
+    size_t n = 0, n_all = 0;
+    int64_t *sizes = NULL;
+    char *packed_sizes = NULL;
+    frame one = {0};
+    TRY_ALL(w->comm, w->rank == 0 ? OK : frame_pack(&w->bad, &mine, &n));
+    int64_t my_size = (int64_t)n;
+    TRY(comm_gather_all(w->comm, 0, &my_size, sizeof my_size, &packed_sizes, &n_all));
+    sizes = (int64_t *)(void *)packed_sizes;
+    TRY(comm_gather_all(w->comm, 0, mine, n, &all, &n_all));
+    size_t at = 0;
+    for (int r = 1; w->rank == 0 && st == OK && r < w->size; r++) {
+        st = frame_unpack(&one, all + at, (size_t)sizes[r]);
+        if (st == OK && one.n_rows > 0) st = frame_append(&w->bad, &one);
+        frame_free(&one);
+        at += (size_t)sizes[r];
+    }
+    TRY_ALL(w->comm, st);
+done:
+    free(mine);
+    free(all);
+    free(packed_sizes);
+    return st;
+}
+
+/* Rank 0 says which images are bad: the first ones, and how many more there are. */
+static status say_bad(plate_work *w)
+{
+    enum { FIRST = 5 };
+    char name[200];
+    text path = {0};
+    status st = w->bad.n_rows > 0 ? frame_sort(&w->bad, &(frame_key){"Item", true}, 1) : OK;
+    for (int64_t i = 0; st == OK && i < w->bad.n_rows; i++) {
+        int64_t item = w->bad.col[BAD_ITEM].v.i64[i];
+        if (i == FIRST) {
+            log_warn("%s: and %lld more bad images", w->label, (long long)(w->bad.n_rows - FIRST));
+            break;
+        }
+        plate_name_site(w, item / w->n_channels, name, sizeof name);
+        const char *file = index_path(w->ix, w->plate.first + item / w->n_channels, (int)(item % w->n_channels), &path);
+        log_warn("%s: %s: %s %s", w->label, name, *file ? file : w->cfg->screen.channels.item[item % w->n_channels],
+                 frame_text(&w->bad, i, BAD_TEXT));
+    }
+    text_free(&path);
+    return st;
+}
+
+/* Rank 0: channels that are copies of each other, all-zero images; counted, with the first example. */
+static void say_odd(plate_work *w)
+{
+    int64_t same = 0, zero = 0, first_same = -1, first_zero = -1;
+    char name[200];
+    for (int64_t i = 0; i < w->plate.n * w->n_channels; i++) {
+        if (w->site_bad[i / w->n_channels]) continue;
+        if (w->note[i].same_as >= 0 && same++ == 0) first_same = i;
+        if (w->note[i].all_zero && zero++ == 0) first_zero = i;
+    }
+    const names *channels = &w->cfg->screen.channels;
+    text t = {0};
+    if (same > 0) {
+        plate_name_site(w, first_same / w->n_channels, name, sizeof name);
+        text_addf(&t, "images identical to another channel of their site: %lld, the first: %s, %s and %s", (long long)same, name,
+                  channels->item[w->note[first_same].same_as], channels->item[first_same % w->n_channels]);
+        names_add(&w->warnings, t.s);
+        text_clear(&t);
+    }
+    if (zero > 0) {
+        plate_name_site(w, first_zero / w->n_channels, name, sizeof name);
+        text_addf(&t, "images that are all zero: %lld, the first: %s, %s", (long long)zero, name,
+                  channels->item[first_zero % w->n_channels]);
+        names_add(&w->warnings, t.s);
+    }
+    text_free(&t);
+}
+
+status decide_all(plate_work *w)
+{
+    status st = OK;
+    char *all = NULL;
+    size_t n_all = 0;
+    int64_t bad_sites = 0, n_sites = w->plate.n;
+    TRY(comm_gather_all(w->comm, -1, w->note + w->first * w->n_channels, (size_t)(w->n * w->n_channels) * sizeof *w->note, &all, &n_all));
+    memcpy(w->note, all, n_all);
+    TRY(gather_bad_all(w));
+    TRY_ALL(w->comm, check_sizes(w));
+    for (int64_t i = 0; i < n_sites * w->n_channels; i++)
+        if (w->note[i].bad) w->site_bad[i / w->n_channels] = 1;
+    for (int64_t s = 0; s < n_sites; s++) bad_sites += w->site_bad[s];
+    w->n_good = n_sites - bad_sites;
+    TRY_ALL(w->comm, w->rank == 0 ? say_bad(w) : OK);
+    if (w->rank == 0) say_odd(w);
+    if (w->n_good == 0) TRY(fail(E_FAILED, "%s: none of its %lld sites can be read", w->label, (long long)n_sites));
+    if ((double)bad_sites > w->cfg->tile.max_bad * (double)n_sites)
+        TRY(fail(E_FAILED, "%s: %lld of %lld sites have a bad image, more than tile.max_bad = %g allows", w->label, (long long)bad_sites,
+                 (long long)n_sites, w->cfg->tile.max_bad));
+done:
+    free(all);
+    return st;
+}

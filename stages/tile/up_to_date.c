@@ -1,0 +1,220 @@
+/* up_to_date.c -- may a finished tile file be left alone? It records what it was made with and one digest over all inputs; size, time and
+ * digest of each input stand in work/status/tile/NAME.inputs, so that only what has changed since is read again. */
+#include "tile.h"
+
+#include "micon/base/digest.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/provenance/input_digests.h"
+#include "micon/provenance/output_record.h"
+#include "micon/stage/provenance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+char *fresh_plate_name(const char *path)
+{
+    const char *base = path_base(path);
+    return xstrndup(base, strlen(base) - strlen(".h5"));
+}
+
+/* work/tiles/NAME.h5 -> work/status/tile/NAME.inputs */
+static char *memory_file(const plate_work *w, const char *path)
+{
+    char *plate = fresh_plate_name(path), *below = xasprintf("status/tile/%s.inputs", plate), *name = config_work(w->cfg, below);
+    free(plate);
+    free(below);
+    return name;
+}
+
+void fresh_made_from(const plate_work *w, text *out)
+{
+    char d[DIGEST_TEXT];
+    provenance_config(w->g, out);
+    text_addf(out, "index rows: %s\n", digest_show(index_plate_digest(w->ix, w->number, INDEX_OF_ALL), d));
+}
+
+/* Is this image in the file of the channel before? Then it is no input of its own. */
+static bool shares_file(const plate_work *w, int64_t row, int channel, text *path, text *before)
+{
+    return channel > 0 && strcmp(index_path(w->ix, row, channel, path), index_path(w->ix, row, channel - 1, before)) == 0;
+}
+
+static bool uses_functions(const plate_work *w)
+{
+    return w->cfg->tile.illumination == ILLUMINATION_FILE;
+}
+
+/* A further input as it was seen when it was read: the file may have changed since. */
+static status add_seen(inputs *in, const char *path, const image_note *seen)
+{
+    status st = mem_grow(&in->item, &in->cap, in->n + 1, sizeof *in->item, "inputs");
+    if (st != OK) return st;
+    in->item[in->n++] =
+        (input){.path = xstrdup(path), .size = seen->size, .mtime_ns = seen->mtime_ns, .digest = seen->digest, .known = true};
+    return OK;
+}
+
+/* All inputs in their order: images by item, those in one file once, then illumination functions. */
+static status list_inputs(const plate_work *w, inputs *in)
+{
+    status st = OK;
+    text path = {0}, before = {0};
+    for (int64_t s = 0; s < w->plate.n; s++)
+        for (int c = 0; c < w->n_channels; c++)
+            if (!shares_file(w, w->plate.first + s, c, &path, &before))
+                TRY(add_seen(in, index_path(w->ix, w->plate.first + s, c, &path), &w->note[s * w->n_channels + c]));
+    for (int c = 0; c < w->n_channels && uses_functions(w); c++)
+        TRY(add_seen(in, index_illumination(w->ix, w->plate.first, c, &path), &w->function_note[c]));
+done:
+    text_free(&path);
+    text_free(&before);
+    return st;
+}
+
+status fresh_inputs_sum(const plate_work *w, uint64_t *sum)
+{
+    inputs in = {0};
+    status st = list_inputs(w, &in);
+    *sum = inputs_digest(&in);
+    inputs_free(&in);
+    return st;
+}
+
+/* What the next run, and the driver, need to know of a finished file. */
+static status remember(const plate_work *w, const char *path, const inputs *in)
+{
+    status st = OK;
+    store_file *f = NULL;
+    text made_from = {0};
+    char *name = fresh_plate_name(path), *memory = memory_file(w, path);
+    fresh_made_from(w, &made_from);
+    TRY(inputs_remember(in, memory));
+    TRY(store_open(&f, path, TILE_KIND, TILE_FORMAT));
+    TRY(provenance_record(w->g, name, path, text_str(&made_from), inputs_digest(in), store_digest(f)));
+done:
+    store_close(&f);
+    text_free(&made_from);
+    free(name);
+    free(memory);
+    return st;
+}
+
+status fresh_remember(const plate_work *w, const char *path)
+{
+    inputs in = {0};
+    status st = list_inputs(w, &in);
+    if (st == OK) st = remember(w, path, &in);
+    inputs_free(&in);
+    return st;
+}
+
+/* This rank's share of the inputs as they are now, with digests; *n_read of them had to be read. The last rank has the functions. */
+static status look_at_inputs(const plate_work *w, const char *memory, bool verify, inputs *in, int64_t *n_read)
+{
+    status st = OK;
+    text path = {0}, before = {0};
+    for (int64_t s = w->first; s < w->first + w->n; s++)
+        for (int c = 0; c < w->n_channels; c++)
+            if (!shares_file(w, w->plate.first + s, c, &path, &before))
+                TRY(inputs_add(in, index_path(w->ix, w->plate.first + s, c, &path)));
+    for (int c = 0; c < w->n_channels && w->rank == w->size - 1 && uses_functions(w); c++)
+        TRY(inputs_add(in, index_illumination(w->ix, w->plate.first, c, &path)));
+    if (!verify) inputs_recall(in, memory);
+    *n_read = 0;
+    for (size_t i = 0; i < in->n; i++) {
+        if (in->item[i].known) continue;
+        if (digest_file(in->item[i].path, &in->item[i].digest) != OK) in->item[i].digest = 0; /* as when it was read */
+        in->item[i].known = true;
+        msg_clear();
+        ++*n_read;
+    }
+done:
+    text_free(&path);
+    text_free(&before);
+    return st;
+}
+
+/* Everyone's shares on rank 0, in order: what the others send has no names, but the names follow from the index. */
+static status gather_inputs_all(plate_work *w, const inputs *mine, inputs *all)
+{
+    status st = OK;
+    image_note *send = NULL, *got = NULL;
+    char *bytes = NULL;
+    size_t n = 0;
+    TRY_ALL(w->comm, mem_alloc(&send, mine->n, sizeof *send, "inputs"));
+    for (size_t i = 0; i < mine->n; i++)
+        send[i] = (image_note){.digest = mine->item[i].digest, .size = mine->item[i].size, .mtime_ns = mine->item[i].mtime_ns};
+    TRY(comm_gather_all(w->comm, 0, send, mine->n * sizeof *send, &bytes, &n));
+    got = (image_note *)(void *)bytes;
+    n /= sizeof *got;
+    if (w->rank == 0) {
+        text path = {0}, before = {0};
+        size_t k = 0;
+        for (int64_t s = 0; s < w->plate.n; s++)
+            for (int c = 0; c < w->n_channels && st == OK; c++)
+                if (!shares_file(w, w->plate.first + s, c, &path, &before))
+                    st = k < n ? add_seen(all, index_path(w->ix, w->plate.first + s, c, &path), &got[k++])
+                               : fail(E_INTERNAL, "inputs went missing");
+        for (int c = 0; c < w->n_channels && st == OK && uses_functions(w); c++)
+            st = k < n ? add_seen(all, index_illumination(w->ix, w->plate.first, c, &path), &got[k++])
+                       : fail(E_INTERNAL, "inputs went missing");
+        text_free(&path);
+        text_free(&before);
+    }
+    TRY_ALL(w->comm, st);
+done:
+    free(send);
+    free(bytes);
+    return st;
+}
+
+/* Rank 0: made with this configuration from these rows? What the inputs hold is looked at only then. */
+static bool same_recipe(const char *path, const char *made_from)
+{
+    store_file *f = NULL;
+    char *got = NULL;
+    bool same = path_exists(path) && store_open(&f, path, TILE_KIND, TILE_FORMAT) == OK &&
+                store_read_text(f, "uns/micon/made_from", &got) == OK && strcmp(got, made_from) == 0;
+    store_close(&f);
+    free(got);
+    msg_clear(); /* a file that cannot be read is made anew */
+    return same;
+}
+
+/* Rank 0: is the file what these inputs give? If some were read again, or there is no record, note that all is well. */
+static bool is_current(const plate_work *w, const char *path, const char *made_from, const inputs *in, bool note)
+{
+    char *name = fresh_plate_name(path), *record = made_path(w->cfg, "tile", name);
+    bool current = provenance_current(path, TILE_KIND, TILE_FORMAT, w->g, made_from, inputs_digest(in));
+    if (current && (note || !path_exists(record)) && remember(w, path, in) != OK) msg_clear();
+    free(name);
+    free(record);
+    return current;
+}
+
+status fresh_check_all(plate_work *w, const char *path, bool verify, bool *fresh)
+{
+    status st = OK;
+    inputs mine = {0}, in = {0};
+    text made_from = {0};
+    char *memory = memory_file(w, path);
+    int64_t n_read = 0;
+    fresh_made_from(w, &made_from);
+    int answer = w->rank == 0 && same_recipe(path, text_str(&made_from));
+    MPI_Bcast(&answer, 1, MPI_INT, 0, w->comm);
+    *fresh = false;
+    if (!answer) goto done;
+    TRY_ALL(w->comm, look_at_inputs(w, memory, verify, &mine, &n_read));
+    n_read = comm_max_i64_all(w->comm, n_read);
+    TRY(gather_inputs_all(w, &mine, &in));
+    if (w->rank == 0) answer = is_current(w, path, text_str(&made_from), &in, n_read > 0);
+    MPI_Bcast(&answer, 1, MPI_INT, 0, w->comm);
+    *fresh = answer;
+done:
+    inputs_free(&mine);
+    inputs_free(&in);
+    text_free(&made_from);
+    free(memory);
+    return st;
+}

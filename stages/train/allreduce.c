@@ -1,0 +1,157 @@
+/* allreduce.c -- sums over ranks: the gradient in buckets behind the backward pass, batch norm's statistics at once. */
+#include "train.h"
+
+#include "micon/base/clock.h"
+#include "micon/base/mem.h"
+#include "micon/mpi/comm.h"
+#include "micon/nn/kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUCKET = 1 << 20 }; /* values a bucket: 4 MB a message */
+
+struct sums {
+    MPI_Comm comm;
+    nn_params *p;
+    int size;
+    size_t n_buckets;
+    size_t *left; /* values of each bucket that are not ready */
+    MPI_Request *request;
+    uint16_t *half; /* bf16 on the wire: [n_trained] */
+    double wait_s, finish_s, from_s, end_s;
+    int64_t bytes;
+};
+
+static size_t bucket_size(const sums *s, size_t b)
+{
+    size_t end = (b + 1) * BUCKET;
+    return (end < s->p->n_trained ? end : s->p->n_trained) - b * BUCKET;
+}
+
+/* Adding two bf16 values in fp32: MPI knows no bf16. */
+static void add_bf16(void *in, void *inout, int *n, MPI_Datatype *type)
+{
+    (void)type;
+    const uint16_t *a = in;
+    uint16_t *b = inout;
+    for (int i = 0; i < *n; i++) {
+        float x, y;
+        kernels_from_bf16(a + i, &x, 1);
+        kernels_from_bf16(b + i, &y, 1);
+        x += y;
+        kernels_to_bf16(&x, b + i, 1);
+    }
+}
+
+static MPI_Op bf16_sum = MPI_OP_NULL;
+
+status sums_create_all(sums **out, MPI_Comm comm, nn_params *p, int wire)
+{
+    status st = OK;
+    sums *s = xcalloc(1, sizeof *s);
+    *out = s;
+    *s = (sums){.p = p, .size = comm_size(comm), .n_buckets = (p->n_trained + BUCKET - 1) / BUCKET};
+    MPI_Comm_dup(comm, &s->comm); /* its messages never meet those of others */
+    s->left = xcalloc(s->n_buckets, sizeof *s->left);
+    s->request = xcalloc(s->n_buckets, sizeof *s->request);
+    for (size_t b = 0; b < s->n_buckets; b++) s->request[b] = MPI_REQUEST_NULL;
+    if (wire == WIRE_BF16 && s->size > 1) {
+        if (bf16_sum == MPI_OP_NULL) MPI_Op_create(add_bf16, 1, &bf16_sum);
+        TRY_ALL(comm, mem_alloc(&s->half, p->n_trained, sizeof *s->half, "gradients on the wire"));
+    }
+done:
+    return st;
+}
+
+void sums_destroy(sums **ps)
+{
+    sums *s = *ps;
+    if (!s) return;
+    *ps = NULL;
+    MPI_Comm_free(&s->comm);
+    free(s->left);
+    free(s->request);
+    free(s->half);
+    free(s);
+}
+
+void sums_begin(sums *s)
+{
+    for (size_t b = 0; b < s->n_buckets; b++) s->left[b] = bucket_size(s, b);
+    s->wait_s = s->finish_s = s->from_s = s->end_s = 0;
+    s->bytes = 0;
+}
+
+/* Buckets are started in the order in which the backward pass finishes them, which is the same on every rank. */
+static void start_bucket(sums *s, size_t b)
+{
+    size_t n = bucket_size(s, b);
+    float *grad = s->p->grad + b * BUCKET;
+    if (s->size == 1) return;
+    if (s->from_s == 0) s->from_s = clock_s();
+    if (s->half) {
+        kernels_to_bf16(grad, s->half + b * BUCKET, n);
+        MPI_Iallreduce(MPI_IN_PLACE, s->half + b * BUCKET, (int)n, MPI_UINT16_T, bf16_sum, s->comm, &s->request[b]);
+        s->bytes += (int64_t)n * 2;
+    } else {
+        MPI_Iallreduce(MPI_IN_PLACE, grad, (int)n, MPI_FLOAT, MPI_SUM, s->comm, &s->request[b]);
+        s->bytes += (int64_t)n * 4;
+    }
+}
+
+void sums_ready(void *ctx, size_t first, size_t n)
+{
+    sums *s = ctx;
+    int done;
+    for (size_t at = first; at < first + n;) {
+        size_t b = at / BUCKET, end = (b + 1) * BUCKET < first + n ? (b + 1) * BUCKET : first + n;
+        s->left[b] -= end - at;
+        if (s->left[b] == 0) start_bucket(s, b);
+        at = end;
+    }
+    if (s->size > 1) MPI_Testall((int)s->n_buckets, s->request, &done, MPI_STATUSES_IGNORE); /* moves messages along */
+}
+
+void sums_finish_all(sums *s)
+{
+    double from = clock_s();
+    if (s->size == 1) return;
+    for (size_t b = 0; b < s->n_buckets; b++)
+        if (s->left[b] > 0) start_bucket(s, b); /* tensors that no backward pass spoke of */
+    MPI_Waitall((int)s->n_buckets, s->request, MPI_STATUSES_IGNORE);
+    if (s->half) kernels_from_bf16(s->half, s->p->grad, s->p->n_trained);
+    s->end_s = clock_s();
+    s->finish_s = s->end_s - from;
+    s->wait_s += s->finish_s;
+}
+
+void sums_norm(void *ctx, double *v, size_t n)
+{
+    sums *s = ctx;
+    double from = clock_s();
+    if (s->size == 1) return;
+    MPI_Allreduce(MPI_IN_PLACE, v, (int)n, MPI_DOUBLE, MPI_SUM, s->comm);
+    s->bytes += (int64_t)n * 8;
+    s->wait_s += clock_s() - from;
+}
+
+double sums_seconds(const sums *s)
+{
+    return s->wait_s;
+}
+
+double sums_finish_seconds(const sums *s)
+{
+    return s->finish_s;
+}
+
+double sums_flight_seconds(const sums *s)
+{
+    return s->end_s > s->from_s && s->from_s > 0 ? s->end_s - s->from_s : 0;
+}
+
+int64_t sums_bytes(const sums *s)
+{
+    return s->bytes;
+}

@@ -1,0 +1,248 @@
+/* batch.c -- what a step's network is given: the items of the step, their tiles, pictures made of them; or, where the first layers are
+ * frozen and nothing random comes before them, what those layers make of the tiles (frozen_cache.c).
+ *
+ * An item has `slots` pictures (times channels): treated and control of view 1, treated and control of view 2; simclr two copies of
+ * a tile; clip the two treated ones. A rank's rows are [slot][item]; the rows of all ranks stand one rank after the other. */
+#include "train.h"
+
+#include "micon/base/log.h"
+#include "micon/base/mem.h"
+#include "micon/mpi/comm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_SLOTS = 4 };
+
+static int slots_of(const train_options *o)
+{
+    return o->method == METHOD_MICON || o->method == METHOD_PACLR ? 4 : 2;
+}
+
+int64_t input_tiles(const stage *g)
+{
+    const train_options *o = &g->cfg.train;
+    return slots_of(o) * ((o->batch + g->size - 1) / g->size);
+}
+
+/* ---- items ---- */
+
+void input_items(const step_input *in, items *it, int64_t k, item_pair *pair)
+{
+    for (int64_t i = 0; i < in->n_global; i++) {
+        int64_t number = k * in->n_global + i;
+        if (in->method == METHOD_SIMCLR) {
+            int64_t one = items_single(it, number);
+            pair[i] = (item_pair){.treated = {one, one}, .compound = (int32_t)i}; /* every tile its own label */
+        } else {
+            pair[i] = in->method == METHOD_CLIP ? items_clip(it, number) : items_pair(it, number, (item_views)in->views);
+        }
+    }
+}
+
+void input_rows(const step_input *in, const item_pair *pair, int rank, int64_t *tile)
+{
+    int64_t first, n;
+    partition(in->n_global, in->g->size, rank, &first, &n);
+    for (int s = 0; s < in->slots; s++)
+        for (int64_t i = 0; i < n; i++) {
+            const item_pair *p = &pair[first + i];
+            int view = in->slots == 4 ? s / 2 : s;
+            *tile++ = in->slots == 4 && s % 2 == 1 ? p->control[view] : p->treated[view];
+        }
+}
+
+void input_label(step_input *in, const item_pair *pair)
+{
+    int32_t *label = in->label, *two = in->two_label;
+    in->pair = pair;
+    for (int r = 0; r < in->g->size; r++) {
+        int64_t first, n;
+        partition(in->n_global, in->g->size, r, &first, &n);
+        for (int s = 0; s < in->slots; s++)
+            for (int64_t i = 0; i < n; i++) *label++ = in->slots == 4 && s % 2 == 1 ? 0 : pair[first + i].compound;
+        for (int s = 0; s < 2; s++)
+            for (int64_t i = 0; i < n; i++) *two++ = pair[first + i].compound;
+    }
+}
+
+/* What goes with a step's tiles: all its items, and the tile of each row of this rank. */
+static int64_t *note_rows(const step_input *in, void *note)
+{
+    return (int64_t *)(void *)((char *)note + (size_t)in->n_global * sizeof(item_pair));
+}
+
+/* Items of step k, and the tiles whose pixels are wanted. Where tiles are read ahead this is called by the thread that reads: it touches
+ * in->it, which nobody else does, and what does not change. */
+static int64_t list_step(void *ctx, int64_t k, void *note, int64_t *tile)
+{
+    const step_input *in = ctx;
+    int64_t *row = note_rows(in, note), n = 0;
+    input_items(in, in->it, k, note);
+    input_rows(in, note, in->g->rank, row);
+    for (int64_t i = 0; i < in->rows; i++) {
+        int64_t seen = 0;
+        if (in->front && front_kept(in->front, row[i])) continue;
+        while (in->front && seen < n && tile[seen] != row[i]) seen++; /* the front computes a tile once */
+        if (!in->front || seen == n) tile[n++] = row[i];
+    }
+    return n;
+}
+
+/* ---- pictures, or outputs of the frozen layers ---- */
+
+static void fill_pictures(step_input *in, int64_t step, const uint8_t *const *at)
+{
+    const model *m = in->m;
+    size_t pixels = m->channels.n * (size_t)m->size_px * (size_t)m->size_px;
+    for (int s = 0; s < in->slots; s++)
+        for (int64_t i = 0; i < in->n; i++)
+            augment_tile(at[s * in->n + i], (int)m->channels.n, m->size_px, m->mean, m->sd, in->augment, (uint32_t)in->g->cfg.train.seed,
+                         (uint32_t)step, (uint64_t)((in->first + i) * MAX_SLOTS + s), in->pictures + (size_t)(s * in->n + i) * pixels,
+                         in->work);
+}
+
+static status fill_between(step_input *in, void *note, const int64_t *tile, const uint8_t *const *at, int64_t n)
+{
+    status st = OK;
+    const int64_t *row = note_rows(in, note);
+    size_t size = front_bytes(in->front);
+    TRY(front_compute(in->front, at, n, in->fresh));
+    for (int64_t i = 0; i < in->rows; i++) {
+        const void *from = front_kept(in->front, row[i]);
+        int64_t k = 0;
+        while (!from && tile[k] != row[i]) k++;
+        memcpy(in->between + (size_t)i * size, from ? from : in->fresh + (size_t)k * size, size);
+    }
+done:
+    return st;
+}
+
+status input_next(step_input *in, int64_t step, double *wait_s)
+{
+    status st = OK;
+    void *note;
+    const int64_t *tile;
+    const uint8_t *const *at;
+    int64_t n;
+    TRY(feed_next(in->feed, &note, &tile, &at, &n, wait_s));
+    input_label(in, note);
+    if (in->front)
+        TRY(fill_between(in, note, tile, at, n));
+    else
+        fill_pictures(in, step, at);
+done:
+    return st;
+}
+
+status input_forward(step_input *in, resnet *net, float *features)
+{
+    return in->front ? resnet_forward_back(net, in->between, features) : resnet_forward(net, in->pictures, features);
+}
+
+void input_pause(step_input *in)
+{
+    if (data_reads(in->d)) feed_stop(&in->feed);
+}
+
+status input_resume(step_input *in, int64_t step)
+{
+    if (in->feed) return OK;
+    size_t note = (size_t)in->n_global * sizeof(item_pair) + (size_t)in->rows * sizeof(int64_t);
+    return feed_start(&in->feed, in->d, in->rows, note, step, in->g->cfg.train.steps - step, list_step, in);
+}
+
+/* ---- making one ---- */
+
+/* Training tiles that the steps from `first` on ask for: looked up where those are few, else all. */
+static status mark_tiles(const step_input *in, int64_t first, char *wanted)
+{
+    status st = OK;
+    int64_t steps = in->g->cfg.train.steps - first;
+    item_pair *pair = NULL;
+    int64_t *tile = NULL;
+    if (steps * in->n_global > 2 * in->d->n_train) {
+        for (int64_t i = 0; i < in->d->n; i++) wanted[i] = in->d->train[i].compound >= 0;
+        goto done;
+    }
+    TRY(mem_alloc(&pair, (size_t)in->n_global, sizeof *pair, "items"));
+    TRY(mem_alloc(&tile, (size_t)in->all_rows, sizeof *tile, "items"));
+    for (int64_t k = first; k < first + steps; k++) {
+        input_items(in, in->it, k, pair);
+        for (int r = 0; r < in->g->size; r++) {
+            input_rows(in, pair, r, tile);
+            int64_t from, n;
+            partition(in->n_global, in->g->size, r, &from, &n);
+            for (int64_t i = 0; i < in->slots * n; i++) wanted[tile[i]] = 1;
+        }
+    }
+done:
+    free(pair);
+    free(tile);
+    return st;
+}
+
+static status make_front_all(step_input *in, dnn *dn, conv_choices *choices, nn_type type, int64_t first)
+{
+    status st = OK;
+    MPI_Comm comm = in->g->comm;
+    char *wanted = NULL;
+    TRY_ALL(comm, mem_alloc(&wanted, (size_t)in->d->n, 1, "tiles"));
+    TRY_ALL(comm, mark_tiles(in, first, wanted));
+    TRY(front_create_all(&in->front, in->g, in->m, in->d, dn, choices, type, wanted));
+    size_t size = front_bytes(in->front);
+    TRY_ALL(comm, mem_alloc(&in->between, (size_t)in->rows, size, "outputs of the frozen layers"));
+    TRY_ALL(comm, mem_alloc(&in->fresh, (size_t)in->rows, size, "outputs of the frozen layers"));
+done:
+    free(wanted);
+    return st;
+}
+
+static status make_rooms(step_input *in)
+{
+    status st = OK;
+    const model *m = in->m;
+    size_t pixels = m->channels.n * (size_t)m->size_px * (size_t)m->size_px;
+    TRY(mem_alloc(&in->label, (size_t)in->all_rows, sizeof *in->label, "labels"));
+    TRY(mem_alloc(&in->two_label, 2 * (size_t)in->n_global, sizeof *in->two_label, "labels"));
+    if (in->two_parts) goto done;
+    TRY(mem_alloc(&in->pictures, (size_t)in->rows * pixels, sizeof *in->pictures, "pictures"));
+    TRY(mem_alloc(&in->work, pixels, sizeof *in->work, "pictures"));
+done:
+    return st;
+}
+
+status input_create_all(step_input *in, stage *g, const model *m, const dataset *d, items *it, dnn *dn, conv_choices *choices, nn_type type,
+                        int64_t first)
+{
+    status st = OK;
+    const train_options *o = &g->cfg.train;
+    *in = (step_input){.g = g, .m = m, .d = d, .it = it, .method = o->method, .views = o->views, .slots = slots_of(o)};
+    in->augment = o->augment ? (augment_kind)(o->augment - 1) : o->method == METHOD_SIMCLR ? AUGMENT_FULL : AUGMENT_FLIPS;
+    in->two_parts = o->freeze != FREEZE_NONE && in->augment == AUGMENT_NONE;
+    in->n_global = o->batch;
+    if (o->method == METHOD_CLIP && items_compounds(it) < in->n_global) {
+        in->n_global = items_compounds(it);
+        log_info("clip: a step has %lld items, one a compound", (long long)in->n_global);
+    }
+    partition(in->n_global, g->size, g->rank, &in->first, &in->n);
+    in->rows = in->slots * in->n;
+    in->all_rows = in->slots * in->n_global;
+    TRY_ALL(g->comm, make_rooms(in));
+    if (in->two_parts) TRY(make_front_all(in, dn, choices, type, first));
+    TRY_ALL(g->comm, input_resume(in, first));
+done:
+    return st;
+}
+
+void input_free(step_input *in)
+{
+    feed_stop(&in->feed);
+    front_free_all(&in->front);
+    free(in->label);
+    free(in->two_label);
+    free(in->pictures);
+    free(in->work);
+    free(in->between);
+    free(in->fresh);
+}

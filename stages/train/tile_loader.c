@@ -1,0 +1,166 @@
+/* tile_loader.c -- the tiles of pass after pass. Where all tiles are in memory they are pointed at; otherwise one thread lists and reads those of
+ * the next passes while the present one is computed. */
+#include "train.h"
+
+#include "micon/base/mem.h"
+#include "micon/base/prefetch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What the thread leaves for a pass: this, the note, then the arrays it points at. */
+typedef struct {
+    int64_t n;
+    int64_t *tile, *order;
+    const uint8_t **at;
+    uint8_t *bytes;
+} pass_block;
+
+struct feed {
+    const dataset *d;
+    int64_t most;
+    size_t note_bytes;
+    int64_t next; /* pass */
+    feed_list list;
+    void *ctx;
+    const int64_t *tile; /* [n]: of feed_start_tiles */
+    int64_t n;
+    void *own; /* the one block where nothing is read ahead */
+    tile_files *files;
+    ahead *a;
+};
+
+static size_t rounded(size_t n)
+{
+    return (n + 63) / 64 * 64;
+}
+
+static size_t block_bytes(const feed *f, bool reads)
+{
+    size_t most = (size_t)f->most;
+    return rounded(sizeof(pass_block)) + rounded(f->note_bytes) + 3 * rounded(most * 8) + (reads ? most * data_tile_bytes(f->d) : 0);
+}
+
+static pass_block *lay_out(const feed *f, void *block, void **note)
+{
+    pass_block *b = block;
+    char *at = (char *)block + rounded(sizeof *b);
+    size_t list = rounded((size_t)f->most * 8);
+    *note = at;
+    at += rounded(f->note_bytes);
+    b->tile = (int64_t *)(void *)at;
+    b->order = (int64_t *)(void *)(at + list);
+    b->at = (const uint8_t **)(void *)(at + 2 * list);
+    b->bytes = (uint8_t *)at + 3 * list;
+    return b;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Tiles are numbered in the order of files and rows: read in that order, each once, neighbours together. */
+static status read_missing(const feed *f, pass_block *b)
+{
+    status st = OK;
+    const dataset *d = f->d;
+    size_t size = data_tile_bytes(d);
+    int64_t n = 0, kept = 0;
+    for (int64_t i = 0; i < b->n; i++)
+        if (!(b->at[i] = data_tile(d, b->tile[i]))) b->order[n++] = b->tile[i];
+    qsort(b->order, (size_t)n, sizeof *b->order, by_number);
+    for (int64_t i = 0; i < n; i++)
+        if (kept == 0 || b->order[kept - 1] != b->order[i]) b->order[kept++] = b->order[i];
+    for (int64_t i = 0, row; i < kept; i += row) {
+        for (row = 1;
+             i + row < kept && b->order[i + row] == b->order[i] + row && d->place[b->order[i + row]].file == d->place[b->order[i]].file;)
+            row++;
+        TRY(tile_files_read(f->files, b->order[i], row, b->bytes + (size_t)i * size));
+    }
+    for (int64_t i = 0; i < b->n; i++) {
+        if (b->at[i]) continue;
+        const int64_t *found = bsearch(&b->tile[i], b->order, (size_t)kept, sizeof *b->order, by_number);
+        b->at[i] = b->bytes + (size_t)(found - b->order) * size;
+    }
+done:
+    return st;
+}
+
+static status fill_pass(void *ctx, int64_t k, void *block)
+{
+    const feed *f = ctx;
+    void *note;
+    pass_block *b = lay_out(f, block, &note);
+    b->n = f->list(f->ctx, k, note, b->tile);
+    return read_missing(f, b);
+}
+
+static int64_t list_pass(void *ctx, int64_t k, void *note, int64_t *tile)
+{
+    const feed *f = ctx;
+    int64_t first = k * PASS_TILES, n = f->n - first < PASS_TILES ? f->n - first : PASS_TILES;
+    (void)note;
+    memcpy(tile, f->tile + first, (size_t)n * sizeof *tile);
+    return n;
+}
+
+/* Passes [f->next, f->next + n). */
+static status start(feed **out, feed *f, int64_t n)
+{
+    status st = OK;
+    const dataset *d = f->d;
+    int64_t first = f->next;
+    *out = f;
+    if (data_reads(d)) {
+        f->files = tile_files_create(d);
+        TRY(ahead_start(&f->a, FEED_BLOCKS, block_bytes(f, true), first, n, fill_pass, f));
+    } else
+        TRY(mem_alloc(&f->own, block_bytes(f, false), 1, "a pass"));
+done:
+    if (st != OK) feed_stop(out);
+    return st;
+}
+
+status feed_start(feed **out, const dataset *d, int64_t most, size_t note_bytes, int64_t first, int64_t n, feed_list list, void *ctx)
+{
+    feed *f = xcalloc(1, sizeof *f);
+    *f = (feed){.d = d, .most = most, .note_bytes = note_bytes, .next = first, .list = list, .ctx = ctx};
+    return start(out, f, n);
+}
+
+status feed_start_tiles(feed **out, const dataset *d, const int64_t *tile, int64_t n)
+{
+    feed *f = xcalloc(1, sizeof *f);
+    *f = (feed){.d = d, .most = PASS_TILES, .list = list_pass, .ctx = f, .tile = tile, .n = n};
+    return start(out, f, (n + PASS_TILES - 1) / PASS_TILES);
+}
+
+status feed_next(feed *f, void **note, const int64_t **tile, const uint8_t *const **at, int64_t *n, double *wait_s)
+{
+    status st = OK;
+    void *block = f->own;
+    if (f->a)
+        TRY(ahead_next(f->a, &block, wait_s));
+    else
+        TRY(fill_pass(f, f->next, block));
+    f->next++;
+    pass_block *b = lay_out(f, block, note);
+    *tile = b->tile;
+    *at = b->at;
+    *n = b->n;
+done:
+    return st;
+}
+
+void feed_stop(feed **pf)
+{
+    feed *f = *pf;
+    if (!f) return;
+    *pf = NULL;
+    ahead_stop(&f->a);
+    tile_files_destroy(&f->files);
+    free(f->own);
+    free(f);
+}

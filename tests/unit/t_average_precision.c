@@ -1,0 +1,203 @@
+/* t_average_precision.c -- average precision, its null, p-values and their correction, against numpy and by enumeration. */
+#include "micon/profile/average_precision.h"
+
+#include "../profile_data.h"
+#include "micon/profile/consensus.h"
+#include "micon/profile/linear_algebra.h"
+
+static void definition(void)
+{
+    double p[] = {0.5, 0.9, 0.1}, n[] = {0.7, 0.5, 0.2}, none[1];
+    near(meanap_of_similarities(p, 3, n, 3), (1 / 1.0 + 2 / 3.0 + 3 / 6.0) / 3, 1e-15, "positives first among equals");
+    near(meanap_of_similarities(p, 3, none, 0), 1, 0, "no negatives: 1");
+    ok(isnan(meanap_of_similarities(none, 0, n, 3)), "no positives: NaN");
+    int32_t rank[] = {1, 3, 6};
+    near(meanap_average_precision(rank, 3), (1 / 1.0 + 2 / 3.0 + 3 / 6.0) / 3, 1e-15, "the same from ranks");
+}
+
+typedef struct {
+    double ap[N], map[COMPOUNDS], p[COMPOUNDS];
+    int32_t m[N], total[N];
+} outcome;
+
+static void activity(const screen *s, const float *u, outcome *o)
+{
+    uint8_t learn[N];
+    meanap_controls c;
+    double ap[N], total[N];
+    int n = 0;
+    for (int i = 0; i < N; i++) learn[i] = s->control[i] && !(s->plate[i] == 3 && i % 40 >= 2);
+    ok(meanap_controls_init(&c, learn, s->plate, s->batch, s->source, N, 4) == OK, "controls of each plate");
+    ok(c.level[c.set_of[0]] == 0 && c.level[c.set_of[3 * 40]] == 1 && c.start[c.set_of[120] + 1] - c.start[c.set_of[120]] == 12,
+       "two controls on a plate: its batch's twelve");
+    ok(meanap_activity(u, N, D, s->label, s->treated, &c, 0, N, o->ap, o->m, o->total) == OK, "activity");
+    for (int i = 0; i < N; i++)
+        if (s->treated[i]) ap[n] = o->ap[i], total[n++] = o->total[i];
+    ref_check(ap, n, "activity_ap", 1e-12, 0, "every average precision is numpy's");
+    ref_check(total, n, "activity_total", 0, 1e-9, "and the number of wells ranked");
+    ok(isnan(o->ap[0]) && o->m[0] == 0, "a control does not ask");
+    static const int cut[] = {0, 1, 100, 333, N};
+    double part[N];
+    int32_t pm[N], pt[N];
+    int st = 0;
+    for (int i = 0; i + 1 < 5; i++)
+        st |= (int)meanap_activity(u, N, D, s->label, s->treated, &c, cut[i], cut[i + 1] - cut[i], part + cut[i], pm + cut[i], pt + cut[i]);
+    ok(st == OK && memcmp(part, o->ap, sizeof part) == 0 && memcmp(pm, o->m, sizeof pm) == 0, "any cut of the queries: the same bits");
+    meanap_controls_free(&c);
+    uint8_t nobody[N] = {0};
+    ok(meanap_controls_init(&c, nobody, s->plate, NULL, NULL, N, 4) == E_FAILED && strstr(msg_get(), "no controls"),
+       "a screen without controls");
+    msg_clear();
+    ok(meanap_controls_init(&c, learn, s->plate, NULL, NULL, N, 4) == OK && c.level[c.set_of[3 * 40]] == 3, "no batch known: all controls");
+    meanap_controls_free(&c);
+}
+
+/* Rows repeated among compounds and controls, so that many similarities are equal or nearly so: against the definition on exact products. */
+static void ties(void)
+{
+    enum { M = 60, W = 5 };
+    float x[M * W], u[M * W];
+    int32_t label[M], plate[M] = {0}, m[M], t[M];
+    uint8_t control[M], use[M];
+    double ap[M];
+    int good = 1;
+    for (int i = 0; i < M; i++) {
+        control[i] = i % 3 == 0, use[i] = !control[i], label[i] = control[i] ? -1 : i % 4;
+        for (int j = 0; j < W; j++)
+            x[i * W + j] = (float)(noise(30, (uint64_t)((i % 7) * W + j)) + (i % 2 ? 3e-6 * noise(31, (uint64_t)(i * W + j)) : 0));
+    }
+    linear_unit_rows(x, M, W, u);
+    meanap_controls c;
+    int st = (int)meanap_controls_init(&c, control, plate, NULL, NULL, M, 4);
+    st |= (int)meanap_activity(u, M, W, label, use, &c, 0, M, ap, m, t);
+    for (int i = 0; i < M && st == OK; i++) {
+        double pos[M], neg[M];
+        int np = 0, nn = 0;
+        if (!use[i]) continue;
+        for (int j = 0; j < M; j++) {
+            double s = linear_dot(u + i * W, u + j * W, W);
+            if (control[j]) neg[nn++] = s;
+            if (use[j] && j != i && label[j] == label[i]) pos[np++] = s;
+        }
+        good &= m[i] == np && t[i] == np + nn && ap[i] == meanap_of_similarities(pos, np, neg, nn);
+    }
+    ok(st == OK && good, "equal and nearly equal similarities: the bits of the definition on exact products");
+    meanap_controls_free(&c);
+}
+
+static void nulls(void)
+{
+    enum { SIZE = 20000 };
+    double *v = malloc(SIZE * sizeof *v), *w = malloc(SIZE * sizeof *w), value[10] = {0};
+    int count[10] = {0}, kinds = 0, total;
+    meanap_null(2, 5, 1, SIZE, v);
+    for (int i = 0; i < SIZE; i++) {
+        int k = 0;
+        while (k < kinds && fabs(v[i] - value[k]) > 1e-9) k++;
+        if (k == kinds && kinds < 10) value[kinds++] = v[i];
+        if (k < 10) count[k]++;
+    }
+    double *want = ref_load("null_exact_2_5", &total);
+    ok(want && kinds == total, "2 of 5: all values that there are occur, and no other");
+    int good = 1;
+    for (int k = 0; k < kinds; k++) { /* each set of ranks has chance 1/10; several sets may share a value */
+        double expected = 0;
+        for (int a = 1; a <= 5; a++)
+            for (int b = a + 1; b <= 5; b++) expected += fabs((1.0 / a + 2.0 / b) / 2 - value[k]) < 1e-9 ? SIZE / 10.0 : 0;
+        good &= fabs(count[k] - expected) < 5 * sqrt(expected);
+    }
+    ok(good, "as often as they should");
+    free(want);
+    meanap_null(10, 30, 1, SIZE, v);
+    double mean = linear_mean(v, SIZE), q;
+    ref_check(&mean, 1, "null_mean_10_30", 0, 0.003, "mean of the null of 10 among 30");
+    q = linear_quantile(v, SIZE, 0.95);
+    ref_check(&q, 1, "null_q95_10_30", 0, 0.008, "its 95th percentile");
+    meanap_null(20, 30, 1, SIZE, v); /* more positives than not: the other branch */
+    meanap_null(20, 30, 1, SIZE, w);
+    ok(memcmp(v, w, SIZE * sizeof *v) == 0 && linear_mean(v, SIZE) > 2 / 3.0 && linear_mean(v, SIZE) < 0.75,
+       "20 of 30: repeatable, above the share");
+    meanap_null(7, 7, 1, 10, v);
+    near(v[9], 1, 0, "positives only: 1");
+    free(v);
+    free(w);
+}
+
+static void pvalues(const screen *s, const outcome *o)
+{
+    double map[COMPOUNDS], p[COMPOUNDS], part_map[COMPOUNDS], part_p[COMPOUNDS];
+    int64_t asked[COMPOUNDS];
+    ok(meanap_pvalues(o->ap, o->m, o->total, s->label, N, 0, COMPOUNDS, 10000, 1, map, p, asked) == OK, "p-values");
+    ref_check(map, COMPOUNDS, "activity_map", 1e-12, 0, "mean average precision of each compound");
+    ref_check(p, COMPOUNDS, "activity_p", 0, 0.025, "p-values are those of numpy's own draws, to sampling error");
+    ok(asked[0] == 15 && asked[23] + asked[24] == 15, "queries of each");
+    int st = (int)meanap_pvalues(o->ap, o->m, o->total, s->label, N, 0, 9, 10000, 1, part_map, part_p, NULL);
+    st |= (int)meanap_pvalues(o->ap, o->m, o->total, s->label, N, 9, COMPOUNDS - 9, 10000, 1, part_map + 9, part_p + 9, NULL);
+    ok(st == OK && memcmp(p, part_p, sizeof p) == 0 && memcmp(map, part_map, sizeof map) == 0, "compounds in two ranges: the same bits");
+    double perfect[3] = {1, 1, 1}, all[1], one_p[1];
+    int32_t m[3] = {2, 2, 2}, t[3] = {12, 12, 12}, g[3] = {0, 0, 0}, same[3] = {2, 2, 2};
+    st = (int)meanap_pvalues(perfect, m, t, g, 3, 0, 1, 10000, 1, all, one_p, NULL);
+    ok(st == OK && all[0] == 1 && fabs(one_p[0] - 1 / 10001.0) < 1e-12, "nothing is above a perfect order: the smallest p there is");
+    st = (int)meanap_pvalues(perfect, m, same, g, 3, 0, 1, 1000, 1, all, one_p, NULL);
+    ok(st == OK && one_p[0] == 1 / 1001.0, "p counts what is above, not what is equal");
+}
+
+static void adjust(void)
+{
+    double p[41], q[41];
+    for (int i = 0; i < 40; i++) p[i] = pow(noise(3, (uint64_t)i) / 4 + 0.5, 3);
+    p[7] = p[8];
+    p[40] = NAN;
+    meanap_adjust(p, 41, q);
+    ref_check(q, 40, "bh", 1e-12, 0, "Benjamini and Hochberg's correction");
+    ok(isnan(q[40]), "NaN stays out of it");
+}
+
+static void consistency(const screen *s)
+{
+    float med[COMPOUNDS * D];
+    int64_t count[COMPOUNDS], start[COMPOUNDS + 1] = {0};
+    int32_t target[2 * COMPOUNDS], m[COMPOUNDS], t[COMPOUNDS];
+    double mark[COMPOUNDS], ap[COMPOUNDS], part[COMPOUNDS], c64[COMPOUNDS];
+    ok(consensus_median(s->x, N, D, s->label, s->treated, COMPOUNDS, med, count) == OK, "consensus profiles");
+    row_marks(med, COMPOUNDS, D, mark);
+    ref_check(mark, COMPOUNDS, "consensus", 1e-12, 1e-12, "they are numpy's medians");
+    for (int c = 0; c < COMPOUNDS; c++) {
+        c64[c] = (double)count[c];
+        int64_t at = start[c];
+        if (c != 7) target[at++] = c % 5;
+        if (c != 7 && c % 4 == 0) target[at++] = 5 + c % 3;
+        start[c + 1] = at;
+    }
+    ref_check(c64, COMPOUNDS, "consensus_count", 0, 1e-9, "of as many wells");
+    linear_unit_rows(med, COMPOUNDS, D, med);
+    ok(meanap_consistency(med, COMPOUNDS, D, start, target, NULL, 0, COMPOUNDS, ap, m, t) == OK, "consistency");
+    ref_check(ap, COMPOUNDS, "consistency_ap", 1e-12, 0, "every average precision is numpy's; a compound without targets has none");
+    int st = (int)meanap_consistency(med, COMPOUNDS, D, start, target, NULL, 0, 11, part, m, t);
+    st |= (int)meanap_consistency(med, COMPOUNDS, D, start, target, NULL, 11, COMPOUNDS - 11, part + 11, m, t);
+    ok(st == OK && memcmp(part, ap, sizeof ap) == 0, "in two ranges: the same bits");
+    float mean[COMPOUNDS * D];
+    ok(consensus_mean(s->x, N, D, s->label, NULL, COMPOUNDS, mean, count) == OK, "means by label");
+    double sum = 0;
+    for (int i = 0; i < N; i++) sum += s->label[i] == 4 ? s->x[i * D + 3] : 0;
+    near(mean[4 * D + 3], sum / (double)count[4], 1e-6, "are means");
+}
+
+int main(void)
+{
+    screen *s = screen_make();
+    outcome *o = malloc(sizeof *o);
+    float *u = malloc(sizeof s->x);
+    linear_unit_rows(s->x, N, D, u);
+    definition();
+    activity(s, u, o);
+    ties();
+    nulls();
+    pvalues(s, o);
+    adjust();
+    consistency(s);
+    free(u);
+    free(o);
+    free(s);
+    return tap_done();
+}

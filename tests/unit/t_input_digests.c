@@ -1,0 +1,90 @@
+/* t_input_digests.c -- inputs are remembered by size and time, and by nothing else. */
+#include "../tap.h"
+#include "micon/base/digest.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/provenance/input_digests.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int known(const inputs *in)
+{
+    int n = 0;
+    for (size_t i = 0; i < in->n; i++) n += in->item[i].known;
+    return n;
+}
+
+/* Remembered in one folder, recalled in another, through a link, and from a memory of paths as they were given. */
+static void test_elsewhere(const char *dir)
+{
+    char *sub = xasprintf("%s/screen/images", dir), *link = xasprintf("%s/link", dir), *memory = xasprintf("%s/screen/m.inputs", dir),
+         *there = xasprintf("%s/screen", dir), *old = NULL, *data = NULL, d[DIGEST_TEXT];
+    size_t n = 0;
+    inputs in = {0}, above = {0}, linked = {0}, again = {0}, before = {0};
+    ok(path_make_dirs(sub) == OK && chdir(there) == 0 && path_write("images/a.tif", "one", 3) == OK, "a file in a folder");
+    ok(symlink("screen", link) == 0 && inputs_add(&in, "images/a.tif") == OK, "and a link to that");
+    in.item[0].known = true;
+    in.item[0].digest = 0xabc;
+    ok(inputs_remember(&in, memory) == OK && path_read(memory, &data, &n, 4096) == OK, "remembered there");
+    ok(data && strstr(data, ",/") && strstr(data, "/screen/images/a.tif\n"), "by its absolute path");
+    ok(inputs_add(&again, "images/a.tif") == OK, "the same again");
+    inputs_recall(&again, memory);
+    ok(known(&again) == 1, "is recalled");
+    ok(chdir(dir) == 0 && inputs_add(&above, "screen/images/a.tif") == OK && inputs_add(&linked, "link/images/a.tif") == OK, "from above");
+    inputs_recall(&above, memory);
+    ok(known(&above) == 1 && above.item[0].digest == 0xabc, "it is recalled");
+    inputs_recall(&linked, memory);
+    ok(known(&linked) == 1, "and through a link");
+    old = xasprintf("digest,size,mtime_ns,path\n%s,3,%lld,images/a.tif\n", digest_show(7, d), (long long)in.item[0].mtime_ns);
+    ok(path_write(memory, old, strlen(old)) == OK && chdir(there) == 0 && inputs_add(&before, "images/a.tif") == OK, "an older memory");
+    inputs_recall(&before, memory);
+    ok(known(&before) == 1 && before.item[0].digest == 7, "is understood where it was made");
+    inputs *all[] = {&in, &above, &linked, &again, &before};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) inputs_free(all[i]);
+    ok(chdir(dir) == 0, "back");
+    free(sub);
+    free(link);
+    free(memory);
+    free(there);
+    free(old);
+    free(data);
+}
+
+int main(void)
+{
+    const char *dir = getenv("T") ? getenv("T") : "/tmp";
+    char *a = xasprintf("%s/a \"quoted\", b", dir), *b = xasprintf("%s/b\xC3\xA9", dir), *c = xasprintf("%s/gone", dir),
+         *memory = xasprintf("%s/status/x.inputs", dir);
+    inputs in = {0}, again = {0}, changed = {0}, damaged = {0};
+    ok(path_write(a, "one", 3) == OK && path_write(b, "two", 3) == OK, "two files");
+    ok(inputs_add(&in, a) == OK && inputs_add(&in, b) == OK && inputs_add(&in, c) == OK && known(&in) == 1,
+       "a missing one is known to be missing");
+    for (size_t i = 0; i < 2; i++) in.item[i].known = digest_file(in.item[i].path, &in.item[i].digest) == OK;
+    ok(inputs_remember(&in, memory) == OK, "remembered");
+    ok(inputs_add(&again, a) == OK && inputs_add(&again, b) == OK && inputs_add(&again, c) == OK, "the same again");
+    inputs_recall(&again, memory);
+    ok(known(&again) == 3 && inputs_digest(&again) == inputs_digest(&in), "all recalled");
+    struct timespec later[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    ok(utimensat(AT_FDCWD, b, later, 0) == 0, "a touched file");
+    ok(inputs_add(&changed, a) == OK && inputs_add(&changed, b) == OK && inputs_add(&changed, c) == OK, "once more");
+    inputs_recall(&changed, memory);
+    ok(known(&changed) == 2 && !changed.item[1].known, "is not recalled");
+    ok(path_write(memory, "digest,size\n\"", 13) == OK && inputs_add(&damaged, a) == OK, "a damaged memory");
+    inputs_recall(&damaged, memory);
+    ok(known(&damaged) == 0, "knows nothing");
+    same(msg_get(), "", "and leaves no message");
+    inputs_free(&in);
+    inputs_free(&again);
+    inputs_free(&changed);
+    inputs_free(&damaged);
+    free(a);
+    free(b);
+    free(c);
+    free(memory);
+    test_elsewhere(dir);
+    return tap_done();
+}

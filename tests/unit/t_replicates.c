@@ -1,0 +1,86 @@
+/* t_replicates.c -- percent replicating, and bootstrap intervals, against numpy's own draws. */
+#include "micon/profile/replicates.h"
+
+#include "../profile_data.h"
+#include "micon/profile/bootstrap.h"
+#include "micon/profile/linear_algebra.h"
+
+static void replicating(const screen *s)
+{
+    enum { NULLS = 4000 };
+    float *u = malloc(sizeof s->x);
+    double score[COMPOUNDS], part[COMPOUNDS], *null = malloc(NULLS * sizeof *null), *again = malloc(NULLS * sizeof *again);
+    linear_pearson_rows(s->x, N, D, u);
+    ok(replicate_scores(u, N, D, s->label, COMPOUNDS, 0, COMPOUNDS, score) == OK, "scores");
+    ref_check(score, COMPOUNDS, "replicate_score", 0, 1e-6, "are the medians of numpy's correlations");
+    int st = (int)replicate_scores(u, N, D, s->label, COMPOUNDS, 0, 3, part) |
+             (int)replicate_scores(u, N, D, s->label, COMPOUNDS, 3, 22, part + 3);
+    ok(st == OK && memcmp(part, score, sizeof part) == 0, "in two ranges: the same bits");
+    st = (int)replicate_null(u, N, D, s->label, COMPOUNDS, 15, 1, 0, NULLS, null);
+    st |= (int)replicate_null(u, N, D, s->label, COMPOUNDS, 15, 1, 0, 10, again) |
+          (int)replicate_null(u, N, D, s->label, COMPOUNDS, 15, 1, 10, NULLS - 10, again + 10);
+    ok(st == OK && memcmp(null, again, NULLS * sizeof *null) == 0, "null sets in two ranges: the same bits");
+    double q = linear_quantile(null, NULLS, 0.95);
+    ref_check(&q, 1, "replicate_q95_15", 0, 0.006, "their 95th percentile is numpy's, to sampling error");
+    ok(replicate_set(15, 25) == 15 && replicate_set(1000, 500) == REPLICATE_MAX_SET && replicate_set(15, 7) == 7,
+       "null sets: as many wells, 32 at most");
+    ok(replicate_set(1, 25) == 0 && replicate_set(15, 1) == 0, "one well, or one compound: no verdict");
+    int above = 0;
+    for (int c = 0; c < COMPOUNDS; c++) above += score[c] > q;
+    ok(above == COMPOUNDS, "all replicate here");
+    int32_t shuffled[N];
+    int64_t order[N];
+    rng g = rng_at(5, 901, 0, 0);
+    for (int i = 0; i < N; i++) order[i] = i;
+    rng_shuffle(&g, order, N);
+    for (int i = 0; i < N; i++) shuffled[i] = s->label[order[i]];
+    ok(replicate_scores(u, N, D, shuffled, COMPOUNDS, 0, COMPOUNDS, score) == OK, "shuffled labels");
+    above = 0;
+    for (int c = 0; c < COMPOUNDS; c++) above += score[c] > q;
+    ok(above < 0.3 * COMPOUNDS, "do not replicate");
+    ok(replicate_null(u, N, D, s->label, COMPOUNDS, 30, 1, 0, 1, null) == E_FAILED && strstr(msg_get(), "there are 25"),
+       "too few compounds");
+    msg_clear();
+    free(null);
+    free(again);
+    free(u);
+}
+
+static void check3(interval v, const char *name, const char *what)
+{
+    double got[3] = {v.value, v.low, v.high};
+    ref_check(got, 3, name, 0, 0.012, what);
+}
+
+static void bootstraps(void)
+{
+    double num[COMPOUNDS], den[COMPOUNDS], other[COMPOUNDS], flat[COMPOUNDS];
+    interval v, w;
+    for (int c = 0; c < COMPOUNDS; c++) {
+        uint64_t at = (uint64_t)c;
+        num[c] = (noise(4, at) > 0) + 2 * (noise(5, at) > 0.2), den[c] = 3 + c % 4, other[c] = 2 * (noise(6, at) > 0), flat[c] = den[c] / 2;
+    }
+    ok(bootstrap_interval(BOOTSTRAP_RATIO, num, den, COMPOUNDS, 20000, 1, &v) == OK, "ratio of sums");
+    check3(v, "bootstrap_ratio", "value and interval as numpy's draws");
+    ok(bootstrap_interval(BOOTSTRAP_MEAN, num, den, COMPOUNDS, 20000, 1, &w) == OK, "mean of quotients");
+    check3(w, "bootstrap_mean", "value and interval as numpy's draws");
+    ok(bootstrap_difference(BOOTSTRAP_RATIO, num, den, other, den, COMPOUNDS, 20000, 1, &w) == OK, "paired difference");
+    check3(w, "bootstrap_difference", "value and interval as numpy's draws");
+    ok(bootstrap_difference(BOOTSTRAP_RATIO, num, den, num, den, COMPOUNDS, 100, 1, &w) == OK && w.low == 0 && w.high == 0,
+       "a method against itself: exactly nothing");
+    ok(bootstrap_interval(BOOTSTRAP_MEAN, flat, den, COMPOUNDS, 100, 1, &w) == OK && w.low == 0.5 && w.high == 0.5, "all alike: no width");
+    ok(bootstrap_interval(BOOTSTRAP_RATIO, num, den, COMPOUNDS, 500, 2, &v) == OK &&
+           bootstrap_interval(BOOTSTRAP_RATIO, num, den, COMPOUNDS, 500, 2, &w) == OK && v.low == w.low && v.high == w.high,
+       "repeatable");
+    for (int c = 0; c < COMPOUNDS; c++) den[c] = 0;
+    ok(bootstrap_interval(BOOTSTRAP_MEAN, num, den, COMPOUNDS, 100, 1, &v) == OK && isnan(v.value) && isnan(v.low), "nobody asked: NaN");
+}
+
+int main(void)
+{
+    screen *s = screen_make();
+    replicating(s);
+    bootstraps();
+    free(s);
+    return tap_done();
+}

@@ -1,0 +1,149 @@
+/* t_sphering.c -- the four spherings and principal components against numpy; the fit set's covariance; few rows; a repeated column; columns of very
+ * different size. */
+#include "micon/profile/sphering.h"
+
+#include "../profile_data.h"
+#include "micon/profile/linear_algebra.h"
+
+static const char *const NAME[] = {"", "zca", "pca", "zca_cor", "pca_cor"};
+
+/* The largest difference of the used rows' covariance from the identity (PCA), or of its eigenvalue-like trace (ZCA: rank). */
+static void covariance(const float *y, int k, const uint8_t *use, double *off_identity, double *trace)
+{
+    double mean[D] = {0}, c[D * D] = {0};
+    int m = 0;
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < k && use[i]; j++) mean[j] += y[i * k + j], m += j == 0;
+    for (int j = 0; j < k; j++) mean[j] /= m;
+    for (int i = 0; i < N; i++)
+        for (int a = 0; a < k && use[i]; a++)
+            for (int b = 0; b < k; b++) c[a * k + b] += (y[i * k + a] - mean[a]) * (y[i * k + b] - mean[b]) / (m - 1);
+    *off_identity = *trace = 0;
+    for (int a = 0; a < k; a++)
+        for (int b = 0; b < k; b++) *off_identity = fmax(*off_identity, fabs(c[a * k + b] - (a == b)));
+    for (int a = 0; a < k; a++) *trace += c[a * k + a];
+}
+
+/* For ZCA: W cov W is the projection on the span, so its square equals itself. */
+static double off_projection(const float *y, int k, const uint8_t *use)
+{
+    double mean[D] = {0}, c[D * D] = {0}, worst = 0;
+    int m = 0;
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < k && use[i]; j++) mean[j] += y[i * k + j], m += j == 0;
+    for (int j = 0; j < k; j++) mean[j] /= m;
+    for (int i = 0; i < N; i++)
+        for (int a = 0; a < k && use[i]; a++)
+            for (int b = 0; b < k; b++) c[a * k + b] += (y[i * k + a] - mean[a]) * (y[i * k + b] - mean[b]) / (m - 1);
+    for (int a = 0; a < k; a++)
+        for (int b = 0; b < k; b++) {
+            double sq = 0;
+            for (int j = 0; j < k; j++) sq += c[a * k + j] * c[j * k + b];
+            worst = fmax(worst, fabs(sq - c[a * k + b]));
+        }
+    return worst;
+}
+
+static void one(const float *x, const uint8_t *use, const char *prefix, sphere_kind kind, int64_t rank)
+{
+    char name[64], what[128];
+    sphere_params p;
+    float *y = malloc(N * D * sizeof *y);
+    double mark[N], off, trace;
+    snprintf(what, sizeof what, "%s%s: rank %d", prefix, NAME[kind], (int)rank);
+    int zca = kind == SPHERE_ZCA || kind == SPHERE_ZCA_COR;
+    ok(sphere_fit(&p, kind, x, N, D, use) == OK && p.rank == rank && p.k == (zca ? D : rank), what);
+    ok(sphere_apply(&p, x, 0, N, y) == OK, "applied");
+    row_marks(y, N, (int)p.k, mark);
+    snprintf(name, sizeof name, "sphere_%s%s", prefix, NAME[kind]);
+    snprintf(what, sizeof what, "%s%s: the values are numpy's", prefix, NAME[kind]);
+    ref_check(mark, N, name, 1e-5, 1e-3, what);
+    covariance(y, (int)p.k, use, &off, &trace);
+    if (kind == SPHERE_ZCA || kind == SPHERE_PCA) {
+        snprintf(what, sizeof what, "%s%s: the fit set's covariance is the identity on its span", prefix, NAME[kind]);
+        ok((zca ? off_projection(y, (int)p.k, use) : off) < 1e-4 && fabs(trace - (double)rank) < 1e-3, what);
+    }
+    float *cut = malloc(N * D * sizeof *cut);
+    int st = (int)sphere_apply(&p, x, 0, 111, cut) | (int)sphere_apply(&p, x + 111 * D, 111, N - 111, cut + 111 * p.k);
+    ok(st == OK && memcmp(cut, y, (size_t)(N * p.k) * sizeof *y) == 0, "in two ranges: the same bytes");
+    free(cut);
+    free(y);
+    sphere_free(&p);
+}
+
+static void components(const screen *s)
+{
+    sphere_params p;
+    float *y = malloc(N * 10 * sizeof *y);
+    double mark[N];
+    ok(sphere_fit_components(&p, s->x, N, D, NULL, 10) == OK && p.k == 10, "ten principal components");
+    ok(sphere_apply(&p, s->x, 0, N, y) == OK, "applied");
+    row_marks(y, N, 10, mark);
+    ref_check(mark, N, "components", 1e-5, 1e-4, "they are scikit-learn's, signs by the largest entry");
+    sphere_free(&p);
+    ok(sphere_fit_components(&p, s->x, 4, D, NULL, 50) == OK && p.k == 4, "50 of four rows: four");
+    sphere_free(&p);
+    free(y);
+}
+
+/* From well conditioned to hardly so: the way through the covariance and the way around it meet the same mark (numbers so large that the 1e-6 added to
+ * singular values does not show). The columns are mixed by a reflection: on columns of different size alone, eigenvalues are as exact as singular values. */
+static void conditioned(void)
+{
+    float *x = malloc(N * D * sizeof *x), *y = malloc(N * D * sizeof *y);
+    uint8_t all[N];
+    memset(all, 1, sizeof all);
+    for (int power = 0; power <= 8; power += 2) {
+        sphere_params p;
+        double off = NAN, trace = 0;
+        char what[100];
+        for (int i = 0; i < N; i++) {
+            double row[D], sum = 0;
+            for (int j = 0; j < D; j++) sum += row[j] = noise(77, (uint64_t)(i * D + j)) * pow(10, 9 - power * (double)j / (D - 1));
+            for (int j = 0; j < D; j++) x[i * D + j] = (float)(row[j] - 2 * sum / D);
+        }
+        int st = (int)sphere_fit(&p, SPHERE_PCA, x, N, D, NULL);
+        if (st == OK) st = (int)sphere_apply(&p, x, 0, N, y);
+        if (st == OK) covariance(y, D, all, &off, &trace);
+        snprintf(what, sizeof what, "singular values over %d orders: the covariance is the identity", power);
+        printf("# %s: off by %.1e\n", what, off);
+        ok(st == OK && p.rank == D && off < 2e-5, what);
+        sphere_free(&p);
+    }
+    free(x);
+    free(y);
+}
+
+static void odd(const screen *s)
+{
+    sphere_params p;
+    float same_rows[12 * 3];
+    for (int i = 0; i < 36; i++) same_rows[i] = (float)(i % 3);
+    ok(sphere_fit(&p, SPHERE_ZCA, same_rows, 12, 3, NULL) == E_FAILED && strstr(msg_get(), "all alike") && !p.w,
+       "equal rows: it fails and says so");
+    msg_clear();
+    ok(sphere_fit(&p, SPHERE_ZCA, s->x, 1, D, NULL) == E_FAILED && strstr(msg_get(), "it takes two"), "one row");
+    msg_clear();
+    same_rows[4] = NAN;
+    ok(sphere_fit(&p, SPHERE_PCA, same_rows, 12, 3, NULL) == E_FAILED && strstr(msg_get(), "row 1, column 1"), "a NaN is named");
+    msg_clear();
+    ok(sphere_fit(&p, SPHERE_ZCA_COR, s->x, N, D, s->control) == OK, "the plain screen");
+    sphere_free(&p);
+}
+
+int main(void)
+{
+    screen *s = screen_make();
+    uint8_t few[N] = {0};
+    components(s);
+    conditioned();
+    odd(s);
+    for (int i = 0; i < N; i++) s->x[i * D + 28] = s->x[i * D + 27];
+    for (int i = 0, m = 0; i < N && m < 20; i++) m += few[i] = s->control[i];
+    for (int kind = SPHERE_ZCA; kind <= SPHERE_PCA_COR; kind++) {
+        one(s->x, s->control, "", (sphere_kind)kind, D - 1);
+        one(s->x, few, "few_", (sphere_kind)kind, 19);
+    }
+    free(s);
+    return tap_done();
+}
