@@ -107,7 +107,7 @@ typedef struct {
     /* what is on disk */
     bool built, exists, has_record, of_the_file;
     bool failed; /* the last try to make what is not there */
-    made record;
+    output_record record;
     input_seen *input; /* as recorded */
     size_t n_inputs;
     char *input_changed; /* the first recorded input of another size or time than today, or NULL */
@@ -185,9 +185,9 @@ void lock_release(work_lock *l);
 bool lock_holder(const config *c, text *who); /* is a run active here? for `micon status` */
 
 /* ---- what the stages said of themselves (status.c) ---- */
-typedef enum { SEEN_NOTHING, SEEN_RUNNING, SEEN_STOPPED, SEEN_FAILED, SEEN_DONE } seen_state;
+typedef enum { SEEN_NOTHING, SEEN_RUNNING, SEEN_STOPPED, SEEN_FAILED, SEEN_DONE } step_status_state;
 typedef struct {
-    seen_state state;
+    step_status_state state;
     char *message;                  /* the last, or why it failed; "" */
     char *unit;                     /* "sites" */
     double done, total, rate, left; /* rate a second; left in seconds, negative: not known */
@@ -195,11 +195,11 @@ typedef struct {
     char *log;                      /* NULL: none known */
     char *job;                      /* as squeue shows it, "12" or "12_3"; NULL: not a SLURM job */
     long uid;                       /* whose file says so; -1: not known */
-} sighting;
-void seen_read(sighting *out, const config *c, const step *s); /* what is not there or cannot be read is nothing seen */
-void seen_free(sighting *s);
-void seen_show(const sighting *s, text *out);    /* "120 of 345 sites, 12.3 a second, 3 min left" */
-void status_keep_failed(plan *p, const call *c); /* un-choose the steps that did not fail */
+} step_status;
+void step_status_read(step_status *out, const config *c, const step *s); /* what is not there or cannot be read is nothing seen */
+void step_status_free(step_status *s);
+void step_status_show(const step_status *s, text *out); /* "120 of 345 sites, 12.3 a second, 3 min left" */
+void status_keep_failed(plan *p, const call *c);        /* un-choose the steps that did not fail */
 
 /* ---- SLURM (slurm.c) ---- */
 typedef struct {

@@ -15,8 +15,8 @@ status lock_take(work_lock *l, const call *c)
     const file_lock_info info = {.what = what, .busy = "another run is active in this work folder"};
     l->held = NULL;
     TRY(fail_within(path_make_dirs(work), "screen.work"));
-    TRY(fail_within(sharing_start(c->cfg.screen.group), "%s", c->path));
-    TRY(sharing_give_folder(work, c->cfg.screen.group));
+    TRY(fail_within(permissions_start(c->cfg.screen.group), "%s", c->path));
+    TRY(permissions_give_folder(work, c->cfg.screen.group));
     TRY(path_make_dirs(dir));
     st = file_lock_take(&l->held, path, &info);
     if (st == E_IO) st = fail_within(st, "screen.work: it cannot be written to");

@@ -48,11 +48,11 @@ static void compare_inputs(step *s)
 
 static void look_at_disk(step *s, const call *c)
 {
-    char *record = made_path(&c->cfg, stage_table[s->stage].name, s->name);
+    char *record = output_record_path(&c->cfg, stage_table[s->stage].name, s->name);
     s->built = driver_has_program(c, stage_table[s->stage].program);
     s->exists = path_exists(s->output);
-    if (s->exists && (s->has_record = made_read(&s->record, record))) {
-        s->of_the_file = made_is_of(&s->record, s->output);
+    if (s->exists && (s->has_record = output_record_read(&s->record, record))) {
+        s->of_the_file = output_record_is_of(&s->record, s->output);
         char *below = xasprintf("status/%s/%s.inputs", stage_table[s->stage].name, s->name), *inputs = config_work(&c->cfg, below);
         if (s->stage != STAGE_TILE || c->a.images) {
             read_inputs(s, inputs);
@@ -62,10 +62,10 @@ static void look_at_disk(step *s, const call *c)
         free(inputs);
     }
     if (!s->exists) {
-        sighting last;
-        seen_read(&last, &c->cfg, s);
+        step_status last;
+        step_status_read(&last, &c->cfg, s);
         s->failed = last.state == SEEN_FAILED;
-        seen_free(&last);
+        step_status_free(&last);
     }
     free(record);
 }
@@ -103,7 +103,7 @@ status plan_make(plan *p, const call *c)
     bool *plates = NULL;
     *p = (plan){.ranks = c->a.ranks > 0 ? c->a.ranks : process_cores(), .force = c->a.force};
     p->memory = mem_available();
-    p->shared = budget_shared(p->ranks);
+    p->shared = memory_budget_shared(p->ranks);
     TRY(stages_chosen(&c->a.stages, &stages));
     if (!c->cfg.evaluate.profiles.n) TRY(screen_load(&p->screen, &c->cfg));
     plates = xcalloc(p->screen.n + 1, sizeof *plates);
@@ -134,7 +134,7 @@ void plan_free(plan *p)
         free(s->output);
         free(s->why);
         free(s->input_changed);
-        made_free(&s->record);
+        output_record_free(&s->record);
     }
     free(p->step);
     screen_free(&p->screen);

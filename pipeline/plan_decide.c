@@ -99,7 +99,7 @@ static bool decide_by_inputs(plan *p, step *s, const config *c)
 /* The recorded "index rows" line: the digest of the plate's rows, or for a step over the screen that of all plates' in order. */
 static bool rows_differ(const plan *p, const step *s)
 {
-    char *then = made_line(&s->record, "index rows"), now[DIGEST_TEXT];
+    char *then = output_record_line(&s->record, "index rows"), now[DIGEST_TEXT];
     bool differs = then != NULL;
     for (int of = 0; of < 2 && differs; of++) {
         uint64_t d = 0;
@@ -114,7 +114,7 @@ static bool rows_differ(const plan *p, const step *s)
 static void decide_by_record(plan *p, step *s, const config *c)
 {
     text why = {0};
-    if (made_config_differs(&s->record, c, &why))
+    if (output_record_config_differs(&s->record, c, &why))
         decided(s, STEP_RUN, text_str(&why));
     else if (rows_differ(p, s))
         decided(s, STEP_RUN, "its rows of the tables have changed");

@@ -42,12 +42,12 @@ static double train_shared(const plan *p, const config *c, double tiles)
     static const int depth[] = {[ENCODER_RESNET18] = 18, [ENCODER_RESNET34] = 34, [ENCODER_RESNET50] = 50, [ENCODER_RESNET101] = 101};
     const train_options *o = &c->train;
     double channels = (double)c->screen.channels.n, per_tile = (double)c->tile.size * (double)c->tile.size * channels;
-    double kept = fmin(tiles * per_tile, budget_tiles(o->tiles_memory, p->memory, p->shared));
+    double kept = fmin(tiles * per_tile, memory_budget_tiles(o->tiles_memory, p->memory, p->shared));
     if (o->freeze == FREEZE_NONE || o->augment != 1 + AUGMENT_NONE) return kept;
     double slots = o->method == METHOD_MICON || o->method == METHOD_PACLR ? 4 : 2, asked = (double)o->steps * (double)o->batch * slots;
     nn_type type = o->precision == PRECISION_BF16 ? NN_BF16 : NN_F32;
-    double outputs = channels * (double)resnet_between_bytes(depth[o->encoder], (int)c->tile.size, o->freeze, type);
-    return kept + fmin(fmin(tiles, asked) * outputs, budget_cache(o->cache_memory, p->memory - kept, p->shared - kept));
+    double outputs = channels * (double)resnet_split_bytes(depth[o->encoder], (int)c->tile.size, o->freeze, type);
+    return kept + fmin(fmin(tiles, asked) * outputs, memory_budget_cache(o->cache_memory, p->memory - kept, p->shared - kept));
 }
 
 static double work_of(step *s, const plan *p, const config *c)

@@ -187,14 +187,14 @@ static double listen(const runner *r, int stage, text *say)
 {
     double share = 0;
     for (size_t i = 0; i < r->plan->n; i++) {
-        sighting s;
+        step_status s;
         if (r->plan->step[i].stage != stage || r->item[i].how != RUNNING) continue;
-        seen_read(&s, &r->c->cfg, &r->plan->step[i]);
+        step_status_read(&s, &r->c->cfg, &r->plan->step[i]);
         if (s.state == SEEN_RUNNING && s.total > 0) {
             share += s.done / s.total;
-            if (!stage_table[stage].per_plate) seen_show(&s, say);
+            if (!stage_table[stage].per_plate) step_status_show(&s, say);
         }
-        seen_free(&s);
+        step_status_free(&s);
     }
     return share;
 }

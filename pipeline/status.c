@@ -49,11 +49,11 @@ static bool is_gone(const json_t *o)
     return gone;
 }
 
-static seen_state state_of(const json_t *o)
+static step_status_state state_of(const json_t *o)
 {
     static const struct {
         const char *word;
-        seen_state state;
+        step_status_state state;
     } words[] = {{"running", SEEN_RUNNING}, {"done", SEEN_DONE}, {"failed", SEEN_FAILED}, {"stopped", SEEN_STOPPED}};
     const char *s = json_string_value(json_object_get(o, "state"));
     for (size_t i = 0; s && i < sizeof words / sizeof *words; i++)
@@ -76,7 +76,7 @@ static bool is_newer(const char *a, const char *b)
     return of_a > of_b;
 }
 
-static void read_failure(sighting *out, const config *c, const step *s)
+static void read_failure(step_status *out, const config *c, const step *s)
 {
     char *path = status_file(c, s, "failed"), *why = NULL;
     size_t n;
@@ -95,18 +95,18 @@ static long owner_of(const char *path)
     return stat(path, &sb) == 0 ? (long)sb.st_uid : -1;
 }
 
-static void was_killed(sighting *s)
+static void was_killed(step_status *s)
 {
     s->state = SEEN_FAILED;
     free(s->message);
     s->message = xstrdup("ended without a word (killed?)");
 }
 
-void seen_read(sighting *out, const config *c, const step *s)
+void step_status_read(step_status *out, const config *c, const step *s)
 {
     char *path = status_file(c, s, "json"), *log = status_file(c, s, "log");
     json_t *o = path_exists(path) ? json_load_file(path, 0, NULL) : NULL;
-    *out = (sighting){.state = state_of(o), .message = text_of(o, "message"), .unit = text_of(o, "unit")};
+    *out = (step_status){.state = state_of(o), .message = text_of(o, "message"), .unit = text_of(o, "unit")};
     out->done = number_of(o, "done", 0);
     out->total = number_of(o, "total", 0);
     out->rate = number_of(o, "rate", 0);
@@ -124,16 +124,16 @@ void seen_read(sighting *out, const config *c, const step *s)
     free(path);
 }
 
-void seen_free(sighting *s)
+void step_status_free(step_status *s)
 {
     free(s->message);
     free(s->unit);
     free(s->log);
     free(s->job);
-    *s = (sighting){0};
+    *s = (step_status){0};
 }
 
-void seen_show(const sighting *e, text *out)
+void step_status_show(const step_status *e, text *out)
 {
     char left[32];
     if (e->total > 0) text_addf(out, "%.0f of %.0f %s", e->done, e->total, e->unit);
@@ -142,25 +142,25 @@ void seen_show(const sighting *e, text *out)
 }
 
 /* It says that it runs as a SLURM job, and is not in the queue: it was killed, unless it ended, or another began, since we asked. */
-static void doubt(sighting *e, const queue *q, const config *c, const step *s)
+static void doubt(step_status *e, const queue *q, const config *c, const step *s)
 {
     if (e->state != SEEN_RUNNING || !e->job || !queue_lacks(q, e->job, e->uid)) return;
-    sighting now;
-    seen_read(&now, c, s);
+    step_status now;
+    step_status_read(&now, c, s);
     if (now.state == SEEN_RUNNING && now.job && strcmp(now.job, e->job) == 0) was_killed(&now);
-    seen_free(e);
+    step_status_free(e);
     *e = now;
 }
 
 /* The queue is asked where there are submissions or a step says that it runs as a job; that SLURM is silent is said. */
-static sighting *see_all(const plan *p, const config *c, const submissions *jobs, queue *q)
+static step_status *see_all(const plan *p, const config *c, const submissions *jobs, queue *q)
 {
-    sighting *seen = xcalloc(p->n + 1, sizeof *seen);
+    step_status *seen = xcalloc(p->n + 1, sizeof *seen);
     long *owners = xcalloc(p->n + 1, sizeof *owners);
     size_t n = 0;
     *q = (queue){0};
     for (size_t i = 0; i < p->n; i++) {
-        seen_read(&seen[i], c, &p->step[i]);
+        step_status_read(&seen[i], c, &p->step[i]);
         if (seen[i].state == SEEN_RUNNING && seen[i].job) owners[n++] = seen[i].uid;
     }
     if ((jobs->n || n) && queue_read(q, jobs, owners, n) != OK) {
@@ -177,10 +177,10 @@ void status_keep_failed(plan *p, const call *c)
     submissions jobs = {0};
     queue q;
     submissions_read(&jobs, &c->cfg);
-    sighting *seen = see_all(p, &c->cfg, &jobs, &q);
+    step_status *seen = see_all(p, &c->cfg, &jobs, &q);
     for (size_t i = 0; i < p->n; i++) {
         p->step[i].chosen = p->step[i].chosen && seen[i].state == SEEN_FAILED && p->step[i].state != STEP_CURRENT;
-        seen_free(&seen[i]);
+        step_status_free(&seen[i]);
     }
     free(seen);
     queue_free(&q);
@@ -194,7 +194,7 @@ static const char *const kind_words[N_KINDS] = {"done", "running", "queued", "st
 typedef struct {
     call *c;
     plan plan;
-    sighting *seen;
+    step_status *seen;
     kind *kind;
     queue queue;
     submissions jobs;
@@ -223,7 +223,7 @@ static bool is_starting(const report *r, size_t i)
 static kind kind_of(const report *r, size_t i)
 {
     const step *s = &r->plan.step[i];
-    const sighting *e = &r->seen[i];
+    const step_status *e = &r->seen[i];
     const queued *q = NULL;
     for (size_t k = 0; k < r->jobs.n && !q; k++) {
         const submitted *j = &r->jobs.item[k];
@@ -266,7 +266,7 @@ done:
 
 static void report_free(report *r)
 {
-    for (size_t i = 0; r->seen && i < r->plan.n; i++) seen_free(&r->seen[i]);
+    for (size_t i = 0; r->seen && i < r->plan.n; i++) step_status_free(&r->seen[i]);
     free(r->seen);
     free(r->kind);
     queue_free(&r->queue);
@@ -278,13 +278,13 @@ static void report_free(report *r)
 static void show_detail(const report *r, size_t i, text *out)
 {
     const step *s = &r->plan.step[i];
-    const sighting *e = &r->seen[i];
+    const step_status *e = &r->seen[i];
     char shown[300];
     text_addf(out, "  %s %s %s: ", kind_words[r->kind[i]], stage_table[s->stage].name, step_label(&r->plan, s));
     if (r->kind[i] == IS_RUNNING && e->state != SEEN_RUNNING)
         text_add(out, "started, nothing said yet");
     else if (r->kind[i] == IS_RUNNING)
-        seen_show(e, out);
+        step_status_show(e, out);
     if (*e->message && (r->kind[i] != IS_RUNNING || e->state == SEEN_RUNNING))
         text_addf(out, "%s%s", r->kind[i] == IS_RUNNING && e->total > 0 ? "; " : "", text_show(shown, sizeof shown, e->message));
     if (r->kind[i] == IS_FAILED && e->log) text_addf(out, " (log: %s)", e->log);
@@ -330,7 +330,7 @@ static void show_json(const report *r, text *out)
     text_add(out, ", \"steps\": [");
     for (size_t i = 0; i < r->plan.n; i++) {
         const step *s = &r->plan.step[i];
-        const sighting *e = &r->seen[i];
+        const step_status *e = &r->seen[i];
         text_addf(out, "%s\n  {\"stage\": \"%s\", \"plate\": ", i ? "," : "", stage_table[s->stage].name);
         if (s->plate >= 0)
             text_add_json(out, step_label(&r->plan, s));

@@ -7,7 +7,7 @@
 #include <math.h>
 
 /* MPI keeps a window that ranks share in /dev/shm, and where that is too small a rank dies at its first store. */
-double budget_shared(int64_t ranks)
+double memory_budget_shared(int64_t ranks)
 {
     int64_t shm = 0;
     if (ranks == 1) return INFINITY;
@@ -18,12 +18,12 @@ double budget_shared(int64_t ranks)
     return 0.95 * (double)shm;
 }
 
-double budget_tiles(int64_t given, double room, double shared)
+double memory_budget_tiles(int64_t given, double room, double shared)
 {
     return given < 0 ? fmin(0.6 * room, shared) : (double)given;
 }
 
-double budget_cache(int64_t given, double room, double shared)
+double memory_budget_cache(int64_t given, double room, double shared)
 {
     return given < 0 ? fmin(0.5 * room, shared) : (double)given;
 }

@@ -17,7 +17,7 @@ static status find_group(const char *group, gid_t *gid)
     return OK;
 }
 
-status sharing_start(const char *group)
+status permissions_start(const char *group)
 {
     gid_t gid = 0;
     mode_t old = umask(0);
@@ -28,7 +28,7 @@ status sharing_start(const char *group)
     return st;
 }
 
-status sharing_give_folder(const char *folder, const char *group)
+status permissions_give_folder(const char *folder, const char *group)
 {
     struct stat sb;
     gid_t gid = 0;
@@ -42,7 +42,7 @@ status sharing_give_folder(const char *folder, const char *group)
     return OK;
 }
 
-void sharing_give_file(const char *path, const char *group)
+void permissions_give_file(const char *path, const char *group)
 {
     gid_t gid = 0;
     if (!*group) return;

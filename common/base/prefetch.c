@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-struct ahead {
-    ahead_fill fill;
+struct prefetch {
+    prefetch_fill fill;
     void *ctx;
     int64_t first, n;
     int n_blocks;
@@ -25,14 +25,14 @@ struct ahead {
     char message[4096];
 };
 
-static void *block_of(const ahead *a, int64_t i)
+static void *block_of(const prefetch *a, int64_t i)
 {
     return a->blocks + (size_t)(i % a->n_blocks) * a->stride;
 }
 
 static void *run_ahead(void *arg)
 {
-    ahead *a = arg;
+    prefetch *a = arg;
     for (int64_t i = 0; i < a->n; i++) {
         pthread_mutex_lock(&a->lock);
         while (!a->stop && i - a->taken >= a->n_blocks) pthread_cond_wait(&a->change, &a->lock);
@@ -51,11 +51,11 @@ static void *run_ahead(void *arg)
     return NULL;
 }
 
-status ahead_start(ahead **out, int n_blocks, size_t block_bytes, int64_t first, int64_t n, ahead_fill fill, void *ctx)
+status prefetch_start(prefetch **out, int n_blocks, size_t block_bytes, int64_t first, int64_t n, prefetch_fill fill, void *ctx)
 {
     status st = OK;
-    ahead *a = xcalloc(1, sizeof *a);
-    *a = (ahead){.fill = fill, .ctx = ctx, .first = first, .n = n, .n_blocks = n_blocks, .stride = (block_bytes + 63) / 64 * 64};
+    prefetch *a = xcalloc(1, sizeof *a);
+    *a = (prefetch){.fill = fill, .ctx = ctx, .first = first, .n = n, .n_blocks = n_blocks, .stride = (block_bytes + 63) / 64 * 64};
     pthread_mutex_init(&a->lock, NULL);
     pthread_cond_init(&a->change, NULL);
     *out = a;
@@ -63,11 +63,11 @@ status ahead_start(ahead **out, int n_blocks, size_t block_bytes, int64_t first,
     if (pthread_create(&a->thread, NULL, run_ahead, a) != 0) TRY(fail(E_NOMEM, "no thread to read ahead with"));
     a->started = true;
 done:
-    if (st != OK) ahead_stop(out);
+    if (st != OK) prefetch_stop(out);
     return st;
 }
 
-status ahead_next(ahead *a, void **block, double *wait_s)
+status prefetch_next(prefetch *a, void **block, double *wait_s)
 {
     double from = clock_s();
     pthread_mutex_lock(&a->lock);
@@ -87,9 +87,9 @@ status ahead_next(ahead *a, void **block, double *wait_s)
     return OK;
 }
 
-void ahead_stop(ahead **pa)
+void prefetch_stop(prefetch **pa)
 {
-    ahead *a = *pa;
+    prefetch *a = *pa;
     if (!a) return;
     *pa = NULL;
     if (a->started) {

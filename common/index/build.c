@@ -63,12 +63,12 @@ void grid_free(grid *g)
 
 const char *word_of(const builder *b, uint32_t id)
 {
-    return words_at(&b->pool, id);
+    return intern_at(&b->pool, id);
 }
 
 status intern(builder *b, const char *s, uint32_t *id)
 {
-    return words_add(&b->pool, s, id);
+    return intern_add(&b->pool, s, id);
 }
 
 /* ---- names of columns ---- */
@@ -239,7 +239,7 @@ done:
 
 static void builder_free(builder *b)
 {
-    words_free(&b->pool);
+    intern_free(&b->pool);
     table_files_free(&b->table);
     grid_free(&b->rows);
     grid_free(&b->plates);

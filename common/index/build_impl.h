@@ -50,7 +50,7 @@ typedef struct {
 typedef struct {
     const index_options *o;
     findings *found;
-    words pool; /* all text; "" is 0 */
+    intern_table pool; /* all text; "" is 0 */
     table_files table;
     int n_ch;
     grid rows;

@@ -62,7 +62,7 @@ static bool is_absent(void)
     return errno == ENOENT || errno == ENOTDIR;
 }
 
-static status list_folder(const char *path, words *there)
+static status list_folder(const char *path, intern_table *there)
 {
     status st = OK;
     DIR *d = opendir(path);
@@ -70,7 +70,7 @@ static status list_folder(const char *path, words *there)
     if (!d) return is_absent() ? OK : fail(E_IO, "%s: cannot look into this folder: %s", path, strerror(errno));
     errno = 0;
     for (struct dirent *e; (e = readdir(d)) != NULL; errno = 0)
-        if (e->d_type != DT_DIR) TRY(words_add(there, e->d_name, &id));
+        if (e->d_type != DT_DIR) TRY(intern_add(there, e->d_name, &id));
     if (errno) TRY(fail(E_IO, "%s: cannot read this folder: %s", path, strerror(errno)));
 done:
     closedir(d);
@@ -81,13 +81,13 @@ done:
 static status look_in_folder(const screen_index *ix, const wanted *v, size_t n, bool *missing)
 {
     status st = OK;
-    words there = {0};
+    intern_table there = {0};
     char *folder = folder_path(ix, v[0].folder);
     struct stat sb;
     if (n >= LIST_FROM) TRY(list_folder(folder, &there));
     for (size_t i = 0; i < n; i++) {
         const char *file = block_word(ix, v[i].file);
-        missing[i] = n >= LIST_FROM && words_find(&there, file) < 0;
+        missing[i] = n >= LIST_FROM && intern_find(&there, file) < 0;
         if (n >= LIST_FROM) continue;
         char *path = xasprintf("%s/%s", folder, file);
         bool found = stat(path, &sb) == 0;
@@ -97,7 +97,7 @@ static status look_in_folder(const screen_index *ix, const wanted *v, size_t n, 
         TRY(st);
     }
 done:
-    words_free(&there);
+    intern_free(&there);
     free(folder);
     return st;
 }

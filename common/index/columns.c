@@ -149,13 +149,13 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Numbers 1.. in the order of the keys; names with '|' between the parts. */
-static status name_classes(builder *b, joined *j, const words *key, int32_t *number)
+static status name_classes(builder *b, joined *j, const intern_table *key, int32_t *number)
 {
     status st = OK;
     class_entry *e = NULL;
     TRY(mem_alloc(&e, key->n, sizeof *e, "classes"));
     TRY(mem_alloc(&j->class_name, key->n + 1, sizeof *j->class_name, "classes"));
-    for (size_t i = 0; i < key->n; i++) e[i] = (class_entry){words_at(key, i), (uint32_t)i};
+    for (size_t i = 0; i < key->n; i++) e[i] = (class_entry){intern_at(key, i), (uint32_t)i};
     qsort(e, key->n, sizeof *e, by_name);
     TRY(intern(b, b->o->control && b->o->control->n ? b->o->control->item[0] : "negcon", &j->class_name[0]));
     for (size_t i = 0; i < key->n && st == OK; i++) {
@@ -176,7 +176,7 @@ status number_classes(builder *b, joined *j)
 {
     status st = OK;
     size_t n = b->n_order, n_treat = 0, *treat = xcalloc(b->o->treatment ? b->o->treatment->n : 0, sizeof *treat);
-    words key = {0};
+    intern_table key = {0};
     text t = {0};
     int32_t *number = NULL;
     uint32_t id = 0;
@@ -188,7 +188,7 @@ status number_classes(builder *b, joined *j)
         text_clear(&t);
         text_add(&t, word_of(b, j->cell[INDEX_COMPOUND * n + i]));
         for (size_t k = 0; k < n_treat; k++) text_addf(&t, "\x1f%s", word_of(b, j->cell[treat[k] * n + i]));
-        TRY(words_add(&key, t.s, &id));
+        TRY(intern_add(&key, t.s, &id));
         if (id >= INT32_MAX - 1) TRY(fail(E_FAILED, "more than 2147483646 classes"));
         j->class_of[i] = (int32_t)id + 1;
     }
@@ -199,7 +199,7 @@ status number_classes(builder *b, joined *j)
 done:
     free(treat);
     free(number);
-    words_free(&key);
+    intern_free(&key);
     text_free(&t);
     return st;
 }

@@ -71,7 +71,7 @@ static status read_plate_table(builder *b, size_t tab, const uint8_t *imaged, si
     for (;;) {
         TRY(csv_next(c, &field, &more));
         if (!more) break;
-        int64_t plate = words_find(&b->pool, field[m.plate]);
+        int64_t plate = intern_find(&b->pool, field[m.plate]);
         if (plate < 0 || (size_t)plate >= n_imaged || !imaged[plate]) continue;
         TRY(grid_add_row(&b->plates));
         grid_col *col = b->plates.col;
@@ -172,7 +172,7 @@ static bool has_role(const builder *b, int role)
 status resolve_plates(builder *b)
 {
     status st = OK;
-    words key = {0};
+    intern_table key = {0};
     resolved *known = NULL;
     size_t cap = 0;
     uint32_t id, s1;
@@ -184,7 +184,7 @@ status resolve_plates(builder *b)
         resolved r = {c[R_SOURCE].v[i], c[R_BATCH].v[i], 0};
         snprintf(text_key, sizeof text_key, "%x %x %x %x", r.source, r.batch, c[R_PLATE].v[i], c[R_TABLE].v[i]);
         size_t n = key.n;
-        TRY(words_add(&key, text_key, &id));
+        TRY(intern_add(&key, text_key, &id));
         if (id == n) {
             TRY(mem_grow(&known, &cap, key.n, sizeof *known, "plates"));
             if (tables) look_up(b, i, &r);
@@ -197,7 +197,7 @@ status resolve_plates(builder *b)
         c[R_PLATE_ROW].v[i] = known[id].plate_row;
     }
 done:
-    words_free(&key);
+    intern_free(&key);
     free(known);
     return st;
 }

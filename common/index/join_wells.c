@@ -57,7 +57,7 @@ done:
 
 typedef struct {
     bool made;
-    words plate, well;
+    intern_table plate, well;
     uint32_t *first, *next; /* wells of a key, + 1: several where the table's key says less than ours */
     size_t first_cap;
 } key_set;
@@ -78,13 +78,13 @@ static status make_keys(const builder *b, key_set *k, bool source, bool batch)
     for (size_t p = 0; p < b->n_spans; p++) {
         const plate_span *s = &b->span[p];
         uint32_t src = source ? s->source : 0, bat = batch ? s->batch : 0;
-        TRY(words_add(&k->plate, key_text(buf, src, bat, s->plate, 0), &id));
+        TRY(intern_add(&k->plate, key_text(buf, src, bat, s->plate, 0), &id));
         for (int64_t i = s->first; i < s->first + s->n; i++) {
             uint32_t w = b->well_of[i];
             if (w == last) continue;
             last = w;
             size_t known = k->well.n;
-            TRY(words_add(&k->well, key_text(buf, src, bat, s->plate, b->rows.col[R_WELL].v[b->order[i]]), &id));
+            TRY(intern_add(&k->well, key_text(buf, src, bat, s->plate, b->rows.col[R_WELL].v[b->order[i]]), &id));
             TRY(mem_grow(&k->first, &k->first_cap, k->well.n, sizeof *k->first, "wells"));
             if (id == known) k->first[id] = 0;
             k->next[w] = k->first[id];
@@ -98,8 +98,8 @@ done:
 
 static void key_set_free(key_set *k)
 {
-    words_free(&k->plate);
-    words_free(&k->well);
+    intern_free(&k->plate);
+    intern_free(&k->well);
     free(k->first);
     free(k->next);
 }
@@ -160,17 +160,17 @@ static status well_row(well_reader *r, char **field)
     uint32_t compound;
     const char *path = csv_path(r->c);
     long long line = (long long)csv_line(r->c);
-    int64_t source = r->source < 0 ? 0 : words_find(&b->pool, field[r->source]),
-            batch = r->batch < 0 ? 0 : words_find(&b->pool, field[r->batch]), plate = words_find(&b->pool, field[r->plate]);
+    int64_t source = r->source < 0 ? 0 : intern_find(&b->pool, field[r->source]),
+            batch = r->batch < 0 ? 0 : intern_find(&b->pool, field[r->batch]), plate = intern_find(&b->pool, field[r->plate]);
     if (source < 0 || batch < 0 || plate < 0) return OK; /* of a plate without images */
-    if (words_find(&r->keys->plate, key_text(buf, (uint32_t)source, (uint32_t)batch, (uint32_t)plate, 0)) < 0) return OK;
+    if (intern_find(&r->keys->plate, key_text(buf, (uint32_t)source, (uint32_t)batch, (uint32_t)plate, 0)) < 0) return OK;
     if (!text_well(field[r->well], well)) {
         findings_add(b->found, FINDING_ERROR, "wells that are none", "%s:%lld: bad well '%s'; wells run from A01 to AF48", path, line,
                      field[r->well]);
         return OK;
     }
-    int64_t id = words_find(&b->pool, well), key = -1;
-    if (id >= 0) key = words_find(&r->keys->well, key_text(buf, (uint32_t)source, (uint32_t)batch, (uint32_t)plate, (uint32_t)id));
+    int64_t id = intern_find(&b->pool, well), key = -1;
+    if (id >= 0) key = intern_find(&r->keys->well, key_text(buf, (uint32_t)source, (uint32_t)batch, (uint32_t)plate, (uint32_t)id));
     if (key < 0) {
         findings_add(b->found, FINDING_WARNING, "wells of the well table without images", "%s:%lld: %s of plate '%s'", path, line, well,
                      field[r->plate]);
@@ -272,7 +272,7 @@ static status read_compound_table(builder *b, size_t tab, const uint32_t *row_of
     for (;;) {
         TRY(csv_next(c, &field, &more));
         if (!more) break;
-        int64_t id = words_find(&b->pool, field[id_col]);
+        int64_t id = intern_find(&b->pool, field[id_col]);
         if (id < 0 || (size_t)id >= n_words || !row_of[id]) continue;
         size_t row = row_of[id] - 1;
         grid_col *col = b->compounds.col;

@@ -43,7 +43,7 @@ typedef struct {
     path_cols *image, *illum;    /* [n_ch] */
     folder_memory *memory;       /* [2 * n_ch] */
     int tall_channel, tall_path; /* a row an image */
-    words tall_site;             /* keys of the sites seen, and their rows */
+    intern_table tall_site;      /* keys of the sites seen, and their rows */
     uint32_t *tall_row;
     size_t tall_cap;
     bool *tall_seen; /* [n_ch] */
@@ -388,7 +388,7 @@ static status tall_row(reader *r, char **field, const char *well)
         if (part[i] >= 0) text_addf(&r->key, "%zu:%s", strlen(field[part[i]]), field[part[i]]);
     text_add(&r->key, well);
     size_t known = r->tall_site.n;
-    TRY(words_add(&r->tall_site, text_str(&r->key), &id));
+    TRY(intern_add(&r->tall_site, text_str(&r->key), &id));
     TRY(mem_grow(&r->tall_row, &r->tall_cap, r->tall_site.n, sizeof *r->tall_row, r->path));
     if (id == known) {
         TRY(new_row(r, field, well, &row));
@@ -439,7 +439,7 @@ static void reader_free(reader *r)
     free(r->illum);
     free(r->tall_row);
     free(r->tall_seen);
-    words_free(&r->tall_site);
+    intern_free(&r->tall_site);
     names_free(&r->tall_others);
     text_free(&r->full);
     text_free(&r->key);

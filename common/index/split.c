@@ -131,14 +131,14 @@ done:
 static status list_compounds(const screen_index *ix, names *out)
 {
     status st = OK;
-    words seen = {0};
+    intern_table seen = {0};
     uint32_t id;
     for (int64_t i = 0; i < index_n_rows(ix); i = index_well_end(ix, i))
-        if (index_kind(ix, i) == WELL_TREATED) TRY(words_add(&seen, index_cell(ix, i, INDEX_COMPOUND), &id));
-    for (size_t i = 0; i < seen.n; i++) names_add(out, words_at(&seen, i));
+        if (index_kind(ix, i) == WELL_TREATED) TRY(intern_add(&seen, index_cell(ix, i, INDEX_COMPOUND), &id));
+    for (size_t i = 0; i < seen.n; i++) names_add(out, intern_at(&seen, i));
     sort_names(out);
 done:
-    words_free(&seen);
+    intern_free(&seen);
     return st;
 }
 
@@ -158,7 +158,7 @@ done:
 }
 
 /* Identifiers of a file: the column that is named as one, or the only column, whose header may be an identifier itself. */
-static status read_identifiers(const char *path, words *out)
+static status read_identifiers(const char *path, intern_table *out)
 {
     status st = OK;
     csv *c = NULL;
@@ -171,14 +171,14 @@ static status read_identifiers(const char *path, words *out)
     TRY(csv_open(&c, path));
     for (size_t i = 0; i < sizeof known / sizeof *known && col < 0; i++) col = csv_col(c, known[i]);
     if (col < 0 && csv_n_cols(c) == 1) {
-        TRY(words_add(out, csv_col_name(c, 0), &id));
+        TRY(intern_add(out, csv_col_name(c, 0), &id));
         col = 0;
     }
     if (col < 0) TRY(fail(E_FORMAT, "%s:1: no column 'Metadata_JCP2022'", path));
     for (;;) {
         TRY(csv_next(c, &field, &more));
         if (!more) break;
-        if (*field[col]) TRY(words_add(out, field[col], &id));
+        if (*field[col]) TRY(intern_add(out, field[col], &id));
     }
 done:
     csv_close(&c);
@@ -188,13 +188,13 @@ done:
 static status named_compounds(screen_split *s, const names *all, const split_options *o, const char *dir, findings *notes)
 {
     status st = OK;
-    words wanted = {0};
+    intern_table wanted = {0};
     char *path = path_join(strcmp(dir, ".") == 0 ? "" : dir, o->unseen_compounds);
     if (!path_exists(path))
         TRY(fail(E_USAGE, "split.unseen_compounds: '%s' is no number, and no such file: %s", o->unseen_compounds, path));
     TRY(read_identifiers(path, &wanted));
     for (size_t i = 0; i < wanted.n; i++) {
-        const char *id = words_at(&wanted, i);
+        const char *id = intern_at(&wanted, i);
         if (all->n && bsearch(&id, all->item, all->n, sizeof *all->item, by_text))
             names_add(&s->unseen_compounds, id);
         else
@@ -203,7 +203,7 @@ static status named_compounds(screen_split *s, const names *all, const split_opt
     if (s->unseen_compounds.n && s->unseen_compounds.n == all->n)
         TRY(fail(E_USAGE, "%s: names every compound: none is left to train on", path));
 done:
-    words_free(&wanted);
+    intern_free(&wanted);
     free(path);
     return st;
 }
@@ -294,7 +294,7 @@ static const char *well_key(text *t, const char *const part[4])
 }
 
 typedef struct {
-    words key;
+    intern_table key;
     int64_t *row; /* first row of each well */
     bool *seen;
 } well_list;
@@ -311,7 +311,7 @@ static status list_wells(const screen_index *ix, well_list *w)
     for (int64_t i = 0; i < index_n_rows(ix); i = index_well_end(ix, i)) {
         const char *part[4];
         for (int k = 0; k < 4; k++) part[k] = index_cell(ix, i, k);
-        TRY(words_add(&w->key, well_key(&t, part), &id));
+        TRY(intern_add(&w->key, well_key(&t, part), &id));
         w->row[id] = i;
     }
 done:
@@ -329,7 +329,7 @@ static status take_line(screen_split *s, const screen_index *ix, well_list *w, c
     while (set < SET_COUNT && strcmp(field[col[4]], set_names[set]) != 0) set++;
     if (set == SET_COUNT)
         return fail(E_FORMAT, "%s:%lld: no set is called '%s'", path, line, text_show(shown, sizeof shown, field[col[4]]));
-    int64_t id = words_find(&w->key, well_key(t, part));
+    int64_t id = intern_find(&w->key, well_key(t, part));
     if (id < 0) return fail(E_FORMAT, "%s:%lld: the screen has no such well", path, line);
     if (w->seen[id]) return fail(E_FORMAT, "%s:%lld: this well stands twice", path, line);
     w->seen[id] = true;
@@ -382,7 +382,7 @@ status split_read(screen_split *out, const screen_index *ix, const char *path)
     count_wells(out, ix);
 done:
     csv_close(&c);
-    words_free(&w.key);
+    intern_free(&w.key);
     free(w.row);
     free(w.seen);
     text_free(&t);

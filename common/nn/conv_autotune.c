@@ -14,7 +14,7 @@ struct conv_op {
     char *how;
     double gflops;
     dnn_op *dnn;
-    gather_op *gather;
+    im2col_op *gather;
 };
 
 static const char *const way_name[] = {"forward", "back_data", "back_weights"};
@@ -87,8 +87,8 @@ status conv_list(dnn *d, const conv_spec *s, names *out)
     status st = OK;
     /* oneDNN 2.6 leaves parts of a bf16 weight gradient unset where the picture is a single pixel (tests/unit/t_nn_conv_autotune.c). */
     bool unsafe = s->way == CONV_BACK_WEIGHTS && s->type == NN_BF16 && s->h == 1 && s->w == 1 && s->k > 1;
-    if (!unsafe || !gather_can(s)) TRY(dnn_conv_list(d, s, out));
-    if (gather_can(s)) names_add(out, "gather");
+    if (!unsafe || !im2col_can(s)) TRY(dnn_conv_list(d, s, out));
+    if (im2col_can(s)) names_add(out, "gather");
 done:
     return st;
 }
@@ -100,8 +100,8 @@ status conv_create(conv_op **out, dnn *d, const conv_spec *s, const char *how)
     op->how = xstrdup(how);
     if (strcmp(how, "gather") != 0)
         TRY(dnn_conv_create(&op->dnn, d, s, how));
-    else if (gather_can(s))
-        TRY(gather_create(&op->gather, d, s));
+    else if (im2col_can(s))
+        TRY(im2col_create(&op->gather, d, s));
     else
         st = fail(E_FAILED, "convolution %d -> %d: it cannot be done by gathering in this layout", s->ci, s->co);
 done:
@@ -115,7 +115,7 @@ void conv_destroy(conv_op **op)
     if (!*op) return;
     free((*op)->how);
     dnn_op_destroy(&(*op)->dnn);
-    gather_destroy(&(*op)->gather);
+    im2col_destroy(&(*op)->gather);
     FREE(*op);
 }
 
@@ -136,22 +136,22 @@ double conv_flop(const conv_spec *s)
 
 size_t conv_packed_bytes(const conv_op *op)
 {
-    return op->dnn ? dnn_op_packed_bytes(op->dnn) : gather_packed_bytes(op->gather);
+    return op->dnn ? dnn_op_packed_bytes(op->dnn) : im2col_packed_bytes(op->gather);
 }
 
 size_t conv_scratch_bytes(const conv_op *op)
 {
-    return op->dnn ? dnn_op_scratch_bytes(op->dnn) : gather_scratch_bytes(op->gather);
+    return op->dnn ? dnn_op_scratch_bytes(op->dnn) : im2col_scratch_bytes(op->gather);
 }
 
 status conv_pack(conv_op *op, const float *oihw, void *packed, void *scratch)
 {
-    return op->dnn ? dnn_op_pack(op->dnn, oihw, packed, scratch) : gather_pack(op->gather, oihw, packed, scratch);
+    return op->dnn ? dnn_op_pack(op->dnn, oihw, packed, scratch) : im2col_pack(op->gather, oihw, packed, scratch);
 }
 
 status conv_run(conv_op *op, const void *a, const void *b, const float *bias, void *out, void *scratch)
 {
-    return op->dnn ? dnn_op_run(op->dnn, a, b, bias, out, scratch) : gather_run(op->gather, a, b, bias, out, scratch);
+    return op->dnn ? dnn_op_run(op->dnn, a, b, bias, out, scratch) : im2col_run(op->gather, a, b, bias, out, scratch);
 }
 
 /* ---- measuring ---- */

@@ -195,7 +195,7 @@ void aux_loss(const nn_params *p, const aux_head *a, int n, const float *x, cons
         }
 }
 
-double aux_look(const nn_params *p, const aux_head *a, int n, const float *x, const int32_t *label, void *work)
+double aux_eval(const nn_params *p, const aux_head *a, int n, const float *x, const int32_t *label, void *work)
 {
     size_t d = (size_t)a->d;
     float *act = work, *logit = act + (size_t)n * d;

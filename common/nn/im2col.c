@@ -21,7 +21,7 @@ typedef struct {
     size_t packed_at;
 } product;
 
-struct gather_op {
+struct im2col_op {
     conv_spec s;
     int ho, wo, channels; /* channels gathered per tap */
     int piece, n_classes; /* pictures a piece */
@@ -29,13 +29,13 @@ struct gather_op {
     size_t packed_bytes, rows_bytes, out_bytes, scratch_bytes, op_scratch, plain_bytes;
 };
 
-bool gather_can(const conv_spec *s)
+bool im2col_can(const conv_spec *s)
 {
     if (s->layout != NN_NHWC || s->k * s->k > MAX_TAPS || s->stride > 2) return false;
     return s->way != CONV_BACK_DATA || s->ci > 1;
 }
 
-static void taps_forward(gather_op *g)
+static void taps_forward(im2col_op *g)
 {
     const conv_spec *s = &g->s;
     product *p = &g->cls[0];
@@ -50,7 +50,7 @@ static void taps_forward(gather_op *g)
 }
 
 /* Input pixel iy = stride * q + c gets from output pixel (iy + pad - ky) / stride, where that is whole: q + (c + pad - ky) / stride. */
-static void taps_back(gather_op *g)
+static void taps_back(im2col_op *g)
 {
     const conv_spec *s = &g->s;
     for (int cy = 0; cy < s->stride; cy++)
@@ -75,7 +75,7 @@ static size_t round64(size_t n)
     return (n + 63) / 64 * 64;
 }
 
-static status add_op(gather_op *g, dnn *d, dnn_op **op, const product *p, int pictures, bool accumulate)
+static status add_op(im2col_op *g, dnn *d, dnn_op **op, const product *p, int pictures, bool accumulate)
 {
     const conv_spec *s = &g->s;
     int64_t rows = (int64_t)pictures * p->rows_h * p->rows_w;
@@ -91,7 +91,7 @@ static status add_op(gather_op *g, dnn *d, dnn_op **op, const product *p, int pi
     return st;
 }
 
-static status product_create(gather_op *g, dnn *d, product *p)
+static status product_create(im2col_op *g, dnn *d, product *p)
 {
     status st = OK;
     int tail = g->s.n % g->piece, whole = g->s.n / g->piece;
@@ -115,10 +115,10 @@ done:
     return st;
 }
 
-status gather_create(gather_op **out, dnn *d, const conv_spec *s)
+status im2col_create(im2col_op **out, dnn *d, const conv_spec *s)
 {
     status st = OK;
-    gather_op *g = xcalloc(1, sizeof *g);
+    im2col_op *g = xcalloc(1, sizeof *g);
     g->s = *s;
     g->ho = conv_out(s->h, s->k, s->stride, s->pad);
     g->wo = conv_out(s->w, s->k, s->stride, s->pad);
@@ -143,12 +143,12 @@ status gather_create(gather_op **out, dnn *d, const conv_spec *s)
     size_t pack = g->plain_bytes + g->op_scratch;
     g->scratch_bytes = run > pack ? run : pack;
 done:
-    if (st != OK) gather_destroy(&g);
+    if (st != OK) im2col_destroy(&g);
     *out = g;
     return st;
 }
 
-void gather_destroy(gather_op **op)
+void im2col_destroy(im2col_op **op)
 {
     if (!*op) return;
     for (int i = 0; i < (*op)->n_classes; i++) {
@@ -160,18 +160,18 @@ void gather_destroy(gather_op **op)
     FREE(*op);
 }
 
-size_t gather_packed_bytes(const gather_op *op)
+size_t im2col_packed_bytes(const im2col_op *op)
 {
     return op->packed_bytes;
 }
 
-size_t gather_scratch_bytes(const gather_op *op)
+size_t im2col_scratch_bytes(const im2col_op *op)
 {
     return op->scratch_bytes;
 }
 
 /* Row (tap, channel) of the weight matrix, from [co, ci, k, k]. */
-status gather_pack(gather_op *op, const float *oihw, void *packed, void *scratch)
+status im2col_pack(im2col_op *op, const float *oihw, void *packed, void *scratch)
 {
     status st = OK;
     const conv_spec *s = &op->s;
@@ -199,7 +199,7 @@ done:
 }
 
 /* The rows of pictures [n0, n0 + n) of a source of h x w pixels; step: source pixels a row pixel. */
-static void gather_rows(const gather_op *g, const product *p, const char *src, int h, int w, int step, int n0, int n, char *rows)
+static void im2col_rows(const im2col_op *g, const product *p, const char *src, int h, int w, int step, int n0, int n, char *rows)
 {
     size_t es = nn_type_size(g->s.type), cell = (size_t)g->channels * es, width = (size_t)p->k * es;
 #pragma omp parallel for schedule(static)
@@ -222,7 +222,7 @@ static void gather_rows(const gather_op *g, const product *p, const char *src, i
 }
 
 /* The same for a picture of one channel: a kernel row is a run of pixels that lie together. */
-static void gather_rows_single(const gather_op *g, const product *p, const char *src, int n0, int n, char *rows)
+static void gather_rows_single(const im2col_op *g, const product *p, const char *src, int n0, int n, char *rows)
 {
     const conv_spec *s = &g->s;
     size_t es = nn_type_size(s->type), width = (size_t)p->k * es;
@@ -245,7 +245,7 @@ static void gather_rows_single(const gather_op *g, const product *p, const char 
 }
 
 /* Put a class's pixels into their places of the strided result. */
-static void scatter(const gather_op *g, const product *p, const char *from, int n0, int n, char *dx)
+static void scatter(const im2col_op *g, const product *p, const char *from, int n0, int n, char *dx)
 {
     const conv_spec *s = &g->s;
     size_t cell = (size_t)s->ci * nn_type_size(s->type);
@@ -262,7 +262,7 @@ static void scatter(const gather_op *g, const product *p, const char *from, int 
     }
 }
 
-static status run_back_data(gather_op *g, product *p, const char *dy, const char *packed, char *dx, char *scratch, int n0, int n)
+static status run_back_data(im2col_op *g, product *p, const char *dy, const char *packed, char *dx, char *scratch, int n0, int n)
 {
     status st = OK;
     const conv_spec *s = &g->s;
@@ -277,7 +277,7 @@ static status run_back_data(gather_op *g, product *p, const char *dy, const char
     if (s->k == 1)
         rows = NULL; /* each row is a pixel as it lies */
     else
-        gather_rows(g, p, dy, g->ho, g->wo, 1, n0, n, rows);
+        im2col_rows(g, p, dy, g->ho, g->wo, 1, n0, n, rows);
     const char *a = rows ? rows : dy + (size_t)n0 * (size_t)g->ho * (size_t)g->wo * (size_t)s->co * nn_type_size(s->type);
     TRY(dnn_op_run(n == g->piece ? p->whole : p->tail, a, packed + p->packed_at, NULL, result, op_scratch));
     if (!direct) scatter(g, p, result, n0, n, dx);
@@ -286,7 +286,7 @@ done:
 }
 
 /* Gradient rows (tap, channel) x co -> [co, ci, k, k]. */
-static void unpack_weights(const gather_op *g, const float *rows, float *oihw)
+static void unpack_weights(const im2col_op *g, const float *rows, float *oihw)
 {
     const conv_spec *s = &g->s;
     size_t area = (size_t)s->k * (size_t)s->k;
@@ -297,7 +297,7 @@ static void unpack_weights(const gather_op *g, const float *rows, float *oihw)
                 oihw[((size_t)o * (size_t)s->ci + c) * area + t] = rows[(t * (size_t)s->ci + c) * (size_t)s->co + (size_t)o];
 }
 
-status gather_run(gather_op *g, const void *a, const void *b, const float *bias, void *out, void *scratch)
+status im2col_run(im2col_op *g, const void *a, const void *b, const float *bias, void *out, void *scratch)
 {
     status st = OK;
     const conv_spec *s = &g->s;
@@ -317,7 +317,7 @@ status gather_run(gather_op *g, const void *a, const void *b, const float *bias,
         else if (s->ci == 1)
             gather_rows_single(g, p, x, n0, n, rows), x = rows;
         else
-            gather_rows(g, p, x, s->h, s->w, s->stride, n0, n, rows), x = rows;
+            im2col_rows(g, p, x, s->h, s->w, s->stride, n0, n, rows), x = rows;
         if (s->way == CONV_FORWARD)
             TRY(dnn_op_run(n == g->piece ? p->whole : p->tail, x, b, bias, (char *)out + (size_t)n0 * out_picture, op_scratch));
         else

@@ -3,13 +3,13 @@
 #define MICON_NN_IM2COL_IMPL_H
 #include "micon/nn/onednn.h"
 
-typedef struct gather_op gather_op;
-bool gather_can(const conv_spec *s);
-status gather_create(gather_op **out, dnn *d, const conv_spec *s) MUST_USE;
-void gather_destroy(gather_op **op);
-size_t gather_packed_bytes(const gather_op *op);
-size_t gather_scratch_bytes(const gather_op *op);
-status gather_pack(gather_op *op, const float *oihw, void *packed, void *scratch) MUST_USE;
-status gather_run(gather_op *op, const void *a, const void *b, const float *bias, void *out, void *scratch) MUST_USE;
+typedef struct im2col_op im2col_op;
+bool im2col_can(const conv_spec *s);
+status im2col_create(im2col_op **out, dnn *d, const conv_spec *s) MUST_USE;
+void im2col_destroy(im2col_op **op);
+size_t im2col_packed_bytes(const im2col_op *op);
+size_t im2col_scratch_bytes(const im2col_op *op);
+status im2col_pack(im2col_op *op, const float *oihw, void *packed, void *scratch) MUST_USE;
+status im2col_run(im2col_op *op, const void *a, const void *b, const float *bias, void *out, void *scratch) MUST_USE;
 
 #endif

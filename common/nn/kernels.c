@@ -127,7 +127,7 @@ static size_t segment_channel(const segments *g, long i)
 }
 
 /* Add the threads' sums, in the order of the threads. */
-static void gather_sums(const double *work, int threads, int channels, int n_sums, double *const out[])
+static void im2col_sums(const double *work, int threads, int channels, int n_sums, double *const out[])
 {
     for (int k = 0; k < n_sums; k++) {
         if (!out[k]) continue;
@@ -168,7 +168,7 @@ void kernels_stats(const nn_shape *s, const void *x, double *sum, double *square
             BY_TYPE(s, seg_stats, at_in(s, x, at), g.rows, g.width, g.width, mine + c, mine + s->c + c);
         }
     }
-    gather_sums(work, threads, s->c, 2, (double *const[]){sum, square});
+    im2col_sums(work, threads, s->c, 2, (double *const[]){sum, square});
 }
 
 static nn_norm norm_at(const nn_norm *n, size_t c)
@@ -203,7 +203,7 @@ void kernels_end_reduce(const nn_shape *s, void *a, const void *b, const void *y
                     x2 ? mean2 + c : NULL, g.rows, g.width, mine + c, mine + s->c + c, mine + 2 * s->c + c);
         }
     }
-    gather_sums(work, threads, s->c, 3, (double *const[]){sum, dot, x2 ? dot2 : NULL});
+    im2col_sums(work, threads, s->c, 3, (double *const[]){sum, dot, x2 ? dot2 : NULL});
 }
 
 void kernels_inner_reduce(const nn_shape *s, const void *dy, const void *x, const nn_norm *norm, double *sum, double *dot, void *work)
@@ -219,7 +219,7 @@ void kernels_inner_reduce(const nn_shape *s, const void *dy, const void *x, cons
             BY_TYPE(s, seg_inner_reduce, at_in(s, dy, at), at_in(s, x, at), norm_at(norm, c), g.rows, g.width, mine + c, mine + s->c + c);
         }
     }
-    gather_sums(work, threads, s->c, 2, (double *const[]){sum, dot});
+    im2col_sums(work, threads, s->c, 2, (double *const[]){sum, dot});
 }
 
 void kernels_norm_backward(const nn_shape *s, const void *dy, void *x, const nn_norm *norm, bool masked, const float *const k[3])
@@ -272,7 +272,7 @@ void kernels_stem_reduce(const nn_shape *s, const void *a, const void *b, const 
             }
         }
     }
-    gather_sums(work, threads, s->c, 2, (double *const[]){sum, dot});
+    im2col_sums(work, threads, s->c, 2, (double *const[]){sum, dot});
 }
 
 void kernels_stem_backward(const nn_shape *s, const void *a, const void *b, const uint8_t *which, void *x, const float *mean,

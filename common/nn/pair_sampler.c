@@ -16,7 +16,7 @@ typedef struct {
     int32_t n_groups;
 } groups;
 
-struct items {
+struct pair_sampler {
     item_tile *tile;
     int64_t n;
     uint32_t seed;
@@ -32,7 +32,7 @@ static int32_t key_of(const item_tile *t, int level)
 }
 
 /* Group the tiles that are wanted (control or treated) by a key; counting sort, tiles stay in order. */
-static status groups_create(groups *g, const items *s, bool control, int level)
+static status groups_create(groups *g, const pair_sampler *s, bool control, int level)
 {
     status st = OK;
     int32_t most = -1;
@@ -71,7 +71,7 @@ static void groups_free(groups *g)
     free(g->begin);
 }
 
-static status lists_create(items *s)
+static status lists_create(pair_sampler *s)
 {
     status st = OK;
     for (int k = 0; k < PURPOSES; k++) {
@@ -89,10 +89,10 @@ done:
     return st;
 }
 
-status items_create(items **out, const item_tile *tile, int64_t n, bool controls, uint32_t seed, int64_t *left_out)
+status pair_sampler_create(pair_sampler **out, const item_tile *tile, int64_t n, bool controls, uint32_t seed, int64_t *left_out)
 {
     status st = OK;
-    items *s = xcalloc(1, sizeof *s);
+    pair_sampler *s = xcalloc(1, sizeof *s);
     int64_t single = 0;
     s->n = n;
     s->seed = seed;
@@ -118,12 +118,12 @@ status items_create(items **out, const item_tile *tile, int64_t n, bool controls
     else if (controls && s->n_list[PURPOSE_ALL] == s->n_list[PURPOSE_TREATED])
         st = fail(E_FAILED, "training needs control tiles, and there are none among %lld tiles", (long long)n);
 done:
-    if (st != OK) items_destroy(&s);
+    if (st != OK) pair_sampler_destroy(&s);
     *out = s;
     return st;
 }
 
-void items_destroy(items **s)
+void pair_sampler_destroy(pair_sampler **s)
 {
     if (!*s) return;
     free((*s)->tile);
@@ -138,23 +138,23 @@ void items_destroy(items **s)
     FREE(*s);
 }
 
-int64_t items_treated(const items *s)
+int64_t pair_sampler_treated(const pair_sampler *s)
 {
     return s->n_list[PURPOSE_TREATED];
 }
 
-int64_t items_all(const items *s)
+int64_t pair_sampler_all(const pair_sampler *s)
 {
     return s->n_list[PURPOSE_ALL];
 }
 
-int32_t items_compounds(const items *s)
+int32_t pair_sampler_compounds(const pair_sampler *s)
 {
     return (int32_t)s->n_list[PURPOSE_COMPOUNDS];
 }
 
 /* Element `number` of the endless sequence of permutations of a list. */
-static int64_t sequence(items *s, int purpose, int64_t number)
+static int64_t sequence(pair_sampler *s, int purpose, int64_t number)
 {
     int64_t n = s->n_list[purpose], epoch = number / n;
     if (s->epoch[purpose] != epoch) {
@@ -166,7 +166,7 @@ static int64_t sequence(items *s, int purpose, int64_t number)
     return s->mixed[purpose][number % n];
 }
 
-static rng item_rng(const items *s, int64_t number, int purpose)
+static rng item_rng(const pair_sampler *s, int64_t number, int purpose)
 {
     return rng_at(s->seed, STREAM_ITEMS, (uint32_t)purpose, (uint64_t)number);
 }
@@ -182,7 +182,7 @@ static bool views_fit(const item_tile *a, const item_tile *b, item_views views)
 }
 
 /* Uniform over the compound's other tiles that fit; one step less is asked for where none does. */
-static int64_t second_view(const items *s, int64_t first, item_views views, rng *r, bool *fell_back)
+static int64_t second_view(const pair_sampler *s, int64_t first, item_views views, rng *r, bool *fell_back)
 {
     const item_tile *t = &s->tile[first];
     const int64_t *tile = s->compound.order + s->compound.begin[t->compound];
@@ -203,7 +203,7 @@ static int64_t second_view(const items *s, int64_t first, item_views views, rng 
 }
 
 /* Uniform over the control tiles of the view's plate, else batch, source, any. */
-static int64_t control_of(const items *s, int64_t view, rng *r)
+static int64_t control_of(const pair_sampler *s, int64_t view, rng *r)
 {
     const item_tile *t = &s->tile[view];
     const groups *g[] = {&s->plate, &s->batch, &s->source};
@@ -215,7 +215,7 @@ static int64_t control_of(const items *s, int64_t view, rng *r)
     return s->source.order[rng_below(r, (uint64_t)s->source.begin[s->source.n_groups])];
 }
 
-item_pair items_pair(items *s, int64_t number, item_views views)
+item_pair pair_sampler_pair(pair_sampler *s, int64_t number, item_views views)
 {
     item_pair p = {0};
     rng r = item_rng(s, number, PURPOSE_ITEM);
@@ -226,12 +226,12 @@ item_pair items_pair(items *s, int64_t number, item_views views)
     return p;
 }
 
-int64_t items_single(items *s, int64_t number)
+int64_t pair_sampler_single(pair_sampler *s, int64_t number)
 {
     return sequence(s, PURPOSE_ALL, number);
 }
 
-item_pair items_clip(items *s, int64_t number)
+item_pair pair_sampler_clip(pair_sampler *s, int64_t number)
 {
     item_pair p = {.control = {-1, -1}};
     rng r = item_rng(s, number, PURPOSE_CLIP);

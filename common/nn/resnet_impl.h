@@ -40,7 +40,7 @@ struct resnet {
     void *pool_y;
     block b[MAX_BLOCKS];
     int n_blocks, first_trained; /* first block with a backward pass; n_blocks: none */
-    size_t between;              /* bytes a picture, see resnet_between */
+    size_t between;              /* bytes a picture, see resnet_split */
     void *input;
     void *ring[IN_PLACE_BUFFERS]; /* activations of frozen parts */
     void *g[3];                   /* gradients on the way back */

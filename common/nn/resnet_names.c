@@ -30,7 +30,7 @@ int resnet_width(int depth)
     return resnet_layout(depth, &plan) ? plan.width : 0;
 }
 
-size_t resnet_between_bytes(int depth, int size, int freeze, nn_type type)
+size_t resnet_split_bytes(int depth, int size, int freeze, nn_type type)
 {
     resnet_plan plan;
     if (!resnet_layout(depth, &plan)) return 0;

@@ -328,7 +328,7 @@ void resnet_destroy(resnet **net)
     FREE(*net);
 }
 
-size_t resnet_between(const resnet *net)
+size_t resnet_split(const resnet *net)
 {
     return net->between;
 }

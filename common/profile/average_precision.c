@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-double meanap_average_precision(const int32_t *rank, int64_t m)
+double ap_of_ranks(const int32_t *rank, int64_t m)
 {
     double sum = 0;
     for (int64_t i = 0; i < m; i++) sum += (double)(i + 1) / rank[i];
@@ -25,7 +25,7 @@ static int descending(const void *a, const void *b)
     return x > y ? -1 : x < y;
 }
 
-double meanap_of_similarities(double *positive, int64_t m, double *negative, int64_t n)
+double ap_of_similarities(double *positive, int64_t m, double *negative, int64_t n)
 {
     double sum = 0;
     int64_t before = 0;
@@ -69,14 +69,14 @@ done:
     return st;
 }
 
-status meanap_controls_init(meanap_controls *c, const uint8_t *control, const int32_t *plate, const int32_t *batch, const int32_t *source,
-                            int64_t n, int min_controls)
+status ap_controls_init(ap_controls *c, const uint8_t *control, const int32_t *plate, const int32_t *batch, const int32_t *source,
+                        int64_t n, int min_controls)
 {
     status st = OK;
     chooser h = {.control = control, .code = {plate, batch, source, NULL}, .n = n};
     int32_t *code = NULL;
     int64_t n_row = 0, cap;
-    *c = (meanap_controls){0};
+    *c = (ap_controls){0};
     TRY(chooser_init(&h));
     if (h.count[3][0] == 0) TRY(fail(E_FAILED, "mean average precision: the screen has no controls to compare with"));
     cap = h.top[0] + h.top[1] + h.top[2] + 1;
@@ -110,17 +110,17 @@ done:
         free(h.set[level]);
     }
     free(code);
-    if (st != OK) meanap_controls_free(c);
+    if (st != OK) ap_controls_free(c);
     return st;
 }
 
-void meanap_controls_free(meanap_controls *c)
+void ap_controls_free(ap_controls *c)
 {
     FREE(c->start);
     FREE(c->row);
     FREE(c->level);
     FREE(c->set_of);
-    *c = (meanap_controls){0};
+    *c = (ap_controls){0};
 }
 
 /* ---- activity ----
@@ -133,7 +133,7 @@ enum { CHUNK_FLOATS = 1 << 24 }; /* similarities to controls held at once: 64 Mi
 typedef struct {
     const float *x;
     int64_t d, first, n; /* the queries are rows [first, first+n) */
-    const meanap_controls *controls;
+    const ap_controls *controls;
     int64_t stride;  /* of negative */
     float *negative; /* [n][stride] similarities of each query to its controls */
     float *positive; /* [queries of a label][members] */
@@ -228,7 +228,7 @@ static void activity_label(activity *a, const int32_t *member, int64_t m)
 /* Similarities of the queries among the used rows to their controls, set by set; sorted: the used rows in the order of their sets. */
 static void activity_negatives(activity *a, const int32_t *sorted, int64_t m)
 {
-    const meanap_controls *c = a->controls;
+    const ap_controls *c = a->controls;
     for (int64_t i = 0; i < m;) {
         int32_t set = c->set_of[sorted[i]], row[QUERIES];
         int64_t len = c->start[set + 1] - c->start[set];
@@ -267,7 +267,7 @@ static int64_t sort_rows(const int32_t *code, const int32_t *label, const uint8_
 }
 
 /* The most controls of a set, the most rows of a label (of the m sorted ones). */
-static void longest_lists(const meanap_controls *c, const int32_t *row, const int32_t *label, int64_t m, int64_t *set, int64_t *members)
+static void longest_lists(const ap_controls *c, const int32_t *row, const int32_t *label, int64_t m, int64_t *set, int64_t *members)
 {
     *set = *members = 1;
     for (int32_t s = 0; s < c->n_set; s++)
@@ -278,8 +278,8 @@ static void longest_lists(const meanap_controls *c, const int32_t *row, const in
     }
 }
 
-status meanap_activity(const float *x, int64_t n, int64_t d, const int32_t *label, const uint8_t *use, const meanap_controls *controls,
-                       int64_t first, int64_t n_range, double *ap, int32_t *n_positive, int32_t *n_total)
+status ap_activity(const float *x, int64_t n, int64_t d, const int32_t *label, const uint8_t *use, const ap_controls *controls,
+                   int64_t first, int64_t n_range, double *ap, int32_t *n_positive, int32_t *n_total)
 {
     status st = OK;
     coded *work = NULL;
@@ -335,8 +335,8 @@ static bool share_any(const int32_t *a, int64_t na, const int32_t *b, int64_t nb
     return false;
 }
 
-status meanap_consistency(const float *x, int64_t n, int64_t d, const int64_t *start, const int32_t *target, const uint8_t *use,
-                          int64_t first, int64_t n_range, double *ap, int32_t *n_positive, int32_t *n_total)
+status ap_consistency(const float *x, int64_t n, int64_t d, const int64_t *start, const int32_t *target, const uint8_t *use, int64_t first,
+                      int64_t n_range, double *ap, int32_t *n_positive, int32_t *n_total)
 {
     status st = OK;
     linear_panels all = {0};
@@ -363,7 +363,7 @@ status meanap_consistency(const float *x, int64_t n, int64_t d, const int64_t *s
             else
                 negative[nn++] = sim[j];
         }
-        ap[i] = meanap_of_similarities(positive, np, negative, nn);
+        ap[i] = ap_of_similarities(positive, np, negative, nn);
         n_positive[i] = (int32_t)np, n_total[i] = (int32_t)(np + nn);
     }
 done:

@@ -31,7 +31,7 @@ static void choose(rng *r, uint64_t *bit, int32_t k, int32_t total)
     }
 }
 
-void meanap_null(int32_t m, int32_t total, uint32_t seed, int64_t size, double *null)
+void ap_null(int32_t m, int32_t total, uint32_t seed, int64_t size, double *null)
 {
     bool few = m <= total / 2; /* choose the positives' places, or the others' */
     size_t words = ((size_t)total + 63) / 64;
@@ -46,7 +46,7 @@ void meanap_null(int32_t m, int32_t total, uint32_t seed, int64_t size, double *
             if (w == words - 1 && total % 64) v &= ((uint64_t)1 << (total % 64)) - 1;
             for (; v; v &= v - 1) rank[n++] = (int32_t)(w * 64) + __builtin_ctzll(v) + 1;
         }
-        null[s] = meanap_average_precision(rank, m);
+        null[s] = ap_of_ranks(rank, m);
     }
     free(bit);
     free(rank);
@@ -106,7 +106,7 @@ static status cache_get(cache *c, int32_t m, int32_t total, const double **null)
         c->n = at + 1;
     }
     c->m[at] = m, c->total[at] = total;
-    meanap_null(m, total, c->seed, c->size, c->null[at]);
+    ap_null(m, total, c->seed, c->size, c->null[at]);
     *null = c->null[at];
     return OK;
 }
@@ -130,8 +130,8 @@ static status group_pvalue(cache *c, const query *q, int64_t n, const double *ap
     return OK;
 }
 
-status meanap_pvalues(const double *ap, const int32_t *n_positive, const int32_t *n_total, const int32_t *group, int64_t n, int32_t first,
-                      int32_t n_range, int64_t null_size, uint32_t seed, double *mean_ap, double *p, int64_t *n_query)
+status ap_pvalues(const double *ap, const int32_t *n_positive, const int32_t *n_total, const int32_t *group, int64_t n, int32_t first,
+                  int32_t n_range, int64_t null_size, uint32_t seed, double *mean_ap, double *p, int64_t *n_query)
 {
     status st = OK;
     query *q = NULL;
@@ -180,7 +180,7 @@ static int by_p(const void *a, const void *b)
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
-void meanap_adjust(const double *p, int64_t n, double *q)
+void ap_adjust(const double *p, int64_t n, double *q)
 {
     ranked *r = xcalloc((size_t)n + 1, sizeof *r);
     int64_t m = 0;

@@ -69,7 +69,7 @@ static void report(search *h, int set, int64_t n, int k, int32_t *row, double *s
 {
     retrieval_hit hit[SHORTLIST_MOST_K];
     for (int64_t i = 0; i < n; i++) {
-        shortlists_settle(&h->list[set], i, hit);
+        shortlists_finish(&h->list[set], i, hit);
         for (int j = 0; j < k; j++) {
             row[i * k + j] = (int32_t)hit[j].row;
             if (sim) sim[i * k + j] = hit[j].sim;

@@ -109,7 +109,7 @@ status retrieval_among(retrieval_way way, const float *x, int64_t n, int64_t d, 
         TRY(meet_all(&a, part, parts, &too_many));
     }
     for (int q = 0; q < n_question; q++)
-        for (int64_t i = 0; i < n; i++) shortlists_settle(&a.list[q], i, question[q].hit + i * question[q].k);
+        for (int64_t i = 0; i < n; i++) shortlists_finish(&a.list[q], i, question[q].hit + i * question[q].k);
 done:
     similarity_destroy(&a.products);
     free(a.out);

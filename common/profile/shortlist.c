@@ -90,7 +90,7 @@ void shortlists_add(shortlists *l, int64_t i, int32_t row, float sim)
     if (l->count[i] == l->full[i]) tidy(l, i);
 }
 
-void shortlists_settle(shortlists *l, int64_t i, retrieval_hit *out)
+void shortlists_finish(shortlists *l, int64_t i, retrieval_hit *out)
 {
     retrieval_hit hit[MOST_ROOM];
     tidy(l, i); /* fewer to multiply again */

@@ -37,7 +37,7 @@ void shortlists_clear(shortlists *l, float margin); /* empty again; the margin o
 void shortlists_add(shortlists *l, int64_t i, int32_t row, float sim);
 
 /* The k best of query i, exactly: best first, row -1 and similarity NaN where there are no more. */
-void shortlists_settle(shortlists *l, int64_t i, retrieval_hit *out);
+void shortlists_finish(shortlists *l, int64_t i, retrieval_hit *out);
 
 /* Is any of the SHORTLIST_CHUNK similarities at least need, or at least the one of its own column? Bits 1 and 2; NaN never is. columns may be NULL. */
 enum { SHORTLIST_CHUNK = 64 };

@@ -14,7 +14,7 @@
 static const double EPS = 1e-6, UNIT = 2.2e-16;
 
 /* The used rows, centred and (cor) divided by their sd, as a column-major [n,d] matrix; sd [d] is 1 where cor is not asked for. */
-static status centred_columns(const sphere_params *p, const float *x, int64_t n, const uint8_t *use, bool cor, double *a, double *sd)
+static status centred_columns(const sphering_params *p, const float *x, int64_t n, const uint8_t *use, bool cor, double *a, double *sd)
 {
     enum { ROWS = 16 };
     int64_t d = p->d, m = p->n_fit;
@@ -129,7 +129,7 @@ static void fix_sign(double *v, int64_t d)
 }
 
 /* W of METHOD 7 from s and v [q,d]; v is destroyed. */
-static void build_w(sphere_params *p, bool zca, const double *s, double *v, double *scaled, const double *sd)
+static void build_w(sphering_params *p, bool zca, const double *s, double *v, double *scaled, const double *sd)
 {
     int64_t d = p->d, r = p->rank;
     double root = sqrt((double)p->n_fit - 1), rest = root / (s[r - 1] + EPS);
@@ -157,10 +157,10 @@ static int64_t count_used(const uint8_t *use, int64_t n)
     return m;
 }
 
-static status start(sphere_params *p, sphere_kind kind, const uint8_t *use, int64_t n, int64_t d, int *mi, int *di)
+static status start(sphering_params *p, sphering_kind kind, const uint8_t *use, int64_t n, int64_t d, int *mi, int *di)
 {
     status st = OK;
-    *p = (sphere_params){.kind = kind, .d = d, .n_fit = count_used(use, n)};
+    *p = (sphering_params){.kind = kind, .d = d, .n_fit = count_used(use, n)};
     TRY(int_from_i64(p->n_fit, mi));
     TRY(int_from_i64(d, di));
     if (p->n_fit < 2) TRY(fail(E_FAILED, "sphering: %lld rows to learn from, it takes two", (long long)p->n_fit));
@@ -169,7 +169,7 @@ done:
     return st;
 }
 
-status sphere_fit(sphere_params *p, sphere_kind kind, const float *x, int64_t n, int64_t d, const uint8_t *use)
+status sphering_fit(sphering_params *p, sphering_kind kind, const float *x, int64_t n, int64_t d, const uint8_t *use)
 {
     status st = OK;
     bool zca = kind == SPHERE_ZCA || kind == SPHERE_ZCA_COR, cor = kind == SPHERE_ZCA_COR || kind == SPHERE_PCA_COR;
@@ -209,17 +209,17 @@ done:
     free(v);
     free(sd);
     free(scaled);
-    if (st != OK) sphere_free(p);
+    if (st != OK) sphering_free(p);
     return st;
 }
 
-status sphere_apply(const sphere_params *p, const float *x, int64_t first, int64_t n, float *y)
+status sphering_apply(const sphering_params *p, const float *x, int64_t first, int64_t n, float *y)
 {
     return linear_project(x, first, n, p->d, p->mean, p->w, p->k, y);
 }
 
 /* cov [d,d], upper triangle, = the sum over the used rows of (x - mean)(x - mean)'; the means go to p->mean. */
-static status sum_products(sphere_params *p, const float *x, int64_t n, const uint8_t *use, double *cov)
+static status sum_products(sphering_params *p, const float *x, int64_t n, const uint8_t *use, double *cov)
 {
     enum { ROWS = 512 };
     int64_t d = p->d;
@@ -242,7 +242,7 @@ static status sum_products(sphere_params *p, const float *x, int64_t n, const ui
     return OK;
 }
 
-status sphere_fit_components(sphere_params *p, const float *x, int64_t n, int64_t d, const uint8_t *use, int64_t k)
+status sphering_fit_components(sphering_params *p, const float *x, int64_t n, int64_t d, const uint8_t *use, int64_t k)
 {
     status st = OK;
     double *cov = NULL, *z = NULL, *values = NULL, *work = NULL, none = 0, best;
@@ -281,13 +281,13 @@ done:
     free(work);
     free(support);
     free(iwork);
-    if (st != OK) sphere_free(p);
+    if (st != OK) sphering_free(p);
     return st;
 }
 
-void sphere_free(sphere_params *p)
+void sphering_free(sphering_params *p)
 {
     FREE(p->mean);
     FREE(p->w);
-    *p = (sphere_params){0};
+    *p = (sphering_params){0};
 }

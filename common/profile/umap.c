@@ -201,7 +201,7 @@ status umap_fit(const float *x, int64_t n, int64_t d, const umap_options *o, flo
 {
     status st = OK;
     int k = o->neighbours - 1;
-    sphere_params pc = {0};
+    sphering_params pc = {0};
     int32_t *neighbour = NULL;
     double *dist = NULL;
     float *start = NULL, *scores = NULL;
@@ -212,13 +212,13 @@ status umap_fit(const float *x, int64_t n, int64_t d, const umap_options *o, flo
     TRY(mem_alloc(&start, (size_t)n, 2 * sizeof *start, "coordinates"));
     TRY(mem_alloc(&scores, (size_t)n, 2 * sizeof *scores, "coordinates"));
     TRY(neighbours_euclid(x, n, d, 0, n, k, neighbour, dist));
-    TRY(sphere_fit_components(&pc, x, n, d, NULL, 2));
-    TRY(sphere_apply(&pc, x, 0, n, scores));
+    TRY(sphering_fit_components(&pc, x, n, d, NULL, 2));
+    TRY(sphering_apply(&pc, x, 0, n, scores));
     for (int64_t i = 0; i < n; i++)
         for (int64_t c = 0; c < pc.k; c++) start[2 * i + c] = scores[i * pc.k + c];
     TRY(umap_layout(neighbour, dist, n, k, start, o, y));
 done:
-    sphere_free(&pc);
+    sphering_free(&pc);
     free(neighbour);
     free(dist);
     free(start);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-status inputs_add(inputs *in, const char *path)
+status input_digests_add(input_digests *in, const char *path)
 {
     status st = mem_grow(&in->item, &in->cap, in->n + 1, sizeof *in->item, "inputs");
     if (st != OK) return st;
@@ -25,14 +25,14 @@ status inputs_add(inputs *in, const char *path)
     return OK;
 }
 
-void inputs_free(inputs *in)
+void input_digests_free(input_digests *in)
 {
     for (size_t i = 0; i < in->n; i++) free(in->item[i].path);
     free(in->item);
-    *in = (inputs){0};
+    *in = (input_digests){0};
 }
 
-uint64_t inputs_digest(const inputs *in)
+uint64_t input_digests_digest(const input_digests *in)
 {
     uint64_t d = 0;
     for (size_t i = 0; i < in->n; i++) d = digest_mix(d, in->item[i].digest);
@@ -87,7 +87,7 @@ static void recall_row(known_as *sorted, size_t n, char *path, int64_t size, int
 }
 
 /* Each input as it was given and with its folder resolved, sorted; caller frees. */
-static known_as *all_names(const inputs *in)
+static known_as *all_names(const input_digests *in)
 {
     known_as *all = xcalloc(2 * in->n, sizeof *all);
     folder last = {0};
@@ -100,7 +100,7 @@ static known_as *all_names(const inputs *in)
     return all;
 }
 
-void inputs_recall(inputs *in, const char *memory_file)
+void input_digests_recall(input_digests *in, const char *memory_file)
 {
     csv *c = NULL;
     char **f;
@@ -126,7 +126,7 @@ void inputs_recall(inputs *in, const char *memory_file)
     free(sorted);
 }
 
-status inputs_remember(const inputs *in, const char *memory_file)
+status input_digests_remember(const input_digests *in, const char *memory_file)
 {
     status st = OK;
     text t = {0};

@@ -13,7 +13,7 @@
 #define MICON_VERSION "unknown"
 #endif
 
-char *made_path(const config *c, const char *stage, const char *name)
+char *output_record_path(const config *c, const char *stage, const char *name)
 {
     char *below = xasprintf("status/%s/%s.made", stage, name), *path = config_work(c, below);
     free(below);
@@ -27,7 +27,8 @@ static void add_text(text *t, const char *key, const char *value)
     text_add(t, ",\n");
 }
 
-status made_write(const char *path, const char *program, const char *output, const char *made_from, uint64_t inputs, uint64_t content)
+status output_record_write(const char *path, const char *program, const char *output, const char *made_from, uint64_t inputs,
+                           uint64_t content)
 {
     status st = OK;
     text t = {0};
@@ -77,13 +78,13 @@ static bool get_digest(const json_t *o, const char *key, uint64_t *out)
     return strlen(s) == DIGEST_TEXT - 1 && !*end;
 }
 
-bool made_read(made *out, const char *path)
+bool output_record_read(output_record *out, const char *path)
 {
     enum { MAX_RECORD = 4 << 20 };
     char *data = NULL;
     size_t size = 0;
     int64_t format = 0;
-    *out = (made){0};
+    *out = (output_record){0};
     if (!path_exists(path)) return false;
     if (path_read(path, &data, &size, MAX_RECORD) != OK) msg_clear(); /* no record: the stage program will look */
     json_t *o = data ? json_loadb(data, size, 0, NULL) : NULL;
@@ -91,22 +92,22 @@ bool made_read(made *out, const char *path)
                 get_text(o, "version", &out->version) && get_text(o, "output", &out->output) && get_int(o, "size", &out->size) &&
                 get_int(o, "mtime_ns", &out->mtime_ns) && get_digest(o, "content", &out->content) &&
                 get_digest(o, "inputs", &out->inputs) && get_text(o, "made_from", &out->made_from);
-    if (!good) made_free(out);
+    if (!good) output_record_free(out);
     json_decref(o);
     free(data);
     return good;
 }
 
-void made_free(made *m)
+void output_record_free(output_record *m)
 {
     free(m->program);
     free(m->version);
     free(m->output);
     free(m->made_from);
-    *m = (made){0};
+    *m = (output_record){0};
 }
 
-bool made_is_of(const made *m, const char *output)
+bool output_record_is_of(const output_record *m, const char *output)
 {
     int64_t size, mtime_ns;
     if (!path_exists(output)) return false;
@@ -118,7 +119,7 @@ bool made_is_of(const made *m, const char *output)
 }
 
 /* The value after "key: " of a line of text that begins with it; NULL where there is none. */
-char *made_value(const char *lines, const char *key)
+char *output_record_value(const char *lines, const char *key)
 {
     size_t n = strlen(key);
     for (const char *p = lines; *p; p += strcspn(p, "\n"), p += *p == '\n')
@@ -126,19 +127,19 @@ char *made_value(const char *lines, const char *key)
     return NULL;
 }
 
-char *made_line(const made *m, const char *key)
+char *output_record_line(const output_record *m, const char *key)
 {
-    return made_value(m->made_from, key);
+    return output_record_value(m->made_from, key);
 }
 
-bool made_config_differs(const made *m, const config *c, text *why)
+bool output_record_config_differs(const output_record *m, const config *c, text *why)
 {
     text today = {0};
     bool differs = false;
     config_show(c, ~0u, &today);
     for (const opt *o = config_options; o->name && !differs; o++) {
-        char *key = xasprintf("%s.%s", o->section, o->name), *then = made_value(m->made_from, key),
-             *now = made_value(text_str(&today), key);
+        char *key = xasprintf("%s.%s", o->section, o->name), *then = output_record_value(m->made_from, key),
+             *now = output_record_value(text_str(&today), key);
         differs = then && now && strcmp(then, now) != 0;
         if (differs) text_addf(why, "%s was %s, is %s", key, *then ? then : "empty", *now ? now : "empty");
         free(key);

@@ -10,7 +10,7 @@
 
 enum { COL_ID, COL_KEY, COL_ROW }; /* of `identifiers`, as micon-featurize writes them */
 
-status vectors_read(vectors *v, const char *path)
+status compound_vectors_read(vectors *v, const char *path)
 {
     status st = OK;
     store_file *f = NULL;
@@ -42,7 +42,7 @@ done:
     return st;
 }
 
-void vectors_free(vectors *v)
+void compound_vectors_free(vectors *v)
 {
     free(v->x);
     frame_free(&v->obs);
@@ -50,7 +50,7 @@ void vectors_free(vectors *v)
     *v = (vectors){0};
 }
 
-int64_t vectors_find(const vectors *v, const char *identifier)
+int64_t compound_vectors_find(const vectors *v, const char *identifier)
 {
     int64_t low = 0, high = v->identifiers.n_rows;
     while (low < high) {
@@ -65,7 +65,7 @@ int64_t vectors_find(const vectors *v, const char *identifier)
     return -1;
 }
 
-const char *vectors_key(const vectors *v, int64_t row)
+const char *compound_vectors_key(const vectors *v, int64_t row)
 {
     return frame_text(&v->obs, row, frame_col(&v->obs, "Metadata_Compound"));
 }

@@ -47,9 +47,9 @@ bool provenance_current(const char *path, const char *kind, int format, const st
 
 status provenance_record(const stage *g, const char *name, const char *output, const char *made_from, uint64_t inputs_sum, uint64_t content)
 {
-    char program[80], *path = made_path(&g->cfg, g->def->name, name);
+    char program[80], *path = output_record_path(&g->cfg, g->def->name, name);
     snprintf(program, sizeof program, "micon-%s", g->def->name);
-    status st = made_write(path, program, output, made_from, inputs_sum, content);
+    status st = output_record_write(path, program, output, made_from, inputs_sum, content);
     free(path);
     return st;
 }

@@ -102,15 +102,15 @@ done:
     return st;
 }
 
-nn_type nets_type_all(MPI_Comm comm, int precision)
+nn_type shared_nets_type_all(MPI_Comm comm, int precision)
 {
     int bf16 = precision == PRECISION_BF16 || (precision == PRECISION_AUTO && dnn_bf16());
     MPI_Allreduce(MPI_IN_PLACE, &bf16, 1, MPI_INT, MPI_MIN, comm); /* nodes may be of different kinds */
     return bf16 ? NN_BF16 : NN_F32;
 }
 
-status nets_create_all(MPI_Comm comm, resnet **net, dnn *dn, const resnet_config *wanted, nn_params *p, conv_choices *choices,
-                       const char *folder)
+status shared_nets_create_all(MPI_Comm comm, resnet **net, dnn *dn, const resnet_config *wanted, nn_params *p, conv_choices *choices,
+                              const char *folder)
 {
     status st = OK;
     resnet_config one = *wanted, *c = &one;

@@ -120,7 +120,7 @@ static status run_all(stage *s, const opt *table, void *block, const names *rest
     TRY_ALL(s->comm, parsed);
     if (s->def->sections) {
         TRY(read_config_all(s, rest->item[0], &args->sets));
-        TRY_ALL(s->comm, sharing_start(s->cfg.screen.group));
+        TRY_ALL(s->comm, permissions_start(s->cfg.screen.group));
     }
     TRY(agree_options_all(s, table, block));
     for (size_t i = s->def->sections ? 1 : 0; i < rest->n; i++) names_add(&s->arguments, rest->item[i]);

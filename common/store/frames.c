@@ -191,10 +191,10 @@ static status categories(const frame *f, int col, value *cat, int64_t *place)
     for (int64_t i = 0; i < f->n_rows; i++)
         if (c->v.code[i] >= 0) is_used[c->v.code[i]] = true;
     for (size_t w = 0; w < c->word.n; w++)
-        if (is_used[w] && *words_at(&c->word, w)) used[n++] = (char *)(uintptr_t)words_at(&c->word, w);
+        if (is_used[w] && *intern_at(&c->word, w)) used[n++] = (char *)(uintptr_t)intern_at(&c->word, w);
     if (n) qsort(used, n, sizeof *used, by_text);
     for (size_t w = 0; w < c->word.n; w++) {
-        const char *s = words_at(&c->word, w);
+        const char *s = intern_at(&c->word, w);
         char **at = n ? bsearch(&s, used, n, sizeof *used, by_text) : NULL;
         place[w] = at ? at - used : -1;
     }

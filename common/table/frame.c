@@ -25,7 +25,7 @@ static void column_free(frame_column *c)
 {
     free(c->name);
     free(c->v.any);
-    words_free(&c->word);
+    intern_free(&c->word);
 }
 
 void frame_free(frame *f)
@@ -100,7 +100,7 @@ int frame_col(const frame *f, const char *name)
 const char *frame_text(const frame *f, int64_t row, int col)
 {
     const frame_column *c = &f->col[col];
-    return c->v.code[row] < 0 ? "" : words_at(&c->word, (size_t)c->v.code[row]);
+    return c->v.code[row] < 0 ? "" : intern_at(&c->word, (size_t)c->v.code[row]);
 }
 
 status frame_set_text(frame *f, int64_t row, int col, const char *s)
@@ -109,7 +109,7 @@ status frame_set_text(frame *f, int64_t row, int col, const char *s)
     frame_column *c = &f->col[col];
     uint32_t id = 0;
     if (*s) {
-        TRY(words_add(&c->word, s, &id));
+        TRY(intern_add(&c->word, s, &id));
         if (id > INT32_MAX) TRY(fail(E_FAILED, "column '%s' has more than 2147483647 different texts", c->name));
     }
     c->v.code[row] = *s ? (int32_t)id : -1;
@@ -198,7 +198,7 @@ static status copy_rows(frame_column *to, int64_t first, const frame_column *fro
         int32_t k = from->v.code[row ? row[i] : i];
         if (k >= 0 && code[k] == -2) {
             uint32_t id;
-            TRY(words_add(&to->word, words_at(&from->word, (size_t)k), &id));
+            TRY(intern_add(&to->word, intern_at(&from->word, (size_t)k), &id));
             code[k] = (int32_t)id;
         }
         to->v.code[first + i] = k < 0 ? -1 : code[k];

@@ -100,7 +100,7 @@ static status get_words(source *s, frame_column *c)
     if (size && end[-1]) TRY(wrong());
     for (; p < end; p += strlen(p) + 1) {
         uint32_t id;
-        TRY(words_add(&c->word, p, &id));
+        TRY(intern_add(&c->word, p, &id));
         if (!*p || id != c->word.n - 1) TRY(wrong()); /* empty, or twice */
         if (c->word.n > n) TRY(wrong());
     }

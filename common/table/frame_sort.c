@@ -22,13 +22,13 @@ static int by_entry(const void *a, const void *b)
 }
 
 /* rank[id] of each word: by bytes, or as numbers where that is asked for and all words are numbers. */
-static status rank_words(const words *w, bool numbers, uint32_t *rank)
+static status rank_words(const intern_table *w, bool numbers, uint32_t *rank)
 {
     status st = OK;
     entry *e = NULL;
     TRY(mem_alloc(&e, w->n, sizeof *e, "texts to sort"));
     for (size_t i = 0; i < w->n; i++) {
-        e[i] = (entry){words_at(w, i), 0, (uint32_t)i};
+        e[i] = (entry){intern_at(w, i), 0, (uint32_t)i};
         numbers = numbers && num_f64(e[i].s, &e[i].number);
     }
     for (size_t i = 0; !numbers && i < w->n; i++) e[i].number = 0;
@@ -131,36 +131,36 @@ done:
 static status settle(frame_column *c, int64_t n)
 {
     status st = OK;
-    words used = {0}, sorted = {0};
+    intern_table used = {0}, sorted = {0};
     uint32_t *rank = NULL, *inverse = NULL, id;
     for (int64_t i = 0; i < n; i++)
         if (c->v.code[i] >= 0) {
-            TRY(words_add(&used, words_at(&c->word, (size_t)c->v.code[i]), &id));
+            TRY(intern_add(&used, intern_at(&c->word, (size_t)c->v.code[i]), &id));
             c->v.code[i] = (int32_t)id;
         }
     /* The codes now mean `used`: give it to the column before anything else can fail. */
-    words_free(&c->word);
+    intern_free(&c->word);
     c->word = used;
-    used = (words){0};
+    used = (intern_table){0};
     TRY(mem_alloc(&rank, c->word.n, sizeof *rank, c->name));
     TRY(mem_alloc(&inverse, c->word.n, sizeof *inverse, c->name));
     TRY(rank_words(&c->word, false, rank));
     for (size_t i = 0; i < c->word.n; i++) inverse[rank[i]] = (uint32_t)i;
-    for (size_t i = 0; i < c->word.n; i++) TRY(words_add(&sorted, words_at(&c->word, inverse[i]), &id));
+    for (size_t i = 0; i < c->word.n; i++) TRY(intern_add(&sorted, intern_at(&c->word, inverse[i]), &id));
     for (int64_t i = 0; i < n; i++)
         if (c->v.code[i] >= 0) c->v.code[i] = (int32_t)rank[c->v.code[i]];
-    words_free(&c->word);
+    intern_free(&c->word);
     c->word = sorted;
-    sorted = (words){0};
+    sorted = (intern_table){0};
 done:
-    words_free(&used);
-    words_free(&sorted);
+    intern_free(&used);
+    intern_free(&sorted);
     free(rank);
     free(inverse);
     return st;
 }
 
-status frame_settle(frame *f)
+status frame_canonicalize(frame *f)
 {
     status st = OK;
     for (int i = 0; i < f->n_cols; i++)

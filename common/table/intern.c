@@ -8,7 +8,7 @@
 #include <xxhash.h>
 
 /* The slot that holds s, or the free one where it belongs. */
-static size_t seek(const words *w, const char *s, size_t n)
+static size_t seek(const intern_table *w, const char *s, size_t n)
 {
     size_t i = (size_t)XXH3_64bits(s, n) & (w->n_slots - 1);
     for (; w->slot[i]; i = (i + 1) & (w->n_slots - 1))
@@ -16,7 +16,7 @@ static size_t seek(const words *w, const char *s, size_t n)
     return i;
 }
 
-static status widen(words *w)
+static status widen(intern_table *w)
 {
     status st = OK;
     size_t n_slots = w->n_slots ? w->n_slots * 2 : 64;
@@ -33,7 +33,7 @@ done:
     return st;
 }
 
-status words_add(words *w, const char *s, uint32_t *id)
+status intern_add(intern_table *w, const char *s, uint32_t *id)
 {
     status st = OK;
     size_t n = strlen(s);
@@ -53,21 +53,21 @@ done:
     return st;
 }
 
-int64_t words_find(const words *w, const char *s)
+int64_t intern_find(const intern_table *w, const char *s)
 {
     if (!w->n) return -1;
     return (int64_t)w->slot[seek(w, s, strlen(s))] - 1;
 }
 
-const char *words_at(const words *w, size_t id)
+const char *intern_at(const intern_table *w, size_t id)
 {
     return w->block + w->start[id];
 }
 
-void words_free(words *w)
+void intern_free(intern_table *w)
 {
     free(w->block);
     free(w->start);
     free(w->slot);
-    *w = (words){0};
+    *w = (intern_table){0};
 }

@@ -24,7 +24,7 @@ status engine_create_all(engine *e, stage *g, const model *m, nn_type type, int 
     nn_params *p = (nn_params *)&m->params; /* a net that does not train leaves them alone */
     size_t tile = (size_t)channels * (size_t)m->size_px * (size_t)m->size_px;
     TRY_ALL(g->comm, dnn_create(&e->d));
-    TRY(nets_create_all(g->comm, &e->net, e->d, &c, p, &choices, folder));
+    TRY(shared_nets_create_all(g->comm, &e->net, e->d, &c, p, &choices, folder));
     TRY_ALL(g->comm, mem_alloc(&e->pictures, (size_t)e->n_tiles * tile, sizeof *e->pictures, "pictures"));
     TRY_ALL(g->comm, mem_alloc(&e->inside, (size_t)e->n_tiles * (size_t)m->dim, sizeof *e->inside, "projection"));
     e->norm = xcalloc((size_t)e->n_tiles, sizeof *e->norm);

@@ -75,10 +75,10 @@ static status want(embedder *b, const screen_index *ix, const vectors *v, int64_
     for (int64_t i = 0; i < most; i++) {
         if (!t && (index_kind(ix, i) != WELL_TREATED || (i > 0 && index_well_end(ix, i - 1) > i))) continue; /* a row a well */
         const char *name = t ? table_cell(t, i, id) : index_cell(ix, i, INDEX_COMPOUND);
-        int64_t row = vectors_find(v, name);
+        int64_t row = compound_vectors_find(v, name);
         if (row < 0 && t) TRY(fail(E_FAILED, "%s:%lld: compound '%s' has no vector", path, (long long)table_line(t, i), name));
         if (row < 0) continue; /* left out by featurize.missing: drop */
-        if (unseen && names_find(&b->m.compounds, vectors_key(v, row)) >= 0) continue;
+        if (unseen && names_find(&b->m.compounds, compound_vectors_key(v, row)) >= 0) continue;
         list[n++] = (wish){row, name};
     }
     qsort(list, (size_t)n, sizeof *list, by_row);
@@ -100,7 +100,7 @@ static uint64_t wanted_digest(const embedder *b)
     uint64_t d = digest_bytes(b->wanted, (size_t)b->n_wanted * sizeof *b->wanted);
     for (int64_t i = 0; i < b->n_wanted; i++) {
         const char *name = b->wanted_names.item[i];
-        if (strcmp(name, vectors_key(b->compounds, b->wanted[i])) != 0) d = digest_mix(d, digest_text(name));
+        if (strcmp(name, compound_vectors_key(b->compounds, b->wanted[i])) != 0) d = digest_mix(d, digest_text(name));
     }
     return d;
 }
@@ -116,7 +116,7 @@ static status read_compounds(embedder *b, const screen_index *ix, vectors *v, in
     b->compounds_path = config_work(&b->g->cfg, "compounds.h5");
     if (!path_exists(b->compounds_path))
         TRY(fail(E_FAILED, "%s is not there: run micon-featurize first, or set embed.counterfactual to no", b->compounds_path));
-    TRY(vectors_read(v, b->compounds_path));
+    TRY(compound_vectors_read(v, b->compounds_path));
     if (v->d != b->m.bits)
         TRY(fail(E_FAILED, "%s has vectors of length %lld, but the model was trained on %d: set featurize.bits and featurize again",
                  b->compounds_path, (long long)v->d, b->m.bits));
@@ -175,7 +175,7 @@ static status set_up_engine_all(run *r, const int64_t *chosen, int64_t n)
     status st = OK;
     stage *g = r->b.g;
     int per_site = 1;
-    nn_type type = nets_type_all(g->comm, g->cfg.embed.precision);
+    nn_type type = shared_nets_type_all(g->comm, g->cfg.embed.precision);
     char d[DIGEST_TEXT];
     if (g->rank == 0) per_site = tiles_per_site(r, chosen, n);
     MPI_Bcast(&per_site, 1, MPI_INT, 0, g->comm);
@@ -213,7 +213,7 @@ done:
     free(r.b.model_path);
     free(r.b.compounds_path);
     names_free(&r.b.wanted_names);
-    vectors_free(&v);
+    compound_vectors_free(&v);
     index_free(&r.ix);
     free(chosen);
     free(wanted);

@@ -339,16 +339,16 @@ done:
 }
 
 /* What the file is made from: the model, the tiles, the compounds. */
-static status list_inputs(const plate *p, inputs *in)
+static status list_inputs(const plate *p, input_digests *in)
 {
     status st = OK;
     const embedder *b = p->b;
-    TRY(inputs_add(in, b->model_path));
-    TRY(inputs_add(in, p->tiles_path));
+    TRY(input_digests_add(in, b->model_path));
+    TRY(input_digests_add(in, p->tiles_path));
     in->item[0].digest = b->model_digest;
     in->item[1].digest = p->digest;
     if (b->compounds) {
-        TRY(inputs_add(in, b->compounds_path));
+        TRY(input_digests_add(in, b->compounds_path));
         in->item[2].digest = b->compounds->digest;
     }
     for (size_t i = 0; i < in->n; i++) in->item[i].known = true;
@@ -366,14 +366,14 @@ static char *record_name(const plate *p, const char *path)
 }
 
 /* Rank 0, when the file stands: what the driver and the next run look at first. */
-static status record(const plate *p, const inputs *in, const char *path, const char *made_from)
+static status record(const plate *p, const input_digests *in, const char *path, const char *made_from)
 {
     status st = OK;
     store_file *f = NULL;
     char *name = record_name(p, path), *memory = provenance_inputs_file(p->b->g, name);
     TRY(store_open(&f, path, EMBED_KIND, EMBED_FORMAT));
-    TRY(inputs_remember(in, memory));
-    TRY(provenance_record(p->b->g, name, path, made_from, inputs_digest(in), store_digest(f)));
+    TRY(input_digests_remember(in, memory));
+    TRY(provenance_record(p->b->g, name, path, made_from, input_digests_digest(in), store_digest(f)));
 done:
     store_close(&f);
     free(name);
@@ -419,13 +419,13 @@ status plate_embed_all(embedder *b, const char *tiles_path, const char *out_path
     status st = OK;
     plate p = {.b = b, .tiles_path = tiles_path, .label = label};
     text made_from = {0};
-    inputs in = {0};
+    input_digests in = {0};
     int fresh = 0;
     double from = clock_s();
     *made = false;
     TRY_ALL(b->g->comm, look_at_tiles(&p));
     TRY_ALL(b->g->comm, list_inputs(&p, &in));
-    uint64_t sum = inputs_digest(&in);
+    uint64_t sum = input_digests_digest(&in);
     text_add(&made_from, text_str(&b->made_from));
     if (b->g->rank == 0 && !b->g->force) fresh = provenance_current(out_path, EMBED_KIND, EMBED_FORMAT, b->g, text_str(&made_from), sum);
     MPI_Bcast(&fresh, 1, MPI_INT, 0, b->g->comm);
@@ -441,7 +441,7 @@ status plate_embed_all(embedder *b, const char *tiles_path, const char *out_path
     TRY_ALL(b->g->comm, b->g->rank == 0 ? record(&p, &in, out_path, text_str(&made_from)) : OK);
 done:
     plate_free(&p);
-    inputs_free(&in);
+    input_digests_free(&in);
     text_free(&made_from);
     return st;
 }

@@ -9,7 +9,7 @@
 
 struct reader {
     store_file *file;
-    ahead *a;
+    prefetch *a;
     int64_t n_tiles, next; /* tiles in the file; the pass that comes next */
     int pass;
 };
@@ -33,7 +33,7 @@ status reader_start(reader **out, const char *path, int64_t n_tiles, size_t tile
     *r = (reader){.n_tiles = n_tiles, .next = first, .pass = pass};
     *out = r;
     TRY(store_open(&r->file, path, "tiles", TILE_FORMAT));
-    TRY(fail_within(ahead_start(&r->a, 2, (size_t)pass * tile_bytes, first, n, read_pass, r), "%s", path));
+    TRY(fail_within(prefetch_start(&r->a, 2, (size_t)pass * tile_bytes, first, n, read_pass, r), "%s", path));
 done:
     if (st != OK) reader_stop(out);
     return st;
@@ -43,7 +43,7 @@ status reader_next(reader *r, const uint8_t **tiles, int *n, double *wait_s)
 {
     status st = OK;
     void *block;
-    TRY(ahead_next(r->a, &block, wait_s));
+    TRY(prefetch_next(r->a, &block, wait_s));
     *tiles = block;
     *n = tiles_of(r, r->next++);
 done:
@@ -55,7 +55,7 @@ void reader_stop(reader **pr)
     reader *r = *pr;
     if (!r) return;
     *pr = NULL;
-    ahead_stop(&r->a);
+    prefetch_stop(&r->a);
     store_close(&r->file);
     free(r);
 }

@@ -102,7 +102,7 @@ static status refuse_duplicates(const side *here, const side *new)
 {
     enum { NAMED = 5 };
     status st = OK;
-    words known = {0};
+    intern_table known = {0};
     text place = {0}, list = {0};
     int a[4], b[4];
     int64_t n = 0;
@@ -111,11 +111,11 @@ static status refuse_duplicates(const side *here, const side *new)
     TRY(place_columns(new, b));
     for (int64_t i = 0; i < here->obs.n_rows; i++) {
         show_place(&here->obs, i, a, "\x1f", &place);
-        TRY(words_add(&known, text_str(&place), &id));
+        TRY(intern_add(&known, text_str(&place), &id));
     }
     for (int64_t i = 0; i < new->obs.n_rows; i++) {
         show_place(&new->obs, i, b, "\x1f", &place);
-        if (words_find(&known, text_str(&place)) < 0) continue;
+        if (intern_find(&known, text_str(&place)) < 0) continue;
         show_place(&new->obs, i, b, "/", &place);
         if (n++ < NAMED) text_addf(&list, "%s%s", list.n ? ", " : "", text_str(&place));
     }
@@ -123,7 +123,7 @@ static status refuse_duplicates(const side *here, const side *new)
         st = fail(E_FAILED, "%s has %lld of the %lld wells already: %s%s; nothing was added", here->path, (long long)n,
                   (long long)new->obs.n_rows, text_str(&list), n > NAMED ? ", ..." : "");
 done:
-    words_free(&known);
+    intern_free(&known);
     text_free(&place);
     text_free(&list);
     return st;
@@ -314,7 +314,7 @@ static void keep_mode(const char *target, const struct stat *was, const char *gr
 {
     struct stat is;
     if (!was) {
-        sharing_give_file(target, group);
+        permissions_give_file(target, group);
         return;
     }
     if (stat(target, &is) != 0) return;

@@ -15,13 +15,13 @@
 /* One run's table: (figure, compound) -> numerator and denominator. */
 typedef struct {
     const char *name;
-    words key; /* "uncorrected,nsb,all,1,ratio<TAB>compound" */
+    intern_table key; /* "uncorrected,nsb,all,1,ratio<TAB>compound" */
     double *num, *den;
 } method;
 
 static void method_free(method *m)
 {
-    words_free(&m->key);
+    intern_free(&m->key);
     free(m->num);
     free(m->den);
 }
@@ -33,7 +33,7 @@ static void key_of(text *t, const char *figure, const char *compound)
 }
 
 /* Figures and compounds of all runs are collected in the order of the first run that has them. */
-static status method_read(method *m, const config *cfg, const char *name, words *figures, words *compounds)
+static status method_read(method *m, const config *cfg, const char *name, intern_table *figures, intern_table *compounds)
 {
     static const char *const column[] = {"profiles", "metric", "setting", "k", "kind", "compound", "numerator", "denominator"};
     status st = OK;
@@ -55,10 +55,10 @@ static status method_read(method *m, const config *cfg, const char *name, words 
         const char *compound = table_cell(t, i, col[5]);
         text_clear(&figure);
         for (int k = 0; k < 5; k++) text_addf(&figure, "%s%s", k ? "," : "", table_cell(t, i, col[k]));
-        TRY(words_add(figures, text_str(&figure), &id));
-        TRY(words_add(compounds, compound, &id));
+        TRY(intern_add(figures, text_str(&figure), &id));
+        TRY(intern_add(compounds, compound, &id));
         key_of(&key, text_str(&figure), compound);
-        TRY(words_add(&m->key, text_str(&key), &id));
+        TRY(intern_add(&m->key, text_str(&key), &id));
         if (id != (uint32_t)i || !num_f64(table_cell(t, i, col[6]), &m->num[i]) || !num_f64(table_cell(t, i, col[7]), &m->den[i]))
             TRY(fail(E_FORMAT, "%s:%lld: a figure twice, or no numbers", path, (long long)table_line(t, i)));
     }
@@ -73,13 +73,13 @@ done:
 }
 
 /* num, den [compounds] of a figure; den 0 where the run lacks it. Returns how many it has. */
-static int64_t take(const method *m, const char *figure, const words *compounds, double *num, double *den)
+static int64_t take(const method *m, const char *figure, const intern_table *compounds, double *num, double *den)
 {
     text key = {0};
     int64_t n = 0;
     for (size_t i = 0; i < compounds->n; i++) {
-        key_of(&key, figure, words_at(compounds, i));
-        int64_t at = words_find(&m->key, text_str(&key));
+        key_of(&key, figure, intern_at(compounds, i));
+        int64_t at = intern_find(&m->key, text_str(&key));
         num[i] = at < 0 ? 0 : m->num[at], den[i] = at < 0 ? 0 : m->den[at];
         n += den[i] > 0;
     }
@@ -97,8 +97,8 @@ static void show_interval(text *out, const interval *v, const char *sep, const c
 }
 
 /* One figure of all runs, to both tables. room: 4 arrays of compounds, twice. */
-static status add_figure(const method *m, size_t n, const char *figure, const words *compounds, const evaluate_options *o, double *room[4],
-                         text *rows, text *json)
+static status add_figure(const method *m, size_t n, const char *figure, const intern_table *compounds, const evaluate_options *o,
+                         double *room[4], text *rows, text *json)
 {
     status st = OK;
     names part = {0};
@@ -159,7 +159,7 @@ static status write_page(const char *path, const char *screen, const names *runs
 status compare_runs(const stage *g, const names *runs)
 {
     status st = OK;
-    words figures = {0}, compounds = {0};
+    intern_table figures = {0}, compounds = {0};
     text rows = {0}, json = {0}, folder_name = {0};
     double *room[4] = {NULL};
     method *m = xcalloc(runs->n + 1, sizeof *m);
@@ -176,7 +176,7 @@ status compare_runs(const stage *g, const names *runs)
     text_add(&rows, "profiles,metric,setting,k,run,value,low,high,difference,difference_low,difference_high,compounds,common\n");
     text_add(&json, "[");
     for (size_t f = 0; f < figures.n; f++)
-        TRY(add_figure(m, runs->n, words_at(&figures, f), &compounds, &g->cfg.evaluate, room, &rows, &json));
+        TRY(add_figure(m, runs->n, intern_at(&figures, f), &compounds, &g->cfg.evaluate, room, &rows, &json));
     text_add(&json, "]");
     folder = config_work(&g->cfg, text_str(&folder_name));
     table_path = path_join(folder, "compare.csv");
@@ -189,8 +189,8 @@ done:
     for (size_t i = 0; i < runs->n; i++) method_free(&m[i]);
     free(m);
     for (int k = 0; k < 4; k++) free(room[k]);
-    words_free(&figures);
-    words_free(&compounds);
+    intern_free(&figures);
+    intern_free(&compounds);
     text_free(&rows);
     text_free(&json);
     text_free(&folder_name);

@@ -35,7 +35,7 @@ typedef struct {
     uint8_t *set;                    /* [n] split_set, NO_SET without a split */
     uint8_t *judged;                 /* [n] 1: in E of METHOD 8 */
     int32_t n_source, n_batch, n_plate, n_label, n_compound, n_group;
-    words label_name, compound_name, group_name; /* rank 0 */
+    intern_table label_name, compound_name, group_name; /* rank 0 */
     /* Mechanisms of labels: of label i the codes target[target_start[i] .. target_start[i+1]); on every rank. */
     int64_t *target_start;
     int32_t *target;
@@ -58,7 +58,7 @@ status wells_share_all(wells *w, MPI_Comm comm) MUST_USE;
 
 /* ---- read_embeddings.c: embeddings to wells ---- */
 typedef struct {
-    inputs in;
+    input_digests in;
     text made_from;
     names notes; /* what the report says about the data; rank 0 */
     char *model; /* as wells has it */
@@ -80,7 +80,7 @@ typedef struct {
     int64_t min_controls;
     names group; /* and their numbers, by features; a shared store keeps them only for normalize_by: none */
     normalize_params normal;
-    sphere_params sphere, components; /* k 0: no sphering */
+    sphering_params sphere, components; /* k 0: no sphering */
     bool harmony;
     char *model, *representation;
 } parameters;
@@ -117,7 +117,7 @@ typedef struct {
     int32_t *kept;  /* [d_norm] features of wells.x */
     int32_t *why;   /* [d] select_reason; NULL: nothing was selected */
     normalize_params normal;
-    sphere_params sphere, components;
+    sphering_params sphere, components;
     bool has_normal, has_sphere, corrected; /* corrected: final differs from norm */
     bool carried;                           /* transformed as another store */
 } cooked;

@@ -252,7 +252,7 @@ static status make_all(stage *g, const screen_index *ix, const screen_split *spl
     results r = {0};
     parameters like = {0};
     bool carried = *g->cfg.evaluate.transform_with;
-    uint64_t sum = g->rank == 0 ? inputs_digest(&from->in) : 0; /* what goes into a file is rank 0's */
+    uint64_t sum = g->rank == 0 ? input_digests_digest(&from->in) : 0; /* what goes into a file is rank 0's */
     char *work = config_work(&g->cfg, "");
     const progress_info info = {.work = work, .stage = "evaluate", .name = o->run, .unit = "steps", .total = 5};
     progress *p = progress_start_all(g->comm, &info);
@@ -291,8 +291,8 @@ static status record(const stage *g, const outputs *o, const origin *from)
     store_file *f = NULL;
     char *memory = provenance_inputs_file(g, o->run);
     TRY(store_open(&f, o->profiles, PROFILES_KIND, PROFILES_FORMAT));
-    TRY(inputs_remember(&from->in, memory));
-    TRY(provenance_record(g, o->run, o->profiles, text_str(&from->made_from), inputs_digest(&from->in), store_digest(f)));
+    TRY(input_digests_remember(&from->in, memory));
+    TRY(provenance_record(g, o->run, o->profiles, text_str(&from->made_from), input_digests_digest(&from->in), store_digest(f)));
 done:
     store_close(&f);
     free(memory);
@@ -339,7 +339,7 @@ static status add_store(const stage *g, const outputs *o, origin *from)
         TRY(fail(E_USAGE, "%s would be overwritten by what it transforms: copy it elsewhere first, or name another run or work folder",
                  path));
     TRY(parameters_read(&p, f, path));
-    TRY(inputs_add(&from->in, path));
+    TRY(input_digests_add(&from->in, path));
     from->in.item[from->in.n - 1].digest = parameters_digest(&p); /* what is added to a shared store changes nothing here */
     from->in.item[from->in.n - 1].known = true;
     text_addf(&from->made_from, "transformed as: %s\n", digest_show(parameters_digest(&p), d));
@@ -394,7 +394,7 @@ static status run_all(stage *g)
         TRY_ALL(g->comm, gather_inputs(g, ix, &split, &from));
     }
     if (*g->cfg.evaluate.transform_with) TRY_ALL(g->comm, g->rank == 0 ? add_store(g, &o, &from) : OK);
-    if (g->rank == 0 && !g->force) fresh = all_there(&o, g, text_str(&from.made_from), inputs_digest(&from.in));
+    if (g->rank == 0 && !g->force) fresh = all_there(&o, g, text_str(&from.made_from), input_digests_digest(&from.in));
     MPI_Bcast(&fresh, 1, MPI_INT, 0, g->comm);
     if (fresh)
         log_info("%s: up to date", o.run);
@@ -411,7 +411,7 @@ static status run_all(stage *g)
 done:
     index_free(&ix);
     screen_split_free(&split);
-    inputs_free(&from.in);
+    input_digests_free(&from.in);
     text_free(&from.made_from);
     names_free(&from.notes);
     free(from.model);

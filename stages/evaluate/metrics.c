@@ -31,7 +31,7 @@ static void judged_free(judged *e)
     free(e->near);
 }
 
-static status take_judged(judged *e, const float *x)
+static status evaluation_set_init(judged *e, const float *x)
 {
     status st = OK;
     const wells *w = e->w;
@@ -408,12 +408,12 @@ static status add_meanap_all(const judged *e, const char *metric, const char *sh
     for (int k = 0; k < 2; k++) TRY_ALL(e->comm, mem_alloc(sums[k], (size_t)n_compound, sizeof **sums[k], "compounds"));
     TRY_ALL(e->comm, mem_alloc(&m, (size_t)mine, sizeof *m, "compounds"));
     TRY_ALL(e->comm, mem_alloc(&pv, (size_t)mine, sizeof *pv, "compounds"));
-    TRY_ALL(e->comm, mine > 0 ? meanap_pvalues(ap, n_positive, n_total, label, n, (int32_t)first, (int32_t)mine, e->o->null_size,
-                                               (uint32_t)e->o->seed, m, pv, NULL)
+    TRY_ALL(e->comm, mine > 0 ? ap_pvalues(ap, n_positive, n_total, label, n, (int32_t)first, (int32_t)mine, e->o->null_size,
+                                           (uint32_t)e->o->seed, m, pv, NULL)
                               : OK);
     TRY(judged_gather_all(e, m, mine, sizeof *m, n_label, *map));
     TRY(judged_gather_all(e, pv, mine, sizeof *pv, n_label, *p));
-    meanap_adjust(*p, n_label, *q);
+    ap_adjust(*p, n_label, *q);
     one.n = one.left_out = 0;
     for (int32_t l = 0; l < n_label; l++) {
         if (isnan((*map)[l])) {
@@ -442,7 +442,7 @@ static status activity_all(const judged *e, const float *x)
 {
     status st = OK;
     const wells *w = e->w;
-    meanap_controls c = {0};
+    ap_controls c = {0};
     int64_t first, n, controls = 0;
     double *ap = NULL, *all_ap = NULL;
     int32_t *pos = NULL, *total = NULL, *all_pos = NULL, *all_total = NULL;
@@ -452,21 +452,21 @@ static status activity_all(const judged *e, const float *x)
         return OK;
     }
     partition(w->n, e->size, e->rank, &first, &n);
-    TRY_ALL(e->comm, meanap_controls_init(&c, w->control, w->plate, w->batch, w->source, w->n, (int)e->o->min_controls));
+    TRY_ALL(e->comm, ap_controls_init(&c, w->control, w->plate, w->batch, w->source, w->n, (int)e->o->min_controls));
     TRY_ALL(e->comm, mem_alloc(&ap, (size_t)n, sizeof *ap, "average precisions"));
     TRY_ALL(e->comm, mem_alloc(&pos, (size_t)n, sizeof *pos, "average precisions"));
     TRY_ALL(e->comm, mem_alloc(&total, (size_t)n, sizeof *total, "average precisions"));
     TRY_ALL(e->comm, mem_alloc(&all_ap, (size_t)w->n, sizeof *all_ap, "average precisions"));
     TRY_ALL(e->comm, mem_alloc(&all_pos, (size_t)w->n, sizeof *all_pos, "average precisions"));
     TRY_ALL(e->comm, mem_alloc(&all_total, (size_t)w->n, sizeof *all_total, "average precisions"));
-    TRY_ALL(e->comm, n > 0 ? meanap_activity(x, w->n, e->d, w->label, w->judged, &c, first, n, ap, pos, total) : OK);
+    TRY_ALL(e->comm, n > 0 ? ap_activity(x, w->n, e->d, w->label, w->judged, &c, first, n, ap, pos, total) : OK);
     TRY(judged_gather_all(e, ap, n, sizeof *ap, w->n, all_ap));
     TRY(judged_gather_all(e, pos, n, sizeof *pos, w->n, all_pos));
     TRY(judged_gather_all(e, total, n, sizeof *total, w->n, all_total));
     TRY(add_meanap_all(e, "map_activity", "active_share", all_ap, all_pos, all_total, w->label, w->n, w->n_label, w->label_compound,
                        &e->r->activity[e->which], &e->r->activity_p[e->which], &e->r->activity_q[e->which]));
 done:
-    meanap_controls_free(&c);
+    ap_controls_free(&c);
     free(ap);
     free(pos);
     free(total);
@@ -541,7 +541,7 @@ static status consistency_all(const judged *e, const float *raw_x)
     linear_unit_rows(y, n_all, e->d, y);
     for (int32_t c = 0; c < n_all; c++) self[c] = c;
     mark_active(e, count, use);
-    TRY_ALL(e->comm, n > 0 ? meanap_consistency(y, n_all, e->d, start, target, use, first, n, ap, pos, total) : OK);
+    TRY_ALL(e->comm, n > 0 ? ap_consistency(y, n_all, e->d, start, target, use, first, n, ap, pos, total) : OK);
     TRY(judged_gather_all(e, ap, n, sizeof *ap, n_all, all_ap));
     TRY(judged_gather_all(e, pos, n, sizeof *pos, n_all, all_pos));
     TRY(judged_gather_all(e, total, n, sizeof *total, n_all, all_total));
@@ -578,7 +578,7 @@ status metrics_all(MPI_Comm comm, const wells *w, const float *x, int64_t d, con
                 .profiles = which ? "corrected" : "uncorrected",
                 .d = d};
     float *unit = NULL;
-    TRY_ALL(comm, take_judged(&e, x));
+    TRY_ALL(comm, evaluation_set_init(&e, x));
     TRY(retrieval_metrics_all(&e));
     TRY(prediction_metrics_all(&e, cf));
     TRY_ALL(comm, mem_alloc(&unit, (size_t)(w->n * d), sizeof *unit, "profiles"));

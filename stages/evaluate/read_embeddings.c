@@ -65,7 +65,7 @@ static status same_model(const store_file *f, const char *path, origin *o)
     char *lines = NULL, *model = NULL;
     if (!store_has(f, "uns/micon/made_from")) goto done;
     TRY(store_read_text(f, "uns/micon/made_from", &lines));
-    model = made_value(lines, "model");
+    model = output_record_value(lines, "model");
     if (!model) goto done;
     if (!o->model)
         o->model = model, model = NULL;
@@ -112,7 +112,7 @@ status gather_inputs(const stage *g, const screen_index *ix, const screen_split 
         if (n_there && !has_embeddings(g, ix, p)) continue; /* none at all: the first says so */
         TRY(open_plate(g, ix, p, &f, &path));
         TRY(same_model(f, path, o));
-        TRY(inputs_add(&o->in, path));
+        TRY(input_digests_add(&o->in, path));
         o->in.item[o->in.n - 1].digest = store_digest(f);
         o->in.item[o->in.n - 1].known = true;
         store_close(&f);
@@ -249,7 +249,7 @@ static status add_wells(part *to, const plate *p, const screen_index *ix, int64_
         end[code] = i + 1;
     }
     for (int64_t i = is.first; i < is.first + is.n; i = index_well_end(ix, i)) {
-        int64_t code = words_find(&p->obs.col[p->well].word, index_cell(ix, i, INDEX_WELL));
+        int64_t code = intern_find(&p->obs.col[p->well].word, index_cell(ix, i, INDEX_WELL));
         if (code >= 0 && end[code] > 0)
             row[n++] = i;
         else
@@ -264,7 +264,7 @@ static status add_wells(part *to, const plate *p, const screen_index *ix, int64_
     TRY(wells_frame(p, ix, row, n, split, &obs));
     TRY(mem_grow(&to->x, &to->x_cap, (to->n + (size_t)n) * (size_t)p->d, sizeof *to->x, "profiles"));
     for (int64_t i = 0; i < n; i++) {
-        int64_t code = words_find(&p->obs.col[p->well].word, index_cell(ix, row[i], INDEX_WELL));
+        int64_t code = intern_find(&p->obs.col[p->well].word, index_cell(ix, row[i], INDEX_WELL));
         average_well(p, from[code], end[code], to->x + (to->n + (size_t)i) * (size_t)p->d, &obs, i);
     }
     to->n += (size_t)n;

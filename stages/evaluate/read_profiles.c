@@ -40,8 +40,8 @@ status outside_inputs(const stage *g, const char *run, origin *o)
     char *split = config_work(&g->cfg, "split.csv"), *memory = provenance_inputs_file(g, run);
     TRY(list_files(&g->cfg, &file));
     if (path_exists(split)) names_add(&file, split);
-    for (size_t i = 0; i < file.n; i++) TRY(inputs_add(&o->in, file.item[i]));
-    if (!g->verify) inputs_recall(&o->in, memory);
+    for (size_t i = 0; i < file.n; i++) TRY(input_digests_add(&o->in, file.item[i]));
+    if (!g->verify) input_digests_recall(&o->in, memory);
     for (size_t i = 0; i < o->in.n; i++) {
         if (o->in.item[i].known) continue;
         TRY(digest_file(o->in.item[i].path, &o->in.item[i].digest));
@@ -314,7 +314,7 @@ static status join_split(frame *f, const config *cfg, names *notes)
     static const char *const key[] = {"Source", "Batch", "Plate", "Well"};
     status st = OK;
     table *t = NULL;
-    words known = {0};
+    intern_table known = {0};
     text place = {0};
     int64_t *at = NULL, missing = 0;
     int from[5], col[4], set;
@@ -335,12 +335,12 @@ static status join_split(frame *f, const config *cfg, names *notes)
             const char *s = table_cell(t, i, from[k]);
             text_addf(&place, "%s|", k == 3 && text_well(s, well) ? well : s);
         }
-        TRY(words_add(&known, text_str(&place), &id));
+        TRY(intern_add(&known, text_str(&place), &id));
     }
     TRY(mem_alloc(&at, (size_t)f->n_rows, sizeof *at, "wells"));
     for (int64_t i = 0; i < f->n_rows; i++) {
         place_of(f, i, col, &place);
-        at[i] = words_find(&known, text_str(&place));
+        at[i] = intern_find(&known, text_str(&place));
         missing += at[i] < 0;
     }
     if (missing) {
@@ -355,7 +355,7 @@ static status join_split(frame *f, const config *cfg, names *notes)
     for (int64_t i = 0; i < f->n_rows; i++) TRY(frame_set_text(f, i, set, table_cell(t, at[i], from[4])));
 done:
     table_free(&t);
-    words_free(&known);
+    intern_free(&known);
     text_free(&place);
     free(at);
     free(path);

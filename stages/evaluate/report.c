@@ -26,22 +26,22 @@ static void number(text *t, double v, int digits)
 static status add_texts(text *t, const char *name, const names *of_row)
 {
     status st = OK;
-    words seen = {0};
+    intern_table seen = {0};
     text_add_json(t, name);
     text_add(t, ":{\"code\":[");
     for (size_t i = 0; i < of_row->n; i++) {
         uint32_t id = 0;
-        if (*of_row->item[i]) TRY(words_add(&seen, of_row->item[i], &id));
+        if (*of_row->item[i]) TRY(intern_add(&seen, of_row->item[i], &id));
         text_addf(t, "%s%d", i ? "," : "", *of_row->item[i] ? (int)id : -1);
     }
     text_add(t, "],\"names\":[");
     for (size_t i = 0; i < seen.n; i++) {
         if (i) text_add(t, ",");
-        text_add_json(t, words_at(&seen, i));
+        text_add_json(t, intern_at(&seen, i));
     }
     text_add(t, "]}");
 done:
-    words_free(&seen);
+    intern_free(&seen);
     return st;
 }
 
@@ -120,7 +120,7 @@ static void add_activity(text *t, const wells *w, const results *r)
     text_add(t, "\"treatments\":[");
     for (int32_t l = 0; l < w->n_label; l++) {
         if (l) text_add(t, ",");
-        text_add_json(t, words_at(&w->label_name, (size_t)l));
+        text_add_json(t, intern_at(&w->label_name, (size_t)l));
     }
     text_add(t, "],\n\"activity\":{");
     for (int which = 0; which < 2; which++) {
@@ -213,7 +213,7 @@ static status add_heat(text *t, const wells *w, const cooked *c, const results *
     text_add(t, "\"heat\":{\"names\":[");
     for (int k = 0; k < n; k++) {
         if (k) text_add(t, ",");
-        text_add_json(t, words_at(&w->label_name, (size_t)chosen[k].label));
+        text_add_json(t, intern_at(&w->label_name, (size_t)chosen[k].label));
     }
     text_add(t, "],\"v\":[");
     for (int a = 0; a < n; a++) {

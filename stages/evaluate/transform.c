@@ -25,8 +25,8 @@ void cooked_free(cooked *c)
     free(c->kept);
     free(c->why);
     normalize_free(&c->normal);
-    sphere_free(&c->sphere);
-    sphere_free(&c->components);
+    sphering_free(&c->sphere);
+    sphering_free(&c->components);
 }
 
 static void note(names *notes, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -51,7 +51,7 @@ static const char *flat_groups(const cooked *c, const wells *w, char *buf, size_
     buf[0] = 0;
     for (int64_t g = 0; g < p->n_group; g++) {
         if (2 * normalize_flat(p, g) < p->d || ++found > SHOWN || at >= size) continue;
-        at += (size_t)snprintf(buf + at, size - at, "%s'%s'", found > 1 ? ", " : " (most in ", words_at(&w->group_name, (size_t)g));
+        at += (size_t)snprintf(buf + at, size - at, "%s'%s'", found > 1 ? ", " : " (most in ", intern_at(&w->group_name, (size_t)g));
     }
     if (found > SHOWN && at < size) at += (size_t)snprintf(buf + at, size - at, " and %lld more", (long long)(found - SHOWN));
     if (found > 0 && at < size) snprintf(buf + at, size - at, ")");
@@ -67,7 +67,7 @@ static void tell_normal(const cooked *c, const wells *w, names *notes)
     int64_t zero = 0;
     for (int64_t g = 0; g < p->n_group; g++)
         if (p->level[g] != NORMALIZE_ON_CONTROLS)
-            note(notes, "normalization: '%s' has too few controls and was learned on %s (%lld wells)", words_at(&w->group_name, (size_t)g),
+            note(notes, "normalization: '%s' has too few controls and was learned on %s (%lld wells)", intern_at(&w->group_name, (size_t)g),
                  level[p->level[g]], (long long)p->n_learn[g]);
     if (p->d_kept < p->d && !c->carried)
         note(notes, "normalization: %lld of %lld features were dropped: they do not vary in over 10 %% of the groups%s",
@@ -189,16 +189,16 @@ static status spherize(cooked *c, const wells *w, const evaluate_options *o, par
         goto done;
     }
     if (like)
-        c->sphere = like->sphere, like->sphere = (sphere_params){0};
+        c->sphere = like->sphere, like->sphere = (sphering_params){0};
     else
-        TRY(sphere_fit(&c->sphere, (sphere_kind)o->sphere, c->norm, w->n, c->d_norm, w->control));
+        TRY(sphering_fit(&c->sphere, (sphering_kind)o->sphere, c->norm, w->n, c->d_norm, w->control));
     c->has_sphere = c->corrected = true;
     c->d_final = c->d_sphere = c->sphere.k;
     c->final = c->cf_final = NULL;
     TRY(mem_alloc(&c->final, (size_t)(w->n * c->sphere.k), sizeof *c->final, "sphered profiles"));
     TRY(mem_alloc(&c->cf_final, (size_t)(w->n_cf * c->sphere.k), sizeof *c->cf_final, "predicted profiles"));
-    TRY(sphere_apply(&c->sphere, c->norm, 0, w->n, c->final));
-    TRY(sphere_apply(&c->sphere, c->cf_norm, 0, w->n_cf, c->cf_final));
+    TRY(sphering_apply(&c->sphere, c->norm, 0, w->n, c->final));
+    TRY(sphering_apply(&c->sphere, c->cf_norm, 0, w->n_cf, c->cf_final));
     if (!like && c->sphere.rank < c->d_norm)
         note(notes, "sphering: %lld controls span %lld of %lld directions; the others are scaled as the weakest of them",
              (long long)controls, (long long)c->sphere.rank, (long long)c->d_norm);
@@ -241,12 +241,12 @@ static status components(cooked *c, const wells *w, parameters *like)
     status st = OK;
     int64_t k = c->d_final < N_COMPONENTS ? c->d_final : N_COMPONENTS;
     if (like)
-        c->components = like->components, like->components = (sphere_params){0};
+        c->components = like->components, like->components = (sphering_params){0};
     else
-        TRY(sphere_fit_components(&c->components, c->final, w->n, c->d_final, NULL, k));
+        TRY(sphering_fit_components(&c->components, c->final, w->n, c->d_final, NULL, k));
     c->d_pca = c->components.k;
     TRY(mem_alloc(&c->pca, (size_t)(w->n * c->d_pca), sizeof *c->pca, "principal components"));
-    TRY(sphere_apply(&c->components, c->final, 0, w->n, c->pca));
+    TRY(sphering_apply(&c->components, c->final, 0, w->n, c->pca));
 done:
     return st;
 }

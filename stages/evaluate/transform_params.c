@@ -16,8 +16,8 @@ void parameters_free(parameters *p)
     if (!p->borrows) {
         names_free(&p->features);
         normalize_free(&p->normal);
-        sphere_free(&p->sphere);
-        sphere_free(&p->components);
+        sphering_free(&p->sphere);
+        sphering_free(&p->components);
         free(p->normalize_by);
         free(p->model);
         free(p->representation);
@@ -43,7 +43,7 @@ void parameters_of(parameters *p, const wells *w, const cooked *c, const evaluat
                       .representation = w->representation};
     if (c->has_normal) p->normal = c->normal;
     for (int64_t j = 0; j < c->d_norm; j++) names_add(&p->var, w->var.item[c->kept[j]]);
-    for (int64_t g = 0; g < p->normal.n_group; g++) names_add(&p->group, words_at(&w->group_name, (size_t)g));
+    for (int64_t g = 0; g < p->normal.n_group; g++) names_add(&p->group, intern_at(&w->group_name, (size_t)g));
 }
 
 /* ---- into a store ---- */
@@ -127,7 +127,7 @@ static status read_word(const store_file *f, const char *path, const char *const
     return st;
 }
 
-static status read_sphere(const store_file *f, const char *folder, int64_t d, sphere_params *s)
+static status read_sphere(const store_file *f, const char *folder, int64_t d, sphering_params *s)
 {
     status st = OK;
     char *mean = xasprintf("uns/%s/mean", folder), *w = xasprintf("uns/%s/w", folder);
@@ -203,7 +203,7 @@ static status read_all(const store_file *f, parameters *p)
         TRY(store_read_int(f, "uns/sphere/rank", &p->sphere.rank));
         TRY(store_read_int(f, "uns/sphere/n_controls", &p->sphere.n_fit));
         if (kind <= SPHERE_NONE || kind > SPHERE_PCA_COR) TRY(fail(E_FORMAT, "'uns/sphere/kind' is none that this version knows"));
-        p->sphere.kind = (sphere_kind)kind;
+        p->sphere.kind = (sphering_kind)kind;
     }
     TRY(read_sphere(f, "pca", p->sphere.k > 0 ? p->sphere.k : (int64_t)p->var.n, &p->components));
     if (parameters_one_group(p) && p->normal.n_group != 1) TRY(fail(E_FORMAT, "'uns/normalize' has not the one group that it needs"));
@@ -250,7 +250,7 @@ static uint64_t mix_names(uint64_t d, const names *l)
     return d;
 }
 
-static uint64_t mix_sphere(uint64_t d, const sphere_params *s)
+static uint64_t mix_sphere(uint64_t d, const sphering_params *s)
 {
     d = digest_mix(d, (uint64_t)s->k);
     if (s->k == 0) return d;
@@ -310,20 +310,20 @@ static bool same_names(const names *a, const names *b)
 static status find_features(const parameters *p, const wells *w, const char *path, int32_t *at)
 {
     status st = OK;
-    words have = {0};
+    intern_table have = {0};
     uint32_t id;
     size_t missing = 0, first = 0;
     char shown[100];
-    for (size_t j = 0; j < w->var.n; j++) TRY(words_add(&have, w->var.item[j], &id));
+    for (size_t j = 0; j < w->var.n; j++) TRY(intern_add(&have, w->var.item[j], &id));
     for (size_t j = 0; j < p->var.n; j++) {
-        at[j] = (int32_t)words_find(&have, p->var.item[j]);
+        at[j] = (int32_t)intern_find(&have, p->var.item[j]);
         if (at[j] < 0 && missing++ == 0) first = j;
     }
     if (missing)
         st = fail(E_FAILED, "%s: these wells lack %zu of its %zu features, the first is '%s': it is of other profiles", path, missing,
                   p->var.n, text_show(shown, sizeof shown, p->var.item[first]));
 done:
-    words_free(&have);
+    intern_free(&have);
     return st;
 }
 

@@ -26,13 +26,14 @@ void wells_free(wells *w)
     free(w->label_compound);
     free(w->target_start);
     free(w->target_column);
-    words_free(&w->label_name);
-    words_free(&w->compound_name);
-    words_free(&w->group_name);
+    intern_free(&w->label_name);
+    intern_free(&w->compound_name);
+    intern_free(&w->group_name);
 }
 
 /* code[i] = number of the row's texts in `col`, joined by '|', in order of arrival; where use is given, -1 for rows without. */
-static status code_rows(const frame *f, const int *col, int n_cols, const uint8_t *use, words *known, int32_t **code, int32_t *n_codes)
+static status code_rows(const frame *f, const int *col, int n_cols, const uint8_t *use, intern_table *known, int32_t **code,
+                        int32_t *n_codes)
 {
     status st = OK;
     text t = {0};
@@ -46,7 +47,7 @@ static status code_rows(const frame *f, const int *col, int n_cols, const uint8_
             if (k) text_add(&t, "|");
             frame_show(f, i, col[k], &t);
         }
-        TRY(words_add(known, text_str(&t), &id));
+        TRY(intern_add(known, text_str(&t), &id));
         (*code)[i] = (int32_t)id;
     }
     *n_codes = (int32_t)known->n;
@@ -86,7 +87,7 @@ static status label_targets(wells *w, const uint8_t *treated)
     static const char *const known[] = {"Metadata_target_list", "Metadata_target", "Metadata_targets",
                                         "Metadata_moa",         "Metadata_MOA",    "Metadata_mechanism"};
     status st = OK;
-    words seen = {0};
+    intern_table seen = {0};
     int col = -1;
     size_t n = 0, cap = 0;
     uint8_t *done_label = NULL;
@@ -108,7 +109,7 @@ static status label_targets(wells *w, const uint8_t *treated)
         for (size_t k = 0; k < of[l].n; k++) {
             uint32_t id;
             if (!*of[l].item[k] || names_find(&of[l], of[l].item[k]) != (long)k) continue;
-            TRY(words_add(&seen, of[l].item[k], &id));
+            TRY(intern_add(&seen, of[l].item[k], &id));
             TRY(mem_grow(&w->target, &cap, n + 1, sizeof *w->target, "mechanisms"));
             w->target[n++] = (int32_t)id;
         }
@@ -119,7 +120,7 @@ done:
     for (int32_t l = 0; l < w->n_label; l++) names_free(&of[l]);
     free(of);
     free(done_label);
-    words_free(&seen);
+    intern_free(&seen);
     return st;
 }
 
@@ -128,7 +129,7 @@ static status label_predictions(wells *w, const int *place)
 {
     status st = OK;
     int32_t **code[] = {&w->cf_batch, &w->cf_compound, &w->cf_group, &w->cf_plate};
-    words plates = {0};
+    intern_table plates = {0};
     int64_t *of_plate = NULL;
     text t = {0};
     for (size_t k = 0; k < sizeof code / sizeof *code; k++)
@@ -138,20 +139,20 @@ static status label_predictions(wells *w, const int *place)
         uint32_t id;
         text_clear(&t);
         for (int k = 0; k < 3; k++) text_addf(&t, "%s|", frame_text(&w->obs, i, place[k]));
-        TRY(words_add(&plates, text_str(&t), &id));
+        TRY(intern_add(&plates, text_str(&t), &id));
         of_plate[id] = i;
     }
     for (int64_t i = 0; i < w->n_cf; i++) {
         text_clear(&t);
         for (int k = 0; k < 3; k++) text_addf(&t, "%s|", frame_text(&w->cf, i, k));
-        int64_t plate = words_find(&plates, text_str(&t)), well = plate < 0 ? -1 : of_plate[plate];
+        int64_t plate = intern_find(&plates, text_str(&t)), well = plate < 0 ? -1 : of_plate[plate];
         w->cf_plate[i] = well < 0 ? -1 : w->plate[well];
         w->cf_batch[i] = well < 0 ? -1 : w->batch[well];
         w->cf_group[i] = well < 0 ? -1 : w->group[well];
-        w->cf_compound[i] = (int32_t)words_find(&w->compound_name, frame_text(&w->cf, i, 3));
+        w->cf_compound[i] = (int32_t)intern_find(&w->compound_name, frame_text(&w->cf, i, 3));
     }
 done:
-    words_free(&plates);
+    intern_free(&plates);
     free(of_plate);
     text_free(&t);
     return st;
@@ -208,7 +209,7 @@ status wells_label(wells *w, const config *cfg, names *notes)
     static const char *const name[] = {"Metadata_Source", "Metadata_Batch", "Metadata_Plate", "Metadata_Compound", "Metadata_pert_type"};
     int place[5], *label_col = xcalloc(cfg->screen.treatment.n + 1, sizeof *label_col), group_col = -1, n_treated = 0;
     uint8_t *treated = NULL;
-    words source = {0}, batch = {0}, plate = {0};
+    intern_table source = {0}, batch = {0}, plate = {0};
     const char *by = cfg->evaluate.normalize_by;
     for (int k = 0; k < 5; k++) TRY(need(&w->obs, name[k], &place[k]));
     label_col[0] = place[3];
@@ -242,9 +243,9 @@ status wells_label(wells *w, const config *cfg, names *notes)
 done:
     free(label_col);
     free(treated);
-    words_free(&source);
-    words_free(&batch);
-    words_free(&plate);
+    intern_free(&source);
+    intern_free(&batch);
+    intern_free(&plate);
     return st;
 }
 

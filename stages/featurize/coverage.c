@@ -16,14 +16,14 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void to_names(names *out, const words *w)
+static void to_names(names *out, const intern_table *w)
 {
-    for (size_t i = 0; i < w->n; i++) names_add(out, words_at(w, i));
+    for (size_t i = 0; i < w->n; i++) names_add(out, intern_at(w, i));
     if (out->n) qsort(out->item, out->n, sizeof *out->item, by_bytes);
 }
 
 /* Distinct compounds of the wells; a site a row, so most rows repeat the one before. */
-static status collect(const screen_index *ix, words *treated, words *control)
+static status collect(const screen_index *ix, intern_table *treated, intern_table *control)
 {
     status st = OK;
     const char *last = NULL;
@@ -33,7 +33,7 @@ static status collect(const screen_index *ix, words *treated, words *control)
         uint32_t at;
         if (kind == WELL_EMPTY || id == last || !id[0]) continue; /* interned: equal names are one pointer */
         last = id;
-        st = words_add(kind == WELL_CONTROL ? control : treated, id, &at);
+        st = intern_add(kind == WELL_CONTROL ? control : treated, id, &at);
     }
     return st;
 }
@@ -42,10 +42,10 @@ status needs_read(screen_needs *out, const config *c)
 {
     status st = OK;
     screen_index *ix = NULL;
-    words treated = {0}, control = {0};
+    intern_table treated = {0}, control = {0};
     char *cache = index_cache_name(c);
     index_options o = index_options_of(c);
-    for (size_t i = 0; i < c->screen.control.n && st == OK; i++) st = words_add(&control, c->screen.control.item[i], &(uint32_t){0});
+    for (size_t i = 0; i < c->screen.control.n && st == OK; i++) st = intern_add(&control, c->screen.control.item[i], &(uint32_t){0});
     if (st != OK) goto done;
     if (c->screen.index.n) {
         TRY(index_open(&ix, &o, cache));
@@ -57,8 +57,8 @@ status needs_read(screen_needs *out, const config *c)
     to_names(&out->control, &control);
 done:
     index_free(&ix);
-    words_free(&treated);
-    words_free(&control);
+    intern_free(&treated);
+    intern_free(&control);
     free(cache);
     return st;
 }

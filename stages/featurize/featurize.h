@@ -31,7 +31,7 @@ typedef struct {
     int64_t n_rows;
 } compound_tables;
 /* Every rank reads them all. Local. The digests of `in` (one a table) are set from the bytes that are parsed. */
-status tables_read(compound_tables *out, inputs *in) MUST_USE;
+status tables_read(compound_tables *out, input_digests *in) MUST_USE;
 void tables_free(compound_tables *t);
 /* The file that a row is in, and its name without folders. */
 const char *tables_path(const compound_tables *t, const compound_row *r);

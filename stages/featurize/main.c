@@ -17,7 +17,7 @@ typedef struct {
     stage *s;
     worker *w;
     char *work, *path, *memory; /* the folder; the output; what is remembered of its inputs */
-    inputs in;
+    input_digests in;
     screen_needs needs; /* rank 0 */
     text made_from;     /* rank 0 */
     features f;
@@ -41,14 +41,14 @@ static status check_options(const stage *s)
     return OK;
 }
 
-static status find_inputs(const stage *s, inputs *in)
+static status find_inputs(const stage *s, input_digests *in)
 {
     status st = OK;
     names files = {0};
     char *pattern = NULL;
     if (has_vectors(s)) {
         pattern = config_path(&s->cfg, s->cfg.featurize.vectors);
-        TRY(inputs_add(in, pattern));
+        TRY(input_digests_add(in, pattern));
     }
     for (size_t i = 0; i < s->cfg.screen.compound.n && !has_vectors(s); i++) {
         free(pattern);
@@ -60,7 +60,7 @@ static status find_inputs(const stage *s, inputs *in)
             goto done;
         }
     }
-    for (size_t i = 0; i < files.n; i++) TRY(inputs_add(in, files.item[i]));
+    for (size_t i = 0; i < files.n; i++) TRY(input_digests_add(in, files.item[i]));
 done:
     free(pattern);
     names_free(&files);
@@ -84,13 +84,13 @@ static status look(job *j, bool *current)
     TRY(needs_read(&j->needs, &j->s->cfg));
     describe(j);
     if (j->s->force) goto done;
-    if (!j->s->verify) inputs_recall(&j->in, j->memory);
+    if (!j->s->verify) input_digests_recall(&j->in, j->memory);
     for (size_t i = 0; i < j->in.n; i++) {
         input *in = &j->in.item[i];
         if (!in->known) TRY(digest_file(in->path, &in->digest));
         in->known = true;
     }
-    *current = provenance_current(j->path, "compounds", COMPOUNDS_FORMAT, j->s, text_str(&j->made_from), inputs_digest(&j->in));
+    *current = provenance_current(j->path, "compounds", COMPOUNDS_FORMAT, j->s, text_str(&j->made_from), input_digests_digest(&j->in));
 done:
     return st;
 }
@@ -115,9 +115,10 @@ static status record(const job *j)
 {
     store_file *f = NULL;
     status st = store_open(&f, j->path, "compounds", COMPOUNDS_FORMAT);
-    if (st == OK) st = provenance_record(j->s, "compounds", j->path, text_str(&j->made_from), inputs_digest(&j->in), store_digest(f));
+    if (st == OK)
+        st = provenance_record(j->s, "compounds", j->path, text_str(&j->made_from), input_digests_digest(&j->in), store_digest(f));
     store_close(&f);
-    return st == OK ? inputs_remember(&j->in, j->memory) : st;
+    return st == OK ? input_digests_remember(&j->in, j->memory) : st;
 }
 
 static status finish_all(job *j, progress *p)
@@ -128,7 +129,7 @@ static status finish_all(job *j, progress *p)
         say_counts(&j->f);
     }
     TRY_ALL(j->s->comm, local);
-    TRY(features_write_all(j->s, &j->f, p, j->path, text_str(&j->made_from), inputs_digest(&j->in)));
+    TRY(features_write_all(j->s, &j->f, p, j->path, text_str(&j->made_from), input_digests_digest(&j->in)));
 done:
     return st;
 }
@@ -262,7 +263,7 @@ static status featurize_run_all(stage *s)
     TRY_ALL(s->comm, s->rank == 0 ? record(&j) : OK);
     if (a->nearest[0]) TRY(nearest_all(s, j.w, j.path));
 done:
-    inputs_free(&j.in);
+    input_digests_free(&j.in);
     needs_free(&j.needs);
     text_free(&j.made_from);
     free(j.work);

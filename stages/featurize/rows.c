@@ -58,7 +58,7 @@ static status add_rows(compound_tables *t, int k, size_t *cap)
     return OK;
 }
 
-status tables_read(compound_tables *out, inputs *in)
+status tables_read(compound_tables *out, input_digests *in)
 {
     status st = OK;
     size_t cap = 0;

@@ -31,7 +31,7 @@ struct vector_file {
     int id_col;
     int64_t d;
     uint64_t digest; /* of the CSV */
-    words ids;
+    intern_table ids;
     vector_row *row;
     int64_t n_rows;
     size_t cap;
@@ -48,7 +48,7 @@ static status add_row(vector_file *v, const char *id, int64_t line, const char *
     if (st != OK) return st;
     vector_row *r = &v->row[v->n_rows];
     *r = (vector_row){.line = line};
-    if ((st = words_add(&v->ids, id, &r->id)) != OK) return st;
+    if ((st = intern_add(&v->ids, id, &r->id)) != OK) return st;
     v->n_rows++;
     if (!id[0] && !code) code = "no_identifier", reason = "the row has no identifier";
     if (code) {
@@ -217,7 +217,7 @@ static status order_rows(vector_file *v)
     merge_row *rows = NULL;
     TRY(mem_alloc(&rows, (size_t)v->n_rows, sizeof *rows, "rows of vectors"));
     TRY(mem_alloc(&v->place, (size_t)v->n_rows, sizeof *v->place, "places of vectors"));
-    for (int64_t i = 0; i < v->n_rows; i++) rows[i] = (merge_row){words_at(&v->ids, v->row[i].id), v->row[i].identity};
+    for (int64_t i = 0; i < v->n_rows; i++) rows[i] = (merge_row){intern_at(&v->ids, v->row[i].id), v->row[i].identity};
     TRY(compound_merge(&v->m, rows, v->n_rows));
     for (int64_t i = 0; i < v->n_rows; i++) v->place[i] = -1;
     for (int64_t k = 0; k < v->m.n_compounds; k++) v->place[v->m.row[k]] = k;
@@ -275,7 +275,7 @@ static status make_lists(vector_file *v, features *f)
     TRY(frame_add_col(&f->obs, "Status", FRAME_CATEGORY, &state));
     TRY(frame_add_rows(&f->obs, v->m.n_compounds));
     for (int64_t k = 0; k < v->m.n_compounds; k++) {
-        const char *name = words_at(&v->ids, v->row[v->m.row[k]].id);
+        const char *name = intern_at(&v->ids, v->row[v->m.row[k]].id);
         TRY(frame_set_text(&f->obs, k, id, name));
         TRY(frame_set_text(&f->obs, k, state, "ok"));
         TRY(identifier_add(&f->identifiers, name, name, k));
@@ -286,7 +286,7 @@ static status make_lists(vector_file *v, features *f)
         if (v->m.compound[i] >= 0) continue;
         snprintf(why, sizeof why, "the identifier has other values in line %lld", (long long)v->row[v->m.first[i]].line);
         bool conflict = v->m.compound[i] == MERGE_CONFLICT;
-        TRY(rejects_add(&f->rejects, base, r->line, words_at(&v->ids, r->id), "", conflict ? "conflict" : r->code,
+        TRY(rejects_add(&f->rejects, base, r->line, intern_at(&v->ids, r->id), "", conflict ? "conflict" : r->code,
                         conflict ? why : r->reason));
     }
     features_count(f, "rows", v->n_rows);
@@ -317,7 +317,7 @@ void vector_file_close(vector_file **pv)
     }
     store_close(&v->h5);
     names_free(&v->columns);
-    words_free(&v->ids);
+    intern_free(&v->ids);
     merged_free(&v->m);
     free(v->path);
     free(v->col);

@@ -46,7 +46,7 @@ static bool uses_functions(const plate_work *w)
 }
 
 /* A further input as it was seen when it was read: the file may have changed since. */
-static status add_seen(inputs *in, const char *path, const image_note *seen)
+static status add_seen(input_digests *in, const char *path, const image_note *seen)
 {
     status st = mem_grow(&in->item, &in->cap, in->n + 1, sizeof *in->item, "inputs");
     if (st != OK) return st;
@@ -56,7 +56,7 @@ static status add_seen(inputs *in, const char *path, const image_note *seen)
 }
 
 /* All inputs in their order: images by item, those in one file once, then illumination functions. */
-static status list_inputs(const plate_work *w, inputs *in)
+static status list_inputs(const plate_work *w, input_digests *in)
 {
     status st = OK;
     text path = {0}, before = {0};
@@ -74,24 +74,24 @@ done:
 
 status fresh_inputs_sum(const plate_work *w, uint64_t *sum)
 {
-    inputs in = {0};
+    input_digests in = {0};
     status st = list_inputs(w, &in);
-    *sum = inputs_digest(&in);
-    inputs_free(&in);
+    *sum = input_digests_digest(&in);
+    input_digests_free(&in);
     return st;
 }
 
 /* What the next run, and the driver, need to know of a finished file. */
-static status remember(const plate_work *w, const char *path, const inputs *in)
+static status remember(const plate_work *w, const char *path, const input_digests *in)
 {
     status st = OK;
     store_file *f = NULL;
     text made_from = {0};
     char *name = fresh_plate_name(path), *memory = memory_file(w, path);
     fresh_made_from(w, &made_from);
-    TRY(inputs_remember(in, memory));
+    TRY(input_digests_remember(in, memory));
     TRY(store_open(&f, path, TILE_KIND, TILE_FORMAT));
-    TRY(provenance_record(w->g, name, path, text_str(&made_from), inputs_digest(in), store_digest(f)));
+    TRY(provenance_record(w->g, name, path, text_str(&made_from), input_digests_digest(in), store_digest(f)));
 done:
     store_close(&f);
     text_free(&made_from);
@@ -102,25 +102,25 @@ done:
 
 status fresh_remember(const plate_work *w, const char *path)
 {
-    inputs in = {0};
+    input_digests in = {0};
     status st = list_inputs(w, &in);
     if (st == OK) st = remember(w, path, &in);
-    inputs_free(&in);
+    input_digests_free(&in);
     return st;
 }
 
 /* This rank's share of the inputs as they are now, with digests; *n_read of them had to be read. The last rank has the functions. */
-static status look_at_inputs(const plate_work *w, const char *memory, bool verify, inputs *in, int64_t *n_read)
+static status look_at_inputs(const plate_work *w, const char *memory, bool verify, input_digests *in, int64_t *n_read)
 {
     status st = OK;
     text path = {0}, before = {0};
     for (int64_t s = w->first; s < w->first + w->n; s++)
         for (int c = 0; c < w->n_channels; c++)
             if (!shares_file(w, w->plate.first + s, c, &path, &before))
-                TRY(inputs_add(in, index_path(w->ix, w->plate.first + s, c, &path)));
+                TRY(input_digests_add(in, index_path(w->ix, w->plate.first + s, c, &path)));
     for (int c = 0; c < w->n_channels && w->rank == w->size - 1 && uses_functions(w); c++)
-        TRY(inputs_add(in, index_illumination(w->ix, w->plate.first, c, &path)));
-    if (!verify) inputs_recall(in, memory);
+        TRY(input_digests_add(in, index_illumination(w->ix, w->plate.first, c, &path)));
+    if (!verify) input_digests_recall(in, memory);
     *n_read = 0;
     for (size_t i = 0; i < in->n; i++) {
         if (in->item[i].known) continue;
@@ -136,7 +136,7 @@ done:
 }
 
 /* Everyone's shares on rank 0, in order: what the others send has no names, but the names follow from the index. */
-static status gather_inputs_all(plate_work *w, const inputs *mine, inputs *all)
+static status gather_inputs_all(plate_work *w, const input_digests *mine, input_digests *all)
 {
     status st = OK;
     image_note *send = NULL, *got = NULL;
@@ -183,10 +183,10 @@ static bool same_recipe(const char *path, const char *made_from)
 }
 
 /* Rank 0: is the file what these inputs give? If some were read again, or there is no record, note that all is well. */
-static bool is_current(const plate_work *w, const char *path, const char *made_from, const inputs *in, bool note)
+static bool is_current(const plate_work *w, const char *path, const char *made_from, const input_digests *in, bool note)
 {
-    char *name = fresh_plate_name(path), *record = made_path(w->cfg, "tile", name);
-    bool current = provenance_current(path, TILE_KIND, TILE_FORMAT, w->g, made_from, inputs_digest(in));
+    char *name = fresh_plate_name(path), *record = output_record_path(w->cfg, "tile", name);
+    bool current = provenance_current(path, TILE_KIND, TILE_FORMAT, w->g, made_from, input_digests_digest(in));
     if (current && (note || !path_exists(record)) && remember(w, path, in) != OK) msg_clear();
     free(name);
     free(record);
@@ -196,7 +196,7 @@ static bool is_current(const plate_work *w, const char *path, const char *made_f
 status fresh_check_all(plate_work *w, const char *path, bool verify, bool *fresh)
 {
     status st = OK;
-    inputs mine = {0}, in = {0};
+    input_digests mine = {0}, in = {0};
     text made_from = {0};
     char *memory = memory_file(w, path);
     int64_t n_read = 0;
@@ -212,8 +212,8 @@ status fresh_check_all(plate_work *w, const char *path, bool verify, bool *fresh
     MPI_Bcast(&answer, 1, MPI_INT, 0, w->comm);
     *fresh = answer;
 done:
-    inputs_free(&mine);
-    inputs_free(&in);
+    input_digests_free(&mine);
+    input_digests_free(&in);
     text_free(&made_from);
     free(memory);
     return st;

@@ -46,7 +46,7 @@ static void add_bf16(void *in, void *inout, int *n, MPI_Datatype *type)
 
 static MPI_Op bf16_sum = MPI_OP_NULL;
 
-status sums_create_all(sums **out, MPI_Comm comm, nn_params *p, int wire)
+status allreduce_create_all(sums **out, MPI_Comm comm, nn_params *p, int wire)
 {
     status st = OK;
     sums *s = xcalloc(1, sizeof *s);
@@ -64,7 +64,7 @@ done:
     return st;
 }
 
-void sums_destroy(sums **ps)
+void allreduce_destroy(sums **ps)
 {
     sums *s = *ps;
     if (!s) return;
@@ -76,7 +76,7 @@ void sums_destroy(sums **ps)
     free(s);
 }
 
-void sums_begin(sums *s)
+void allreduce_begin(sums *s)
 {
     for (size_t b = 0; b < s->n_buckets; b++) s->left[b] = bucket_size(s, b);
     s->wait_s = s->finish_s = s->from_s = s->end_s = 0;
@@ -100,7 +100,7 @@ static void start_bucket(sums *s, size_t b)
     }
 }
 
-void sums_ready(void *ctx, size_t first, size_t n)
+void allreduce_ready(void *ctx, size_t first, size_t n)
 {
     sums *s = ctx;
     int done;
@@ -113,7 +113,7 @@ void sums_ready(void *ctx, size_t first, size_t n)
     if (s->size > 1) MPI_Testall((int)s->n_buckets, s->request, &done, MPI_STATUSES_IGNORE); /* moves messages along */
 }
 
-void sums_finish_all(sums *s)
+void allreduce_finish_all(sums *s)
 {
     double from = clock_s();
     if (s->size == 1) return;
@@ -126,7 +126,7 @@ void sums_finish_all(sums *s)
     s->wait_s += s->finish_s;
 }
 
-void sums_norm(void *ctx, double *v, size_t n)
+void allreduce_norm(void *ctx, double *v, size_t n)
 {
     sums *s = ctx;
     double from = clock_s();
@@ -136,22 +136,22 @@ void sums_norm(void *ctx, double *v, size_t n)
     s->wait_s += clock_s() - from;
 }
 
-double sums_seconds(const sums *s)
+double allreduce_seconds(const sums *s)
 {
     return s->wait_s;
 }
 
-double sums_finish_seconds(const sums *s)
+double allreduce_finish_seconds(const sums *s)
 {
     return s->finish_s;
 }
 
-double sums_flight_seconds(const sums *s)
+double allreduce_flight_seconds(const sums *s)
 {
     return s->end_s > s->from_s && s->from_s > 0 ? s->end_s - s->from_s : 0;
 }
 
-int64_t sums_bytes(const sums *s)
+int64_t allreduce_bytes(const sums *s)
 {
     return s->bytes;
 }

@@ -27,15 +27,15 @@ int64_t input_tiles(const stage *g)
 
 /* ---- items ---- */
 
-void input_items(const step_input *in, items *it, int64_t k, item_pair *pair)
+void input_items(const step_input *in, pair_sampler *it, int64_t k, item_pair *pair)
 {
     for (int64_t i = 0; i < in->n_global; i++) {
         int64_t number = k * in->n_global + i;
         if (in->method == METHOD_SIMCLR) {
-            int64_t one = items_single(it, number);
+            int64_t one = pair_sampler_single(it, number);
             pair[i] = (item_pair){.treated = {one, one}, .compound = (int32_t)i}; /* every tile its own label */
         } else {
-            pair[i] = in->method == METHOD_CLIP ? items_clip(it, number) : items_pair(it, number, (item_views)in->views);
+            pair[i] = in->method == METHOD_CLIP ? pair_sampler_clip(it, number) : pair_sampler_pair(it, number, (item_views)in->views);
         }
     }
 }
@@ -212,8 +212,8 @@ done:
     return st;
 }
 
-status input_create_all(step_input *in, stage *g, const model *m, const dataset *d, items *it, dnn *dn, conv_choices *choices, nn_type type,
-                        int64_t first)
+status input_create_all(step_input *in, stage *g, const model *m, const dataset *d, pair_sampler *it, dnn *dn, conv_choices *choices,
+                        nn_type type, int64_t first)
 {
     status st = OK;
     const train_options *o = &g->cfg.train;
@@ -221,8 +221,8 @@ status input_create_all(step_input *in, stage *g, const model *m, const dataset 
     in->augment = o->augment ? (augment_kind)(o->augment - 1) : o->method == METHOD_SIMCLR ? AUGMENT_FULL : AUGMENT_FLIPS;
     in->two_parts = o->freeze != FREEZE_NONE && in->augment == AUGMENT_NONE;
     in->n_global = o->batch;
-    if (o->method == METHOD_CLIP && items_compounds(it) < in->n_global) {
-        in->n_global = items_compounds(it);
+    if (o->method == METHOD_CLIP && pair_sampler_compounds(it) < in->n_global) {
+        in->n_global = pair_sampler_compounds(it);
         log_info("clip: a step has %lld items, one a compound", (long long)in->n_global);
     }
     partition(in->n_global, g->size, g->rank, &in->first, &in->n);

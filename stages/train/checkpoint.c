@@ -58,7 +58,7 @@ static status files_of(const char *folder, names *out)
 }
 
 /* What a file was made from, to be freed; NULL: it cannot be read, "": it does not say. */
-static char *made_from_of(const char *path)
+static char *output_record_from_of(const char *path)
 {
     safetensors f = {0};
     bool readable = path_exists(path) && safetensors_read(&f, path) == OK;
@@ -71,7 +71,7 @@ static char *made_from_of(const char *path)
 
 bool checkpoint_is_of(const char *path, const char *made_from)
 {
-    char *was = made_from_of(path);
+    char *was = output_record_from_of(path);
     bool same = was && strcmp(was, made_from) == 0;
     free(was);
     return same;
@@ -118,7 +118,7 @@ static status set_aside(const char *folder, const char *made_from, int64_t *n_ou
     TRY(files_of(folder, &files));
     for (size_t i = 0; i < files.n; i++) {
         free(was);
-        if (!(was = made_from_of(files.item[i]))) continue;
+        if (!(was = output_record_from_of(files.item[i]))) continue;
         if (strcmp(was, made_from) == 0) {
             ++*n_ours;
             continue;

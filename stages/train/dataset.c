@@ -134,7 +134,7 @@ static status list_plate(dataset *d, const stage *g, const numbering *k, int64_t
         if (at < 0) TRY(fail(E_FAILED, "%s: well %s is not in the screen's tables: run micon-tile again", path, frame_text(&obs, i, well)));
         place_tile(d, k, p, i, at, obs.col[flag].v.i64[i] != 0);
     }
-    TRY(inputs_add(&d->in, path));
+    TRY(input_digests_add(&d->in, path));
     d->in.item[d->in.n - 1].digest = store_digest(f);
     d->in.item[d->in.n - 1].known = true;
 done:
@@ -186,7 +186,7 @@ static status held_out_rows(const numbering *k, char **held)
     const names *u = &k->split->unseen_compounds;
     TRY(mem_alloc(held, (size_t)k->v->n, 1, "compounds"));
     for (size_t i = 0; i < u->n; i++) {
-        int64_t row = vectors_find(k->v, u->item[i]);
+        int64_t row = compound_vectors_find(k->v, u->item[i]);
         if (row >= 0) (*held)[row] = 1;
     }
 done:
@@ -195,19 +195,20 @@ done:
 
 /* One class of the screen, met in row r of the index: its vector, and its label, which is that of an earlier class of the same structure and
  * treatment, where there is one. */
-static status label_class(dataset *d, const numbering *k, int64_t r, const char *held, words *known, int32_t *first, text *key, int *twins)
+static status label_class(dataset *d, const numbering *k, int64_t r, const char *held, intern_table *known, int32_t *first, text *key,
+                          int *twins)
 {
     status st = OK;
     int class = index_class(k->ix, r);
     const char *id = index_cell(k->ix, r, INDEX_COMPOUND), *treatment = index_class_name(k->ix, class) + strlen(id);
-    int64_t row = d->vector_row[class] = vectors_find(k->v, id);
+    int64_t row = d->vector_row[class] = compound_vectors_find(k->v, id);
     uint32_t number;
     k->label[class] = -1;
     if (row < 0 || (held[row] && k->split->of_row[r] != SET_UNSEEN_COMPOUND)) goto done;
     size_t n = known->n;
     text_clear(key);
     text_addf(key, "%lld%s", (long long)row, treatment);
-    TRY(words_add(known, key->s, &number));
+    TRY(intern_add(known, key->s, &number));
     if (known->n > n) first[number] = class;
     k->label[class] = first[number];
     *twins += known->n == n;
@@ -223,7 +224,7 @@ static status match_compounds(dataset *d, const numbering *k)
     int n = 0, lacking = 0, given_away = 0, twins = 0;
     char *seen = xcalloc((size_t)d->n_classes, 1), *held = NULL;
     int32_t *first = xcalloc((size_t)d->n_classes, sizeof *first);
-    words known = {0};
+    intern_table known = {0};
     text key = {0};
     TRY(held_out_rows(k, &held));
     for (int64_t r = 0; r < index_n_rows(k->ix); r++) {
@@ -246,7 +247,7 @@ done:
     free(seen);
     free(held);
     free(first);
-    words_free(&known);
+    intern_free(&known);
     text_free(&key);
     return st;
 }
@@ -297,5 +298,5 @@ void data_free_all(dataset *d)
     free(d->mean);
     free(d->sd);
     names_free(&d->paths);
-    inputs_free(&d->in);
+    input_digests_free(&d->in);
 }

@@ -61,8 +61,8 @@ static status how_many(const front *f, const stage *g, int64_t n, int64_t *kept)
 {
     char a[40], b[40];
     int64_t budget = g->cfg.train.cache_memory;
-    double room = data_memory_left(f->d) * comm_size(f->d->node), shared = budget_shared(comm_size(f->d->node));
-    double want = fmin((double)n * (double)f->bytes, budget_cache(budget, room, shared));
+    double room = data_memory_left(f->d) * comm_size(f->d->node), shared = memory_budget_shared(comm_size(f->d->node));
+    double want = fmin((double)n * (double)f->bytes, memory_budget_cache(budget, room, shared));
     if (want > 0.9 * room)
         return fail(E_USAGE, "train.cache_memory: %s are not free on this node (%s are): set it lower, or auto",
                     num_show_bytes(a, sizeof a, want), num_show_bytes(b, sizeof b, room));
@@ -160,9 +160,9 @@ status front_create_all(front **out, stage *g, const model *m, const dataset *d,
                              .out = model_out(m),
                              .type = type,
                              .freeze = g->cfg.train.freeze};
-    TRY(nets_create_all(g->comm, &f->net, dn, &c, (nn_params *)&m->params, choices,
-                        folder)); /* a net that does not train leaves them alone */
-    f->bytes = m->channels.n * resnet_between(f->net);
+    TRY(shared_nets_create_all(g->comm, &f->net, dn, &c, (nn_params *)&m->params, choices,
+                               folder)); /* a net that does not train leaves them alone */
+    f->bytes = m->channels.n * resnet_split(f->net);
     TRY_ALL(g->comm, mem_alloc(&f->pictures, PASS_TILES * pixels, sizeof *f->pictures, "pictures"));
     TRY_ALL(g->comm, mem_alloc(&f->work, pixels, sizeof *f->work, "pictures"));
     TRY_ALL(g->comm, mem_alloc(&f->out, PASS_TILES, f->bytes, "outputs of the frozen layers"));

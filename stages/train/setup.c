@@ -71,8 +71,8 @@ static status read_vectors(run *r)
         log_info("no compounds.h5: tiles of all compounds are used");
         goto done;
     }
-    TRY(vectors_read(&r->v, path));
-    TRY(inputs_add(&r->d.in, path));
+    TRY(compound_vectors_read(&r->v, path));
+    TRY(input_digests_add(&r->d.in, path));
     r->d.in.item[r->d.in.n - 1].digest = r->v.digest;
     r->d.in.item[r->d.in.n - 1].known = true;
     r->has_vectors = true;
@@ -148,7 +148,7 @@ static status list_weights(run *r)
     char *path = config_path(&r->g->cfg, name);
     if (strcmp(name, "none") == 0) goto done;
     if (!path_exists(path)) TRY(fail(E_USAGE, "%s: train.weights: %s is not there", r->g->cfg.path, path));
-    TRY(inputs_add(&r->d.in, path));
+    TRY(input_digests_add(&r->d.in, path));
     input *i = &r->d.in.item[r->d.in.n - 1];
     TRY(digest_file(path, &i->digest));
     i->known = true;
@@ -172,7 +172,7 @@ static void made_from(const run *r, nn_type type, text *t)
         text_addf(t, "plate left out: %s\n", label);
         free(label);
     }
-    text_addf(t, "inputs: %s\n", digest_show(inputs_digest(&r->d.in), d));
+    text_addf(t, "inputs: %s\n", digest_show(input_digests_digest(&r->d.in), d));
 }
 
 /* Compounds that some training step may see. */
@@ -187,8 +187,8 @@ static void list_compounds(run *r)
         if (class <= 0 || !seen[class]) continue;
         seen[class] = 0;
         const char *id = index_cell(r->ix, row, INDEX_COMPOUND);
-        int64_t at = r->has_vectors ? vectors_find(&r->v, id) : -1;
-        names_add(&all, at >= 0 ? vectors_key(&r->v, at) : id);
+        int64_t at = r->has_vectors ? compound_vectors_find(&r->v, id) : -1;
+        names_add(&all, at >= 0 ? compound_vectors_key(&r->v, at) : id);
     }
     for (size_t i = 0; i < all.n; i++)
         if (names_find(&r->m.compounds, all.item[i]) < 0) names_add(&r->m.compounds, all.item[i]);
@@ -240,7 +240,7 @@ done:
 /* Rank 0: a forced run begins. Until it ends, nothing says what the finished model is of, so that micon run looks at this training again. */
 static status begin_anew(const run *r)
 {
-    char *name = text_encode_name(r->g->cfg.train.run), *record = made_path(&r->g->cfg, "train", name);
+    char *name = text_encode_name(r->g->cfg.train.run), *record = output_record_path(&r->g->cfg, "train", name);
     unlink(record);
     free(name);
     free(record);
@@ -253,7 +253,7 @@ static status settle_all(run *r, bool *done)
     status st = OK;
     stage *g = r->g;
     text ours = {0};
-    r->type = nets_type_all(g->comm, g->cfg.train.precision);
+    r->type = shared_nets_type_all(g->comm, g->cfg.train.precision);
     *done = false;
     if (g->rank == 0) {
         made_from(r, r->type, &ours);
@@ -276,21 +276,21 @@ done:
 static status make_valid_items(run *r, bool controls)
 {
     const train_options *o = &r->g->cfg.train;
-    status st = items_create(&r->valid, r->d.valid, r->d.n, controls, (uint32_t)o->seed, NULL);
+    status st = pair_sampler_create(&r->valid, r->d.valid, r->d.n, controls, (uint32_t)o->seed, NULL);
     if (st == E_NOMEM) return st;
     if (st != OK) {
         log_warn("no validation loss: %s", msg_get());
         msg_clear();
         return OK;
     }
-    int64_t want = o->method == METHOD_CLIP && items_compounds(r->it) < o->batch ? items_compounds(r->it) : o->batch;
-    int64_t have = o->method == METHOD_SIMCLR ? items_all(r->valid)
-                   : o->method == METHOD_CLIP ? items_compounds(r->valid)
-                                              : items_treated(r->valid);
+    int64_t want = o->method == METHOD_CLIP && pair_sampler_compounds(r->it) < o->batch ? pair_sampler_compounds(r->it) : o->batch;
+    int64_t have = o->method == METHOD_SIMCLR ? pair_sampler_all(r->valid)
+                   : o->method == METHOD_CLIP ? pair_sampler_compounds(r->valid)
+                                              : pair_sampler_treated(r->valid);
     if (have >= want) return OK;
     log_warn("no validation loss: %lld validation %s are fewer than a batch of %lld", (long long)have,
              o->method == METHOD_CLIP ? "compounds" : "tiles", (long long)want);
-    items_destroy(&r->valid);
+    pair_sampler_destroy(&r->valid);
     return OK;
 }
 
@@ -302,13 +302,13 @@ static status make_items(run *r)
     int64_t left_out = 0;
     if (o->method == METHOD_PRETRAINED) goto done;
     bool controls = o->method == METHOD_MICON || o->method == METHOD_PACLR;
-    TRY(items_create(&r->it, r->d.train, r->d.n, controls, (uint32_t)o->seed, &left_out));
+    TRY(pair_sampler_create(&r->it, r->d.train, r->d.n, controls, (uint32_t)o->seed, &left_out));
     if (left_out > 0) log_warn("%lld tiles are of compounds with one tile only: left out", (long long)left_out);
-    int64_t have = o->method == METHOD_SIMCLR ? items_all(r->it) : items_treated(r->it);
+    int64_t have = o->method == METHOD_SIMCLR ? pair_sampler_all(r->it) : pair_sampler_treated(r->it);
     bool clip = o->method == METHOD_CLIP; /* its batch is not larger than the number of compounds, and those have tiles */
-    if (clip && items_compounds(r->it) < r->g->size)
+    if (clip && pair_sampler_compounds(r->it) < r->g->size)
         TRY(fail(E_USAGE, "clip: a step has one item a compound, and %d compounds cannot be shared by %d ranks: use fewer ranks",
-                 (int)items_compounds(r->it), r->g->size));
+                 (int)pair_sampler_compounds(r->it), r->g->size));
     if (!clip && have < o->batch)
         TRY(fail(E_FAILED, "%lld %s tiles are fewer than train.batch %lld: set it lower", (long long)have,
                  o->method == METHOD_SIMCLR ? "training" : "treated training", (long long)o->batch));
@@ -377,8 +377,8 @@ status run_record(const run *r)
     uint64_t content;
     char *name = text_encode_name(r->g->cfg.train.run), *memory = provenance_inputs_file(r->g, name);
     TRY(digest_file(r->model_path, &content));
-    TRY(inputs_remember(&r->d.in, memory));
-    TRY(provenance_record(r->g, name, r->model_path, text_str(&r->m.made_from), inputs_digest(&r->d.in), content));
+    TRY(input_digests_remember(&r->d.in, memory));
+    TRY(provenance_record(r->g, name, r->model_path, text_str(&r->m.made_from), input_digests_digest(&r->d.in), content));
 done:
     free(name);
     free(memory);
@@ -388,13 +388,13 @@ done:
 void run_free(run *r)
 {
     trainer_destroy(&r->t);
-    items_destroy(&r->it);
-    items_destroy(&r->valid);
+    pair_sampler_destroy(&r->it);
+    pair_sampler_destroy(&r->valid);
     conv_choices_free(&r->choices);
     dnn_destroy(&r->dn);
     model_free(&r->m);
     data_free_all(&r->d);
-    vectors_free(&r->v);
+    compound_vectors_free(&r->v);
     screen_split_free(&r->split);
     index_free(&r->ix);
     free(r->folder);

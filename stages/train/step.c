@@ -135,11 +135,11 @@ static status make_net_all(trainer *t, dnn *dn, conv_choices *choices, nn_type t
                        .freeze = o->freeze,
                        .norm_frozen = o->norm == NORM_FROZEN,
                        .memory = memory,
-                       .sum = o->norm == NORM_SYNC ? sums_norm : NULL,
-                       .ready = sums_ready,
+                       .sum = o->norm == NORM_SYNC ? allreduce_norm : NULL,
+                       .ready = allreduce_ready,
                        .ctx = t->sums};
     char *folder = config_work(&t->g->cfg, NETS_FOLDER);
-    status st = nets_create_all(t->g->comm, &t->net, dn, &c, &t->m->params, choices, folder);
+    status st = shared_nets_create_all(t->g->comm, &t->net, dn, &c, &t->m->params, choices, folder);
     free(folder);
     return st;
 }
@@ -172,7 +172,7 @@ done:
     return st;
 }
 
-status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, items *it, const vectors *v, dnn *dn, conv_choices *choices,
+status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, pair_sampler *it, const vectors *v, dnn *dn, conv_choices *choices,
                           nn_type type, int64_t first)
 {
     status st = OK;
@@ -190,7 +190,7 @@ status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, items *
             t->heads_first = m->params.item[i].at;
     TRY_ALL(g->comm, make_rooms(t));
     TRY_ALL(g->comm, list_shared(t));
-    TRY(sums_create_all(&t->sums, g->comm, &m->params, o->wire));
+    TRY(allreduce_create_all(&t->sums, g->comm, &m->params, o->wire));
     TRY(make_net_all(t, dn, choices, type));
 done:
     return st;
@@ -209,7 +209,7 @@ void trainer_destroy(trainer **pt)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     input_free(&t->in);
     resnet_destroy(&t->net);
-    sums_destroy(&t->sums);
+    allreduce_destroy(&t->sums);
     free(t->counts);
     free(t->offsets);
     free(t->log_sum);
@@ -420,12 +420,12 @@ static status all_terms(trainer *t, step_result *r)
         }
     }
     if (m->aux_classes && t->looking) {
-        r->aux = aux_look(&m->params, &m->aux, (int)t->in.rows, t->h, t->in.label + t->in.slots * t->in.first, t->aux_work);
+        r->aux = aux_eval(&m->params, &m->aux, (int)t->in.rows, t->h, t->in.label + t->in.slots * t->in.first, t->aux_work);
         r->aux *= t->g->cfg.train.aux_weight / (double)t->in.all_rows;
         MPI_Allreduce(MPI_IN_PLACE, &r->aux, 1, MPI_DOUBLE, MPI_SUM, t->g->comm);
     } else if (m->aux_classes) {
         const int32_t *mine = t->in.label + t->in.slots * t->in.first;
-        aux_loss(&m->params, &m->aux, (int)t->in.rows, t->h, mine, t->g->cfg.train.aux_weight, sums_norm, t->sums, &r->aux, t->tmp,
+        aux_loss(&m->params, &m->aux, (int)t->in.rows, t->h, mine, t->g->cfg.train.aux_weight, allreduce_norm, t->sums, &r->aux, t->tmp,
                  t->aux_work);
         add_to(t->dh, t->tmp, t->in.rows * m->dim);
     }
@@ -456,7 +456,7 @@ status trainer_gradients_all(trainer *t, int64_t step, step_result *r)
     double from = clock_s();
     *r = (step_result){0};
     TRY_ALL(comm, fault("a step"));
-    sums_begin(t->sums);
+    allreduce_begin(t->sums);
     t->gather_s = 0, t->gather_bytes = 0;
     params_clear_grad((nn_params *)&m->params);
     TRY_ALL(comm, input_next(&t->in, step, &r->wait_s));
@@ -465,14 +465,14 @@ status trainer_gradients_all(trainer *t, int64_t step, step_result *r)
     l2_forward((int)t->in.rows, m->dim, t->h, t->h, t->h_norm);
     memset(t->dh, 0, (size_t)(t->in.rows * m->dim) * sizeof *t->dh);
     TRY(all_terms(t, r));
-    sums_ready(t->sums, t->heads_first, m->params.n_trained - t->heads_first);
+    allreduce_ready(t->sums, t->heads_first, m->params.n_trained - t->heads_first);
     l2_backward((int)t->in.rows, m->dim, t->h, t->h_norm, t->dh, t->dh);
     TRY_ALL(comm, resnet_backward(t->net, t->dh));
-    sums_finish_all(t->sums);
-    r->comm_s = sums_seconds(t->sums) + t->gather_s;
-    double flight = sums_flight_seconds(t->sums), total = clock_s() - from;
-    r->hidden_s = flight > sums_finish_seconds(t->sums) ? flight - sums_finish_seconds(t->sums) : 0;
-    r->bytes = sums_bytes(t->sums) + t->gather_bytes;
+    allreduce_finish_all(t->sums);
+    r->comm_s = allreduce_seconds(t->sums) + t->gather_s;
+    double flight = allreduce_flight_seconds(t->sums), total = clock_s() - from;
+    r->hidden_s = flight > allreduce_finish_seconds(t->sums) ? flight - allreduce_finish_seconds(t->sums) : 0;
+    r->bytes = allreduce_bytes(t->sums) + t->gather_bytes;
     r->compute_s = total - r->wait_s - r->comm_s;
 done:
     return st;

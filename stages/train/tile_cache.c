@@ -130,7 +130,7 @@ static status how_many(const dataset *d, int64_t budget, int64_t ahead, int64_t 
 {
     char a[40], b[40];
     double tile = (double)data_tile_bytes(d), all = (double)d->n_wanted * tile, room = mem_available();
-    double shared = budget_shared(comm_size(d->node)), have = budget_tiles(budget, room, shared), window = fmin(all, have);
+    double shared = memory_budget_shared(comm_size(d->node)), have = memory_budget_tiles(budget, room, shared), window = fmin(all, have);
     double reading = (double)ahead * comm_size(d->node) * tile;
     *kept = d->n_wanted;
     if (window > 0.9 * room)

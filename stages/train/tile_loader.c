@@ -27,7 +27,7 @@ struct feed {
     int64_t n;
     void *own; /* the one block where nothing is read ahead */
     tile_files *files;
-    ahead *a;
+    prefetch *a;
 };
 
 static size_t rounded(size_t n)
@@ -115,7 +115,7 @@ static status start(feed **out, feed *f, int64_t n)
     *out = f;
     if (data_reads(d)) {
         f->files = tile_files_create(d);
-        TRY(ahead_start(&f->a, FEED_BLOCKS, block_bytes(f, true), first, n, fill_pass, f));
+        TRY(prefetch_start(&f->a, FEED_BLOCKS, block_bytes(f, true), first, n, fill_pass, f));
     } else
         TRY(mem_alloc(&f->own, block_bytes(f, false), 1, "a pass"));
 done:
@@ -142,7 +142,7 @@ status feed_next(feed *f, void **note, const int64_t **tile, const uint8_t *cons
     status st = OK;
     void *block = f->own;
     if (f->a)
-        TRY(ahead_next(f->a, &block, wait_s));
+        TRY(prefetch_next(f->a, &block, wait_s));
     else
         TRY(fill_pass(f, f->next, block));
     f->next++;
@@ -159,7 +159,7 @@ void feed_stop(feed **pf)
     feed *f = *pf;
     if (!f) return;
     *pf = NULL;
-    ahead_stop(&f->a);
+    prefetch_stop(&f->a);
     tile_files_destroy(&f->files);
     free(f->own);
     free(f);

@@ -34,7 +34,7 @@ typedef struct {
     names paths;                                /* of the plates' files */
     char *missing;                              /* [n_plates]: has no file */
     int64_t n_plates, n_missing;
-    inputs in; /* model file's inputs: tiles, compounds, weights */
+    input_digests in; /* model file's inputs: tiles, compounds, weights */
     int channels, size_px;
     int n_classes;       /* with the control */
     int64_t *vector_row; /* [n_classes]: row of the compounds; -1: none */
@@ -86,16 +86,16 @@ void feed_stop(feed **f); /* NULL-safe, sets NULL */
 /* The gradient in buckets: each is summed over the ranks by a non-blocking reduction that starts as soon as the backward pass has
  * finished it. */
 typedef struct sums sums;
-status sums_create_all(sums **out, MPI_Comm comm, nn_params *p, int wire) MUST_USE;
-void sums_destroy(sums **s);
-void sums_begin(sums *s);                           /* before a backward pass */
-void sums_ready(void *ctx, size_t first, size_t n); /* ctx: the sums; see resnet_config */
-void sums_finish_all(sums *s);                      /* every gradient is the global one */
-void sums_norm(void *ctx, double *v, size_t n);     /* batch norm's sums; ctx: the sums */
-double sums_seconds(const sums *s);                 /* spent waiting since sums_begin */
-double sums_finish_seconds(const sums *s);          /* of it in sums_finish_all */
-double sums_flight_seconds(const sums *s);          /* between the start of the first reduction and the end of the last */
-int64_t sums_bytes(const sums *s);                  /* sent a rank since sums_begin */
+status allreduce_create_all(sums **out, MPI_Comm comm, nn_params *p, int wire) MUST_USE;
+void allreduce_destroy(sums **s);
+void allreduce_begin(sums *s);                           /* before a backward pass */
+void allreduce_ready(void *ctx, size_t first, size_t n); /* ctx: the sums; see resnet_config */
+void allreduce_finish_all(sums *s);                      /* every gradient is the global one */
+void allreduce_norm(void *ctx, double *v, size_t n);     /* batch norm's sums; ctx: the sums */
+double allreduce_seconds(const sums *s);                 /* spent waiting since allreduce_begin */
+double allreduce_finish_seconds(const sums *s);          /* of it in allreduce_finish_all */
+double allreduce_flight_seconds(const sums *s);          /* between the start of the first reduction and the end of the last */
+int64_t allreduce_bytes(const sums *s);                  /* sent a rank since allreduce_begin */
 
 /* ---- frozen_cache.c: the frozen first layers, where nothing random comes before them ---- */
 typedef struct front front;
@@ -113,7 +113,7 @@ typedef struct {
     stage *g;
     const model *m;
     const dataset *d;
-    items *it;
+    pair_sampler *it;
     int method, views, slots;
     augment_kind augment;
     bool two_parts;             /* the net is a front and a back */
@@ -128,11 +128,11 @@ typedef struct {
 } step_input;
 int64_t input_tiles(const stage *g); /* the most tiles that a rank's part of a step has */
 /* first: the step it begins with; it uses up `it`. */
-status input_create_all(step_input *in, stage *g, const model *m, const dataset *d, items *it, dnn *dn, conv_choices *choices, nn_type type,
-                        int64_t first) MUST_USE;
+status input_create_all(step_input *in, stage *g, const model *m, const dataset *d, pair_sampler *it, dnn *dn, conv_choices *choices,
+                        nn_type type, int64_t first) MUST_USE;
 void input_free(step_input *in); /* all ranks */
 /* The items of step k of a sequence, and the tiles of a rank's rows of them; then what the losses must know of them. */
-void input_items(const step_input *in, items *it, int64_t k, item_pair *pair);
+void input_items(const step_input *in, pair_sampler *it, int64_t k, item_pair *pair);
 void input_rows(const step_input *in, const item_pair *pair, int rank, int64_t *tile);
 void input_label(step_input *in, const item_pair *pair);
 status input_next(step_input *in, int64_t step, double *wait_s) MUST_USE; /* local */
@@ -150,7 +150,7 @@ typedef struct {
 } step_result;
 
 typedef struct trainer trainer;
-status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, items *it, const vectors *v, dnn *dn, conv_choices *choices,
+status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, pair_sampler *it, const vectors *v, dnn *dn, conv_choices *choices,
                           nn_type type, int64_t first) MUST_USE;
 void trainer_destroy(trainer **t);
 step_input *trainer_input(trainer *t);
@@ -193,7 +193,7 @@ typedef struct {
 /* Is there a query: two wells of a compound in different validation batches? Where none is, `out` has no query and no top-1. */
 bool validation_asks(const dataset *d);
 /* it: items of the validation tiles, or NULL. The input of `t` is paused. */
-status validate_all(trainer *t, items *it, dnn *dn, conv_choices *choices, nn_type type, validation *out) MUST_USE;
+status validate_all(trainer *t, pair_sampler *it, dnn *dn, conv_choices *choices, nn_type type, validation *out) MUST_USE;
 
 /* ---- step_log.c: log.jsonl, a line a step ---- */
 /* Of this process: seconds by the clock, by its processors over all threads (on a busy machine the steadier figure); blocks of memory. */
@@ -217,7 +217,7 @@ typedef struct {
     vectors v;
     bool has_vectors;
     dataset d;
-    items *it, *valid; /* of training; of validation, NULL: none */
+    pair_sampler *it, *valid; /* of training; of validation, NULL: none */
     model m;
     dnn *dn;
     conv_choices choices;

@@ -84,10 +84,12 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static status list_items(lossy *l, const step_input *in, items *it, int dim)
+static status list_items(lossy *l, const step_input *in, pair_sampler *it, int dim)
 {
     status st = OK;
-    int64_t have = in->method == METHOD_SIMCLR ? items_all(it) : in->method == METHOD_CLIP ? items_compounds(it) : items_treated(it);
+    int64_t have = in->method == METHOD_SIMCLR ? pair_sampler_all(it)
+                   : in->method == METHOD_CLIP ? pair_sampler_compounds(it)
+                                               : pair_sampler_treated(it);
     l->n_steps = have / in->n_global < MOST_STEPS ? have / in->n_global : MOST_STEPS;
     int64_t rows = l->n_steps * in->all_rows;
     TRY(mem_alloc(&l->pair, (size_t)(l->n_steps * in->n_global), sizeof *l->pair, "validation"));
@@ -224,7 +226,7 @@ done:
     return st;
 }
 
-status validate_all(trainer *t, items *it, dnn *dn, conv_choices *choices, nn_type type, validation *out)
+status validate_all(trainer *t, pair_sampler *it, dnn *dn, conv_choices *choices, nn_type type, validation *out)
 {
     status st = OK;
     const step_input *in = trainer_input(t);
@@ -240,7 +242,7 @@ status validate_all(trainer *t, items *it, dnn *dn, conv_choices *choices, nn_ty
     double loss = NAN;
     TRY_ALL(g->comm, list_wells(&w, in->d, m->dim));
     TRY_ALL(g->comm, it ? list_items(&l, in, it, m->dim) : OK);
-    TRY(nets_create_all(g->comm, &net, dn, &c, (nn_params *)&m->params, choices, folder));
+    TRY(shared_nets_create_all(g->comm, &net, dn, &c, (nn_params *)&m->params, choices, folder));
     TRY_ALL(g->comm, embed_share(&w, &l, g, m, in->d, net));
     MPI_Allreduce(MPI_IN_PLACE, w.sum, (int)(w.n_wells * m->dim), MPI_DOUBLE, MPI_SUM, g->comm);
     comm_sum_i64_all(g->comm, w.count, (size_t)w.n_wells);

@@ -34,8 +34,8 @@ typedef struct {
     uint8_t *control, *treated;
     int32_t n_plate;
     normalize_params norm;
-    sphere_params sphere;
-    meanap_controls controls;
+    sphering_params sphere;
+    ap_controls controls;
     retrieval_hit *hit;       /* [processes][2][n][K] */
     int32_t *row, *m, *total; /* [2][n][K]; [n] */
     double *ap, *map, *p;
@@ -165,7 +165,7 @@ static void apply_mad(bench *b, int64_t first, int64_t n)
 
 static void apply_sphere(bench *b, int64_t first, int64_t n)
 {
-    must(sphere_apply(&b->sphere, b->y + first * b->d, first, n, b->x + first * b->d));
+    must(sphering_apply(&b->sphere, b->y + first * b->d, first, n, b->x + first * b->d));
     linear_unit_rows(b->x + first * b->d, n, b->d, b->x + first * b->d);
 }
 
@@ -188,12 +188,12 @@ static void merge(bench *b)
 
 static void precision(bench *b, int64_t first, int64_t n)
 {
-    must(meanap_activity(b->x, b->n, b->d, b->label, b->treated, &b->controls, first, n, b->ap + first, b->m + first, b->total + first));
+    must(ap_activity(b->x, b->n, b->d, b->label, b->treated, &b->controls, first, n, b->ap + first, b->m + first, b->total + first));
 }
 
 static void pvalues(bench *b, int64_t first, int64_t n)
 {
-    must(meanap_pvalues(b->ap, b->m, b->total, b->label, b->n, (int32_t)first, (int32_t)n, 10000, 1, b->map + first, b->p + first, NULL));
+    must(ap_pvalues(b->ap, b->m, b->total, b->label, b->n, (int32_t)first, (int32_t)n, 10000, 1, b->map + first, b->p + first, NULL));
 }
 
 static void timed(bench *b, const char *name, double start)
@@ -210,7 +210,7 @@ static void normalize_and_sphere(bench *b)
     timed(b, "mad_fit", t);
     share_work(b, b->n, apply_mad, "mad_apply");
     t = now();
-    must(sphere_fit(&b->sphere, SPHERE_ZCA, b->y, b->n, b->d, b->control));
+    must(sphering_fit(&b->sphere, SPHERE_ZCA, b->y, b->n, b->d, b->control));
     timed(b, "zca_fit", t);
     share_work(b, b->n, apply_sphere, "zca_apply");
 }
@@ -245,7 +245,7 @@ static void retrieve(bench *b)
 
 static void average_precision(bench *b)
 {
-    must(meanap_controls_init(&b->controls, b->control, b->plate, b->batch, b->source, b->n, 4));
+    must(ap_controls_init(&b->controls, b->control, b->plate, b->batch, b->source, b->n, 4));
     share_work(b, b->n, precision, "map");
     share_work(b, COMPOUNDS, pvalues, "map_p");
     printf("map_of_first %.4f\n", b->map[0]);

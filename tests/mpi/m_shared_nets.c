@@ -100,7 +100,7 @@ static status job_all(conv_choices *c, const char *folder, text *lines, bool *to
     resnet *net = NULL;
     created = 0;
     *told = false;
-    TRY(nets_create_all(MPI_COMM_WORLD, &net, primitives, &shape, &params, c, folder));
+    TRY(shared_nets_create_all(MPI_COMM_WORLD, &net, primitives, &shape, &params, c, folder));
     conv_choices_write(c, lines);
     TRY_ALL(MPI_COMM_WORLD, is_told(net, text_str(lines), told));
 done:
@@ -118,7 +118,7 @@ static status unequal_all(const char *folder)
     resnet_config mine = shape;
     int rank = comm_rank(MPI_COMM_WORLD);
     if (rank > 0) mine.n = PICTURES - 1;
-    TRY(nets_create_all(MPI_COMM_WORLD, &net, primitives, &mine, &params, &c, folder));
+    TRY(shared_nets_create_all(MPI_COMM_WORLD, &net, primitives, &mine, &params, &c, folder));
     conv_choices_write(&c, &lines);
     uint64_t seen = digest_text(text_str(&lines));
     MPI_Bcast(&seen, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);

@@ -8,11 +8,11 @@
 static void definition(void)
 {
     double p[] = {0.5, 0.9, 0.1}, n[] = {0.7, 0.5, 0.2}, none[1];
-    near(meanap_of_similarities(p, 3, n, 3), (1 / 1.0 + 2 / 3.0 + 3 / 6.0) / 3, 1e-15, "positives first among equals");
-    near(meanap_of_similarities(p, 3, none, 0), 1, 0, "no negatives: 1");
-    ok(isnan(meanap_of_similarities(none, 0, n, 3)), "no positives: NaN");
+    near(ap_of_similarities(p, 3, n, 3), (1 / 1.0 + 2 / 3.0 + 3 / 6.0) / 3, 1e-15, "positives first among equals");
+    near(ap_of_similarities(p, 3, none, 0), 1, 0, "no negatives: 1");
+    ok(isnan(ap_of_similarities(none, 0, n, 3)), "no positives: NaN");
     int32_t rank[] = {1, 3, 6};
-    near(meanap_average_precision(rank, 3), (1 / 1.0 + 2 / 3.0 + 3 / 6.0) / 3, 1e-15, "the same from ranks");
+    near(ap_of_ranks(rank, 3), (1 / 1.0 + 2 / 3.0 + 3 / 6.0) / 3, 1e-15, "the same from ranks");
 }
 
 typedef struct {
@@ -23,14 +23,14 @@ typedef struct {
 static void activity(const screen *s, const float *u, outcome *o)
 {
     uint8_t learn[N];
-    meanap_controls c;
+    ap_controls c;
     double ap[N], total[N];
     int n = 0;
     for (int i = 0; i < N; i++) learn[i] = s->control[i] && !(s->plate[i] == 3 && i % 40 >= 2);
-    ok(meanap_controls_init(&c, learn, s->plate, s->batch, s->source, N, 4) == OK, "controls of each plate");
+    ok(ap_controls_init(&c, learn, s->plate, s->batch, s->source, N, 4) == OK, "controls of each plate");
     ok(c.level[c.set_of[0]] == 0 && c.level[c.set_of[3 * 40]] == 1 && c.start[c.set_of[120] + 1] - c.start[c.set_of[120]] == 12,
        "two controls on a plate: its batch's twelve");
-    ok(meanap_activity(u, N, D, s->label, s->treated, &c, 0, N, o->ap, o->m, o->total) == OK, "activity");
+    ok(ap_activity(u, N, D, s->label, s->treated, &c, 0, N, o->ap, o->m, o->total) == OK, "activity");
     for (int i = 0; i < N; i++)
         if (s->treated[i]) ap[n] = o->ap[i], total[n++] = o->total[i];
     ref_check(ap, n, "activity_ap", 1e-12, 0, "every average precision is numpy's");
@@ -41,15 +41,15 @@ static void activity(const screen *s, const float *u, outcome *o)
     int32_t pm[N], pt[N];
     int st = 0;
     for (int i = 0; i + 1 < 5; i++)
-        st |= (int)meanap_activity(u, N, D, s->label, s->treated, &c, cut[i], cut[i + 1] - cut[i], part + cut[i], pm + cut[i], pt + cut[i]);
+        st |= (int)ap_activity(u, N, D, s->label, s->treated, &c, cut[i], cut[i + 1] - cut[i], part + cut[i], pm + cut[i], pt + cut[i]);
     ok(st == OK && memcmp(part, o->ap, sizeof part) == 0 && memcmp(pm, o->m, sizeof pm) == 0, "any cut of the queries: the same bits");
-    meanap_controls_free(&c);
+    ap_controls_free(&c);
     uint8_t nobody[N] = {0};
-    ok(meanap_controls_init(&c, nobody, s->plate, NULL, NULL, N, 4) == E_FAILED && strstr(msg_get(), "no controls"),
+    ok(ap_controls_init(&c, nobody, s->plate, NULL, NULL, N, 4) == E_FAILED && strstr(msg_get(), "no controls"),
        "a screen without controls");
     msg_clear();
-    ok(meanap_controls_init(&c, learn, s->plate, NULL, NULL, N, 4) == OK && c.level[c.set_of[3 * 40]] == 3, "no batch known: all controls");
-    meanap_controls_free(&c);
+    ok(ap_controls_init(&c, learn, s->plate, NULL, NULL, N, 4) == OK && c.level[c.set_of[3 * 40]] == 3, "no batch known: all controls");
+    ap_controls_free(&c);
 }
 
 /* Rows repeated among compounds and controls, so that many similarities are equal or nearly so: against the definition on exact products. */
@@ -67,9 +67,9 @@ static void ties(void)
             x[i * W + j] = (float)(noise(30, (uint64_t)((i % 7) * W + j)) + (i % 2 ? 3e-6 * noise(31, (uint64_t)(i * W + j)) : 0));
     }
     linear_unit_rows(x, M, W, u);
-    meanap_controls c;
-    int st = (int)meanap_controls_init(&c, control, plate, NULL, NULL, M, 4);
-    st |= (int)meanap_activity(u, M, W, label, use, &c, 0, M, ap, m, t);
+    ap_controls c;
+    int st = (int)ap_controls_init(&c, control, plate, NULL, NULL, M, 4);
+    st |= (int)ap_activity(u, M, W, label, use, &c, 0, M, ap, m, t);
     for (int i = 0; i < M && st == OK; i++) {
         double pos[M], neg[M];
         int np = 0, nn = 0;
@@ -79,10 +79,10 @@ static void ties(void)
             if (control[j]) neg[nn++] = s;
             if (use[j] && j != i && label[j] == label[i]) pos[np++] = s;
         }
-        good &= m[i] == np && t[i] == np + nn && ap[i] == meanap_of_similarities(pos, np, neg, nn);
+        good &= m[i] == np && t[i] == np + nn && ap[i] == ap_of_similarities(pos, np, neg, nn);
     }
     ok(st == OK && good, "equal and nearly equal similarities: the bits of the definition on exact products");
-    meanap_controls_free(&c);
+    ap_controls_free(&c);
 }
 
 static void nulls(void)
@@ -90,7 +90,7 @@ static void nulls(void)
     enum { SIZE = 20000 };
     double *v = malloc(SIZE * sizeof *v), *w = malloc(SIZE * sizeof *w), value[10] = {0};
     int count[10] = {0}, kinds = 0, total;
-    meanap_null(2, 5, 1, SIZE, v);
+    ap_null(2, 5, 1, SIZE, v);
     for (int i = 0; i < SIZE; i++) {
         int k = 0;
         while (k < kinds && fabs(v[i] - value[k]) > 1e-9) k++;
@@ -108,16 +108,16 @@ static void nulls(void)
     }
     ok(good, "as often as they should");
     free(want);
-    meanap_null(10, 30, 1, SIZE, v);
+    ap_null(10, 30, 1, SIZE, v);
     double mean = linear_mean(v, SIZE), q;
     ref_check(&mean, 1, "null_mean_10_30", 0, 0.003, "mean of the null of 10 among 30");
     q = linear_quantile(v, SIZE, 0.95);
     ref_check(&q, 1, "null_q95_10_30", 0, 0.008, "its 95th percentile");
-    meanap_null(20, 30, 1, SIZE, v); /* more positives than not: the other branch */
-    meanap_null(20, 30, 1, SIZE, w);
+    ap_null(20, 30, 1, SIZE, v); /* more positives than not: the other branch */
+    ap_null(20, 30, 1, SIZE, w);
     ok(memcmp(v, w, SIZE * sizeof *v) == 0 && linear_mean(v, SIZE) > 2 / 3.0 && linear_mean(v, SIZE) < 0.75,
        "20 of 30: repeatable, above the share");
-    meanap_null(7, 7, 1, 10, v);
+    ap_null(7, 7, 1, 10, v);
     near(v[9], 1, 0, "positives only: 1");
     free(v);
     free(w);
@@ -127,18 +127,18 @@ static void pvalues(const screen *s, const outcome *o)
 {
     double map[COMPOUNDS], p[COMPOUNDS], part_map[COMPOUNDS], part_p[COMPOUNDS];
     int64_t asked[COMPOUNDS];
-    ok(meanap_pvalues(o->ap, o->m, o->total, s->label, N, 0, COMPOUNDS, 10000, 1, map, p, asked) == OK, "p-values");
+    ok(ap_pvalues(o->ap, o->m, o->total, s->label, N, 0, COMPOUNDS, 10000, 1, map, p, asked) == OK, "p-values");
     ref_check(map, COMPOUNDS, "activity_map", 1e-12, 0, "mean average precision of each compound");
     ref_check(p, COMPOUNDS, "activity_p", 0, 0.025, "p-values are those of numpy's own draws, to sampling error");
     ok(asked[0] == 15 && asked[23] + asked[24] == 15, "queries of each");
-    int st = (int)meanap_pvalues(o->ap, o->m, o->total, s->label, N, 0, 9, 10000, 1, part_map, part_p, NULL);
-    st |= (int)meanap_pvalues(o->ap, o->m, o->total, s->label, N, 9, COMPOUNDS - 9, 10000, 1, part_map + 9, part_p + 9, NULL);
+    int st = (int)ap_pvalues(o->ap, o->m, o->total, s->label, N, 0, 9, 10000, 1, part_map, part_p, NULL);
+    st |= (int)ap_pvalues(o->ap, o->m, o->total, s->label, N, 9, COMPOUNDS - 9, 10000, 1, part_map + 9, part_p + 9, NULL);
     ok(st == OK && memcmp(p, part_p, sizeof p) == 0 && memcmp(map, part_map, sizeof map) == 0, "compounds in two ranges: the same bits");
     double perfect[3] = {1, 1, 1}, all[1], one_p[1];
     int32_t m[3] = {2, 2, 2}, t[3] = {12, 12, 12}, g[3] = {0, 0, 0}, same[3] = {2, 2, 2};
-    st = (int)meanap_pvalues(perfect, m, t, g, 3, 0, 1, 10000, 1, all, one_p, NULL);
+    st = (int)ap_pvalues(perfect, m, t, g, 3, 0, 1, 10000, 1, all, one_p, NULL);
     ok(st == OK && all[0] == 1 && fabs(one_p[0] - 1 / 10001.0) < 1e-12, "nothing is above a perfect order: the smallest p there is");
-    st = (int)meanap_pvalues(perfect, m, same, g, 3, 0, 1, 1000, 1, all, one_p, NULL);
+    st = (int)ap_pvalues(perfect, m, same, g, 3, 0, 1, 1000, 1, all, one_p, NULL);
     ok(st == OK && one_p[0] == 1 / 1001.0, "p counts what is above, not what is equal");
 }
 
@@ -148,7 +148,7 @@ static void adjust(void)
     for (int i = 0; i < 40; i++) p[i] = pow(noise(3, (uint64_t)i) / 4 + 0.5, 3);
     p[7] = p[8];
     p[40] = NAN;
-    meanap_adjust(p, 41, q);
+    ap_adjust(p, 41, q);
     ref_check(q, 40, "bh", 1e-12, 0, "Benjamini and Hochberg's correction");
     ok(isnan(q[40]), "NaN stays out of it");
 }
@@ -171,10 +171,10 @@ static void consistency(const screen *s)
     }
     ref_check(c64, COMPOUNDS, "consensus_count", 0, 1e-9, "of as many wells");
     linear_unit_rows(med, COMPOUNDS, D, med);
-    ok(meanap_consistency(med, COMPOUNDS, D, start, target, NULL, 0, COMPOUNDS, ap, m, t) == OK, "consistency");
+    ok(ap_consistency(med, COMPOUNDS, D, start, target, NULL, 0, COMPOUNDS, ap, m, t) == OK, "consistency");
     ref_check(ap, COMPOUNDS, "consistency_ap", 1e-12, 0, "every average precision is numpy's; a compound without targets has none");
-    int st = (int)meanap_consistency(med, COMPOUNDS, D, start, target, NULL, 0, 11, part, m, t);
-    st |= (int)meanap_consistency(med, COMPOUNDS, D, start, target, NULL, 11, COMPOUNDS - 11, part + 11, m, t);
+    int st = (int)ap_consistency(med, COMPOUNDS, D, start, target, NULL, 0, 11, part, m, t);
+    st |= (int)ap_consistency(med, COMPOUNDS, D, start, target, NULL, 11, COMPOUNDS - 11, part + 11, m, t);
     ok(st == OK && memcmp(part, ap, sizeof ap) == 0, "in two ranges: the same bits");
     float mean[COMPOUNDS * D];
     ok(consensus_mean(s->x, N, D, s->label, NULL, COMPOUNDS, mean, count) == OK, "means by label");

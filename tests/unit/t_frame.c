@@ -7,23 +7,23 @@
 
 static void interned(void)
 {
-    words w = {0};
+    intern_table w = {0};
     uint32_t id;
     char s[32];
     int wrong = 0;
-    ok(words_find(&w, "x") == -1, "nothing in an empty set");
+    ok(intern_find(&w, "x") == -1, "nothing in an empty set");
     for (int round = 0; round < 2; round++)
         for (uint32_t i = 0; i < 5000; i++) {
             snprintf(s, sizeof s, "name %u", i * 7919u);
-            wrong += words_add(&w, s, &id) != OK || id != i;
+            wrong += intern_add(&w, s, &id) != OK || id != i;
         }
     for (uint32_t i = 0; i < 5000; i++) {
         snprintf(s, sizeof s, "name %u", i * 7919u);
-        wrong += words_find(&w, s) != i || strcmp(words_at(&w, i), s) != 0;
+        wrong += intern_find(&w, s) != i || strcmp(intern_at(&w, i), s) != 0;
     }
     ok(wrong == 0 && w.n == 5000, "5,000 names, twice, keep their numbers");
-    ok(words_find(&w, "name") == -1 && words_add(&w, "", &id) == OK && id == 5000 && words_find(&w, "") == 5000, "unknown, and empty");
-    words_free(&w);
+    ok(intern_find(&w, "name") == -1 && intern_add(&w, "", &id) == OK && id == 5000 && intern_find(&w, "") == 5000, "unknown, and empty");
+    intern_free(&w);
 }
 
 /* site, text, number, real, single, flag */
@@ -122,14 +122,14 @@ static void settled(void)
     frame f = example(), g = {0};
     uint64_t d = frame_digest(&f);
     ok(frame_set_text(&f, 0, 1, "unused") == OK && frame_set_text(&f, 0, 1, "b") == OK && frame_digest(&f) == d, "the digest is of values");
-    ok(frame_settle(&f) == OK && frame_digest(&f) == d && f.col[1].word.n == 3, "settled: only what is used");
+    ok(frame_canonicalize(&f) == OK && frame_digest(&f) == d && f.col[1].word.n == 3, "settled: only what is used");
     int ordered = 1;
-    for (size_t i = 1; i < f.col[1].word.n; i++) ordered &= strcmp(words_at(&f.col[1].word, i - 1), words_at(&f.col[1].word, i)) < 0;
+    for (size_t i = 1; i < f.col[1].word.n; i++) ordered &= strcmp(intern_at(&f.col[1].word, i - 1), intern_at(&f.col[1].word, i)) < 0;
     ok(ordered, "in order");
     frame_set_real(&f, 0, 3, 0.2);
     ok(frame_digest(&f) != d, "a value changes the digest");
     const frame_key key = {"Site", true};
-    ok(frame_settle(&g) == OK && frame_sort(&g, &key, 0) == OK && g.n_rows == 0, "an empty frame");
+    ok(frame_canonicalize(&g) == OK && frame_sort(&g, &key, 0) == OK && g.n_rows == 0, "an empty frame");
     frame_free(&f), frame_free(&g);
 }
 

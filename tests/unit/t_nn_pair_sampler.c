@@ -28,17 +28,17 @@ static void screen(item_tile *t)
 static void test_pairs(void)
 {
     item_tile t[N];
-    items *s = NULL;
+    pair_sampler *s = NULL;
     int64_t left, seen[N] = {0}, bad = 0, wrong_plate = 0, fell = 0, fell_wrong = 0, from_source = 0;
     screen(t);
-    if (items_create(&s, t, N, true, 7, &left) != OK) {
+    if (pair_sampler_create(&s, t, N, true, 7, &left) != OK) {
         ok(0, msg_get());
         return;
     }
-    int64_t epoch = items_treated(s);
-    ok(left == 1 && items_compounds(s) == 5, "a compound with one tile is left out");
+    int64_t epoch = pair_sampler_treated(s);
+    ok(left == 1 && pair_sampler_compounds(s) == 5, "a compound with one tile is left out");
     for (int64_t k = 0; k < 3 * epoch; k++) {
-        item_pair p = items_pair(s, k, VIEWS_OTHER_BATCH);
+        item_pair p = pair_sampler_pair(s, k, VIEWS_OTHER_BATCH);
         const item_tile *a = &t[p.treated[0]], *b = &t[p.treated[1]];
         seen[p.treated[0]]++;
         bad += a->compound <= 0 || a->compound != p.compound || b->compound != p.compound || p.treated[0] == p.treated[1];
@@ -60,19 +60,19 @@ static void test_pairs(void)
     ok(fell > 0 && fell_wrong == 0, "a compound of one batch falls back to another well, and says so");
     ok(wrong_plate == 0 && from_source > 0, "controls come from the view's plate, or its source where the batch has none");
     /* The draw is a function of the number alone. */
-    item_pair late = items_pair(s, 5 * epoch + 3, VIEWS_ANY), again;
-    items_pair(s, 1, VIEWS_ANY);
-    again = items_pair(s, 5 * epoch + 3, VIEWS_ANY);
+    item_pair late = pair_sampler_pair(s, 5 * epoch + 3, VIEWS_ANY), again;
+    pair_sampler_pair(s, 1, VIEWS_ANY);
+    again = pair_sampler_pair(s, 5 * epoch + 3, VIEWS_ANY);
     ok(memcmp(late.treated, again.treated, sizeof late.treated) == 0 && memcmp(late.control, again.control, sizeof late.control) == 0,
        "an item does not depend on what was asked before");
     int same_order = 1;
     for (int64_t k = 0; k < epoch; k++)
-        same_order = same_order && items_pair(s, k, VIEWS_ANY).treated[0] == items_pair(s, k + epoch, VIEWS_ANY).treated[0];
+        same_order = same_order && pair_sampler_pair(s, k, VIEWS_ANY).treated[0] == pair_sampler_pair(s, k + epoch, VIEWS_ANY).treated[0];
     ok(!same_order, "epochs are permuted differently");
     /* View 2 uniform: compound 5 has 2 plates x 2 wells... its tiles other than view 1 within another well. */
     int64_t count[N] = {0}, total = 0;
     for (int64_t k = 0; k < 400 * epoch; k++) {
-        item_pair p = items_pair(s, k, VIEWS_ANY);
+        item_pair p = pair_sampler_pair(s, k, VIEWS_ANY);
         if (p.compound == 5) count[p.treated[1]]++, total++;
     }
     double worst = 0;
@@ -80,48 +80,48 @@ static void test_pairs(void)
     for (int i = 0; i < N; i++)
         if (t[i].compound == 5) worst = fmax(worst, fabs((double)count[i] / (double)total * 8 - 1)), tiles++;
     ok(tiles == 8 && worst < 0.15, "view 2 is uniform over the compound's tiles");
-    items_destroy(&s);
+    pair_sampler_destroy(&s);
 }
 
 static void test_other_methods(void)
 {
     item_tile t[N];
-    items *s = NULL;
+    pair_sampler *s = NULL;
     screen(t);
-    if (items_create(&s, t, N, false, 7, NULL) != OK) {
+    if (pair_sampler_create(&s, t, N, false, 7, NULL) != OK) {
         ok(0, msg_get());
         return;
     }
-    int64_t n = items_all(s), seen[N] = {0};
+    int64_t n = pair_sampler_all(s), seen[N] = {0};
     int good = 1;
-    for (int64_t k = 0; k < n; k++) seen[items_single(s, n + k)]++;
+    for (int64_t k = 0; k < n; k++) seen[pair_sampler_single(s, n + k)]++;
     for (int i = 0; i < N; i++) good = good && seen[i] == (t[i].compound >= 0 && t[i].compound != 9);
     ok(good, "simclr: every training tile once an epoch, controls too");
-    int32_t c = items_compounds(s), times[10] = {0};
+    int32_t c = pair_sampler_compounds(s), times[10] = {0};
     for (int64_t k = 0; k < c; k++) {
-        item_pair p = items_clip(s, 4 * c + k);
+        item_pair p = pair_sampler_clip(s, 4 * c + k);
         times[p.compound]++;
         good = good && t[p.treated[0]].compound == p.compound && t[p.treated[1]].compound == p.compound;
     }
     for (int k = 1; k <= 5; k++) good = good && times[k] == 1;
     ok(good, "clip: every compound once an epoch, with tiles of its own");
-    items_destroy(&s);
+    pair_sampler_destroy(&s);
 }
 
 static void test_errors(void)
 {
     item_tile t[4] = {{1, 0, 0, 0, 0}, {1, 1, 0, 0, 0}, {2, 2, 0, 0, 0}, {0, 3, 0, 0, 0}};
-    items *s = NULL;
-    ok(items_create(&s, t, 4, true, 1, NULL) == E_FAILED && strstr(msg_get(), "two compounds") && !s,
+    pair_sampler *s = NULL;
+    ok(pair_sampler_create(&s, t, 4, true, 1, NULL) == E_FAILED && strstr(msg_get(), "two compounds") && !s,
        "one compound with two tiles is too few");
     msg_clear();
-    ok(items_create(&s, t, 0, true, 1, NULL) == E_FAILED, "no tiles");
+    ok(pair_sampler_create(&s, t, 0, true, 1, NULL) == E_FAILED, "no tiles");
     msg_clear();
     t[3].compound = 2;
-    ok(items_create(&s, t, 4, true, 1, NULL) == E_FAILED && strstr(msg_get(), "control"), "no control anywhere");
+    ok(pair_sampler_create(&s, t, 4, true, 1, NULL) == E_FAILED && strstr(msg_get(), "control"), "no control anywhere");
     msg_clear();
-    ok(items_create(&s, t, 4, false, 1, NULL) == OK, "which simclr does not mind");
-    items_destroy(&s);
+    ok(pair_sampler_create(&s, t, 4, false, 1, NULL) == OK, "which simclr does not mind");
+    pair_sampler_destroy(&s);
 }
 
 static void test_augment(void)

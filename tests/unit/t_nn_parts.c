@@ -38,7 +38,7 @@ static status make(nets *t, int depth, int freeze, nn_type type)
     for (int i = 0; i < 2; i++) TRY(mem_alloc(&t->y[i], N * OUT, sizeof *t->y[i], "test"));
     TRY(mem_alloc(&t->grad, t->p.n_trained, sizeof *t->grad, "test"));
     TRY(mem_alloc(&t->state, t->p.n_state, sizeof *t->state, "test"));
-    TRY(mem_alloc(&t->between, N, resnet_between(t->front), "test"));
+    TRY(mem_alloc(&t->between, N, resnet_split(t->front), "test"));
     for (size_t i = 0; i < N * PIXELS; i++) t->x[i] = (float)(2 * rng_uniform(&r) - 1);
     for (size_t i = 0; i < N * OUT; i++) t->dy[i] = (float)(2 * rng_uniform(&r) - 1);
 done:
@@ -76,7 +76,7 @@ static status compare(nets *t, int freeze, const char *name)
 {
     status st = OK;
     char what[120];
-    size_t state = t->p.n_state * sizeof(float), grad = t->p.n_trained * sizeof(float), one = resnet_between(t->front);
+    size_t state = t->p.n_state * sizeof(float), grad = t->p.n_trained * sizeof(float), one = resnet_split(t->front);
     memcpy(t->state, t->p.state, state);
     TRY(resnet_forward(t->whole, t->x, t->y[0]));
     memset(t->p.grad, 0, grad);
@@ -115,7 +115,7 @@ static void try_one(int depth, int freeze, nn_type type, const char *name)
     nets t = {0};
     status st = make(&t, depth, freeze, type);
     if (st == OK) st = compare(&t, freeze, name);
-    if (st == OK) ok(resnet_between(t.front) == resnet_between_bytes(depth, SIZE, freeze, type), "its outputs are as large as foretold");
+    if (st == OK) ok(resnet_split(t.front) == resnet_split_bytes(depth, SIZE, freeze, type), "its outputs are as large as foretold");
     ok(st == OK, st == OK ? name : msg_get());
     msg_clear();
     free_nets(&t);

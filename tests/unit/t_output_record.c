@@ -19,7 +19,7 @@ int main(void)
     if (!ok(mkdtemp(dir) != NULL, "a folder")) return tap_done();
     names sets = {0};
     config c = {0}, d = {0};
-    made m;
+    output_record m;
     text why = {0}, from = {0};
     char *out = path_join(dir, "x.h5"), *rec = path_join(dir, "status/tile/x.made");
     names_add(&sets, "tile.size=96");
@@ -30,33 +30,34 @@ int main(void)
     config_show(&c, AFFECTS_TILES, &from);
     text_add(&from, "index rows: 0123456789abcdef\nquote: \"\\\n");
     put(out, "12345");
-    ok(!made_read(&m, rec) && !*msg_get(), "no record: nothing is read, no message kept");
-    ok(made_write(rec, "micon-tile", out, text_str(&from), 0xfeedULL, 0xffffffffffffffffULL) == OK, "a record is written, and its folder");
-    if (ok(made_read(&m, rec), "and read")) {
+    ok(!output_record_read(&m, rec) && !*msg_get(), "no record: nothing is read, no message kept");
+    ok(output_record_write(rec, "micon-tile", out, text_str(&from), 0xfeedULL, 0xffffffffffffffffULL) == OK,
+       "a record is written, and its folder");
+    if (ok(output_record_read(&m, rec), "and read")) {
         same(m.program, "micon-tile", "program");
         same(m.output, "x.h5", "output");
         ok(m.size == 5 && m.content == 0xffffffffffffffffULL && m.inputs == 0xfeedULL, "size and digests, all 64 bits of them");
         same(m.made_from, text_str(&from), "what it was made from, byte for byte");
-        ok(made_is_of(&m, out), "it is of the file");
-        ok(!made_config_differs(&m, &c, &why), "the same configuration");
-        ok(made_config_differs(&m, &d, &why), "another one");
+        ok(output_record_is_of(&m, out), "it is of the file");
+        ok(!output_record_config_differs(&m, &c, &why), "the same configuration");
+        ok(output_record_config_differs(&m, &d, &why), "another one");
         same(text_str(&why), "tile.size was 224, is 96", "says which key");
-        char *rows = made_line(&m, "index rows");
+        char *rows = output_record_line(&m, "index rows");
         same(rows, "0123456789abcdef", "a line that is no configuration");
         free(rows);
-        ok(made_line(&m, "index row") == NULL && made_line(&m, "rows") == NULL, "only whole keys are lines");
+        ok(output_record_line(&m, "index row") == NULL && output_record_line(&m, "rows") == NULL, "only whole keys are lines");
         put(out, "123456");
-        ok(!made_is_of(&m, out), "another size: not of the file");
+        ok(!output_record_is_of(&m, out), "another size: not of the file");
         unlink(out);
-        ok(!made_is_of(&m, out) && !*msg_get(), "no file");
-        made_free(&m);
+        ok(!output_record_is_of(&m, out) && !*msg_get(), "no file");
+        output_record_free(&m);
     }
     static const char *const bad[] = {"", "{", "[]", "{\"format\": 2}", "{\"format\": 1, \"program\": 3}", "null"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         put(rec, bad[i]);
-        ok(!made_read(&m, rec) && !m.program && !*msg_get(), "a damaged record is none");
+        ok(!output_record_read(&m, rec) && !m.program && !*msg_get(), "a damaged record is none");
     }
-    ok(made_write(rec, "p", out, "", 0, 0) == E_IO, "no output: nothing to record");
+    ok(output_record_write(rec, "p", out, "", 0, 0) == E_IO, "no output: nothing to record");
     msg_clear();
     char *cmd = xasprintf("%s/status/tile", dir), *status_dir = path_join(dir, "status");
     unlink(rec);

@@ -78,8 +78,8 @@ static void test_shared(void)
 {
     int64_t there = 0;
     if (path_free_bytes("/dev/shm", &there) != OK) msg_clear();
-    ok(isinf(budget_shared(1)), "one rank needs no /dev/shm");
-    ok(there == 0 || (budget_shared(2) > 0 && budget_shared(2) < (double)there * 1.05), "two have less than it has");
+    ok(isinf(memory_budget_shared(1)), "one rank needs no /dev/shm");
+    ok(there == 0 || (memory_budget_shared(2) > 0 && memory_budget_shared(2) < (double)there * 1.05), "two have less than it has");
 }
 
 /* With -n 2: on SLURM the ranks of a node are others. */

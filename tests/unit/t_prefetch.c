@@ -23,13 +23,13 @@ static status fill(void *ctx, int64_t k, void *block)
 static void order(void)
 {
     maker m = {.fail_at = -1};
-    ahead *a = NULL;
+    prefetch *a = NULL;
     double wait_s = 0;
     int bad = 0, far = 0;
-    ok(ahead_start(&a, 3, 100 * sizeof(int64_t), 7, 200, fill, &m) == OK, "started");
+    ok(prefetch_start(&a, 3, 100 * sizeof(int64_t), 7, 200, fill, &m) == OK, "started");
     for (int64_t k = 7; k < 207; k++) {
         void *block;
-        if (ahead_next(a, &block, &wait_s) != OK) {
+        if (prefetch_next(a, &block, &wait_s) != OK) {
             bad++;
             break;
         }
@@ -39,37 +39,37 @@ static void order(void)
     }
     ok(bad == 0, "every block once, in order, untouched while it is borrowed");
     ok(far == 0, "never more than the blocks that there are");
-    ahead_stop(&a);
+    prefetch_stop(&a);
     ok(a == NULL, "stopped");
-    ahead_stop(&a);
+    prefetch_stop(&a);
 }
 
 static void failure(void)
 {
     maker m = {.fail_at = 4};
-    ahead *a = NULL;
+    prefetch *a = NULL;
     void *block;
     double wait_s = 0;
     int good = 0;
-    ok(ahead_start(&a, 3, 800, 0, 10, fill, &m) == OK, "started");
+    ok(prefetch_start(&a, 3, 800, 0, 10, fill, &m) == OK, "started");
     usleep(2000); /* the failure is there before the caller comes */
-    for (int k = 0; k < 4; k++) good += ahead_next(a, &block, &wait_s) == OK;
+    for (int k = 0; k < 4; k++) good += prefetch_next(a, &block, &wait_s) == OK;
     ok(good == 4, "what was made before a failure is handed out");
-    ok(ahead_next(a, &block, &wait_s) == E_IO, "a failure comes out at its number");
+    ok(prefetch_next(a, &block, &wait_s) == E_IO, "a failure comes out at its number");
     same(msg_get(), "number 4 cannot be made", "with its message");
     msg_clear();
-    ahead_stop(&a);
+    prefetch_stop(&a);
 }
 
 static void early(void)
 {
     maker m = {.fail_at = -1};
-    ahead *a = NULL;
-    ok(ahead_start(&a, 2, 800, 0, 1000000, fill, &m) == OK, "started");
-    ahead_stop(&a);
+    prefetch *a = NULL;
+    ok(prefetch_start(&a, 2, 800, 0, 1000000, fill, &m) == OK, "started");
+    prefetch_stop(&a);
     ok(atomic_load(&m.made) <= 2, "an early stop does not wait for all");
-    ok(ahead_start(&a, 2, 800, 0, 0, fill, &m) == OK, "nothing to make");
-    ahead_stop(&a);
+    ok(prefetch_start(&a, 2, 800, 0, 0, fill, &m) == OK, "nothing to make");
+    prefetch_stop(&a);
 }
 
 int main(void)

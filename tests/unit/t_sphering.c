@@ -44,16 +44,16 @@ static double off_projection(const float *y, int k, const uint8_t *use)
     return worst;
 }
 
-static void one(const float *x, const uint8_t *use, const char *prefix, sphere_kind kind, int64_t rank)
+static void one(const float *x, const uint8_t *use, const char *prefix, sphering_kind kind, int64_t rank)
 {
     char name[64], what[128];
-    sphere_params p;
+    sphering_params p;
     float *y = malloc(N * D * sizeof *y);
     double mark[N], off, trace;
     snprintf(what, sizeof what, "%s%s: rank %d", prefix, NAME[kind], (int)rank);
     int zca = kind == SPHERE_ZCA || kind == SPHERE_ZCA_COR;
-    ok(sphere_fit(&p, kind, x, N, D, use) == OK && p.rank == rank && p.k == (zca ? D : rank), what);
-    ok(sphere_apply(&p, x, 0, N, y) == OK, "applied");
+    ok(sphering_fit(&p, kind, x, N, D, use) == OK && p.rank == rank && p.k == (zca ? D : rank), what);
+    ok(sphering_apply(&p, x, 0, N, y) == OK, "applied");
     row_marks(y, N, (int)p.k, mark);
     snprintf(name, sizeof name, "sphere_%s%s", prefix, NAME[kind]);
     snprintf(what, sizeof what, "%s%s: the values are numpy's", prefix, NAME[kind]);
@@ -64,25 +64,25 @@ static void one(const float *x, const uint8_t *use, const char *prefix, sphere_k
         ok((zca ? off_projection(y, (int)p.k, use) : off) < 1e-4 && fabs(trace - (double)rank) < 1e-3, what);
     }
     float *cut = malloc(N * D * sizeof *cut);
-    int st = (int)sphere_apply(&p, x, 0, 111, cut) | (int)sphere_apply(&p, x + 111 * D, 111, N - 111, cut + 111 * p.k);
+    int st = (int)sphering_apply(&p, x, 0, 111, cut) | (int)sphering_apply(&p, x + 111 * D, 111, N - 111, cut + 111 * p.k);
     ok(st == OK && memcmp(cut, y, (size_t)(N * p.k) * sizeof *y) == 0, "in two ranges: the same bytes");
     free(cut);
     free(y);
-    sphere_free(&p);
+    sphering_free(&p);
 }
 
 static void components(const screen *s)
 {
-    sphere_params p;
+    sphering_params p;
     float *y = malloc(N * 10 * sizeof *y);
     double mark[N];
-    ok(sphere_fit_components(&p, s->x, N, D, NULL, 10) == OK && p.k == 10, "ten principal components");
-    ok(sphere_apply(&p, s->x, 0, N, y) == OK, "applied");
+    ok(sphering_fit_components(&p, s->x, N, D, NULL, 10) == OK && p.k == 10, "ten principal components");
+    ok(sphering_apply(&p, s->x, 0, N, y) == OK, "applied");
     row_marks(y, N, 10, mark);
     ref_check(mark, N, "components", 1e-5, 1e-4, "they are scikit-learn's, signs by the largest entry");
-    sphere_free(&p);
-    ok(sphere_fit_components(&p, s->x, 4, D, NULL, 50) == OK && p.k == 4, "50 of four rows: four");
-    sphere_free(&p);
+    sphering_free(&p);
+    ok(sphering_fit_components(&p, s->x, 4, D, NULL, 50) == OK && p.k == 4, "50 of four rows: four");
+    sphering_free(&p);
     free(y);
 }
 
@@ -94,7 +94,7 @@ static void conditioned(void)
     uint8_t all[N];
     memset(all, 1, sizeof all);
     for (int power = 0; power <= 8; power += 2) {
-        sphere_params p;
+        sphering_params p;
         double off = NAN, trace = 0;
         char what[100];
         for (int i = 0; i < N; i++) {
@@ -102,13 +102,13 @@ static void conditioned(void)
             for (int j = 0; j < D; j++) sum += row[j] = noise(77, (uint64_t)(i * D + j)) * pow(10, 9 - power * (double)j / (D - 1));
             for (int j = 0; j < D; j++) x[i * D + j] = (float)(row[j] - 2 * sum / D);
         }
-        int st = (int)sphere_fit(&p, SPHERE_PCA, x, N, D, NULL);
-        if (st == OK) st = (int)sphere_apply(&p, x, 0, N, y);
+        int st = (int)sphering_fit(&p, SPHERE_PCA, x, N, D, NULL);
+        if (st == OK) st = (int)sphering_apply(&p, x, 0, N, y);
         if (st == OK) covariance(y, D, all, &off, &trace);
         snprintf(what, sizeof what, "singular values over %d orders: the covariance is the identity", power);
         printf("# %s: off by %.1e\n", what, off);
         ok(st == OK && p.rank == D && off < 2e-5, what);
-        sphere_free(&p);
+        sphering_free(&p);
     }
     free(x);
     free(y);
@@ -116,19 +116,19 @@ static void conditioned(void)
 
 static void odd(const screen *s)
 {
-    sphere_params p;
+    sphering_params p;
     float same_rows[12 * 3];
     for (int i = 0; i < 36; i++) same_rows[i] = (float)(i % 3);
-    ok(sphere_fit(&p, SPHERE_ZCA, same_rows, 12, 3, NULL) == E_FAILED && strstr(msg_get(), "all alike") && !p.w,
+    ok(sphering_fit(&p, SPHERE_ZCA, same_rows, 12, 3, NULL) == E_FAILED && strstr(msg_get(), "all alike") && !p.w,
        "equal rows: it fails and says so");
     msg_clear();
-    ok(sphere_fit(&p, SPHERE_ZCA, s->x, 1, D, NULL) == E_FAILED && strstr(msg_get(), "it takes two"), "one row");
+    ok(sphering_fit(&p, SPHERE_ZCA, s->x, 1, D, NULL) == E_FAILED && strstr(msg_get(), "it takes two"), "one row");
     msg_clear();
     same_rows[4] = NAN;
-    ok(sphere_fit(&p, SPHERE_PCA, same_rows, 12, 3, NULL) == E_FAILED && strstr(msg_get(), "row 1, column 1"), "a NaN is named");
+    ok(sphering_fit(&p, SPHERE_PCA, same_rows, 12, 3, NULL) == E_FAILED && strstr(msg_get(), "row 1, column 1"), "a NaN is named");
     msg_clear();
-    ok(sphere_fit(&p, SPHERE_ZCA_COR, s->x, N, D, s->control) == OK, "the plain screen");
-    sphere_free(&p);
+    ok(sphering_fit(&p, SPHERE_ZCA_COR, s->x, N, D, s->control) == OK, "the plain screen");
+    sphering_free(&p);
 }
 
 int main(void)
@@ -141,8 +141,8 @@ int main(void)
     for (int i = 0; i < N; i++) s->x[i * D + 28] = s->x[i * D + 27];
     for (int i = 0, m = 0; i < N && m < 20; i++) m += few[i] = s->control[i];
     for (int kind = SPHERE_ZCA; kind <= SPHERE_PCA_COR; kind++) {
-        one(s->x, s->control, "", (sphere_kind)kind, D - 1);
-        one(s->x, few, "few_", (sphere_kind)kind, 19);
+        one(s->x, s->control, "", (sphering_kind)kind, D - 1);
+        one(s->x, few, "few_", (sphering_kind)kind, 19);
     }
     free(s);
     return tap_done();

@@ -5,9 +5,9 @@
 #include <stdint.h>
 
 /* The most that windows of this many ranks of a node may still have; INFINITY for one rank, whose memory is its own. */
-double budget_shared(int64_t ranks);
+double memory_budget_shared(int64_t ranks);
 /* train.tiles_memory and train.cache_memory; given < 0: auto. room: that the node has left; shared: see above. */
-double budget_tiles(int64_t given, double room, double shared);
-double budget_cache(int64_t given, double room, double shared);
+double memory_budget_tiles(int64_t given, double room, double shared);
+double memory_budget_cache(int64_t given, double room, double shared);
 
 #endif

@@ -82,7 +82,7 @@ typedef struct {
 
 enum { SCALE_MAD, SCALE_STANDARDIZE, SCALE_NONE }; /* the first two: normalize_kind of normalize.h, in its order */
 enum { ON_CONTROL, ON_ALL };
-/* sphere: sphere_kind of profile/sphering.h, in its order */
+/* sphere: sphering_kind of profile/sphering.h, in its order */
 enum { CORRECT_NONE, CORRECT_HARMONY };
 enum { SELECT_NONE, SELECT_PYCYTOMINER };
 enum { HARMONY_SOURCE, HARMONY_BATCH, HARMONY_PLATE };

@@ -34,7 +34,7 @@ size_t aux_work_bytes(const aux_head *a, int n);
 void aux_loss(const nn_params *p, const aux_head *a, int n, const float *x, const int32_t *label, double weight,
               void (*sum)(void *ctx, double *v, size_t n), void *ctx, double *loss, float *dx, void *work);
 /* The sum over the rows of the cross-entropy, by the running statistics; nothing moves. */
-double aux_look(const nn_params *p, const aux_head *a, int n, const float *x, const int32_t *label, void *work);
+double aux_eval(const nn_params *p, const aux_head *a, int n, const float *x, const int32_t *label, void *work);
 
 void params_clear_grad(nn_params *p);
 

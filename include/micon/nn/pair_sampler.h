@@ -14,15 +14,15 @@ typedef struct {
 
 typedef enum { VIEWS_ANY, VIEWS_OTHER_WELL, VIEWS_OTHER_BATCH, VIEWS_OTHER_SOURCE } item_views;
 
-typedef struct items items;
+typedef struct pair_sampler pair_sampler;
 
 /* tile [n]: the training tiles (split train, unflagged, with a vector), others have compound -1; copied. E_FAILED: fewer than two compounds with
- * two tiles, or no control though `controls` are needed (items_pair). left_out: tiles of compounds that have one tile only (may be NULL). */
-status items_create(items **out, const item_tile *tile, int64_t n, bool controls, uint32_t seed, int64_t *left_out) MUST_USE;
-void items_destroy(items **s);           /* NULL-safe, sets NULL */
-int64_t items_treated(const items *s);   /* treated training tiles: an epoch */
-int64_t items_all(const items *s);       /* treated and control training tiles: an epoch of simclr */
-int32_t items_compounds(const items *s); /* compounds that take part */
+ * two tiles, or no control though `controls` are needed (pair_sampler_pair). left_out: tiles of compounds that have one tile only (may be NULL). */
+status pair_sampler_create(pair_sampler **out, const item_tile *tile, int64_t n, bool controls, uint32_t seed, int64_t *left_out) MUST_USE;
+void pair_sampler_destroy(pair_sampler **s);           /* NULL-safe, sets NULL */
+int64_t pair_sampler_treated(const pair_sampler *s);   /* treated training tiles: an epoch */
+int64_t pair_sampler_all(const pair_sampler *s);       /* treated and control training tiles: an epoch of simclr */
+int32_t pair_sampler_compounds(const pair_sampler *s); /* compounds that take part */
 
 /* Item `number` (counted over all steps from 0) of paclr and micon. */
 typedef struct {
@@ -30,12 +30,12 @@ typedef struct {
     int32_t compound;
     bool fell_back; /* view 2 did not satisfy `views` */
 } item_pair;
-item_pair items_pair(items *s, int64_t number, item_views views);
+item_pair pair_sampler_pair(pair_sampler *s, int64_t number, item_views views);
 
 /* simclr: tile `number` of an endless sequence of permutations of all training tiles. */
-int64_t items_single(items *s, int64_t number);
+int64_t pair_sampler_single(pair_sampler *s, int64_t number);
 
 /* clip: compound `number` of an endless sequence of permutations of the compounds, and a tile of it for each of the two views. */
-item_pair items_clip(items *s, int64_t number);
+item_pair pair_sampler_clip(pair_sampler *s, int64_t number);
 
 #endif

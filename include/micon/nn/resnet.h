@@ -48,11 +48,11 @@ void resnet_weights_changed(resnet *net); /* call after every change of the weig
  * running statistics. */
 status resnet_forward(resnet *net, const float *pictures, float *features) MUST_USE;
 
-/* Of a front: pictures -> [n] outputs of resnet_between bytes each. Of a back: those -> features. */
+/* Of a front: pictures -> [n] outputs of resnet_split bytes each. Of a back: those -> features. */
 status resnet_forward_front(resnet *net, const float *pictures, void *between) MUST_USE;
 status resnet_forward_back(resnet *net, const void *between, float *features) MUST_USE;
-size_t resnet_between(const resnet *net);                                   /* bytes a picture between front and back; 0 for a whole net */
-size_t resnet_between_bytes(int depth, int size, int freeze, nn_type type); /* the same, of no net: freeze is not FREEZE_NONE */
+size_t resnet_split(const resnet *net);                                   /* bytes a picture between front and back; 0 for a whole net */
+size_t resnet_split_bytes(int depth, int size, int freeze, nn_type type); /* the same, of no net: freeze is not FREEZE_NONE */
 
 /* Gradient at the features of the last forward -> gradients of all trained tensors, overwritten. */
 status resnet_backward(resnet *net, const float *d_features) MUST_USE;

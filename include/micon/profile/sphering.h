@@ -9,12 +9,12 @@
 
 #include <stdint.h>
 
-typedef enum { SPHERE_NONE, SPHERE_ZCA, SPHERE_PCA, SPHERE_ZCA_COR, SPHERE_PCA_COR } sphere_kind;
+typedef enum { SPHERE_NONE, SPHERE_ZCA, SPHERE_PCA, SPHERE_ZCA_COR, SPHERE_PCA_COR } sphering_kind;
 
 enum { SPHERE_MIN_ROWS = 8 }; /* with fewer controls the caller does without, and says so */
 
 typedef struct {
-    sphere_kind kind;
+    sphering_kind kind;
     int64_t d, k;    /* k columns come out: d for ZCA, the rank for PCA */
     int64_t rank;    /* r of METHOD 7 */
     int64_t n_fit;   /* rows learned from */
@@ -22,18 +22,18 @@ typedef struct {
     double smallest; /* S_r */
     double *mean;    /* [d] */
     double *w;       /* [d,k]; for -cor the division by the controls' sd is part of it */
-} sphere_params;
+} sphering_params;
 
 /* Learn from the rows of x [n,d] with use[i] = 1 (NULL: all). E_FAILED with fewer than two rows, or where they do not vary. */
-status sphere_fit(sphere_params *p, sphere_kind kind, const float *x, int64_t n, int64_t d, const uint8_t *use) MUST_USE;
+status sphering_fit(sphering_params *p, sphering_kind kind, const float *x, int64_t n, int64_t d, const uint8_t *use) MUST_USE;
 
 /* y [n,k] for the rows [first, first+n); x points at row `first` of the whole. */
-status sphere_apply(const sphere_params *p, const float *x, int64_t first, int64_t n, float *y) MUST_USE;
+status sphering_apply(const sphering_params *p, const float *x, int64_t first, int64_t n, float *y) MUST_USE;
 
 /* The first k principal components of the used rows, as a projection without scaling: y = (x - mean) V_k. k is cut to min(n, d).
- * Apply with sphere_apply; kind is SPHERE_NONE. Learned from the covariance in double: leading components need no more. */
-status sphere_fit_components(sphere_params *p, const float *x, int64_t n, int64_t d, const uint8_t *use, int64_t k) MUST_USE;
+ * Apply with sphering_apply; kind is SPHERE_NONE. Learned from the covariance in double: leading components need no more. */
+status sphering_fit_components(sphering_params *p, const float *x, int64_t n, int64_t d, const uint8_t *use, int64_t k) MUST_USE;
 
-void sphere_free(sphere_params *p);
+void sphering_free(sphering_params *p);
 
 #endif

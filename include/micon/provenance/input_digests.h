@@ -19,13 +19,13 @@ typedef struct {
 typedef struct {
     input *item;
     size_t n, cap;
-} inputs;
-status inputs_add(inputs *in, const char *path) MUST_USE; /* stats the file; the digest comes later */
-void inputs_free(inputs *in);
-uint64_t inputs_digest(const inputs *in); /* over the digests, in order; all must be known */
+} input_digests;
+status input_digests_add(input_digests *in, const char *path) MUST_USE; /* stats the file; the digest comes later */
+void input_digests_free(input_digests *in);
+uint64_t input_digests_digest(const input_digests *in); /* over the digests, in order; all must be known */
 
 /* Fill in the digests of those whose size and mtime are as in the memory file. No such file, or a damaged one: nothing is known. */
-void inputs_recall(inputs *in, const char *memory_file);
-status inputs_remember(const inputs *in, const char *memory_file) MUST_USE;
+void input_digests_recall(input_digests *in, const char *memory_file);
+status input_digests_remember(const input_digests *in, const char *memory_file) MUST_USE;
 
 #endif

@@ -18,28 +18,28 @@ typedef struct {
     uint64_t content;        /* its content digest: what others record as their input; 0: it has none */
     char *made_from;         /* "section.key: value" lines of config_show, then what else decides the contents, a line each */
     uint64_t inputs;         /* digest over the inputs' digests */
-} made;
+} output_record;
 
 /* .../status/<stage>/<name>.made; caller frees. */
-char *made_path(const config *c, const char *stage, const char *name);
+char *output_record_path(const config *c, const char *stage, const char *name);
 
 /* Record the finished file `output` (stats it; makes the folder). */
-status made_write(const char *path, const char *program, const char *output, const char *made_from, uint64_t inputs,
-                  uint64_t content) MUST_USE;
+status output_record_write(const char *path, const char *program, const char *output, const char *made_from, uint64_t inputs,
+                           uint64_t content) MUST_USE;
 
 /* False where there is no record, or none that can be read; *out is then {0}. No message is kept. */
-bool made_read(made *out, const char *path);
-void made_free(made *m);
+bool output_record_read(output_record *out, const char *path);
+void output_record_free(output_record *m);
 
 /* Does the record belong to the file as it is now: same size and time? */
-bool made_is_of(const made *m, const char *output);
+bool output_record_is_of(const output_record *m, const char *output);
 
 /* The first recorded "section.key: value" line that the configuration of today gives otherwise: true, with "tile.size was 224, is
  * 256" in why. Lines that are no configuration are passed over. */
-bool made_config_differs(const made *m, const config *c, text *why);
+bool output_record_config_differs(const output_record *m, const config *c, text *why);
 
-/* The value of another line ("index rows: <value>"), or NULL; caller frees. made_value: of such lines wherever they are from. */
-char *made_line(const made *m, const char *key);
-char *made_value(const char *lines, const char *key);
+/* The value of another line ("index rows: <value>"), or NULL; caller frees. output_record_value: of such lines wherever they are from. */
+char *output_record_line(const output_record *m, const char *key);
+char *output_record_value(const char *lines, const char *key);
 
 #endif

@@ -16,9 +16,9 @@ typedef struct {
     uint64_t digest;   /* of the file's contents */
 } vectors;
 
-status vectors_read(vectors *out, const char *path) MUST_USE; /* out is {0} before */
-void vectors_free(vectors *v);
-int64_t vectors_find(const vectors *v, const char *identifier); /* row of x, or -1 */
-const char *vectors_key(const vectors *v, int64_t row);         /* the compound's key in all later stages; borrowed */
+status compound_vectors_read(vectors *out, const char *path) MUST_USE; /* out is {0} before */
+void compound_vectors_free(vectors *v);
+int64_t compound_vectors_find(const vectors *v, const char *identifier); /* row of x, or -1 */
+const char *compound_vectors_key(const vectors *v, int64_t row);         /* the compound's key in all later stages; borrowed */
 
 #endif

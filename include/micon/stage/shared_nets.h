@@ -9,14 +9,14 @@
 #define NETS_FOLDER "choices" /* below work */
 
 /* What networks compute in: bf16 where train.precision or embed.precision (`precision`) says so, or leaves it open and every rank's CPU has it. */
-nn_type nets_type_all(MPI_Comm comm, int precision);
+nn_type shared_nets_type_all(MPI_Comm comm, int precision);
 
 /* A net (names begin with MODEL_PREFIX) on every rank by the same choices, though their numbers of pictures may differ: those that
  * `choices` has, else those kept in `folder` for this kind of CPU, else what rank 0 measures now. Measured ones are kept in the folder;
  * where another job kept its own meanwhile, those are taken, so that the tasks of an array give the same bits. A folder that cannot be
  * read or written is a warning.
  * choices: in and out, the same on every rank afterwards. folder: looked at by rank 0 only. */
-status nets_create_all(MPI_Comm comm, resnet **net, dnn *dn, const resnet_config *wanted, nn_params *p, conv_choices *choices,
-                       const char *folder) MUST_USE;
+status shared_nets_create_all(MPI_Comm comm, resnet **net, dnn *dn, const resnet_config *wanted, nn_params *p, conv_choices *choices,
+                              const char *folder) MUST_USE;
 
 #endif

@@ -28,7 +28,7 @@ typedef struct {
         uint8_t *yes; /* 0 or 1 */
         void *any;
     } v;
-    words word; /* text: what the codes say; -1 is "" */
+    intern_table word; /* text: what the codes say; -1 is "" */
 } frame_column;
 
 typedef struct {
@@ -74,7 +74,7 @@ status frame_order(const frame *f, const frame_key *key, int n_keys, int64_t **o
 status frame_sort(frame *f, const frame_key *key, int n_keys) MUST_USE;
 
 /* Drop texts that no row uses and put the rest in the order of their bytes, so that codes do not depend on how the frame was built. */
-status frame_settle(frame *f) MUST_USE;
+status frame_canonicalize(frame *f) MUST_USE;
 
 /* As bytes and back (MPI, caches). *data: caller frees. Bytes that are no frame: E_FORMAT; out is {0} before, and after a failure. */
 status frame_pack(const frame *f, uint8_t **data, size_t *size) MUST_USE;

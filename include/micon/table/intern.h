@@ -1,5 +1,5 @@
 /* intern.h -- interned text: every distinct string once, under a number from 0 in the order of arrival. Local.
- * {0} is valid and empty; words_free gives the memory back. Strings handed out stay where they are only until the next words_add. */
+ * {0} is valid and empty; intern_free gives the memory back. Strings handed out stay where they are only until the next intern_add. */
 #ifndef MICON_TABLE_INTERN_H
 #define MICON_TABLE_INTERN_H
 #include "micon/base/status.h"
@@ -14,11 +14,11 @@ typedef struct {
     size_t n, starts_cap;
     uint32_t *slot; /* hash table of number + 1; n_slots a power of two */
     size_t n_slots;
-} words;
+} intern_table;
 
-status words_add(words *w, const char *s, uint32_t *id) MUST_USE; /* its number, new or known */
-int64_t words_find(const words *w, const char *s);                /* its number, or -1 */
-const char *words_at(const words *w, size_t id);                  /* borrowed */
-void words_free(words *w);
+status intern_add(intern_table *w, const char *s, uint32_t *id) MUST_USE; /* its number, new or known */
+int64_t intern_find(const intern_table *w, const char *s);                /* its number, or -1 */
+const char *intern_at(const intern_table *w, size_t id);                  /* borrowed */
+void intern_free(intern_table *w);
 
 #endif
