@@ -70,7 +70,7 @@ rm -rf choices
 cp -r small/work/choices choices 2>/dev/null
 
 # Times, hosts and process numbers are in status files and step logs only; a report quotes the log.
-find . -type f ! -path './tmp/*' ! -path '*/status/*' ! -path './choices/*' ! -path '*/choices/*' ! -name log ! -name 'log.jsonl' ! -name report.html ! -name compare.html ! -name '*.tif' | LC_ALL=C sort | while read -r f; do
+find . -type f ! -path './tmp/*' ! -path '*/status/*' ! -path './choices/*' ! -path '*/choices/*' ! -name log ! -name 'log.jsonl' ! -name report.html ! -name compare.html ! -name '*.tif' ! -name '*.index' | LC_ALL=C sort | while read -r f; do
     case $f in
     *.h5 | *.h5ad) ;;
     *) echo "$(sha256sum <"$f" | cut -c1-24) $f" ;;

@@ -128,7 +128,7 @@ static void fix_sign(double *v, int64_t d)
         for (int64_t j = 0; j < d; j++) v[j] = -v[j];
 }
 
-/* W of METHOD 7 from s and v [q,d]; v is destroyed. */
+/* W of docs/method.md 7 from s and v [q,d]; v is destroyed. */
 static void build_w(sphering_params *p, bool zca, const double *s, double *v, double *scaled, const double *sd)
 {
     int64_t d = p->d, r = p->rank;

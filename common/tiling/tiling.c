@@ -1,4 +1,4 @@
-/* tiling.c -- METHOD 2 as pure computations (tiling.h).
+/* tiling.c -- docs/method.md 2 as pure computations (tiling.h).
  *
  * Area averaging is separable. A target row is first summed over its source rows (32 bits: at most span * 65535, and span <= 65535), then
  * its target pixels are sums over columns: all source pixels inside count `unit`, the two at the ends what overlaps, so that running

@@ -1,4 +1,4 @@
-/* counterfactual.c -- the profile that the generator predicts for a compound on a plate's controls (METHOD 6):
+/* counterfactual.c -- the profile that the generator predicts for a compound on a plate's controls (docs/method.md 6):
  * z(mean over the control tiles of G([h, m(p)])). G's last layer is linear, so the mean is taken after its ReLU; and the first layer's
  * product splits into one with h, done once a control, and one with m(p), done once a compound. A model without a generator whose
  * compounds were trained against pictures (clip) has z(m(p)) in their place: a compound among the pictures, the same on every plate. */

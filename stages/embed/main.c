@@ -1,5 +1,5 @@
 /* main.c -- micon-embed: every plate's tiles through the network, a profile a site, and what the generator predicts for each compound
- * (METHOD 6); one HDF5 file a plate that anndata can open. */
+ * (docs/method.md 6); one HDF5 file a plate that anndata can open. */
 #include "embed.h"
 
 #include "micon/base/digest.h"

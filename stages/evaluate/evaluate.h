@@ -33,7 +33,7 @@ typedef struct {
     int32_t *group;                  /* evaluate.normalize_by */
     uint8_t *control;                /* [n] */
     uint8_t *set;                    /* [n] split_set, NO_SET without a split */
-    uint8_t *judged;                 /* [n] 1: in E of METHOD 8 */
+    uint8_t *judged;                 /* [n] 1: in E of docs/method.md 8 */
     int32_t n_source, n_batch, n_plate, n_label, n_compound, n_group;
     intern_table label_name, compound_name, group_name; /* rank 0 */
     /* Mechanisms of labels: of label i the codes target[target_start[i] .. target_start[i+1]); on every rank. */

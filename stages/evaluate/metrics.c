@@ -1,4 +1,4 @@
-/* metrics.c -- METHOD 8 on one form of the profiles. Searches are shared by ranges of queries and gathered; sums are made by everybody from the
+/* metrics.c -- docs/method.md 8 on one form of the profiles. Searches are shared by ranges of queries and gathered; sums are made by everybody from the
  * same arrays, so a result does not depend on the number of ranks. */
 #include "evaluation_set.h"
 

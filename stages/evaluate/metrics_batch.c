@@ -1,4 +1,4 @@
-/* metrics_batch.c -- batch mixing and percent replicating of METHOD 8, shared by ranges of wells, of starts, of random sets. */
+/* metrics_batch.c -- batch mixing and percent replicating of docs/method.md 8, shared by ranges of wells, of starts, of random sets. */
 #include "evaluation_set.h"
 
 #include "micon/base/mem.h"

@@ -1,4 +1,4 @@
-/* read_embeddings.c -- the plates' embeddings to one table: sites averaged to wells (METHOD 6), metadata as the screen's tables have it today.
+/* read_embeddings.c -- the plates' embeddings to one table: sites averaged to wells (docs/method.md 6), metadata as the screen's tables have it today.
  * Ranks share the plates; rank 0 gets all. */
 #include "evaluate.h"
 

@@ -179,7 +179,7 @@ static status tell_single(const wells *w, names *notes)
     return OK;
 }
 
-/* E of METHOD 8. */
+/* E of docs/method.md 8. */
 static status judge(wells *w, const uint8_t *treated, names *notes)
 {
     status st = OK;

@@ -1,4 +1,4 @@
-/* main.c -- micon-tile: every TIFF of a plate once, to tiles that fit a network (METHOD 2), one HDF5 file a plate. */
+/* main.c -- micon-tile: every TIFF of a plate once, to tiles that fit a network (docs/method.md 2), one HDF5 file a plate. */
 #include "tile.h"
 
 #include "micon/base/mem.h"

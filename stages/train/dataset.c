@@ -217,7 +217,7 @@ done:
 }
 
 /* Compounds of the screen and of compounds.h5: none in common is a mistake; some without a vector are left out and said. Two identifiers of one
- * structure are one compound (METHOD 3). */
+ * structure are one compound (docs/method.md 3). */
 static status match_compounds(dataset *d, const numbering *k)
 {
     status st = OK;

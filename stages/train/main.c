@@ -1,4 +1,4 @@
-/* main.c -- micon-train: learn the image network and its heads from a screen's tiles and compounds (METHOD 4 and 5), data-parallel over all
+/* main.c -- micon-train: learn the image network and its heads from a screen's tiles and compounds (docs/method.md 4 and 5), data-parallel over all
  * ranks; checkpoints on the way, model.safetensors in the end. */
 #include "train.h"
 

@@ -242,7 +242,7 @@ done:
     return st;
 }
 
-/* METHOD 2.6: over all pixels of the training tiles; sums of integers, so the same on any number of ranks. */
+/* docs/method.md 2.6: over all pixels of the training tiles; sums of integers, so the same on any number of ranks. */
 static status normalization_all(dataset *d, stage *g)
 {
     status st = OK;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run: limit=120
-# micon-evaluate where a treatment is a compound and its dose: what METHOD 8 says of compounds is the same as without doses, retrieval and activity are
+# micon-evaluate where a treatment is a compound and its dose: what docs/method.md 8 says of compounds is the same as without doses, retrieval and activity are
 # by treatment, intervals by compound.
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/profile_tables.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run: limit=120
-# micon-tile against tests/ref/tile_ref.py (METHOD 2 in numpy, written apart), value for value, on files of every kind; and where Python is
+# micon-tile against tests/ref/tile_ref.py (docs/method.md 2 in numpy, written apart), value for value, on files of every kind; and where Python is
 # there, the stored results against the script as it is.
 . "$(dirname "$0")/../tap.sh"
 SHOW=$ROOT/build/release/tests/tools/tile_show

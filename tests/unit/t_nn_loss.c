@@ -138,7 +138,7 @@ done:
     return st;
 }
 
-/* The definition in METHOD 5, in double, for central differences. */
+/* The definition in docs/method.md 5, in double, for central differences. */
 static double plain_supcon(const double *u, const int32_t *y, int n, int d, double t)
 {
     double total = 0;

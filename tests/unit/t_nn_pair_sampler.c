@@ -1,4 +1,4 @@
-/* t_nn_pair_sampler.c -- items of training steps and augmentation: what METHOD 5 says of them, counted. */
+/* t_nn_pair_sampler.c -- items of training steps and augmentation: what docs/method.md 5 says of them, counted. */
 #include "../tap.h"
 #include "micon/base/mem.h"
 #include "micon/nn/augment.h"

@@ -1,4 +1,4 @@
-/* t_tiling.c -- METHOD 2's formulas against slow, plain versions of them. */
+/* t_tiling.c -- docs/method.md 2's formulas against slow, plain versions of them. */
 #include "../tap.h"
 #include "micon/base/mem.h"
 #include "micon/base/rng.h"
@@ -22,7 +22,7 @@ static int64_t overlap(int64_t a0, int64_t a1, int64_t b0, int64_t b1)
     return hi > lo ? hi - lo : 0;
 }
 
-/* Every source pixel against every target pixel, as METHOD 2.1 is written; units are 1/(L T), so that q does not matter. */
+/* Every source pixel against every target pixel, as docs/method.md 2.1 is written; units are 1/(L T), so that q does not matter. */
 static uint16_t naive_shrink(const uint16_t *px, int w, int h, int target, int tx, int ty)
 {
     int side = w < h ? w : h, left = (w - side) / 2, top = (h - side) / 2;
@@ -115,7 +115,7 @@ static void test_moire(void)
     free(out);
 }
 
-/* The two-dimensional sum with mirrored edges, straight from METHOD 2.2. */
+/* The two-dimensional sum with mirrored edges, straight from docs/method.md 2.2. */
 static void test_illumination(int side)
 {
     size_t n = (size_t)side * (size_t)side;

@@ -4,7 +4,7 @@
  * Open Babel can crash or run for minutes on hostile input: tables of strangers go through a worker process (worker.h), known
  * molecules can be read in-process. Not thread-safe: Open Babel is not.
  *
- * Standardization, in this order (METHOD 3; compound_rules has the same as one text, to be recorded in files):
+ * Standardization, in this order (docs/method.md 3; compound_rules has the same as one text, to be recorded in files):
  *   1. What follows the first space or tab of the cell (a name, a CXSMILES extension) is not read. Blanks around it are dropped.
  *   2. Of several fragments the one with most heavy atoms (everything but hydrogen and `*`) stays; then the largest molecular
  *      weight (compared in units of 0.001); then the first canonical SMILES in byte order. They are compared as they were written.

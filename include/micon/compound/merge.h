@@ -1,4 +1,4 @@
-/* merge.h -- rows of compound tables become compounds (METHOD 3). Local, and a function of the rows alone.
+/* merge.h -- rows of compound tables become compounds (docs/method.md 3). Local, and a function of the rows alone.
  *
  *   - One identifier in several rows: the first one that could be read says what it is. Later rows that say the same are repeats;
  *     those that say something else are conflicts, to be rejected.

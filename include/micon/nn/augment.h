@@ -1,4 +1,4 @@
-/* augment.h -- from a stored tile to the pictures a network sees (METHOD 2 step 6, METHOD 5 "Augmentation"). Local, no state: the
+/* augment.h -- from a stored tile to the pictures a network sees (docs/method.md 2 step 6, docs/method.md 5 "Augmentation"). Local, no state: the
  * same (seed, step, row) gives the same picture on any rank. */
 #ifndef MICON_NN_AUGMENT_H
 #define MICON_NN_AUGMENT_H

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Supervised contrastive loss (METHOD 5). u [n, d], label [n]; dots [n_mine, n] and positives [n] (how many rows share a
+/* Supervised contrastive loss (docs/method.md 5). u [n, d], label [n]; dots [n_mine, n] and positives [n] (how many rows share a
  * row's label) are kept between the two. Anchors without a positive are
  * left out of the mean; without any anchor the loss is 0. */
 status supcon_rows(const float *u, const int32_t *label, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots,

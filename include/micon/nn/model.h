@@ -1,4 +1,4 @@
-/* model.h -- a model as a file: model.safetensors holds the tensors under the names of ARCHITECTURE 3, and in its metadata all that is
+/* model.h -- a model as a file: model.safetensors holds the tensors under the names of docs/file-formats.md, and in its metadata all that is
  * needed to use them: channels, tile size, intensity normalization, lengths, what it was trained from. Local. */
 #ifndef MICON_NN_MODEL_H
 #define MICON_NN_MODEL_H
@@ -36,7 +36,7 @@ typedef struct {
 
 /* Register all tensors and allocate them (zeros); moments and gradients too if `training`. */
 status model_build(model *m, bool training) MUST_USE;
-void model_init(model *m, uint32_t seed); /* first weights, METHOD 4 */
+void model_init(model *m, uint32_t seed); /* first weights, docs/method.md 4 */
 void model_free(model *m);
 int model_out(const model *m); /* numbers the encoder gives a picture: D / channels, or 0 for a pretrained trunk */
 

@@ -1,4 +1,4 @@
-/* pair_sampler.h -- which tiles a training step sees (METHOD 5, "Items"). Local; pure functions of (seed, step, position), so that ranks and
+/* pair_sampler.h -- which tiles a training step sees (docs/method.md 5, "Items"). Local; pure functions of (seed, step, position), so that ranks and
  * threads change nothing. Tiles are numbered 0..n-1; their well, plate, batch and source are numbers too (equal names, equal numbers). */
 #ifndef MICON_NN_PAIR_SAMPLER_H
 #define MICON_NN_PAIR_SAMPLER_H

@@ -1,4 +1,4 @@
-/* average_precision.h -- average precision, its null distribution, p-values and their correction (METHOD 8). Local.
+/* average_precision.h -- average precision, its null distribution, p-values and their correction (docs/method.md 8). Local.
  * Similarities are exact dot products of unit rows (profile/linear_algebra.h); among equals positives come first, so an AP does not depend on blocks or
  * ranks. Work is split by ranges of queries (AP) and of groups (p-values). */
 #ifndef MICON_PROFILE_AVERAGE_PRECISION_H

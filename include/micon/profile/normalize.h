@@ -1,4 +1,4 @@
-/* normalize.h -- put plates on one scale: robust MAD or mean and sd, per group, learned on its controls (METHOD 7). Local.
+/* normalize.h -- put plates on one scale: robust MAD or mean and sd, per group, learned on its controls (docs/method.md 7). Local.
  *
  * The parameters live in a struct, so that they can be stored and applied to another plate or screen. Cells that are no numbers
  * (NaN, infinite) take no part in the learning and become 0, the group's own centre; how many there were is returned. */

@@ -1,4 +1,4 @@
-/* retrieval.h -- nearest neighbours by cosine under "not the same batch / source / compound", and what is counted from them (METHOD 8). Local.
+/* retrieval.h -- nearest neighbours by cosine under "not the same batch / source / compound", and what is counted from them (docs/method.md 8). Local.
  *
  * The similarity matrix never exists whole: blocks of it are made by a matrix product (float, or bf16 where the machine has it) and sifted at once. What lies
  * within 1e-5 of the k-th (bf16: within twice what its rounding can do) is multiplied again exactly (profile/linear_algebra.h), ties go to the lower row: neither blocks nor ranks can change a neighbour.

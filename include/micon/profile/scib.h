@@ -1,4 +1,4 @@
-/* scib.h -- batch mixing and biological conservation, in the manner of scIB (Luecken et al. 2022; METHOD 8). Local.
+/* scib.h -- batch mixing and biological conservation, in the manner of scIB (Luecken et al. 2022; docs/method.md 8). Local.
  * x are unit rows (cosine) where said. Labels and batches are codes from 0; a negative label leaves the row out. */
 #ifndef MICON_PROFILE_SCIB_H
 #define MICON_PROFILE_SCIB_H

@@ -1,4 +1,4 @@
-/* sphering.h -- sphering on the controls, and principal components (METHOD 7). Local.
+/* sphering.h -- sphering on the controls, and principal components (docs/method.md 7). Local.
  *
  * y = (x - mean) W, where the controls come out with unit variance in all directions they span. Learned from a singular value
  * decomposition of the centred controls, never from their covariance: the cut-off at 2.2e-16 of the largest singular value has no meaning after
@@ -16,7 +16,7 @@ enum { SPHERE_MIN_ROWS = 8 }; /* with fewer controls the caller does without, an
 typedef struct {
     sphering_kind kind;
     int64_t d, k;    /* k columns come out: d for ZCA, the rank for PCA */
-    int64_t rank;    /* r of METHOD 7 */
+    int64_t rank;    /* r of docs/method.md 7 */
     int64_t n_fit;   /* rows learned from */
     double largest;  /* the largest singular value */
     double smallest; /* S_r */
