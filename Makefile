@@ -108,6 +108,13 @@ $(B)/%.cc.o: %.cc $(B)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(CPPFLAGS_ALL) $(CXXFLAGS_ALL) -MMD -MP -c $< -o $@
 
+# Text files that a stage's program carries: stages/evaluate/report.css becomes the string report_css.
+$(B)/%.text.o: % $(B)/flags
+	@mkdir -p $(@D)
+	@{ s=$(subst .,_,$(notdir $*)); echo "extern const char $$s[]; const char $$s[] = {"; \
+	  od -An -v -td1 $< | sed 's/[-0-9][0-9]*/&,/g'; echo "0};"; } >$(@:.o=.c)
+	$(CC) $(CFLAGS_ALL) -c $(@:.o=.c) -o $@
+
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
 	ar rcs $@ $^
@@ -118,7 +125,8 @@ $(B)/bin/micon: $(patsubst %,$(B)/%.o,$(wildcard pipeline/*.c)) $(LIB)
 	$(LINK)
 $(patsubst stages/%.c,$(B)/bin/micon-%,$(STAGE_ONE)): $(B)/bin/micon-%: $(B)/stages/%.c.o $(LIB)
 	$(LINK)
-$(patsubst %,$(B)/bin/micon-%,$(STAGE_DIR)): $(B)/bin/micon-%: $$(addprefix $(B)/,$$(addsuffix .o,$$(wildcard stages/$$*/*.c))) $(LIB)
+$(patsubst %,$(B)/bin/micon-%,$(STAGE_DIR)): $(B)/bin/micon-%: $$(addprefix $(B)/,$$(addsuffix .o,$$(wildcard stages/$$*/*.c)) \
+  $$(addsuffix .text.o,$$(wildcard stages/$$*/*.html stages/$$*/*.css stages/$$*/*.js))) $(LIB)
 	$(LINK)
 $(TESTS): $(B)/%: $(B)/%.c.o $(LIB)
 	$(LINK)

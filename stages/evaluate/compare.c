@@ -149,7 +149,7 @@ static status write_page(const char *path, const char *screen, const names *runs
         text_add_json(&data, runs->item[i]);
     }
     text_addf(&data, "],\n\"figures\":%s}", text_str(figures));
-    report_page(&page, text_str(&data), compare_after);
+    report_page(&page, text_str(&data), compare_js);
     status st = path_write(path, text_str(&page), page.n);
     text_free(&data);
     text_free(&page);

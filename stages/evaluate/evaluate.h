@@ -170,10 +170,12 @@ status write_consensus_all(stage *g, const char *path, const wells *w, const coo
 /* ---- report.c ---- */
 /* report.html, one file that loads nothing; json: metrics.json; log_jsonl: the training's log, where there is one. Local. */
 status report_write(const char *path, const wells *w, const cooked *c, const results *r, const char *json, const char *log_jsonl) MUST_USE;
-extern const char *const report_before[], *const page_script[], *const report_after[],
-                                                                    *const compare_after[]; /* report_page.c: lines, NULL at the end */
-/* The page: its head, the data (JSON), then `after`; appended. */
-void report_page(text *page, const char *data, const char *const *after);
+
+/* ---- report_page.c ---- */
+/* Files of this folder, embedded: report.html is the frame, page.js the script that both pages begin with. */
+extern const char report_html[], report_css[], page_js[], report_js[], compare_js[];
+/* The page with its data (JSON) and its script; appended. */
+void report_page(text *page, const char *data, const char *script);
 
 /* ---- export.c: finished stores as DIR/RUN.{raw,normalized,corrected}.csv.gz and DIR/RUN.consensus.{normalized,corrected}.csv.gz; local ---- */
 status export_tables(const char *profiles, const char *consensus, const char *dir, const char *run) MUST_USE;

@@ -1,4 +1,4 @@
-/* report.c -- report.html: the page of report_page.c with the data that it draws: metrics.json as it is, the wells, their quality, similarity of
+/* report.c -- report.html: the page with the data that it draws: metrics.json as it is, the wells, their quality, similarity of
  * replicates, the training's log. */
 #include "evaluate.h"
 
@@ -271,21 +271,6 @@ static void add_log(text *t, const char *path)
     free(data);
 }
 
-void report_page(text *page, const char *data, const char *const *after)
-{
-    for (int i = 0; report_before[i]; i++) text_addf(page, "%s\n", report_before[i]);
-    text_add(page, "<script type=\"application/json\" id=\"data\">");
-    for (const char *s = data, *next; *s; s = next) { /* no text of a table can end the element */
-        size_t n = strcspn(s, "<");
-        text_addn(page, s, n);
-        next = s + n;
-        if (*next) text_add(page, "\\u003c"), next++;
-    }
-    text_add(page, "</script>\n");
-    for (int i = 0; page_script[i]; i++) text_addf(page, "%s\n", page_script[i]);
-    for (int i = 0; after[i]; i++) text_addf(page, "%s\n", after[i]);
-}
-
 status report_write(const char *path, const wells *w, const cooked *c, const results *r, const char *json, const char *log_jsonl)
 {
     status st = OK;
@@ -299,7 +284,7 @@ status report_write(const char *path, const wells *w, const cooked *c, const res
     TRY(add_heat(&data, w, c, r));
     add_log(&data, log_jsonl);
     text_add(&data, "}");
-    report_page(&page, text_str(&data), report_after);
+    report_page(&page, text_str(&data), report_js);
     TRY(path_write(path, text_str(&page), page.n));
 done:
     text_free(&data);
