@@ -73,18 +73,19 @@ static void sweep_path(sweep *w, const char *path, int depth)
 
 void clean_leftovers(const config *c, const queue *q)
 {
-    static const char *const folders[] = {"", "tiles", "models/*", "models/*/checkpoints", "embeddings/*", "profiles", "reports/*"};
     int removed = 0;
     char *work = config_work(c, "");
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+    names folders = {0};
+    for (int i = 0; i < n_stages; i++) names_split(&folders, stage_table[i].folders, ' ');
+    for (size_t i = 0; i < folders.n; i++) {
         names found = {0};
-        if (!*folders[i])
-            names_add(&found, work);
-        else if (path_glob(&found, work, folders[i]) != OK)
-            msg_clear();
+        char *of_all_runs = stage_path(folders.item[i], "*", "*");
+        if (path_glob(&found, work, of_all_runs) != OK) msg_clear();
         for (size_t k = 0; k < found.n; k++) removed += path_sweep_parts(found.item[k], q->answered ? &q->numbers : NULL);
         names_free(&found);
+        free(of_all_runs);
     }
+    names_free(&folders);
     free(work);
     if (removed) log_info("%d file%s that a dead run had left half-written: removed", removed, removed == 1 ? "" : "s");
 }
@@ -114,47 +115,47 @@ typedef struct {
     char *path;
     const char *ends, *run;
 } area;
-enum { MAX_AREAS = N_STAGES * 4 };
 typedef struct {
-    area item[MAX_AREAS];
-    size_t n;
+    area *item;
+    size_t n, cap;
     char *run; /* encoded */
 } areas;
 
-static void areas_add(areas *a, char *path, const char *ends, const char *run)
+static status areas_add(areas *a, char *path, const char *ends, const char *run)
 {
-    a->item[a->n++] = (area){path, ends, run};
+    status st = mem_grow(&a->item, &a->cap, a->n + 1, sizeof *a->item, "folders");
+    if (st == OK)
+        a->item[a->n++] = (area){path, ends, run};
+    else
+        free(path);
+    return st;
 }
 
 static void areas_free(areas *a)
 {
     for (size_t i = 0; i < a->n; i++) free(a->item[i].path);
+    free(a->item);
     free(a->run);
 }
 
-static void areas_of(areas *a, int stage)
+/* Its outputs; then its status files, in a folder of the run's own where the record has one, else by the run's name where it holds that. */
+static status areas_of(areas *a, int stage)
 {
-    static const char *const end_of[N_STAGES] = {".h5 .yaml", ".h5 .yaml", ".safetensors .jsonl .yaml", ".h5 .yaml",
-                                                 ".h5ad .html .json .csv .png .svg .yaml"};
     static const char records[] = ".made .json .inputs .log .failed";
-    const char *ends = end_of[stage], *run = a->run;
-    char *own = xasprintf("status/%s", stage_table[stage].name);
-    switch (stage) {
-    case STAGE_FEATURIZE: areas_add(a, xstrdup("compounds.h5"), ends, NULL); break;
-    case STAGE_TILE: areas_add(a, xstrdup("tiles"), ends, NULL); break;
-    case STAGE_TRAIN: areas_add(a, xasprintf("models/%s", run), ends, NULL); break;
-    case STAGE_EMBED: areas_add(a, xasprintf("embeddings/%s", run), ends, NULL); break;
-    default:
-        areas_add(a, xasprintf("profiles/%s.h5ad", run), ends, NULL);
-        areas_add(a, xasprintf("profiles/%s.consensus.h5ad", run), ends, NULL);
-        areas_add(a, xasprintf("reports/%s", run), ends, NULL);
-        break;
-    }
-    if (stage == STAGE_EMBED)
-        areas_add(a, xasprintf("%s/%s", own, run), records, NULL);
-    else
-        areas_add(a, xstrdup(own), records, stage == STAGE_TRAIN || stage == STAGE_EVALUATE ? run : NULL);
-    free(own);
+    status st = OK;
+    const stage_info *s = &stage_table[stage];
+    names outputs = {0};
+    const char *below = strrchr(s->record, '/');
+    char *folder = below ? xstrndup(s->record, (size_t)(below - s->record)) : xstrdup("");
+    char *pattern = xasprintf("status/%s%s%s", s->name, below ? "/" : "", folder);
+    names_split(&outputs, s->clean, ' ');
+    for (size_t i = 0; i < outputs.n; i++) TRY(areas_add(a, stage_path(outputs.item[i], a->run, ""), s->ends, NULL));
+    TRY(areas_add(a, stage_path(pattern, a->run, ""), records, strcmp(s->record, "{run}") == 0 ? a->run : NULL));
+done:
+    names_free(&outputs);
+    free(folder);
+    free(pattern);
+    return st;
 }
 
 static bool agreed(void)
@@ -187,8 +188,8 @@ status command_clean(call *c)
     queue q = {0};
     char size[32], *work = config_work(&c->cfg, "");
     TRY(stages_chosen(&c->a.stages, &stages));
-    for (int i = 0; i < N_STAGES; i++)
-        if (stages >> i & 1) areas_of(&all, i);
+    for (int i = 0; i < n_stages; i++)
+        if (stages >> i & 1) TRY(areas_of(&all, i));
     TRY(sweep_all(c, &all, &look));
     if (!look.files) {
         printf("nothing to remove in %s\n", work);

@@ -30,7 +30,7 @@ typedef struct {
     const char *again; /* "micon run screen.yaml --set ..", quoted for a shell: shown to people, never executed */
 } call;
 
-char *driver_program(const call *c, const char *name); /* path of a program in the bin folder; caller frees */
+char *driver_program(const call *c, const char *name); /* path of micon-NAME in the bin folder; caller frees */
 bool driver_has_program(const call *c, const char *name);
 void driver_quote(text *t, const char *word); /* as a shell would want it typed */
 
@@ -49,25 +49,49 @@ status command_export(call *c);
 status command_store(call *c);
 
 /* ---- the stages (stage_table.c) ---- */
-enum { STAGE_FEATURIZE, STAGE_TILE, STAGE_TRAIN, STAGE_EMBED, STAGE_EVALUATE, N_STAGES };
-typedef struct {
-    const char *name, *program;
-    bool per_plate;
-    unsigned needs;  /* bits of the stages whose outputs it reads */
-    int stop_signal; /* asks it to stop with everything saved */
-    const char *makes;
-} stage_info;
-extern const stage_info stage_table[N_STAGES];
+/* The rows of the table in the order of the flow: the only place that knows a stage by name. */
+enum { MAX_STAGES = 16 };
+struct plan;
+struct screen_plate;
 
-int stage_find(const char *name);                                       /* position in the table, or -1 */
-bool stage_wanted(const config *c, int stage);                          /* is it part of this screen's flow? */
-unsigned stage_needs(const config *c, int stage);                       /* of those wanted */
-char *stage_output(const config *c, int stage, const char *plate_name); /* the file that says it is done */
-char *stage_record(const config *c, int stage, const char *plate_name); /* of its status files: see step.name */
-status stages_chosen(const names *given, unsigned *bits) MUST_USE;      /* --stage A,B; none given: all */
+typedef struct {
+    double core_s;     /* of one core at the built-in rates */
+    double mem, bytes; /* of memory, all ranks; of output */
+} stage_cost;
+
+typedef struct {
+    const char *name;    /* its program is micon-NAME, its status files are in work/status/NAME */
+    const char *needs;   /* the stages before it whose outputs it reads: "featurize tile" */
+    const char *output;  /* below work: the file that says it is done. Here and below {run} and {plate} stand for the encoded names. */
+    const char *record;  /* of its status files: work/status/NAME/RECORD.json, .made, .log ... (step.name) */
+    const char *clean;   /* files and folders that `micon clean` looks through for its outputs, */
+    const char *ends;    /* and how their names end */
+    const char *folders; /* where it writes files aside before it renames them; "." is work */
+    const char *job;     /* jobs/JOB.sh runs it on SLURM */
+    int stop_signal;     /* asks it to stop with everything saved */
+    bool per_plate;      /* a step a plate; else one for the screen */
+    bool reads_images;   /* its inputs are compared only with --images */
+    bool reads_profiles; /* runs where evaluate.profiles gives a table instead of images */
+    bool trains;         /* logs its steps, stops between two of them, which takes long, and has nodes of its own (slurm.train) */
+    bool (*wanted)(const config *c); /* is it part of this configuration's flow? NULL: yes */
+    /* plate: NULL for a stage over the screen. */
+    void (*estimate)(const struct plan *p, const config *c, const struct screen_plate *plate, stage_cost *cost);
+} stage_info;
+extern const stage_info stage_table[];
+extern const int n_stages;
+
+int stage_find(const char *name);                                          /* position in the table, or -1 */
+bool stage_wanted(const config *c, int stage);                             /* is it part of this screen's flow? */
+unsigned stage_needs(const config *c, int stage);                          /* bits of those wanted whose outputs it reads */
+char *stage_path(const char *pattern, const char *run, const char *plate); /* {run} and {plate} replaced; caller frees */
+char *stage_output(const config *c, int stage, const char *plate_name);    /* the file that says it is done */
+char *stage_record(const config *c, int stage, const char *plate_name);    /* of its status files: see step.name */
+void stage_names(text *out);                                               /* "featurize, tile, ..." */
+status stages_chosen(const names *given, unsigned *bits) MUST_USE;         /* --stage A,B; none given: all */
+double estimate_train_s(const config *c);                                  /* of one core, at the built-in rate */
 
 /* ---- the screen (screen.c) ---- */
-typedef struct {
+typedef struct screen_plate {
     char *source, *batch, *plate;
     char *label; /* SOURCE/BATCH/PLATE, as --plate takes it */
     char *name;  /* in file names: SOURCE__BATCH__PLATE, encoded */
@@ -122,18 +146,18 @@ typedef struct {
 
 /* What this machine makes of the built-in rates (work/status/rates.json, plan_calibrate.c). */
 typedef struct {
-    double factor[N_STAGES];  /* on the time of a core; 1: not measured */
-    double start_s[N_STAGES]; /* of a step */
+    double factor[MAX_STAGES];  /* on the time of a core; 1: not measured */
+    double start_s[MAX_STAGES]; /* of a step */
     bool measured;
 } rates;
 void rates_read(rates *r, const config *c);
 status rates_calibrate(call *c) MUST_USE;
 
-typedef struct {
+typedef struct plan {
     screen screen;
     rates rates;
     step *step;
-    size_t n;
+    size_t n, cap;
     int64_t ranks, train_ranks; /* train_ranks: of training on a node, 0: ranks */
     double tables;              /* bytes of text of the outside tables (evaluate.profiles) */
     double memory, shared;      /* that a step may have here: free now; of it, windows that its ranks share (base/memory_budget.h) */
@@ -145,7 +169,6 @@ status plan_make(plan *p, const call *c) MUST_USE;
 void plan_free(plan *p);
 void plan_decide(plan *p, const config *c);   /* pure: fills state and why of every step */
 void plan_estimate(plan *p, const config *c); /* pure: fills seconds, mem, bytes */
-double estimate_train_s(const config *c);     /* of one core, at the built-in rate */
 void plan_print(const plan *p, const config *c, int64_t nodes, text *out);
 const char *step_label(const plan *p, const step *s); /* the plate's label, or the name */
 bool step_wants_run(const step *s);                   /* chosen, and to be run or looked at */

@@ -14,7 +14,7 @@ static status become(const call *c, const char *name, const names *args)
     char *program = driver_program(c, name), **argv = xcalloc(args->n + 2, sizeof *argv);
     argv[0] = program;
     for (size_t i = 0; i < args->n; i++) argv[i + 1] = args->item[i];
-    status st = driver_has_program(c, name) ? OK : fail(E_FAILED, "micon %s needs the program %s, which is not built", c->name, name);
+    status st = driver_has_program(c, name) ? OK : fail(E_FAILED, "micon %s needs the program micon-%s, which is not built", c->name, name);
     if (st == OK) {
         execv(program, argv);
         st = fail(E_FAILED, "cannot start %s: %s", program, strerror(errno));
@@ -29,7 +29,7 @@ status command_verify(call *c)
     names args = {0};
     names_add(&args, c->name);
     for (size_t i = 0; i < c->a.rest.n; i++) names_add(&args, c->a.rest.item[i]);
-    status st = become(c, "micon-store", &args);
+    status st = become(c, "store", &args);
     names_free(&args);
     return st;
 }
@@ -43,7 +43,7 @@ static status evaluate_with(const call *c, const char *const *options, size_t fi
     for (; *options; options++) names_add(&args, *options);
     names_add(&args, "--");
     for (size_t i = first; i < c->a.rest.n; i++) names_add(&args, c->a.rest.item[i]);
-    status st = become(c, "micon-evaluate", &args);
+    status st = become(c, "evaluate", &args);
     names_free(&args);
     return st;
 }

@@ -62,7 +62,7 @@ enum { N_COMMANDS = sizeof commands / sizeof *commands };
 /* `affects` holds the commands that take an option. */
 static const opt all_options[] = {
     {NULL, "stage", OPT_LIST, A(stages), "", 0, 0, NULL, STEPS | GATE | CLEAN,
-     "only this stage: featurize, tile, train, embed, evaluate; may be repeated"},
+     "only this stage; may be repeated (micon --help lists them)"},
     {NULL, "plate", OPT_LIST, A(plates), "", 0, 0, NULL, STEPS | GATE, "only this plate: PLATE or SOURCE/BATCH/PLATE; may be repeated"},
     {NULL, "n", OPT_INT, A(ranks), "auto", 1, 1e6, "auto", STEPS,
      "ranks: here, over all that runs at a time (auto: the cores); on SLURM, of a task (auto: 4)"},
@@ -100,8 +100,9 @@ static void help_all(text *t)
                 "Usage: micon COMMAND screen.yaml [options]\n\nCommands:\n");
     for (size_t i = 0; i < N_COMMANDS; i++) text_addf(t, "  %-9s %s\n", commands[i].name, commands[i].summary);
     text_add(t, "\nmicon COMMAND --help explains each; micon-STAGE --help the stages and their part of the configuration.\n"
-                "Stages: featurize, tile, train, embed, evaluate.\n"
-                "\nExit status: 0 done, 1 failed, 2 wrong usage or configuration, 75 stopped on request (the next run goes on).\n");
+                "Stages: ");
+    stage_names(t);
+    text_add(t, ".\n\nExit status: 0 done, 1 failed, 2 wrong usage or configuration, 75 stopped on request (the next run goes on).\n");
 }
 
 static void help_command(const command *cmd, const opt *table, text *t)
@@ -149,7 +150,9 @@ static char *find_bin(void)
 
 char *driver_program(const call *c, const char *name)
 {
-    return path_join(c->bin, name);
+    char *program = xasprintf("micon-%s", name), *path = path_join(c->bin, program);
+    free(program);
+    return path;
 }
 
 bool driver_has_program(const call *c, const char *name)

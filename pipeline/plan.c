@@ -49,12 +49,12 @@ static void compare_inputs(step *s)
 static void look_at_disk(step *s, const call *c)
 {
     char *record = output_record_path(&c->cfg, stage_table[s->stage].name, s->name);
-    s->built = driver_has_program(c, stage_table[s->stage].program);
+    s->built = driver_has_program(c, stage_table[s->stage].name);
     s->exists = path_exists(s->output);
     if (s->exists && (s->has_record = output_record_read(&s->record, record))) {
         s->of_the_file = output_record_is_of(&s->record, s->output);
         char *below = xasprintf("status/%s/%s.inputs", stage_table[s->stage].name, s->name), *inputs = config_work(&c->cfg, below);
-        if (s->stage != STAGE_TILE || c->a.images) {
+        if (!stage_table[s->stage].reads_images || c->a.images) {
             read_inputs(s, inputs);
             compare_inputs(s);
         }
@@ -70,13 +70,17 @@ static void look_at_disk(step *s, const call *c)
     free(record);
 }
 
-static void add_step(plan *p, const call *c, int stage, long plate, bool chosen)
+static status add_step(plan *p, const call *c, int stage, long plate, bool chosen)
 {
+    status st = OK;
+    TRY(mem_grow(&p->step, &p->cap, p->n + 1, sizeof *p->step, "steps"));
     step *s = &p->step[p->n++];
     *s = (step){.stage = stage, .plate = plate, .chosen = chosen};
     s->name = stage_record(&c->cfg, stage, plate >= 0 ? p->screen.plate[plate].name : NULL);
     s->output = stage_output(&c->cfg, stage, plate >= 0 ? p->screen.plate[plate].name : NULL);
     look_at_disk(s, c);
+done:
+    return st;
 }
 
 /* A CSV compressed by gzip has a third of its text or more; of a value an h5ad file has 4 bytes, a text about 8. What cannot be looked at
@@ -108,12 +112,11 @@ status plan_make(plan *p, const call *c)
     if (!c->cfg.evaluate.profiles.n) TRY(screen_load(&p->screen, &c->cfg));
     plates = xcalloc(p->screen.n + 1, sizeof *plates);
     TRY(screen_choose(&p->screen, &c->a.plates, plates));
-    p->step = xcalloc(p->screen.n * 2 + N_STAGES, sizeof *p->step);
-    for (int i = 0; i < N_STAGES; i++) {
+    for (int i = 0; i < n_stages; i++) {
         bool chosen = stages >> i & 1;
         if (!stage_wanted(&c->cfg, i)) continue;
-        if (!stage_table[i].per_plate) add_step(p, c, i, -1, chosen && !c->a.plates.n);
-        for (size_t k = 0; stage_table[i].per_plate && k < p->screen.n; k++) add_step(p, c, i, (long)k, chosen && plates[k]);
+        if (!stage_table[i].per_plate) TRY(add_step(p, c, i, -1, chosen && !c->a.plates.n));
+        for (size_t k = 0; stage_table[i].per_plate && k < p->screen.n; k++) TRY(add_step(p, c, i, (long)k, chosen && plates[k]));
     }
     rates_read(&p->rates, &c->cfg);
     p->tables = text_of_tables(&c->cfg);
@@ -180,7 +183,7 @@ static void add_group(const plan *p, size_t first, bool *shown, text *out)
 static double time_on(const plan *p, int64_t lanes)
 {
     double total = 0;
-    for (int stage = 0; stage < N_STAGES; stage++) {
+    for (int stage = 0; stage < n_stages; stage++) {
         double sum = 0, longest = 0;
         for (size_t i = 0; i < p->n; i++) {
             const step *s = &p->step[i];

@@ -29,7 +29,7 @@ void rates_read(rates *r, const config *c)
     json_t *o = path_exists(path) ? json_load_file(path, 0, NULL) : NULL, *f = json_object_get(o, "factor");
     const json_t *starts = json_object_get(o, "start_s");
     *r = (rates){.measured = json_is_object(f)};
-    for (int i = 0; i < N_STAGES; i++) {
+    for (int i = 0; i < n_stages; i++) {
         double v = json_number_value(json_object_get(f, stage_table[i].name));
         double start = json_number_value(json_object_get(starts, stage_table[i].name));
         r->factor[i] = v > 0 && isfinite(v) ? v : 1;
@@ -39,11 +39,11 @@ void rates_read(rates *r, const config *c)
     free(path);
 }
 
-static void add_numbers(text *t, const char *key, const double v[N_STAGES], const bool measured[N_STAGES])
+static void add_numbers(text *t, const char *key, const double v[MAX_STAGES], const bool measured[MAX_STAGES])
 {
     bool any = false;
     text_addf(t, ", \"%s\": {", key);
-    for (int i = 0; i < N_STAGES; i++) {
+    for (int i = 0; i < n_stages; i++) {
         if (!measured[i]) continue;
         text_addf(t, "%s\"%s\": %.4g", any ? ", " : "", stage_table[i].name, v[i]);
         any = true;
@@ -51,7 +51,7 @@ static void add_numbers(text *t, const char *key, const double v[N_STAGES], cons
     text_add(t, "}");
 }
 
-static status rates_write(const rates *r, const bool measured[N_STAGES], const config *c)
+static status rates_write(const rates *r, const bool measured[MAX_STAGES], const config *c)
 {
     text t = {0};
     char *path = config_work(c, "status/rates.json"), host[256] = "";
@@ -165,7 +165,7 @@ static status time_step(const call *sample, const plan *p, const step *s, const 
     int told = 0;
     char **argv = xcalloc(mpirun->n + sample->plain.n + 4, sizeof *argv), ranks[24], *program = NULL;
     snprintf(ranks, sizeof ranks, "%lld", (long long)ranks_of(p, s));
-    program = driver_program(sample, stage_table[s->stage].program);
+    program = driver_program(sample, stage_table[s->stage].name);
     for (size_t i = 0; i < mpirun->n; i++) argv[n++] = mpirun->item[i];
     argv[n++] = (char *)"-n";
     argv[n++] = ranks;
@@ -284,7 +284,7 @@ static void conclude(rates *r, const call *sample, const plan *p, const step *s,
 {
     double work = seconds - again, start = fmin(again, seconds), built_in = s->seconds * (double)p->ranks / (double)ranks_of(p, s);
     size_t logged = 0;
-    double step_s = s->stage == STAGE_TRAIN ? step_seconds(&sample->cfg, &logged) : 0;
+    double step_s = stage_table[s->stage].trains ? step_seconds(&sample->cfg, &logged) : 0;
     if (logged) {
         work = step_s * (double)sample->cfg.train.steps;
         start = seconds - step_s * (double)logged;
@@ -299,7 +299,7 @@ static void conclude(rates *r, const call *sample, const plan *p, const step *s,
              r->start_s[s->stage], r->factor[s->stage]);
 }
 
-static status measure(const call *sample, rates *r, bool measured[N_STAGES], const char *dir)
+static status measure(const call *sample, rates *r, bool measured[MAX_STAGES], const char *dir)
 {
     status st = OK;
     plan p = {0};
@@ -309,7 +309,7 @@ static status measure(const call *sample, rates *r, bool measured[N_STAGES], con
     TRY(mpirun_find(&mpirun));
     TRY(plan_make(&p, sample));
     p.rates = (rates){.measured = true};
-    for (int i = 0; i < N_STAGES; i++) p.rates.factor[i] = 1; /* and nothing for the start: the work alone */
+    for (int i = 0; i < n_stages; i++) p.rates.factor[i] = 1; /* and nothing for the start: the work alone */
     plan_estimate(&p, &sample->cfg);
     for (size_t i = 0; i < p.n; i++) {
         const step *s = &p.step[i];
@@ -319,7 +319,7 @@ static status measure(const call *sample, rates *r, bool measured[N_STAGES], con
         status one = time_step(sample, &p, s, &mpirun, log, &seconds);
         if (one == OK) {
             one = time_step(sample, &p, s, &mpirun, log, &again); /* it finds all up to date: what every start costs */
-        } else if (one != E_AGAIN && seconds > LIMIT_S && s->stage == STAGE_TRAIN && step_seconds(&sample->cfg, &logged) > 0) {
+        } else if (one != E_AGAIN && seconds > LIMIT_S && stage_table[s->stage].trains && step_seconds(&sample->cfg, &logged) > 0) {
             log_info("train: stopped after %zu steps, which are enough; what needs its model keeps its built-in rate", logged);
             msg_clear();
             failed |= 1u << s->stage;
@@ -347,7 +347,7 @@ status rates_calibrate(call *c)
     status st = OK;
     work_lock lock = {NULL};
     rates r = {.measured = true};
-    bool measured[N_STAGES] = {false};
+    bool measured[MAX_STAGES] = {false};
     call sample = {0};
     char *found = config_work(&c->cfg, "status/calibrate"), *dir = NULL;
     if (c->cfg.evaluate.profiles.n) TRY(fail(E_USAGE, "--calibrate measures with images: this configuration has a table of profiles"));

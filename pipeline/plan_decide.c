@@ -130,7 +130,7 @@ static void decide_by_record(plan *p, step *s, const config *c)
 static void decide(plan *p, step *s, const config *c)
 {
     if (!s->built) {
-        char *why = xasprintf("program %s is not built", stage_table[s->stage].program);
+        char *why = xasprintf("program micon-%s is not built", stage_table[s->stage].name);
         decided(s, STEP_ABSENT, why);
         free(why);
     } else if (p->force && s->chosen) {

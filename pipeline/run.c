@@ -56,7 +56,7 @@ static char **command_of(const runner *r, const step *s, int64_t ranks)
     for (size_t i = 0; i < r->mpirun.n; i++) argv[n++] = xstrdup(r->mpirun.item[i]);
     argv[n++] = xstrdup("-n");
     argv[n++] = xasprintf("%lld", (long long)ranks);
-    argv[n++] = driver_program(c, stage_table[s->stage].program);
+    argv[n++] = driver_program(c, stage_table[s->stage].name);
     for (size_t i = 0; i < c->plain.n; i++) argv[n++] = xstrdup(c->plain.item[i]);
     if (s->plate >= 0) {
         argv[n++] = xstrdup("--plate");
@@ -231,7 +231,8 @@ static void tell(runner *r, int stage, double started, bool last)
 
 static void say_stopping(const runner *r, int stage)
 {
-    const char *saves = stage == STAGE_TRAIN ? " when training has finished its step and saved itself (asked once more, it is killed)" : "";
+    const char *saves =
+        stage_table[stage].trains ? " when training has finished its step and saved itself (asked once more, it is killed)" : "";
     if (r->anew)
         log_info("stopping%s; what is finished stays. The same command begins again; micon run %s goes on, with what is not there or out "
                  "of date",
@@ -245,7 +246,7 @@ static void say_stopping(const runner *r, int stage)
 static void pass_stop_on(runner *r, int stage)
 {
     int asked = stop_asked();
-    bool patient = stage == STAGE_TRAIN && r->passed_on < 2;
+    bool patient = stage_table[stage].trains && r->passed_on < 2;
     bool late = r->passed_on && !patient && now_s() - r->asked > PATIENCE_S;
     if (asked <= r->passed_on && !late) return;
     if (!r->passed_on) say_stopping(r, stage);
@@ -385,7 +386,7 @@ static status summary(runner *r)
 {
     size_t failed = 0, blocked = 0;
     text again = {0};
-    for (int stage = 0; stage < N_STAGES; stage++) {
+    for (int stage = 0; stage < n_stages; stage++) {
         bool any = false;
         for (size_t i = 0; i < r->plan->n; i++) {
             const step *s = &r->plan->step[i];
@@ -414,7 +415,7 @@ static status summary(runner *r)
 
 static void say_left_out(const plan *p)
 {
-    for (int stage = 0; stage < N_STAGES; stage++)
+    for (int stage = 0; stage < n_stages; stage++)
         for (size_t i = 0; i < p->n; i++)
             if (p->step[i].stage == stage && p->step[i].chosen && p->step[i].state == STEP_ABSENT) {
                 log_warn("%s is left out: %s", stage_table[stage].name, p->step[i].why);
@@ -433,7 +434,7 @@ static status run_steps(runner *r)
 {
     status st = OK;
     bool open = true;
-    for (int stage = 0; stage < N_STAGES && st == OK && !r->stopped; stage++) {
+    for (int stage = 0; stage < n_stages && st == OK && !r->stopped; stage++) {
         if (!open && !stage_table[stage].per_plate)
             for (size_t i = 0; i < r->plan->n; i++)
                 if (r->plan->step[i].stage == stage && step_wants_run(&r->plan->step[i]) && stage_needs(&r->c->cfg, stage))
@@ -551,7 +552,7 @@ static void say_stale(const call *c, const plan *p)
     text t = {0};
     for (size_t i = 0; i < p->n; i++)
         if (step_wants_run(&p->step[i])) redone |= 1u << p->step[i].stage;
-    for (int s = 0; s < N_STAGES; s++)
+    for (int s = 0; s < n_stages; s++)
         if (stage_wanted(&c->cfg, s) && !(redone >> s & 1) && stage_needs(&c->cfg, s) & (redone | stale)) {
             stale |= 1u << s;
             text_addf(&t, "%s%s", t.n ? ", " : "", stage_table[s].name);

@@ -298,7 +298,7 @@ static void show(const report *r, text *out)
               r->holder.n ? text_str(&r->holder) : "no run is active here", "STAGE");
     for (int k = 0; k < N_KINDS; k++) text_addf(out, " %9s", kind_words[k]);
     text_add(out, "\n");
-    for (int stage = 0; stage < N_STAGES; stage++) {
+    for (int stage = 0; stage < n_stages; stage++) {
         size_t n[N_KINDS] = {0}, all = 0;
         for (size_t i = 0; i < r->plan.n; i++)
             if (r->plan.step[i].stage == stage) n[r->kind[i]]++, all++;

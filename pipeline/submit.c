@@ -25,7 +25,7 @@ typedef struct {
     char *home;           /* folder of jobs/ */
     char *screen, *logs;  /* screen.yaml and work/status/slurm, absolute: jobs start in `home` */
     char *sbatch, *partition, *account;
-    text release[N_STAGES];      /* ":12:13": what the steps behind a stage wait for */
+    text release[MAX_STAGES];    /* ":12:13": what the steps behind a stage wait for */
     int64_t jobs, made, node_mb; /* node_mb: of the largest node there, 0: not known */
 } submitter;
 
@@ -279,7 +279,7 @@ static bool has_gate(const submitter *s, const step *p)
 static void wait_for(submitter *s, int stage, text *out)
 {
     unsigned needs = stage_needs(&s->c->cfg, stage);
-    for (int u = 0; u < N_STAGES; u++)
+    for (int u = 0; u < n_stages; u++)
         if (needs >> u & 1) text_add(out, text_str(&s->release[u]));
 }
 
@@ -381,7 +381,7 @@ static void add_shape(const submitter *s, line *l, int stage, size_t tasks, doub
     char array[64], log[64];
     bool is_array = stage_table[stage].per_plate;
     snprintf(log, sizeof log, is_array ? "%s-%%A_%%a" : "%s-%%j", name);
-    if (stage == STAGE_TRAIN) {
+    if (stage_table[stage].trains) {
         int64_t limit_s = minutes(s, seconds) * 60;
         add_n(l, "--nodes=", o->train_nodes, "");
         add_n(l, "--ntasks-per-node=", o->train_ntasks_per_node, "");
@@ -409,7 +409,7 @@ static status submit_steps(submitter *s, int stage, const step **todo, size_t n,
     int64_t mem = 0;
     size_t packed = plates_per_task(s, todo, n);
     const slurm_options *o = &s->c->cfg.slurm;
-    double ranks = stage == STAGE_TRAIN ? (double)(o->train_nodes * o->train_ntasks_per_node) : (double)s->plan->ranks;
+    double ranks = stage_table[stage].trains ? (double)(o->train_nodes * o->train_ntasks_per_node) : (double)s->plan->ranks;
     for (size_t i = 0; i < n; i++) {
         longest = fmax(longest, todo[i]->seconds * (double)s->plan->ranks / ranks);
         if (todo[i]->mem > mem) mem = todo[i]->mem;
@@ -420,7 +420,7 @@ static status submit_steps(submitter *s, int stage, const step **todo, size_t n,
     add_shape(s, &l, stage, tasks.n, longest);
     wait_for(s, stage, &after);
     add_after(&l, "--dependency=afterok", &after);
-    add_script(s, &l, stage_table[stage].name, dir);
+    add_script(s, &l, stage_table[stage].job, dir);
     TRY(send(s, &l, &job));
     text_addf(arrays, ":%s", job);
     submissions_add(&s->now, stage, false, job, (long)geteuid(), &tasks);
@@ -521,7 +521,7 @@ static void submitter_free(submitter *s)
     free(s->sbatch);
     free(s->partition);
     free(s->account);
-    for (int i = 0; i < N_STAGES; i++) text_free(&s->release[i]);
+    for (int i = 0; i < n_stages; i++) text_free(&s->release[i]);
 }
 
 status command_submit(call *c)
@@ -536,7 +536,7 @@ status command_submit(call *c)
     TRY(plan_make(&p, c));
     TRY(prepare(&s));
     size_to_nodes(&s);
-    for (int stage = 0; stage < N_STAGES; stage++) {
+    for (int stage = 0; stage < n_stages; stage++) {
         for (size_t i = 0; i < p.n; i++)
             if (p.step[i].stage == stage && p.step[i].chosen && p.step[i].state == STEP_ABSENT) {
                 log_warn("%s is left out: %s", stage_table[stage].name, p.step[i].why);

@@ -16,9 +16,9 @@ static double memory_of(const char *train, double memory, double shared)
     double got = NAN;
     config c = {0};
     screen_plate plates[] = {{.sites = 500, .images = 1500}, {.sites = 250, .images = 750}};
-    step s = {.stage = STAGE_TRAIN, .plate = -1, .chosen = true};
+    step s = {.stage = stage_find("train"), .plate = -1, .chosen = true};
     plan p = {.screen = {.plate = plates, .n = 2}, .step = &s, .n = 1, .ranks = 2, .memory = memory, .shared = shared};
-    for (int i = 0; i < N_STAGES; i++) p.rates.factor[i] = 1;
+    for (int i = 0; i < n_stages; i++) p.rates.factor[i] = 1;
     char *yaml =
         xasprintf("screen: {name: x, index: x.csv, channels: [A, B, C]}\ntile: {size: %d, tiles_per_site: 4}\ntrain: {memory: 1GiB, %s}\n",
                   SIZE, train);
@@ -88,7 +88,7 @@ static double memory_on(int64_t train_ranks)
     double got = NAN;
     const char *yaml = "screen: {name: x, index: x.csv, channels: [A]}\ntrain: {memory: 1GiB}\n";
     config c = {0};
-    step s = {.stage = STAGE_TRAIN, .plate = -1, .chosen = true};
+    step s = {.stage = stage_find("train"), .plate = -1, .chosen = true};
     plan p = {.step = &s, .n = 1, .ranks = 2, .train_ranks = train_ranks, .memory = GB, .shared = GB};
     if (config_parse(&c, "x.yaml", yaml, strlen(yaml), NULL) == OK) {
         plan_estimate(&p, &c);
@@ -110,9 +110,9 @@ static void test_tables(void)
 {
     const char *yaml = "screen: {name: x, channels: [A]}\nevaluate: {profiles: table.csv}\n";
     config c = {0};
-    step s = {.stage = STAGE_EVALUATE, .plate = -1, .chosen = true};
+    step s = {.stage = stage_find("evaluate"), .plate = -1, .chosen = true};
     plan p = {.step = &s, .n = 1, .ranks = 2, .tables = 62162.0 * 1000 * 8};
-    for (int i = 0; i < N_STAGES; i++) p.rates.factor[i] = 1;
+    for (int i = 0; i < n_stages; i++) p.rates.factor[i] = 1;
     ok(config_parse(&c, "x.yaml", yaml, strlen(yaml), NULL) == OK, "an outside table");
     plan_estimate(&p, &c);
     ok((double)s.mem > 2.2 * 1073741824 && (double)s.mem < 3.3 * 1073741824, "takes the memory that was measured, or somewhat more");
