@@ -23,14 +23,14 @@ enum { N_MATRICES = sizeof matrix / sizeof *matrix, BLOCK_ROWS = 256 };
 typedef struct {
     const char *path;
     store_file *f;
-    parameters p;
+    transform_params p;
     frame obs;
 } side;
 
 static void side_close(side *s)
 {
     store_close(&s->f);
-    parameters_free(&s->p);
+    transform_params_free(&s->p);
     frame_free(&s->obs);
 }
 
@@ -42,8 +42,8 @@ static status side_open(side *s, const char *path)
     s->path = path;
     TRY(store_verify(path, &digest));
     TRY(store_open(&s->f, path, PROFILES_KIND, PROFILES_FORMAT));
-    TRY(parameters_read(&s->p, s->f, path));
-    parameters_narrow(&s->p);
+    TRY(transform_params_read(&s->p, s->f, path));
+    transform_params_narrow(&s->p);
     TRY(store_read_frame(s->f, "obs", &s->obs));
 done:
     return st;
@@ -62,20 +62,20 @@ done:
 
 /* ---- do they go together? ---- */
 
-static status compare_parameters(const side *here, const side *new)
+static status compare_transforms(const side *here, const side *new)
 {
     static const char advice[] = "evaluate the new ones with --transform-with that store";
-    const parameters *a = &here->p, *b = &new->p;
+    const transform_params *a = &here->p, *b = &new->p;
     if (strcmp(a->model, b->model) != 0 || strcmp(a->representation, b->representation) != 0)
         return fail(E_FAILED, "%s holds %s profiles of model %s, %s %s ones of model %s: a store is of one model", here->path,
                     a->representation, *a->model ? a->model : "(not known)", new->path, b->representation,
                     *b->model ? b->model : "(not known)");
-    if (parameters_features_digest(a) != parameters_features_digest(b))
+    if (transform_params_features_digest(a) != transform_params_features_digest(b))
         return fail(E_FAILED, "%s has %zu features of %zu, %s %zu of %zu, and they are not the same: %s", here->path, a->var.n,
                     a->features.n, new->path, b->var.n, b->features.n, advice);
-    if (parameters_normal_digest(a) != parameters_normal_digest(b))
+    if (transform_params_normal_digest(a) != transform_params_normal_digest(b))
         return fail(E_FAILED, "the profiles of %s and %s were normalized differently: %s", here->path, new->path, advice);
-    if (parameters_sphere_digest(a) != parameters_sphere_digest(b))
+    if (transform_params_sphere_digest(a) != transform_params_sphere_digest(b))
         return fail(E_FAILED, "the sphering or the components of %s and %s were learned on different wells: %s", here->path, new->path,
                     advice);
     return OK;
@@ -238,7 +238,7 @@ done:
     return st;
 }
 
-static status put_var(store *s, const parameters *p)
+static status put_var(store *s, const transform_params *p)
 {
     status st = OK;
     frame var = {0};
@@ -257,7 +257,7 @@ static status put_small(store *s, const merged *m)
     status st = OK;
     store_put_frame(s, "obs", &m->obs);
     TRY(put_var(s, &m->new->p));
-    parameters_put(s, &m->new->p);
+    transform_params_put(s, &m->new->p);
     store_put_frame(s, "uns/appended", &m->appended);
     store_put_text(s, "uns/micon/program", "micon-evaluate");
     store_put_text(s, "uns/micon/version", MICON_VERSION);
@@ -288,7 +288,7 @@ static status write_merged(const merged *m, const char *target, const file_lock 
         if (m->here->f && other != d[k]) TRY(fail(E_FORMAT, "%s: %s is not as wide as in %s", m->here->path, matrix[k], m->new->path));
         width += d[k];
     }
-    const parameters *p = &m->new->p;
+    const transform_params *p = &m->new->p;
     const store_info info = {.kind = PROFILES_KIND,
                              .format = PROFILES_FORMAT,
                              .bytes = m->n * (width + 100) * 4 + p->sphere.d * p->sphere.k * 8 + p->components.d * p->components.k * 8 +
@@ -344,7 +344,7 @@ static status add(const stage *g, const char *profiles, const char *target, cons
         TRY(side_open(&here, target));
         if (!store_has(here.f, "uns/appended"))
             TRY(fail(E_FAILED, "%s is the store of one run, not one that runs were added to: name another file", target));
-        TRY(compare_parameters(&here, &new));
+        TRY(compare_transforms(&here, &new));
         TRY(compare_matrices(&here, &new));
         TRY(refuse_duplicates(&here, &new));
     }

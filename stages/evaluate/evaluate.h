@@ -33,7 +33,7 @@ typedef struct {
     int32_t *group;                  /* evaluate.normalize_by */
     uint8_t *control;                /* [n] */
     uint8_t *set;                    /* [n] split_set, NO_SET without a split */
-    uint8_t *judged;                 /* [n] 1: in E of docs/method.md 8 */
+    uint8_t *evaluated;              /* [n] 1: in E of docs/method.md 8 */
     int32_t n_source, n_batch, n_plate, n_label, n_compound, n_group;
     intern_table label_name, compound_name, group_name; /* rank 0 */
     /* Mechanisms of labels: of label i the codes target[target_start[i] .. target_start[i+1]); on every rank. */
@@ -64,12 +64,12 @@ typedef struct {
     char *model; /* as wells has it */
 } origin;
 /* List what the store is made from, and its recipe (rank 0). */
-status gather_inputs(const stage *g, const screen_index *ix, const screen_split *split, origin *o) MUST_USE;
-status gather_all(stage *g, const screen_index *ix, const screen_split *split, wells *w, names *notes) MUST_USE;
+status embeddings_inputs(const stage *g, const screen_index *ix, const screen_split *split, origin *o) MUST_USE;
+status embeddings_read_all(stage *g, const screen_index *ix, const screen_split *split, wells *w, names *notes) MUST_USE;
 
 /* ---- read_profiles.c: the tables of evaluate.profiles; rank 0, local ---- */
-status outside_inputs(const stage *g, const char *run, origin *o) MUST_USE;
-status outside_read(const stage *g, wells *w, names *notes) MUST_USE;
+status profiles_inputs(const stage *g, const char *run, origin *o) MUST_USE;
+status profiles_read(const stage *g, wells *w, names *notes) MUST_USE;
 
 /* ---- transform_params.c: what a store keeps of how its profiles were made, so that other wells can be transformed alike; local ---- */
 typedef struct {
@@ -83,26 +83,26 @@ typedef struct {
     sphering_params sphere, components; /* k 0: no sphering */
     bool harmony;
     char *model, *representation;
-} parameters;
+} transform_params;
 /* {0} before; free in any case. Messages begin with path. */
-status parameters_read(parameters *p, const store_file *f, const char *path) MUST_USE;
-void parameters_free(parameters *p);
-void parameters_put(store *s, const parameters *p);
+status transform_params_read(transform_params *p, const store_file *f, const char *path) MUST_USE;
+void transform_params_free(transform_params *p);
+void transform_params_put(store *s, const transform_params *p);
 /* As a shared store keeps them: what only the one run needs is left out. */
-void parameters_narrow(parameters *p);
+void transform_params_narrow(transform_params *p);
 /* Are the groups' numbers carried over too (one group of all wells), or learned anew on the wells that are transformed? */
-bool parameters_one_group(const parameters *p);
+bool transform_params_one_group(const transform_params *p);
 /* Equal where profiles of two stores can stand side by side. */
-uint64_t parameters_features_digest(const parameters *p);
-uint64_t parameters_normal_digest(const parameters *p);
-uint64_t parameters_sphere_digest(const parameters *p);
-uint64_t parameters_digest(const parameters *p); /* of these and the model */
+uint64_t transform_params_features_digest(const transform_params *p);
+uint64_t transform_params_normal_digest(const transform_params *p);
+uint64_t transform_params_sphere_digest(const transform_params *p);
+uint64_t transform_params_digest(const transform_params *p); /* of these and the model */
 /* How the configuration's options read then. */
-void parameters_adopt(const parameters *p, evaluate_options *o);
+void transform_params_adopt(const transform_params *p, evaluate_options *o);
 /* Bring the wells' features into the store's form, or refuse; table: they are no embeddings, and may have more features. Rank 0. */
-status parameters_fit(const parameters *p, wells *w, bool table, const char *path) MUST_USE;
-void parameters_keep(const parameters *p, const wells *w, uint8_t *keep, int64_t *n_kept); /* keep [w->d] */
-status parameters_normal(const parameters *p, const wells *w, normalize_params *out) MUST_USE;
+status transform_params_fit(const transform_params *p, wells *w, bool table, const char *path) MUST_USE;
+void transform_params_keep(const transform_params *p, const wells *w, uint8_t *keep, int64_t *n_kept); /* keep [w->d] */
+status transform_params_normal(const transform_params *p, const wells *w, normalize_params *out) MUST_USE;
 
 /* ---- transform.c: raw to normalized to corrected; rank 0, local ---- */
 typedef struct {
@@ -120,11 +120,11 @@ typedef struct {
     sphering_params sphere, components;
     bool has_normal, has_sphere, corrected; /* corrected: final differs from norm */
     bool carried;                           /* transformed as another store */
-} cooked;
+} transformed;
 /* like: transform as that store did (its numbers are moved out of it); NULL: learn. */
-status cook(cooked *c, const wells *w, const evaluate_options *o, parameters *like, names *notes) MUST_USE;
-void cooked_free(cooked *c);
-void parameters_of(parameters *p, const wells *w, const cooked *c, const evaluate_options *o); /* transform_params.c */
+status transform_profiles(transformed *c, const wells *w, const evaluate_options *o, transform_params *like, names *notes) MUST_USE;
+void transformed_free(transformed *c);
+void transform_params_from(transform_params *p, const wells *w, const transformed *c, const evaluate_options *o); /* transform_params.c */
 
 /* ---- results.c: what was measured ---- */
 typedef struct {
@@ -164,12 +164,13 @@ status metrics_all(MPI_Comm comm, const wells *w, const float *x, int64_t d, con
                    results *r, names *notes) MUST_USE;
 
 /* ---- write.c ---- */
-status write_profiles_all(stage *g, const char *path, const wells *w, const cooked *c, const char *made_from, uint64_t sum) MUST_USE;
-status write_consensus_all(stage *g, const char *path, const wells *w, const cooked *c, const char *made_from, uint64_t sum) MUST_USE;
+status write_profiles_all(stage *g, const char *path, const wells *w, const transformed *c, const char *made_from, uint64_t sum) MUST_USE;
+status write_consensus_all(stage *g, const char *path, const wells *w, const transformed *c, const char *made_from, uint64_t sum) MUST_USE;
 
 /* ---- report.c ---- */
 /* report.html, one file that loads nothing; json: metrics.json; log_jsonl: the training's log, where there is one. Local. */
-status report_write(const char *path, const wells *w, const cooked *c, const results *r, const char *json, const char *log_jsonl) MUST_USE;
+status report_write(const char *path, const wells *w, const transformed *c, const results *r, const char *json,
+                    const char *log_jsonl) MUST_USE;
 
 /* ---- report_page.c ---- */
 /* Files of this folder, embedded: report.html is the frame, page.js the script that both pages begin with. */

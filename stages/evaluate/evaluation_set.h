@@ -1,6 +1,6 @@
 /* evaluation_set.h -- what the files of metrics share: the wells of E, and how results are begun and gathered. */
-#ifndef JUDGED_H
-#define JUDGED_H
+#ifndef EVALUATION_SET_H
+#define EVALUATION_SET_H
 #include "evaluate.h"
 
 enum { N_GRAPH = 15, N_LISI = 89 };
@@ -20,15 +20,15 @@ typedef struct {
     int32_t *row, *source, *batch, *plate, *label, *compound;
     uint8_t *set;
     retrieval_hit *near; /* [n][N_LISI] nearest others, whoever they are; from retrieval_metrics_all */
-} judged;
+} evaluation_set;
 
 /* A result without figures yet. */
-result judged_result(const judged *e, const char *metric, const char *setting, int k);
+result evaluation_result(const evaluation_set *e, const char *metric, const char *setting, int k);
 
 /* Every rank's rows of an array, in rank order, on all ranks. */
-status judged_gather_all(const judged *e, const void *mine, int64_t n_mine, size_t row_bytes, int64_t n, void *out) MUST_USE;
+status evaluation_gather_all(const evaluation_set *e, const void *mine, int64_t n_mine, size_t row_bytes, int64_t n, void *out) MUST_USE;
 
 /* metrics_batch.c: how batches mix and compounds stay apart; replicates. x: as metrics_all's. */
-status mixing_metrics_all(const judged *e, const float *x) MUST_USE;
+status batch_metrics_all(const evaluation_set *e, const float *x) MUST_USE;
 
 #endif

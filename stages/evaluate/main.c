@@ -83,7 +83,7 @@ static status write_text(const outputs *o, int file, text *t)
 }
 
 /* Metadata, quality and coordinates of every well: what the pictures show. */
-static status wells_csv(const wells *w, const cooked *c, text *out)
+static status wells_csv(const wells *w, const transformed *c, text *out)
 {
     status st = OK;
     frame f = {0};
@@ -108,7 +108,7 @@ done:
     return st;
 }
 
-static status write_report(const outputs *o, const stage *g, const wells *w, const cooked *c, const results *r, const names *notes)
+static status write_report(const outputs *o, const stage *g, const wells *w, const transformed *c, const results *r, const names *notes)
 {
     status st = OK;
     text t = {0}, json = {0};
@@ -164,16 +164,16 @@ done:
 }
 
 /* Whatever the wells are, they are transformed as that store's were. */
-static status carry_all(stage *g, wells *w, origin *from, parameters *like)
+static status carry_all(stage *g, wells *w, origin *from, transform_params *like)
 {
     status st = OK;
     char *path = config_path(&g->cfg, g->cfg.evaluate.transform_with);
     bool table = g->cfg.evaluate.profiles.n > 0;
-    TRY_ALL(g->comm, g->rank == 0 ? parameters_fit(like, w, table, path) : OK);
+    TRY_ALL(g->comm, g->rank == 0 ? transform_params_fit(like, w, table, path) : OK);
     char *note = xasprintf("transformed as %s: %zu of %zu features; %s; %s", path_base(path), like->var.n, like->features.n,
-                           like->normalize == SCALE_NONE ? "not normalized"
-                           : parameters_one_group(like)  ? "normalized with its numbers"
-                                                         : "normalized by group, each on its own wells",
+                           like->normalize == SCALE_NONE      ? "not normalized"
+                           : transform_params_one_group(like) ? "normalized with its numbers"
+                                                              : "normalized by group, each on its own wells",
                            like->sphere.k > 0 ? "its sphering" : "no sphering");
     names_add(&from->notes, note);
     log_info("%s", note);
@@ -190,13 +190,13 @@ done:
     return st;
 }
 
-static status evaluate_all(stage *g, progress *p, wells *w, cooked *c, parameters *like, results *r, names *notes)
+static status evaluate_all(stage *g, progress *p, wells *w, transformed *c, transform_params *like, results *r, names *notes)
 {
     status st = OK;
     double from = now_s();
     progress_say(p, "normalizing");
     TRY_ALL(g->comm, g->rank == 0 ? wells_label(w, &g->cfg, notes) : OK);
-    TRY_ALL(g->comm, g->rank == 0 ? cook(c, w, &g->cfg.evaluate, like, notes) : OK);
+    TRY_ALL(g->comm, g->rank == 0 ? transform_profiles(c, w, &g->cfg.evaluate, like, notes) : OK);
     TRY(wells_share_all(w, g->comm));
     log_info("%lld wells, %lld features: transformed in %.1f s", (long long)w->n, (long long)w->d, now_s() - from);
     progress_add(p, g->rank == 0);
@@ -219,7 +219,7 @@ done:
 }
 
 /* Of a store whose every byte is right; the options are then what that store was made with. */
-static status read_parameters_all(stage *g, parameters *like)
+static status read_transform_all(stage *g, transform_params *like)
 {
     status st = OK;
     store_file *f = NULL;
@@ -227,8 +227,8 @@ static status read_parameters_all(stage *g, parameters *like)
     char *path = config_path(&g->cfg, g->cfg.evaluate.transform_with);
     TRY_ALL(g->comm, g->rank == 0 ? store_verify(path, &digest) : OK);
     TRY_ALL(g->comm, store_open(&f, path, PROFILES_KIND, PROFILES_FORMAT));
-    TRY_ALL(g->comm, parameters_read(like, f, path));
-    parameters_adopt(like, &g->cfg.evaluate);
+    TRY_ALL(g->comm, transform_params_read(like, f, path));
+    transform_params_adopt(like, &g->cfg.evaluate);
 done:
     store_close(&f);
     free(path);
@@ -248,21 +248,21 @@ static status make_all(stage *g, const screen_index *ix, const screen_split *spl
 {
     status st = OK;
     wells w = {0};
-    cooked c = {0};
+    transformed c = {0};
     results r = {0};
-    parameters like = {0};
+    transform_params like = {0};
     bool carried = *g->cfg.evaluate.transform_with;
     uint64_t sum = g->rank == 0 ? input_digests_digest(&from->in) : 0; /* what goes into a file is rank 0's */
     char *work = config_work(&g->cfg, "");
     const progress_info info = {.work = work, .stage = "evaluate", .name = o->run, .unit = "steps", .total = 5};
     progress *p = progress_start_all(g->comm, &info);
     if (g->rank == 0) sweep(o);
-    if (carried) TRY(read_parameters_all(g, &like));
+    if (carried) TRY(read_transform_all(g, &like));
     progress_say(p, ix ? "reading embeddings" : "reading tables");
     if (ix)
-        TRY(gather_all(g, ix, split, &w, &from->notes));
+        TRY(embeddings_read_all(g, ix, split, &w, &from->notes));
     else
-        TRY_ALL(g->comm, g->rank == 0 ? outside_read(g, &w, &from->notes) : OK);
+        TRY_ALL(g->comm, g->rank == 0 ? profiles_read(g, &w, &from->notes) : OK);
     progress_add(p, g->rank == 0);
     w.model = from->model ? from->model : "";
     w.representation = !ix ? "table" : g->cfg.embed.representation == REPRESENTATION_RAW ? "raw" : "projected";
@@ -277,9 +277,9 @@ static status make_all(stage *g, const screen_index *ix, const screen_split *spl
 done:
     progress_end_all(&p, st);
     wells_free(&w);
-    cooked_free(&c);
+    transformed_free(&c);
     results_free(&r);
-    parameters_free(&like);
+    transform_params_free(&like);
     free(work);
     return st;
 }
@@ -331,20 +331,20 @@ static status add_store(const stage *g, const outputs *o, origin *from)
 {
     status st = OK;
     store_file *f = NULL;
-    parameters p = {0};
+    transform_params p = {0};
     struct stat is, out;
     char *path = config_path(&g->cfg, g->cfg.evaluate.transform_with), d[DIGEST_TEXT];
     TRY(store_open(&f, path, PROFILES_KIND, PROFILES_FORMAT));
     if (stat(path, &is) == 0 && stat(o->profiles, &out) == 0 && is.st_dev == out.st_dev && is.st_ino == out.st_ino)
         TRY(fail(E_USAGE, "%s would be overwritten by what it transforms: copy it elsewhere first, or name another run or work folder",
                  path));
-    TRY(parameters_read(&p, f, path));
+    TRY(transform_params_read(&p, f, path));
     TRY(input_digests_add(&from->in, path));
-    from->in.item[from->in.n - 1].digest = parameters_digest(&p); /* what is added to a shared store changes nothing here */
+    from->in.item[from->in.n - 1].digest = transform_params_digest(&p); /* what is added to a shared store changes nothing here */
     from->in.item[from->in.n - 1].known = true;
-    text_addf(&from->made_from, "transformed as: %s\n", digest_show(parameters_digest(&p), d));
+    text_addf(&from->made_from, "transformed as: %s\n", digest_show(transform_params_digest(&p), d));
 done:
-    parameters_free(&p);
+    transform_params_free(&p);
     store_close(&f);
     free(path);
     return st;
@@ -387,11 +387,11 @@ static status run_all(stage *g)
     kernels_set_threads(1); /* a product's last bits would depend on how many ranks share the machine */
     if (g->plates.n) TRY(fail(E_USAGE, "--plate: profiles are judged over the whole screen; leave it out"));
     if (g->cfg.evaluate.profiles.n) {
-        TRY_ALL(g->comm, g->rank == 0 ? outside_inputs(g, o.run, &from) : OK);
+        TRY_ALL(g->comm, g->rank == 0 ? profiles_inputs(g, o.run, &from) : OK);
     } else {
         TRY(plates_index_all(g, &ix));
         TRY(sync_split_all(g, ix, &split));
-        TRY_ALL(g->comm, gather_inputs(g, ix, &split, &from));
+        TRY_ALL(g->comm, embeddings_inputs(g, ix, &split, &from));
     }
     if (*g->cfg.evaluate.transform_with) TRY_ALL(g->comm, g->rank == 0 ? add_store(g, &o, &from) : OK);
     if (g->rank == 0 && !g->force) fresh = all_there(&o, g, text_str(&from.made_from), input_digests_digest(&from.in));

@@ -18,7 +18,7 @@
 
 enum { K = RETRIEVAL_MAX_K, K_VOTE = 5 };
 
-static void judged_free(judged *e)
+static void evaluation_set_free(evaluation_set *e)
 {
     free(e->x);
     free(e->row);
@@ -31,18 +31,18 @@ static void judged_free(judged *e)
     free(e->near);
 }
 
-static status evaluation_set_init(judged *e, const float *x)
+static status evaluation_set_init(evaluation_set *e, const float *x)
 {
     status st = OK;
     const wells *w = e->w;
-    for (int64_t i = 0; i < w->n; i++) e->n += w->judged[i];
+    for (int64_t i = 0; i < w->n; i++) e->n += w->evaluated[i];
     int32_t **code[] = {&e->row, &e->source, &e->batch, &e->plate, &e->label, &e->compound};
     for (size_t k = 0; k < 6; k++) TRY(mem_alloc(code[k], (size_t)e->n, sizeof **code[k], "wells"));
     TRY(mem_alloc(&e->set, (size_t)e->n, 1, "wells"));
     TRY(mem_alloc(&e->x, (size_t)(e->n * e->d), sizeof *e->x, "profiles"));
     int64_t m = 0;
     for (int64_t i = 0; i < w->n; i++) {
-        if (!w->judged[i]) continue;
+        if (!w->evaluated[i]) continue;
         e->row[m] = (int32_t)i, e->source[m] = w->source[i], e->batch[m] = w->batch[i], e->plate[m] = w->plate[i];
         e->label[m] = w->label[i], e->compound[m] = w->compound[i], e->set[m] = w->set[i];
         memcpy(e->x + m * e->d, x + i * e->d, (size_t)e->d * sizeof *x);
@@ -53,12 +53,12 @@ done:
     return st;
 }
 
-result judged_result(const judged *e, const char *metric, const char *setting, int k)
+result evaluation_result(const evaluation_set *e, const char *metric, const char *setting, int k)
 {
     return (result){.profiles = e->profiles, .metric = metric, .setting = setting, .k = k, .chance = NAN, .n = -1, .left_out = -1};
 }
 
-status judged_gather_all(const judged *e, const void *mine, int64_t n_mine, size_t row_bytes, int64_t n, void *out)
+status evaluation_gather_all(const evaluation_set *e, const void *mine, int64_t n_mine, size_t row_bytes, int64_t n, void *out)
 {
     status st = OK;
     char *all = NULL;
@@ -100,7 +100,7 @@ done:
 }
 
 /* q [n_q,d] asks the wells of E under a rule; labels decide what a hit is. */
-static status search_all(const judged *e, const float *q, int64_t n_q, const retrieval_setting *rule, const int32_t *query_label,
+static status search_all(const evaluation_set *e, const float *q, int64_t n_q, const retrieval_setting *rule, const int32_t *query_label,
                          const int32_t *label, found *out)
 {
     status st = OK;
@@ -110,7 +110,7 @@ static status search_all(const judged *e, const float *q, int64_t n_q, const ret
     TRY_ALL(e->comm, mem_alloc(&hit, (size_t)n * K, sizeof *hit, "neighbours"));
     TRY_ALL(e->comm, found_alloc(out, n_q));
     TRY_ALL(e->comm, n > 0 ? retrieval_topk(q, first, n, e->x, e->n, e->d, rule, 1, K, hit, NULL) : OK);
-    TRY(judged_gather_all(e, hit, n, K * sizeof *hit, n_q, out->hit));
+    TRY(evaluation_gather_all(e, hit, n, K * sizeof *hit, n_q, out->hit));
     TRY_ALL(e->comm, retrieval_counts(rule, query_label, 0, n_q, label, e->n, out->possible, out->match));
     retrieval_first_match(out->hit, n_q, K, query_label, label, out->rank);
 done:
@@ -128,7 +128,7 @@ static void merge_lists(void *from, void *to, int *n, MPI_Datatype *list)
 }
 
 /* All wells of E ask each other; every rank makes its share of the products, and the best of all are merged. */
-static status search_each_other_all(const judged *e, retrieval_question *ask, int n_ask)
+static status search_each_other_all(const evaluation_set *e, retrieval_question *ask, int n_ask)
 {
     status st = OK;
     int n;
@@ -150,7 +150,7 @@ done:
 }
 
 /* What was found under a rule, for all wells of E. */
-static status take_found(const judged *e, const retrieval_question *ask, found *out)
+static status take_found(const evaluation_set *e, const retrieval_question *ask, found *out)
 {
     status st = OK;
     TRY(found_alloc(out, e->n));
@@ -162,8 +162,8 @@ done:
 }
 
 /* The figures of the queries with ask[i] = 1; compound [n]: of the queries. */
-static status add_retrieval(const judged *e, const char *metric, const char *by_compound, const char *setting, const found *f, int64_t n,
-                            const uint8_t *ask, const int32_t *compound)
+static status add_retrieval(const evaluation_set *e, const char *metric, const char *by_compound, const char *setting, const found *f,
+                            int64_t n, const uint8_t *ask, const int32_t *compound)
 {
     status st = OK;
     int32_t *rank = NULL, *c = NULL, n_compound = e->w->n_compound;
@@ -180,7 +180,7 @@ static status add_retrieval(const judged *e, const char *metric, const char *by_
         if (!ask || ask[i]) rank[m] = f->rank[i], c[m] = compound[i], possible[m] = f->possible[i], match[m] = f->match[i], m++;
     retrieval_summarize(rank, possible, match, c, m, n_compound, K, &s);
     for (int k = 1; k <= K; k++) {
-        result one = judged_result(e, metric, setting, k);
+        result one = evaluation_result(e, metric, setting, k);
         one.n = s.n_queries, one.left_out = s.n_impossible, one.chance = s.chance[k - 1];
         one.keep = k == 1 || k == 5 || k == 10;
         retrieval_by_label(rank, match, c, m, n_compound, k, hit, asked);
@@ -205,7 +205,7 @@ static const struct {
 } settings[] = {{"all", -1}, {"seen_sources", SET_TEST}, {"unseen_source", SET_UNSEEN_SOURCE}, {"unseen_compounds", SET_UNSEEN_COMPOUND}};
 
 /* Is there a well of that set? "all" stands in any case. */
-static int64_t mark_setting(const judged *e, int s, uint8_t *ask)
+static int64_t mark_setting(const evaluation_set *e, int s, uint8_t *ask)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < e->n; i++) n += ask[i] = settings[s].set < 0 || e->set[i] == settings[s].set;
@@ -213,12 +213,12 @@ static int64_t mark_setting(const judged *e, int s, uint8_t *ask)
 }
 
 /* Share of queries whose neighbours' commonest code is their own. */
-static status add_vote(const judged *e, const char *metric, const found *f, const int32_t *code)
+static status add_vote(const evaluation_set *e, const char *metric, const found *f, const int32_t *code)
 {
     status st = OK;
     int32_t *vote = NULL, *five = NULL;
     double *num = NULL, *den = NULL;
-    result one = judged_result(e, metric, "all", K_VOTE);
+    result one = evaluation_result(e, metric, "all", K_VOTE);
     TRY(mem_alloc(&vote, (size_t)e->n, sizeof *vote, "votes"));
     TRY(mem_alloc(&five, (size_t)e->n * K_VOTE, sizeof *five, "votes"));
     TRY(mem_alloc(&num, (size_t)e->w->n_compound, sizeof *num, "compounds"));
@@ -246,7 +246,7 @@ done:
 }
 
 /* A code for each distinct set of mechanisms: a label's first one decides. */
-static status mechanism_codes(const judged *e, int32_t **out)
+static status mechanism_codes(const evaluation_set *e, int32_t **out)
 {
     status st = OK;
     TRY(mem_alloc(out, (size_t)e->n, sizeof **out, "mechanisms"));
@@ -259,7 +259,7 @@ done:
 }
 
 /* f [3]: not the same batch, source, compound (whatever its dose); and e->near. */
-static status search_rules_all(judged *e, found *f)
+static status search_rules_all(evaluation_set *e, found *f)
 {
     status st = OK;
     int32_t *own = NULL;
@@ -280,7 +280,7 @@ done:
     return st;
 }
 
-static status retrieval_metrics_all(judged *e)
+static status retrieval_metrics_all(evaluation_set *e)
 {
     status st = OK;
     found f[3] = {{0}};
@@ -308,19 +308,19 @@ done:
 /* ---- predicted profiles ---- */
 
 /* Median rank of the first hit, over queries with a possible match. */
-static status add_median_rank_all(const judged *e, const char *metric, const float *q, int64_t n, const retrieval_setting *rule,
+static status add_median_rank_all(const evaluation_set *e, const char *metric, const float *q, int64_t n, const retrieval_setting *rule,
                                   const int32_t *label)
 {
     status st = OK;
     int64_t first, mine, *rank = NULL, *all = NULL, m = 0;
     double *v = NULL;
-    result one = judged_result(e, metric, "unseen_compounds", 0);
+    result one = evaluation_result(e, metric, "unseen_compounds", 0);
     partition(n, e->size, e->rank, &first, &mine);
     TRY_ALL(e->comm, mem_alloc(&rank, (size_t)mine, sizeof *rank, "ranks"));
     TRY_ALL(e->comm, mem_alloc(&all, (size_t)n, sizeof *all, "ranks"));
     TRY_ALL(e->comm, mem_alloc(&v, (size_t)n, sizeof *v, "ranks"));
     TRY_ALL(e->comm, mine > 0 ? retrieval_match_rank(q, first, mine, e->x, e->n, e->d, rule, label, e->compound, rank) : OK);
-    TRY(judged_gather_all(e, rank, mine, sizeof *rank, n, all));
+    TRY(evaluation_gather_all(e, rank, mine, sizeof *rank, n, all));
     for (int64_t i = 0; i < n; i++)
         if (all[i] > 0) v[m++] = (double)all[i];
     one.n = m, one.left_out = n - m;
@@ -333,7 +333,7 @@ done:
 }
 
 /* q [n,d]: raw lengths; group: batches to leave out, or NULL. */
-static status ask_predictions_all(const judged *e, const char *metric, const char *by, const char *median, float *q, int64_t n,
+static status ask_predictions_all(const evaluation_set *e, const char *metric, const char *by, const char *median, float *q, int64_t n,
                                   const int32_t *label, const int32_t *batch)
 {
     status st = OK;
@@ -348,7 +348,7 @@ done:
     return st;
 }
 
-static status prediction_metrics_all(const judged *e, const float *cf)
+static status prediction_metrics_all(const evaluation_set *e, const float *cf)
 {
     status st = OK;
     const wells *w = e->w;
@@ -393,7 +393,7 @@ done:
 
 /* mAP, p and q [n_label] by label from each query's AP. compound [n_label]: of the labels. The value is the mean over labels, its interval over
  * compounds. */
-static status add_meanap_all(const judged *e, const char *metric, const char *share, const double *ap, const int32_t *n_positive,
+static status add_meanap_all(const evaluation_set *e, const char *metric, const char *share, const double *ap, const int32_t *n_positive,
                              const int32_t *n_total, const int32_t *label, int64_t n, int32_t n_label, const int32_t *compound,
                              double **map, double **p, double **q)
 {
@@ -401,7 +401,7 @@ static status add_meanap_all(const judged *e, const char *metric, const char *sh
     int64_t first, mine;
     int32_t n_compound = e->w->n_compound;
     double *m = NULL, *pv = NULL, *num = NULL, *den = NULL;
-    result one = judged_result(e, metric, "all", 0);
+    result one = evaluation_result(e, metric, "all", 0);
     partition(n_label, e->size, e->rank, &first, &mine);
     double **all[] = {map, p, q}, **sums[] = {&num, &den};
     for (int k = 0; k < 3; k++) TRY_ALL(e->comm, mem_alloc(all[k], (size_t)n_label, sizeof **all[k], "compounds"));
@@ -411,8 +411,8 @@ static status add_meanap_all(const judged *e, const char *metric, const char *sh
     TRY_ALL(e->comm, mine > 0 ? ap_pvalues(ap, n_positive, n_total, label, n, (int32_t)first, (int32_t)mine, e->o->null_size,
                                            (uint32_t)e->o->seed, m, pv, NULL)
                               : OK);
-    TRY(judged_gather_all(e, m, mine, sizeof *m, n_label, *map));
-    TRY(judged_gather_all(e, pv, mine, sizeof *pv, n_label, *p));
+    TRY(evaluation_gather_all(e, m, mine, sizeof *m, n_label, *map));
+    TRY(evaluation_gather_all(e, pv, mine, sizeof *pv, n_label, *p));
     ap_adjust(*p, n_label, *q);
     one.n = one.left_out = 0;
     for (int32_t l = 0; l < n_label; l++) {
@@ -438,7 +438,7 @@ done:
     return st;
 }
 
-static status activity_all(const judged *e, const float *x)
+static status activity_all(const evaluation_set *e, const float *x)
 {
     status st = OK;
     const wells *w = e->w;
@@ -459,10 +459,10 @@ static status activity_all(const judged *e, const float *x)
     TRY_ALL(e->comm, mem_alloc(&all_ap, (size_t)w->n, sizeof *all_ap, "average precisions"));
     TRY_ALL(e->comm, mem_alloc(&all_pos, (size_t)w->n, sizeof *all_pos, "average precisions"));
     TRY_ALL(e->comm, mem_alloc(&all_total, (size_t)w->n, sizeof *all_total, "average precisions"));
-    TRY_ALL(e->comm, n > 0 ? ap_activity(x, w->n, e->d, w->label, w->judged, &c, first, n, ap, pos, total) : OK);
-    TRY(judged_gather_all(e, ap, n, sizeof *ap, w->n, all_ap));
-    TRY(judged_gather_all(e, pos, n, sizeof *pos, w->n, all_pos));
-    TRY(judged_gather_all(e, total, n, sizeof *total, w->n, all_total));
+    TRY_ALL(e->comm, n > 0 ? ap_activity(x, w->n, e->d, w->label, w->evaluated, &c, first, n, ap, pos, total) : OK);
+    TRY(evaluation_gather_all(e, ap, n, sizeof *ap, w->n, all_ap));
+    TRY(evaluation_gather_all(e, pos, n, sizeof *pos, w->n, all_pos));
+    TRY(evaluation_gather_all(e, total, n, sizeof *total, w->n, all_total));
     TRY(add_meanap_all(e, "map_activity", "active_share", all_ap, all_pos, all_total, w->label, w->n, w->n_label, w->label_compound,
                        &e->r->activity[e->which], &e->r->activity_p[e->which], &e->r->activity_q[e->which]));
 done:
@@ -499,7 +499,7 @@ done:
 }
 
 /* Those with judged wells that are active in one of their treatments at least; all, where activity is not known. */
-static void mark_active(const judged *e, const int64_t *count, uint8_t *use)
+static void mark_active(const evaluation_set *e, const int64_t *count, uint8_t *use)
 {
     const double *q = e->r->activity_q[e->which];
     for (int32_t l = 0; l < e->w->n_label; l++)
@@ -518,7 +518,7 @@ done:
 }
 
 /* On median consensus profiles of the active compounds, over all their doses: two doses of one would share its mechanism by construction. */
-static status consistency_all(const judged *e, const float *raw_x)
+static status consistency_all(const evaluation_set *e, const float *raw_x)
 {
     status st = OK;
     const wells *w = e->w;
@@ -537,14 +537,14 @@ static status consistency_all(const judged *e, const float *raw_x)
     for (int k = 0; k < 2; k++) TRY_ALL(e->comm, mem_alloc(real[k], (size_t)n_all, sizeof **real[k], "compounds"));
     for (int k = 0; k < 5; k++) TRY_ALL(e->comm, mem_alloc(whole[k], (size_t)n_all, sizeof **whole[k], "compounds"));
     TRY_ALL(e->comm, compound_targets(w, &start, &target));
-    TRY_ALL(e->comm, consensus_median(raw_x, w->n, e->d, w->compound, w->judged, n_all, y, count));
+    TRY_ALL(e->comm, consensus_median(raw_x, w->n, e->d, w->compound, w->evaluated, n_all, y, count));
     linear_unit_rows(y, n_all, e->d, y);
     for (int32_t c = 0; c < n_all; c++) self[c] = c;
     mark_active(e, count, use);
     TRY_ALL(e->comm, n > 0 ? ap_consistency(y, n_all, e->d, start, target, use, first, n, ap, pos, total) : OK);
-    TRY(judged_gather_all(e, ap, n, sizeof *ap, n_all, all_ap));
-    TRY(judged_gather_all(e, pos, n, sizeof *pos, n_all, all_pos));
-    TRY(judged_gather_all(e, total, n, sizeof *total, n_all, all_total));
+    TRY(evaluation_gather_all(e, ap, n, sizeof *ap, n_all, all_ap));
+    TRY(evaluation_gather_all(e, pos, n, sizeof *pos, n_all, all_pos));
+    TRY(evaluation_gather_all(e, total, n, sizeof *total, n_all, all_total));
     TRY(add_meanap_all(e, "map_consistency", "consistent_share", all_ap, all_pos, all_total, self, n_all, n_all, self, &map, &p, &q));
     TRY_ALL(e->comm, spread(w, map, &e->r->consistency[e->which]));
     TRY_ALL(e->comm, spread(w, p, &e->r->consistency_p[e->which]));
@@ -567,16 +567,16 @@ status metrics_all(MPI_Comm comm, const wells *w, const float *x, int64_t d, con
                    results *r, names *notes)
 {
     status st = OK;
-    judged e = {.comm = comm,
-                .rank = comm_rank(comm),
-                .size = comm_size(comm),
-                .w = w,
-                .o = o,
-                .r = r,
-                .notes = notes,
-                .which = which,
-                .profiles = which ? "corrected" : "uncorrected",
-                .d = d};
+    evaluation_set e = {.comm = comm,
+                        .rank = comm_rank(comm),
+                        .size = comm_size(comm),
+                        .w = w,
+                        .o = o,
+                        .r = r,
+                        .notes = notes,
+                        .which = which,
+                        .profiles = which ? "corrected" : "uncorrected",
+                        .d = d};
     float *unit = NULL;
     TRY_ALL(comm, evaluation_set_init(&e, x));
     TRY(retrieval_metrics_all(&e));
@@ -586,9 +586,9 @@ status metrics_all(MPI_Comm comm, const wells *w, const float *x, int64_t d, con
     TRY(activity_all(&e, unit));
     FREE(unit);
     TRY(consistency_all(&e, x));
-    TRY(mixing_metrics_all(&e, x));
+    TRY(batch_metrics_all(&e, x));
 done:
-    judged_free(&e);
+    evaluation_set_free(&e);
     free(unit);
     return st;
 }

@@ -19,7 +19,7 @@ typedef struct {
     int32_t *label, *batch;
 } sample;
 
-static status take_sample(const judged *e, sample *s)
+static status take_sample(const evaluation_set *e, sample *s)
 {
     status st = OK;
     int32_t *row = NULL;
@@ -37,19 +37,19 @@ done:
     return st;
 }
 
-static status silhouettes_all(const judged *e, const sample *s)
+static status silhouettes_all(const evaluation_set *e, const sample *s)
 {
     status st = OK;
     int64_t first, n;
     double *mine = NULL, *all = NULL, *num = NULL, *den = NULL, value = NAN;
-    result one = judged_result(e, "silhouette_label", "all", 0);
+    result one = evaluation_result(e, "silhouette_label", "all", 0);
     partition(s->n, e->size, e->rank, &first, &n);
     TRY_ALL(e->comm, mem_alloc(&mine, (size_t)n, sizeof *mine, "silhouettes"));
     TRY_ALL(e->comm, mem_alloc(&all, (size_t)s->n, sizeof *all, "silhouettes"));
     TRY_ALL(e->comm, mem_alloc(&num, (size_t)e->w->n_compound, sizeof *num, "silhouettes"));
     TRY_ALL(e->comm, mem_alloc(&den, (size_t)e->w->n_compound, sizeof *den, "silhouettes"));
     TRY_ALL(e->comm, n > 0 ? scib_silhouette(s->x, s->n, e->d, s->label, e->w->n_label, first, n, mine) : OK);
-    TRY(judged_gather_all(e, mine, n, sizeof *mine, s->n, all));
+    TRY(evaluation_gather_all(e, mine, n, sizeof *mine, s->n, all));
     one.n = one.left_out = 0;
     for (int64_t i = 0; i < s->n; i++) {
         if (isnan(all[i])) {
@@ -64,7 +64,7 @@ static status silhouettes_all(const judged *e, const sample *s)
     one.kind = BOOTSTRAP_RATIO, one.keep = true;
     TRY_ALL(e->comm, results_ratio(e->r, one, num, den));
     TRY_ALL(e->comm, scib_silhouette_batch(s->x, s->n, e->d, s->label, e->w->n_label, s->batch, e->w->n_batch, &value));
-    one = judged_result(e, "silhouette_batch", "all", 0), one.n = s->n;
+    one = evaluation_result(e, "silhouette_batch", "all", 0), one.n = s->n;
     TRY_ALL(e->comm, results_value(e->r, one, value));
 done:
     free(mine);
@@ -75,7 +75,7 @@ done:
 }
 
 /* How many of the codes the judged wells have: scIB scales by what is in the data, not by what training or controls have beside it. */
-static status count_present(const judged *e, const int32_t *code, int32_t n_code, int32_t *present)
+static status count_present(const evaluation_set *e, const int32_t *code, int32_t n_code, int32_t *present)
 {
     status st = OK;
     uint8_t *seen = NULL;
@@ -87,14 +87,14 @@ done:
     return st;
 }
 
-static status graph_metrics_all(const judged *e)
+static status graph_metrics_all(const evaluation_set *e)
 {
     status st = OK;
     int64_t first, n;
     int32_t batches, labels;
     int32_t *row = NULL, *near = NULL;
     double *dist = NULL, *lisi = NULL, *all_lisi = NULL, value = NAN;
-    result one = judged_result(e, "connectivity", "all", 0);
+    result one = evaluation_result(e, "connectivity", "all", 0);
     partition(e->n, e->size, e->rank, &first, &n);
     TRY_ALL(e->comm, count_present(e, e->batch, e->w->n_batch, &batches));
     TRY_ALL(e->comm, count_present(e, e->label, e->w->n_label, &labels));
@@ -112,11 +112,11 @@ static status graph_metrics_all(const judged *e)
     one.n = e->n;
     TRY_ALL(e->comm, results_value(e->r, one, value));
     scib_lisi(row, dist, n, N_LISI, e->batch, e->w->n_batch, 30, lisi);
-    TRY(judged_gather_all(e, lisi, n, sizeof *lisi, e->n, all_lisi));
+    TRY(evaluation_gather_all(e, lisi, n, sizeof *lisi, e->n, all_lisi));
     one.metric = "lisi_batch";
     TRY_ALL(e->comm, results_value(e->r, one, scib_lisi_batch(all_lisi, e->n, batches)));
     scib_lisi(row, dist, n, N_LISI, e->label, e->w->n_label, 30, lisi);
-    TRY(judged_gather_all(e, lisi, n, sizeof *lisi, e->n, all_lisi));
+    TRY(evaluation_gather_all(e, lisi, n, sizeof *lisi, e->n, all_lisi));
     one.metric = "lisi_label";
     TRY_ALL(e->comm, results_value(e->r, one, scib_lisi_label(all_lisi, e->n, labels)));
 done:
@@ -129,7 +129,7 @@ done:
 }
 
 /* The best of ten starts of k-means against the labels; each rank takes some of the starts. */
-static status clusters_all(const judged *e, const sample *s)
+static status clusters_all(const evaluation_set *e, const sample *s)
 {
     enum { STARTS = 10, ROUNDS = 100 };
     status st = OK;
@@ -141,7 +141,7 @@ static status clusters_all(const judged *e, const sample *s)
         int rank;
     } mine = {INFINITY, e->rank}, best;
     double nmi, ari;
-    result one = judged_result(e, "nmi", "all", 0);
+    result one = evaluation_result(e, "nmi", "all", 0);
     partition(STARTS, e->size, e->rank, &first, &n);
     TRY_ALL(e->comm, mem_alloc(&seen, (size_t)n_label, 1, "labels"));
     TRY_ALL(e->comm, mem_alloc(&cluster, (size_t)s->n, sizeof *cluster, "clusters"));
@@ -163,7 +163,7 @@ done:
 }
 
 /* bar [n_label]: the 95th percentile of the null sets, of wells of different compounds, for a label with that many wells; NaN where there is none. */
-static status replicate_bars_all(const judged *e, const float *p, const int64_t *count, int64_t filled, double *bar)
+static status replicate_bars_all(const evaluation_set *e, const float *p, const int64_t *count, int64_t filled, double *bar)
 {
     status st = OK;
     int32_t n_label = e->w->n_label, n_compound = e->w->n_compound;
@@ -180,7 +180,7 @@ static status replicate_bars_all(const judged *e, const float *p, const int64_t 
         if (isnan(by_set[set])) {
             TRY_ALL(e->comm,
                     n > 0 ? replicate_null(p, e->n, e->d, e->compound, n_compound, set, (uint32_t)e->o->seed, first, n, null) : OK);
-            TRY(judged_gather_all(e, null, n, sizeof *null, size, all));
+            TRY(evaluation_gather_all(e, null, n, sizeof *null, size, all));
             by_set[set] = linear_quantile(all, size, 0.95);
         }
         bar[l] = by_set[set];
@@ -191,14 +191,14 @@ done:
     return st;
 }
 
-static status replicating_all(const judged *e, const float *raw_x)
+static status replicating_all(const evaluation_set *e, const float *raw_x)
 {
     status st = OK;
     int32_t n_label = e->w->n_label, filled = 0;
     int64_t first, n, *count = NULL;
     float *p = NULL;
     double *mine = NULL, *score = NULL, *bar = NULL, *num = NULL, *den = NULL;
-    result one = judged_result(e, "percent_replicating", "all", 0);
+    result one = evaluation_result(e, "percent_replicating", "all", 0);
     partition(n_label, e->size, e->rank, &first, &n);
     TRY_ALL(e->comm, mem_alloc(&p, (size_t)(e->n * e->d), sizeof *p, "profiles"));
     for (int64_t i = 0; i < e->n; i++) linear_pearson_rows(raw_x + e->row[i] * e->d, 1, e->d, p + i * e->d);
@@ -209,7 +209,7 @@ static status replicating_all(const judged *e, const float *raw_x)
     TRY_ALL(e->comm, count_present(e, e->compound, e->w->n_compound, &filled));
     for (int64_t i = 0; i < e->n; i++) count[e->label[i]]++;
     TRY_ALL(e->comm, n > 0 ? replicate_scores(p, e->n, e->d, e->label, n_label, (int32_t)first, (int32_t)n, mine) : OK);
-    TRY(judged_gather_all(e, mine, n, sizeof *mine, n_label, score));
+    TRY(evaluation_gather_all(e, mine, n, sizeof *mine, n_label, score));
     TRY(replicate_bars_all(e, p, count, filled, bar));
     one.n = one.left_out = 0, one.kind = BOOTSTRAP_RATIO, one.keep = true;
     for (int32_t l = 0; l < n_label; l++) {
@@ -229,7 +229,7 @@ done:
     return st;
 }
 
-status mixing_metrics_all(const judged *e, const float *x)
+status batch_metrics_all(const evaluation_set *e, const float *x)
 {
     status st = OK;
     sample s = {0};

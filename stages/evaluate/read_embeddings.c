@@ -99,7 +99,7 @@ static void list_left_out(const stage *g, const screen_index *ix, origin *o)
     text_free(&some);
 }
 
-status gather_inputs(const stage *g, const screen_index *ix, const screen_split *split, origin *o)
+status embeddings_inputs(const stage *g, const screen_index *ix, const screen_split *split, origin *o)
 {
     status st = OK;
     store_file *f = NULL;
@@ -370,7 +370,7 @@ static status same_length_all(MPI_Comm comm, int64_t *d)
     return agree_all(comm, st);
 }
 
-status gather_all(stage *g, const screen_index *ix, const screen_split *split, wells *w, names *notes)
+status embeddings_read_all(stage *g, const screen_index *ix, const screen_split *split, wells *w, names *notes)
 {
     status st = OK;
     part mine = {0};

@@ -33,7 +33,7 @@ static status list_files(const config *c, names *out)
     return st;
 }
 
-status outside_inputs(const stage *g, const char *run, origin *o)
+status profiles_inputs(const stage *g, const char *run, origin *o)
 {
     status st = OK;
     names file = {0};
@@ -232,7 +232,7 @@ done:
 /* ---- metadata ---- */
 
 /* The column `name` must be there: taken from one of others' names for it, else filled with `otherwise` (NULL: an error). */
-static status settle_column(frame *f, const char *name, const char *const *others, const char *otherwise, names *notes)
+static status fill_column(frame *f, const char *name, const char *const *others, const char *otherwise, names *notes)
 {
     status st = OK;
     int col = frame_col(f, name), from = -1;
@@ -251,7 +251,7 @@ done:
     return st;
 }
 
-static status settle_types(frame *f, const config *cfg)
+static status derive_pert_type(frame *f, const config *cfg)
 {
     status st = OK;
     int compound = frame_col(f, "Metadata_Compound"), type = frame_col(f, "Metadata_pert_type"),
@@ -273,7 +273,7 @@ done:
     return st;
 }
 
-static status settle_metadata(frame *f, const config *cfg, names *notes)
+static status fill_metadata(frame *f, const config *cfg, names *notes)
 {
     static const char *const source[] = {"Metadata_source", NULL}, *const batch[] = {"Metadata_batch", NULL},
                              *const plate[] = {"Metadata_Assay_Plate_Barcode", "Metadata_plate", "Metadata_barcode", NULL},
@@ -281,11 +281,11 @@ static status settle_metadata(frame *f, const config *cfg, names *notes)
                              *const compound[] = {"Metadata_JCP2022", "Metadata_broad_sample", "Metadata_compound", "Metadata_pert_iname",
                                                   NULL};
     status st = OK;
-    TRY(settle_column(f, "Metadata_Source", source, "S1", notes));
-    TRY(settle_column(f, "Metadata_Batch", batch, "B1", notes));
-    TRY(settle_column(f, "Metadata_Plate", plate, NULL, notes));
-    TRY(settle_column(f, "Metadata_Well", well, NULL, notes));
-    TRY(settle_column(f, "Metadata_Compound", compound, NULL, notes));
+    TRY(fill_column(f, "Metadata_Source", source, "S1", notes));
+    TRY(fill_column(f, "Metadata_Batch", batch, "B1", notes));
+    TRY(fill_column(f, "Metadata_Plate", plate, NULL, notes));
+    TRY(fill_column(f, "Metadata_Well", well, NULL, notes));
+    TRY(fill_column(f, "Metadata_Compound", compound, NULL, notes));
     for (int k = 0; k < 4; k++) { /* one of several tables may lack a column */
         static const char *const key[] = {"Metadata_Source", "Metadata_Batch", "Metadata_Plate", "Metadata_Well"};
         int col = frame_col(f, key[k]);
@@ -293,7 +293,7 @@ static status settle_metadata(frame *f, const config *cfg, names *notes)
             if (!*frame_text(f, i, col))
                 TRY(fail(E_FORMAT, "evaluate.profiles: row %lld of the tables together has no %s", (long long)i + 1, key[k]));
     }
-    TRY(settle_types(f, cfg));
+    TRY(derive_pert_type(f, cfg));
 done:
     return st;
 }
@@ -452,7 +452,7 @@ done:
     return st;
 }
 
-status outside_read(const stage *g, wells *w, names *notes)
+status profiles_read(const stage *g, wells *w, names *notes)
 {
     status st = OK;
     names file = {0};
@@ -464,7 +464,7 @@ status outside_read(const stage *g, wells *w, names *notes)
         TRY(h5 ? read_h5ad(&t, name) : read_csv(&t, name));
     }
     if (t.n == 0) TRY(fail(E_FAILED, "evaluate.profiles: the tables have no rows"));
-    TRY(settle_metadata(&t.obs, &g->cfg, notes));
+    TRY(fill_metadata(&t.obs, &g->cfg, notes));
     TRY(join_split(&t.obs, &g->cfg, notes));
     TRY(to_wells(&t, w));
     if (*g->cfg.evaluate.transform_with) /* which features are needed, that store says */

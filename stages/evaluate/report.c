@@ -45,7 +45,7 @@ done:
     return st;
 }
 
-static status add_wells(text *t, const wells *w, const cooked *c)
+static status add_wells(text *t, const wells *w, const transformed *c)
 {
     status st = OK;
     const struct {
@@ -173,7 +173,7 @@ static status choose(const wells *w, const results *r, ranked **out, int *n)
     TRY(mem_alloc(&wells_of, (size_t)w->n_label, sizeof *wells_of, "treatments"));
     TRY(mem_alloc(out, (size_t)w->n_label, sizeof **out, "treatments"));
     for (int64_t i = 0; i < w->n; i++)
-        if (w->judged[i]) wells_of[w->label[i]]++;
+        if (w->evaluated[i]) wells_of[w->label[i]]++;
     for (int32_t l = 0; l < w->n_label; l++) {
         bool has = w->target_start[l] < w->target_start[l + 1];
         if (wells_of[l] < 2) continue;
@@ -188,7 +188,7 @@ done:
 }
 
 /* The mean cosine between wells of two treatments is the product of their sums of unit rows, over the number of pairs. */
-static status add_heat(text *t, const wells *w, const cooked *c, const results *r)
+static status add_heat(text *t, const wells *w, const transformed *c, const results *r)
 {
     status st = OK;
     ranked *chosen = NULL;
@@ -204,7 +204,7 @@ static status add_heat(text *t, const wells *w, const cooked *c, const results *
     for (int32_t l = 0; l < w->n_label; l++) at[l] = -1;
     for (int k = 0; k < n; k++) at[chosen[k].label] = k;
     for (int64_t i = 0; i < w->n; i++) {
-        int k = w->judged[i] ? at[w->label[i]] : -1;
+        int k = w->evaluated[i] ? at[w->label[i]] : -1;
         if (k < 0) continue;
         linear_unit_rows(c->final + i * d, 1, d, unit);
         for (int64_t j = 0; j < d; j++) sum[k * d + j] += unit[j];
@@ -271,7 +271,7 @@ static void add_log(text *t, const char *path)
     free(data);
 }
 
-status report_write(const char *path, const wells *w, const cooked *c, const results *r, const char *json, const char *log_jsonl)
+status report_write(const char *path, const wells *w, const transformed *c, const results *r, const char *json, const char *log_jsonl)
 {
     status st = OK;
     text data = {0}, page = {0};

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void cooked_free(cooked *c)
+void transformed_free(transformed *c)
 {
     if (c->final != c->norm && c->final != c->sphered && c->final != c->pca) free(c->final);
     if (c->cf_final != c->cf_norm) free(c->cf_final);
@@ -42,7 +42,7 @@ static void note(names *notes, const char *fmt, ...)
 }
 
 /* " (most in 'A', 'B')": the groups in which half of the features or more do not vary, the first few of them by name. */
-static const char *flat_groups(const cooked *c, const wells *w, char *buf, size_t size)
+static const char *flat_groups(const transformed *c, const wells *w, char *buf, size_t size)
 {
     enum { SHOWN = 3 };
     const normalize_params *p = &c->normal;
@@ -59,7 +59,7 @@ static const char *flat_groups(const cooked *c, const wells *w, char *buf, size_
 }
 
 /* What was learned on other wells than the controls of the group, and which features went. */
-static void tell_normal(const cooked *c, const wells *w, names *notes)
+static void tell_normal(const transformed *c, const wells *w, names *notes)
 {
     static const char *const level[] = {"its own controls", "the controls of its batch", "the controls of its source", "all of its wells"};
     const normalize_params *p = &c->normal;
@@ -79,12 +79,13 @@ static void tell_normal(const cooked *c, const wells *w, names *notes)
 }
 
 /* What another store keeps: groups learn on their own wells, unless there is one of all wells; the features are the store's. */
-static status learn(cooked *c, const wells *w, const evaluate_options *o, const normalize_rows *rows, const parameters *like, names *notes)
+static status learn(transformed *c, const wells *w, const evaluate_options *o, const normalize_rows *rows, const transform_params *like,
+                    names *notes)
 {
     status st = OK;
     char where[400];
-    if (like && parameters_one_group(like)) {
-        TRY(parameters_normal(like, w, &c->normal));
+    if (like && transform_params_one_group(like)) {
+        TRY(transform_params_normal(like, w, &c->normal));
     } else {
         TRY(normalize_fit(&c->normal, (normalize_kind)o->normalize, w->x, w->n, w->d, rows));
         if (c->normal.d_kept == 0)
@@ -94,13 +95,13 @@ static status learn(cooked *c, const wells *w, const evaluate_options *o, const 
                      (long long)w->d, flat_groups(c, w, where, sizeof where)));
         if (!like) goto done;
     }
-    parameters_keep(like, w, c->normal.keep, &c->normal.d_kept);
+    transform_params_keep(like, w, c->normal.keep, &c->normal.d_kept);
 done:
-    if (st == OK && !(like && parameters_one_group(like))) tell_normal(c, w, notes);
+    if (st == OK && !(like && transform_params_one_group(like))) tell_normal(c, w, notes);
     return st;
 }
 
-static status normalize(cooked *c, const wells *w, const evaluate_options *o, const parameters *like, names *notes)
+static status normalize(transformed *c, const wells *w, const evaluate_options *o, const transform_params *like, names *notes)
 {
     status st = OK;
     int64_t bad = 0, cf_bad = 0, d = w->d;
@@ -128,7 +129,7 @@ static status normalize(cooked *c, const wells *w, const evaluate_options *o, co
     } else {
         TRY(mem_alloc(&keep, (size_t)d, 1, "features"));
         memset(keep, 1, (size_t)d);
-        if (like) parameters_keep(like, w, keep, &c->d_norm);
+        if (like) transform_params_keep(like, w, keep, &c->d_norm);
         for (int64_t j = 0, k = 0; j < d; j++)
             if (keep[j]) c->kept[k++] = (int32_t)j;
         for (int64_t i = 0; i < w->n * c->d_norm; i++) {
@@ -145,7 +146,7 @@ done:
 }
 
 /* pycytominer's feature selection with its defaults, on the normalized profiles; cells without a number are counted in the raw ones. */
-static status choose_features(cooked *c, const wells *w, const evaluate_options *o, names *notes)
+static status choose_features(transformed *c, const wells *w, const evaluate_options *o, names *notes)
 {
     enum { REASONS = SELECT_N_REASONS };
     status st = OK;
@@ -177,7 +178,7 @@ done:
     return st;
 }
 
-static status spherize(cooked *c, const wells *w, const evaluate_options *o, parameters *like, names *notes)
+static status sphere_profiles(transformed *c, const wells *w, const evaluate_options *o, transform_params *like, names *notes)
 {
     status st = OK;
     int64_t controls = 0;
@@ -206,7 +207,7 @@ done:
     return st;
 }
 
-static status harmonize(cooked *c, const wells *w, const evaluate_options *o, names *notes)
+static status harmonize_profiles(transformed *c, const wells *w, const evaluate_options *o, names *notes)
 {
     status st = OK;
     float *y = NULL;
@@ -236,7 +237,7 @@ done:
     return st;
 }
 
-static status components(cooked *c, const wells *w, parameters *like)
+static status components(transformed *c, const wells *w, transform_params *like)
 {
     status st = OK;
     int64_t k = c->d_final < N_COMPONENTS ? c->d_final : N_COMPONENTS;
@@ -251,7 +252,7 @@ done:
     return st;
 }
 
-status cook(cooked *c, const wells *w, const evaluate_options *o, parameters *like, names *notes)
+status transform_profiles(transformed *c, const wells *w, const evaluate_options *o, transform_params *like, names *notes)
 {
     status st = OK;
     umap_options u = umap_defaults();
@@ -259,9 +260,9 @@ status cook(cooked *c, const wells *w, const evaluate_options *o, parameters *li
     c->carried = like != NULL;
     TRY(normalize(c, w, o, like, notes));
     TRY(choose_features(c, w, o, notes));
-    TRY(spherize(c, w, o, like, notes));
+    TRY(sphere_profiles(c, w, o, like, notes));
     TRY(components(c, w, like));
-    TRY(harmonize(c, w, o, notes));
+    TRY(harmonize_profiles(c, w, o, notes));
     TRY(mem_alloc(&c->umap, (size_t)w->n * 2, sizeof *c->umap, "UMAP"));
     TRY(umap_fit(c->pca, w->n, c->d_pca, &u, c->umap));
 done:

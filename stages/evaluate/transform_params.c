@@ -11,7 +11,7 @@
 
 static const char *const scale_name[] = {"mad", "standardize", "none"}, *const on_name[] = {"control", "all"};
 
-void parameters_free(parameters *p)
+void transform_params_free(transform_params *p)
 {
     if (!p->borrows) {
         names_free(&p->features);
@@ -24,23 +24,23 @@ void parameters_free(parameters *p)
     }
     names_free(&p->var);
     names_free(&p->group);
-    *p = (parameters){0};
+    *p = (transform_params){0};
 }
 
 /* The own parameters of profiles just made: everything but the two lists of names is borrowed. */
-void parameters_of(parameters *p, const wells *w, const cooked *c, const evaluate_options *o)
+void transform_params_from(transform_params *p, const wells *w, const transformed *c, const evaluate_options *o)
 {
-    *p = (parameters){.borrows = true,
-                      .features = w->var,
-                      .normalize = o->normalize,
-                      .normalize_on = o->normalize_on,
-                      .normalize_by = o->normalize_by,
-                      .min_controls = o->min_controls,
-                      .sphere = c->sphere,
-                      .components = c->components,
-                      .harmony = c->final == c->pca,
-                      .model = w->model,
-                      .representation = w->representation};
+    *p = (transform_params){.borrows = true,
+                            .features = w->var,
+                            .normalize = o->normalize,
+                            .normalize_on = o->normalize_on,
+                            .normalize_by = o->normalize_by,
+                            .min_controls = o->min_controls,
+                            .sphere = c->sphere,
+                            .components = c->components,
+                            .harmony = c->final == c->pca,
+                            .model = w->model,
+                            .representation = w->representation};
     if (c->has_normal) p->normal = c->normal;
     for (int64_t j = 0; j < c->d_norm; j++) names_add(&p->var, w->var.item[c->kept[j]]);
     for (int64_t g = 0; g < p->normal.n_group; g++) names_add(&p->group, intern_at(&w->group_name, (size_t)g));
@@ -55,7 +55,7 @@ static void put_reals(store *s, const char *folder, const char *name, int n_dims
     free(path);
 }
 
-static void put_groups(store *s, const parameters *p)
+static void put_groups(store *s, const transform_params *p)
 {
     const normalize_params *n = &p->normal;
     store_put_texts(s, "uns/normalize/group", &p->group);
@@ -66,7 +66,7 @@ static void put_groups(store *s, const parameters *p)
     store_put_values(s, "uns/normalize/n_learned", STORE_I64, 1, (int64_t[]){n->n_group}, n->n_learn);
 }
 
-void parameters_put(store *s, const parameters *p)
+void transform_params_put(store *s, const transform_params *p)
 {
     store_put_texts(s, "uns/features", &p->features);
     store_put_text(s, "uns/normalize/kind", scale_name[p->normalize]);
@@ -142,7 +142,7 @@ done:
     return st;
 }
 
-static status read_groups(const store_file *f, parameters *p)
+static status read_groups(const store_file *f, transform_params *p)
 {
     status st = OK;
     normalize_params *n = &p->normal;
@@ -159,7 +159,7 @@ done:
     return st;
 }
 
-static status read_var(const store_file *f, parameters *p)
+static status read_var(const store_file *f, transform_params *p)
 {
     status st = OK;
     frame var = {0};
@@ -179,7 +179,7 @@ done:
     return st;
 }
 
-static status read_all(const store_file *f, parameters *p)
+static status read_all(const store_file *f, transform_params *p)
 {
     static const char *const corrected[] = {"none", "sphere", "harmony"};
     status st = OK;
@@ -206,29 +206,29 @@ static status read_all(const store_file *f, parameters *p)
         p->sphere.kind = (sphering_kind)kind;
     }
     TRY(read_sphere(f, "pca", p->sphere.k > 0 ? p->sphere.k : (int64_t)p->var.n, &p->components));
-    if (parameters_one_group(p) && p->normal.n_group != 1) TRY(fail(E_FORMAT, "'uns/normalize' has not the one group that it needs"));
+    if (transform_params_one_group(p) && p->normal.n_group != 1) TRY(fail(E_FORMAT, "'uns/normalize' has not the one group that it needs"));
 done:
     return st;
 }
 
-status parameters_read(parameters *p, const store_file *f, const char *path)
+status transform_params_read(transform_params *p, const store_file *f, const char *path)
 {
     status st = read_all(f, p);
     if (st != OK && strncmp(msg_get(), path, strlen(path)) != 0) st = fail_within(st, "%s", path);
     return st;
 }
 
-bool parameters_one_group(const parameters *p)
+bool transform_params_one_group(const transform_params *p)
 {
     return p->normalize != SCALE_NONE && strcmp(p->normalize_by, "none") == 0;
 }
 
 /* Tables of others name their features: those that are left are all that is needed, whatever else a table had. */
-void parameters_narrow(parameters *p)
+void transform_params_narrow(transform_params *p)
 {
     normalize_params *n = &p->normal;
     int64_t k = 0;
-    if (!parameters_one_group(p)) {
+    if (!transform_params_one_group(p)) {
         normalize_free(n);
         names_free(&p->group);
     }
@@ -258,37 +258,37 @@ static uint64_t mix_sphere(uint64_t d, const sphering_params *s)
     return digest_mix(d, digest_bytes(s->w, (size_t)(s->d * s->k) * sizeof *s->w));
 }
 
-uint64_t parameters_normal_digest(const parameters *p)
+uint64_t transform_params_normal_digest(const transform_params *p)
 {
     const normalize_params *n = &p->normal;
     uint64_t d = digest_mix(digest_text(scale_name[p->normalize]), digest_text(p->normalize == SCALE_NONE ? "" : p->normalize_by));
     if (p->normalize == SCALE_NONE) return d;
     d = digest_mix(digest_mix(d, digest_text(on_name[p->normalize_on])), (uint64_t)p->min_controls);
-    if (!parameters_one_group(p)) return d;
+    if (!transform_params_one_group(p)) return d;
     d = digest_mix(d, digest_bytes(n->center, (size_t)n->d * sizeof *n->center));
     return digest_mix(d, digest_bytes(n->scale, (size_t)n->d * sizeof *n->scale));
 }
 
-uint64_t parameters_features_digest(const parameters *p)
+uint64_t transform_params_features_digest(const transform_params *p)
 {
     return mix_names(mix_names(0, &p->features), &p->var);
 }
 
-uint64_t parameters_sphere_digest(const parameters *p)
+uint64_t transform_params_sphere_digest(const transform_params *p)
 {
     return mix_sphere(mix_sphere(0, &p->sphere), &p->components);
 }
 
-uint64_t parameters_digest(const parameters *p)
+uint64_t transform_params_digest(const transform_params *p)
 {
-    uint64_t d = digest_mix(parameters_features_digest(p), parameters_normal_digest(p));
-    d = digest_mix(digest_mix(d, parameters_sphere_digest(p)), (uint64_t)p->harmony);
+    uint64_t d = digest_mix(transform_params_features_digest(p), transform_params_normal_digest(p));
+    d = digest_mix(digest_mix(d, transform_params_sphere_digest(p)), (uint64_t)p->harmony);
     return digest_mix(digest_mix(d, digest_text(p->model)), digest_text(p->representation));
 }
 
 /* ---- to other wells ---- */
 
-void parameters_adopt(const parameters *p, evaluate_options *o)
+void transform_params_adopt(const transform_params *p, evaluate_options *o)
 {
     o->normalize = p->normalize;
     o->normalize_on = p->normalize_on;
@@ -307,7 +307,7 @@ static bool same_names(const names *a, const names *b)
 }
 
 /* at[j]: where the wells have the j-th feature that is left. */
-static status find_features(const parameters *p, const wells *w, const char *path, int32_t *at)
+static status find_features(const transform_params *p, const wells *w, const char *path, int32_t *at)
 {
     status st = OK;
     intern_table have = {0};
@@ -327,7 +327,7 @@ done:
     return st;
 }
 
-static status pick(const parameters *p, wells *w, const char *path)
+static status pick(const transform_params *p, wells *w, const char *path)
 {
     status st = OK;
     int32_t *at = NULL;
@@ -351,7 +351,7 @@ done:
     return st;
 }
 
-status parameters_fit(const parameters *p, wells *w, bool table, const char *path)
+status transform_params_fit(const transform_params *p, wells *w, bool table, const char *path)
 {
     if (!table && *w->model && *p->model && strcmp(w->model, p->model) != 0)
         return fail(E_FAILED,
@@ -368,7 +368,7 @@ status parameters_fit(const parameters *p, wells *w, bool table, const char *pat
     return pick(p, w, path);
 }
 
-void parameters_keep(const parameters *p, const wells *w, uint8_t *keep, int64_t *n_kept)
+void transform_params_keep(const transform_params *p, const wells *w, uint8_t *keep, int64_t *n_kept)
 {
     size_t next = 0;
     for (int64_t j = 0; j < w->d; j++) {
@@ -379,7 +379,7 @@ void parameters_keep(const parameters *p, const wells *w, uint8_t *keep, int64_t
 }
 
 /* For normalize_by: none. The numbers of the features that these wells have. */
-status parameters_normal(const parameters *p, const wells *w, normalize_params *out)
+status transform_params_normal(const transform_params *p, const wells *w, normalize_params *out)
 {
     status st = OK;
     const normalize_params *n = &p->normal;

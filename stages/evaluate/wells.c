@@ -22,7 +22,7 @@ void wells_free(wells *w)
     free(w->cf_x);
     free(w->control);
     free(w->set);
-    free(w->judged);
+    free(w->evaluated);
     free(w->label_compound);
     free(w->target_start);
     free(w->target_column);
@@ -165,7 +165,7 @@ static status tell_single(const wells *w, names *notes)
     status st = mem_alloc(&count, (size_t)w->n_label, sizeof *count, "treatments");
     if (st != OK) return st;
     for (int64_t i = 0; i < w->n; i++)
-        if (w->judged[i]) count[w->label[i]]++;
+        if (w->evaluated[i]) count[w->label[i]]++;
     for (int32_t l = 0; l < w->n_label; l++) single += count[l] == 1, some += count[l] > 0;
     if (single > 0) {
         char *note =
@@ -180,22 +180,22 @@ static status tell_single(const wells *w, names *notes)
 }
 
 /* E of docs/method.md 8. */
-static status judge(wells *w, const uint8_t *treated, names *notes)
+static status mark_evaluated(wells *w, const uint8_t *treated, names *notes)
 {
     status st = OK;
     int64_t n = 0;
     int set = frame_col(&w->obs, "Metadata_Set");
-    TRY(mem_alloc(&w->judged, (size_t)w->n, 1, "wells"));
+    TRY(mem_alloc(&w->evaluated, (size_t)w->n, 1, "wells"));
     TRY(mem_alloc(&w->set, (size_t)w->n, 1, "wells"));
     for (int64_t i = 0; i < w->n; i++) {
         w->set[i] = NO_SET;
         for (int s = 0; set >= 0 && s < SET_COUNT; s++)
             if (strcmp(frame_text(&w->obs, i, set), split_set_name((split_set)s)) == 0) w->set[i] = (uint8_t)s;
-        w->judged[i] = treated[i] && w->set[i] != SET_TRAIN;
-        n += w->judged[i];
+        w->evaluated[i] = treated[i] && w->set[i] != SET_TRAIN;
+        n += w->evaluated[i];
     }
     if (n == 0) {
-        memcpy(w->judged, treated, (size_t)w->n);
+        memcpy(w->evaluated, treated, (size_t)w->n);
         names_add(notes, "no well was held out of training: all treated wells are judged, and the figures say nothing about new data");
     }
     TRY(tell_single(w, notes));
@@ -235,7 +235,7 @@ status wells_label(wells *w, const config *cfg, names *notes)
         TRY(code_rows(&w->obs, &group_col, group_col >= 0, NULL, &w->group_name, &w->group, &w->n_group));
     TRY(label_targets(w, treated));
     TRY(label_predictions(w, place));
-    TRY(judge(w, treated, notes));
+    TRY(mark_evaluated(w, treated, notes));
     if (w->n_source < 2) names_add(notes, "there is only one source: retrieval across sources has no possible match");
     if (w->n_batch < 2) names_add(notes, "there is only one batch: retrieval across batches has no possible match");
     if (w->n_label < 2) names_add(notes, "there is only one treatment: nothing can be told apart");
@@ -276,7 +276,7 @@ status wells_share_all(wells *w, MPI_Comm comm)
     w->n_cf = head[9];
     int32_t **code[] = {&w->source, &w->batch, &w->plate, &w->label, &w->compound, &w->group};
     int32_t **cf[] = {&w->cf_batch, &w->cf_compound, &w->cf_group, &w->cf_plate};
-    uint8_t **flag[] = {&w->control, &w->set, &w->judged};
+    uint8_t **flag[] = {&w->control, &w->set, &w->evaluated};
     for (size_t k = 0; k < 6; k++) TRY(share_all(comm, code[k], (size_t)w->n * sizeof **code[k]));
     for (size_t k = 0; k < 4; k++) TRY(share_all(comm, cf[k], (size_t)w->n_cf * sizeof **cf[k]));
     for (size_t k = 0; k < 3; k++) TRY(share_all(comm, flag[k], (size_t)w->n));

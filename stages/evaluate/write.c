@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static status put_var(store *s, const wells *w, const cooked *c)
+static status put_var(store *s, const wells *w, const transformed *c)
 {
     status st = OK;
     frame var = {0}, dropped = {0};
@@ -53,22 +53,24 @@ typedef struct {
     const float *norm, *raw, *corrected, *pca, *umap;
 } matrices;
 
-static status put_small(store *s, const stage *g, const wells *w, const cooked *c, const matrices *m, const char *made_from, uint64_t sum)
+static status put_small(store *s, const stage *g, const wells *w, const transformed *c, const matrices *m, const char *made_from,
+                        uint64_t sum)
 {
     status st = OK;
-    parameters p;
-    parameters_of(&p, w, c, &g->cfg.evaluate);
+    transform_params p;
+    transform_params_from(&p, w, c, &g->cfg.evaluate);
     store_put_frame(s, "obs", m->obs);
     TRY(put_var(s, w, c));
-    parameters_put(s, &p);
+    transform_params_put(s, &p);
     provenance_put(s, g, made_from, sum);
 done:
-    parameters_free(&p);
+    transform_params_free(&p);
     return st;
 }
 
 /* Rank 0 writes all; the others take part with nothing. */
-static status write_all(stage *g, const char *path, const wells *w, const cooked *c, const matrices *m, const char *made_from, uint64_t sum)
+static status write_all(stage *g, const char *path, const wells *w, const transformed *c, const matrices *m, const char *made_from,
+                        uint64_t sum)
 {
     enum { CHUNK = 256 };
     status st = OK;
@@ -107,7 +109,7 @@ done:
 }
 
 /* The raw values of the features that are left. */
-static status raw_of_kept(const wells *w, const cooked *c, float **out)
+static status raw_of_kept(const wells *w, const transformed *c, float **out)
 {
     status st = OK;
     TRY(mem_alloc(out, (size_t)(w->n * c->d_norm), sizeof **out, "raw profiles"));
@@ -117,7 +119,7 @@ done:
     return st;
 }
 
-status write_profiles_all(stage *g, const char *path, const wells *w, const cooked *c, const char *made_from, uint64_t sum)
+status write_profiles_all(stage *g, const char *path, const wells *w, const transformed *c, const char *made_from, uint64_t sum)
 {
     status st = OK;
     float *raw = NULL;
@@ -167,7 +169,7 @@ done:
     return st;
 }
 
-static status make_consensus(const wells *w, const cooked *c, frame *obs, float **norm, float **corrected)
+static status make_consensus(const wells *w, const transformed *c, frame *obs, float **norm, float **corrected)
 {
     status st = OK;
     int64_t *count = NULL;
@@ -184,7 +186,7 @@ done:
     return st;
 }
 
-status write_consensus_all(stage *g, const char *path, const wells *w, const cooked *c, const char *made_from, uint64_t sum)
+status write_consensus_all(stage *g, const char *path, const wells *w, const transformed *c, const char *made_from, uint64_t sum)
 {
     status st = OK;
     frame obs = {0};
