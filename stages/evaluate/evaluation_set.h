@@ -1,4 +1,4 @@
-/* evaluation_set.h -- what the files of metrics share: the wells of E, and how results are begun and gathered. */
+/* evaluation_set.h -- what the files of metrics share: the wells of E (docs/method.md 8), how results are started and gathered. */
 #ifndef EVALUATION_SET_H
 #define EVALUATION_SET_H
 #include "evaluate.h"
@@ -22,13 +22,25 @@ typedef struct {
     retrieval_hit *near; /* [n][N_LISI] nearest others, whoever they are; from retrieval_metrics_all */
 } evaluation_set;
 
+/* From w, n, d of e: the other arrays. x: as metrics_all's. */
+status evaluation_set_init(evaluation_set *e, const float *x) MUST_USE;
+void evaluation_set_free(evaluation_set *e);
+
 /* A result without figures yet. */
 result evaluation_result(const evaluation_set *e, const char *metric, const char *setting, int k);
 
 /* Every rank's rows of an array, in rank order, on all ranks. */
 status evaluation_gather_all(const evaluation_set *e, const void *mine, int64_t n_mine, size_t row_bytes, int64_t n, void *out) MUST_USE;
 
-/* metrics_batch.c: how batches mix and compounds stay apart; replicates. x: as metrics_all's. */
-status batch_metrics_all(const evaluation_set *e, const float *x) MUST_USE;
+/* How many of the codes [n] below n_code occur among the wells of E. */
+status evaluation_count_present(const evaluation_set *e, const int32_t *code, int32_t n_code, int32_t *present) MUST_USE;
+
+/* ---- the metrics, by kind. x: as metrics_all's; unit: its rows divided by their lengths ---- */
+status retrieval_metrics_all(evaluation_set *e) MUST_USE;                         /* metrics_retrieval.c; sets e->near */
+status prediction_metrics_all(const evaluation_set *e, const float *cf) MUST_USE; /* predicted profiles; cf: as metrics_all's */
+status activity_metrics_all(const evaluation_set *e, const float *unit) MUST_USE; /* metrics_average_precision.c; before consistency */
+status consistency_metrics_all(const evaluation_set *e, const float *x) MUST_USE;
+status batch_metrics_all(const evaluation_set *e) MUST_USE;                     /* metrics_batch.c; needs e->near */
+status replicate_metrics_all(const evaluation_set *e, const float *x) MUST_USE; /* metrics_replicates.c */
 
 #endif

@@ -1,11 +1,10 @@
-/* metrics_batch.c -- batch mixing and percent replicating of docs/method.md 8, shared by ranges of wells, of starts, of random sets. */
+/* metrics_batch.c -- how batches mix and compounds stay apart (docs/method.md 8): silhouettes, graph connectivity, LISI, clusters. Ranks share ranges of wells
+ * and starts of k-means. */
 #include "evaluation_set.h"
 
 #include "micon/base/mem.h"
 #include "micon/mpi/comm.h"
 #include "micon/profile/kmeans.h"
-#include "micon/profile/linear_algebra.h"
-#include "micon/profile/replicates.h"
 #include "micon/profile/scib.h"
 
 #include <math.h>
@@ -74,19 +73,6 @@ done:
     return st;
 }
 
-/* How many of the codes the judged wells have: scIB scales by what is in the data, not by what training or controls have beside it. */
-static status count_present(const evaluation_set *e, const int32_t *code, int32_t n_code, int32_t *present)
-{
-    status st = OK;
-    uint8_t *seen = NULL;
-    *present = 0;
-    TRY(mem_alloc(&seen, (size_t)n_code, 1, "codes"));
-    for (int64_t i = 0; i < e->n; i++) *present += !seen[code[i]], seen[code[i]] = 1;
-done:
-    free(seen);
-    return st;
-}
-
 static status graph_metrics_all(const evaluation_set *e)
 {
     status st = OK;
@@ -96,8 +82,8 @@ static status graph_metrics_all(const evaluation_set *e)
     double *dist = NULL, *lisi = NULL, *all_lisi = NULL, value = NAN;
     result one = evaluation_result(e, "connectivity", "all", 0);
     partition(e->n, e->size, e->rank, &first, &n);
-    TRY_ALL(e->comm, count_present(e, e->batch, e->w->n_batch, &batches));
-    TRY_ALL(e->comm, count_present(e, e->label, e->w->n_label, &labels));
+    TRY_ALL(e->comm, evaluation_count_present(e, e->batch, e->w->n_batch, &batches));
+    TRY_ALL(e->comm, evaluation_count_present(e, e->label, e->w->n_label, &labels));
     TRY_ALL(e->comm, mem_alloc(&row, (size_t)n * N_LISI, sizeof *row, "neighbours"));
     TRY_ALL(e->comm, mem_alloc(&dist, (size_t)n * N_LISI, sizeof *dist, "neighbours"));
     TRY_ALL(e->comm, mem_alloc(&near, (size_t)e->n * N_GRAPH, sizeof *near, "neighbours"));
@@ -162,74 +148,7 @@ done:
     return st;
 }
 
-/* bar [n_label]: the 95th percentile of the null sets, of wells of different compounds, for a label with that many wells; NaN where there is none. */
-static status replicate_bars_all(const evaluation_set *e, const float *p, const int64_t *count, int64_t filled, double *bar)
-{
-    status st = OK;
-    int32_t n_label = e->w->n_label, n_compound = e->w->n_compound;
-    int64_t first, n, size = e->o->null_size;
-    double by_set[REPLICATE_MAX_SET + 1], *null = NULL, *all = NULL;
-    partition(size, e->size, e->rank, &first, &n);
-    TRY_ALL(e->comm, mem_alloc(&null, (size_t)n, sizeof *null, "null sets"));
-    TRY_ALL(e->comm, mem_alloc(&all, (size_t)size, sizeof *all, "null sets"));
-    for (int set = 0; set <= REPLICATE_MAX_SET; set++) by_set[set] = NAN;
-    for (int32_t l = 0; l < n_label; l++) {
-        int set = replicate_set(count[l], filled);
-        bar[l] = NAN;
-        if (set < 2) continue;
-        if (isnan(by_set[set])) {
-            TRY_ALL(e->comm,
-                    n > 0 ? replicate_null(p, e->n, e->d, e->compound, n_compound, set, (uint32_t)e->o->seed, first, n, null) : OK);
-            TRY(evaluation_gather_all(e, null, n, sizeof *null, size, all));
-            by_set[set] = linear_quantile(all, size, 0.95);
-        }
-        bar[l] = by_set[set];
-    }
-done:
-    free(null);
-    free(all);
-    return st;
-}
-
-static status replicating_all(const evaluation_set *e, const float *raw_x)
-{
-    status st = OK;
-    int32_t n_label = e->w->n_label, filled = 0;
-    int64_t first, n, *count = NULL;
-    float *p = NULL;
-    double *mine = NULL, *score = NULL, *bar = NULL, *num = NULL, *den = NULL;
-    result one = evaluation_result(e, "percent_replicating", "all", 0);
-    partition(n_label, e->size, e->rank, &first, &n);
-    TRY_ALL(e->comm, mem_alloc(&p, (size_t)(e->n * e->d), sizeof *p, "profiles"));
-    for (int64_t i = 0; i < e->n; i++) linear_pearson_rows(raw_x + e->row[i] * e->d, 1, e->d, p + i * e->d);
-    double **by[] = {&mine, &score, &bar, &num, &den};
-    for (int k = 0; k < 5; k++)
-        TRY_ALL(e->comm, mem_alloc(by[k], (size_t)n_label, sizeof **by[k], "compounds")); /* of which there are fewer */
-    TRY_ALL(e->comm, mem_alloc(&count, (size_t)n_label, sizeof *count, "compounds"));
-    TRY_ALL(e->comm, count_present(e, e->compound, e->w->n_compound, &filled));
-    for (int64_t i = 0; i < e->n; i++) count[e->label[i]]++;
-    TRY_ALL(e->comm, n > 0 ? replicate_scores(p, e->n, e->d, e->label, n_label, (int32_t)first, (int32_t)n, mine) : OK);
-    TRY(evaluation_gather_all(e, mine, n, sizeof *mine, n_label, score));
-    TRY(replicate_bars_all(e, p, count, filled, bar));
-    one.n = one.left_out = 0, one.kind = BOOTSTRAP_RATIO, one.keep = true;
-    for (int32_t l = 0; l < n_label; l++) {
-        if (isnan(score[l]) || isnan(bar[l])) {
-            one.left_out++;
-            continue;
-        }
-        num[e->w->label_compound[l]] += score[l] > bar[l];
-        den[e->w->label_compound[l]] += 1;
-        one.n++;
-    }
-    TRY_ALL(e->comm, results_ratio(e->r, one, num, den));
-done:
-    free(p);
-    free(count);
-    for (int k = 0; k < 5; k++) free(*by[k]);
-    return st;
-}
-
-status batch_metrics_all(const evaluation_set *e, const float *x)
+status batch_metrics_all(const evaluation_set *e)
 {
     status st = OK;
     sample s = {0};
@@ -237,7 +156,6 @@ status batch_metrics_all(const evaluation_set *e, const float *x)
     TRY(silhouettes_all(e, &s));
     TRY(graph_metrics_all(e));
     TRY(clusters_all(e, &s));
-    TRY(replicating_all(e, x));
 done:
     free(s.x);
     free(s.label);

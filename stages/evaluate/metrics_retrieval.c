@@ -1,0 +1,331 @@
+/* metrics_retrieval.c -- retrieval of compounds in other batches and sources, votes of neighbours, retrieval with predicted profiles (docs/method.md 8). */
+#include "evaluation_set.h"
+
+#include "micon/base/fault.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
+#include "micon/mpi/comm.h"
+#include "micon/profile/consensus.h"
+#include "micon/profile/linear_algebra.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { K = RETRIEVAL_MAX_K, K_VOTE = 5 };
+
+/* What a search for one rule gave, for all queries. */
+typedef struct {
+    int32_t *hit; /* [n,K] */
+    int32_t *rank;
+    int64_t *possible, *match;
+} found;
+
+static void found_free(found *f)
+{
+    free(f->hit);
+    free(f->rank);
+    free(f->possible);
+    free(f->match);
+}
+
+static status found_alloc(found *f, int64_t n)
+{
+    status st = OK;
+    TRY(mem_alloc(&f->hit, (size_t)n * K, sizeof *f->hit, "neighbours"));
+    TRY(mem_alloc(&f->rank, (size_t)n, sizeof *f->rank, "ranks"));
+    TRY(mem_alloc(&f->possible, (size_t)n, sizeof *f->possible, "candidates"));
+    TRY(mem_alloc(&f->match, (size_t)n, sizeof *f->match, "candidates"));
+done:
+    return st;
+}
+
+/* q [n_q,d] asks the wells of E under a rule; labels decide what a hit is. */
+static status search_all(const evaluation_set *e, const float *q, int64_t n_q, const retrieval_setting *rule, const int32_t *query_label,
+                         const int32_t *label, found *out)
+{
+    status st = OK;
+    int64_t first, n;
+    int32_t *hit = NULL;
+    partition(n_q, e->size, e->rank, &first, &n);
+    TRY_ALL(e->comm, mem_alloc(&hit, (size_t)n * K, sizeof *hit, "neighbours"));
+    TRY_ALL(e->comm, found_alloc(out, n_q));
+    TRY_ALL(e->comm, n > 0 ? retrieval_topk(q, first, n, e->x, e->n, e->d, rule, 1, K, hit, NULL) : OK);
+    TRY(evaluation_gather_all(e, hit, n, K * sizeof *hit, n_q, out->hit));
+    TRY_ALL(e->comm, retrieval_counts(rule, query_label, 0, n_q, label, e->n, out->possible, out->match));
+    retrieval_first_match(out->hit, n_q, K, query_label, label, out->rank);
+done:
+    free(hit);
+    return st;
+}
+
+/* Lists of k hits, as MPI reduces them. */
+static void merge_lists(void *from, void *to, int *n, MPI_Datatype *list)
+{
+    int size;
+    MPI_Type_size(*list, &size);
+    size_t k = (size_t)size / sizeof(retrieval_hit);
+    for (size_t i = 0; i < (size_t)*n; i++) retrieval_merge((retrieval_hit *)to + i * k, (const retrieval_hit *)from + i * k, (int)k);
+}
+
+/* All wells of E ask each other; every rank makes its share of the products, and the best of all are merged. */
+static status search_each_other_all(const evaluation_set *e, retrieval_question *ask, int n_ask)
+{
+    status st = OK;
+    int n;
+    MPI_Op merge;
+    TRY_ALL(e->comm, int_from_i64(e->n, &n));
+    TRY_ALL(e->comm, fault("search"));
+    TRY_ALL(e->comm, retrieval_among(RETRIEVAL_AUTO, e->x, e->n, e->d, ask, n_ask, e->rank, e->size));
+    MPI_Op_create(merge_lists, 1, &merge);
+    for (int q = 0; q < n_ask; q++) {
+        MPI_Datatype list;
+        MPI_Type_contiguous(ask[q].k * (int)sizeof *ask[q].hit, MPI_BYTE, &list);
+        MPI_Type_commit(&list);
+        MPI_Allreduce(MPI_IN_PLACE, ask[q].hit, n, list, merge, e->comm);
+        MPI_Type_free(&list);
+    }
+    MPI_Op_free(&merge);
+done:
+    return st;
+}
+
+/* What was found under a rule, for all wells of E. */
+static status take_found(const evaluation_set *e, const retrieval_question *ask, found *out)
+{
+    status st = OK;
+    TRY(found_alloc(out, e->n));
+    for (int64_t i = 0; i < e->n * K; i++) out->hit[i] = (int32_t)ask->hit[i].row;
+    TRY(retrieval_counts(&ask->rule, e->label, 0, e->n, e->label, e->n, out->possible, out->match));
+    retrieval_first_match(out->hit, e->n, K, e->label, e->label, out->rank);
+done:
+    return st;
+}
+
+/* The figures of the queries with ask[i] = 1; compound [n]: of the queries. */
+static status add_retrieval(const evaluation_set *e, const char *metric, const char *by_compound, const char *setting, const found *f,
+                            int64_t n, const uint8_t *ask, const int32_t *compound)
+{
+    status st = OK;
+    int32_t *rank = NULL, *c = NULL, n_compound = e->w->n_compound;
+    int64_t *possible = NULL, *match = NULL, m = 0;
+    double *hit = NULL, *asked = NULL;
+    retrieval_score s;
+    TRY(mem_alloc(&rank, (size_t)n, sizeof *rank, "queries"));
+    TRY(mem_alloc(&c, (size_t)n, sizeof *c, "queries"));
+    TRY(mem_alloc(&possible, (size_t)n, sizeof *possible, "queries"));
+    TRY(mem_alloc(&match, (size_t)n, sizeof *match, "queries"));
+    TRY(mem_alloc(&hit, (size_t)n_compound, sizeof *hit, "compounds"));
+    TRY(mem_alloc(&asked, (size_t)n_compound, sizeof *asked, "compounds"));
+    for (int64_t i = 0; i < n; i++)
+        if (!ask || ask[i]) rank[m] = f->rank[i], c[m] = compound[i], possible[m] = f->possible[i], match[m] = f->match[i], m++;
+    retrieval_summarize(rank, possible, match, c, m, n_compound, K, &s);
+    for (int k = 1; k <= K; k++) {
+        result one = evaluation_result(e, metric, setting, k);
+        one.n = s.n_queries, one.left_out = s.n_impossible, one.chance = s.chance[k - 1];
+        one.keep = k == 1 || k == 5 || k == 10;
+        retrieval_by_label(rank, match, c, m, n_compound, k, hit, asked);
+        one.kind = BOOTSTRAP_RATIO;
+        TRY(results_ratio(e->r, one, hit, asked));
+        one.metric = by_compound, one.kind = BOOTSTRAP_MEAN, one.keep = false, one.chance = NAN, one.n = s.n_classes;
+        TRY(results_ratio(e->r, one, hit, asked));
+    }
+done:
+    free(rank);
+    free(c);
+    free(possible);
+    free(match);
+    free(hit);
+    free(asked);
+    return st;
+}
+
+static const struct {
+    const char *name;
+    int set; /* -1: all of E */
+} settings[] = {{"all", -1}, {"seen_sources", SET_TEST}, {"unseen_source", SET_UNSEEN_SOURCE}, {"unseen_compounds", SET_UNSEEN_COMPOUND}};
+
+/* Is there a well of that set? "all" stands in any case. */
+static int64_t mark_setting(const evaluation_set *e, int s, uint8_t *ask)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < e->n; i++) n += ask[i] = settings[s].set < 0 || e->set[i] == settings[s].set;
+    return n;
+}
+
+/* Share of queries whose neighbours' commonest code is their own. */
+static status add_vote(const evaluation_set *e, const char *metric, const found *f, const int32_t *code)
+{
+    status st = OK;
+    int32_t *vote = NULL, *five = NULL;
+    double *num = NULL, *den = NULL;
+    result one = evaluation_result(e, metric, "all", K_VOTE);
+    TRY(mem_alloc(&vote, (size_t)e->n, sizeof *vote, "votes"));
+    TRY(mem_alloc(&five, (size_t)e->n * K_VOTE, sizeof *five, "votes"));
+    TRY(mem_alloc(&num, (size_t)e->w->n_compound, sizeof *num, "compounds"));
+    TRY(mem_alloc(&den, (size_t)e->w->n_compound, sizeof *den, "compounds"));
+    for (int64_t i = 0; i < e->n; i++) memcpy(five + i * K_VOTE, f->hit + i * K, K_VOTE * sizeof *five);
+    retrieval_vote(five, e->n, K_VOTE, code, vote);
+    one.n = one.left_out = 0;
+    for (int64_t i = 0; i < e->n; i++) {
+        if (vote[i] < 0 || code[i] < 0) {
+            one.left_out++;
+            continue;
+        }
+        num[e->compound[i]] += vote[i] == code[i];
+        den[e->compound[i]] += 1;
+        one.n++;
+    }
+    one.kind = BOOTSTRAP_RATIO, one.keep = true;
+    TRY(results_ratio(e->r, one, num, den));
+done:
+    free(vote);
+    free(five);
+    free(num);
+    free(den);
+    return st;
+}
+
+/* A code for each distinct set of mechanisms: a label's first one decides. */
+static status mechanism_codes(const evaluation_set *e, int32_t **out)
+{
+    status st = OK;
+    TRY(mem_alloc(out, (size_t)e->n, sizeof **out, "mechanisms"));
+    for (int64_t i = 0; i < e->n; i++) {
+        int64_t at = e->w->target_start[e->label[i]];
+        (*out)[i] = at < e->w->target_start[e->label[i] + 1] ? e->w->target[at] : -1;
+    }
+done:
+    return st;
+}
+
+/* f [3]: not the same batch, source, compound (whatever its dose); and e->near. */
+static status search_rules_all(evaluation_set *e, found *f)
+{
+    status st = OK;
+    int32_t *own = NULL;
+    retrieval_question ask[4] = {{.rule = {.query_group = e->batch, .candidate_group = e->batch}, .k = K},
+                                 {.rule = {.query_group = e->source, .candidate_group = e->source}, .k = K},
+                                 {.rule = {.query_group = e->compound, .candidate_group = e->compound}, .k = K},
+                                 {.k = N_LISI}};
+    TRY_ALL(e->comm, mem_alloc(&own, (size_t)e->n, sizeof *own, "row numbers"));
+    for (int64_t i = 0; i < e->n; i++) own[i] = (int32_t)i;
+    ask[3].rule.query_group = ask[3].rule.candidate_group = own;
+    for (int q = 0; q < 4; q++) TRY_ALL(e->comm, mem_alloc(&ask[q].hit, (size_t)(e->n * ask[q].k), sizeof *ask[q].hit, "neighbours"));
+    TRY(search_each_other_all(e, ask, 4));
+    for (int q = 0; q < 3; q++) TRY_ALL(e->comm, take_found(e, &ask[q], &f[q]));
+    e->near = ask[3].hit, ask[3].hit = NULL;
+done:
+    free(own);
+    for (int q = 0; q < 4; q++) free(ask[q].hit);
+    return st;
+}
+
+status retrieval_metrics_all(evaluation_set *e)
+{
+    status st = OK;
+    found f[3] = {{0}};
+    uint8_t *ask = NULL;
+    int32_t *mechanism = NULL;
+    TRY(search_rules_all(e, f));
+    TRY_ALL(e->comm, mem_alloc(&ask, (size_t)e->n, 1, "queries"));
+    for (int s = 0; s < (int)(sizeof settings / sizeof *settings); s++) {
+        if (mark_setting(e, s, ask) == 0) continue;
+        TRY_ALL(e->comm, add_retrieval(e, "nsb", "nsb_by_compound", settings[s].name, &f[0], e->n, ask, e->compound));
+        TRY_ALL(e->comm, add_retrieval(e, "nss", "nss_by_compound", settings[s].name, &f[1], e->n, ask, e->compound));
+    }
+    TRY_ALL(e->comm, add_vote(e, "knn_compound", &f[0], e->compound));
+    TRY_ALL(e->comm, mechanism_codes(e, &mechanism));
+    if (e->w->n_target > 0) TRY_ALL(e->comm, add_vote(e, "knn_mechanism", &f[0], mechanism));
+    TRY_ALL(e->comm, add_vote(e, "knn_source", &f[2], e->source));
+    TRY_ALL(e->comm, add_vote(e, "knn_plate", &f[2], e->plate));
+done:
+    for (int s = 0; s < 3; s++) found_free(&f[s]);
+    free(ask);
+    free(mechanism);
+    return st;
+}
+
+/* ---- predicted profiles ---- */
+
+/* Median rank of the first hit, over queries with a possible match. */
+static status add_median_rank_all(const evaluation_set *e, const char *metric, const float *q, int64_t n, const retrieval_setting *rule,
+                                  const int32_t *label)
+{
+    status st = OK;
+    int64_t first, mine, *rank = NULL, *all = NULL, m = 0;
+    double *v = NULL;
+    result one = evaluation_result(e, metric, "unseen_compounds", 0);
+    partition(n, e->size, e->rank, &first, &mine);
+    TRY_ALL(e->comm, mem_alloc(&rank, (size_t)mine, sizeof *rank, "ranks"));
+    TRY_ALL(e->comm, mem_alloc(&all, (size_t)n, sizeof *all, "ranks"));
+    TRY_ALL(e->comm, mem_alloc(&v, (size_t)n, sizeof *v, "ranks"));
+    TRY_ALL(e->comm, mine > 0 ? retrieval_match_rank(q, first, mine, e->x, e->n, e->d, rule, label, e->compound, rank) : OK);
+    TRY(evaluation_gather_all(e, rank, mine, sizeof *rank, n, all));
+    for (int64_t i = 0; i < n; i++)
+        if (all[i] > 0) v[m++] = (double)all[i];
+    one.n = m, one.left_out = n - m;
+    TRY_ALL(e->comm, results_value(e->r, one, linear_median(v, m)));
+done:
+    free(rank);
+    free(all);
+    free(v);
+    return st;
+}
+
+/* q [n,d]: raw lengths; group: batches to leave out, or NULL. */
+static status ask_predictions_all(const evaluation_set *e, const char *metric, const char *by, const char *median, float *q, int64_t n,
+                                  const int32_t *label, const int32_t *batch)
+{
+    status st = OK;
+    found f = {0};
+    const retrieval_setting rule = {.query_group = batch, .candidate_group = batch ? e->batch : NULL};
+    linear_unit_rows(q, n, e->d, q);
+    TRY(search_all(e, q, n, &rule, label, e->compound, &f));
+    TRY_ALL(e->comm, add_retrieval(e, metric, by, "unseen_compounds", &f, n, NULL, label));
+    TRY(add_median_rank_all(e, median, q, n, &rule, label));
+done:
+    found_free(&f);
+    return st;
+}
+
+status prediction_metrics_all(const evaluation_set *e, const float *cf)
+{
+    status st = OK;
+    const wells *w = e->w;
+    float *q = NULL, *mean = NULL;
+    int32_t *label = NULL, *batch = NULL;
+    uint8_t *plate_in = NULL;
+    int64_t n = 0, n_mean = 0, *count = NULL;
+    if (!cf || w->n_cf == 0) return OK;
+    TRY_ALL(e->comm, mem_alloc(&q, (size_t)(w->n_cf * e->d), sizeof *q, "predicted profiles"));
+    TRY_ALL(e->comm, mem_alloc(&mean, (size_t)(w->n_compound * e->d), sizeof *mean, "predicted profiles"));
+    TRY_ALL(e->comm, mem_alloc(&label, (size_t)(w->n_cf + w->n_compound), sizeof *label, "predicted profiles"));
+    TRY_ALL(e->comm, mem_alloc(&batch, (size_t)w->n_cf, sizeof *batch, "predicted profiles"));
+    TRY_ALL(e->comm, mem_alloc(&count, (size_t)w->n_compound, sizeof *count, "predicted profiles"));
+    TRY_ALL(e->comm, mem_alloc(&plate_in, (size_t)w->n_plate, 1, "plates"));
+    for (int64_t i = 0; i < e->n; i++) plate_in[e->plate[i]] = 1;
+    for (int64_t i = 0; i < w->n_cf; i++) {
+        if (w->cf_plate[i] < 0 || !plate_in[w->cf_plate[i]] || w->cf_compound[i] < 0) continue;
+        label[n] = w->cf_compound[i], batch[n] = w->cf_batch[i];
+        memcpy(q + n++ * e->d, cf + i * e->d, (size_t)e->d * sizeof *q);
+    }
+    if (n == 0) goto done;
+    TRY_ALL(e->comm, consensus_mean(q, n, e->d, label, NULL, w->n_compound, mean, count));
+    TRY(ask_predictions_all(e, "counterfactual", "counterfactual_by_compound", "counterfactual_median_rank", q, n, label, batch));
+    for (int32_t c = 0; c < w->n_compound; c++) {
+        if (count[c] == 0) continue;
+        memmove(mean + n_mean * e->d, mean + c * e->d, (size_t)e->d * sizeof *mean);
+        label[n_mean++] = c;
+    }
+    TRY(ask_predictions_all(e, "counterfactual_mean", "counterfactual_mean_by_compound", "counterfactual_mean_median_rank", mean, n_mean,
+                            label, NULL));
+done:
+    free(q);
+    free(mean);
+    free(label);
+    free(batch);
+    free(count);
+    free(plate_in);
+    return st;
+}
