@@ -9,11 +9,9 @@
 . jobs/env.sh || exit 1
 pid='' told=''
 trap 'told=yes; [ -n "$pid" ] && kill -USR1 "$pid"' USR1
-if [ "${1-}" = --args ]; then
-    mapfile -d '' -t args <"$2/0.0" || exit 1
-    set -- "${args[@]}"
-fi
-"${mpirun[@]}" "$MICON_BIN/micon-train" "$@" &
+args=("$@")
+if [ "${1-}" = --args ]; then read_args "$2/0.0" || exit 1; fi
+"${mpirun[@]}" "$MICON_BIN/micon-train" "${args[@]}" &
 pid=$!
 # A signal ends `wait`, not the training.
 while :; do

@@ -67,7 +67,7 @@ typedef struct {
     const char *clean;   /* files and folders that `micon clean` looks through for its outputs, */
     const char *ends;    /* and how their names end */
     const char *folders; /* where it writes files aside before it renames them; "." is work */
-    const char *job;     /* jobs/JOB.sh runs it on SLURM */
+    const char *job;     /* the script below jobs/ that runs it on SLURM, and the first words of its arguments */
     int stop_signal;     /* asks it to stop with everything saved */
     bool per_plate;      /* a step a plate; else one for the screen */
     bool reads_images;   /* its inputs are compared only with --images */

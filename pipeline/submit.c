@@ -150,12 +150,17 @@ static void add_after(line *l, const char *how, const text *jobs)
     names_add(&l->argv, "--kill-on-invalid-dep=yes");
 }
 
-static void add_script(const submitter *s, line *l, const char *script, const char *args)
+/* job: "stage.sh tile" */
+static void add_script(const submitter *s, line *l, const char *job, const char *args)
 {
-    char *path = xasprintf("%s/jobs/%s.sh", s->home, script);
+    names words = {0};
+    names_split(&words, job, ' ');
+    char *path = xasprintf("%s/jobs/%s", s->home, words.item[0]);
     names_add(&l->argv, path);
+    for (size_t i = 1; i < words.n; i++) names_add(&l->argv, words.item[i]);
     names_add(&l->argv, "--args");
     names_add(&l->argv, args);
+    names_free(&words);
     free(path);
 }
 
@@ -330,7 +335,7 @@ static status submit_gate(submitter *s, int stage, const text *arrays, const nam
     snprintf(log, sizeof log, "%s-%%j", name);
     add_log(s, &l, log);
     add_after(&l, "--dependency=afterany", arrays);
-    add_script(s, &l, "gate", dir);
+    add_script(s, &l, "gate.sh", dir);
     TRY(send(s, &l, &job));
     text_clear(&s->release[stage]);
     text_addf(&s->release[stage], ":%s", job);

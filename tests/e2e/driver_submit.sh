@@ -122,8 +122,8 @@ b"
 table "s 1/b1/$nasty" s1/b1/P1 >load_data.csv
 rm -rf work "$FAKE"/queue "$FAKE"/args.*
 exits "submit plates with names that a shell would act upon" 0 submit --set slurm.plates_per_task=2
-job() { (cd "$ROOT" && SLURM_ARRAY_TASK_ID=${2-} bash "jobs/$1.sh" --args "$SCREEN/work/status/slurm/$1-1"); }
-job tile 0 >"$T/out" 2>"$T/err"; same "jobs/tile.sh of task 0" $? 0
+job() { (cd "$ROOT" && SLURM_ARRAY_TASK_ID=${2-} bash jobs/stage.sh "$1" --args "$SCREEN/work/status/slurm/$1-1"); }
+job tile 0 >"$T/out" 2>"$T/err"; same "jobs/stage.sh tile, of task 0" $? 0
 ok "the name arrives as it is" grep -qzF -- "s 1/b1/\$(touch hacked)" "$FAKE"/args.tile.*
 ok "the second plate of the task was done" test -e work/tiles/s1__b1__P1.h5
 not_ok "nothing of the name was run" test -e hacked -o -e "$ROOT/hacked" -o -e work/hacked
