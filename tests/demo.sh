@@ -38,8 +38,8 @@ figure() {
     awk -F, -v want="$2,$3,$4" -v alone="${5-}" '$1 == "uncorrected" && $2 "," $3 "," $4 == want {
         if (alone) printf "%.2f", $alone; else printf "%.2f (%.2f to %.2f)", $5, $6, $7 }' "$demo/work/reports/$1/metrics.csv"
 }
-printf '\nFor how many wells that training never saw is the same compound among the most similar wells elsewhere?\n'
-printf '%-48s %-21s %-21s %s\n' "share of wells, with its 95 % interval" trained untrained "by chance"
+printf '\nRetrieval on held-out wells: how often is a nearest neighbour in another batch or source the same compound?\n'
+printf '%-48s %-21s %-21s %s\n' "fraction of wells, with its 95 % interval" trained untrained "by chance"
 while IFS='|' read -r what metric setting k; do
     printf '%-48s %-21s %-21s %s\n' "$what" "$(figure micon "$metric" "$setting" "$k")" "$(figure untrained "$metric" "$setting" "$k")" \
         "$(figure micon "$metric" "$setting" "$k" 8)"
@@ -52,7 +52,7 @@ all: one of five, in another source|nss|all|5
 END
 cat <<END
 
-The report, open it in a browser:    $demo/work/reports/micon/report.html
-of the untrained network:            $demo/work/reports/untrained/report.html
-It took $(((SECONDS + 30) / 60)) minutes. To see what it is made of: build/release/bin/micon status $demo/screen.yaml
+Open the report in a browser:        $demo/work/reports/micon/report.html
+Report of the untrained network:     $demo/work/reports/untrained/report.html
+This took $(((SECONDS + 30) / 60)) minutes. To see its parts: build/release/bin/micon status $demo/screen.yaml
 END

@@ -7,7 +7,7 @@ unset MICON_BIN MICON_HOME
 exits "the demo" 0 bash tests/demo.sh "$T/demo"
 cp "$T/err" "$T/log"; cp "$T/out" "$T/table"
 sed 's/^/# /' "$T/table"
-has "prints a table" "$T/table" "share of wells, with its 95 % interval"
+has "prints a table" "$T/table" "fraction of wells, with its 95 % interval"
 has "and the path of the report" "$T/table" "$T/demo/work/reports/micon/report.html"
 ok "which is there" test -s "$T/demo/work/reports/micon/report.html"
 value() { awk -F, -v want="uncorrected,nsb,$2,5" -v col="$3" '$1 "," $2 "," $3 "," $4 == want {print $col}' "$T/demo/work/reports/$1/metrics.csv"; }
@@ -19,7 +19,7 @@ for setting in seen_sources unseen_source; do
 done
 
 # ---- the README shows this table ----
-figures() { sed -E 's/[0-9]\.[0-9]+/N/g; s/ +/ /g; s/ $//; s|[^ ]*/work/reports|work/reports|; s/It took [0-9]+/It took N/; s| [^ ]*/screen.yaml| screen.yaml|'; }
+figures() { sed -E 's/[0-9]\.[0-9]+/N/g; s/ +/ /g; s/ $//; s|[^ ]*/work/reports|work/reports|; s/This took [0-9]+/This took N/; s| [^ ]*/screen.yaml| screen.yaml|'; }
 awk '$0 == "<!-- expect: demo -->" {f = 1; next} f && /^```/ {if (i) exit; i = 1; next} i' README.md | figures | grep . >"$T/shown"
 figures <"$T/table" | grep . >"$T/printed"
 ok "the README shows what it prints" diff "$T/shown" "$T/printed"
