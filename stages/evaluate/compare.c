@@ -148,7 +148,9 @@ static status write_page(const char *path, const char *screen, const names *runs
         if (i) text_add(&data, ",");
         text_add_json(&data, runs->item[i]);
     }
-    text_addf(&data, "],\n\"figures\":%s}", text_str(figures));
+    text_add(&data, "],\n\"about\":");
+    metric_table_json(&data);
+    text_addf(&data, ",\n\"figures\":%s}", text_str(figures));
     report_page(&page, text_str(&data), compare_js);
     status st = path_write(path, text_str(&page), page.n);
     text_free(&data);

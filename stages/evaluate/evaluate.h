@@ -4,6 +4,7 @@
  * how many there are. */
 #ifndef EVALUATE_H
 #define EVALUATE_H
+#include "metric_table.h"
 #include "micon/base/text.h"
 #include "micon/index/split.h"
 #include "micon/profile/bootstrap.h"
@@ -128,14 +129,13 @@ void transform_params_from(transform_params *p, const wells *w, const transforme
 
 /* ---- results.c: what was measured ---- */
 typedef struct {
-    const char *profiles, *metric, *setting; /* borrowed literals */
-    int k;                                   /* 0: none */
-    bootstrap_kind kind;
+    const char *profiles, *setting; /* borrowed literals */
+    metric_id metric;
+    int k; /* 0: none */
     interval v;
     double chance;
     int64_t n, left_out; /* queries or compounds or wells; -1: does not apply */
-    double *num, *den;   /* [n_compound] or NULL */
-    bool keep;           /* to by_compound.csv */
+    double *num, *den;   /* [n_compound]; NULL: not in by_compound.csv */
 } result;
 typedef struct {
     result *item;

@@ -44,9 +44,16 @@ done:
     return st;
 }
 
-result evaluation_result(const evaluation_set *e, const char *metric, const char *setting, int k)
+result evaluation_result(const evaluation_set *e, metric_id metric)
 {
-    return (result){.profiles = e->profiles, .metric = metric, .setting = setting, .k = k, .chance = NAN, .n = -1, .left_out = -1};
+    const metric_info *m = &metric_table[metric];
+    return (result){.profiles = e->profiles,
+                    .metric = metric,
+                    .setting = metric_setting_name(m->setting == EACH_SETTING ? ALL_WELLS : m->setting),
+                    .k = m->properties & VOTE_OF_5 ? 5 : 0,
+                    .chance = NAN,
+                    .n = -1,
+                    .left_out = -1};
 }
 
 status evaluation_gather_all(const evaluation_set *e, const void *mine, int64_t n_mine, size_t row_bytes, int64_t n, void *out)

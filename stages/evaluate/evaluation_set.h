@@ -26,8 +26,8 @@ typedef struct {
 status evaluation_set_init(evaluation_set *e, const float *x) MUST_USE;
 void evaluation_set_free(evaluation_set *e);
 
-/* A result without figures yet. */
-result evaluation_result(const evaluation_set *e, const char *metric, const char *setting, int k);
+/* A result without figures yet; setting and k are those of the metric's row, the first setting where it has several. */
+result evaluation_result(const evaluation_set *e, metric_id metric);
 
 /* Every rank's rows of an array, in rank order, on all ranks. */
 status evaluation_gather_all(const evaluation_set *e, const void *mine, int64_t n_mine, size_t row_bytes, int64_t n, void *out) MUST_USE;

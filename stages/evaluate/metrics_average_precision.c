@@ -13,7 +13,7 @@
 
 /* mAP, p and q [n_label] by label from each query's AP. compound [n_label]: of the labels. The value is the mean over labels, its interval over
  * compounds. */
-static status add_meanap_all(const evaluation_set *e, const char *metric, const char *share, const double *ap, const int32_t *n_positive,
+static status add_meanap_all(const evaluation_set *e, metric_id metric, metric_id share, const double *ap, const int32_t *n_positive,
                              const int32_t *n_total, const int32_t *label, int64_t n, int32_t n_label, const int32_t *compound,
                              double **map, double **p, double **q)
 {
@@ -21,7 +21,7 @@ static status add_meanap_all(const evaluation_set *e, const char *metric, const 
     int64_t first, mine;
     int32_t n_compound = e->w->n_compound;
     double *m = NULL, *pv = NULL, *num = NULL, *den = NULL;
-    result one = evaluation_result(e, metric, "all", 0);
+    result one = evaluation_result(e, metric);
     partition(n_label, e->size, e->rank, &first, &mine);
     double **all[] = {map, p, q}, **sums[] = {&num, &den};
     for (int k = 0; k < 3; k++) TRY_ALL(e->comm, mem_alloc(all[k], (size_t)n_label, sizeof **all[k], "compounds"));
@@ -44,7 +44,6 @@ static status add_meanap_all(const evaluation_set *e, const char *metric, const 
         den[compound[l]] += 1;
         one.n++;
     }
-    one.kind = BOOTSTRAP_RATIO, one.keep = true;
     TRY_ALL(e->comm, results_ratio(e->r, one, num, den));
     memset(num, 0, (size_t)n_compound * sizeof *num);
     for (int32_t l = 0; l < n_label; l++) num[compound[l]] += (*q)[l] < 0.05; /* no q, no share */
@@ -83,8 +82,8 @@ status activity_metrics_all(const evaluation_set *e, const float *x)
     TRY(evaluation_gather_all(e, ap, n, sizeof *ap, w->n, all_ap));
     TRY(evaluation_gather_all(e, pos, n, sizeof *pos, w->n, all_pos));
     TRY(evaluation_gather_all(e, total, n, sizeof *total, w->n, all_total));
-    TRY(add_meanap_all(e, "map_activity", "active_share", all_ap, all_pos, all_total, w->label, w->n, w->n_label, w->label_compound,
-                       &e->r->activity[e->which], &e->r->activity_p[e->which], &e->r->activity_q[e->which]));
+    TRY(add_meanap_all(e, METRIC_MAP_ACTIVITY, METRIC_ACTIVE_SHARE, all_ap, all_pos, all_total, w->label, w->n, w->n_label,
+                       w->label_compound, &e->r->activity[e->which], &e->r->activity_p[e->which], &e->r->activity_q[e->which]));
 done:
     ap_controls_free(&c);
     free(ap);
@@ -165,7 +164,8 @@ status consistency_metrics_all(const evaluation_set *e, const float *raw_x)
     TRY(evaluation_gather_all(e, ap, n, sizeof *ap, n_all, all_ap));
     TRY(evaluation_gather_all(e, pos, n, sizeof *pos, n_all, all_pos));
     TRY(evaluation_gather_all(e, total, n, sizeof *total, n_all, all_total));
-    TRY(add_meanap_all(e, "map_consistency", "consistent_share", all_ap, all_pos, all_total, self, n_all, n_all, self, &map, &p, &q));
+    TRY(add_meanap_all(e, METRIC_MAP_CONSISTENCY, METRIC_CONSISTENT_SHARE, all_ap, all_pos, all_total, self, n_all, n_all, self, &map, &p,
+                       &q));
     TRY_ALL(e->comm, spread(w, map, &e->r->consistency[e->which]));
     TRY_ALL(e->comm, spread(w, p, &e->r->consistency_p[e->which]));
     TRY_ALL(e->comm, spread(w, q, &e->r->consistency_q[e->which]));

@@ -41,7 +41,7 @@ static status silhouettes_all(const evaluation_set *e, const sample *s)
     status st = OK;
     int64_t first, n;
     double *mine = NULL, *all = NULL, *num = NULL, *den = NULL, value = NAN;
-    result one = evaluation_result(e, "silhouette_label", "all", 0);
+    result one = evaluation_result(e, METRIC_SILHOUETTE_LABEL);
     partition(s->n, e->size, e->rank, &first, &n);
     TRY_ALL(e->comm, mem_alloc(&mine, (size_t)n, sizeof *mine, "silhouettes"));
     TRY_ALL(e->comm, mem_alloc(&all, (size_t)s->n, sizeof *all, "silhouettes"));
@@ -60,10 +60,9 @@ static status silhouettes_all(const evaluation_set *e, const sample *s)
         den[compound] += 1;
         one.n++;
     }
-    one.kind = BOOTSTRAP_RATIO, one.keep = true;
     TRY_ALL(e->comm, results_ratio(e->r, one, num, den));
     TRY_ALL(e->comm, scib_silhouette_batch(s->x, s->n, e->d, s->label, e->w->n_label, s->batch, e->w->n_batch, &value));
-    one = evaluation_result(e, "silhouette_batch", "all", 0), one.n = s->n;
+    one = evaluation_result(e, METRIC_SILHOUETTE_BATCH), one.n = s->n;
     TRY_ALL(e->comm, results_value(e->r, one, value));
 done:
     free(mine);
@@ -80,7 +79,7 @@ static status graph_metrics_all(const evaluation_set *e)
     int32_t batches, labels;
     int32_t *row = NULL, *near = NULL;
     double *dist = NULL, *lisi = NULL, *all_lisi = NULL, value = NAN;
-    result one = evaluation_result(e, "connectivity", "all", 0);
+    result one = evaluation_result(e, METRIC_CONNECTIVITY);
     partition(e->n, e->size, e->rank, &first, &n);
     TRY_ALL(e->comm, evaluation_count_present(e, e->batch, e->w->n_batch, &batches));
     TRY_ALL(e->comm, evaluation_count_present(e, e->label, e->w->n_label, &labels));
@@ -99,11 +98,11 @@ static status graph_metrics_all(const evaluation_set *e)
     TRY_ALL(e->comm, results_value(e->r, one, value));
     scib_lisi(row, dist, n, N_LISI, e->batch, e->w->n_batch, 30, lisi);
     TRY(evaluation_gather_all(e, lisi, n, sizeof *lisi, e->n, all_lisi));
-    one.metric = "lisi_batch";
+    one.metric = METRIC_LISI_BATCH;
     TRY_ALL(e->comm, results_value(e->r, one, scib_lisi_batch(all_lisi, e->n, batches)));
     scib_lisi(row, dist, n, N_LISI, e->label, e->w->n_label, 30, lisi);
     TRY(evaluation_gather_all(e, lisi, n, sizeof *lisi, e->n, all_lisi));
-    one.metric = "lisi_label";
+    one.metric = METRIC_LISI_LABEL;
     TRY_ALL(e->comm, results_value(e->r, one, scib_lisi_label(all_lisi, e->n, labels)));
 done:
     free(row);
@@ -127,7 +126,7 @@ static status clusters_all(const evaluation_set *e, const sample *s)
         int rank;
     } mine = {INFINITY, e->rank}, best;
     double nmi, ari;
-    result one = evaluation_result(e, "nmi", "all", 0);
+    result one = evaluation_result(e, METRIC_NMI);
     partition(STARTS, e->size, e->rank, &first, &n);
     TRY_ALL(e->comm, mem_alloc(&seen, (size_t)n_label, 1, "labels"));
     TRY_ALL(e->comm, mem_alloc(&cluster, (size_t)s->n, sizeof *cluster, "clusters"));
@@ -140,7 +139,7 @@ static status clusters_all(const evaluation_set *e, const sample *s)
     TRY_ALL(e->comm, scib_agreement(s->label, n_label, cluster, present, s->n, &nmi, &ari));
     one.n = s->n;
     TRY_ALL(e->comm, results_value(e->r, one, nmi));
-    one.metric = "ari";
+    one.metric = METRIC_ARI;
     TRY_ALL(e->comm, results_value(e->r, one, ari));
 done:
     free(cluster);

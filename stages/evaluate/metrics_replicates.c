@@ -46,7 +46,7 @@ status replicate_metrics_all(const evaluation_set *e, const float *raw_x)
     float *p = NULL;
     double *mine = NULL, *score = NULL, *bar = NULL, *num = NULL, *den = NULL;
     double **by[] = {&mine, &score, &bar, &num, &den};
-    result one = evaluation_result(e, "percent_replicating", "all", 0);
+    result one = evaluation_result(e, METRIC_PERCENT_REPLICATING);
     partition(n_label, e->size, e->rank, &first, &n);
     TRY_ALL(e->comm, mem_alloc(&p, (size_t)(e->n * e->d), sizeof *p, "profiles"));
     for (int64_t i = 0; i < e->n; i++) linear_pearson_rows(raw_x + e->row[i] * e->d, 1, e->d, p + i * e->d);
@@ -58,7 +58,7 @@ status replicate_metrics_all(const evaluation_set *e, const float *raw_x)
     TRY_ALL(e->comm, n > 0 ? replicate_scores(p, e->n, e->d, e->label, n_label, (int32_t)first, (int32_t)n, mine) : OK);
     TRY(evaluation_gather_all(e, mine, n, sizeof *mine, n_label, score));
     TRY(replicate_bars_all(e, p, count, filled, bar));
-    one.n = one.left_out = 0, one.kind = BOOTSTRAP_RATIO, one.keep = true;
+    one.n = one.left_out = 0;
     for (int32_t l = 0; l < n_label; l++) {
         if (isnan(score[l]) || isnan(bar[l])) {
             one.left_out++;

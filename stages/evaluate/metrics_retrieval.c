@@ -103,7 +103,7 @@ done:
 }
 
 /* The figures of the queries with ask[i] = 1; compound [n]: of the queries. */
-static status add_retrieval(const evaluation_set *e, const char *metric, const char *by_compound, const char *setting, const found *f,
+static status add_retrieval(const evaluation_set *e, metric_id metric, metric_id by_compound, const char *setting, const found *f,
                             int64_t n, const uint8_t *ask, const int32_t *compound)
 {
     status st = OK;
@@ -121,13 +121,13 @@ static status add_retrieval(const evaluation_set *e, const char *metric, const c
         if (!ask || ask[i]) rank[m] = f->rank[i], c[m] = compound[i], possible[m] = f->possible[i], match[m] = f->match[i], m++;
     retrieval_summarize(rank, possible, match, c, m, n_compound, K, &s);
     for (int k = 1; k <= K; k++) {
-        result one = evaluation_result(e, metric, setting, k);
+        result one = evaluation_result(e, metric);
+        one.setting = setting, one.k = k;
         one.n = s.n_queries, one.left_out = s.n_impossible, one.chance = s.chance[k - 1];
-        one.keep = k == 1 || k == 5 || k == 10;
         retrieval_by_label(rank, match, c, m, n_compound, k, hit, asked);
-        one.kind = BOOTSTRAP_RATIO;
         TRY(results_ratio(e->r, one, hit, asked));
-        one.metric = by_compound, one.kind = BOOTSTRAP_MEAN, one.keep = false, one.chance = NAN, one.n = s.n_classes;
+        one.metric = by_compound, one.n = s.n_classes;
+        if (!(metric_table[by_compound].properties & CHANCE)) one.chance = NAN;
         TRY(results_ratio(e->r, one, hit, asked));
     }
 done:
@@ -140,26 +140,22 @@ done:
     return st;
 }
 
-static const struct {
-    const char *name;
-    int set; /* -1: all of E */
-} settings[] = {{"all", -1}, {"seen_sources", SET_TEST}, {"unseen_source", SET_UNSEEN_SOURCE}, {"unseen_compounds", SET_UNSEEN_COMPOUND}};
-
-/* Is there a well of that set? "all" stands in any case. */
-static int64_t mark_setting(const evaluation_set *e, int s, uint8_t *ask)
+/* Marks the queries of a setting; returns how many there are. */
+static int64_t mark_setting(const evaluation_set *e, metric_setting s, uint8_t *ask)
 {
+    static const int set[N_SETTINGS] = {-1, SET_TEST, SET_UNSEEN_SOURCE, SET_UNSEEN_COMPOUND}; /* -1: all of E */
     int64_t n = 0;
-    for (int64_t i = 0; i < e->n; i++) n += ask[i] = settings[s].set < 0 || e->set[i] == settings[s].set;
+    for (int64_t i = 0; i < e->n; i++) n += ask[i] = set[s] < 0 || e->set[i] == set[s];
     return n;
 }
 
 /* Share of queries whose neighbours' commonest code is their own. */
-static status add_vote(const evaluation_set *e, const char *metric, const found *f, const int32_t *code)
+static status add_vote(const evaluation_set *e, metric_id metric, const found *f, const int32_t *code)
 {
     status st = OK;
     int32_t *vote = NULL, *five = NULL;
     double *num = NULL, *den = NULL;
-    result one = evaluation_result(e, metric, "all", K_VOTE);
+    result one = evaluation_result(e, metric);
     TRY(mem_alloc(&vote, (size_t)e->n, sizeof *vote, "votes"));
     TRY(mem_alloc(&five, (size_t)e->n * K_VOTE, sizeof *five, "votes"));
     TRY(mem_alloc(&num, (size_t)e->w->n_compound, sizeof *num, "compounds"));
@@ -176,7 +172,6 @@ static status add_vote(const evaluation_set *e, const char *metric, const found 
         den[e->compound[i]] += 1;
         one.n++;
     }
-    one.kind = BOOTSTRAP_RATIO, one.keep = true;
     TRY(results_ratio(e->r, one, num, den));
 done:
     free(vote);
@@ -229,16 +224,18 @@ status retrieval_metrics_all(evaluation_set *e)
     int32_t *mechanism = NULL;
     TRY(search_rules_all(e, f));
     TRY_ALL(e->comm, mem_alloc(&ask, (size_t)e->n, 1, "queries"));
-    for (int s = 0; s < (int)(sizeof settings / sizeof *settings); s++) {
-        if (mark_setting(e, s, ask) == 0) continue;
-        TRY_ALL(e->comm, add_retrieval(e, "nsb", "nsb_by_compound", settings[s].name, &f[0], e->n, ask, e->compound));
-        TRY_ALL(e->comm, add_retrieval(e, "nss", "nss_by_compound", settings[s].name, &f[1], e->n, ask, e->compound));
+    for (int s = 0; s < N_SETTINGS; s++) {
+        if (mark_setting(e, (metric_setting)s, ask) == 0) continue;
+        TRY_ALL(e->comm, add_retrieval(e, METRIC_NSB, METRIC_NSB_BY_COMPOUND, metric_setting_name((metric_setting)s), &f[0], e->n, ask,
+                                       e->compound));
+        TRY_ALL(e->comm, add_retrieval(e, METRIC_NSS, METRIC_NSS_BY_COMPOUND, metric_setting_name((metric_setting)s), &f[1], e->n, ask,
+                                       e->compound));
     }
-    TRY_ALL(e->comm, add_vote(e, "knn_compound", &f[0], e->compound));
+    TRY_ALL(e->comm, add_vote(e, METRIC_KNN_COMPOUND, &f[0], e->compound));
     TRY_ALL(e->comm, mechanism_codes(e, &mechanism));
-    if (e->w->n_target > 0) TRY_ALL(e->comm, add_vote(e, "knn_mechanism", &f[0], mechanism));
-    TRY_ALL(e->comm, add_vote(e, "knn_source", &f[2], e->source));
-    TRY_ALL(e->comm, add_vote(e, "knn_plate", &f[2], e->plate));
+    if (e->w->n_target > 0) TRY_ALL(e->comm, add_vote(e, METRIC_KNN_MECHANISM, &f[0], mechanism));
+    TRY_ALL(e->comm, add_vote(e, METRIC_KNN_SOURCE, &f[2], e->source));
+    TRY_ALL(e->comm, add_vote(e, METRIC_KNN_PLATE, &f[2], e->plate));
 done:
     for (int s = 0; s < 3; s++) found_free(&f[s]);
     free(ask);
@@ -249,13 +246,13 @@ done:
 /* ---- predicted profiles ---- */
 
 /* Median rank of the first hit, over queries with a possible match. */
-static status add_median_rank_all(const evaluation_set *e, const char *metric, const float *q, int64_t n, const retrieval_setting *rule,
+static status add_median_rank_all(const evaluation_set *e, metric_id metric, const float *q, int64_t n, const retrieval_setting *rule,
                                   const int32_t *label)
 {
     status st = OK;
     int64_t first, mine, *rank = NULL, *all = NULL, m = 0;
     double *v = NULL;
-    result one = evaluation_result(e, metric, "unseen_compounds", 0);
+    result one = evaluation_result(e, metric);
     partition(n, e->size, e->rank, &first, &mine);
     TRY_ALL(e->comm, mem_alloc(&rank, (size_t)mine, sizeof *rank, "ranks"));
     TRY_ALL(e->comm, mem_alloc(&all, (size_t)n, sizeof *all, "ranks"));
@@ -274,7 +271,7 @@ done:
 }
 
 /* q [n,d]: raw lengths; group: batches to leave out, or NULL. */
-static status ask_predictions_all(const evaluation_set *e, const char *metric, const char *by, const char *median, float *q, int64_t n,
+static status ask_predictions_all(const evaluation_set *e, metric_id metric, metric_id by, metric_id median, float *q, int64_t n,
                                   const int32_t *label, const int32_t *batch)
 {
     status st = OK;
@@ -282,7 +279,7 @@ static status ask_predictions_all(const evaluation_set *e, const char *metric, c
     const retrieval_setting rule = {.query_group = batch, .candidate_group = batch ? e->batch : NULL};
     linear_unit_rows(q, n, e->d, q);
     TRY(search_all(e, q, n, &rule, label, e->compound, &f));
-    TRY_ALL(e->comm, add_retrieval(e, metric, by, "unseen_compounds", &f, n, NULL, label));
+    TRY_ALL(e->comm, add_retrieval(e, metric, by, metric_setting_name(UNSEEN_COMPOUNDS), &f, n, NULL, label));
     TRY(add_median_rank_all(e, median, q, n, &rule, label));
 done:
     found_free(&f);
@@ -312,14 +309,15 @@ status prediction_metrics_all(const evaluation_set *e, const float *cf)
     }
     if (n == 0) goto done;
     TRY_ALL(e->comm, consensus_mean(q, n, e->d, label, NULL, w->n_compound, mean, count));
-    TRY(ask_predictions_all(e, "counterfactual", "counterfactual_by_compound", "counterfactual_median_rank", q, n, label, batch));
+    TRY(ask_predictions_all(e, METRIC_COUNTERFACTUAL, METRIC_COUNTERFACTUAL_BY_COMPOUND, METRIC_COUNTERFACTUAL_MEDIAN_RANK, q, n, label,
+                            batch));
     for (int32_t c = 0; c < w->n_compound; c++) {
         if (count[c] == 0) continue;
         memmove(mean + n_mean * e->d, mean + c * e->d, (size_t)e->d * sizeof *mean);
         label[n_mean++] = c;
     }
-    TRY(ask_predictions_all(e, "counterfactual_mean", "counterfactual_mean_by_compound", "counterfactual_mean_median_rank", mean, n_mean,
-                            label, NULL));
+    TRY(ask_predictions_all(e, METRIC_COUNTERFACTUAL_MEAN, METRIC_COUNTERFACTUAL_MEAN_BY_COMPOUND, METRIC_COUNTERFACTUAL_MEAN_MEDIAN_RANK,
+                            mean, n_mean, label, NULL));
 done:
     free(q);
     free(mean);

@@ -275,7 +275,9 @@ status report_write(const char *path, const wells *w, const transformed *c, cons
 {
     status st = OK;
     text data = {0}, page = {0};
-    text_add(&data, "{\"metrics\":");
+    text_add(&data, "{\"about\":");
+    metric_table_json(&data);
+    text_add(&data, ",\n\"metrics\":");
     text_add(&data, json);
     text_add(&data, ",\n");
     TRY(add_wells(&data, w, c));

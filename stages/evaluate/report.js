@@ -22,34 +22,31 @@ if (M.notes.length) {
 // tables
 const cell = (m) => !m ? "<td>–</td>" : "<td title='" + (m.value === null ? "no value" : m.value) + "'>" + figure(m.value) +
   (m.low !== null ? "<small>" + figure(m.low) + " – " + figure(m.high) + "</small>" : "") + "</td>";
-function table(parent, title, sub, rows, chance) {
-  rows = rows.map(([m, s, k, label]) => label !== undefined && !m ? {head: label} : {label: label || named(m, k), c: KINDS.map((p) => find(p, m, s, k))}).filter((r) => r.head || r.c.some((x) => x));
+function table(title, sub, rows) {
+  const chance = rows.some(([m]) => m && ABOUT[m].chance);
+  rows = rows.map(([m, s, k, label]) => label !== undefined && !m ? {head: label} : {label: label || named(m, k), help: ABOUT[m] && ABOUT[m].help, c: KINDS.map((p) => find(p, m, s, k))}).filter((r) => r.head || r.c.some((x) => x));
   rows = rows.filter((r, i) => !r.head || (rows[i + 1] && !rows[i + 1].head));
   if (!rows.length) return;
-  const s = add(parent, "<section><h2>" + title + "</h2><p class=sub>" + sub + "</p><table class=m style='--cols:" + (KINDS.length + (chance ? 2 : 1)) + "'><thead><tr><th></th>" + KINDS.map((p) => "<th>" + (p === "corrected" ? "with" : "without") + " correction</th>").join("") +
+  const s = add(main, "<section><h2>" + title + "</h2><p class=sub>" + sub + "</p><table class=m style='--cols:" + (KINDS.length + (chance ? 2 : 1)) + "'><thead><tr><th></th>" + KINDS.map((p) => "<th>" + (p === "corrected" ? "with" : "without") + " correction</th>").join("") +
     (chance ? "<th>chance</th>" : "") + "<th>n</th></tr></thead><tbody></tbody></table></section>"), b = s.querySelector("tbody");
   for (const r of rows) {
     const tr = document.createElement("tr"), one = r.c && r.c.find((x) => x);
     if (r.head) { tr.className = "group"; tr.innerHTML = "<td colspan=" + (KINDS.length + 2 + (chance ? 1 : 0)) + ">" + r.head + "</td>"; }
     else tr.innerHTML = "<td>" + r.label + "</td>" + r.c.map(cell).join("") + (chance ? "<td>" + figure(one.chance) + "</td>" : "") +
       "<td>" + (one.n === null ? "" : one.n.toLocaleString("en")) + (one.left_out ? "<small>+" + one.left_out + " out</small>" : "") + "</td>";
+    if (r.help) tr.title = r.help;
     b.append(tr);
   }
 }
+// rows of a section's metrics: for each k that is shown, where there are several
+const shown = (section, setting) => METRICS.filter((m) => m.section === section).flatMap((m) => (m.by_k ? [1, 5, 10] : [m.k]).map((k) => [m.name, setting || m.setting, k]));
 const retrieval = [];
-for (const s in SETTINGS) { retrieval.push([null, s, 0, SETTINGS[s]]); for (const m of ["nsb", "nss"]) for (const k of [1, 5, 10]) retrieval.push([m, s, k]); }
-table(main, "Retrieval", "Share of wells with their own compound among the k most similar wells of another batch (or source). Left out: queries without a possible match.", retrieval, true);
+for (const s in SETTINGS) retrieval.push([null, s, 0, SETTINGS[s]], ...shown("retrieval", s));
+table("Retrieval", "Share of wells with their own compound among the k most similar wells of another batch (or source). Left out: queries without a possible match.", retrieval);
 curves();
-const cf = [];
-for (const k of [1, 5, 10]) cf.push(["counterfactual", "unseen_compounds", k]);
-cf.push(["counterfactual_median_rank", "unseen_compounds", 0]);
-for (const k of [1, 5, 10]) cf.push(["counterfactual_mean", "unseen_compounds", k]);
-cf.push(["counterfactual_mean_median_rank", "unseen_compounds", 0]);
-table(main, "Predicted profiles of unseen compounds", "The generator's profile of a compound that no training step saw, on a plate's controls, looks for real wells of that compound in other batches.", cf, true);
-table(main, "Activity, mechanisms, replicates", "Mean average precision against the plate's controls, and among compounds that share a mechanism" + (M.mechanism_column ? " (" + esc(M.mechanism_column) + ")" : "") + ".",
-  ["map_activity", "active_share", "map_consistency", "consistent_share", "percent_replicating"].map((m) => [m, "all", 0]).concat(["knn_compound", "knn_mechanism"].map((m) => [m, "all", 5])), false);
-table(main, "Batches", "How well batches mix, and compounds stay apart. Best is 1, except where said.",
-  [["knn_source", "all", 5], ["knn_plate", "all", 5]].concat(["silhouette_label", "silhouette_batch", "connectivity", "lisi_label", "lisi_batch", "nmi", "ari"].map((m) => [m, "all", 0])), false);
+table("Predicted profiles of unseen compounds", "The generator's profile of a compound that no training step saw, on a plate's controls, looks for real wells of that compound in other batches.", shown("predicted"));
+table("Activity, mechanisms, replicates", "Mean average precision against the plate's controls, and among compounds that share a mechanism" + (M.mechanism_column ? " (" + esc(M.mechanism_column) + ")" : "") + ".", shown("activity"));
+table("Batches", "How well batches mix, and compounds stay apart. Best is 1, except where said.", shown("batches"));
 // retrieval curves
 function svg(w, h, inner) { return "<svg viewBox='0 0 " + w + " " + h + "' role=img>" + inner + "</svg>"; }
 function axes(w, h, l, b, x, y, xs, ys, xname, yname) {
@@ -60,7 +57,7 @@ function axes(w, h, l, b, x, y, xs, ys, xname, yname) {
 }
 function curves() {
   const list = [];
-  for (const s in SETTINGS) for (const m of ["nsb", "nss"]) if (KINDS.some((p) => find(p, m, s, 1))) list.push([m, s]);
+  for (const s in SETTINGS) for (const m of METRICS) if (m.section === "retrieval" && m.by_k && KINDS.some((p) => find(p, m.name, s, 1))) list.push([m.name, s]);
   if (KINDS.some((p) => find(p, "counterfactual", "unseen_compounds", 1))) list.push(["counterfactual", "unseen_compounds"]);
   if (!list.length) return;
   const sec = add(main, "<section><h2>Retrieval curves</h2><p class=sub>Hits among the first k, with 95 % intervals; dashed: what chance would hit.</p><div class=legend>" +
@@ -77,7 +74,7 @@ function curves() {
       if (i === 0) inner += "<polyline points='" + pt("chance").join(" ") + "' fill=none stroke='var(--soft)' stroke-dasharray='4 3'/>";
       for (const v of r) inner += "<circle cx=" + x(v.k).toFixed(1) + " cy=" + y(v.value).toFixed(1) + " r=3.2 fill='" + COLORS[i] + "' data-tip='" + (i ? "with" : "without") + " correction, top " + v.k + ": " + num(v.value) + " (chance " + num(v.chance) + ")'/>";
     });
-    const box = add(sec.lastElementChild, "<div><h3>" + NAME[m] + "<br><span class=note>" + SETTINGS[s] + "</span></h3>" + svg(W, H, inner) + "</div>");
+    const box = add(sec.lastElementChild, "<div><h3>" + ABOUT[m].label + "<br><span class=note>" + SETTINGS[s] + "</span></h3>" + svg(W, H, inner) + "</div>");
     tips(box);
   }
 }

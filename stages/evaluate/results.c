@@ -27,14 +27,20 @@ static status add(results *r, const result *one)
     return st;
 }
 
+static bootstrap_kind kind_of(const result *m)
+{
+    return metric_table[m->metric].estimate == MEAN_OF_RATIOS ? BOOTSTRAP_MEAN : BOOTSTRAP_RATIO;
+}
+
 status results_ratio(results *r, result like, const double *num, const double *den)
 {
     status st = OK;
     size_t n = (size_t)r->n_compound;
+    unsigned is = metric_table[like.metric].properties;
     if (!r->active) return OK;
     like.num = like.den = NULL;
-    TRY(bootstrap_interval(like.kind, num, den, r->n_compound, r->draws, r->seed, &like.v));
-    if (like.keep) {
+    TRY(bootstrap_interval(kind_of(&like), num, den, r->n_compound, r->draws, r->seed, &like.v));
+    if (is & COMPARED && (!(is & BY_K) || like.k == 1 || like.k == 5 || like.k == 10)) {
         TRY(mem_alloc(&like.num, n, sizeof *like.num, "results"));
         TRY(mem_alloc(&like.den, n, sizeof *like.den, "results"));
         memcpy(like.num, num, n * sizeof *num);
@@ -50,7 +56,7 @@ done:
 
 status results_value(results *r, result like, double value)
 {
-    like.num = like.den = NULL, like.keep = false;
+    like.num = like.den = NULL;
     like.v = (interval){value, NAN, NAN};
     return r->active ? add(r, &like) : OK;
 }
@@ -73,7 +79,8 @@ static void count_add(text *out, int64_t n, const char *missing)
 
 static void show_metric(const result *m, text *out)
 {
-    text_addf(out, "{\"profiles\":\"%s\",\"metric\":\"%s\",\"setting\":\"%s\",\"k\":", m->profiles, m->metric, m->setting);
+    text_addf(out, "{\"profiles\":\"%s\",\"metric\":\"%s\",\"setting\":\"%s\",\"k\":", m->profiles, metric_table[m->metric].name,
+              m->setting);
     count_add(out, m->k > 0 ? m->k : -1, "null");
     const struct {
         const char *name;
@@ -148,7 +155,7 @@ void results_show_csv(const results *r, text *out)
     text_add(out, "profiles,metric,setting,k,value,low,high,chance,n,left_out\n");
     for (size_t i = 0; i < r->n; i++) {
         const result *m = &r->item[i];
-        text_addf(out, "%s,%s,%s,", m->profiles, m->metric, m->setting);
+        text_addf(out, "%s,%s,%s,", m->profiles, metric_table[m->metric].name, m->setting);
         count_add(out, m->k > 0 ? m->k : -1, "");
         const double v[] = {m->v.value, m->v.low, m->v.high, m->chance};
         for (int k = 0; k < 4; k++) {
@@ -190,7 +197,8 @@ void results_show_by_compound(const results *r, const wells *w, text *out)
         if (!m->num) continue;
         for (int32_t c = 0; c < w->n_compound; c++) {
             if (m->den[c] == 0) continue;
-            text_addf(out, "%s,%s,%s,%d,%s,", m->profiles, m->metric, m->setting, m->k, m->kind == BOOTSTRAP_RATIO ? "ratio" : "mean");
+            text_addf(out, "%s,%s,%s,%d,%s,", m->profiles, metric_table[m->metric].name, m->setting, m->k,
+                      kind_of(m) == BOOTSTRAP_RATIO ? "ratio" : "mean");
             csv_quote(out, intern_at(&w->compound_name, (size_t)c));
             text_add(out, ",");
             number_add(out, m->num[c], "");
