@@ -5,6 +5,7 @@ include site.mk
 MODE ?= release
 SAN  ?=
 B    := build/$(MODE)$(if $(SAN),-$(SAN))
+# The only place that has it; programs get it as MICON_VERSION.
 VERSION := 0.1.0
 
 # ---- first: the packages. DEPS=no never looks; otherwise apt installs what is missing where it may. ----

@@ -13,10 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#ifndef MICON_VERSION
-#define MICON_VERSION "unknown"
-#endif
-
 enum {
     CHECK = 1,
     PLAN = 2,

@@ -5,6 +5,7 @@
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
+#include "micon/config/file_formats.h"
 #include "micon/formats/csv.h"
 #include "micon/index/index.h"
 
@@ -56,7 +57,7 @@ static status rates_write(const rates *r, const bool measured[MAX_STAGES], const
     text t = {0};
     char *path = config_work(c, "status/rates.json"), host[256] = "";
     gethostname(host, sizeof host - 1);
-    text_add(&t, "{\"format\": 1, \"host\": ");
+    text_addf(&t, "{\"format\": %d, \"host\": ", RATES_FORMAT);
     text_add_json(&t, host);
     add_numbers(&t, "start_s", r->start_s, measured);
     add_numbers(&t, "factor", r->factor, measured);
@@ -267,7 +268,8 @@ static double step_seconds(const config *c, size_t *logged)
 {
     double s[64] = {0};
     size_t n = 0, size = 0;
-    char *run = text_encode_name(c->train.run), *below = xasprintf("models/%s/log.jsonl", run), *path = config_work(c, below), *data = NULL;
+    char *run = text_encode_name(c->train.run), *below = xasprintf(WORK_MODELS "/%s/" MODEL_LOG, run), *path = config_work(c, below),
+         *data = NULL;
     if (path_exists(path) && path_read(path, &data, &size, 1 << 20) != OK) msg_clear();
     for (const char *p = data; p && (p = strstr(p, "\"seconds\": ")) != NULL && n < sizeof s / sizeof *s; n++) s[n] = strtod(p += 11, NULL);
     qsort(s, n, sizeof *s, by_value);

@@ -8,10 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef MICON_VERSION
-#define MICON_VERSION "unknown"
-#endif
-
 const char *step_label(const plan *p, const step *s)
 {
     return s->plate >= 0 ? p->screen.plate[s->plate].label : "whole screen";

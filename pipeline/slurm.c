@@ -4,6 +4,7 @@
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
+#include "micon/config/file_formats.h"
 
 #include <jansson.h>
 #include <pwd.h>
@@ -198,7 +199,7 @@ status submissions_write(const submissions *s, const config *c)
 {
     text t = {0};
     char *path = config_work(c, "status/slurm.json");
-    text_add(&t, "{\"format\": 1, \"jobs\": [");
+    text_addf(&t, "{\"format\": %d, \"jobs\": [", SUBMISSIONS_FORMAT);
     for (size_t i = 0; i < s->n; i++) {
         const submitted *j = &s->item[i];
         text_addf(&t, "%s\n  {\"stage\": \"%s\", \"gate\": %s, \"job\": ", i ? "," : "", stage_table[j->stage].name,

@@ -4,6 +4,7 @@
 
 #include "micon/base/mem.h"
 #include "micon/base/memory_budget.h"
+#include "micon/config/file_formats.h"
 #include "micon/nn/augment.h"
 #include "micon/nn/resnet.h"
 
@@ -118,9 +119,9 @@ const stage_info stage_table[] = {
     {
         .name = "featurize",
         .needs = "",
-        .output = "compounds.h5",
+        .output = WORK_COMPOUNDS,
         .record = "compounds",
-        .clean = "compounds.h5",
+        .clean = WORK_COMPOUNDS,
         .ends = ".h5 .yaml",
         .folders = ".",
         .job = "stage.sh featurize",
@@ -130,11 +131,11 @@ const stage_info stage_table[] = {
     {
         .name = "tile",
         .needs = "",
-        .output = "tiles/{plate}.h5",
+        .output = WORK_TILES "/{plate}.h5",
         .record = "{plate}",
-        .clean = "tiles",
+        .clean = WORK_TILES,
         .ends = ".h5 .yaml",
-        .folders = "tiles",
+        .folders = WORK_TILES,
         .job = "stage.sh tile",
         .stop_signal = SIGTERM,
         .per_plate = true,
@@ -144,11 +145,11 @@ const stage_info stage_table[] = {
     {
         .name = "train",
         .needs = "featurize tile",
-        .output = "models/{run}/model.safetensors",
+        .output = WORK_MODELS "/{run}/" MODEL_FILE,
         .record = "{run}",
-        .clean = "models/{run}",
+        .clean = WORK_MODELS "/{run}",
         .ends = ".safetensors .jsonl .yaml",
-        .folders = "models/{run} models/{run}/checkpoints",
+        .folders = WORK_MODELS "/{run} " WORK_MODELS "/{run}/checkpoints",
         .job = "train.sh",
         .stop_signal = SIGUSR1,
         .trains = true,
@@ -158,11 +159,11 @@ const stage_info stage_table[] = {
     {
         .name = "embed",
         .needs = "featurize tile train",
-        .output = "embeddings/{run}/{plate}.h5",
+        .output = WORK_EMBEDDINGS "/{run}/{plate}.h5",
         .record = "{run}/{plate}",
-        .clean = "embeddings/{run}",
+        .clean = WORK_EMBEDDINGS "/{run}",
         .ends = ".h5 .yaml",
-        .folders = "embeddings/{run}",
+        .folders = WORK_EMBEDDINGS "/{run}",
         .job = "stage.sh embed",
         .stop_signal = SIGTERM,
         .per_plate = true,
@@ -171,11 +172,11 @@ const stage_info stage_table[] = {
     {
         .name = "evaluate",
         .needs = "embed",
-        .output = "profiles/{run}.h5ad",
+        .output = WORK_PROFILES "/{run}.h5ad",
         .record = "{run}",
-        .clean = "profiles/{run}.h5ad profiles/{run}.consensus.h5ad reports/{run}",
+        .clean = WORK_PROFILES "/{run}.h5ad " WORK_PROFILES "/{run}.consensus.h5ad " WORK_REPORTS "/{run}",
         .ends = ".h5ad .html .json .csv .png .svg .yaml",
-        .folders = "profiles reports/{run}",
+        .folders = WORK_PROFILES " " WORK_REPORTS "/{run}",
         .job = "stage.sh evaluate",
         .stop_signal = SIGTERM,
         .reads_profiles = true,

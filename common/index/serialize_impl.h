@@ -2,12 +2,13 @@
  * Everything is in the machine's byte order, which the mark tells; all offsets are from the block's start, all sections 8-aligned. */
 #ifndef INDEX_BLOCK_H
 #define INDEX_BLOCK_H
+#include "micon/config/file_formats.h"
 #include "micon/index/index.h"
 
 #include <stddef.h>
 
 #define INDEX_MARK 0x3158444e494d00abu
-enum { INDEX_FORMAT = 1, INDEX_MAX_CHANNELS = 64 };
+enum { INDEX_MAX_CHANNELS = 64 };
 
 enum {
     S_START,      /* uint64 [n_words + 1]: of each text in the pool, and the pool's size */

@@ -4,14 +4,11 @@
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
+#include "micon/config/file_formats.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifndef MICON_VERSION
-#define MICON_VERSION "unknown"
-#endif
 
 char *output_record_path(const config *c, const char *stage, const char *name)
 {
@@ -35,7 +32,7 @@ status output_record_write(const char *path, const char *program, const char *ou
     char d[DIGEST_TEXT], *dir = path_dir(path);
     int64_t size, mtime_ns;
     TRY(path_stat(output, &size, &mtime_ns));
-    text_add(&t, "{\n  \"format\": 1,\n");
+    text_addf(&t, "{\n  \"format\": %d,\n", OUTPUT_RECORD_FORMAT);
     add_text(&t, "program", program);
     add_text(&t, "version", MICON_VERSION);
     add_text(&t, "output", path_base(output));
@@ -88,7 +85,7 @@ bool output_record_read(output_record *out, const char *path)
     if (!path_exists(path)) return false;
     if (path_read(path, &data, &size, MAX_RECORD) != OK) msg_clear(); /* no record: the stage program will look */
     json_t *o = data ? json_loadb(data, size, 0, NULL) : NULL;
-    bool good = o && get_int(o, "format", &format) && format == 1 && get_text(o, "program", &out->program) &&
+    bool good = o && get_int(o, "format", &format) && format == OUTPUT_RECORD_FORMAT && get_text(o, "program", &out->program) &&
                 get_text(o, "version", &out->version) && get_text(o, "output", &out->output) && get_int(o, "size", &out->size) &&
                 get_int(o, "mtime_ns", &out->mtime_ns) && get_digest(o, "content", &out->content) &&
                 get_digest(o, "inputs", &out->inputs) && get_text(o, "made_from", &out->made_from);

@@ -2,6 +2,7 @@
 #include "micon/stage/compound_vectors.h"
 
 #include "micon/base/mem.h"
+#include "micon/config/file_formats.h"
 #include "micon/store/store.h"
 
 #include <math.h>
@@ -16,10 +17,10 @@ status compound_vectors_read(vectors *v, const char *path)
     store_file *f = NULL;
     int n_dims;
     int64_t dims[4];
-    TRY(store_open(&f, path, "compounds", COMPOUNDS_FORMAT));
+    TRY(store_open(&f, path, COMPOUNDS_KIND, COMPOUNDS_FORMAT));
     TRY(store_dims(f, "X", &n_dims, dims));
     TRY(store_read_frame(f, "obs", &v->obs));
-    TRY(store_read_frame(f, "uns/identifiers", &v->identifiers));
+    TRY(store_read_frame(f, COMPOUNDS_IDENTIFIERS, &v->identifiers));
     v->digest = store_digest(f);
     if (n_dims != 2 || v->obs.n_rows != dims[0] || frame_col(&v->obs, "Metadata_Compound") < 0 ||
         frame_col(&v->identifiers, "Metadata_Compound") != COL_ID || frame_col(&v->identifiers, "Key") != COL_KEY ||

@@ -4,6 +4,7 @@
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
+#include "micon/config/file_formats.h"
 #include "micon/index/findings.h"
 #include "micon/mpi/comm.h"
 #include "micon/store/store.h"
@@ -76,7 +77,7 @@ status plates_verify(const stage *g, const screen_index *ix, const int64_t *chos
     char *tiles = NULL;
     for (int64_t i = g->rank; i < n; i += g->size) {
         free(tiles);
-        tiles = plates_file(g, ix, "tiles", chosen[i]);
+        tiles = plates_file(g, ix, WORK_TILES, chosen[i]);
         if (path_exists(tiles)) TRY(store_verify(tiles, &digest));
     }
     if (compounds && n % g->size == g->rank && path_exists(compounds)) TRY(store_verify(compounds, &digest));

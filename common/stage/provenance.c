@@ -4,6 +4,7 @@
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
+#include "micon/config/file_formats.h"
 #include "micon/provenance/output_record.h"
 
 #include <stdio.h>
@@ -19,10 +20,10 @@ void provenance_put(store *s, const stage *g, const char *made_from, uint64_t in
 {
     char d[DIGEST_TEXT], program[80];
     snprintf(program, sizeof program, "micon-%s", g->def->name);
-    store_put_text(s, "uns/micon/program", program);
-    store_put_text(s, "uns/micon/version", MICON_VERSION);
-    store_put_text(s, "uns/micon/made_from", made_from);
-    store_put_text(s, "uns/micon/inputs", digest_show(inputs_sum, d));
+    store_put_text(s, MADE_BY_PROGRAM, program);
+    store_put_text(s, MADE_BY_VERSION, MICON_VERSION);
+    store_put_text(s, MADE_FROM, made_from);
+    store_put_text(s, MADE_FROM_INPUTS, digest_show(inputs_sum, d));
 }
 
 static bool text_is(const store_file *f, const char *path, const char *want)
@@ -38,8 +39,8 @@ bool provenance_current(const char *path, const char *kind, int format, const st
     store_file *f = NULL;
     char d[DIGEST_TEXT], program[80];
     snprintf(program, sizeof program, "micon-%s", g->def->name);
-    bool current = path_exists(path) && store_open(&f, path, kind, format) == OK && text_is(f, "uns/micon/program", program) &&
-                   text_is(f, "uns/micon/made_from", made_from) && text_is(f, "uns/micon/inputs", digest_show(inputs_sum, d));
+    bool current = path_exists(path) && store_open(&f, path, kind, format) == OK && text_is(f, MADE_BY_PROGRAM, program) &&
+                   text_is(f, MADE_FROM, made_from) && text_is(f, MADE_FROM_INPUTS, digest_show(inputs_sum, d));
     store_close(&f);
     msg_clear(); /* an unreadable file is not current, and will be made anew */
     return current;

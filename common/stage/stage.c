@@ -14,10 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#ifndef MICON_VERSION
-#define MICON_VERSION "unknown"
-#endif
-
 typedef struct {
     names plates, sets;
     bool force, quiet, verify, help, version;

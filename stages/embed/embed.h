@@ -1,15 +1,13 @@
 /* embed.h -- the parts of micon-embed. Collective where the name ends in _all. */
 #ifndef EMBED_H
 #define EMBED_H
+#include "micon/config/file_formats.h"
 #include "micon/nn/model.h"
 #include "micon/nn/onednn.h"
 #include "micon/nn/resnet.h"
 #include "micon/stage/compound_vectors.h"
 #include "micon/stage/stage.h"
 #include "micon/store/store.h"
-
-#define EMBED_KIND "embeddings"
-enum { EMBED_FORMAT = 1, TILE_FORMAT = 1 };
 
 /* ---- inference.c: tiles to representations ---- */
 typedef struct {

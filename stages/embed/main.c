@@ -26,7 +26,7 @@ typedef struct {
 static char *model_path(const stage *g)
 {
     if (*g->cfg.embed.model) return config_path(&g->cfg, g->cfg.embed.model);
-    char *name = text_encode_name(g->cfg.train.run), *below = xasprintf("models/%s/model.safetensors", name),
+    char *name = text_encode_name(g->cfg.train.run), *below = xasprintf(WORK_MODELS "/%s/" MODEL_FILE, name),
          *path = config_work(&g->cfg, below);
     free(name);
     free(below);
@@ -113,7 +113,7 @@ static status read_compounds(embedder *b, const screen_index *ix, vectors *v, in
     if (!b->m.has_generator) log_info("the model has no generator: no predicted profiles (micon's has one)");
     if (b->m.bits == 0) return OK;
     if (!b->m.has_generator) log_info("it has a compound head: compounds among the pictures are in uns/compound");
-    b->compounds_path = config_work(&b->g->cfg, "compounds.h5");
+    b->compounds_path = config_work(&b->g->cfg, WORK_COMPOUNDS);
     if (!path_exists(b->compounds_path))
         TRY(fail(E_FAILED, "%s is not there: run micon-featurize first, or set embed.counterfactual to no", b->compounds_path));
     TRY(compound_vectors_read(v, b->compounds_path));
@@ -132,7 +132,7 @@ static status look_at_site(const char *path, int *n)
     status st = OK;
     store_file *f = NULL;
     frame obs = {0};
-    TRY(store_open(&f, path, "tiles", TILE_FORMAT));
+    TRY(store_open(&f, path, TILES_KIND, TILES_FORMAT));
     TRY(store_read_frame(f, "obs", &obs));
     int tile = frame_col(&obs, "Tile");
     if (tile < 0 || obs.col[tile].type != FRAME_I64) TRY(fail(E_FORMAT, "%s: obs has no Tile", path));
@@ -149,7 +149,7 @@ static int tiles_per_site(const run *r, const int64_t *chosen, int64_t n_chosen)
 {
     int n = 0;
     for (int64_t i = 0; i < n_chosen && n == 0; i++) {
-        char *path = plates_file(r->b.g, r->ix, "tiles", chosen[i]);
+        char *path = plates_file(r->b.g, r->ix, WORK_TILES, chosen[i]);
         if (!path_exists(path) || look_at_site(path, &n) != OK) n = 0;
         msg_clear();
         free(path);
@@ -161,7 +161,8 @@ static status one_plate_all(void *ctx, int64_t p)
 {
     run *r = ctx;
     bool made;
-    char *tiles = plates_file(r->b.g, r->ix, "tiles", p), *out = plates_file(r->b.g, r->ix, r->folder, p), *label = plates_label(r->ix, p);
+    char *tiles = plates_file(r->b.g, r->ix, WORK_TILES, p), *out = plates_file(r->b.g, r->ix, r->folder, p),
+         *label = plates_label(r->ix, p);
     status st = plate_embed_all(&r->b, tiles, out, label, &made);
     if (st == OK) r->made += made;
     free(tiles);
@@ -195,7 +196,7 @@ static status run_all(stage *g)
     vectors v = {0};
     int64_t *chosen = NULL, n = 0, *wanted = NULL;
     char *name = text_encode_name(g->cfg.train.run);
-    r.folder = xasprintf("embeddings/%s", name);
+    r.folder = xasprintf(WORK_EMBEDDINGS "/%s", name);
     char *folder = config_work(&g->cfg, r.folder);
     TRY(plates_index_all(g, &r.ix));
     TRY(plates_chosen_all(g, r.ix, &chosen, &n));

@@ -90,10 +90,10 @@ static status look_at_tiles(plate *p)
     int n_dims;
     int64_t dims[4];
     if (!path_exists(p->tiles_path)) TRY(fail(E_FAILED, "%s is not there: run micon-tile first", p->tiles_path));
-    TRY(store_open(&f, p->tiles_path, "tiles", TILE_FORMAT));
-    TRY(store_dims(f, "tiles", &n_dims, dims));
+    TRY(store_open(&f, p->tiles_path, TILES_KIND, TILES_FORMAT));
+    TRY(store_dims(f, TILES_DATA, &n_dims, dims));
     TRY(store_read_frame(f, "obs", &p->obs));
-    TRY(store_read_texts(f, "uns/channels", &channels));
+    TRY(store_read_texts(f, TILES_CHANNELS, &channels));
     p->digest = store_digest(f);
     p->n_tiles = dims[0];
     if (n_dims != 4 || p->obs.n_rows != p->n_tiles) TRY(fail(E_FORMAT, "%s: obs and tiles have different numbers of rows", p->tiles_path));
@@ -271,7 +271,7 @@ static status put_small(const plate *p, store *out, const char *made_from, uint6
     store_put_frame(out, "var", &var);
     if (b->compounds) {
         for (int64_t i = 0; i < n_predicted(p); i++) names_add(&compounds, b->wanted_names.item[i]);
-        store_put_texts(out, b->m.has_generator ? "uns/counterfactual/compound" : "uns/compound/compound", &compounds);
+        store_put_texts(out, b->m.has_generator ? COUNTERFACTUAL_COMPOUND : "uns/compound/compound", &compounds);
     }
     provenance_put(out, b->g, made_from, inputs_sum);
 done:
@@ -301,8 +301,8 @@ static status predict_all(plate *p, store *out)
     else if (mine > 0)
         st = counter_embed(b, first, mine, x);
     TRY_ALL(b->g->comm, st);
-    TRY(store_write_rows_all(out, generated ? "uns/counterfactual/X" : "uns/compound/X", first, mine, mine > 0 ? x : NULL));
-    if (generated) TRY(store_write_rows_all(out, "uns/counterfactual/projected", first, mine, mine > 0 ? u : NULL));
+    TRY(store_write_rows_all(out, generated ? COUNTERFACTUAL_X : "uns/compound/X", first, mine, mine > 0 ? x : NULL));
+    if (generated) TRY(store_write_rows_all(out, COUNTERFACTUAL_PROJECTED, first, mine, mine > 0 ? u : NULL));
 done:
     free(x);
     free(u);
@@ -315,20 +315,20 @@ static status write_all(plate *p, const char *path, const char *made_from, uint6
     store *out = NULL;
     const embedder *b = p->b;
     int64_t sites = b->e.n_tiles / p->per_site, d = b->m.dim, q = b->m.projection, n = n_predicted(p);
-    const store_info info = {.kind = EMBED_KIND,
-                             .format = EMBED_FORMAT,
+    const store_info info = {.kind = EMBEDDINGS_KIND,
+                             .format = EMBEDDINGS_FORMAT,
                              .bytes = (p->n_sites + n) * (d + q) * 4 + p->n_sites * 1000 + (1 << 20),
                              .anndata = true};
     TRY(store_create_all(&out, b->g->comm, path, &info));
     TRY(store_array_all(out, "X", STORE_F32, 2, (int64_t[]){p->n_sites, d}, sites));
-    if (q) TRY(store_array_all(out, "obsm/projected", STORE_F32, 2, (int64_t[]){p->n_sites, q}, sites));
+    if (q) TRY(store_array_all(out, EMBEDDINGS_PROJECTED, STORE_F32, 2, (int64_t[]){p->n_sites, q}, sites));
     if (b->compounds && !b->m.has_generator) TRY(store_array_all(out, "uns/compound/X", STORE_F32, 2, (int64_t[]){n, d}, 64));
     if (b->compounds && b->m.has_generator) {
-        TRY(store_array_all(out, "uns/counterfactual/X", STORE_F32, 2, (int64_t[]){n, d}, 64));
-        TRY(store_array_all(out, "uns/counterfactual/projected", STORE_F32, 2, (int64_t[]){n, q}, 64));
+        TRY(store_array_all(out, COUNTERFACTUAL_X, STORE_F32, 2, (int64_t[]){n, d}, 64));
+        TRY(store_array_all(out, COUNTERFACTUAL_PROJECTED, STORE_F32, 2, (int64_t[]){n, q}, 64));
     }
     TRY(store_write_rows_all(out, "X", p->first_site, p->n_mine, p->n_mine > 0 ? p->x : NULL));
-    if (q) TRY(store_write_rows_all(out, "obsm/projected", p->first_site, p->n_mine, p->n_mine > 0 ? p->projected : NULL));
+    if (q) TRY(store_write_rows_all(out, EMBEDDINGS_PROJECTED, p->first_site, p->n_mine, p->n_mine > 0 ? p->projected : NULL));
     TRY(predict_all(p, out));
     TRY_ALL(b->g->comm, b->g->rank == 0 ? put_small(p, out, made_from, inputs_sum) : OK);
     TRY_ALL(b->g->comm, fault("before commit"));
@@ -371,7 +371,7 @@ static status record(const plate *p, const input_digests *in, const char *path, 
     status st = OK;
     store_file *f = NULL;
     char *name = record_name(p, path), *memory = provenance_inputs_file(p->b->g, name);
-    TRY(store_open(&f, path, EMBED_KIND, EMBED_FORMAT));
+    TRY(store_open(&f, path, EMBEDDINGS_KIND, EMBEDDINGS_FORMAT));
     TRY(input_digests_remember(in, memory));
     TRY(provenance_record(p->b->g, name, path, made_from, input_digests_digest(in), store_digest(f)));
 done:
@@ -427,7 +427,8 @@ status plate_embed_all(embedder *b, const char *tiles_path, const char *out_path
     TRY_ALL(b->g->comm, list_inputs(&p, &in));
     uint64_t sum = input_digests_digest(&in);
     text_add(&made_from, text_str(&b->made_from));
-    if (b->g->rank == 0 && !b->g->force) fresh = provenance_current(out_path, EMBED_KIND, EMBED_FORMAT, b->g, text_str(&made_from), sum);
+    if (b->g->rank == 0 && !b->g->force)
+        fresh = provenance_current(out_path, EMBEDDINGS_KIND, EMBEDDINGS_FORMAT, b->g, text_str(&made_from), sum);
     MPI_Bcast(&fresh, 1, MPI_INT, 0, b->g->comm);
     if (fresh) {
         log_info("%s: up to date", label);

@@ -23,7 +23,7 @@ static int tiles_of(const reader *r, int64_t pass)
 static status read_pass(void *ctx, int64_t k, void *block)
 {
     const reader *r = ctx;
-    return store_read_rows(r->file, "tiles", STORE_U8, k * r->pass, tiles_of(r, k), block);
+    return store_read_rows(r->file, TILES_DATA, STORE_U8, k * r->pass, tiles_of(r, k), block);
 }
 
 status reader_start(reader **out, const char *path, int64_t n_tiles, size_t tile_bytes, int pass, int64_t first, int64_t n)
@@ -32,7 +32,7 @@ status reader_start(reader **out, const char *path, int64_t n_tiles, size_t tile
     reader *r = xcalloc(1, sizeof *r);
     *r = (reader){.n_tiles = n_tiles, .next = first, .pass = pass};
     *out = r;
-    TRY(store_open(&r->file, path, "tiles", TILE_FORMAT));
+    TRY(store_open(&r->file, path, TILES_KIND, TILES_FORMAT));
     TRY(fail_within(prefetch_start(&r->a, 2, (size_t)pass * tile_bytes, first, n, read_pass, r), "%s", path));
 done:
     if (st != OK) reader_stop(out);

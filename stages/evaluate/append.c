@@ -194,7 +194,7 @@ static status merge_record(merged *m, const stage *g)
     char d[DIGEST_TEXT], *made_from = NULL;
     int col;
     if (m->here->f) TRY(store_read_frame(m->here->f, "uns/appended", &m->appended));
-    TRY(store_read_text(m->new->f, "uns/micon/made_from", &made_from));
+    TRY(store_read_text(m->new->f, MADE_FROM, &made_from));
     const char *value[] = {digest_show(store_digest(m->new->f), d), g->cfg.screen.name, g->cfg.train.run, made_from};
     for (int k = 0; k < 4; k++) TRY(frame_add_col(&one, name[k], FRAME_TEXT, &col));
     TRY(frame_add_col(&one, "wells", FRAME_I64, &col));
@@ -259,8 +259,8 @@ static status put_small(store *s, const merged *m)
     TRY(put_var(s, &m->new->p));
     transform_params_put(s, &m->new->p);
     store_put_frame(s, "uns/appended", &m->appended);
-    store_put_text(s, "uns/micon/program", "micon-evaluate");
-    store_put_text(s, "uns/micon/version", MICON_VERSION);
+    store_put_text(s, MADE_BY_PROGRAM, "micon-evaluate");
+    store_put_text(s, MADE_BY_VERSION, MICON_VERSION);
 done:
     return st;
 }

@@ -40,7 +40,7 @@ static status method_read(method *m, const config *cfg, const char *name, intern
     table *t = NULL;
     text figure = {0}, key = {0};
     int col[8];
-    char *run = text_encode_name(name), *below = xasprintf("reports/%s/by_compound.csv", run), *path = config_work(cfg, below);
+    char *run = text_encode_name(name), *below = xasprintf(WORK_REPORTS "/%s/by_compound.csv", run), *path = config_work(cfg, below);
     m->name = name;
     if (!path_exists(path)) TRY(fail(E_FAILED, "%s is not there: run micon-evaluate with train.run set to %s first", path, name));
     TRY(table_read(&t, path));

@@ -6,6 +6,7 @@
 #define EVALUATE_H
 #include "metric_table.h"
 #include "micon/base/text.h"
+#include "micon/config/file_formats.h"
 #include "micon/index/split.h"
 #include "micon/profile/bootstrap.h"
 #include "micon/profile/normalize.h"
@@ -16,8 +17,7 @@
 #include "micon/store/store.h"
 #include "micon/table/frame.h"
 
-#define PROFILES_KIND "profiles"
-enum { PROFILES_FORMAT = 1, EMBEDDINGS_FORMAT = 1, N_COMPONENTS = 50, NO_SET = 255 };
+enum { N_COMPONENTS = 50, NO_SET = 255 };
 
 /* ---- wells: rank 0's table, and what the others know of it ---- */
 typedef struct {

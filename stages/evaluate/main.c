@@ -33,8 +33,8 @@ typedef struct {
 static void outputs_name(outputs *o, const config *c)
 {
     o->run = text_encode_name(c->train.run);
-    char *name[3] = {xasprintf("profiles/%s.h5ad", o->run), xasprintf("profiles/%s.consensus.h5ad", o->run),
-                     xasprintf("reports/%s", o->run)};
+    char *name[3] = {xasprintf(WORK_PROFILES "/%s.h5ad", o->run), xasprintf(WORK_PROFILES "/%s.consensus.h5ad", o->run),
+                     xasprintf(WORK_REPORTS "/%s", o->run)};
     o->profiles = config_work(c, name[0]);
     o->consensus = config_work(c, name[1]);
     o->folder = config_work(c, name[2]);
@@ -112,7 +112,8 @@ static status write_report(const outputs *o, const stage *g, const wells *w, con
 {
     status st = OK;
     text t = {0}, json = {0};
-    char *page = path_join(o->folder, "report.html"), *below = xasprintf("models/%s/log.jsonl", o->run), *log = config_work(&g->cfg, below);
+    char *page = path_join(o->folder, "report.html"), *below = xasprintf(WORK_MODELS "/%s/" MODEL_LOG, o->run),
+         *log = config_work(&g->cfg, below);
     TRY(path_make_dirs(o->folder));
     results_show_json(r, g, w, notes, &json);
     text_add(&t, text_str(&json));
@@ -304,7 +305,7 @@ static status sync_split_all(stage *g, const screen_index *ix, screen_split *spl
     status st = OK;
     findings notes = {0};
     text shown = {0};
-    char *path = config_work(&g->cfg, "split.csv");
+    char *path = config_work(&g->cfg, WORK_SPLIT);
     TRY_ALL(g->comm, g->rank == 0 ? split_sync(split, ix, &g->cfg.split, g->cfg.dir, path, &notes) : OK);
     TRY_ALL(g->comm, g->rank != 0 ? split_read(split, ix, path) : OK);
     findings_show(&notes, &shown);

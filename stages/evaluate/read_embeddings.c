@@ -36,7 +36,7 @@ static void part_free(part *p)
 
 static char *plate_path(const stage *g, const screen_index *ix, int64_t p)
 {
-    char *run = text_encode_name(g->cfg.train.run), *folder = xasprintf("embeddings/%s", run), *path = plates_file(g, ix, folder, p);
+    char *run = text_encode_name(g->cfg.train.run), *folder = xasprintf(WORK_EMBEDDINGS "/%s", run), *path = plates_file(g, ix, folder, p);
     free(run);
     free(folder);
     return path;
@@ -55,7 +55,7 @@ static status open_plate(const stage *g, const screen_index *ix, int64_t p, stor
 {
     *path = plate_path(g, ix, p);
     if (!path_exists(*path)) return fail(E_FAILED, "%s is not there: run micon-embed first", *path);
-    return store_open(f, *path, "embeddings", EMBEDDINGS_FORMAT);
+    return store_open(f, *path, EMBEDDINGS_KIND, EMBEDDINGS_FORMAT);
 }
 
 /* The digest of the model that embedded the plate; all plates must have been embedded by one. A file that does not say: not known. */
@@ -63,8 +63,8 @@ static status same_model(const store_file *f, const char *path, origin *o)
 {
     status st = OK;
     char *lines = NULL, *model = NULL;
-    if (!store_has(f, "uns/micon/made_from")) goto done;
-    TRY(store_read_text(f, "uns/micon/made_from", &lines));
+    if (!store_has(f, MADE_FROM)) goto done;
+    TRY(store_read_text(f, MADE_FROM, &lines));
     model = output_record_value(lines, "model");
     if (!model) goto done;
     if (!o->model)
@@ -150,7 +150,7 @@ static void plate_close(plate *p)
 static status plate_open(plate *p, const stage *g, const screen_index *ix, int64_t at)
 {
     status st = OK;
-    const char *which = g->cfg.embed.representation == REPRESENTATION_PROJECTED ? "obsm/projected" : "X";
+    const char *which = g->cfg.embed.representation == REPRESENTATION_PROJECTED ? EMBEDDINGS_PROJECTED : "X";
     int n_dims;
     int64_t dims[4];
     TRY(open_plate(g, ix, at, &p->f, &p->path));
@@ -281,16 +281,16 @@ done:
 static status add_predictions(part *to, const plate *p, const stage *g, const screen_index *ix, int64_t at, const names *unseen)
 {
     status st = OK;
-    const char *which = g->cfg.embed.representation == REPRESENTATION_PROJECTED ? "uns/counterfactual/projected" : "uns/counterfactual/X";
+    const char *which = g->cfg.embed.representation == REPRESENTATION_PROJECTED ? COUNTERFACTUAL_PROJECTED : COUNTERFACTUAL_X;
     index_plate is = index_plate_at(ix, at);
     names compound = {0};
     frame row = {0};
     int n_dims, col[4];
     int64_t dims[4];
     static const char *const name[4] = {"Source", "Batch", "Plate", "Compound"};
-    if (unseen->n == 0 || !store_has(p->f, which) || !store_has(p->f, "uns/counterfactual/compound")) goto done;
+    if (unseen->n == 0 || !store_has(p->f, which) || !store_has(p->f, COUNTERFACTUAL_COMPOUND)) goto done;
     TRY(store_dims(p->f, which, &n_dims, dims));
-    TRY(store_read_texts(p->f, "uns/counterfactual/compound", &compound));
+    TRY(store_read_texts(p->f, COUNTERFACTUAL_COMPOUND, &compound));
     if (n_dims != 2 || dims[0] != (int64_t)compound.n || dims[1] != p->d)
         TRY(fail(E_FORMAT, "%s: %s and its compounds do not fit together", p->path, which));
     for (int k = 0; k < 4; k++) TRY(frame_add_col(&row, name[k], FRAME_TEXT, &col[k]));

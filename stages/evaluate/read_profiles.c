@@ -37,7 +37,7 @@ status profiles_inputs(const stage *g, const char *run, origin *o)
 {
     status st = OK;
     names file = {0};
-    char *split = config_work(&g->cfg, "split.csv"), *memory = provenance_inputs_file(g, run);
+    char *split = config_work(&g->cfg, WORK_SPLIT), *memory = provenance_inputs_file(g, run);
     TRY(list_files(&g->cfg, &file));
     if (path_exists(split)) names_add(&file, split);
     for (size_t i = 0; i < file.n; i++) TRY(input_digests_add(&o->in, file.item[i]));
@@ -318,7 +318,7 @@ static status join_split(frame *f, const config *cfg, names *notes)
     text place = {0};
     int64_t *at = NULL, missing = 0;
     int from[5], col[4], set;
-    char *path = config_work(cfg, "split.csv"), well[8];
+    char *path = config_work(cfg, WORK_SPLIT), well[8];
     if (frame_col(f, "Metadata_Set") >= 0 || !path_exists(path)) goto done;
     TRY(table_read(&t, path));
     for (int k = 0; k < 4; k++) {

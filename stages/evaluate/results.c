@@ -124,7 +124,7 @@ void results_show_json(const results *r, const stage *g, const wells *w, const n
 {
     int64_t controls = 0, treated = 0, judged = 0;
     for (int64_t i = 0; i < w->n; i++) controls += w->control[i], treated += w->label[i] >= 0, judged += w->evaluated[i];
-    text_add(out, "{\"format\":1,\"screen\":");
+    text_addf(out, "{\"format\":%d,\"screen\":", METRICS_FORMAT);
     text_add_json(out, g->cfg.screen.name);
     text_add(out, ",\"run\":");
     text_add_json(out, g->cfg.train.run);

@@ -4,6 +4,7 @@
 #include "micon/base/text.h"
 #include "micon/compound/merge.h"
 #include "micon/compound/worker.h"
+#include "micon/config/file_formats.h"
 #include "micon/formats/csv.h"
 #include "micon/mpi/progress.h"
 #include "micon/provenance/input_digests.h"

@@ -90,7 +90,7 @@ static status look(job *j, bool *current)
         if (!in->known) TRY(digest_file(in->path, &in->digest));
         in->known = true;
     }
-    *current = provenance_current(j->path, "compounds", COMPOUNDS_FORMAT, j->s, text_str(&j->made_from), input_digests_digest(&j->in));
+    *current = provenance_current(j->path, COMPOUNDS_KIND, COMPOUNDS_FORMAT, j->s, text_str(&j->made_from), input_digests_digest(&j->in));
 done:
     return st;
 }
@@ -114,7 +114,7 @@ static void say_counts(const features *f)
 static status record(const job *j)
 {
     store_file *f = NULL;
-    status st = store_open(&f, j->path, "compounds", COMPOUNDS_FORMAT);
+    status st = store_open(&f, j->path, COMPOUNDS_KIND, COMPOUNDS_FORMAT);
     if (st == OK)
         st = provenance_record(j->s, "compounds", j->path, text_str(&j->made_from), input_digests_digest(&j->in), store_digest(f));
     store_close(&f);
@@ -250,7 +250,7 @@ static status featurize_run_all(stage *s)
     job j = {.s = s,
              .w = s->keep,
              .work = config_work(&s->cfg, ""),
-             .path = config_work(&s->cfg, "compounds.h5"),
+             .path = config_work(&s->cfg, WORK_COMPOUNDS),
              .memory = config_work(&s->cfg, "status/featurize/compounds.inputs")};
     TRY_ALL(s->comm, check_options(s));
     TRY_ALL(s->comm, find_inputs(s, &j.in));

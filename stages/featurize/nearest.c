@@ -113,7 +113,7 @@ static status nearest(stage *s, worker *w, const char *path)
     int64_t n = 0;
     q->smiles = a->nearest;
     TRY(ask(w, &s->cfg.featurize, q));
-    TRY(store_open(&f, path, "compounds", COMPOUNDS_FORMAT));
+    TRY(store_open(&f, path, COMPOUNDS_KIND, COMPOUNDS_FORMAT));
     TRY(find_best(f, &q->c, (int)s->cfg.featurize.bits, best, &n, a->k));
     TRY(store_read_frame(f, "obs", &obs));
     print_hits(&obs, best, n);

@@ -21,7 +21,7 @@ static void put_lists(store *s, const features *f)
     if (st == OK) store_put_frame(s, "var", &var); /* without it the file is no AnnData, and commit says so */
     frame_free(&var);
     store_put_frame(s, "obs", &f->obs);
-    store_put_frame(s, "uns/identifiers", &f->identifiers);
+    store_put_frame(s, COMPOUNDS_IDENTIFIERS, &f->identifiers);
     store_put_frame(s, "uns/rejects", &f->rejects);
     store_put_frame(s, "uns/changed", &f->changed);
     store_put_frame(s, "uns/inchikey_differences", &f->differences);
@@ -71,7 +71,7 @@ status features_write_all(stage *s, features *f, progress *p, const char *path, 
     status st = OK;
     store *out = NULL;
     int64_t dims[2] = {f->n, f->d}, row_bytes = f->d * (int64_t)store_type_size(f->type);
-    store_info info = {.kind = "compounds", .format = COMPOUNDS_FORMAT, .bytes = f->n * (row_bytes + 1024) + (1 << 20), .anndata = true};
+    store_info info = {.kind = COMPOUNDS_KIND, .format = COMPOUNDS_FORMAT, .bytes = f->n * (row_bytes + 1024) + (1 << 20), .anndata = true};
     TRY(store_create_all(&out, s->comm, path, &info));
     TRY(store_array_all(out, "X", f->type, 2, dims, CHUNK_ROWS));
     TRY(write_rows_all(s, f, p, out));

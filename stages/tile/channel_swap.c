@@ -25,7 +25,7 @@ static status describe(const char *path, const names *channels, double *out)
     frame obs = {0};
     double *v = NULL;
     char name[300];
-    TRY(store_open(&f, path, TILE_KIND, TILE_FORMAT));
+    TRY(store_open(&f, path, TILES_KIND, TILES_FORMAT));
     TRY(store_read_frame(f, "obs", &obs));
     TRY(mem_alloc(&v, (size_t)obs.n_rows, sizeof *v, "quality"));
     for (size_t c = 0; c < channels->n; c++)
@@ -110,7 +110,7 @@ static status check_batch(const screen_index *ix, const config *cfg, int64_t fir
     TRY(mem_alloc(&all, (size_t)(end - first) * n, sizeof *all, "statistics of a batch"));
     for (int64_t p = first; p < end; p++) {
         index_plate at = index_plate_at(ix, p);
-        char *path = config_plate_file(cfg, "tiles", at.source, at.batch, at.plate);
+        char *path = config_plate_file(cfg, WORK_TILES, at.source, at.batch, at.plate);
         if (path_exists(path) && describe(path, channels, all + plates * n) == OK) {
             centre(all + plates * n, channels->n);
             known[plates++] = (size_t)p;

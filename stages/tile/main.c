@@ -31,7 +31,7 @@ static status one_plate_all(void *ctx, int64_t p)
 
 static status write_preview(const run *r, int64_t p, const char *png)
 {
-    char *label = plates_label(r->ix, p), *path = plates_file(r->g, r->ix, "tiles", p);
+    char *label = plates_label(r->ix, p), *path = plates_file(r->g, r->ix, WORK_TILES, p);
     status st = preview_write(path, label, png);
     free(label);
     free(path);
@@ -44,7 +44,7 @@ static status run_all(stage *g)
     const tile_arguments *own = g->options;
     run r = {.g = g};
     int64_t *chosen = NULL, n = 0;
-    char *folder = config_work(&g->cfg, "tiles");
+    char *folder = config_work(&g->cfg, WORK_TILES);
     TRY(plates_index_all(g, &r.ix));
     TRY(plates_chosen_all(g, r.ix, &chosen, &n));
     if (*own->preview && n != 1) TRY(fail(E_USAGE, "--preview shows one plate, and there are %lld: choose with --plate", (long long)n));

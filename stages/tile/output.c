@@ -164,7 +164,7 @@ static status put_uns(const plate_work *w, store *out)
         ends[c] = w->low[c];
         ends[w->n_channels + c] = w->high[c];
     }
-    store_put_texts(out, "uns/channels", &w->cfg->screen.channels);
+    store_put_texts(out, TILES_CHANNELS, &w->cfg->screen.channels);
     store_put_values(out, "uns/low", STORE_I64, 1, dims, ends);
     store_put_values(out, "uns/high", STORE_I64, 1, dims, ends + w->n_channels);
     put_illumination(w, out);
@@ -223,7 +223,7 @@ static status write_tiles_all(plate_work *w, store *out)
     TRY_ALL(w->comm, mem_alloc(&block, (size_t)most, site_bytes, "tiles to be written"));
     for (int64_t call = 0; call < calls; call++) {
         TRY_ALL(w->comm, fill_tiles(w, tables, most, &site, &n, block));
-        TRY(store_write_rows_all(out, "tiles", at * w->tiles_per_site, n * w->tiles_per_site, n > 0 ? block : NULL));
+        TRY(store_write_rows_all(out, TILES_DATA, at * w->tiles_per_site, n * w->tiles_per_site, n > 0 ? block : NULL));
         at += n;
     }
 done:
@@ -239,13 +239,13 @@ status output_all(plate_work *w, const char *path)
     store *out = NULL;
     tiling_quality *all = NULL;
     int64_t dims[] = {w->n_good * w->tiles_per_site, w->n_channels, w->size_px, w->size_px};
-    const store_info info = {.kind = TILE_KIND,
-                             .format = TILE_FORMAT,
+    const store_info info = {.kind = TILES_KIND,
+                             .format = TILES_FORMAT,
                              .bytes = dims[0] * dims[1] * dims[2] * dims[3] + (dims[0] * 100 * (dims[1] + 10)),
                              .anndata = false};
     TRY(gather_quality_all(w, &all));
     TRY(store_create_all(&out, w->comm, path, &info));
-    TRY(store_array_all(out, "tiles", STORE_U8, 4, dims, 1));
+    TRY(store_array_all(out, TILES_DATA, STORE_U8, 4, dims, 1));
     TRY(write_tiles_all(w, out));
     TRY_ALL(w->comm, w->rank == 0 ? put_obs(w, out, all) : OK);
     TRY_ALL(w->comm, w->rank == 0 ? put_uns(w, out) : OK);

@@ -43,7 +43,7 @@ static status plate_prepare(plate_work *w)
 {
     status st = OK;
     size_t channels = (size_t)w->n_channels, square = (size_t)w->mosaic_px * (size_t)w->mosaic_px;
-    char *output = config_work(w->cfg, "tiles"),
+    char *output = config_work(w->cfg, WORK_TILES),
          *scratch = *w->cfg->tile.scratch ? config_path(w->cfg, w->cfg->tile.scratch) : xstrdup(output);
     TRY(mem_alloc(&w->note, (size_t)w->plate.n * channels, sizeof *w->note, "notes of images"));
     TRY(mem_alloc(&w->site_bad, (size_t)w->plate.n, 1, "notes of sites"));
@@ -127,7 +127,7 @@ status plate_run_all(stage *s, const screen_index *ix, int64_t number, bool *mad
     w.mosaic_px = (int)lround(sqrt((double)o->tiles_per_site)) * w.size_px;
     snprintf(w.label, sizeof w.label, "%s/%s/%s", w.plate.source, w.plate.batch, w.plate.plate);
     partition(w.plate.n, w.size, w.rank, &w.first, &w.n);
-    char *path = config_plate_file(&s->cfg, "tiles", w.plate.source, w.plate.batch, w.plate.plate);
+    char *path = config_plate_file(&s->cfg, WORK_TILES, w.plate.source, w.plate.batch, w.plate.plate);
     TRY(agree_same_all(s->comm, index_plate_digest(ix, number, INDEX_OF_ALL), "rows of the index"));
     if (!s->force) TRY(fresh_check_all(&w, path, s->verify, &fresh));
     *made = !fresh;

@@ -82,7 +82,7 @@ static status draw_wells(picture *p, const sheet *s, const store_file *f, const 
         if (!place_of(name, &row, &column)) continue;
         int x = GAP + s->column[column] * (s->thumb_px + GAP), y = TITLE + s->row[row] * (s->thumb_px + LABEL + GAP);
         int64_t shown = tile_for_well(obs, i, end, flag);
-        TRY(store_read_rows(f, "tiles", STORE_U8, shown, 1, tile));
+        TRY(store_read_rows(f, TILES_DATA, STORE_U8, shown, 1, tile));
         draw_tile(p, &plan, tile, (int)dims[1], size, x, y + LABEL, s->thumb_px, wide, small);
         picture_text(p, x, y, 1, obs->col[flag].v.i64[shown] ? 0xff6060 : 0xffffff, name);
     }
@@ -114,10 +114,10 @@ status preview_write(const char *tile_file, const char *label, const char *png)
     picture p = {0};
     int n_dims;
     int64_t dims[4];
-    TRY(store_open(&f, tile_file, TILE_KIND, TILE_FORMAT));
+    TRY(store_open(&f, tile_file, TILES_KIND, TILES_FORMAT));
     TRY(store_read_frame(f, "obs", &obs));
-    TRY(store_read_texts(f, "uns/channels", &channels));
-    TRY(store_dims(f, "tiles", &n_dims, dims));
+    TRY(store_read_texts(f, TILES_CHANNELS, &channels));
+    TRY(store_dims(f, TILES_DATA, &n_dims, dims));
     if (n_dims != 4 || frame_col(&obs, "Metadata_Well") < 0 || frame_col(&obs, "QC_Flag") < 0)
         TRY(fail(E_FORMAT, "%s: is no tile file of ours", tile_file));
     sheet s = sheet_for(&obs, frame_col(&obs, "Metadata_Well"));

@@ -10,6 +10,7 @@
 #define TILE_H
 #include "micon/base/fault.h"
 #include "micon/config/config.h"
+#include "micon/config/file_formats.h"
 #include "micon/formats/image.h"
 #include "micon/index/index.h"
 #include "micon/mpi/comm.h"
@@ -18,9 +19,6 @@
 #include "micon/store/store.h"
 #include "micon/table/frame.h"
 #include "micon/tiling/tiling.h"
-
-enum { TILE_FORMAT = 1 };
-#define TILE_KIND "tiles"
 
 /* ---- spool.c: R of this rank's sites ---- */
 typedef struct {

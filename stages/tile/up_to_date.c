@@ -90,7 +90,7 @@ static status remember(const plate_work *w, const char *path, const input_digest
     char *name = fresh_plate_name(path), *memory = memory_file(w, path);
     fresh_made_from(w, &made_from);
     TRY(input_digests_remember(in, memory));
-    TRY(store_open(&f, path, TILE_KIND, TILE_FORMAT));
+    TRY(store_open(&f, path, TILES_KIND, TILES_FORMAT));
     TRY(provenance_record(w->g, name, path, text_str(&made_from), input_digests_digest(in), store_digest(f)));
 done:
     store_close(&f);
@@ -174,8 +174,8 @@ static bool same_recipe(const char *path, const char *made_from)
 {
     store_file *f = NULL;
     char *got = NULL;
-    bool same = path_exists(path) && store_open(&f, path, TILE_KIND, TILE_FORMAT) == OK &&
-                store_read_text(f, "uns/micon/made_from", &got) == OK && strcmp(got, made_from) == 0;
+    bool same = path_exists(path) && store_open(&f, path, TILES_KIND, TILES_FORMAT) == OK && store_read_text(f, MADE_FROM, &got) == OK &&
+                strcmp(got, made_from) == 0;
     store_close(&f);
     free(got);
     msg_clear(); /* a file that cannot be read is made anew */
@@ -186,7 +186,7 @@ static bool same_recipe(const char *path, const char *made_from)
 static bool is_current(const plate_work *w, const char *path, const char *made_from, const input_digests *in, bool note)
 {
     char *name = fresh_plate_name(path), *record = output_record_path(w->cfg, "tile", name);
-    bool current = provenance_current(path, TILE_KIND, TILE_FORMAT, w->g, made_from, input_digests_digest(in));
+    bool current = provenance_current(path, TILES_KIND, TILES_FORMAT, w->g, made_from, input_digests_digest(in));
     if (current && (note || !path_exists(record)) && remember(w, path, in) != OK) msg_clear();
     free(name);
     free(record);

@@ -66,7 +66,7 @@ static status check_tiles(const stage *g, const dataset *d, const char *path, co
     status st = OK;
     names have = {0};
     const names *want = &g->cfg.screen.channels;
-    TRY(store_read_texts(f, "uns/channels", &have));
+    TRY(store_read_texts(f, TILES_CHANNELS, &have));
     bool same = have.n == want->n;
     for (size_t c = 0; same && c < have.n; c++) same = strcmp(have.item[c], want->item[c]) == 0;
     if (!same) TRY(fail(E_FAILED, "%s: its channels are not those of screen.channels: run micon-tile again", path));
@@ -119,11 +119,11 @@ static status list_plate(dataset *d, const stage *g, const numbering *k, int64_t
     frame obs = {0};
     int n_dims;
     int64_t dims[4];
-    char *path = plates_file(g, k->ix, "tiles", p);
+    char *path = plates_file(g, k->ix, WORK_TILES, p);
     names_add(&d->paths, path);
     if (d->missing[p]) goto done;
-    TRY(store_open(&f, path, "tiles", TILE_FORMAT));
-    TRY(store_dims(f, "tiles", &n_dims, dims));
+    TRY(store_open(&f, path, TILES_KIND, TILES_FORMAT));
+    TRY(store_dims(f, TILES_DATA, &n_dims, dims));
     TRY(check_tiles(g, d, path, f, n_dims, dims));
     TRY(store_read_frame(f, "obs", &obs));
     int well = frame_col(&obs, "Metadata_Well"), flag = frame_col(&obs, "QC_Flag");
@@ -153,7 +153,7 @@ static status find_missing_all(dataset *d, const stage *g, const screen_index *i
     d->n_plates = n;
     TRY_ALL(g->comm, mem_alloc(&d->missing, (size_t)n, 1, "plates"));
     for (int64_t p = 0; g->rank == 0 && p < n; p++) {
-        char *path = plates_file(g, ix, "tiles", p);
+        char *path = plates_file(g, ix, WORK_TILES, p);
         d->missing[p] = !path_exists(path);
         free(path);
     }
@@ -165,7 +165,7 @@ static status find_missing_all(dataset *d, const stage *g, const screen_index *i
         free(label);
     }
     if (d->n_missing == n) {
-        char *folder = config_work(&g->cfg, "tiles");
+        char *folder = config_work(&g->cfg, WORK_TILES);
         st = fail(E_FAILED, "no plate has a file in %s: run micon-tile first", folder);
         free(folder);
         TRY(st);

@@ -196,7 +196,7 @@ static status run_all(stage *g)
     const train_arguments *own = g->options;
     run r = {.g = g, .at = {.best = -1}};
     bool fresh = false;
-    char *name = text_encode_name(g->cfg.train.run), *below = xasprintf("models/%s", name);
+    char *name = text_encode_name(g->cfg.train.run), *below = xasprintf(WORK_MODELS "/%s", name);
     signal(SIGTERM, on_signal); /* from the start: a job may be told to stop while its tiles are read */
     signal(SIGUSR1, on_signal);
     r.d.window = MPI_WIN_NULL;

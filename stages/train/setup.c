@@ -44,7 +44,7 @@ static status read_split_all(run *r)
     stage *g = r->g;
     findings notes = {0};
     text shown = {0};
-    char *path = config_work(&g->cfg, "split.csv"), *work = config_work(&g->cfg, "");
+    char *path = config_work(&g->cfg, WORK_SPLIT), *work = config_work(&g->cfg, "");
     status mine = g->rank == 0 ? path_make_dirs(work) : OK;
     if (g->rank == 0 && mine == OK) mine = split_sync(&r->split, r->ix, &g->cfg.split, g->cfg.dir, path, &notes);
     TRY_ALL(g->comm, mine);
@@ -65,7 +65,7 @@ done:
 static status read_vectors(run *r)
 {
     status st = OK;
-    char *path = config_work(&r->g->cfg, "compounds.h5");
+    char *path = config_work(&r->g->cfg, WORK_COMPOUNDS);
     if (!path_exists(path)) {
         if (needs_compounds(r)) TRY(fail(E_FAILED, "%s is not there: run micon-featurize first", path));
         log_info("no compounds.h5: tiles of all compounds are used");
@@ -86,7 +86,7 @@ static status verify_inputs_all(const run *r)
 {
     stage *g = r->g;
     int64_t *all = NULL, n = 0;
-    char *compounds = config_work(&g->cfg, "compounds.h5");
+    char *compounds = config_work(&g->cfg, WORK_COMPOUNDS);
     status st = plates_chosen_all(g, r->ix, &all, &n);
     if (st == OK) st = agree_all(g->comm, plates_verify(g, r->ix, all, n, compounds));
     free(all);

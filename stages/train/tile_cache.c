@@ -63,7 +63,7 @@ void tile_files_destroy(tile_files **pf)
 static status open_plate(tile_files *f, int32_t p)
 {
     if (f->file[p]) return OK;
-    status st = store_open(&f->file[p], f->d->paths.item[p], "tiles", TILE_FORMAT);
+    status st = store_open(&f->file[p], f->d->paths.item[p], TILES_KIND, TILES_FORMAT);
     if (st != OK) return st;
     if (f->n < OPEN_FILES) {
         f->open[f->n++] = p;
@@ -91,7 +91,7 @@ status tile_files_read(tile_files *f, int64_t tile, int64_t n, uint8_t *out)
     status st = OK;
     const tile_place *at = &f->d->place[tile];
     TRY(open_plate(f, at->file));
-    TRY(store_read_rows(f->file[at->file], "tiles", STORE_U8, at->row, n, out));
+    TRY(store_read_rows(f->file[at->file], TILES_DATA, STORE_U8, at->row, n, out));
     TRY(check_tiles(f->d, tile, n, out));
 done:
     return st;

@@ -1,6 +1,7 @@
 /* train.h -- the parts of micon-train. Collective where the name ends in _all. */
 #ifndef TRAIN_H
 #define TRAIN_H
+#include "micon/config/file_formats.h"
 #include "micon/index/index.h"
 #include "micon/index/split.h"
 #include "micon/nn/augment.h"
@@ -18,7 +19,6 @@
 #include <stdio.h>
 
 /* ---- dataset.c: the tiles that are trained on and validated with ---- */
-enum { TILE_FORMAT = 1 };
 typedef struct {
     int32_t file; /* number of the plate */
     int64_t row;  /* in its file */

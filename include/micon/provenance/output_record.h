@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 typedef struct {
-    char *program, *version; /* "micon-tile", "0.1.0" */
+    char *program, *version; /* "micon-tile"; MICON_VERSION */
     char *output;            /* base name of the file */
     int64_t size, mtime_ns;  /* of the output, when published */
     uint64_t content;        /* its content digest: what others record as their input; 0: it has none */

@@ -6,8 +6,6 @@
 
 #include <stdint.h>
 
-enum { COMPOUNDS_FORMAT = 1 };
-
 typedef struct {
     int64_t n, d;
     float *x;          /* [n, d] */

@@ -1,0 +1,42 @@
+/* file_formats.h -- the files below work/, for those who write and those who read them: where they are, the number of each layout, and the
+ * datasets that more than one program names. X, obs, var and obsm are AnnData's own names. docs/file-formats.md describes every dataset.
+ *
+ * A format number rises when a reader of the older layout would read the newer one wrongly; readers refuse what is newer than they know. */
+#ifndef MICON_CONFIG_FILE_FORMATS_H
+#define MICON_CONFIG_FILE_FORMATS_H
+
+/* ---- places below work ---- */
+#define WORK_COMPOUNDS "compounds.h5"
+#define WORK_SPLIT "split.csv"
+#define WORK_TILES "tiles"
+#define WORK_MODELS "models"
+#define WORK_EMBEDDINGS "embeddings"
+#define WORK_PROFILES "profiles"
+#define WORK_REPORTS "reports"
+#define MODEL_FILE "model.safetensors"
+#define MODEL_LOG "log.jsonl"
+
+/* ---- kinds of HDF5 files (store_info.kind) and their layouts ---- */
+#define TILES_KIND "tiles"
+#define COMPOUNDS_KIND "compounds"
+#define EMBEDDINGS_KIND "embeddings"
+#define PROFILES_KIND "profiles"
+enum { TILES_FORMAT = 1, COMPOUNDS_FORMAT = 1, EMBEDDINGS_FORMAT = 1, PROFILES_FORMAT = 1 };
+
+/* ---- layouts of other files: the cached index, status/<stage>/<name>.made, status/slurm.json, status/rates.json, metrics.json ---- */
+enum { INDEX_FORMAT = 1, OUTPUT_RECORD_FORMAT = 1, SUBMISSIONS_FORMAT = 1, RATES_FORMAT = 1, METRICS_FORMAT = 1 };
+
+/* ---- datasets ---- */
+#define TILES_DATA "tiles"            /* uint8 [tiles, channels, size, size] */
+#define TILES_CHANNELS "uns/channels" /* also of embeddings */
+#define COMPOUNDS_IDENTIFIERS "uns/identifiers"
+#define EMBEDDINGS_PROJECTED "obsm/projected"
+#define COUNTERFACTUAL_X "uns/counterfactual/X"
+#define COUNTERFACTUAL_PROJECTED "uns/counterfactual/projected"
+#define COUNTERFACTUAL_COMPOUND "uns/counterfactual/compound"
+#define MADE_BY_PROGRAM "uns/micon/program" /* of every HDF5 file */
+#define MADE_BY_VERSION "uns/micon/version"
+#define MADE_FROM "uns/micon/made_from"
+#define MADE_FROM_INPUTS "uns/micon/inputs"
+
+#endif
