@@ -17,7 +17,7 @@ typedef struct {
 } groups;
 
 struct pair_sampler {
-    item_tile *tile;
+    sampler_tile *tile;
     int64_t n;
     uint32_t seed;
     groups compound;                           /* treated tiles by compound */
@@ -26,7 +26,7 @@ struct pair_sampler {
     int64_t *mixed[PURPOSES], epoch[PURPOSES]; /* the permutation of an epoch, made when first asked for */
 };
 
-static int32_t key_of(const item_tile *t, int level)
+static int32_t key_of(const sampler_tile *t, int level)
 {
     return level == 0 ? t->compound : level == 1 ? t->plate : level == 2 ? t->batch : t->source;
 }
@@ -43,7 +43,7 @@ static status groups_create(groups *g, const pair_sampler *s, bool control, int 
     TRY(mem_alloc(&g->order, (size_t)s->n, sizeof *g->order, "groups of tiles"));
     for (int pass = 0; pass < 2; pass++) {
         for (int64_t i = 0; i < s->n; i++) {
-            const item_tile *t = &s->tile[i];
+            const sampler_tile *t = &s->tile[i];
             if (t->compound < 0 || (t->compound == 0) != control) continue;
             int32_t k = key_of(t, level);
             if (pass == 0)
@@ -89,7 +89,7 @@ done:
     return st;
 }
 
-status pair_sampler_create(pair_sampler **out, const item_tile *tile, int64_t n, bool controls, uint32_t seed, int64_t *left_out)
+status pair_sampler_create(pair_sampler **out, const sampler_tile *tile, int64_t n, bool controls, uint32_t seed, int64_t *left_out)
 {
     status st = OK;
     pair_sampler *s = xcalloc(1, sizeof *s);
@@ -143,7 +143,7 @@ int64_t pair_sampler_treated(const pair_sampler *s)
     return s->n_list[PURPOSE_TREATED];
 }
 
-int64_t pair_sampler_all(const pair_sampler *s)
+int64_t pair_sampler_tiles(const pair_sampler *s)
 {
     return s->n_list[PURPOSE_ALL];
 }
@@ -171,33 +171,33 @@ static rng item_rng(const pair_sampler *s, int64_t number, int purpose)
     return rng_at(s->seed, STREAM_ITEMS, (uint32_t)purpose, (uint64_t)number);
 }
 
-static bool views_fit(const item_tile *a, const item_tile *b, item_views views)
+static bool views_fit(const sampler_tile *a, const sampler_tile *b, sampler_positives views)
 {
     switch (views) {
-    case VIEWS_OTHER_SOURCE: return a->source != b->source;
-    case VIEWS_OTHER_BATCH: return a->batch != b->batch;
-    case VIEWS_OTHER_WELL: return a->well != b->well;
+    case POSITIVES_OTHER_SOURCE: return a->source != b->source;
+    case POSITIVES_OTHER_BATCH: return a->batch != b->batch;
+    case POSITIVES_OTHER_WELL: return a->well != b->well;
     default: return true;
     }
 }
 
 /* Uniform over the compound's other tiles that fit; one step less is asked for where none does. */
-static int64_t second_view(const pair_sampler *s, int64_t first, item_views views, rng *r, bool *fell_back)
+static int64_t second_view(const pair_sampler *s, int64_t first, sampler_positives views, rng *r, bool *fell_back)
 {
-    const item_tile *t = &s->tile[first];
+    const sampler_tile *t = &s->tile[first];
     const int64_t *tile = s->compound.order + s->compound.begin[t->compound];
     int64_t n = group_size(&s->compound, t->compound);
     *fell_back = false;
     for (int want = (int)views; want >= 0; want--) {
         int64_t fit = 0;
-        for (int64_t i = 0; i < n; i++) fit += tile[i] != first && views_fit(t, &s->tile[tile[i]], (item_views)want);
+        for (int64_t i = 0; i < n; i++) fit += tile[i] != first && views_fit(t, &s->tile[tile[i]], (sampler_positives)want);
         if (fit == 0) {
             *fell_back = true;
             continue;
         }
         int64_t pick = (int64_t)rng_below(r, (uint64_t)fit);
         for (int64_t i = 0; i < n; i++)
-            if (tile[i] != first && views_fit(t, &s->tile[tile[i]], (item_views)want) && pick-- == 0) return tile[i];
+            if (tile[i] != first && views_fit(t, &s->tile[tile[i]], (sampler_positives)want) && pick-- == 0) return tile[i];
     }
     return first; /* not reached: a compound has two tiles */
 }
@@ -205,7 +205,7 @@ static int64_t second_view(const pair_sampler *s, int64_t first, item_views view
 /* Uniform over the control tiles of the view's plate, else batch, source, any. */
 static int64_t control_of(const pair_sampler *s, int64_t view, rng *r)
 {
-    const item_tile *t = &s->tile[view];
+    const sampler_tile *t = &s->tile[view];
     const groups *g[] = {&s->plate, &s->batch, &s->source};
     const int32_t key[] = {t->plate, t->batch, t->source};
     for (int k = 0; k < 3; k++) {
@@ -215,9 +215,9 @@ static int64_t control_of(const pair_sampler *s, int64_t view, rng *r)
     return s->source.order[rng_below(r, (uint64_t)s->source.begin[s->source.n_groups])];
 }
 
-item_pair pair_sampler_pair(pair_sampler *s, int64_t number, item_views views)
+sampler_item pair_sampler_item(pair_sampler *s, int64_t number, sampler_positives views)
 {
-    item_pair p = {0};
+    sampler_item p = {0};
     rng r = item_rng(s, number, PURPOSE_ITEM);
     p.treated[0] = sequence(s, PURPOSE_TREATED, number);
     p.compound = s->tile[p.treated[0]].compound;
@@ -226,14 +226,14 @@ item_pair pair_sampler_pair(pair_sampler *s, int64_t number, item_views views)
     return p;
 }
 
-int64_t pair_sampler_single(pair_sampler *s, int64_t number)
+int64_t pair_sampler_simclr(pair_sampler *s, int64_t number)
 {
     return sequence(s, PURPOSE_ALL, number);
 }
 
-item_pair pair_sampler_clip(pair_sampler *s, int64_t number)
+sampler_item pair_sampler_clip(pair_sampler *s, int64_t number)
 {
-    item_pair p = {.control = {-1, -1}};
+    sampler_item p = {.control = {-1, -1}};
     rng r = item_rng(s, number, PURPOSE_CLIP);
     p.compound = (int32_t)sequence(s, PURPOSE_COMPOUNDS, number);
     const int64_t *tile = s->compound.order + s->compound.begin[p.compound];

@@ -34,9 +34,9 @@ static void mean_hidden(const float *a, int64_t n, const float *b, int64_t width
 typedef struct {
     float *in, *m_inside, *mp, *b, *r, *g, *g_inside, *u, *norm;
     double *sum;
-} room;
+} buffers;
 
-static status room_make(room *w, const model *m)
+static status buffers_alloc(buffers *w, const model *m)
 {
     status st = OK;
     size_t d = (size_t)m->dim;
@@ -54,7 +54,7 @@ done:
     return st;
 }
 
-static void room_free(room *w)
+static void buffers_free(buffers *w)
 {
     free(w->in);
     free(w->m_inside);
@@ -69,7 +69,7 @@ static void room_free(room *w)
 }
 
 /* One block of compounds: w->in is filled, rows beyond n with zeros. */
-static void predict_block(const model *m, room *w, const float *a, int64_t n_controls, int64_t n, float *x, float *projected)
+static void predict_block(const model *m, buffers *w, const float *a, int64_t n_controls, int64_t n, float *x, float *projected)
 {
     const nn_params *p = &m->params;
     int d = m->dim, wide = 2 * d;
@@ -93,7 +93,7 @@ static void predict_block(const model *m, room *w, const float *a, int64_t n_con
 }
 
 /* The vectors of k wanted compounds from `first` on into w->in, and zeros behind them. */
-static void fill_vectors(const embedder *e, room *w, int64_t first, int64_t k)
+static void fill_vectors(const embedder *e, buffers *w, int64_t first, int64_t k)
 {
     size_t bits = (size_t)e->m.bits;
     memset(w->in, 0, BLOCK * bits * sizeof *w->in);
@@ -101,12 +101,12 @@ static void fill_vectors(const embedder *e, room *w, int64_t first, int64_t k)
         memcpy(w->in + (size_t)i * bits, e->compounds->x + e->wanted[first + i] * e->compounds->d, bits * sizeof *w->in);
 }
 
-status counter_embed(const embedder *e, int64_t first, int64_t n, float *x)
+status counterfactual_embed_compounds(const embedder *e, int64_t first, int64_t n, float *x)
 {
     status st = OK;
     const model *m = &e->m;
-    room w = {0};
-    TRY(room_make(&w, m));
+    buffers w = {0};
+    TRY(buffers_alloc(&w, m));
     for (int64_t at = 0; at < n; at += BLOCK) {
         int64_t k = n - at < BLOCK ? n - at : BLOCK;
         fill_vectors(e, &w, first + at, k);
@@ -115,19 +115,20 @@ status counter_embed(const embedder *e, int64_t first, int64_t n, float *x)
         memcpy(x + at * m->dim, w.mp, (size_t)(k * m->dim) * sizeof *x);
     }
 done:
-    room_free(&w);
+    buffers_free(&w);
     return st;
 }
 
-status counter_predict(const embedder *e, const float *controls, int64_t n_controls, int64_t first, int64_t n, float *x, float *projected)
+status counterfactual_predict(const embedder *e, const float *controls, int64_t n_controls, int64_t first, int64_t n, float *x,
+                              float *projected)
 {
     status st = OK;
     const model *m = &e->m;
     float *a = NULL;
-    room w = {0};
+    buffers w = {0};
     size_t wide = 2 * (size_t)m->dim;
     int rows;
-    TRY(room_make(&w, m));
+    TRY(buffers_alloc(&w, m));
     TRY(mem_alloc(&a, (size_t)n_controls * wide, sizeof *a, "generator over controls"));
     TRY(int_from_i64(n_controls, &rows));
     product(rows, (int)wide, m->dim, controls, params_value(&m->params, m->generator.w0), (int)wide, 0, a);
@@ -137,7 +138,7 @@ status counter_predict(const embedder *e, const float *controls, int64_t n_contr
         predict_block(m, &w, a, n_controls, k, x + at * m->dim, projected + at * m->projection);
     }
 done:
-    room_free(&w);
+    buffers_free(&w);
     free(a);
     return st;
 }

@@ -19,13 +19,13 @@ typedef struct {
     float (*levels)[256]; /* [channels]: byte -> network value */
     float *pictures;      /* [n_tiles, channels, size, size] */
     float *norm, *inside; /* room for the head */
-} engine;
+} inference;
 
 /* Compile for the model, in the ways kept for the screen (stage/shared_nets.h). */
-status engine_create_all(engine *e, stage *g, const model *m, nn_type type, int tiles_per_site) MUST_USE;
-void engine_free(engine *e);
+status inference_create_all(inference *e, stage *g, const model *m, nn_type type, int tiles_per_site) MUST_USE;
+void inference_free(inference *e);
 /* n <= n_tiles tiles [n, channels, size, size] -> h [n, dim], u [n, projection] (NULL: not wanted). */
-status engine_run(engine *e, const uint8_t *tiles, int n, float *h, float *u) MUST_USE;
+status inference_run(inference *e, const uint8_t *tiles, int n, float *h, float *u) MUST_USE;
 
 /* ---- plate.c: one plate's file ---- */
 typedef struct {
@@ -37,26 +37,27 @@ typedef struct {
     const int64_t *wanted;    /* rows of compounds to predict */
     int64_t n_wanted;
     names wanted_names; /* n_wanted: as the screen, or the list, calls them */
-    engine e;
+    inference net;
     text made_from; /* for all plates; a plate adds its own */
 } embedder;
 /* *made: a file was written (false: the finished one was left alone). */
 status plate_embed_all(embedder *b, const char *tiles_path, const char *out_path, const char *label, bool *made) MUST_USE;
 
 /* ---- tile_reader.c: tiles from a file, ahead of the computation, by one thread ---- */
-typedef struct reader reader;
+typedef struct tile_reader tile_reader;
 /* Passes [first, first + n) of `pass` tiles each (the last may be short); opens its own handle of the file. */
-status reader_start(reader **out, const char *path, int64_t n_tiles, size_t tile_bytes, int pass, int64_t first, int64_t n) MUST_USE;
+status tile_reader_start(tile_reader **out, const char *path, int64_t n_tiles, size_t tile_bytes, int pass, int64_t first,
+                         int64_t n) MUST_USE;
 /* The next pass, borrowed until the next call; wait_s: seconds that the caller waited, added to. */
-status reader_next(reader *r, const uint8_t **tiles, int *n, double *wait_s) MUST_USE;
-void reader_stop(reader **r); /* NULL-safe; joins the thread */
+status tile_reader_next(tile_reader *r, const uint8_t **tiles, int *n, double *wait_s) MUST_USE;
+void tile_reader_stop(tile_reader **r); /* NULL-safe; joins the thread */
 
 /* ---- counterfactual.c: what the generator predicts ---- */
 /* controls [n_controls, dim] on every rank -> rows [first, first + n) of the wanted compounds, this rank's share: x [n, dim] and
  * projected [n, projection]. */
-status counter_predict(const embedder *b, const float *controls, int64_t n_controls, int64_t first, int64_t n, float *x,
-                       float *projected) MUST_USE;
+status counterfactual_predict(const embedder *b, const float *controls, int64_t n_controls, int64_t first, int64_t n, float *x,
+                              float *projected) MUST_USE;
 /* A clip model: z(m(p)) of wanted compounds [first, first + n) -> x [n, dim]. */
-status counter_embed(const embedder *b, int64_t first, int64_t n, float *x) MUST_USE;
+status counterfactual_embed_compounds(const embedder *b, int64_t first, int64_t n, float *x) MUST_USE;
 
 #endif

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PICTURES_A_PASS = 80 };
+enum { PASS_PICTURES = 80 };
 
-status engine_create_all(engine *e, stage *g, const model *m, nn_type type, int tiles_per_site)
+status inference_create_all(inference *e, stage *g, const model *m, nn_type type, int tiles_per_site)
 {
     status st = OK;
     conv_choices choices = {0};
-    int channels = (int)m->channels.n, sites = PICTURES_A_PASS / (channels * tiles_per_site);
+    int channels = (int)m->channels.n, sites = PASS_PICTURES / (channels * tiles_per_site);
     e->m = m;
     e->type = type;
     e->n_tiles = (sites > 0 ? sites : 1) * tiles_per_site; /* whole sites */
@@ -36,7 +36,7 @@ done:
     return st;
 }
 
-void engine_free(engine *e)
+void inference_free(inference *e)
 {
     resnet_destroy(&e->net);
     dnn_destroy(&e->d);
@@ -44,11 +44,11 @@ void engine_free(engine *e)
     free(e->inside);
     free(e->norm);
     free(e->levels);
-    *e = (engine){0};
+    *e = (inference){0};
 }
 
 /* Bytes to network values, [n_tiles, channels, size, size]; what is beyond n tiles is zeros. */
-static void fill_pictures(engine *e, const uint8_t *tiles, int n)
+static void fill_pictures(inference *e, const uint8_t *tiles, int n)
 {
     int channels = (int)e->m->channels.n;
     int64_t plane = (int64_t)e->m->size_px * e->m->size_px, planes = (int64_t)n * channels;
@@ -61,7 +61,7 @@ static void fill_pictures(engine *e, const uint8_t *tiles, int n)
     memset(e->pictures + planes * plane, 0, (size_t)(((int64_t)e->n_tiles * channels - planes) * plane) * sizeof *e->pictures);
 }
 
-status engine_run(engine *e, const uint8_t *tiles, int n, float *h, float *u)
+status inference_run(inference *e, const uint8_t *tiles, int n, float *h, float *u)
 {
     status st = OK;
     const model *m = e->m;

@@ -44,24 +44,24 @@ static status read_model(embedder *b)
 typedef struct {
     int64_t row;
     const char *name;
-} wish;
+} wanted_compound;
 
 static int by_row(const void *a, const void *b)
 {
-    const wish *x = a, *y = b;
+    const wanted_compound *x = a, *y = b;
     if (x->row != y->row) return x->row < y->row ? -1 : 1;
     return strcmp(x->name, y->name);
 }
 
 /* Rows and names of the compounds that are to be predicted, sorted, each once. Under every name that the screen has for it, not only under its
  * key: by that name it is looked up among the wells. */
-static status want(embedder *b, const screen_index *ix, const vectors *v, int64_t **out)
+static status choose_compounds(embedder *b, const screen_index *ix, const vectors *v, int64_t **out)
 {
     status st = OK;
     const char *which = b->g->cfg.embed.counterfactual_compounds;
     char *path = config_path(&b->g->cfg, which);
     table *t = NULL;
-    wish *list = NULL;
+    wanted_compound *list = NULL;
     int64_t n = 0, most = index_n_rows(ix);
     bool screen = strcmp(which, "screen") == 0, unseen = strcmp(which, "unseen") == 0;
     if (!screen && !unseen) {
@@ -79,7 +79,7 @@ static status want(embedder *b, const screen_index *ix, const vectors *v, int64_
         if (row < 0 && t) TRY(fail(E_FAILED, "%s:%lld: compound '%s' has no vector", path, (long long)table_line(t, i), name));
         if (row < 0) continue; /* left out by featurize.missing: drop */
         if (unseen && names_find(&b->m.compounds, compound_vectors_key(v, row)) >= 0) continue;
-        list[n++] = (wish){row, name};
+        list[n++] = (wanted_compound){row, name};
     }
     qsort(list, (size_t)n, sizeof *list, by_row);
     for (int64_t i = 0; i < n; i++) {
@@ -120,14 +120,14 @@ static status read_compounds(embedder *b, const screen_index *ix, vectors *v, in
     if (v->d != b->m.bits)
         TRY(fail(E_FAILED, "%s has vectors of length %lld, but the model was trained on %d: set featurize.bits and featurize again",
                  b->compounds_path, (long long)v->d, b->m.bits));
-    TRY(want(b, ix, v, wanted));
+    TRY(choose_compounds(b, ix, v, wanted));
     b->compounds = v;
     b->wanted = *wanted;
 done:
     return st;
 }
 
-static status look_at_site(const char *path, int *n)
+static status count_site_tiles(const char *path, int *n)
 {
     status st = OK;
     store_file *f = NULL;
@@ -150,7 +150,7 @@ static int tiles_per_site(const run *r, const int64_t *chosen, int64_t n_chosen)
     int n = 0;
     for (int64_t i = 0; i < n_chosen && n == 0; i++) {
         char *path = plates_file(r->b.g, r->ix, WORK_TILES, chosen[i]);
-        if (!path_exists(path) || look_at_site(path, &n) != OK) n = 0;
+        if (!path_exists(path) || count_site_tiles(path, &n) != OK) n = 0;
         msg_clear();
         free(path);
     }
@@ -171,7 +171,7 @@ static status one_plate_all(void *ctx, int64_t p)
     return st;
 }
 
-static status set_up_engine_all(run *r, const int64_t *chosen, int64_t n)
+static status setup_inference_all(run *r, const int64_t *chosen, int64_t n)
 {
     status st = OK;
     stage *g = r->b.g;
@@ -180,7 +180,7 @@ static status set_up_engine_all(run *r, const int64_t *chosen, int64_t n)
     char d[DIGEST_TEXT];
     if (g->rank == 0) per_site = tiles_per_site(r, chosen, n);
     MPI_Bcast(&per_site, 1, MPI_INT, 0, g->comm);
-    TRY(engine_create_all(&r->b.e, g, &r->b.m, type, per_site));
+    TRY(inference_create_all(&r->b.net, g, &r->b.m, type, per_site));
     provenance_config(g, &r->b.made_from);
     text_addf(&r->b.made_from, "precision: %s\nmodel: %s\n", type == NN_BF16 ? "bf16" : "fp32", digest_show(r->b.model_digest, d));
     if (r->b.compounds)
@@ -204,11 +204,11 @@ static status run_all(stage *g)
     TRY_ALL(g->comm, read_compounds(&r.b, r.ix, &v, &wanted));
     TRY_ALL(g->comm, g->verify ? plates_verify(g, r.ix, chosen, n, r.b.compounds ? r.b.compounds_path : NULL) : OK);
     kernels_set_threads(comm_threads_all(g->comm));
-    TRY(set_up_engine_all(&r, chosen, n));
+    TRY(setup_inference_all(&r, chosen, n));
     if (g->rank == 0) path_sweep_parts(folder, NULL);
     TRY(plates_each_all(g, chosen, n, one_plate_all, &r));
 done:
-    engine_free(&r.b.e);
+    inference_free(&r.b.net);
     model_free(&r.b.m);
     text_free(&r.b.made_from);
     free(r.b.model_path);

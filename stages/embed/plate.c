@@ -64,7 +64,7 @@ static status same_channels(const plate *p, const names *have)
 }
 
 /* Rows of obs: a site's tiles stand together, Tile 0 first, the same number at every site. */
-static status look_at_sites(plate *p)
+static status check_sites(plate *p)
 {
     int tile = frame_col(&p->obs, "Tile");
     p->flag_col = frame_col(&p->obs, "QC_Flag");
@@ -81,7 +81,7 @@ static status look_at_sites(plate *p)
     return OK;
 }
 
-static status look_at_tiles(plate *p)
+static status read_tiles_info(plate *p)
 {
     status st = OK;
     store_file *f = NULL;
@@ -102,7 +102,7 @@ static status look_at_tiles(plate *p)
     if (dims[2] != m->size_px || dims[3] != m->size_px)
         TRY(fail(E_FAILED, "%s has tiles of %lld px, but the model was trained on %d px: set tile.size to %d and tile again", p->tiles_path,
                  (long long)dims[2], m->size_px, m->size_px));
-    TRY(look_at_sites(p));
+    TRY(check_sites(p));
 done:
     store_close(&f);
     names_free(&channels);
@@ -113,7 +113,7 @@ done:
 
 static void share_passes(plate *p)
 {
-    const engine *e = &p->b->e;
+    const inference *e = &p->b->net;
     int64_t passes = (p->n_tiles + e->n_tiles - 1) / e->n_tiles, sites = e->n_tiles / p->per_site;
     partition(passes, p->b->g->size, p->b->g->rank, &p->first_pass, &p->n_passes);
     int64_t end = (p->first_pass + p->n_passes) * sites;
@@ -127,22 +127,22 @@ static status embed_passes(plate *p, progress *bar)
     status st = OK;
     const model *m = &p->b->m;
     size_t n = (size_t)(p->n_mine * p->per_site), d = (size_t)m->dim, q = (size_t)m->projection, at = 0;
-    reader *r = NULL;
+    tile_reader *r = NULL;
     TRY(mem_alloc(&p->h, n * d, sizeof *p->h, "representations"));
     TRY(mem_alloc(&p->u, n * q, sizeof *p->u, "projections"));
     size_t tile_bytes = m->channels.n * (size_t)m->size_px * (size_t)m->size_px;
-    TRY(reader_start(&r, p->tiles_path, p->n_tiles, tile_bytes, p->b->e.n_tiles, p->first_pass, p->n_passes));
+    TRY(tile_reader_start(&r, p->tiles_path, p->n_tiles, tile_bytes, p->b->net.n_tiles, p->first_pass, p->n_passes));
     for (int64_t k = 0; k < p->n_passes; k++) {
         const uint8_t *tiles;
         int got;
         TRY(fault("embed a pass"));
-        TRY(reader_next(r, &tiles, &got, &p->wait_s));
-        TRY(engine_run(&p->b->e, tiles, got, p->h + at * d, q ? p->u + at * q : NULL));
+        TRY(tile_reader_next(r, &tiles, &got, &p->wait_s));
+        TRY(inference_run(&p->b->net, tiles, got, p->h + at * d, q ? p->u + at * q : NULL));
         at += (size_t)got;
         progress_add(bar, got / p->per_site);
     }
 done:
-    reader_stop(&r);
+    tile_reader_stop(&r);
     return st;
 }
 
@@ -297,9 +297,9 @@ static status predict_all(plate *p, store *out)
     TRY_ALL(b->g->comm, mem_alloc(&x, (size_t)mine * (size_t)b->m.dim, sizeof *x, "predictions"));
     TRY_ALL(b->g->comm, mem_alloc(&u, (size_t)mine * (size_t)b->m.projection, sizeof *u, "predictions"));
     if (mine > 0 && generated)
-        st = counter_predict(b, p->controls, p->n_controls, first, mine, x, u);
+        st = counterfactual_predict(b, p->controls, p->n_controls, first, mine, x, u);
     else if (mine > 0)
-        st = counter_embed(b, first, mine, x);
+        st = counterfactual_embed_compounds(b, first, mine, x);
     TRY_ALL(b->g->comm, st);
     TRY(store_write_rows_all(out, generated ? COUNTERFACTUAL_X : "uns/compound/X", first, mine, mine > 0 ? x : NULL));
     if (generated) TRY(store_write_rows_all(out, COUNTERFACTUAL_PROJECTED, first, mine, mine > 0 ? u : NULL));
@@ -314,7 +314,7 @@ static status write_all(plate *p, const char *path, const char *made_from, uint6
     status st = OK;
     store *out = NULL;
     const embedder *b = p->b;
-    int64_t sites = b->e.n_tiles / p->per_site, d = b->m.dim, q = b->m.projection, n = n_predicted(p);
+    int64_t sites = b->net.n_tiles / p->per_site, d = b->m.dim, q = b->m.projection, n = n_predicted(p);
     const store_info info = {.kind = EMBEDDINGS_KIND,
                              .format = EMBEDDINGS_FORMAT,
                              .bytes = (p->n_sites + n) * (d + q) * 4 + p->n_sites * 1000 + (1 << 20),
@@ -386,7 +386,7 @@ static status compute_all(plate *p, progress *bar)
     status st = OK;
     const embedder *b = p->b;
     MPI_Comm comm = b->g->comm;
-    TRY_ALL(comm, b->e.n_tiles % p->per_site == 0
+    TRY_ALL(comm, b->net.n_tiles % p->per_site == 0
                       ? OK
                       : fail(E_FAILED, "%s: %d tiles a site, other plates have another number", p->tiles_path, p->per_site));
     share_passes(p);
@@ -423,7 +423,7 @@ status plate_embed_all(embedder *b, const char *tiles_path, const char *out_path
     int fresh = 0;
     double from = clock_s();
     *made = false;
-    TRY_ALL(b->g->comm, look_at_tiles(&p));
+    TRY_ALL(b->g->comm, read_tiles_info(&p));
     TRY_ALL(b->g->comm, list_inputs(&p, &in));
     uint64_t sum = input_digests_digest(&in);
     text_add(&made_from, text_str(&b->made_from));

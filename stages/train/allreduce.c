@@ -11,7 +11,7 @@
 
 enum { BUCKET = 1 << 20 }; /* values a bucket: 4 MB a message */
 
-struct sums {
+struct allreduce {
     MPI_Comm comm;
     nn_params *p;
     int size;
@@ -23,7 +23,7 @@ struct sums {
     int64_t bytes;
 };
 
-static size_t bucket_size(const sums *s, size_t b)
+static size_t bucket_size(const allreduce *s, size_t b)
 {
     size_t end = (b + 1) * BUCKET;
     return (end < s->p->n_trained ? end : s->p->n_trained) - b * BUCKET;
@@ -46,12 +46,12 @@ static void add_bf16(void *in, void *inout, int *n, MPI_Datatype *type)
 
 static MPI_Op bf16_sum = MPI_OP_NULL;
 
-status allreduce_create_all(sums **out, MPI_Comm comm, nn_params *p, int wire)
+status allreduce_create_all(allreduce **out, MPI_Comm comm, nn_params *p, int wire)
 {
     status st = OK;
-    sums *s = xcalloc(1, sizeof *s);
+    allreduce *s = xcalloc(1, sizeof *s);
     *out = s;
-    *s = (sums){.p = p, .size = comm_size(comm), .n_buckets = (p->n_trained + BUCKET - 1) / BUCKET};
+    *s = (allreduce){.p = p, .size = comm_size(comm), .n_buckets = (p->n_trained + BUCKET - 1) / BUCKET};
     MPI_Comm_dup(comm, &s->comm); /* its messages never meet those of others */
     s->left = xcalloc(s->n_buckets, sizeof *s->left);
     s->request = xcalloc(s->n_buckets, sizeof *s->request);
@@ -64,9 +64,9 @@ done:
     return st;
 }
 
-void allreduce_destroy(sums **ps)
+void allreduce_destroy(allreduce **ps)
 {
-    sums *s = *ps;
+    allreduce *s = *ps;
     if (!s) return;
     *ps = NULL;
     MPI_Comm_free(&s->comm);
@@ -76,7 +76,7 @@ void allreduce_destroy(sums **ps)
     free(s);
 }
 
-void allreduce_begin(sums *s)
+void allreduce_begin(allreduce *s)
 {
     for (size_t b = 0; b < s->n_buckets; b++) s->left[b] = bucket_size(s, b);
     s->wait_s = s->finish_s = s->from_s = s->end_s = 0;
@@ -84,7 +84,7 @@ void allreduce_begin(sums *s)
 }
 
 /* Buckets are started in the order in which the backward pass finishes them, which is the same on every rank. */
-static void start_bucket(sums *s, size_t b)
+static void start_bucket(allreduce *s, size_t b)
 {
     size_t n = bucket_size(s, b);
     float *grad = s->p->grad + b * BUCKET;
@@ -102,7 +102,7 @@ static void start_bucket(sums *s, size_t b)
 
 void allreduce_ready(void *ctx, size_t first, size_t n)
 {
-    sums *s = ctx;
+    allreduce *s = ctx;
     int done;
     for (size_t at = first; at < first + n;) {
         size_t b = at / BUCKET, end = (b + 1) * BUCKET < first + n ? (b + 1) * BUCKET : first + n;
@@ -113,7 +113,7 @@ void allreduce_ready(void *ctx, size_t first, size_t n)
     if (s->size > 1) MPI_Testall((int)s->n_buckets, s->request, &done, MPI_STATUSES_IGNORE); /* moves messages along */
 }
 
-void allreduce_finish_all(sums *s)
+void allreduce_finish_all(allreduce *s)
 {
     double from = clock_s();
     if (s->size == 1) return;
@@ -128,7 +128,7 @@ void allreduce_finish_all(sums *s)
 
 void allreduce_norm(void *ctx, double *v, size_t n)
 {
-    sums *s = ctx;
+    allreduce *s = ctx;
     double from = clock_s();
     if (s->size == 1) return;
     MPI_Allreduce(MPI_IN_PLACE, v, (int)n, MPI_DOUBLE, MPI_SUM, s->comm);
@@ -136,22 +136,22 @@ void allreduce_norm(void *ctx, double *v, size_t n)
     s->wait_s += clock_s() - from;
 }
 
-double allreduce_seconds(const sums *s)
+double allreduce_seconds(const allreduce *s)
 {
     return s->wait_s;
 }
 
-double allreduce_finish_seconds(const sums *s)
+double allreduce_finish_seconds(const allreduce *s)
 {
     return s->finish_s;
 }
 
-double allreduce_flight_seconds(const sums *s)
+double allreduce_flight_seconds(const allreduce *s)
 {
     return s->end_s > s->from_s && s->from_s > 0 ? s->end_s - s->from_s : 0;
 }
 
-int64_t allreduce_bytes(const sums *s)
+int64_t allreduce_bytes(const allreduce *s)
 {
     return s->bytes;
 }

@@ -19,7 +19,7 @@ static int slots_of(const train_options *o)
     return o->method == METHOD_MICON || o->method == METHOD_PACLR ? 4 : 2;
 }
 
-int64_t input_tiles(const stage *g)
+int64_t batch_tiles(const stage *g)
 {
     const train_options *o = &g->cfg.train;
     return slots_of(o) * ((o->batch + g->size - 1) / g->size);
@@ -27,32 +27,33 @@ int64_t input_tiles(const stage *g)
 
 /* ---- items ---- */
 
-void input_items(const step_input *in, pair_sampler *it, int64_t k, item_pair *pair)
+void batch_items(const step_batch *in, pair_sampler *it, int64_t k, sampler_item *pair)
 {
     for (int64_t i = 0; i < in->n_global; i++) {
         int64_t number = k * in->n_global + i;
         if (in->method == METHOD_SIMCLR) {
-            int64_t one = pair_sampler_single(it, number);
-            pair[i] = (item_pair){.treated = {one, one}, .compound = (int32_t)i}; /* every tile its own label */
+            int64_t one = pair_sampler_simclr(it, number);
+            pair[i] = (sampler_item){.treated = {one, one}, .compound = (int32_t)i}; /* every tile its own label */
         } else {
-            pair[i] = in->method == METHOD_CLIP ? pair_sampler_clip(it, number) : pair_sampler_pair(it, number, (item_views)in->views);
+            pair[i] =
+                in->method == METHOD_CLIP ? pair_sampler_clip(it, number) : pair_sampler_item(it, number, (sampler_positives)in->views);
         }
     }
 }
 
-void input_rows(const step_input *in, const item_pair *pair, int rank, int64_t *tile)
+void batch_rows(const step_batch *in, const sampler_item *pair, int rank, int64_t *tile)
 {
     int64_t first, n;
     partition(in->n_global, in->g->size, rank, &first, &n);
     for (int s = 0; s < in->slots; s++)
         for (int64_t i = 0; i < n; i++) {
-            const item_pair *p = &pair[first + i];
+            const sampler_item *p = &pair[first + i];
             int view = in->slots == 4 ? s / 2 : s;
             *tile++ = in->slots == 4 && s % 2 == 1 ? p->control[view] : p->treated[view];
         }
 }
 
-void input_label(step_input *in, const item_pair *pair)
+void batch_label(step_batch *in, const sampler_item *pair)
 {
     int32_t *label = in->label, *two = in->two_label;
     in->pair = pair;
@@ -67,31 +68,31 @@ void input_label(step_input *in, const item_pair *pair)
 }
 
 /* What goes with a step's tiles: all its items, and the tile of each row of this rank. */
-static int64_t *note_rows(const step_input *in, void *note)
+static int64_t *note_rows(const step_batch *in, void *note)
 {
-    return (int64_t *)(void *)((char *)note + (size_t)in->n_global * sizeof(item_pair));
+    return (int64_t *)(void *)((char *)note + (size_t)in->n_global * sizeof(sampler_item));
 }
 
 /* Items of step k, and the tiles whose pixels are wanted. Where tiles are read ahead this is called by the thread that reads: it touches
  * in->it, which nobody else does, and what does not change. */
 static int64_t list_step(void *ctx, int64_t k, void *note, int64_t *tile)
 {
-    const step_input *in = ctx;
+    const step_batch *in = ctx;
     int64_t *row = note_rows(in, note), n = 0;
-    input_items(in, in->it, k, note);
-    input_rows(in, note, in->g->rank, row);
+    batch_items(in, in->it, k, note);
+    batch_rows(in, note, in->g->rank, row);
     for (int64_t i = 0; i < in->rows; i++) {
         int64_t seen = 0;
-        if (in->front && front_kept(in->front, row[i])) continue;
-        while (in->front && seen < n && tile[seen] != row[i]) seen++; /* the front computes a tile once */
-        if (!in->front || seen == n) tile[n++] = row[i];
+        if (in->frozen && frozen_cache_find(in->frozen, row[i])) continue;
+        while (in->frozen && seen < n && tile[seen] != row[i]) seen++; /* the front computes a tile once */
+        if (!in->frozen || seen == n) tile[n++] = row[i];
     }
     return n;
 }
 
 /* ---- pictures, or outputs of the frozen layers ---- */
 
-static void fill_pictures(step_input *in, int64_t step, const uint8_t *const *at)
+static void fill_pictures(step_batch *in, int64_t step, const uint8_t *const *at)
 {
     const model *m = in->m;
     size_t pixels = m->channels.n * (size_t)m->size_px * (size_t)m->size_px;
@@ -102,14 +103,14 @@ static void fill_pictures(step_input *in, int64_t step, const uint8_t *const *at
                          in->work);
 }
 
-static status fill_between(step_input *in, void *note, const int64_t *tile, const uint8_t *const *at, int64_t n)
+static status fill_between(step_batch *in, void *note, const int64_t *tile, const uint8_t *const *at, int64_t n)
 {
     status st = OK;
     const int64_t *row = note_rows(in, note);
-    size_t size = front_bytes(in->front);
-    TRY(front_compute(in->front, at, n, in->fresh));
+    size_t size = frozen_cache_bytes(in->frozen);
+    TRY(frozen_cache_compute(in->frozen, at, n, in->fresh));
     for (int64_t i = 0; i < in->rows; i++) {
-        const void *from = front_kept(in->front, row[i]);
+        const void *from = frozen_cache_find(in->frozen, row[i]);
         int64_t k = 0;
         while (!from && tile[k] != row[i]) k++;
         memcpy(in->between + (size_t)i * size, from ? from : in->fresh + (size_t)k * size, size);
@@ -118,16 +119,16 @@ done:
     return st;
 }
 
-status input_next(step_input *in, int64_t step, double *wait_s)
+status batch_next(step_batch *in, int64_t step, double *wait_s)
 {
     status st = OK;
     void *note;
     const int64_t *tile;
     const uint8_t *const *at;
     int64_t n;
-    TRY(feed_next(in->feed, &note, &tile, &at, &n, wait_s));
-    input_label(in, note);
-    if (in->front)
+    TRY(tile_loader_next(in->loader, &note, &tile, &at, &n, wait_s));
+    batch_label(in, note);
+    if (in->frozen)
         TRY(fill_between(in, note, tile, at, n));
     else
         fill_pictures(in, step, at);
@@ -135,31 +136,31 @@ done:
     return st;
 }
 
-status input_forward(step_input *in, resnet *net, float *features)
+status batch_forward(step_batch *in, resnet *net, float *features)
 {
-    return in->front ? resnet_forward_back(net, in->between, features) : resnet_forward(net, in->pictures, features);
+    return in->frozen ? resnet_forward_back(net, in->between, features) : resnet_forward(net, in->pictures, features);
 }
 
-void input_pause(step_input *in)
+void batch_pause(step_batch *in)
 {
-    if (data_reads(in->d)) feed_stop(&in->feed);
+    if (tile_cache_is_partial(in->d)) tile_loader_stop(&in->loader);
 }
 
-status input_resume(step_input *in, int64_t step)
+status batch_resume(step_batch *in, int64_t step)
 {
-    if (in->feed) return OK;
-    size_t note = (size_t)in->n_global * sizeof(item_pair) + (size_t)in->rows * sizeof(int64_t);
-    return feed_start(&in->feed, in->d, in->rows, note, step, in->g->cfg.train.steps - step, list_step, in);
+    if (in->loader) return OK;
+    size_t note = (size_t)in->n_global * sizeof(sampler_item) + (size_t)in->rows * sizeof(int64_t);
+    return tile_loader_start(&in->loader, in->d, in->rows, note, step, in->g->cfg.train.steps - step, list_step, in);
 }
 
 /* ---- making one ---- */
 
 /* Training tiles that the steps from `first` on ask for: looked up where those are few, else all. */
-static status mark_tiles(const step_input *in, int64_t first, char *wanted)
+static status mark_tiles(const step_batch *in, int64_t first, char *wanted)
 {
     status st = OK;
     int64_t steps = in->g->cfg.train.steps - first;
-    item_pair *pair = NULL;
+    sampler_item *pair = NULL;
     int64_t *tile = NULL;
     if (steps * in->n_global > 2 * in->d->n_train) {
         for (int64_t i = 0; i < in->d->n; i++) wanted[i] = in->d->train[i].compound >= 0;
@@ -168,9 +169,9 @@ static status mark_tiles(const step_input *in, int64_t first, char *wanted)
     TRY(mem_alloc(&pair, (size_t)in->n_global, sizeof *pair, "items"));
     TRY(mem_alloc(&tile, (size_t)in->all_rows, sizeof *tile, "items"));
     for (int64_t k = first; k < first + steps; k++) {
-        input_items(in, in->it, k, pair);
+        batch_items(in, in->it, k, pair);
         for (int r = 0; r < in->g->size; r++) {
-            input_rows(in, pair, r, tile);
+            batch_rows(in, pair, r, tile);
             int64_t from, n;
             partition(in->n_global, in->g->size, r, &from, &n);
             for (int64_t i = 0; i < in->slots * n; i++) wanted[tile[i]] = 1;
@@ -182,15 +183,15 @@ done:
     return st;
 }
 
-static status make_front_all(step_input *in, dnn *dn, conv_choices *choices, nn_type type, int64_t first)
+static status make_frozen_cache_all(step_batch *in, dnn *dn, conv_choices *choices, nn_type type, int64_t first)
 {
     status st = OK;
     MPI_Comm comm = in->g->comm;
     char *wanted = NULL;
     TRY_ALL(comm, mem_alloc(&wanted, (size_t)in->d->n, 1, "tiles"));
     TRY_ALL(comm, mark_tiles(in, first, wanted));
-    TRY(front_create_all(&in->front, in->g, in->m, in->d, dn, choices, type, wanted));
-    size_t size = front_bytes(in->front);
+    TRY(frozen_cache_create_all(&in->frozen, in->g, in->m, in->d, dn, choices, type, wanted));
+    size_t size = frozen_cache_bytes(in->frozen);
     TRY_ALL(comm, mem_alloc(&in->between, (size_t)in->rows, size, "outputs of the frozen layers"));
     TRY_ALL(comm, mem_alloc(&in->fresh, (size_t)in->rows, size, "outputs of the frozen layers"));
 done:
@@ -198,7 +199,7 @@ done:
     return st;
 }
 
-static status make_rooms(step_input *in)
+static status alloc_buffers(step_batch *in)
 {
     status st = OK;
     const model *m = in->m;
@@ -212,12 +213,12 @@ done:
     return st;
 }
 
-status input_create_all(step_input *in, stage *g, const model *m, const dataset *d, pair_sampler *it, dnn *dn, conv_choices *choices,
+status batch_create_all(step_batch *in, stage *g, const model *m, const dataset *d, pair_sampler *it, dnn *dn, conv_choices *choices,
                         nn_type type, int64_t first)
 {
     status st = OK;
     const train_options *o = &g->cfg.train;
-    *in = (step_input){.g = g, .m = m, .d = d, .it = it, .method = o->method, .views = o->views, .slots = slots_of(o)};
+    *in = (step_batch){.g = g, .m = m, .d = d, .it = it, .method = o->method, .views = o->views, .slots = slots_of(o)};
     in->augment = o->augment ? (augment_kind)(o->augment - 1) : o->method == METHOD_SIMCLR ? AUGMENT_FULL : AUGMENT_FLIPS;
     in->two_parts = o->freeze != FREEZE_NONE && in->augment == AUGMENT_NONE;
     in->n_global = o->batch;
@@ -228,17 +229,17 @@ status input_create_all(step_input *in, stage *g, const model *m, const dataset 
     partition(in->n_global, g->size, g->rank, &in->first, &in->n);
     in->rows = in->slots * in->n;
     in->all_rows = in->slots * in->n_global;
-    TRY_ALL(g->comm, make_rooms(in));
-    if (in->two_parts) TRY(make_front_all(in, dn, choices, type, first));
-    TRY_ALL(g->comm, input_resume(in, first));
+    TRY_ALL(g->comm, alloc_buffers(in));
+    if (in->two_parts) TRY(make_frozen_cache_all(in, dn, choices, type, first));
+    TRY_ALL(g->comm, batch_resume(in, first));
 done:
     return st;
 }
 
-void input_free(step_input *in)
+void batch_free(step_batch *in)
 {
-    feed_stop(&in->feed);
-    front_free_all(&in->front);
+    tile_loader_stop(&in->loader);
+    frozen_cache_free_all(&in->frozen);
     free(in->label);
     free(in->two_label);
     free(in->pictures);

@@ -20,7 +20,7 @@
 
 enum { KEEP = 2 };
 
-static uint64_t contents(const nn_params *p)
+static uint64_t values_digest(const nn_params *p)
 {
     uint64_t d = digest_bytes(p->value, p->n_trained * sizeof(float));
     d = digest_mix(d, digest_bytes(p->moment1, p->n_trained * sizeof(float)));
@@ -58,7 +58,7 @@ static status files_of(const char *folder, names *out)
 }
 
 /* What a file was made from, to be freed; NULL: it cannot be read, "": it does not say. */
-static char *output_record_from_of(const char *path)
+static char *made_from_of(const char *path)
 {
     safetensors f = {0};
     bool readable = path_exists(path) && safetensors_read(&f, path) == OK;
@@ -71,7 +71,7 @@ static char *output_record_from_of(const char *path)
 
 bool checkpoint_is_of(const char *path, const char *made_from)
 {
-    char *was = output_record_from_of(path);
+    char *was = made_from_of(path);
     bool same = was && strcmp(was, made_from) == 0;
     free(was);
     return same;
@@ -90,7 +90,7 @@ char *checkpoint_newest(const char *folder)
 /* ---- those of other configurations: never removed, but put where they are in nobody's way ---- */
 
 /* FOLDER/other-DIGEST, of what they were made from */
-static char *aside(const char *folder, const char *made_from)
+static char *other_folder(const char *folder, const char *made_from)
 {
     char d[DIGEST_TEXT], *name = xasprintf("other-%.8s", digest_show(digest_text(made_from), d)), *path = path_join(folder, name);
     free(name);
@@ -109,7 +109,7 @@ done:
 }
 
 /* n_ours: how many stay that are of this configuration. One that cannot be read stays too, and is named when it is loaded. */
-static status set_aside(const char *folder, const char *made_from, int64_t *n_ours)
+static status move_others_aside(const char *folder, const char *made_from, int64_t *n_ours)
 {
     status st = OK;
     names files = {0}, said = {0};
@@ -118,13 +118,13 @@ static status set_aside(const char *folder, const char *made_from, int64_t *n_ou
     TRY(files_of(folder, &files));
     for (size_t i = 0; i < files.n; i++) {
         free(was);
-        if (!(was = output_record_from_of(files.item[i]))) continue;
+        if (!(was = made_from_of(files.item[i]))) continue;
         if (strcmp(was, made_from) == 0) {
             ++*n_ours;
             continue;
         }
         free(dir);
-        dir = aside(folder, was);
+        dir = other_folder(folder, was);
         TRY(move_into(dir, files.item[i]));
         if (names_find(&said, dir) >= 0) continue;
         names_add(&said, dir);
@@ -138,11 +138,11 @@ done:
     return st;
 }
 
-static status take_back(const char *folder, const char *made_from)
+static status move_own_back(const char *folder, const char *made_from)
 {
     status st = OK;
     names files = {0};
-    char *dir = aside(folder, made_from);
+    char *dir = other_folder(folder, made_from);
     TRY(files_of(dir, &files));
     for (size_t i = 0; i < files.n; i++) TRY(move_into(folder, files.item[i]));
     if (files.n > 0) log_info("the checkpoints of this configuration are back from %s", dir);
@@ -164,8 +164,8 @@ static void clear(const char *folder)
 status checkpoint_clear(const char *folder, const char *made_from)
 {
     int64_t n;
-    char *dir = aside(folder, made_from);
-    status st = set_aside(folder, made_from, &n);
+    char *dir = other_folder(folder, made_from);
+    status st = move_others_aside(folder, made_from, &n);
     if (st == OK) {
         clear(folder);
         clear(dir);
@@ -199,7 +199,7 @@ status checkpoint_write(const char *folder, const model *m, const progress_state
     names_add(&key, "micon.choices");
     names_add(&value, text_str(&choices));
     names_add(&key, "micon.contents");
-    names_add(&value, digest_show(contents(&m->params), digest));
+    names_add(&value, digest_show(values_digest(&m->params), digest));
     TRY(weights_finite(&m->params));
     TRY(path_make_dirs(folder));
     TRY(weights_save(path, &m->params, s->step, true, &key, &value));
@@ -239,7 +239,7 @@ static status load(const char *path, model *m, progress_state *s, conv_choices *
     TRY(get(&f, "micon.since_best", &since_best));
     TRY(weights_load(&m->params, &f, true));
     const char *want = safetensors_meta(&f, "micon.contents"), *choices = safetensors_meta(&f, "micon.choices");
-    if (!want || strcmp(want, digest_show(contents(&m->params), digest)) != 0)
+    if (!want || strcmp(want, digest_show(values_digest(&m->params), digest)) != 0)
         TRY(fail(E_FORMAT, "%s: its values are not those that were written", path));
     TRY(conv_choices_read(c, choices ? choices : "", path));
     s->step = (int64_t)step;
@@ -258,8 +258,8 @@ static status newest(const char *folder, model *m, progress_state *s, conv_choic
     names files = {0};
     int64_t n_ours;
     const progress_state none = *s;
-    TRY(set_aside(folder, text_str(&m->made_from), &n_ours));
-    if (n_ours == 0) TRY(take_back(folder, text_str(&m->made_from)));
+    TRY(move_others_aside(folder, text_str(&m->made_from), &n_ours));
+    if (n_ours == 0) TRY(move_own_back(folder, text_str(&m->made_from)));
     TRY(files_of(folder, &files));
     for (size_t i = files.n; i-- > 0 && s->step == 0;) {
         conv_choices_free(c);

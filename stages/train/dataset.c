@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The kinds of number an item_tile wants: wells, plates, batches, sources of the whole screen. */
+/* The kinds of number an sampler_tile wants: wells, plates, batches, sources of the whole screen. */
 typedef struct {
     const screen_index *ix;
     const screen_split *split;
@@ -89,7 +89,7 @@ done:
     return st;
 }
 
-bool data_wanted(const dataset *d, int64_t tile)
+bool dataset_wanted(const dataset *d, int64_t tile)
 {
     return d->train[tile].compound >= 0 || d->valid[tile].compound >= 0;
 }
@@ -101,14 +101,14 @@ static void place_tile(dataset *d, const numbering *k, int64_t p, int64_t row, i
     int class = index_class(k->ix, at), label = class >= 0 ? k->label[class] : -1;
     split_set set = (split_set)k->split->of_row[at];
     bool usable = !flagged && label >= 0;
-    item_tile t = {
+    sampler_tile t = {
         .compound = label, .well = k->well_of_row[at], .plate = (int32_t)p, .batch = k->batch_of_plate[p], .source = k->source_of_plate[p]};
     d->train[i] = d->valid[i] = t;
     if (!usable || set != SET_TRAIN) d->train[i].compound = -1;
     if (!usable || set != SET_VALID) d->valid[i].compound = -1;
     d->n_train += d->train[i].compound >= 0;
     d->n_valid += d->valid[i].compound >= 0;
-    d->n_wanted += data_wanted(d, i);
+    d->n_wanted += dataset_wanted(d, i);
     d->place[i] = (tile_place){.file = (int32_t)p, .row = row, .slot = -1};
 }
 
@@ -269,7 +269,7 @@ done:
     return st;
 }
 
-status data_list_all(dataset *d, stage *g, const screen_index *ix, const screen_split *split, const vectors *v)
+status dataset_list_all(dataset *d, stage *g, const screen_index *ix, const screen_split *split, const vectors *v)
 {
     status st = OK;
     numbering k = {.ix = ix, .split = split, .v = v};
@@ -285,7 +285,7 @@ done:
     return st;
 }
 
-void data_free_all(dataset *d)
+void dataset_free_all(dataset *d)
 {
     if (d->window != MPI_WIN_NULL) MPI_Win_free(&d->window);
     if (d->node != MPI_COMM_NULL) MPI_Comm_free(&d->node);

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct front {
+struct frozen_cache {
     const model *m;
     const dataset *d;
     resnet *net;
@@ -27,17 +27,17 @@ struct front {
     char *out; /* of a pass */
 };
 
-size_t front_bytes(const front *f)
+size_t frozen_cache_bytes(const frozen_cache *f)
 {
     return f->bytes;
 }
 
-const void *front_kept(const front *f, int64_t tile)
+const void *frozen_cache_find(const frozen_cache *f, int64_t tile)
 {
     return f->slot[tile] < 0 ? NULL : f->kept + (size_t)f->slot[tile] * f->bytes;
 }
 
-status front_compute(front *f, const uint8_t *const *at, int64_t n, char *out)
+status frozen_cache_compute(frozen_cache *f, const uint8_t *const *at, int64_t n, char *out)
 {
     status st = OK;
     const model *m = f->m;
@@ -57,11 +57,11 @@ done:
 /* ---- what is kept ---- */
 
 /* Rank 0 of a node: for how many of n tiles there is room. */
-static status how_many(const front *f, const stage *g, int64_t n, int64_t *kept)
+static status how_many(const frozen_cache *f, const stage *g, int64_t n, int64_t *kept)
 {
     char a[40], b[40];
     int64_t budget = g->cfg.train.cache_memory;
-    double room = data_memory_left(f->d) * comm_size(f->d->node), shared = memory_budget_shared(comm_size(f->d->node));
+    double room = tile_cache_memory_left(f->d) * comm_size(f->d->node), shared = memory_budget_shared(comm_size(f->d->node));
     double want = fmin((double)n * (double)f->bytes, memory_budget_cache(budget, room, shared));
     if (want > 0.9 * room)
         return fail(E_USAGE, "train.cache_memory: %s are not free on this node (%s are): set it lower, or auto",
@@ -75,7 +75,7 @@ static status how_many(const front *f, const stage *g, int64_t n, int64_t *kept)
 }
 
 /* Control tiles, which are asked for more often, come first. */
-static status give_slots_all(front *f, stage *g, const char *wanted)
+static status give_slots_all(frozen_cache *f, stage *g, const char *wanted)
 {
     status st = OK;
     const dataset *d = f->d;
@@ -96,32 +96,32 @@ done:
 }
 
 /* This rank's share of the kept tiles, in the order of the files. */
-static status fill_share(front *f)
+static status fill_share(frozen_cache *f)
 {
     status st = OK;
     const dataset *d = f->d;
     int64_t first, n, got, listed = 0, *mine = NULL;
     double wait_s = 0;
-    feed *in = NULL;
+    tile_loader *in = NULL;
     partition(f->n_kept, comm_size(d->node), comm_rank(d->node), &first, &n);
     TRY(mem_alloc(&mine, (size_t)n, sizeof *mine, "tiles"));
     for (int64_t i = 0; i < d->n; i++)
         if (f->slot[i] >= first && f->slot[i] < first + n) mine[listed++] = i;
-    TRY(feed_start_tiles(&in, d, mine, n));
+    TRY(tile_loader_start_tiles(&in, d, mine, n));
     for (int64_t k = 0; k < n; k += got) {
         void *note;
         const int64_t *tile;
         const uint8_t *const *at;
-        TRY(feed_next(in, &note, &tile, &at, &got, &wait_s));
-        TRY(front_compute(f, at, got, f->kept + (size_t)f->slot[tile[0]] * f->bytes)); /* slots follow the order of the tiles */
+        TRY(tile_loader_next(in, &note, &tile, &at, &got, &wait_s));
+        TRY(frozen_cache_compute(f, at, got, f->kept + (size_t)f->slot[tile[0]] * f->bytes)); /* slots follow the order of the tiles */
     }
 done:
-    feed_stop(&in);
+    tile_loader_stop(&in);
     free(mine);
     return st;
 }
 
-static status keep_all(front *f, stage *g)
+static status keep_all(frozen_cache *f, stage *g)
 {
     status st = OK;
     MPI_Comm node = f->d->node;
@@ -144,14 +144,14 @@ done:
     return st;
 }
 
-status front_create_all(front **out, stage *g, const model *m, const dataset *d, dnn *dn, conv_choices *choices, nn_type type,
-                        const char *wanted)
+status frozen_cache_create_all(frozen_cache **out, stage *g, const model *m, const dataset *d, dnn *dn, conv_choices *choices, nn_type type,
+                               const char *wanted)
 {
     status st = OK;
-    front *f = xcalloc(1, sizeof *f);
+    frozen_cache *f = xcalloc(1, sizeof *f);
     char *folder = config_work(&g->cfg, NETS_FOLDER);
     *out = f;
-    *f = (front){.m = m, .d = d, .window = MPI_WIN_NULL};
+    *f = (frozen_cache){.m = m, .d = d, .window = MPI_WIN_NULL};
     size_t pixels = m->channels.n * (size_t)m->size_px * (size_t)m->size_px;
     const resnet_config c = {.part = RESNET_FRONT,
                              .depth = m->depth,
@@ -173,9 +173,9 @@ done:
     return st;
 }
 
-void front_free_all(front **pf)
+void frozen_cache_free_all(frozen_cache **pf)
 {
-    front *f = *pf;
+    frozen_cache *f = *pf;
     if (!f) return;
     *pf = NULL;
     if (f->window != MPI_WIN_NULL) MPI_Win_free(&f->window);

@@ -89,12 +89,12 @@ static status after_step_all(run *r, const step_result *s, double lr, const step
     trainer_share_statistics_all(r->t);
     r->at.step++;
     r->at.last_loss = s->loss;
-    step_cost cost = cost_since(from);
+    step_cost cost = step_cost_since(from);
     bool look = o->valid_every > 0 && r->at.step % o->valid_every == 0 && r->d.n_valid > 0;
     if (look) {
-        input_pause(trainer_input(r->t));
+        batch_pause(trainer_batch(r->t));
         TRY(validate_all(r->t, r->valid, r->dn, &r->choices, r->type, &v));
-        TRY_ALL(r->g->comm, input_resume(trainer_input(r->t), r->at.step));
+        TRY_ALL(r->g->comm, batch_resume(trainer_batch(r->t), r->at.step));
         bool better = v.queries > 0 && v.top1 > r->at.best;
         if (v.queries > 0) r->at.since_best = better ? 0 : r->at.since_best + 1;
         if (better) r->at.best = v.top1;
@@ -102,7 +102,7 @@ static status after_step_all(run *r, const step_result *s, double lr, const step
         sum->last = v;
         sum->validations++;
     }
-    if (journal_step(r->log, r->at.step, trainer_input(r->t)->n_global, s, &cost, lr, norm, look ? &v : NULL) != OK) {
+    if (step_log_write(r->log, r->at.step, trainer_batch(r->t)->n_global, s, &cost, lr, norm, look ? &v : NULL) != OK) {
         if (!r->log_failed) log_warn("%s: %s; the training goes on", r->log_path, msg_get());
         r->log_failed = true;
         msg_clear();
@@ -120,7 +120,7 @@ static status steps_all(run *r, progress *bar, totals *sum)
     step_result s = {0};
     while (r->at.step < o->steps && !(o->early_stop > 0 && r->at.since_best >= o->early_stop)) {
         int stop = asked_to_stop;
-        step_cost from = cost_now();
+        step_cost from = step_cost_now();
         MPI_Allreduce(MPI_IN_PLACE, &stop, 1, MPI_INT, MPI_MAX, r->g->comm);
         if (stop) {
             TRY(checkpoint_all(r));
@@ -146,7 +146,7 @@ static status train_all(run *r)
     totals sum = {0};
     char *work = config_work(&g->cfg, ""), *name = text_encode_name(g->cfg.train.run);
     const progress_info info = {.work = work, .stage = "train", .name = name, .unit = "steps", .total = g->cfg.train.steps - r->at.step};
-    TRY_ALL(g->comm, g->rank == 0 ? journal_open(&r->log, r->log_path, r->at.step) : OK);
+    TRY_ALL(g->comm, g->rank == 0 ? step_log_open(&r->log, r->log_path, r->at.step) : OK);
     if (r->at.step > 0) log_info("going on after step %lld", (long long)r->at.step);
     progress *bar = progress_start_all(g->comm, &info);
     st = steps_all(r, bar, &sum);
@@ -156,7 +156,7 @@ static status train_all(run *r)
     if (sum.steps > 0)
         log_info(
             "%lld steps, %.1f items/s; a step %.3f s: compute %.3f, data %.3f, communication %.3f (and %.3f hidden), %.1f MB sent a rank",
-            (long long)sum.steps, (double)sum.steps * (double)trainer_input(r->t)->n_global / sum.seconds, sum.seconds / (double)sum.steps,
+            (long long)sum.steps, (double)sum.steps * (double)trainer_batch(r->t)->n_global / sum.seconds, sum.seconds / (double)sum.steps,
             sum.compute / (double)sum.steps, sum.wait / (double)sum.steps, sum.comm / (double)sum.steps, sum.hidden / (double)sum.steps,
             sum.bytes / (double)sum.steps / 1e6);
     if (sum.validations > 0 && sum.last.queries > 0)
@@ -206,7 +206,7 @@ static status run_all(stage *g)
     r.checkpoints = path_join(r.folder, "checkpoints");
     r.log_path = path_join(r.folder, "log.jsonl");
     if (g->plates.n > 0) TRY(fail(E_USAGE, "--plate: a model is trained on all plates; split and screen.index choose them"));
-    TRY(run_set_up_all(&r, &fresh));
+    TRY(run_setup_all(&r, &fresh));
     if (fresh) {
         log_info("%s is up to date", r.model_path);
         TRY_ALL(g->comm, g->rank == 0 ? run_record(&r) : OK);

@@ -25,7 +25,7 @@ static bool needs_compounds(const run *r)
 }
 
 /* --force, but SLURM starts a job that it put back into its queue with the same arguments: the checkpoints are then this job's own. */
-static void settle_force_all(run *r)
+static void resolve_force_all(run *r)
 {
     const char *count = getenv("SLURM_RESTART_COUNT");
     int64_t restarts = 0;
@@ -248,7 +248,7 @@ static status begin_anew(const run *r)
 }
 
 /* The precision, what the model is made from, and whether there is a finished model of exactly that. */
-static status settle_all(run *r, bool *done)
+static status choose_precision_all(run *r, bool *done)
 {
     status st = OK;
     stage *g = r->g;
@@ -284,7 +284,7 @@ static status make_valid_items(run *r, bool controls)
         return OK;
     }
     int64_t want = o->method == METHOD_CLIP && pair_sampler_compounds(r->it) < o->batch ? pair_sampler_compounds(r->it) : o->batch;
-    int64_t have = o->method == METHOD_SIMCLR ? pair_sampler_all(r->valid)
+    int64_t have = o->method == METHOD_SIMCLR ? pair_sampler_tiles(r->valid)
                    : o->method == METHOD_CLIP ? pair_sampler_compounds(r->valid)
                                               : pair_sampler_treated(r->valid);
     if (have >= want) return OK;
@@ -304,7 +304,7 @@ static status make_items(run *r)
     bool controls = o->method == METHOD_MICON || o->method == METHOD_PACLR;
     TRY(pair_sampler_create(&r->it, r->d.train, r->d.n, controls, (uint32_t)o->seed, &left_out));
     if (left_out > 0) log_warn("%lld tiles are of compounds with one tile only: left out", (long long)left_out);
-    int64_t have = o->method == METHOD_SIMCLR ? pair_sampler_all(r->it) : pair_sampler_treated(r->it);
+    int64_t have = o->method == METHOD_SIMCLR ? pair_sampler_tiles(r->it) : pair_sampler_treated(r->it);
     bool clip = o->method == METHOD_CLIP; /* its batch is not larger than the number of compounds, and those have tiles */
     if (clip && pair_sampler_compounds(r->it) < r->g->size)
         TRY(fail(E_USAGE, "clip: a step has one item a compound, and %d compounds cannot be shared by %d ranks: use fewer ranks",
@@ -316,7 +316,7 @@ static status make_items(run *r)
         log_warn("train.valid_every: there are no validation batches; split.valid_batches makes them");
     if (o->early_stop > 0 && (o->valid_every == 0 || r->d.n_valid == 0))
         TRY(fail(E_USAGE, "%s: train.early_stop wants train.valid_every and split.valid_batches", r->g->cfg.path));
-    if (o->valid_every > 0 && r->d.n_valid > 0 && !validation_asks(&r->d)) {
+    if (o->valid_every > 0 && r->d.n_valid > 0 && !validation_has_query(&r->d)) {
         if (o->early_stop > 0)
             TRY(fail(
                 E_USAGE,
@@ -331,7 +331,7 @@ done:
     return st;
 }
 
-status run_set_up_all(run *r, bool *fresh)
+status run_setup_all(run *r, bool *fresh)
 {
     status st = OK;
     stage *g = r->g;
@@ -340,18 +340,18 @@ status run_set_up_all(run *r, bool *fresh)
         TRY(fail(E_USAGE, "train.batch: %lld items cannot be shared by %d ranks: use fewer ranks or a larger train.batch",
                  (long long)o->batch, g->size));
     kernels_set_threads(comm_threads_all(g->comm));
-    settle_force_all(r);
+    resolve_force_all(r);
     TRY(plates_index_all(g, &r->ix));
     TRY(read_split_all(r));
     if (g->verify) TRY(verify_inputs_all(r));
     TRY_ALL(g->comm, read_vectors(r));
     TRY_ALL(g->comm, list_weights(r));
-    TRY(data_list_all(&r->d, g, r->ix, &r->split, r->has_vectors ? &r->v : NULL));
-    TRY(settle_all(r, fresh));
+    TRY(dataset_list_all(&r->d, g, r->ix, &r->split, r->has_vectors ? &r->v : NULL));
+    TRY(choose_precision_all(r, fresh));
     if (*fresh) goto done;
     TRY_ALL(g->comm, describe_model(r));
     TRY_ALL(g->comm, make_items(r));
-    TRY(data_load_all(&r->d, g, FEED_BLOCKS * input_tiles(g)));
+    TRY(tile_cache_load_all(&r->d, g, TILE_LOADER_PASSES * batch_tiles(g)));
     r->m.mean = xcalloc((size_t)r->d.channels, sizeof *r->m.mean);
     r->m.sd = xcalloc((size_t)r->d.channels, sizeof *r->m.sd);
     memcpy(r->m.mean, r->d.mean, (size_t)r->d.channels * sizeof *r->m.mean);
@@ -393,7 +393,7 @@ void run_free(run *r)
     conv_choices_free(&r->choices);
     dnn_destroy(&r->dn);
     model_free(&r->m);
-    data_free_all(&r->d);
+    dataset_free_all(&r->d);
     compound_vectors_free(&r->v);
     screen_split_free(&r->split);
     index_free(&r->ix);

@@ -12,16 +12,16 @@
 #include <time.h>
 #include <unistd.h>
 
-step_cost cost_now(void)
+step_cost step_cost_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (step_cost){.seconds = clock_s(), .processor = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec, .allocations = mem_allocations()};
 }
 
-step_cost cost_since(const step_cost *from)
+step_cost step_cost_since(const step_cost *from)
 {
-    step_cost now = cost_now();
+    step_cost now = step_cost_now();
     return (step_cost){.seconds = now.seconds - from->seconds,
                        .processor = now.processor - from->processor,
                        .allocations = now.allocations - from->allocations};
@@ -37,7 +37,7 @@ static double resident_mb(void)
     return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1e6;
 }
 
-status journal_open(FILE **out, const char *path, int64_t step)
+status step_log_open(FILE **out, const char *path, int64_t step)
 {
     status st = OK;
     char *old = NULL, *dir = path_dir(path);
@@ -59,8 +59,8 @@ done:
     return st;
 }
 
-status journal_step(FILE *f, int64_t step, int64_t batch, const step_result *s, const step_cost *c, double lr, double norm,
-                    const validation *v)
+status step_log_write(FILE *f, int64_t step, int64_t batch, const step_result *s, const step_cost *c, double lr, double norm,
+                      const validation *v)
 {
     if (!f) return OK;
     fprintf(f,

@@ -18,19 +18,19 @@
 
 enum { BLOCK_TILES = 64, OPEN_FILES = 64 };
 
-size_t data_tile_bytes(const dataset *d)
+size_t dataset_tile_bytes(const dataset *d)
 {
     return (size_t)d->channels * (size_t)d->size_px * (size_t)d->size_px;
 }
 
-bool data_reads(const dataset *d)
+bool tile_cache_is_partial(const dataset *d)
 {
     return d->n_kept < d->n_wanted;
 }
 
-const uint8_t *data_tile(const dataset *d, int64_t tile)
+const uint8_t *tile_cache_find(const dataset *d, int64_t tile)
 {
-    return d->place[tile].slot < 0 ? NULL : d->tiles + (size_t)d->place[tile].slot * data_tile_bytes(d);
+    return d->place[tile].slot < 0 ? NULL : d->tiles + (size_t)d->place[tile].slot * dataset_tile_bytes(d);
 }
 
 /* ---- reading ---- */
@@ -78,7 +78,7 @@ static status open_plate(tile_files *f, int32_t p)
 /* HDF5 gives zeros where a file that it has open was cut, and a plate may be tiled anew meanwhile. */
 static status check_tiles(const dataset *d, int64_t tile, int64_t n, const uint8_t *bytes)
 {
-    size_t size = data_tile_bytes(d);
+    size_t size = dataset_tile_bytes(d);
     for (int64_t i = 0; d->digest && i < n; i++)
         if ((int64_t)digest_bytes(bytes + (size_t)i * size, size) != d->digest[tile + i])
             return fail(E_FORMAT, "%s: tile %lld is not what it was when the training began; was the file damaged or made anew?",
@@ -110,7 +110,7 @@ static status read_kept(dataset *d, int64_t first, int64_t last)
             continue;
         }
         while (n < BLOCK_TILES && i + n < d->n && at[n].file == at->file && at[n].slot == at->slot + n && at->slot + n < last) n++;
-        TRY(tile_files_read(f, i, n, d->tiles + (size_t)at->slot * data_tile_bytes(d)));
+        TRY(tile_files_read(f, i, n, d->tiles + (size_t)at->slot * dataset_tile_bytes(d)));
         i += n;
     }
 done:
@@ -120,7 +120,7 @@ done:
 
 /* ---- how many are kept ---- */
 
-double data_memory_left(const dataset *d)
+double tile_cache_memory_left(const dataset *d)
 {
     return mem_available() / comm_size(d->node);
 }
@@ -129,7 +129,7 @@ double data_memory_left(const dataset *d)
 static status how_many(const dataset *d, int64_t budget, int64_t ahead, int64_t *kept)
 {
     char a[40], b[40];
-    double tile = (double)data_tile_bytes(d), all = (double)d->n_wanted * tile, room = mem_available();
+    double tile = (double)dataset_tile_bytes(d), all = (double)d->n_wanted * tile, room = mem_available();
     double shared = memory_budget_shared(comm_size(d->node)), have = memory_budget_tiles(budget, room, shared), window = fmin(all, have);
     double reading = (double)ahead * comm_size(d->node) * tile;
     *kept = d->n_wanted;
@@ -164,20 +164,20 @@ static void give_slots(dataset *d, int64_t kept)
 {
     int64_t left[KINDS] = {0}, slot = 0;
     for (int64_t i = 0; i < d->n; i++)
-        if (data_wanted(d, i)) left[kind_of(d, i)]++;
+        if (dataset_wanted(d, i)) left[kind_of(d, i)]++;
     for (int k = 0; k < KINDS; k++) {
         if (left[k] > kept) left[k] = kept;
         kept -= left[k];
     }
     for (int64_t i = 0; i < d->n; i++)
-        if (data_wanted(d, i) && left[kind_of(d, i)]-- > 0) d->place[i].slot = slot++;
+        if (dataset_wanted(d, i) && left[kind_of(d, i)]-- > 0) d->place[i].slot = slot++;
     d->n_kept = slot;
 }
 
 static status share_window_all(dataset *d, stage *g)
 {
     status st = OK;
-    size_t bytes = (size_t)d->n_kept * data_tile_bytes(d);
+    size_t bytes = (size_t)d->n_kept * dataset_tile_bytes(d);
     int64_t first, n;
     int unit;
     MPI_Aint size;
@@ -209,22 +209,22 @@ static void add_pixels(const dataset *d, const uint8_t *v, int64_t *sum)
 }
 
 /* Sums over the training tiles of [first, last) of this rank, and digests of those that will be read again on some node. */
-static status look_at_tiles(const dataset *d, int64_t first, int64_t last, int64_t *sum, int64_t *digest)
+static status scan_tiles(const dataset *d, int64_t first, int64_t last, int64_t *sum, int64_t *digest)
 {
     status st = OK;
-    size_t size = data_tile_bytes(d);
+    size_t size = dataset_tile_bytes(d);
     tile_files *f = tile_files_create(d);
     uint8_t *block = NULL;
     TRY(mem_alloc(&block, BLOCK_TILES, size, "tiles"));
     for (int64_t i = first; i < last;) {
         int64_t n = 1;
-        const uint8_t *v = data_tile(d, i);
-        if (!data_wanted(d, i)) {
+        const uint8_t *v = tile_cache_find(d, i);
+        if (!dataset_wanted(d, i)) {
             i++;
             continue;
         }
         if (!v) {
-            while (n < BLOCK_TILES && i + n < last && data_wanted(d, i + n) && !data_tile(d, i + n) &&
+            while (n < BLOCK_TILES && i + n < last && dataset_wanted(d, i + n) && !tile_cache_find(d, i + n) &&
                    d->place[i + n].file == d->place[i].file && d->place[i + n].row == d->place[i].row + n)
                 n++;
             TRY(tile_files_read(f, i, n, block));
@@ -248,10 +248,10 @@ static status normalization_all(dataset *d, stage *g)
     status st = OK;
     size_t plane = (size_t)d->size_px * (size_t)d->size_px, channels = (size_t)d->channels;
     int64_t first, n, *sum = xcalloc(2 * channels, sizeof *sum), *digest = NULL;
-    bool again = comm_max_i64_all(g->comm, data_reads(d)) > 0;
+    bool again = comm_max_i64_all(g->comm, tile_cache_is_partial(d)) > 0;
     if (again) TRY_ALL(g->comm, mem_alloc(&digest, (size_t)d->n, sizeof *digest, "digests of tiles"));
     partition(d->n, g->size, g->rank, &first, &n);
-    TRY_ALL(g->comm, look_at_tiles(d, first, first + n, sum, digest));
+    TRY_ALL(g->comm, scan_tiles(d, first, first + n, sum, digest));
     comm_sum_i64_all(g->comm, sum, 2 * channels);
     if (again) comm_sum_i64_all(g->comm, digest, (size_t)d->n); /* each was taken by one rank */
     d->digest = digest;
@@ -272,7 +272,7 @@ done:
     return st;
 }
 
-status data_load_all(dataset *d, stage *g, int64_t ahead)
+status tile_cache_load_all(dataset *d, stage *g, int64_t ahead)
 {
     status st = OK;
     int64_t kept = 0;
@@ -282,10 +282,10 @@ status data_load_all(dataset *d, stage *g, int64_t ahead)
     give_slots(d, kept);
     TRY(share_window_all(d, g));
     TRY(normalization_all(d, g));
-    double gb = (double)data_tile_bytes(d) / 1e9;
+    double gb = (double)dataset_tile_bytes(d) / 1e9;
     log_info("%lld training tiles, %lld validation tiles, %.1f GB in memory", (long long)d->n_train, (long long)d->n_valid,
              (double)d->n_kept * gb);
-    if (data_reads(d))
+    if (tile_cache_is_partial(d))
         log_info("%lld tiles (%.1f GB) beyond train.tiles_memory are read ahead of the computation", (long long)(d->n_wanted - d->n_kept),
                  (double)(d->n_wanted - d->n_kept) * gb);
 done:

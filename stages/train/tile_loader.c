@@ -16,14 +16,14 @@ typedef struct {
     uint8_t *bytes;
 } pass_block;
 
-struct feed {
+struct tile_loader {
     const dataset *d;
     int64_t most;
     size_t note_bytes;
     int64_t next; /* pass */
-    feed_list list;
+    tile_loader_list list;
     void *ctx;
-    const int64_t *tile; /* [n]: of feed_start_tiles */
+    const int64_t *tile; /* [n]: of tile_loader_start_tiles */
     int64_t n;
     void *own; /* the one block where nothing is read ahead */
     tile_files *files;
@@ -35,13 +35,13 @@ static size_t rounded(size_t n)
     return (n + 63) / 64 * 64;
 }
 
-static size_t block_bytes(const feed *f, bool reads)
+static size_t block_bytes(const tile_loader *f, bool reads)
 {
     size_t most = (size_t)f->most;
-    return rounded(sizeof(pass_block)) + rounded(f->note_bytes) + 3 * rounded(most * 8) + (reads ? most * data_tile_bytes(f->d) : 0);
+    return rounded(sizeof(pass_block)) + rounded(f->note_bytes) + 3 * rounded(most * 8) + (reads ? most * dataset_tile_bytes(f->d) : 0);
 }
 
-static pass_block *lay_out(const feed *f, void *block, void **note)
+static pass_block *lay_out(const tile_loader *f, void *block, void **note)
 {
     pass_block *b = block;
     char *at = (char *)block + rounded(sizeof *b);
@@ -62,14 +62,14 @@ static int by_number(const void *a, const void *b)
 }
 
 /* Tiles are numbered in the order of files and rows: read in that order, each once, neighbours together. */
-static status read_missing(const feed *f, pass_block *b)
+static status read_missing(const tile_loader *f, pass_block *b)
 {
     status st = OK;
     const dataset *d = f->d;
-    size_t size = data_tile_bytes(d);
+    size_t size = dataset_tile_bytes(d);
     int64_t n = 0, kept = 0;
     for (int64_t i = 0; i < b->n; i++)
-        if (!(b->at[i] = data_tile(d, b->tile[i]))) b->order[n++] = b->tile[i];
+        if (!(b->at[i] = tile_cache_find(d, b->tile[i]))) b->order[n++] = b->tile[i];
     qsort(b->order, (size_t)n, sizeof *b->order, by_number);
     for (int64_t i = 0; i < n; i++)
         if (kept == 0 || b->order[kept - 1] != b->order[i]) b->order[kept++] = b->order[i];
@@ -90,7 +90,7 @@ done:
 
 static status fill_pass(void *ctx, int64_t k, void *block)
 {
-    const feed *f = ctx;
+    const tile_loader *f = ctx;
     void *note;
     pass_block *b = lay_out(f, block, &note);
     b->n = f->list(f->ctx, k, note, b->tile);
@@ -99,7 +99,7 @@ static status fill_pass(void *ctx, int64_t k, void *block)
 
 static int64_t list_pass(void *ctx, int64_t k, void *note, int64_t *tile)
 {
-    const feed *f = ctx;
+    const tile_loader *f = ctx;
     int64_t first = k * PASS_TILES, n = f->n - first < PASS_TILES ? f->n - first : PASS_TILES;
     (void)note;
     memcpy(tile, f->tile + first, (size_t)n * sizeof *tile);
@@ -107,37 +107,38 @@ static int64_t list_pass(void *ctx, int64_t k, void *note, int64_t *tile)
 }
 
 /* Passes [f->next, f->next + n). */
-static status start(feed **out, feed *f, int64_t n)
+static status start(tile_loader **out, tile_loader *f, int64_t n)
 {
     status st = OK;
     const dataset *d = f->d;
     int64_t first = f->next;
     *out = f;
-    if (data_reads(d)) {
+    if (tile_cache_is_partial(d)) {
         f->files = tile_files_create(d);
-        TRY(prefetch_start(&f->a, FEED_BLOCKS, block_bytes(f, true), first, n, fill_pass, f));
+        TRY(prefetch_start(&f->a, TILE_LOADER_PASSES, block_bytes(f, true), first, n, fill_pass, f));
     } else
         TRY(mem_alloc(&f->own, block_bytes(f, false), 1, "a pass"));
 done:
-    if (st != OK) feed_stop(out);
+    if (st != OK) tile_loader_stop(out);
     return st;
 }
 
-status feed_start(feed **out, const dataset *d, int64_t most, size_t note_bytes, int64_t first, int64_t n, feed_list list, void *ctx)
+status tile_loader_start(tile_loader **out, const dataset *d, int64_t most, size_t note_bytes, int64_t first, int64_t n,
+                         tile_loader_list list, void *ctx)
 {
-    feed *f = xcalloc(1, sizeof *f);
-    *f = (feed){.d = d, .most = most, .note_bytes = note_bytes, .next = first, .list = list, .ctx = ctx};
+    tile_loader *f = xcalloc(1, sizeof *f);
+    *f = (tile_loader){.d = d, .most = most, .note_bytes = note_bytes, .next = first, .list = list, .ctx = ctx};
     return start(out, f, n);
 }
 
-status feed_start_tiles(feed **out, const dataset *d, const int64_t *tile, int64_t n)
+status tile_loader_start_tiles(tile_loader **out, const dataset *d, const int64_t *tile, int64_t n)
 {
-    feed *f = xcalloc(1, sizeof *f);
-    *f = (feed){.d = d, .most = PASS_TILES, .list = list_pass, .ctx = f, .tile = tile, .n = n};
+    tile_loader *f = xcalloc(1, sizeof *f);
+    *f = (tile_loader){.d = d, .most = PASS_TILES, .list = list_pass, .ctx = f, .tile = tile, .n = n};
     return start(out, f, (n + PASS_TILES - 1) / PASS_TILES);
 }
 
-status feed_next(feed *f, void **note, const int64_t **tile, const uint8_t *const **at, int64_t *n, double *wait_s)
+status tile_loader_next(tile_loader *f, void **note, const int64_t **tile, const uint8_t *const **at, int64_t *n, double *wait_s)
 {
     status st = OK;
     void *block = f->own;
@@ -154,9 +155,9 @@ done:
     return st;
 }
 
-void feed_stop(feed **pf)
+void tile_loader_stop(tile_loader **pf)
 {
-    feed *f = *pf;
+    tile_loader *f = *pf;
     if (!f) return;
     *pf = NULL;
     prefetch_stop(&f->a);

@@ -28,8 +28,8 @@ typedef struct {
 typedef struct {
     int64_t n;                                  /* tiles of the screen */
     tile_place *place;                          /* [n] */
-    item_tile *train;                           /* [n]: of training tiles; compound -1 for the others */
-    item_tile *valid;                           /* [n]: of validation tiles */
+    sampler_tile *train;                        /* [n]: of training tiles; compound -1 for the others */
+    sampler_tile *valid;                        /* [n]: of validation tiles */
     int64_t n_train, n_valid, n_wanted, n_kept; /* wanted: to train or to validate; kept: in this node's memory */
     names paths;                                /* of the plates' files */
     char *missing;                              /* [n_plates]: has no file */
@@ -46,18 +46,18 @@ typedef struct {
 } dataset;
 /* What the tiles are. v NULL: compounds without a vector are used too. A plate without a tile file is a warning and left out; none
  * at all is E_FAILED. d->window and d->node are MPI's null handles before. */
-status data_list_all(dataset *d, stage *g, const screen_index *ix, const screen_split *split, const vectors *v) MUST_USE;
-bool data_wanted(const dataset *d, int64_t tile);
-void data_free_all(dataset *d);
+status dataset_list_all(dataset *d, stage *g, const screen_index *ix, const screen_split *split, const vectors *v) MUST_USE;
+bool dataset_wanted(const dataset *d, int64_t tile);
+void dataset_free_all(dataset *d);
 
 /* ---- tile_cache.c: their pixels ---- */
 /* Into memory, as many as train.tiles_memory allows; mean and sd of all. ahead: tiles that a rank reads ahead where that is not all.
  * E_USAGE with what to change where not even those fit. */
-status data_load_all(dataset *d, stage *g, int64_t ahead) MUST_USE;
-double data_memory_left(const dataset *d); /* bytes of the node that this rank may still use; local, after data_load_all */
-size_t data_tile_bytes(const dataset *d);
-bool data_reads(const dataset *d);                        /* not all are in this node's memory */
-const uint8_t *data_tile(const dataset *d, int64_t tile); /* borrowed; NULL: not in memory */
+status tile_cache_load_all(dataset *d, stage *g, int64_t ahead) MUST_USE;
+double tile_cache_memory_left(const dataset *d); /* bytes of the node that this rank may still use; local, after tile_cache_load_all */
+size_t dataset_tile_bytes(const dataset *d);
+bool tile_cache_is_partial(const dataset *d);                   /* not all are in this node's memory */
+const uint8_t *tile_cache_find(const dataset *d, int64_t tile); /* borrowed; NULL: not in memory */
 /* Tiles from their files, which stay open. One thread of a process reads at a time (store.h). */
 typedef struct tile_files tile_files;
 tile_files *tile_files_create(const dataset *d);
@@ -67,46 +67,46 @@ status tile_files_read(tile_files *f, int64_t tile, int64_t n, uint8_t *out) MUS
 
 /* ---- tile_loader.c: the tiles of pass after pass, read ahead where they are not in memory ---- */
 enum {
-    FEED_BLOCKS = 3, /* passes: the present one and two ahead */
-    PASS_TILES = 16  /* of a pass over tiles that a net looks at once */
+    TILE_LOADER_PASSES = 3, /* passes: the present one and two ahead */
+    PASS_TILES = 16         /* of a pass over tiles that a net looks at once */
 };
-typedef struct feed feed;
+typedef struct tile_loader tile_loader;
 /* The tiles of pass k, `most` or fewer, to `tile`; their number. note: room of note_bytes that goes with the pass, filled here, on the
  * thread that reads where there is one. */
-typedef int64_t (*feed_list)(void *ctx, int64_t k, void *note, int64_t *tile);
-status feed_start(feed **out, const dataset *d, int64_t most, size_t note_bytes, int64_t first, int64_t n, feed_list list,
-                  void *ctx) MUST_USE;
-/* Each of these n tiles once, in this order, in passes of PASS_TILES and what is left; no note. `tile` is borrowed until feed_stop. */
-status feed_start_tiles(feed **out, const dataset *d, const int64_t *tile, int64_t n) MUST_USE;
+typedef int64_t (*tile_loader_list)(void *ctx, int64_t k, void *note, int64_t *tile);
+status tile_loader_start(tile_loader **out, const dataset *d, int64_t most, size_t note_bytes, int64_t first, int64_t n,
+                         tile_loader_list list, void *ctx) MUST_USE;
+/* Each of these n tiles once, in this order, in passes of PASS_TILES and what is left; no note. `tile` is borrowed until tile_loader_stop. */
+status tile_loader_start_tiles(tile_loader **out, const dataset *d, const int64_t *tile, int64_t n) MUST_USE;
 /* The next pass, borrowed until the next call; wait_s: seconds that tiles were waited for, added to. */
-status feed_next(feed *f, void **note, const int64_t **tile, const uint8_t *const **at, int64_t *n, double *wait_s) MUST_USE;
-void feed_stop(feed **f); /* NULL-safe, sets NULL */
+status tile_loader_next(tile_loader *f, void **note, const int64_t **tile, const uint8_t *const **at, int64_t *n, double *wait_s) MUST_USE;
+void tile_loader_stop(tile_loader **f); /* NULL-safe, sets NULL */
 
 /* ---- allreduce.c: over ranks ---- */
 /* The gradient in buckets: each is summed over the ranks by a non-blocking reduction that starts as soon as the backward pass has
  * finished it. */
-typedef struct sums sums;
-status allreduce_create_all(sums **out, MPI_Comm comm, nn_params *p, int wire) MUST_USE;
-void allreduce_destroy(sums **s);
-void allreduce_begin(sums *s);                           /* before a backward pass */
-void allreduce_ready(void *ctx, size_t first, size_t n); /* ctx: the sums; see resnet_config */
-void allreduce_finish_all(sums *s);                      /* every gradient is the global one */
-void allreduce_norm(void *ctx, double *v, size_t n);     /* batch norm's sums; ctx: the sums */
-double allreduce_seconds(const sums *s);                 /* spent waiting since allreduce_begin */
-double allreduce_finish_seconds(const sums *s);          /* of it in allreduce_finish_all */
-double allreduce_flight_seconds(const sums *s);          /* between the start of the first reduction and the end of the last */
-int64_t allreduce_bytes(const sums *s);                  /* sent a rank since allreduce_begin */
+typedef struct allreduce allreduce;
+status allreduce_create_all(allreduce **out, MPI_Comm comm, nn_params *p, int wire) MUST_USE;
+void allreduce_destroy(allreduce **s);
+void allreduce_begin(allreduce *s);                      /* before a backward pass */
+void allreduce_ready(void *ctx, size_t first, size_t n); /* ctx: the allreduce; see resnet_config */
+void allreduce_finish_all(allreduce *s);                 /* every gradient is the global one */
+void allreduce_norm(void *ctx, double *v, size_t n);     /* batch norm's sums; ctx: the allreduce */
+double allreduce_seconds(const allreduce *s);            /* spent waiting since allreduce_begin */
+double allreduce_finish_seconds(const allreduce *s);     /* of it in allreduce_finish_all */
+double allreduce_flight_seconds(const allreduce *s);     /* between the start of the first reduction and the end of the last */
+int64_t allreduce_bytes(const allreduce *s);             /* sent a rank since allreduce_begin */
 
 /* ---- frozen_cache.c: the frozen first layers, where nothing random comes before them ---- */
-typedef struct front front;
+typedef struct frozen_cache frozen_cache;
 /* Computes what is kept. wanted [tiles of the screen]: those that steps will ask for. */
-status front_create_all(front **out, stage *g, const model *m, const dataset *d, dnn *dn, conv_choices *choices, nn_type type,
-                        const char *wanted) MUST_USE;
-void front_free_all(front **f);
-size_t front_bytes(const front *f);                   /* of a tile's outputs */
-const void *front_kept(const front *f, int64_t tile); /* borrowed; NULL: not kept */
-/* n tiles -> out [n, front_bytes]. */
-status front_compute(front *f, const uint8_t *const *at, int64_t n, char *out) MUST_USE;
+status frozen_cache_create_all(frozen_cache **out, stage *g, const model *m, const dataset *d, dnn *dn, conv_choices *choices, nn_type type,
+                               const char *wanted) MUST_USE;
+void frozen_cache_free_all(frozen_cache **f);
+size_t frozen_cache_bytes(const frozen_cache *f);                   /* of a tile's outputs */
+const void *frozen_cache_find(const frozen_cache *f, int64_t tile); /* borrowed; NULL: not kept */
+/* n tiles -> out [n, frozen_cache_bytes]. */
+status frozen_cache_compute(frozen_cache *f, const uint8_t *const *at, int64_t n, char *out) MUST_USE;
 
 /* ---- batch.c: what a step's network is given ---- */
 typedef struct {
@@ -119,29 +119,29 @@ typedef struct {
     bool two_parts;             /* the net is a front and a back */
     int64_t n_global, first, n; /* items: of the step, this rank's */
     int64_t rows, all_rows;     /* slots x items */
-    feed *feed;
-    front *front;
-    const item_pair *pair;      /* [n_global]: the step's, borrowed */
+    tile_loader *loader;
+    frozen_cache *frozen;
+    const sampler_item *pair;   /* [n_global]: the step's, borrowed */
     int32_t *label, *two_label; /* [all_rows], [2 n_global] */
     float *pictures, *work;     /* [rows, channels, size, size] */
-    char *between, *fresh;      /* [rows, front_bytes]: for the back; of tiles that are not kept */
-} step_input;
-int64_t input_tiles(const stage *g); /* the most tiles that a rank's part of a step has */
+    char *between, *fresh;      /* [rows, frozen_cache_bytes]: for the back; of tiles that are not kept */
+} step_batch;
+int64_t batch_tiles(const stage *g); /* the most tiles that a rank's part of a step has */
 /* first: the step it begins with; it uses up `it`. */
-status input_create_all(step_input *in, stage *g, const model *m, const dataset *d, pair_sampler *it, dnn *dn, conv_choices *choices,
+status batch_create_all(step_batch *in, stage *g, const model *m, const dataset *d, pair_sampler *it, dnn *dn, conv_choices *choices,
                         nn_type type, int64_t first) MUST_USE;
-void input_free(step_input *in); /* all ranks */
+void batch_free(step_batch *in); /* all ranks */
 /* The items of step k of a sequence, and the tiles of a rank's rows of them; then what the losses must know of them. */
-void input_items(const step_input *in, pair_sampler *it, int64_t k, item_pair *pair);
-void input_rows(const step_input *in, const item_pair *pair, int rank, int64_t *tile);
-void input_label(step_input *in, const item_pair *pair);
-status input_next(step_input *in, int64_t step, double *wait_s) MUST_USE; /* local */
-status input_forward(step_input *in, resnet *net, float *features) MUST_USE;
-/* Somebody else reads tiles meanwhile; input_resume before the next step. */
-void input_pause(step_input *in);
-status input_resume(step_input *in, int64_t step) MUST_USE;
+void batch_items(const step_batch *in, pair_sampler *it, int64_t k, sampler_item *pair);
+void batch_rows(const step_batch *in, const sampler_item *pair, int rank, int64_t *tile);
+void batch_label(step_batch *in, const sampler_item *pair);
+status batch_next(step_batch *in, int64_t step, double *wait_s) MUST_USE; /* local */
+status batch_forward(step_batch *in, resnet *net, float *features) MUST_USE;
+/* Somebody else reads tiles meanwhile; batch_resume before the next step. */
+void batch_pause(step_batch *in);
+status batch_resume(step_batch *in, int64_t step) MUST_USE;
 
-/* ---- step.c: one step ---- */
+/* ---- trainer.c: one step ---- */
 typedef struct {
     double loss, contrast, generated, aux; /* total and parts, over all ranks */
     double compute_s, wait_s, comm_s, hidden_s;
@@ -153,11 +153,11 @@ typedef struct trainer trainer;
 status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, pair_sampler *it, const vectors *v, dnn *dn, conv_choices *choices,
                           nn_type type, int64_t first) MUST_USE;
 void trainer_destroy(trainer **t);
-step_input *trainer_input(trainer *t);
+step_batch *trainer_batch(trainer *t);
 /* Forward and backward of step `step`, the one after the last: gradients are the global ones afterwards. */
 status trainer_gradients_all(trainer *t, int64_t step, step_result *r) MUST_USE;
 /* The loss of other items, h [rows of this rank, dim] their representations: nothing moves. pair [n_global] is kept until the next step. */
-status trainer_loss_all(trainer *t, const item_pair *pair, const float *h, double *loss) MUST_USE;
+status trainer_loss_all(trainer *t, const sampler_item *pair, const float *h, double *loss) MUST_USE;
 void trainer_changed(trainer *t); /* the weights were changed */
 /* norm: local lets running statistics differ between ranks: they become their mean. */
 void trainer_share_statistics_all(trainer *t);
@@ -191,7 +191,7 @@ typedef struct {
     double loss; /* the run's own, of items of the validation batches; NaN: there are too few for a batch */
 } validation;
 /* Is there a query: two wells of a compound in different validation batches? Where none is, `out` has no query and no top-1. */
-bool validation_asks(const dataset *d);
+bool validation_has_query(const dataset *d);
 /* it: items of the validation tiles, or NULL. The input of `t` is paused. */
 status validate_all(trainer *t, pair_sampler *it, dnn *dn, conv_choices *choices, nn_type type, validation *out) MUST_USE;
 
@@ -201,13 +201,13 @@ typedef struct {
     double seconds, processor;
     int64_t allocations;
 } step_cost;
-step_cost cost_now(void);
-step_cost cost_since(const step_cost *from);
+step_cost step_cost_now(void);
+step_cost step_cost_since(const step_cost *from);
 /* Opened to go on after `step`: lines of later steps are dropped. The caller closes it. */
-status journal_open(FILE **out, const char *path, int64_t step) MUST_USE;
+status step_log_open(FILE **out, const char *path, int64_t step) MUST_USE;
 /* f NULL: nothing. v NULL: there was no validation after it. E_IO: the next call tries again what was not written. */
-status journal_step(FILE *f, int64_t step, int64_t batch, const step_result *s, const step_cost *c, double lr, double norm,
-                    const validation *v) MUST_USE;
+status step_log_write(FILE *f, int64_t step, int64_t batch, const step_result *s, const step_cost *c, double lr, double norm,
+                      const validation *v) MUST_USE;
 
 /* ---- setup.c: a run ---- */
 typedef struct {
@@ -231,7 +231,7 @@ typedef struct {
     bool anew; /* checkpoints there are not this run's: --force */
 } run;
 /* fresh: there is a finished model of exactly this; nothing else is set up then. */
-status run_set_up_all(run *r, bool *fresh) MUST_USE;
+status run_setup_all(run *r, bool *fresh) MUST_USE;
 status run_record(const run *r) MUST_USE; /* rank 0, when the model stands: what the driver and later stages look at first */
 void run_free(run *r);
 

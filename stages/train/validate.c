@@ -22,13 +22,13 @@ typedef struct {
     int64_t *count;         /* [n_wells] */
 } wells;
 
-bool validation_asks(const dataset *d)
+bool validation_has_query(const dataset *d)
 {
     bool found = false;
     int32_t *batch = xmalloc((size_t)d->n_classes * sizeof *batch); /* the first one of a compound */
     for (int c = 0; c < d->n_classes; c++) batch[c] = -1;
     for (int64_t i = 0; i < d->n && !found; i++) {
-        const item_tile *t = &d->valid[i];
+        const sampler_tile *t = &d->valid[i];
         if (t->compound <= 0) continue;
         found = batch[t->compound] >= 0 && batch[t->compound] != t->batch;
         batch[t->compound] = t->batch;
@@ -72,11 +72,11 @@ static void free_wells(wells *w)
 /* Items whose loss is looked at: steps of a batch each, the same ones every time. */
 typedef struct {
     int64_t n_steps;
-    item_pair *pair;        /* [n_steps, n_global] */
+    sampler_item *pair;     /* [n_steps, n_global] */
     int64_t *row;           /* [n_steps, all_rows]: tiles of the rows of all ranks */
     int64_t *tile, n_tiles; /* theirs, each once, sorted */
     float *h;               /* [n_tiles, dim] */
-} lossy;
+} loss_items;
 
 static int by_number(const void *a, const void *b)
 {
@@ -84,10 +84,10 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static status list_items(lossy *l, const step_input *in, pair_sampler *it, int dim)
+static status list_items(loss_items *l, const step_batch *in, pair_sampler *it, int dim)
 {
     status st = OK;
-    int64_t have = in->method == METHOD_SIMCLR ? pair_sampler_all(it)
+    int64_t have = in->method == METHOD_SIMCLR ? pair_sampler_tiles(it)
                    : in->method == METHOD_CLIP ? pair_sampler_compounds(it)
                                                : pair_sampler_treated(it);
     l->n_steps = have / in->n_global < MOST_STEPS ? have / in->n_global : MOST_STEPS;
@@ -97,11 +97,11 @@ static status list_items(lossy *l, const step_input *in, pair_sampler *it, int d
     TRY(mem_alloc(&l->tile, (size_t)rows, sizeof *l->tile, "validation"));
     for (int64_t k = 0; k < l->n_steps; k++) {
         int64_t at = k * in->all_rows;
-        input_items(in, it, k, l->pair + k * in->n_global);
+        batch_items(in, it, k, l->pair + k * in->n_global);
         for (int r = 0; r < in->g->size; r++) {
             int64_t first, n;
             partition(in->n_global, in->g->size, r, &first, &n);
-            input_rows(in, l->pair + k * in->n_global, r, l->row + at);
+            batch_rows(in, l->pair + k * in->n_global, r, l->row + at);
             at += in->slots * n;
         }
     }
@@ -114,13 +114,13 @@ done:
     return st;
 }
 
-static float *row_of(const lossy *l, int64_t tile, int dim)
+static float *row_of(const loss_items *l, int64_t tile, int dim)
 {
     const int64_t *at = l->n_tiles ? bsearch(&tile, l->tile, (size_t)l->n_tiles, sizeof *l->tile, by_number) : NULL;
     return at ? l->h + (at - l->tile) * dim : NULL;
 }
 
-static void free_items(lossy *l)
+static void free_items(loss_items *l)
 {
     free(l->pair);
     free(l->row);
@@ -128,10 +128,10 @@ static void free_items(lossy *l)
     free(l->h);
 }
 
-static status look_all(const lossy *l, trainer *t, int dim, double *loss)
+static status items_loss_all(const loss_items *l, trainer *t, int dim, double *loss)
 {
     status st = OK;
-    const step_input *in = trainer_input(t);
+    const step_batch *in = trainer_batch(t);
     float *mine = NULL;
     double sum = 0;
     TRY_ALL(in->g->comm, mem_alloc(&mine, (size_t)(in->rows * dim), sizeof *mine, "validation"));
@@ -149,26 +149,26 @@ done:
 }
 
 /* This rank's share of the tiles: every size-th of those that are wanted. */
-static status embed_share(wells *w, const lossy *l, const stage *g, const model *m, const dataset *d, resnet *net)
+static status embed_share(wells *w, const loss_items *l, const stage *g, const model *m, const dataset *d, resnet *net)
 {
     status st = OK;
     size_t pixels = m->channels.n * (size_t)m->size_px * (size_t)m->size_px, dim = (size_t)m->dim;
     float *pictures = NULL, *h = NULL, *norm = xcalloc(PASS_TILES, sizeof *norm), *work = NULL;
     int64_t n, seen = 0, n_mine = 0, *mine = NULL;
     double wait_s = 0;
-    feed *f = NULL;
+    tile_loader *f = NULL;
     TRY(mem_alloc(&pictures, PASS_TILES * pixels, sizeof *pictures, "validation"));
     TRY(mem_alloc(&work, (size_t)m->size_px * (size_t)m->size_px, sizeof *work, "validation"));
     TRY(mem_alloc(&h, PASS_TILES * dim, sizeof *h, "validation"));
     TRY(mem_alloc(&mine, (size_t)d->n, sizeof *mine, "validation"));
     for (int64_t i = 0; i < d->n; i++)
         if ((w->well_of_tile[i] >= 0 || row_of(l, i, 1)) && seen++ % g->size == g->rank) mine[n_mine++] = i;
-    TRY(feed_start_tiles(&f, d, mine, n_mine));
+    TRY(tile_loader_start_tiles(&f, d, mine, n_mine));
     for (int64_t first = 0; first < n_mine; first += n) {
         void *note;
         const int64_t *tile;
         const uint8_t *const *at;
-        TRY(feed_next(f, &note, &tile, &at, &n, &wait_s));
+        TRY(tile_loader_next(f, &note, &tile, &at, &n, &wait_s));
         for (int64_t k = 0; k < n; k++)
             augment_tile(at[k], (int)m->channels.n, m->size_px, m->mean, m->sd, AUGMENT_NONE, 0, 0, 0, pictures + (size_t)k * pixels, work);
         TRY(resnet_forward(net, pictures, h));
@@ -184,7 +184,7 @@ static status embed_share(wells *w, const lossy *l, const stage *g, const model 
         }
     }
 done:
-    feed_stop(&f);
+    tile_loader_stop(&f);
     free(mine);
     free(pictures);
     free(h);
@@ -229,11 +229,11 @@ done:
 status validate_all(trainer *t, pair_sampler *it, dnn *dn, conv_choices *choices, nn_type type, validation *out)
 {
     status st = OK;
-    const step_input *in = trainer_input(t);
+    const step_batch *in = trainer_batch(t);
     stage *g = in->g;
     const model *m = in->m;
     wells w = {0};
-    lossy l = {0};
+    loss_items l = {0};
     resnet *net = NULL;
     const resnet_config c = {
         .depth = m->depth, .n = PASS_TILES * (int)m->channels.n, .size = m->size_px, .out = model_out(m), .type = type};
@@ -248,7 +248,7 @@ status validate_all(trainer *t, pair_sampler *it, dnn *dn, conv_choices *choices
     comm_sum_i64_all(g->comm, w.count, (size_t)w.n_wells);
     if (l.n_steps > 0) {
         MPI_Allreduce(MPI_IN_PLACE, l.h, (int)(l.n_tiles * m->dim), MPI_FLOAT, MPI_SUM, g->comm); /* each row is of one rank */
-        TRY(look_all(&l, t, m->dim, &loss));
+        TRY(items_loss_all(&l, t, m->dim, &loss));
     }
     TRY_ALL(g->comm, g->rank == 0 && w.n_wells > 0 ? score(&w, m->dim, out) : OK);
     MPI_Bcast(out, (int)sizeof *out, MPI_BYTE, 0, g->comm);

@@ -28,15 +28,15 @@ done:
 static status run_all_tiles(stage *g, const model *m, int per_site, const uint8_t *tiles, float *h, float *u, int *pass)
 {
     status st = OK;
-    engine e = {0};
-    TRY(engine_create_all(&e, g, m, NN_F32, per_site));
+    inference e = {0};
+    TRY(inference_create_all(&e, g, m, NN_F32, per_site));
     *pass = e.n_tiles;
     for (int at = 0; at < TILES; at += e.n_tiles) {
         int n = TILES - at < e.n_tiles ? TILES - at : e.n_tiles;
-        TRY_ALL(g->comm, engine_run(&e, tiles + (size_t)at * TILE, n, h + at * DIM, u + at * P));
+        TRY_ALL(g->comm, inference_run(&e, tiles + (size_t)at * TILE, n, h + at * DIM, u + at * P));
     }
 done:
-    engine_free(&e);
+    inference_free(&e);
     return st;
 }
 
@@ -60,16 +60,16 @@ static status test_engine(stage *g, const model *m, const uint8_t *tiles)
     if (g->rank == 0) printf("# passes of other sizes: largest difference %.1e\n", d);
     ok_all(d <= 1e-6, "the same to 1e-6 in passes of any size");
     ok_all(largest(h[0], h[0] + DIM, DIM) > 1e-3, "tiles differ by more");
-    engine e = {0};
-    TRY(engine_create_all(&e, g, m, NN_F32, 1));
+    inference e = {0};
+    TRY(inference_create_all(&e, g, m, NN_F32, 1));
     int bad = 0;
     for (int n = 1; n <= 16; n += n == 1 ? 6 : n == 7 ? 8 : 1) { /* 1, 7, 15, 16 */
-        TRY_ALL(g->comm, engine_run(&e, tiles, n, h[3], u[3]));
+        TRY_ALL(g->comm, inference_run(&e, tiles, n, h[3], u[3]));
         bad += memcmp(h[3], h[0], sizeof(float) * (size_t)n * DIM) != 0 || memcmp(u[3], u[0], sizeof(float) * (size_t)n * P) != 0;
     }
     ok_all(bad == 0, "a pass of 1, 7, 15 or 16 tiles: the same bytes");
 done:
-    engine_free(&e);
+    inference_free(&e);
     return st;
 }
 

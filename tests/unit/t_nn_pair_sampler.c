@@ -9,7 +9,7 @@
 enum { SOURCES = 2, BATCHES = 2, PLATES = 2, WELLS = 12, TILES = 2, N = SOURCES * BATCHES * PLATES * WELLS * TILES };
 
 /* Well w of a plate holds compound w % 6 (0: control, two wells); batch 3 has no control at all; compound 5 only in source 0, batch 0. */
-static void screen(item_tile *t)
+static void screen(sampler_tile *t)
 {
     int64_t i = 0;
     for (int32_t s = 0; s < SOURCES; s++)
@@ -20,14 +20,14 @@ static void screen(item_tile *t)
                         int32_t batch = s * BATCHES + b, plate = batch * PLATES + p, c = w % 6;
                         if (c == 0 && batch == 3) c = -1;
                         if (c == 5 && batch != 0) c = -1;
-                        t[i] = (item_tile){c, plate * WELLS + w, plate, batch, s};
+                        t[i] = (sampler_tile){c, plate * WELLS + w, plate, batch, s};
                     }
     t[N - 1].compound = 9; /* one tile: left out */
 }
 
 static void test_pairs(void)
 {
-    item_tile t[N];
+    sampler_tile t[N];
     pair_sampler *s = NULL;
     int64_t left, seen[N] = {0}, bad = 0, wrong_plate = 0, fell = 0, fell_wrong = 0, from_source = 0;
     screen(t);
@@ -38,8 +38,8 @@ static void test_pairs(void)
     int64_t epoch = pair_sampler_treated(s);
     ok(left == 1 && pair_sampler_compounds(s) == 5, "a compound with one tile is left out");
     for (int64_t k = 0; k < 3 * epoch; k++) {
-        item_pair p = pair_sampler_pair(s, k, VIEWS_OTHER_BATCH);
-        const item_tile *a = &t[p.treated[0]], *b = &t[p.treated[1]];
+        sampler_item p = pair_sampler_item(s, k, POSITIVES_OTHER_BATCH);
+        const sampler_tile *a = &t[p.treated[0]], *b = &t[p.treated[1]];
         seen[p.treated[0]]++;
         bad += a->compound <= 0 || a->compound != p.compound || b->compound != p.compound || p.treated[0] == p.treated[1];
         fell += p.fell_back;
@@ -47,7 +47,7 @@ static void test_pairs(void)
         bad += !p.fell_back && a->batch == b->batch;
         bad += p.fell_back && a->well == b->well; /* one step only: another well there is */
         for (int v = 0; v < 2; v++) {
-            const item_tile *view = &t[p.treated[v]], *c = &t[p.control[v]];
+            const sampler_tile *view = &t[p.treated[v]], *c = &t[p.control[v]];
             bad += c->compound != 0;
             if (view->batch == 3) from_source += c->source == view->source;
             wrong_plate += view->batch == 3 ? c->source != view->source : c->plate != view->plate;
@@ -60,19 +60,20 @@ static void test_pairs(void)
     ok(fell > 0 && fell_wrong == 0, "a compound of one batch falls back to another well, and says so");
     ok(wrong_plate == 0 && from_source > 0, "controls come from the view's plate, or its source where the batch has none");
     /* The draw is a function of the number alone. */
-    item_pair late = pair_sampler_pair(s, 5 * epoch + 3, VIEWS_ANY), again;
-    pair_sampler_pair(s, 1, VIEWS_ANY);
-    again = pair_sampler_pair(s, 5 * epoch + 3, VIEWS_ANY);
+    sampler_item late = pair_sampler_item(s, 5 * epoch + 3, POSITIVES_ANY), again;
+    pair_sampler_item(s, 1, POSITIVES_ANY);
+    again = pair_sampler_item(s, 5 * epoch + 3, POSITIVES_ANY);
     ok(memcmp(late.treated, again.treated, sizeof late.treated) == 0 && memcmp(late.control, again.control, sizeof late.control) == 0,
        "an item does not depend on what was asked before");
     int same_order = 1;
     for (int64_t k = 0; k < epoch; k++)
-        same_order = same_order && pair_sampler_pair(s, k, VIEWS_ANY).treated[0] == pair_sampler_pair(s, k + epoch, VIEWS_ANY).treated[0];
+        same_order =
+            same_order && pair_sampler_item(s, k, POSITIVES_ANY).treated[0] == pair_sampler_item(s, k + epoch, POSITIVES_ANY).treated[0];
     ok(!same_order, "epochs are permuted differently");
     /* View 2 uniform: compound 5 has 2 plates x 2 wells... its tiles other than view 1 within another well. */
     int64_t count[N] = {0}, total = 0;
     for (int64_t k = 0; k < 400 * epoch; k++) {
-        item_pair p = pair_sampler_pair(s, k, VIEWS_ANY);
+        sampler_item p = pair_sampler_item(s, k, POSITIVES_ANY);
         if (p.compound == 5) count[p.treated[1]]++, total++;
     }
     double worst = 0;
@@ -85,21 +86,21 @@ static void test_pairs(void)
 
 static void test_other_methods(void)
 {
-    item_tile t[N];
+    sampler_tile t[N];
     pair_sampler *s = NULL;
     screen(t);
     if (pair_sampler_create(&s, t, N, false, 7, NULL) != OK) {
         ok(0, msg_get());
         return;
     }
-    int64_t n = pair_sampler_all(s), seen[N] = {0};
+    int64_t n = pair_sampler_tiles(s), seen[N] = {0};
     int good = 1;
-    for (int64_t k = 0; k < n; k++) seen[pair_sampler_single(s, n + k)]++;
+    for (int64_t k = 0; k < n; k++) seen[pair_sampler_simclr(s, n + k)]++;
     for (int i = 0; i < N; i++) good = good && seen[i] == (t[i].compound >= 0 && t[i].compound != 9);
     ok(good, "simclr: every training tile once an epoch, controls too");
     int32_t c = pair_sampler_compounds(s), times[10] = {0};
     for (int64_t k = 0; k < c; k++) {
-        item_pair p = pair_sampler_clip(s, 4 * c + k);
+        sampler_item p = pair_sampler_clip(s, 4 * c + k);
         times[p.compound]++;
         good = good && t[p.treated[0]].compound == p.compound && t[p.treated[1]].compound == p.compound;
     }
@@ -110,7 +111,7 @@ static void test_other_methods(void)
 
 static void test_errors(void)
 {
-    item_tile t[4] = {{1, 0, 0, 0, 0}, {1, 1, 0, 0, 0}, {2, 2, 0, 0, 0}, {0, 3, 0, 0, 0}};
+    sampler_tile t[4] = {{1, 0, 0, 0, 0}, {1, 1, 0, 0, 0}, {2, 2, 0, 0, 0}, {0, 3, 0, 0, 0}};
     pair_sampler *s = NULL;
     ok(pair_sampler_create(&s, t, 4, true, 1, NULL) == E_FAILED && strstr(msg_get(), "two compounds") && !s,
        "one compound with two tiles is too few");

@@ -13,7 +13,7 @@ static char *line_of(const validation *v)
     const step_result r = {.loss = 1.5};
     const step_cost c = {.seconds = 0.5};
     FILE *f = open_memstream(&s, &n);
-    if (!f || journal_step(f, 7, 3, &r, &c, 0.1, 2, v) != OK) ok(0, "a line is written");
+    if (!f || step_log_write(f, 7, 3, &r, &c, 0.1, 2, v) != OK) ok(0, "a line is written");
     if (f) fclose(f);
     return s;
 }
@@ -33,7 +33,7 @@ int main(void)
     free(b);
     FILE *full = fopen("/dev/full", "a");
     if (ok(full, "/dev/full is there")) {
-        ok(journal_step(full, 1, 1, &r, &c, 0, 0, NULL) == E_IO && strstr(msg_get(), "No space left"), "a full disk is said");
+        ok(step_log_write(full, 1, 1, &r, &c, 0, 0, NULL) == E_IO && strstr(msg_get(), "No space left"), "a full disk is said");
         fclose(full);
     }
     msg_clear();

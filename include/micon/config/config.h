@@ -58,7 +58,7 @@ enum { METHOD_MICON, METHOD_PACLR, METHOD_SIMCLR, METHOD_CLIP, METHOD_PRETRAINED
 enum { ENCODER_RESNET18, ENCODER_RESNET34, ENCODER_RESNET50, ENCODER_RESNET101 };
 enum { FREEZE_NONE, FREEZE_STEM, FREEZE_LAYER1, FREEZE_LAYER2, FREEZE_LAYER3, FREEZE_ALL };
 enum { PRECISION_AUTO, PRECISION_FP32, PRECISION_BF16 };
-/* views: any, other_well, other_batch, other_source: item_views of nn/pair_sampler.h, in this order */
+/* views: any, other_well, other_batch, other_source: sampler_positives of nn/pair_sampler.h, in this order */
 enum { NORM_SYNC, NORM_LOCAL, NORM_FROZEN };
 /* augment: 0 auto, then augment_kind of augment.h in its order */
 enum { SCHEDULE_COSINE, SCHEDULE_PLATEAU, SCHEDULE_CONSTANT };

@@ -10,18 +10,19 @@
 typedef struct {
     int32_t compound;                   /* class: 0 control, 1..C treated; -1: never trained on */
     int32_t well, plate, batch, source; /* a number belongs to one well, plate, ... of the whole screen */
-} item_tile;
+} sampler_tile;
 
-typedef enum { VIEWS_ANY, VIEWS_OTHER_WELL, VIEWS_OTHER_BATCH, VIEWS_OTHER_SOURCE } item_views;
+typedef enum { POSITIVES_ANY, POSITIVES_OTHER_WELL, POSITIVES_OTHER_BATCH, POSITIVES_OTHER_SOURCE } sampler_positives;
 
 typedef struct pair_sampler pair_sampler;
 
 /* tile [n]: the training tiles (split train, unflagged, with a vector), others have compound -1; copied. E_FAILED: fewer than two compounds with
- * two tiles, or no control though `controls` are needed (pair_sampler_pair). left_out: tiles of compounds that have one tile only (may be NULL). */
-status pair_sampler_create(pair_sampler **out, const item_tile *tile, int64_t n, bool controls, uint32_t seed, int64_t *left_out) MUST_USE;
+ * two tiles, or no control though `controls` are needed (pair_sampler_item). left_out: tiles of compounds that have one tile only (may be NULL). */
+status pair_sampler_create(pair_sampler **out, const sampler_tile *tile, int64_t n, bool controls, uint32_t seed,
+                           int64_t *left_out) MUST_USE;
 void pair_sampler_destroy(pair_sampler **s);           /* NULL-safe, sets NULL */
 int64_t pair_sampler_treated(const pair_sampler *s);   /* treated training tiles: an epoch */
-int64_t pair_sampler_all(const pair_sampler *s);       /* treated and control training tiles: an epoch of simclr */
+int64_t pair_sampler_tiles(const pair_sampler *s);     /* treated and control training tiles: an epoch of simclr */
 int32_t pair_sampler_compounds(const pair_sampler *s); /* compounds that take part */
 
 /* Item `number` (counted over all steps from 0) of paclr and micon. */
@@ -29,13 +30,13 @@ typedef struct {
     int64_t treated[2], control[2];
     int32_t compound;
     bool fell_back; /* view 2 did not satisfy `views` */
-} item_pair;
-item_pair pair_sampler_pair(pair_sampler *s, int64_t number, item_views views);
+} sampler_item;
+sampler_item pair_sampler_item(pair_sampler *s, int64_t number, sampler_positives views);
 
 /* simclr: tile `number` of an endless sequence of permutations of all training tiles. */
-int64_t pair_sampler_single(pair_sampler *s, int64_t number);
+int64_t pair_sampler_simclr(pair_sampler *s, int64_t number);
 
 /* clip: compound `number` of an endless sequence of permutations of the compounds, and a tile of it for each of the two views. */
-item_pair pair_sampler_clip(pair_sampler *s, int64_t number);
+sampler_item pair_sampler_clip(pair_sampler *s, int64_t number);
 
 #endif

@@ -1,4 +1,4 @@
-/* step.c -- one step: the rows of this rank's items (batch.c) through the network, the losses over the rows of all ranks, and the way
+/* trainer.c -- one step: the rows of this rank's items (batch.c) through the network, the losses over the rows of all ranks, and the way
  * back. */
 #include "train.h"
 
@@ -26,10 +26,10 @@ struct trainer {
     model *m;
     const vectors *v;
     double t; /* temperature */
-    step_input in;
+    step_batch in;
     int *counts, *offsets; /* [ranks]: for gathering, filled per use */
     resnet *net;
-    sums *sums;
+    allreduce *allreduce;
     size_t heads_first; /* trained values from here on belong to heads */
     float *h, *h_norm, *dh, *inside, *u, *u_norm, *du, *d_inside, *all_u, *dots, *tmp;
     double *log_sum, *all_log;
@@ -39,7 +39,7 @@ struct trainer {
     size_t *shared, n_shared; /* norm: local: tensors whose mean over the ranks is taken */
     float *shared_values;     /* room for them */
     generated q;
-    bool looking;    /* at the loss only: nothing that is trained or kept moves */
+    bool eval_only;  /* the loss alone: weights and running statistics stay as they are */
     double gather_s; /* of this step */
     int64_t gather_bytes;
 };
@@ -51,7 +51,7 @@ static status floats(float **out, int64_t n, int64_t d)
     return mem_alloc(out, (size_t)n * (size_t)d, sizeof **out, "a training step");
 }
 
-static status make_generated(trainer *t)
+static status alloc_generated(trainer *t)
 {
     status st = OK;
     generated *q = &t->q;
@@ -77,7 +77,7 @@ done:
     return st;
 }
 
-static status make_clip(trainer *t)
+static status alloc_clip(trainer *t)
 {
     status st = OK;
     int64_t d = t->m->dim;
@@ -91,7 +91,7 @@ done:
     return st;
 }
 
-static status make_rooms(trainer *t)
+static status alloc_buffers(trainer *t)
 {
     status st = OK;
     const model *m = t->m;
@@ -110,8 +110,8 @@ static status make_rooms(trainer *t)
     TRY(mem_alloc(&t->log_sum, 2 * (size_t)t->in.rows, sizeof *t->log_sum, "losses"));
     TRY(mem_alloc(&t->all_log, 2 * (size_t)t->in.all_rows, sizeof *t->all_log, "losses"));
     TRY(mem_alloc(&t->positives, (size_t)t->in.all_rows, sizeof *t->positives, "losses"));
-    if (m->bits) TRY(make_generated(t));
-    if (t->in.method == METHOD_CLIP) TRY(make_clip(t));
+    if (m->bits) TRY(alloc_generated(t));
+    if (t->in.method == METHOD_CLIP) TRY(alloc_clip(t));
     if (m->aux_classes) TRY(mem_alloc(&t->aux_work, aux_work_bytes(&m->aux, (int)t->in.rows), 1, "the auxiliary head"));
 done:
     return st;
@@ -122,7 +122,7 @@ static status make_net_all(trainer *t, dnn *dn, conv_choices *choices, nn_type t
     const train_options *o = &t->g->cfg.train;
     int64_t memory = o->memory;
     if (memory < 0) { /* auto: what the node has, the same for all; recomputing changes no bit */
-        memory = (int64_t)(0.8 * data_memory_left(t->in.d));
+        memory = (int64_t)(0.8 * tile_cache_memory_left(t->in.d));
         MPI_Allreduce(MPI_IN_PLACE, &memory, 1, MPI_INT64_T, MPI_MIN, t->g->comm);
     }
     resnet_config c = {.part = t->in.two_parts ? RESNET_BACK : RESNET_WHOLE,
@@ -137,7 +137,7 @@ static status make_net_all(trainer *t, dnn *dn, conv_choices *choices, nn_type t
                        .memory = memory,
                        .sum = o->norm == NORM_SYNC ? allreduce_norm : NULL,
                        .ready = allreduce_ready,
-                       .ctx = t->sums};
+                       .ctx = t->allreduce};
     char *folder = config_work(&t->g->cfg, NETS_FOLDER);
     status st = shared_nets_create_all(t->g->comm, &t->net, dn, &c, &t->m->params, choices, folder);
     free(folder);
@@ -181,16 +181,16 @@ status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, pair_sa
     *out = t;
     *t = (trainer){.g = g, .m = m, .v = v};
     t->t = o->temperature > 0 ? o->temperature : o->method == METHOD_CLIP ? 0.07 : 1.0;
-    TRY(input_create_all(&t->in, g, m, d, it, dn, choices, type, first));
+    TRY(batch_create_all(&t->in, g, m, d, it, dn, choices, type, first));
     t->counts = xcalloc((size_t)g->size, sizeof *t->counts);
     t->offsets = xcalloc((size_t)g->size, sizeof *t->offsets);
     t->heads_first = m->params.n_trained;
     for (size_t i = m->params.n; i-- > 0;)
         if (m->params.item[i].trained && strncmp(m->params.item[i].name, MODEL_PREFIX, strlen(MODEL_PREFIX)) != 0)
             t->heads_first = m->params.item[i].at;
-    TRY_ALL(g->comm, make_rooms(t));
+    TRY_ALL(g->comm, alloc_buffers(t));
     TRY_ALL(g->comm, list_shared(t));
-    TRY(allreduce_create_all(&t->sums, g->comm, &m->params, o->wire));
+    TRY(allreduce_create_all(&t->allreduce, g->comm, &m->params, o->wire));
     TRY(make_net_all(t, dn, choices, type));
 done:
     return st;
@@ -207,9 +207,9 @@ void trainer_destroy(trainer **pt)
                     q->vec,   q->m_inside, q->mp,       q->in,     q->inside, q->out,      q->proj_inside, q->u,
                     q->norm,  q->rows,     q->all_rows, q->d_rows, q->d_out,  q->d_inside, q->d_in,        q->d_mp};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
-    input_free(&t->in);
+    batch_free(&t->in);
     resnet_destroy(&t->net);
-    allreduce_destroy(&t->sums);
+    allreduce_destroy(&t->allreduce);
     free(t->counts);
     free(t->offsets);
     free(t->log_sum);
@@ -250,7 +250,7 @@ const resnet *trainer_net(const trainer *t)
 
 /* ---- its input ---- */
 
-step_input *trainer_input(trainer *t)
+step_batch *trainer_batch(trainer *t)
 {
     return &t->in;
 }
@@ -419,14 +419,14 @@ static status all_terms(trainer *t, step_result *r)
             mlp_backward(&m->params, &m->compound, (int)t->in.n, t->q.vec, t->q.m_inside, t->q.d_mp, t->q.d_inside, NULL);
         }
     }
-    if (m->aux_classes && t->looking) {
+    if (m->aux_classes && t->eval_only) {
         r->aux = aux_eval(&m->params, &m->aux, (int)t->in.rows, t->h, t->in.label + t->in.slots * t->in.first, t->aux_work);
         r->aux *= t->g->cfg.train.aux_weight / (double)t->in.all_rows;
         MPI_Allreduce(MPI_IN_PLACE, &r->aux, 1, MPI_DOUBLE, MPI_SUM, t->g->comm);
     } else if (m->aux_classes) {
         const int32_t *mine = t->in.label + t->in.slots * t->in.first;
-        aux_loss(&m->params, &m->aux, (int)t->in.rows, t->h, mine, t->g->cfg.train.aux_weight, allreduce_norm, t->sums, &r->aux, t->tmp,
-                 t->aux_work);
+        aux_loss(&m->params, &m->aux, (int)t->in.rows, t->h, mine, t->g->cfg.train.aux_weight, allreduce_norm, t->allreduce, &r->aux,
+                 t->tmp, t->aux_work);
         add_to(t->dh, t->tmp, t->in.rows * m->dim);
     }
     r->loss = r->contrast + r->generated + r->aux;
@@ -434,16 +434,16 @@ done:
     return st;
 }
 
-status trainer_loss_all(trainer *t, const item_pair *pair, const float *h, double *loss)
+status trainer_loss_all(trainer *t, const sampler_item *pair, const float *h, double *loss)
 {
     status st = OK;
     step_result r = {0};
-    input_label(&t->in, pair);
+    batch_label(&t->in, pair);
     memcpy(t->h, h, (size_t)(t->in.rows * t->m->dim) * sizeof *h);
     memset(t->dh, 0, (size_t)(t->in.rows * t->m->dim) * sizeof *t->dh);
-    t->looking = true;
+    t->eval_only = true;
     st = all_terms(t, &r);
-    t->looking = false;
+    t->eval_only = false;
     *loss = r.loss;
     return st;
 }
@@ -456,23 +456,23 @@ status trainer_gradients_all(trainer *t, int64_t step, step_result *r)
     double from = clock_s();
     *r = (step_result){0};
     TRY_ALL(comm, fault("a step"));
-    allreduce_begin(t->sums);
+    allreduce_begin(t->allreduce);
     t->gather_s = 0, t->gather_bytes = 0;
     params_clear_grad((nn_params *)&m->params);
-    TRY_ALL(comm, input_next(&t->in, step, &r->wait_s));
+    TRY_ALL(comm, batch_next(&t->in, step, &r->wait_s));
     for (int64_t i = 0; i < t->in.n_global; i++) r->fell_back += t->in.pair[i].fell_back;
-    TRY_ALL(comm, input_forward(&t->in, t->net, t->h)); /* a row's channels are consecutive pictures */
+    TRY_ALL(comm, batch_forward(&t->in, t->net, t->h)); /* a row's channels are consecutive pictures */
     l2_forward((int)t->in.rows, m->dim, t->h, t->h, t->h_norm);
     memset(t->dh, 0, (size_t)(t->in.rows * m->dim) * sizeof *t->dh);
     TRY(all_terms(t, r));
-    allreduce_ready(t->sums, t->heads_first, m->params.n_trained - t->heads_first);
+    allreduce_ready(t->allreduce, t->heads_first, m->params.n_trained - t->heads_first);
     l2_backward((int)t->in.rows, m->dim, t->h, t->h_norm, t->dh, t->dh);
     TRY_ALL(comm, resnet_backward(t->net, t->dh));
-    allreduce_finish_all(t->sums);
-    r->comm_s = allreduce_seconds(t->sums) + t->gather_s;
-    double flight = allreduce_flight_seconds(t->sums), total = clock_s() - from;
-    r->hidden_s = flight > allreduce_finish_seconds(t->sums) ? flight - allreduce_finish_seconds(t->sums) : 0;
-    r->bytes = allreduce_bytes(t->sums) + t->gather_bytes;
+    allreduce_finish_all(t->allreduce);
+    r->comm_s = allreduce_seconds(t->allreduce) + t->gather_s;
+    double flight = allreduce_flight_seconds(t->allreduce), total = clock_s() - from;
+    r->hidden_s = flight > allreduce_finish_seconds(t->allreduce) ? flight - allreduce_finish_seconds(t->allreduce) : 0;
+    r->bytes = allreduce_bytes(t->allreduce) + t->gather_bytes;
     r->compute_s = total - r->wait_s - r->comm_s;
 done:
     return st;
