@@ -2,11 +2,13 @@
 #include "micon/base/digest.h"
 
 #include "micon/base/mem.h"
+#include "micon/base/path.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 uint64_t digest_bytes(const void *data, size_t size)
@@ -25,10 +27,10 @@ uint64_t digest_mix(uint64_t so_far, uint64_t next)
     return XXH3_64bits(both, sizeof both);
 }
 
-char *digest_show(uint64_t d, char text[DIGEST_TEXT])
+char *digest_show(uint64_t d, char out[DIGEST_TEXT])
 {
-    snprintf(text, DIGEST_TEXT, "%016llx", (unsigned long long)d);
-    return text;
+    snprintf(out, DIGEST_TEXT, "%016llx", (unsigned long long)d);
+    return out;
 }
 
 status digest_file(const char *path, uint64_t *out)
@@ -37,15 +39,18 @@ status digest_file(const char *path, uint64_t *out)
     status st = OK;
     unsigned char *block = xmalloc(BLOCK);
     XXH3_state_t *state = XXH3_createState();
-    FILE *f = fopen(path, "rb");
+    int fd = -1;
     if (!state) TRY(fail(E_NOMEM, "%s: no memory for a digest", path));
-    if (!f) TRY(fail(E_IO, "%s: %s", path, strerror(errno)));
+    TRY(path_open_regular(path, &fd));
     XXH3_64bits_reset(state);
-    for (size_t n; (n = fread(block, 1, BLOCK, f)) > 0;) XXH3_64bits_update(state, block, n);
-    if (ferror(f)) TRY(fail(E_IO, "%s: reading failed: %s", path, strerror(errno)));
+    for (ssize_t n; (n = read(fd, block, BLOCK)) != 0;) {
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) TRY(fail(E_IO, "%s: reading failed: %s", path, strerror(errno)));
+        XXH3_64bits_update(state, block, (size_t)n);
+    }
     *out = XXH3_64bits_digest(state);
 done:
-    if (f) fclose(f);
+    if (fd >= 0) close(fd);
     XXH3_freeState(state);
     free(block);
     return st;

@@ -1,8 +1,10 @@
-/* file_lock.c -- locks that work over hosts. The file holds a line each: host, process, its start, user, since when, what it does, and the
- * time to the nanosecond. */
+/* file_lock.c -- locks that work over hosts. The file holds a line each: host, process, its start, user, since when, what it does, the time to
+ * the nanosecond, machine, boot, PID namespace, and whether the holder has the kernel's lock on the file too. */
+#define _GNU_SOURCE /* F_OFD_SETLK */
 #include "micon/base/file_lock.h"
 
 #include "micon/base/clock.h"
+#include "micon/base/identity.h"
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
 #include "micon/base/num.h"
@@ -12,7 +14,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,8 @@
 #include <unistd.h>
 
 struct file_lock {
-    char *path, *entry; /* is what stands at `path` still ours? Not told by the inode: its number may be given out again */
+    char *path, *entry; /* is the file at `path` still ours? Not told by the inode: its number may be given out again */
+    int fd;             /* keeps the kernel's lock */
     bool beats, stop;
     pthread_t thread;
     pthread_mutex_t mutex;
@@ -31,28 +33,8 @@ struct file_lock {
 typedef struct {
     names field;
 } holder;
-enum { F_HOST, F_PID, F_START, F_USER, F_SINCE, F_COMMAND, N_FIELDS };
-
-/* When process `pid` began, in clock ticks since boot, "" if it has ended: tells a process from a later one of the same number. False: it
- * cannot be seen. */
-static bool process_birth(long pid, char *out, size_t size)
-{
-    char path[64], *data = NULL;
-    size_t n = 0;
-    *out = '\0';
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    if (path_read(path, &data, &n, 1 << 16) != OK) {
-        msg_clear();
-        return false;
-    }
-    const char *p = strrchr(data, ')');
-    if (p && p[1] == ' ' && p[2] != 'Z') { /* what has ended and was not waited for is gone */
-        for (int i = 0; i < 20 && p; i++) p = strchr(p + 1, ' ');
-        if (p) snprintf(out, size, "%.*s", (int)strcspn(p + 1, " "), p + 1);
-    }
-    free(data);
-    return true;
-}
+/* The first six are all that versions before 0.2 wrote that is read; what is absent is "". */
+enum { F_HOST, F_PID, F_START, F_USER, F_SINCE, F_COMMAND, N_FIELDS, F_TIME = N_FIELDS, F_MACHINE, F_BOOT, F_SPACE, F_KERNEL, N_KNOWN };
 
 static bool read_holder(const char *path, holder *h)
 {
@@ -65,33 +47,65 @@ static bool read_holder(const char *path, holder *h)
     }
     names_split(&h->field, data, '\n');
     free(data);
-    if (h->field.n >= N_FIELDS) return true;
+    if (h->field.n >= N_FIELDS) {
+        while (h->field.n < N_KNOWN) names_add(&h->field, "");
+        return true;
+    }
     names_free(&h->field);
     return false;
 }
 
-static bool is_of_this_host(const holder *h)
+static bool is(const holder *h, int field, const char *mine)
 {
-    char host[256] = "";
-    gethostname(host, sizeof host - 1);
-    return strcmp(h->field.item[F_HOST], host) == 0;
+    return *mine && strcmp(h->field.item[field], mine) == 0;
 }
 
-static bool is_dead(const holder *h)
+/* A lock of the kernel's on the file ends with its holder, in whatever container that lived; false where the kernel does not tell. */
+static bool kernel_says(const char *path, bool *held)
 {
-    char birth[64];
-    int64_t pid;
-    if (!is_of_this_host(h) || !num_i64(h->field.item[F_PID], &pid)) return false;
-    if (kill((pid_t)pid, 0) != 0 && errno == ESRCH) return true;
-    /* Where /proc hides other people's processes, nothing is known but that one of this number runs. */
-    return process_birth((long)pid, birth, sizeof birth) && strcmp(birth, h->field.item[F_START]) != 0;
+    struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return false;
+    bool told = fcntl(fd, F_OFD_GETLK, &l) == 0;
+    close(fd);
+    *held = l.l_type != F_UNLCK;
+    return told;
 }
 
-/* Of another host, and not touched for long. `mine` was just written: its time is the file system's now. */
-static bool is_silent(const char *path, const char *mine, const holder *h)
+/* Did this machine boot after the lock was written? */
+static bool is_of_an_earlier_boot(const char *path, const holder *h, const identity *me)
+{
+    struct timespec now, up;
+    int64_t size, then;
+    if (!is(h, F_HOST, me->host) || !is(h, F_MACHINE, me->machine) || clock_gettime(CLOCK_REALTIME, &now) != 0 ||
+        clock_gettime(CLOCK_BOOTTIME, &up) != 0)
+        return false;
+    if (path_stat(path, &size, &then) == OK) return then / 1000000000 < (int64_t)(now.tv_sec - up.tv_sec) - 1;
+    msg_clear();
+    return false;
+}
+
+typedef enum { ALIVE, DEAD, UNKNOWN } life;
+
+/* What this process can know of a holder. The kernel's own lock has the last word where both run under one kernel; process numbers count
+ * within one PID namespace; of anything else only the beat tells. */
+static life judge(const char *path, const holder *h)
+{
+    const identity *me = identity_mine();
+    bool held, old = !*h->field.item[F_BOOT];
+    if (is(h, F_BOOT, me->boot) && is(h, F_KERNEL, "locked") && kernel_says(path, &held)) return held ? ALIVE : DEAD;
+    if (old ? is(h, F_HOST, me->host) : is(h, F_SPACE, me->space)) {
+        int64_t pid;
+        if (!num_i64(h->field.item[F_PID], &pid)) return UNKNOWN;
+        return identity_is_dead((long)pid, h->field.item[F_START]) ? DEAD : ALIVE;
+    }
+    return !old && !is(h, F_BOOT, me->boot) && is_of_an_earlier_boot(path, h, me) ? DEAD : UNKNOWN;
+}
+
+/* Not touched for long. `mine` was just written: its time is the file system's now. */
+static bool is_silent(const char *path, const char *mine)
 {
     int64_t size, then, now;
-    if (is_of_this_host(h)) return false;
     if (path_stat(path, &size, &then) == OK && path_stat(mine, &size, &now) == OK)
         return now - then > FILE_LOCK_STALE_S * (int64_t)1000000000;
     msg_clear();
@@ -106,40 +120,51 @@ static void describe(const holder *h, text *out)
               text_show(command, sizeof command, h->field.item[F_COMMAND]));
 }
 
-static char *our_entry(const char *what)
+static char *our_entry(const char *what, bool locked)
 {
-    char host[256] = "", birth[64], since[64] = "", shown[400];
+    char birth[64], since[64] = "", shown[400];
+    const identity *me = identity_mine();
     struct passwd *pw = getpwuid(geteuid());
     time_t now = time(NULL);
     struct timespec ns;
     struct tm tm;
-    gethostname(host, sizeof host - 1);
-    process_birth((long)getpid(), birth, sizeof birth);
+    identity_birth((long)getpid(), birth, sizeof birth);
     if (localtime_r(&now, &tm)) strftime(since, sizeof since, "%Y-%m-%d %H:%M", &tm);
     text_show(shown, sizeof shown, what);
     clock_gettime(CLOCK_REALTIME, &ns); /* no two entries are the same */
-    return xasprintf("%s\n%ld\n%s\n%s\n%s\n%s\n%lld.%09ld\n", host, (long)getpid(), birth, pw ? pw->pw_name : "?", since, shown,
-                     (long long)ns.tv_sec, ns.tv_nsec);
+    return xasprintf("%s\n%ld\n%s\n%s\n%s\n%s\n%lld.%09ld\n%s\n%s\n%s\n%s\n", me->host, (long)getpid(), birth, pw ? pw->pw_name : "?",
+                     since, shown, (long long)ns.tv_sec, ns.tv_nsec, me->machine, me->boot, me->space, locked ? "locked" : "");
+}
+
+/* Our entry under a name of its own, under the kernel's lock where the file system has such. */
+static status write_mine(file_lock *l, const char *mine, const char *what)
+{
+    struct flock k = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    l->fd = open(mine, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (l->fd < 0) return fail(E_IO, "%s: %s", mine, strerror(errno));
+    l->entry = our_entry(what, fcntl(l->fd, F_OFD_SETLK, &k) == 0);
+    size_t n = strlen(l->entry);
+    if (write(l->fd, l->entry, n) != (ssize_t)n || (fsync(l->fd) != 0 && errno != EINVAL))
+        return fail(E_IO, "%s: %s", mine, strerror(errno));
+    return OK;
 }
 
 /* Move a stale lock away, and only that one: another process may have done so a moment ago. */
 static void take_away(const char *path, const holder *stale)
 {
-    char host[256] = "";
-    gethostname(host, sizeof host - 1);
-    char *aside = xasprintf("%s.gone-%s-%ld", path, host, (long)getpid());
+    char *own = path_part(path), *aside = xasprintf("%s.gone", own);
     holder now;
     if (rename(path, aside) == 0) {
         if (read_holder(aside, &now)) {
-            bool same = strcmp(now.field.item[F_HOST], stale->field.item[F_HOST]) == 0 &&
-                        strcmp(now.field.item[F_PID], stale->field.item[F_PID]) == 0 &&
-                        strcmp(now.field.item[F_START], stale->field.item[F_START]) == 0;
+            bool same = true;
+            for (int i = 0; i < N_KNOWN; i++) same = same && strcmp(now.field.item[i], stale->field.item[i]) == 0;
             if (!same && link(aside, path) != 0) log_warn("%s: %s", path, strerror(errno));
             names_free(&now.field);
         }
         unlink(aside);
     }
     free(aside);
+    free(own);
 }
 
 static status refuse(const char *path, const holder *h, const file_lock_info *info)
@@ -177,13 +202,14 @@ static status look(const char *path, const char *mine, const file_lock_info *inf
     if (*got) return OK;
     if (why != EEXIST) return fail(E_IO, "%s: %s", path, strerror(why));
     if (!read_holder(path, &h)) { /* gone since, or no lock of ours */
-        if (path_exists(path) && clock_s() - since > 2)
+        struct stat sb;
+        if (lstat(path, &sb) == 0 && clock_s() - since > 2)
             return fail(E_FAILED, "%s cannot be read; if no run is active here, remove it", path);
     } else {
-        bool dead = is_dead(&h);
-        if (dead || (info->beats && is_silent(path, mine, &h))) {
-            log_info(dead ? "process %s on this host ended without unlocking: going on in its place"
-                          : "process %s gave no sign for ten minutes: going on in its place",
+        life l = judge(path, &h);
+        if (l == DEAD || (l == UNKNOWN && info->beats && is_silent(path, mine))) {
+            log_info(l == DEAD ? "removed the stale lock of dead process %s"
+                               : "removed the lock of process %s, which gave no sign for ten minutes",
                      h.field.item[F_PID]);
             take_away(path, &h);
         } else if (clock_s() - since >= info->wait_s) {
@@ -212,46 +238,66 @@ static void *beat(void *arg)
     return NULL;
 }
 
-static file_lock *taken(const char *path, const char *entry, bool beats)
+static void lock_free(file_lock **lp)
 {
-    file_lock *l = xcalloc(1, sizeof *l);
-    l->path = xstrdup(path);
-    l->entry = xstrdup(entry);
+    file_lock *l = *lp;
+    if (l->fd >= 0) close(l->fd);
+    free(l->path);
+    free(l->entry);
+    FREE(*lp);
+}
+
+static void start_beat(file_lock *l)
+{
     pthread_mutex_init(&l->mutex, NULL);
     pthread_cond_init(&l->wake, NULL);
-    l->beats = beats && pthread_create(&l->thread, NULL, beat, l) == 0;
-    return l;
+    l->beats = pthread_create(&l->thread, NULL, beat, l) == 0;
+    if (l->beats) return;
+    pthread_cond_destroy(&l->wake);
+    pthread_mutex_destroy(&l->mutex);
+}
+
+static void stop_beat(file_lock *l)
+{
+    pthread_mutex_lock(&l->mutex);
+    l->stop = true;
+    pthread_cond_signal(&l->wake);
+    pthread_mutex_unlock(&l->mutex);
+    pthread_join(l->thread, NULL);
+    pthread_cond_destroy(&l->wake);
+    pthread_mutex_destroy(&l->mutex);
 }
 
 status file_lock_take(file_lock **out, const char *path, const file_lock_info *info)
 {
     status st = OK;
-    char host[256] = "", *entry = our_entry(info->what);
-    gethostname(host, sizeof host - 1);
-    char *mine = xasprintf("%s.%s-%ld", path, host, (long)getpid());
+    char *mine = path_part(path);
     bool got = false, told = false;
     double since = clock_s();
+    file_lock *l = xcalloc(1, sizeof *l);
     *out = NULL;
-    unlink(mine); /* of an earlier process with our number */
-    TRY(path_write(mine, entry, strlen(entry)));
+    l->path = xstrdup(path);
+    TRY(write_mine(l, mine, info->what));
     while (!got) {
         TRY(look(path, mine, info, since, &got, &told));
         if (got) break;
         nanosleep(&(struct timespec){0, 50000000 + (long)getpid() % 50 * 1000000}, NULL);
         if (utimensat(AT_FDCWD, mine, NULL, 0) != 0) TRY(fail(E_IO, "%s: %s", mine, strerror(errno)));
     }
-    *out = taken(path, entry, info->beats);
+    if (info->beats) start_beat(l);
+    *out = l;
+    l = NULL;
 done:
     unlink(mine);
     free(mine);
-    free(entry);
+    if (l) lock_free(&l);
     return st;
 }
 
 bool file_lock_held(const file_lock *l)
 {
     char now[4096]; /* no message is kept or lost here: it is asked on the way out of failures too */
-    int fd = open(l->path, O_RDONLY | O_CLOEXEC);
+    int fd = open(l->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return false;
     ssize_t n = read(fd, now, sizeof now);
     close(fd);
@@ -262,19 +308,9 @@ void file_lock_release(file_lock **lp)
 {
     file_lock *l = *lp;
     if (!l) return;
-    if (l->beats) {
-        pthread_mutex_lock(&l->mutex);
-        l->stop = true;
-        pthread_cond_signal(&l->wake);
-        pthread_mutex_unlock(&l->mutex);
-        pthread_join(l->thread, NULL);
-    }
+    if (l->beats) stop_beat(l);
     if (file_lock_held(l)) unlink(l->path);
-    pthread_cond_destroy(&l->wake);
-    pthread_mutex_destroy(&l->mutex);
-    free(l->path);
-    free(l->entry);
-    FREE(*lp);
+    lock_free(lp);
 }
 
 bool file_lock_holder(const char *path, text *who)
@@ -282,7 +318,7 @@ bool file_lock_holder(const char *path, text *who)
     holder h;
     bool active = path_exists(path) && read_holder(path, &h);
     if (active) {
-        active = !is_dead(&h);
+        active = judge(path, &h) != DEAD;
         if (active) describe(&h, who);
         names_free(&h.field);
     }

@@ -1,19 +1,19 @@
 /* path.c -- file names and the file system. */
 #include "micon/base/path.h"
 
+#include "micon/base/identity.h"
 #include "micon/base/mem.h"
-#include "micon/base/num.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 char *path_join(const char *dir, const char *name)
@@ -117,27 +117,46 @@ done:
     return st;
 }
 
+status path_open_regular(const char *path, int *fd)
+{
+    struct stat sb = {0};
+    char shown[4096];
+    text_show(shown, sizeof shown, path);
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* opening a named pipe must not wait for its writer */
+    if (*fd >= 0 && fstat(*fd, &sb) == 0 && S_ISREG(sb.st_mode)) return OK;
+    int why = errno;
+    bool opened = *fd >= 0 && sb.st_mode;
+    if (*fd >= 0) close(*fd);
+    *fd = -1;
+    if (!opened) return fail(E_IO, "%s: %s", shown, strerror(why));
+    return fail(E_FORMAT, "%s: is a %s, not a file", shown,
+                S_ISDIR(sb.st_mode)    ? "folder"
+                : S_ISFIFO(sb.st_mode) ? "named pipe"
+                                       : "device or socket");
+}
+
 status path_read(const char *path, char **data, size_t *size, size_t max_size)
 {
     status st = OK;
     char *buf = NULL;
     size_t n = 0, cap = 0;
-    FILE *f = fopen(path, "rb");
-    if (!f) TRY(fail(E_IO, "%s: %s", path, strerror(errno)));
+    int fd;
+    TRY(path_open_regular(path, &fd));
     for (;;) {
         TRY(mem_grow(&buf, &cap, n + 65536 + 1, 1, path));
-        size_t got = fread(buf + n, 1, 65536, f);
-        n += got;
+        ssize_t got = read(fd, buf + n, 65536);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) TRY(fail(E_IO, "%s: reading failed: %s", path, strerror(errno)));
+        n += (size_t)got;
         if (n > max_size) TRY(fail(E_FORMAT, "%s: more than %zu bytes", path, max_size));
         if (got == 0) break;
     }
-    if (ferror(f)) TRY(fail(E_IO, "%s: reading failed: %s", path, strerror(errno)));
     buf[n] = '\0';
     *data = buf;
     *size = n;
     buf = NULL;
 done:
-    if (f) fclose(f);
+    if (fd >= 0) close(fd);
     free(buf);
     return st;
 }
@@ -164,21 +183,11 @@ done:
     return st;
 }
 
-/* In SLURM also -<pid>: several programs of one job may write the same. */
-static char *own_part(const char *final_name)
-{
-    char *part = path_part(final_name);
-    if (!getenv("SLURM_JOB_ID")) return part;
-    char *own = xasprintf("%s-%ld", part, (long)getpid());
-    free(part);
-    return own;
-}
-
 status path_write(const char *path, const void *data, size_t size)
 {
     status st = OK;
-    char *part = own_part(path);
-    FILE *f = fopen(part, "wb");
+    char *part = path_part(path);
+    FILE *f = fopen(part, "wbx");
     if (!f) TRY(fail(E_IO, "%s: %s", part, strerror(errno)));
     bool good = fwrite(data, 1, size, f) == size;
     good = fclose(f) == 0 && good;
@@ -193,40 +202,35 @@ done:
 char *path_part(const char *final_name)
 {
     const char *job = getenv("SLURM_JOB_ID"), *restart = getenv("SLURM_RESTART_COUNT");
-    if (job) return xasprintf("%s.part.%s.%s", final_name, job, restart ? restart : "0");
-    char host[256] = "";
-    gethostname(host, sizeof host - 1);
-    return xasprintf("%s.part.%s-%ld", final_name, host, (long)getpid());
+    const identity *me = identity_mine();
+    if (job) return xasprintf("%s.part.%s.%s-%ld-%s", final_name, job, restart ? restart : "0", (long)getpid(), me->token);
+    return xasprintf("%s.part.%s-%ld-%.8s-%s", final_name, me->host, (long)getpid(), *me->space ? me->space : "unknown0", me->token);
 }
 
-/* Ended, but not yet collected by its parent: it will write no more. */
-static bool is_zombie(int64_t pid)
+/* Is the writer named by the suffix of a part file certainly gone, as far as this process can know? HOST-PID-SPACE-TOKEN; versions before
+ * 0.2 wrote HOST-PID. One of this host's name whose process numbers are of another boot or container is taken for gone when its file was
+ * not written to for a day. */
+static bool part_is_dead(const char *suffix, int64_t untouched_s)
 {
-    char path[64], line[512];
-    snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
-    FILE *f = fopen(path, "r");
-    if (!f) return false;
-    const char *after = fgets(line, sizeof line, f) ? strrchr(line, ')') : NULL;
-    fclose(f);
-    return after && strncmp(after, ") Z", 3) == 0;
+    enum { DAY_S = 86400 };
+    const identity *me = identity_mine();
+    size_t n = strlen(me->host);
+    if (strncmp(suffix, me->host, n) != 0 || suffix[n] != '-') return false;
+    const char *digits = suffix + n + 1;
+    size_t n_digits = strspn(digits, "0123456789");
+    if (n_digits == 0 || n_digits > 18 || (digits[n_digits] && digits[n_digits] != '-')) return false;
+    const char *space = digits[n_digits] ? digits + n_digits + 1 : NULL;
+    if (space && (!*me->space || strncmp(space, me->space, 8) != 0)) return untouched_s > DAY_S;
+    return identity_is_dead(strtol(digits, NULL, 10), NULL);
 }
 
-/* Is the writer named by the suffix of a part file certainly gone, as far as this host can know? */
-static bool part_is_dead(const char *suffix, const char *host)
-{
-    size_t n = strlen(host);
-    int64_t pid;
-    if (strncmp(suffix, host, n) != 0 || suffix[n] != '-' || !num_i64(suffix + n + 1, &pid)) return false;
-    return (kill((pid_t)pid, 0) != 0 && errno == ESRCH) || is_zombie(pid);
-}
-
-/* <job>.<restart> or <job>.<restart>-<pid> of a SLURM job that is not among `jobs`? */
+/* <job>.<restart>-<pid>-<token>, or an earlier version's <job>.<restart>[-<pid>], of a SLURM job that is not among `jobs`? */
 static bool part_is_of_ended_job(const char *suffix, const names *jobs)
 {
     size_t n = strspn(suffix, "0123456789");
     if (!jobs || n == 0 || suffix[n] != '.') return false;
     const char *end = suffix + n + 1 + strspn(suffix + n + 1, "0123456789");
-    if (*end == '-' && end[1]) end += 1 + strspn(end + 1, "0123456789");
+    if (*end == '-' && end[1]) end += 1 + strspn(end + 1, "0123456789abcdef-");
     if (*end) return false;
     char *job = xstrndup(suffix, n);
     bool ended = names_find(jobs, job) < 0;
@@ -251,19 +255,18 @@ static char *part_writer(const char *name)
 int path_sweep_parts(const char *dir, const names *jobs)
 {
     int removed = 0;
-    char host[256] = "";
-    gethostname(host, sizeof host - 1);
     DIR *d = opendir(dir);
     if (!d) return 0;
     for (struct dirent *e; (e = readdir(d)) != NULL;) {
         char *writer = part_writer(e->d_name);
-        bool gone = writer && (part_is_dead(writer, host) || part_is_of_ended_job(writer, jobs));
-        free(writer);
-        if (!gone) continue;
+        if (!writer) continue;
         struct stat sb;
         char *p = path_join(dir, e->d_name);
-        if (lstat(p, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_uid == geteuid() && unlink(p) == 0) removed++;
+        if (lstat(p, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_uid == geteuid() &&
+            (part_is_dead(writer, (int64_t)(time(NULL) - sb.st_mtime)) || part_is_of_ended_job(writer, jobs)) && unlink(p) == 0)
+            removed++;
         free(p);
+        free(writer);
     }
     closedir(d);
     return removed;

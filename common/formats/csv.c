@@ -3,6 +3,7 @@
 #include "micon/formats/csv.h"
 
 #include "micon/base/mem.h"
+#include "micon/base/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -400,8 +401,8 @@ status csv_open(csv **out, const char *path)
     status st = OK;
     csv *c = xcalloc(1, sizeof *c);
     c->path = xstrdup(path);
-    c->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (c->fd < 0) TRY(fail(E_IO, "%s: %s", text_show(c->shown, sizeof c->shown, path), strerror(errno)));
+    c->fd = -1;
+    TRY(path_open_regular(path, &c->fd));
     TRY(open_bytes(c));
     *out = c;
     c = NULL;

@@ -5,6 +5,7 @@
 
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
+#include "micon/base/path.h"
 #include "micon/base/simd_clones.h"
 #include "tiff_impl.h"
 
@@ -73,13 +74,12 @@ status image_file_read(image_file *f, const char *path)
 {
     status st = OK;
     struct stat sb;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe must not hold us up */
+    int fd;
     free(f->path);
     f->path = xstrdup(path);
     f->size = 0;
-    if (fd < 0) TRY(fail(E_IO, "%s: %s", path, strerror(errno)));
+    TRY(path_open_regular(path, &fd));
     if (fstat(fd, &sb) != 0) TRY(fail(E_IO, "%s: %s", path, strerror(errno)));
-    if (!S_ISREG(sb.st_mode)) TRY(fail(E_FORMAT, "%s: is not a regular file", path));
     if (sb.st_size == 0) TRY(fail(E_FORMAT, "%s: is empty", path));
     if (sb.st_size > IMAGE_MAX_FILE)
         TRY(fail(E_FORMAT, "%s: has %lld bytes, the limit is %lld", path, (long long)sb.st_size, (long long)IMAGE_MAX_FILE));

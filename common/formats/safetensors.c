@@ -332,7 +332,7 @@ status safetensors_write(const char *path, safe_tensor *item, size_t n, const na
     TRY(measure(item, n, path));
     write_header(&head, item, n, meta_key, meta_value);
     for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)head.n >> (8 * i));
-    f = fopen(part, "wb");
+    f = fopen(part, "wbx");
     bool good = f && fwrite(length, 1, 8, f) == 8 && fwrite(head.s, 1, head.n, f) == head.n;
     for (size_t i = 0; i < n && good; i++) good = item[i].bytes == 0 || fwrite(item[i].data, 1, item[i].bytes, f) == item[i].bytes;
     int error = errno;

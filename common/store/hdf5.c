@@ -1,6 +1,7 @@
 /* hdf5.c -- HDF5 calls with every return code looked at and the library's error stack turned into one message. What comes from
  * a file is taken as hostile: links are followed only inside the file, sizes are capped before memory is asked for. */
 #include "micon/base/mem.h"
+#include "micon/base/path.h"
 #include "store_impl.h"
 
 #include <errno.h>
@@ -122,17 +123,15 @@ static status look_first(const char *path)
     status st = OK;
     struct stat sb;
     unsigned char head[8] = {0};
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) return fail(E_IO, "%s: %s", path, strerror(errno));
+    int fd;
+    TRY(path_open_regular(path, &fd));
     if (fstat(fd, &sb) != 0) TRY(fail(E_IO, "%s: %s", path, strerror(errno)));
-    if (S_ISDIR(sb.st_mode)) TRY(fail(E_IO, "%s: is a folder", path));
-    if (!S_ISREG(sb.st_mode)) TRY(fail(E_IO, "%s: is not a regular file", path));
     if (sb.st_size == 0) TRY(fail(E_FORMAT, "%s: is empty", path));
     ssize_t got = pread(fd, head, sizeof head, 0);
     if (got < 0) TRY(fail(E_IO, "%s: %s", path, strerror(errno)));
     if (memcmp(head, "\211HDF\r\n\032\n", sizeof head) != 0) TRY(fail(E_FORMAT, "%s: is not an HDF5 file", path));
 done:
-    close(fd);
+    if (fd >= 0) close(fd);
     return st;
 }
 

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Bytes a rank hands to MPI in one call: counts there are int, and OMPIO's own limits are lower still. */
@@ -26,6 +27,9 @@ enum { PIECE_BYTES = 256 << 20 };
 
 /* What HDF5 itself wants for a file with nothing in it, with much room. */
 enum { HEAD_BYTES = 65536 };
+
+/* How long a rank waits for the file that rank 0 made to be shown to its host. */
+enum { STORE_SHOWN_WITHIN_S = 30 };
 
 /* A collective HDF5 call that failed anywhere: the file must not be closed any more (close_all). */
 static status store_io_all(store *s, status mine)
@@ -58,7 +62,6 @@ static status part_make(store *s, int64_t bytes)
     if (path_is_dir(s->final_name)) TRY(fail(E_IO, "%s: is a folder", s->final_name));
     TRY(space_check(s, bytes));
     s->part = path_part(s->final_name);
-    unlink(s->part); /* of an earlier process with our number */
     int fd = open(s->part, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
     if (fd < 0) TRY(fail(E_IO, "%s: cannot be made: %s", s->part, strerror(errno)));
     s->made = true;
@@ -305,6 +308,33 @@ done:
     return st;
 }
 
+/* A rank that cannot open the file would leave the others waiting inside the collective open for ever. So each opens it plainly first, as often as
+ * the library will (descriptors may run out), and all agree. A network file system may show a new file late. */
+static status open_plainly(const store *s)
+{
+    enum { DESCRIPTORS = 8, PAUSE_MS = 50 };
+    int fd[DESCRIPTORS], n = 0, why = 0;
+    for (int waited_ms = 0; n < DESCRIPTORS; waited_ms += PAUSE_MS) {
+        fd[n] = open(s->part, O_RDWR | O_CLOEXEC);
+        if (fd[n] >= 0) {
+            n++;
+            continue;
+        }
+        why = errno;
+        if ((why != ENOENT && why != ESTALE) || waited_ms >= STORE_SHOWN_WITHIN_S * 1000) break;
+        nanosleep(&(struct timespec){0, PAUSE_MS * 1000000L}, NULL);
+    }
+    bool all = n == DESCRIPTORS;
+    while (n > 0) close(fd[--n]);
+    if (all) return OK;
+    if (why == ENOENT || why == ESTALE)
+        return fail(
+            E_IO,
+            "%s: rank 0 made it, but this rank's host does not show it after %d s (is the folder on a file system that all nodes share?)",
+            s->part, STORE_SHOWN_WITHIN_S);
+    return fail(E_IO, "%s: cannot be opened: %s%s", s->part, strerror(why), why == EMFILE ? " (raise `ulimit -n`)" : "");
+}
+
 /* Enters the calls whatever went wrong before them. */
 static status open_together(store *s)
 {
@@ -329,6 +359,8 @@ static status open_all(store *s)
     status st = OK;
     if (s->file >= 0) return OK;
     TRY_ALL(s->comm, s->rank == 0 ? store_serial_close(s) : OK);
+    TRY_ALL(s->comm, fault("before opening together"));
+    TRY_ALL(s->comm, open_plainly(s));
     TRY(store_io_all(s, open_together(s)));
     TRY_ALL(s->comm, fault("after opening together"));
 done:

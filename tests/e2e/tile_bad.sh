@@ -31,7 +31,9 @@ one "2^31 columns" '"$MAKE_TIFF" $f 70 64 1 huge' "claims 2147483648 x 64 pixels
 one "2^28 strips" '"$MAKE_TIFF" $f 70 64 1 strips' "is"
 one "NaN" '"$MAKE_TIFF" $f 70 64 1 nan' "holds NaN or infinity"
 one "several pages" '"$MAKE_TIFF" $f 70 64 1 pages' "has more than one page"
-one "a folder" 'rm $f; mkdir $f' "is not a regular file"
+one "a folder" 'rm $f; mkdir $f' "is a folder, not a file"
+one "a named pipe" 'rm $f; mkfifo $f' "is a named pipe, not a file"
+one "a device" 'rm $f; ln -s /dev/zero $f' "is a device or socket, not a file"
 
 # A site without a file for a channel.
 rm -rf "$T/one" && cp -r "$T/good" "$T/one"

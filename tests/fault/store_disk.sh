@@ -28,6 +28,7 @@ cat >shim.c <<'C'
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,24 @@ ssize_t writev(int fd, const struct iovec *v, int k)
     if (!real) real = (ssize_t (*)(int, const struct iovec *, int))dlsym(RTLD_NEXT, "writev");
     return lost(fd, total(v, k)) ? (ssize_t)total(v, k) : real(fd, v, k);
 }
+/* unopened: rank 1 cannot open a part file for writing. late: it sees the file only the fourth time. */
+static int refused(const char *path, int how)
+{
+    static int times;
+    const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+    if (!rank || strcmp(rank, "1") || !strstr(path, ".part.") || (how & O_ACCMODE) != O_RDWR) return 0;
+    if (!strcmp(mode(), "unopened")) return EMFILE;
+    return !strcmp(mode(), "late") && times++ < 3 ? ENOENT : 0;
+}
+static int opened(const char *name, const char *path, int how, mode_t as)
+{
+    int (*real)(const char *, int, ...) = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, name);
+    int why = refused(path, how);
+    if (why) { errno = why; return -1; }
+    return real(path, how, as);
+}
+int open(const char *path, int how, ...) { va_list a; va_start(a, how); mode_t as = how & O_CREAT ? va_arg(a, mode_t) : 0; va_end(a); return opened("open", path, how, as); }
+int open64(const char *path, int how, ...) { va_list a; va_start(a, how); mode_t as = how & O_CREAT ? va_arg(a, mode_t) : 0; va_end(a); return opened("open64", path, how, as); }
 C
 if ! "${CC:-gcc}" -shared -fPIC -o shim.so shim.c -ldl 2>"$T/cc"; then
     skip "writes that get lost, disks that lie" "no C compiler here"
@@ -94,6 +113,9 @@ shim() { local how=$1 n=$2; shift 2; limited "$n" -x LD_PRELOAD="$T/shim.so" -x 
 for n in 1 2 4; do
     writer "write $n of rank 1 gets lost" "reads back otherwise than it was written" shim lost:$n 2 "$tool" write disk/f.h5ad 2000 64
 done
+writer "a rank that cannot open the file" "Too many open files" shim unopened 2 "$tool" write disk/f.h5ad 2000 64
+ok "a file that one node sees late" shim late 2 "$tool" write disk/f.h5ad 2000 64
+rm -f disk/*
 ok "a file system that cannot reserve" shim unable 2 "$tool" write disk/f.h5ad 2000 64
 mpi 1 "$tool" write g.h5ad 2000 64
 ok "gets the same bytes" cmp disk/f.h5ad g.h5ad

@@ -1,6 +1,7 @@
 /* t_base.c -- common/base: messages, numbers, random numbers, names, options, files. */
 #include "../tap.h"
 #include "micon/base/digest.h"
+#include "micon/base/identity.h"
 #include "micon/base/mem.h"
 #include "micon/base/num.h"
 #include "micon/base/path.h"
@@ -8,8 +9,11 @@
 #include "micon/base/text.h"
 #include "micon/config/opt.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void messages(void)
@@ -204,6 +208,32 @@ static void globs(void)
     free(dir), free(one), free(two), free(odd);
 }
 
+static bool path_write_plain(const char *path)
+{
+    FILE *f = fopen(path, "wx");
+    return f && fclose(f) == 0;
+}
+
+/* Part files of this host's name: whether their writer is gone can be told within our own PID namespace only, else by their age. */
+static void in_containers(const char *dir, const char *path)
+{
+    const identity *me = identity_mine();
+    pid_t gone = fork();
+    if (gone == 0) _exit(0);
+    waitpid(gone, NULL, 0);
+    char *name[4] = {xasprintf("%s.part.%s-%ld-%.8s-00c0ffee", path, me->host, (long)gone, *me->space ? me->space : "unknown0"),
+                     xasprintf("%s.part.%s-%ld-01234567-00c0ffee", path, me->host, (long)gone),
+                     xasprintf("%s.part.%s-%ld-01234567-00c0ffed", path, me->host, (long)getpid()),
+                     xasprintf("%s.part.%s-%ld", path, me->host, (long)gone)};
+    for (int i = 0; i < 4; i++) ok(path_write_plain(name[i]), "a part file");
+    const struct timespec old[2] = {{time(NULL) - 90000, 0}, {time(NULL) - 90000, 0}};
+    utimensat(AT_FDCWD, name[2], old, 0);
+    ok(path_sweep_parts(dir, NULL) == (*me->space ? 3 : 2) && !path_exists(name[0]) && path_exists(name[1]) && !path_exists(name[3]),
+       "of a dead process of ours: swept; of another container: only when a day old");
+    unlink(name[1]);
+    for (int i = 0; i < 4; i++) free(name[i]);
+}
+
 static void files(void)
 {
     char *dir = xasprintf("%s/a b/c", getenv("T") ? getenv("T") : "/tmp/t_base"), *path = path_join(dir, "f");
@@ -216,7 +246,10 @@ static void files(void)
     data = NULL;
     ok(path_read(path, &data, &size, 3) == E_FORMAT && !data, "a file over the limit is refused");
     msg_clear();
-    char *part = xasprintf("%s.part.nohost-1", path), *mine = path_part(path);
+    char *part = xasprintf("%s.part.nohost-1", path), *mine = path_part(path), *again = path_part(path);
+    ok(strcmp(mine, again) == 0, "a process has one part name for a file");
+    free(again);
+    in_containers(dir, path);
     char *of_job[7] = {xasprintf("%s.part.12.0", path),
                        xasprintf("%s.part.123.1", path),
                        xasprintf("%s.part.12.0x", path),
@@ -250,8 +283,22 @@ static void files(void)
     rmdir(of_others);
     free(of_others);
     uint64_t d1 = 0;
+    char *pipe_path = path_join(dir, "pipe"), *link_path = path_join(dir, "link");
+    int fd = -1;
+    ok(mkfifo(pipe_path, 0600) == 0 && path_open_regular(pipe_path, &fd) == E_FORMAT && fd < 0 && strstr(msg_get(), "is a named pipe"),
+       "a named pipe is refused and does not hold us up");
+    msg_clear();
+    ok(digest_file(pipe_path, &d1) == E_FORMAT && path_read(pipe_path, &data, &size, 100) == E_FORMAT, "nor is it digested or read");
+    msg_clear();
+    ok(digest_file("/dev/zero", &d1) == E_FORMAT && strstr(msg_get(), "is a device"), "/dev/zero is not read for ever");
+    msg_clear();
+    ok(symlink(path, link_path) == 0 && path_read(link_path, &data, &size, 100) == OK && size == 5, "a link to a file is read");
+    free(data);
+    data = NULL;
+    unlink(pipe_path), unlink(link_path);
+    free(pipe_path), free(link_path);
     ok(digest_file(path, &d1) == OK && d1 == digest_bytes("hello", 5), "a file's digest is that of its bytes");
-    ok(digest_file(dir, &d1) == E_IO, "a folder has none");
+    ok(digest_file(dir, &d1) == E_FORMAT, "a folder has none");
     msg_clear();
     ok(path_write("/nonexistent/x", "a", 1) == E_IO, "no folder, no file");
     msg_clear();

@@ -173,6 +173,65 @@ static void test_hidden(void)
     unlink(path);
 }
 
+/* A holder in a PID namespace of its own, as in a container with the host's name: the same number may live here or not, the lock is alive. */
+static void test_container(void)
+{
+    status st;
+    int told[2], end[2], how;
+    char c;
+    ok(pipe(told) == 0 && pipe(end) == 0, "pipes");
+    pid_t child = fork();
+    if (child == 0) {
+        close(end[1]);
+        if (unshare(CLONE_NEWPID) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0) _exit(NOT_HIDDEN);
+        pid_t inner = fork(); /* number 1 there */
+        if (inner == 0) {
+            file_lock *l = take(0, false, &st);
+            if (write(told[1], l ? "y" : "n", 1) != 1 || read(end[0], &c, 1) < 0) _exit(1);
+            _exit(0); /* without releasing: killed, in effect */
+        }
+        close(told[1]);
+        _exit(waitpid(inner, &how, 0) == inner && how == 0 ? 0 : 1);
+    }
+    close(told[1]), close(end[0]);
+    if (read(told[0], &c, 1) != 1) {
+        tap_skip("a holder in another PID namespace", "no namespaces of our own are allowed");
+    } else {
+        ok(c == 'y', "a lock is taken in another PID namespace");
+        file_lock *l = take(0, true, &st);
+        ok(st == E_FAILED && !l, "and respected here, though its process number means nothing here");
+        msg_clear();
+        close(end[1]), end[1] = -1;
+        ok(waitpid(child, &how, 0) == child && how == 0 && path_exists(path), "its holder dies and leaves the file");
+        child = -1;
+        l = take(0, false, &st);
+        ok(st == OK, "which is then taken over at once");
+        file_lock_release(&l);
+    }
+    if (end[1] >= 0) close(end[1]);
+    if (child > 0) waitpid(child, NULL, 0);
+    close(told[0]);
+    unlink(path);
+}
+
+/* What is no file of ours in the lock's place is said, and holds nobody up. */
+static void test_strange(void)
+{
+    status st;
+    text who = {0};
+    ok(symlink("nowhere", path) == 0, "a dangling link in the lock's place");
+    file_lock *l = take(0, true, &st);
+    ok(st == E_FAILED && !l && strstr(msg_get(), "cannot be read"), "is said, not tried for ever");
+    msg_clear();
+    unlink(path);
+    ok(mkfifo(path, 0600) == 0 && !file_lock_holder(path, &who), "nobody holds a named pipe, and asking does not wait");
+    l = take(0, true, &st);
+    ok(st == E_FAILED && !l && strstr(msg_get(), "cannot be read"), "taking it is refused");
+    msg_clear();
+    unlink(path);
+    text_free(&who);
+}
+
 int main(void)
 {
     const char *dir = getenv("T");
@@ -181,5 +240,7 @@ int main(void)
     test_many(dir && *dir ? dir : ".");
     test_stale();
     test_hidden();
+    test_container();
+    test_strange();
     return tap_done();
 }

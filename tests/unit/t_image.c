@@ -250,7 +250,7 @@ static void test_refused(void)
     TIFFClose(t);
     refused(in_dir("palette.tif"), IMAGE_ONLY_PAGE, "is palette colour", "palette");
     refused(in_dir("none.tif"), IMAGE_ONLY_PAGE, "No such file", "a missing file");
-    refused(dir, IMAGE_ONLY_PAGE, "is not a regular file", "a folder");
+    refused(dir, IMAGE_ONLY_PAGE, "is a folder, not a file", "a folder");
     ok(path_write(in_dir("empty.tif"), "", 0) == OK, "an empty file");
     refused(in_dir("empty.tif"), IMAGE_ONLY_PAGE, "is empty", "an empty file is refused");
     ok(path_write(in_dir("text.tif"), "Well,Site\nA01,1\n", 16) == OK, "a text file");

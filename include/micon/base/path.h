@@ -19,6 +19,8 @@ status path_free_bytes(const char *dir, int64_t *bytes) MUST_USE;
  * by it, whatever a pattern would make of it, and dir is taken as it is. */
 status path_glob(names *out, const char *dir, const char *pattern) MUST_USE;
 
+/* Open for reading a regular file, or a link to one; E_FORMAT says what else it is. A named pipe or a device never blocks the caller. */
+status path_open_regular(const char *path, int *fd) MUST_USE;
 status path_read(const char *path, char **data, size_t *size, size_t max_size) MUST_USE; /* whole file, '\0' added */
 
 /* Write a small file so that it is either the old one or complete: aside, fsync, rename, fsync of the folder. */
@@ -27,8 +29,8 @@ status path_write(const char *path, const void *data, size_t size) MUST_USE;
 /* fsync a finished file, give it its final name, fsync the folder. */
 status path_publish(const char *part, const char *final_name) MUST_USE;
 
-/* Name for writing aside: NAME.part.<job>.<restart> in SLURM, the same for all ranks; NAME.part.<host>-<pid> elsewhere. path_write, which is
- * one process's, has NAME.part.<job>.<restart>-<pid> in SLURM. */
+/* Name for writing aside: NAME.part.<host>-<pid>-<place>-<token>, in SLURM NAME.part.<job>.<restart>-<pid>-<token>. place: of the boot and the PID
+ * namespace; token: random, of this process (base/identity.h). So no two processes ever write the same one; open it exclusively ("wbx"). */
 char *path_part(const char *final_name);
 
 /* Remove NAME.part.* whose writer is gone: this host's dead processes, and, where `jobs` holds the numbers of all SLURM jobs of ours that are
