@@ -3,6 +3,7 @@
  * bytes can hold before memory is taken. */
 #include "micon/formats/image.h"
 
+#include "lzw_impl.h"
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
@@ -21,7 +22,7 @@ typedef struct {
     uint32_t width, height;
     uint32_t cell_width, cell_height; /* of a strip or a tile */
     uint32_t n_cells;
-    uint16_t compression, fill_order;
+    uint16_t compression, fill_order, predictor;
     bool tiled;
     image_kind kind;
     size_t sample_bytes;
@@ -256,6 +257,8 @@ static status read_layout(TIFF *tif, const image_file *f, layout *l)
     TIFFGetField(tif, TIFFTAG_IMAGELENGTH, &l->height);
     TIFFGetFieldDefaulted(tif, TIFFTAG_COMPRESSION, &l->compression);
     TIFFGetFieldDefaulted(tif, TIFFTAG_FILLORDER, &l->fill_order);
+    l->predictor = PREDICTOR_NONE;
+    TIFFGetField(tif, TIFFTAG_PREDICTOR, &l->predictor);
     if (l->width == 0 || l->height == 0) return fail(E_FORMAT, "%s: has no pixels", f->path);
     if (l->width > IMAGE_MAX_SIDE || l->height > IMAGE_MAX_SIDE || (uint64_t)l->width * l->height > IMAGE_MAX_PX)
         return fail(E_FORMAT, "%s: claims %u x %u pixels; the limits are %d a side and %d in all", f->path, l->width, l->height,
@@ -295,6 +298,29 @@ static bool in_place(TIFF *tif, const image_file *f, const layout *l, const uint
     return true;
 }
 
+/* LZW through our decoder, where the layout is one it knows and the stream an ordinary one; false: libtiff is to do it. */
+static bool decode_lzw(TIFF *tif, const image_file *f, const layout *l, uint32_t cell, uint32_t rows, void *out, size_t bytes)
+{
+    bool differences = l->predictor == PREDICTOR_HORIZONTAL, swapped = TIFFIsByteSwapped(tif) && l->sample_bytes > 1;
+    if (l->compression != COMPRESSION_LZW || l->fill_order != FILLORDER_MSB2LSB || l->sample_bytes > 2) return false;
+    if (l->predictor != PREDICTOR_NONE && !differences) return false;
+    if (!lzw_decode(f->bytes + TIFFGetStrileOffset(tif, cell), TIFFGetStrileByteCount(tif, cell), out, bytes)) return false;
+    if (swapped) TIFFSwabArrayOfShort(out, (tmsize_t)(bytes / sizeof(uint16_t)));
+    if (differences && l->sample_bytes == 1)
+        lzw_undo_predictor8(out, rows, l->cell_width);
+    else if (differences)
+        lzw_undo_predictor16(out, rows, l->cell_width);
+    return true;
+}
+
+static status decode_cell(TIFF *tif, const image_file *f, const layout *l, uint32_t cell, uint32_t rows, void *out)
+{
+    tmsize_t bytes = (tmsize_t)((size_t)rows * l->cell_width * l->sample_bytes);
+    if (decode_lzw(tif, f, l, cell, rows, out, (size_t)bytes)) return OK;
+    tmsize_t got = l->tiled ? TIFFReadEncodedTile(tif, cell, out, bytes) : TIFFReadEncodedStrip(tif, cell, out, bytes);
+    return got == bytes ? OK : damaged(f->path, cell, l);
+}
+
 static status decode_strips(image *im, TIFF *tif, const image_file *f, const layout *l, double scale, uint32_t *any)
 {
     for (uint32_t s = 0; s < l->n_cells; s++) {
@@ -302,8 +328,8 @@ static status decode_strips(image *im, TIFF *tif, const image_file *f, const lay
         size_t n = (size_t)rows * l->width;
         uint16_t *dst = im->block + (size_t)y * l->width;
         bool direct = l->kind == IMAGE_U16;
-        tmsize_t bytes = (tmsize_t)(n * l->sample_bytes);
-        if (TIFFReadEncodedStrip(tif, s, direct ? (void *)dst : im->raw, bytes) != bytes) return damaged(f->path, s, l);
+        status st = decode_cell(tif, f, l, s, rows, direct ? (void *)dst : im->raw);
+        if (st != OK) return st;
         if (direct)
             scan_u16(dst, dst, n, &im->n_saturated, any);
         else if (!convert(l->kind, im->raw, n, scale, dst, &im->n_saturated, any))
@@ -315,12 +341,12 @@ static status decode_strips(image *im, TIFF *tif, const image_file *f, const lay
 static status decode_tiles(image *im, TIFF *tif, const image_file *f, const layout *l, double scale, uint32_t *any)
 {
     uint32_t across = (l->width + l->cell_width - 1) / l->cell_width;
-    tmsize_t bytes = (tmsize_t)((size_t)l->cell_width * l->cell_height * l->sample_bytes);
     for (uint32_t t = 0; t < l->n_cells; t++) {
         uint32_t x = t % across * l->cell_width, y = t / across * l->cell_height;
         uint32_t columns = l->width - x < l->cell_width ? l->width - x : l->cell_width;
         uint32_t rows = l->height - y < l->cell_height ? l->height - y : l->cell_height;
-        if (TIFFReadEncodedTile(tif, t, im->raw, bytes) != bytes) return damaged(f->path, t, l);
+        status st = decode_cell(tif, f, l, t, l->cell_height, im->raw);
+        if (st != OK) return st;
         for (uint32_t r = 0; r < rows; r++) {
             const uint8_t *src = im->raw + (size_t)r * l->cell_width * l->sample_bytes;
             uint16_t *dst = im->block + (size_t)(y + r) * l->width + x;

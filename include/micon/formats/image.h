@@ -12,7 +12,7 @@
  * negative samples become 0. Strips or tiles, either byte order, BigTIFF, no compression, LZW, deflate or PackBits. Refused with
  * E_FORMAT and "path: what": colour, palettes, MinIsWhite, other sample sizes, other compressions, NaN or infinity, more than
  * IMAGE_MAX_PX pixels or IMAGE_MAX_SIDE of them in a row, sizes that the bytes of the file cannot hold, whatever libtiff cannot decode.
- * Sizes are checked before memory is taken. libtiff writes nothing to stderr; its text becomes part of our message. */
+ * Sizes are checked before memory is taken. Ordinary LZW goes through a decoder of our own, for speed. libtiff writes nothing to stderr; its text becomes part of our message. */
 #ifndef MICON_FORMATS_IMAGE_H
 #define MICON_FORMATS_IMAGE_H
 #include "micon/base/status.h"
