@@ -30,10 +30,14 @@ typedef struct {
     const char *again; /* "micon run screen.yaml --set ..", quoted for a shell: shown to people, never executed */
 } call;
 
+/* ---- the stage programs (programs.c) ---- */
 char *driver_program(const call *c, const char *name); /* path of micon-NAME in the bin folder; caller frees */
 bool driver_has_program(const call *c, const char *name);
 void driver_quote(text *t, const char *word); /* as a shell would want it typed */
+status mpirun_find(names *words) MUST_USE;    /* MPIRUN, or mpirun: its words */
+extern char *const mpi_settings[];            /* for process_start: several mpirun side by side */
 
+/* ---- the commands, each in the file of its name ---- */
 status command_check(call *c);
 status command_plan(call *c);
 status command_run(call *c);
@@ -110,9 +114,9 @@ void screen_free(screen *s);
 /* Mark the plates that --plate names (none given: all); chosen: s->n flags. E_USAGE for unknown or ambiguous ones. */
 status screen_choose(const screen *s, const names *given, bool *chosen) MUST_USE;
 
-void clean_own_folder(const char *path); /* remove a folder that only we write into; links are not followed (clean.c) */
+void clean_own_folder(const char *path); /* remove a folder that only we write into; links are not followed (leftovers.c) */
 
-/* ---- the plan (plan.c: gathering; plan_decide.c: the pure part) ---- */
+/* ---- the plan (plan.c gathers what is on disk; plan_decide.c and plan_estimate.c are pure; plan_print.c) ---- */
 typedef enum { STEP_CURRENT, STEP_CHECK, STEP_RUN, STEP_ABSENT } step_state;
 
 typedef struct {
@@ -144,14 +148,15 @@ typedef struct {
     int64_t mem, bytes; /* estimate: of memory, all ranks; of output */
 } step;
 
-/* What this machine makes of the built-in rates (work/status/rates.json, plan_calibrate.c). */
+/* What this machine makes of the built-in rates (rates.c: work/status/rates.json). */
 typedef struct {
     double factor[MAX_STAGES];  /* on the time of a core; 1: not measured */
     double start_s[MAX_STAGES]; /* of a step */
     bool measured;
 } rates;
 void rates_read(rates *r, const config *c);
-status rates_calibrate(call *c) MUST_USE;
+status rates_write(const rates *r, const bool measured[MAX_STAGES], const config *c) MUST_USE;
+status rates_calibrate(call *c) MUST_USE; /* plan_calibrate.c */
 
 typedef struct plan {
     screen screen;
@@ -170,6 +175,7 @@ void plan_free(plan *p);
 void plan_decide(plan *p, const config *c);   /* pure: fills state and why of every step */
 void plan_estimate(plan *p, const config *c); /* pure: fills seconds, mem, bytes */
 void plan_print(const plan *p, const config *c, int64_t nodes, text *out);
+void plan_warn_left_out(const plan *p);               /* the chosen steps that cannot run here */
 const char *step_label(const plan *p, const step *s); /* the plate's label, or the name */
 bool step_wants_run(const step *s);                   /* chosen, and to be run or looked at */
 const step *plan_find(const plan *p, int stage, long plate);
@@ -183,14 +189,10 @@ typedef struct {
  * `log` (appended), or stay ours where it is NULL. env: "NAME=value" entries put on top of ours; may be NULL. */
 status process_start(process *p, char *const *argv, char *const *env, const char *log) MUST_USE;
 status process_capture(char *const *argv, char **output, int *exit_status) MUST_USE; /* stdout and stderr, at most 16 MiB */
-/* What the log says of a failure: its last line with an error, else its last line. Caller frees. (run.c) */
-char *process_reason(const char *log, int exit_status);
 bool process_ended(process *p, bool wait_for_it);
 void process_signal(const process *p, int sig);
 void process_kill_ranks(const process *p); /* of an mpirun, which then tidies up and ends; where it has none, itself */
 void process_end_all(void);                /* what is still below us, all of it, is killed: after the last step has ended */
-status mpirun_find(names *words) MUST_USE; /* MPIRUN, or mpirun: its words (run.c) */
-extern char *const mpi_settings[];         /* for process_start: several mpirun side by side (run.c) */
 status process_find(const char *program, char **path) MUST_USE; /* on PATH; E_FAILED "PROGRAM is not installed" */
 
 int64_t process_cores(void); /* that this process may use */
@@ -207,7 +209,7 @@ status lock_take(work_lock *l, const call *c) MUST_USE; /* E_FAILED: who holds i
 void lock_release(work_lock *l);
 bool lock_holder(const config *c, text *who); /* is a run active here? for `micon status` */
 
-/* ---- what the stages said of themselves (status.c) ---- */
+/* ---- what the steps say of themselves (step_status.c) ---- */
 typedef enum { SEEN_NOTHING, SEEN_RUNNING, SEEN_STOPPED, SEEN_FAILED, SEEN_DONE } step_status_state;
 typedef struct {
     step_status_state state;
@@ -221,8 +223,14 @@ typedef struct {
 } step_status;
 void step_status_read(step_status *out, const config *c, const step *s); /* what is not there or cannot be read is nothing seen */
 void step_status_free(step_status *s);
-void step_status_show(const step_status *s, text *out); /* "120 of 345 sites, 12.3 a second, 3 min left" */
-void status_keep_failed(plan *p, const call *c);        /* un-choose the steps that did not fail */
+void step_status_show(const step_status *s, text *out);           /* "120 of 345 sites, 12.3 a second, 3 min left" */
+void step_status_killed(step_status *s);                          /* it ended and could not say so */
+char *step_file(const config *c, const step *s, const char *end); /* work/status/STAGE/NAME.END; caller frees */
+bool step_file_is_newer(const char *a, const char *b);            /* than b, or b is not there */
+/* What the log says of a failure: its last line with an error, else its last line. Caller frees. */
+char *step_failure_reason(const char *log, int exit_status);
+
+void status_keep_failed(plan *p, const call *c); /* un-choose the steps that did not fail (status.c) */
 
 /* ---- SLURM (slurm.c) ---- */
 typedef struct {
@@ -257,7 +265,7 @@ bool queue_lacks(const queue *q, const char *job, long uid); /* that user was as
 void submissions_read(submissions *s, const config *c);      /* work/status/slurm.json; none: empty */
 status submissions_write(const submissions *s, const config *c) MUST_USE;
 status submissions_none_active(const call *c, queue *q) MUST_USE; /* E_FAILED while jobs of ours are queued or running; q: what was seen */
-void clean_leftovers(const config *c, const queue *q);            /* under the lock: what dead runs left half-written (clean.c) */
+void clean_leftovers(const config *c, const queue *q);            /* under the lock: what dead runs left half-written (leftovers.c) */
 bool submitted_is_active(const submitted *s, const queue *q);
 bool submitted_names(const submitted *s, const char *step_name);
 bool submitted_covers(const submitted *s, const queue *q, const char *step_name); /* is that step still to come by it? */

@@ -144,38 +144,6 @@ static char *find_bin(void)
     return path_dir(self);
 }
 
-char *driver_program(const call *c, const char *name)
-{
-    char *program = xasprintf("micon-%s", name), *path = path_join(c->bin, program);
-    free(program);
-    return path;
-}
-
-bool driver_has_program(const call *c, const char *name)
-{
-    char *p = driver_program(c, name);
-    bool has = access(p, X_OK) == 0;
-    free(p);
-    return has;
-}
-
-void driver_quote(text *t, const char *word)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-";
-    if (*word && word[strspn(word, plain)] == '\0') {
-        text_add(t, word);
-        return;
-    }
-    text_add(t, "'");
-    for (const char *p = word; *p; p++) {
-        if (*p == '\'')
-            text_add(t, "'\\''");
-        else
-            text_addn(t, p, 1);
-    }
-    text_add(t, "'");
-}
-
 static status prepare(call *c, const command *cmd)
 {
     status st = OK;

@@ -1,4 +1,4 @@
-/* plan.c -- what is on disk, as steps; the table. Image files are never touched unless asked (--images). */
+/* plan.c -- what is on disk, as steps. Image files are never touched unless asked (--images). */
 #include "driver.h"
 
 #include "micon/base/mem.h"
@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* work/status/<stage>/<name>.inputs: digest,size,mtime_ns,path. What cannot be read is not known. */
 static void read_inputs(step *s, const char *path)
@@ -53,12 +52,11 @@ static void look_at_disk(step *s, const call *c)
     s->exists = path_exists(s->output);
     if (s->exists && (s->has_record = output_record_read(&s->record, record))) {
         s->of_the_file = output_record_is_of(&s->record, s->output);
-        char *below = xasprintf("status/%s/%s.inputs", stage_table[s->stage].name, s->name), *inputs = config_work(&c->cfg, below);
+        char *inputs = step_file(&c->cfg, s, "inputs");
         if (!stage_table[s->stage].reads_images || c->a.images) {
             read_inputs(s, inputs);
             compare_inputs(s);
         }
-        free(below);
         free(inputs);
     }
     if (!s->exists) {
@@ -142,107 +140,4 @@ void plan_free(plan *p)
     free(p->step);
     screen_free(&p->screen);
     *p = (plan){0};
-}
-
-/* ---- the table ---- */
-static void add_row(text *out, const char *stage, const char *what, const char *which, const char *cost[3], const char *why)
-{
-    text_addf(out, "%-10s %-10s %-22s %11s %9s %9s%s%s\n", stage, what, which, cost[0], cost[1], cost[2], *why ? "  " : "", why);
-}
-
-/* Steps of one stage with the same verdict are one row. */
-static void add_group(const plan *p, size_t first, bool *shown, text *out)
-{
-    static const char *const verdict[] = {"up to date", "check", "run", "left out"};
-    const step *s = &p->step[first];
-    double seconds = 0, bytes = 0, mem = 0;
-    size_t n = 0;
-    char which[400], time[32], memory[32], size[32];
-    for (size_t i = first; i < p->n; i++) {
-        const step *o = &p->step[i];
-        if (shown[i] || !o->chosen || o->stage != s->stage || o->state != s->state || strcmp(o->why, s->why) != 0) continue;
-        shown[i] = true;
-        n++;
-        seconds += o->here_s;
-        bytes += (double)o->bytes;
-        if ((double)o->mem > mem) mem = (double)o->mem;
-    }
-    if (s->plate < 0 || n == 1)
-        text_show(which, sizeof which, step_label(p, s));
-    else
-        snprintf(which, sizeof which, "%zu plates", n);
-    bool costs = s->state == STEP_RUN || s->state == STEP_CHECK;
-    num_show_time(time, sizeof time, seconds);
-    num_show_bytes(memory, sizeof memory, mem);
-    num_show_bytes(size, sizeof size, bytes);
-    add_row(out, stage_table[s->stage].name, verdict[s->state], which,
-            costs ? (const char *[3]){time, memory, size} : (const char *[3]){"-", "-", "-"}, s->state == STEP_CURRENT ? "" : s->why);
-}
-
-/* Stages one after the other; plates of a stage side by side on `lanes` nodes (0: here). */
-static double time_on(const plan *p, int64_t lanes)
-{
-    double total = 0;
-    for (int stage = 0; stage < n_stages; stage++) {
-        double sum = 0, longest = 0;
-        for (size_t i = 0; i < p->n; i++) {
-            const step *s = &p->step[i];
-            if (s->stage != stage || !step_wants_run(s)) continue;
-            sum += lanes ? s->seconds : s->here_s;
-            if (s->seconds > longest) longest = s->seconds;
-        }
-        if (lanes) sum = sum / (double)lanes > longest ? sum / (double)lanes : longest;
-        total += sum;
-    }
-    return total;
-}
-
-void plan_print(const plan *p, const config *c, int64_t nodes, text *out)
-{
-    bool *shown = xcalloc(p->n + 1, sizeof *shown);
-    size_t todo = 0;
-    int64_t sites = 0;
-    char name[200], t[32];
-    for (size_t i = 0; i < p->screen.n; i++) sites += p->screen.plate[i].sites;
-    text_addf(out, "screen '%s': %zu plate%s, %lld sites\n\n", text_show(name, sizeof name, c->screen.name), p->screen.n,
-              p->screen.n == 1 ? "" : "s", (long long)sites);
-    add_row(out, "STAGE", "DO", "WHAT", (const char *[3]){"TIME", "MEMORY", "OUTPUT"}, "WHY");
-    for (size_t i = 0; i < p->n; i++) {
-        if (p->step[i].chosen && !shown[i]) add_group(p, i, shown, out);
-        todo += step_wants_run(&p->step[i]);
-    }
-    double seconds = time_on(p, nodes);
-    if (!todo)
-        text_add(out, "\nNothing to do: everything that can be made here is up to date.\n");
-    else
-        text_addf(out, "\n%zu step%s to do, about %s on %lld %s.\n", todo, todo == 1 ? "" : "s", num_show_time(t, sizeof t, seconds),
-                  (long long)(nodes ? nodes : p->ranks),
-                  nodes           ? (nodes == 1 ? "node" : "nodes")
-                  : p->ranks == 1 ? "core"
-                                  : "cores");
-    if (todo && !p->rates.measured)
-        text_add(out, "The rates are built in; --calibrate measures this machine with a few sites of the screen.\n");
-    if (todo && nodes) {
-        time_t end = time(NULL) + (time_t)seconds;
-        struct tm tm;
-        char when[64] = "";
-        if (localtime_r(&end, &tm)) strftime(when, sizeof when, "%a %d %b %H:%M", &tm);
-        text_addf(out, "Submitted now, and with no wait in the queue, it would be done at %s.\n", when);
-    }
-    free(shown);
-}
-
-status command_plan(call *c)
-{
-    status st = OK;
-    plan p = {0};
-    text t = {0};
-    if (c->a.calibrate) TRY(rates_calibrate(c));
-    TRY(plan_make(&p, c));
-    plan_print(&p, &c->cfg, c->a.nodes, &t);
-    fputs(text_str(&t), stdout);
-done:
-    text_free(&t);
-    plan_free(&p);
-    return st;
 }

@@ -2,7 +2,6 @@
  * one is a row here, the function of its costs, and its program in stages/NAME. */
 #include "driver.h"
 
-#include "micon/base/mem.h"
 #include "micon/base/memory_budget.h"
 #include "micon/config/file_formats.h"
 #include "micon/nn/augment.h"

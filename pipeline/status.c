@@ -3,143 +3,12 @@
 
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
-#include "micon/base/num.h"
 #include "micon/base/path.h"
 
-#include <errno.h>
-#include <jansson.h>
-#include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
-
-/* ---- one step ---- */
-static char *text_of(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return xstrdup(s ? s : "");
-}
-
-static double number_of(const json_t *o, const char *key, double without)
-{
-    const json_t *v = json_object_get(o, key);
-    return json_is_number(v) ? json_number_value(v) : without;
-}
-
-/* "12_3" or "12"; NULL: it ran outside SLURM. */
-static char *job_of(const json_t *o)
-{
-    const char *job = json_string_value(json_object_get(o, "job")), *task = json_string_value(json_object_get(o, "task"));
-    return !job ? NULL : task ? xasprintf("%s_%s", job, task) : xstrdup(job);
-}
-
-/* Is the writer gone? Known for certain on this host only; a SLURM job is looked up in the queue by the caller. */
-static bool is_gone(const json_t *o)
-{
-    if (json_is_string(json_object_get(o, "job"))) return false;
-    char host[256] = "", *there = text_of(o, "host");
-    long pid = (long)number_of(o, "pid", 0);
-    gethostname(host, sizeof host - 1);
-    bool gone = strcmp(host, there) == 0 && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
-    free(there);
-    return gone;
-}
-
-static step_status_state state_of(const json_t *o)
-{
-    static const struct {
-        const char *word;
-        step_status_state state;
-    } words[] = {{"running", SEEN_RUNNING}, {"done", SEEN_DONE}, {"failed", SEEN_FAILED}, {"stopped", SEEN_STOPPED}};
-    const char *s = json_string_value(json_object_get(o, "state"));
-    for (size_t i = 0; s && i < sizeof words / sizeof *words; i++)
-        if (strcmp(s, words[i].word) == 0) return words[i].state;
-    return SEEN_NOTHING;
-}
-
-static char *status_file(const config *c, const step *s, const char *end)
-{
-    char *below = xasprintf("status/%s/%s.%s", stage_table[s->stage].name, s->name, end), *path = config_work(c, below);
-    free(below);
-    return path;
-}
-
-static bool is_newer(const char *a, const char *b)
-{
-    int64_t size, of_a = 0, of_b = 0;
-    if (!path_exists(b)) return true;
-    if (path_stat(a, &size, &of_a) != OK || path_stat(b, &size, &of_b) != OK) msg_clear();
-    return of_a > of_b;
-}
-
-static void read_failure(step_status *out, const config *c, const step *s)
-{
-    char *path = status_file(c, s, "failed"), *why = NULL;
-    size_t n;
-    if (path_exists(path) && is_newer(path, s->output)) {
-        if (path_read(path, &why, &n, 1 << 16) != OK) msg_clear();
-        out->state = SEEN_FAILED;
-        free(out->message);
-        out->message = why ? why : xstrdup("");
-    }
-    free(path);
-}
-
-static long owner_of(const char *path)
-{
-    struct stat sb;
-    return stat(path, &sb) == 0 ? (long)sb.st_uid : -1;
-}
-
-static void was_killed(step_status *s)
-{
-    s->state = SEEN_FAILED;
-    free(s->message);
-    s->message = xstrdup("ended without a word (killed?)");
-}
-
-void step_status_read(step_status *out, const config *c, const step *s)
-{
-    char *path = status_file(c, s, "json"), *log = status_file(c, s, "log");
-    json_t *o = path_exists(path) ? json_load_file(path, 0, NULL) : NULL;
-    *out = (step_status){.state = state_of(o), .message = text_of(o, "message"), .unit = text_of(o, "unit")};
-    out->done = number_of(o, "done", 0);
-    out->total = number_of(o, "total", 0);
-    out->rate = number_of(o, "rate", 0);
-    out->left = number_of(o, "left_s", -1);
-    out->seconds = number_of(o, "seconds", 0);
-    out->job = job_of(o);
-    out->uid = o ? owner_of(path) : -1;
-    if (out->state == SEEN_RUNNING && is_gone(o)) was_killed(out);
-    if (out->state != SEEN_RUNNING) read_failure(out, c, s);
-    if (path_exists(log))
-        out->log = log;
-    else
-        free(log);
-    json_decref(o);
-    free(path);
-}
-
-void step_status_free(step_status *s)
-{
-    free(s->message);
-    free(s->unit);
-    free(s->log);
-    free(s->job);
-    *s = (step_status){0};
-}
-
-void step_status_show(const step_status *e, text *out)
-{
-    char left[32];
-    if (e->total > 0) text_addf(out, "%.0f of %.0f %s", e->done, e->total, e->unit);
-    if (e->rate > 0) text_addf(out, ", %.3g a second", e->rate);
-    if (e->left >= 0) text_addf(out, ", %s left", num_show_time(left, sizeof left, e->left));
-}
 
 /* It says that it runs as a SLURM job, and is not in the queue: it was killed, unless it ended, or another began, since we asked. */
 static void doubt(step_status *e, const queue *q, const config *c, const step *s)
@@ -147,7 +16,7 @@ static void doubt(step_status *e, const queue *q, const config *c, const step *s
     if (e->state != SEEN_RUNNING || !e->job || !queue_lacks(q, e->job, e->uid)) return;
     step_status now;
     step_status_read(&now, c, s);
-    if (now.state == SEEN_RUNNING && now.job && strcmp(now.job, e->job) == 0) was_killed(&now);
+    if (now.state == SEEN_RUNNING && now.job && strcmp(now.job, e->job) == 0) step_status_killed(&now);
     step_status_free(e);
     *e = now;
 }
@@ -208,11 +77,11 @@ static bool is_starting(const report *r, size_t i)
     static const char *const ends[] = {"json", "failed", "made"};
     const config *c = &r->c->cfg;
     const step *s = &r->plan.step[i];
-    char *lock = config_work(c, "status/lock"), *log = status_file(c, s, "log");
-    bool starting = r->holder.n && path_exists(log) && is_newer(log, lock);
+    char *lock = config_work(c, "status/lock"), *log = step_file(c, s, "log");
+    bool starting = r->holder.n && path_exists(log) && step_file_is_newer(log, lock);
     for (size_t k = 0; k < sizeof ends / sizeof *ends && starting; k++) {
-        char *end = status_file(c, s, ends[k]);
-        starting = !path_exists(end) || !is_newer(end, lock);
+        char *end = step_file(c, s, ends[k]);
+        starting = !path_exists(end) || !step_file_is_newer(end, lock);
         free(end);
     }
     free(lock);

@@ -1,0 +1,30 @@
+/* gate.c -- micon gate: are enough plates of a stage complete for the next one? Job scripts ask it. */
+#include "driver.h"
+
+#include <stdio.h>
+
+status command_gate(call *c)
+{
+    status st = OK;
+    plan p = {0};
+    size_t bad = 0, all = 0;
+    if (c->a.stages.n != 1) TRY(fail(E_USAGE, "gate wants one --stage"));
+    c->a.ranks = 1;
+    TRY(plan_make(&p, c));
+    p.alone = true; /* a plate without tiles does not make what was made without it worthless */
+    plan_decide(&p, &c->cfg);
+    for (size_t i = 0; i < p.n; i++) {
+        const step *s = &p.step[i];
+        if (!s->chosen) continue;
+        all++;
+        if (s->state == STEP_CURRENT) continue;
+        bad++;
+        printf("%s: %s does not stand: %s\n", stage_table[s->stage].name, step_label(&p, s), s->why);
+    }
+    printf("%zu of %zu stand\n", all - bad, all);
+    if ((double)bad > c->cfg.slurm.max_bad_plates * (double)all)
+        TRY(fail(E_FAILED, "%zu of %zu failed, more than slurm.max_bad_plates allows: what comes next is held back", bad, all));
+done:
+    plan_free(&p);
+    return st;
+}

@@ -1,0 +1,50 @@
+/* leftovers.c -- files that dead runs left half-written, and folders that only we write into. */
+#include "driver.h"
+
+#include "micon/base/log.h"
+#include "micon/base/path.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void clean_leftovers(const config *c, const queue *q)
+{
+    int removed = 0;
+    char *work = config_work(c, "");
+    names folders = {0};
+    for (int i = 0; i < n_stages; i++) names_split(&folders, stage_table[i].folders, ' ');
+    for (size_t i = 0; i < folders.n; i++) {
+        names found = {0};
+        char *of_all_runs = stage_path(folders.item[i], "*", "*");
+        if (path_glob(&found, work, of_all_runs) != OK) msg_clear();
+        for (size_t k = 0; k < found.n; k++) removed += path_sweep_parts(found.item[k], q->answered ? &q->numbers : NULL);
+        names_free(&found);
+        free(of_all_runs);
+    }
+    names_free(&folders);
+    free(work);
+    if (removed) log_info("%d file%s that a dead run had left half-written: removed", removed, removed == 1 ? "" : "s");
+}
+
+void clean_own_folder(const char *path)
+{
+    struct stat sb;
+    DIR *d;
+    if (lstat(path, &sb) != 0) return;
+    if (!S_ISDIR(sb.st_mode)) {
+        unlink(path);
+        return;
+    }
+    if ((d = opendir(path)) == NULL) return;
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        char *p = path_join(path, e->d_name);
+        clean_own_folder(p);
+        free(p);
+    }
+    closedir(d);
+    rmdir(path);
+}

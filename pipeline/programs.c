@@ -1,0 +1,70 @@
+/* programs.c -- the stage programs: where they are, and the mpirun that starts them. */
+#include "driver.h"
+
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+char *driver_program(const call *c, const char *name)
+{
+    char *program = xasprintf("micon-%s", name), *path = path_join(c->bin, program);
+    free(program);
+    return path;
+}
+
+bool driver_has_program(const call *c, const char *name)
+{
+    char *p = driver_program(c, name);
+    bool has = access(p, X_OK) == 0;
+    free(p);
+    return has;
+}
+
+void driver_quote(text *t, const char *word)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-";
+    if (*word && word[strspn(word, plain)] == '\0') {
+        text_add(t, word);
+        return;
+    }
+    text_add(t, "'");
+    for (const char *p = word; *p; p++) {
+        if (*p == '\'')
+            text_add(t, "'\\''");
+        else
+            text_addn(t, p, 1);
+    }
+    text_add(t, "'");
+}
+
+/* Several mpirun side by side: no binding (each would bind to the first core), no talk of its own about a failed rank. */
+char *const mpi_settings[] = {(char *)"OMPI_MCA_hwloc_base_binding_policy=none",
+                              (char *)"OMPI_MCA_rmaps_base_oversubscribe=1",
+                              (char *)"OMPI_MCA_orte_execute_quiet=1",
+                              (char *)"OPENBLAS_NUM_THREADS=1",
+                              (char *)"OMP_NUM_THREADS=1",
+                              NULL};
+
+status mpirun_find(names *out)
+{
+    const char *given = getenv("MPIRUN");
+    char *path = NULL;
+    names words = {0};
+    names_split(&words, given && *given ? given : "mpirun", ' ');
+    for (size_t i = 0; i < words.n; i++)
+        if (*words.item[i]) names_add(out, words.item[i]);
+    names_free(&words);
+    status st = out->n ? process_find(out->item[0], &path) : fail(E_USAGE, "MPIRUN is empty");
+    free(path);
+    /* hwloc looks for displays, which takes seconds where localhost has no name, and complains where there is no /sys */
+    setenv("HWLOC_COMPONENTS", "-gl", 0);
+    setenv("HWLOC_HIDE_ERRORS", "2", 0);
+    if (geteuid() == 0) { /* in a container there is often nobody else; Open MPI wants to hear it twice */
+        setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+        setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+    }
+    return fail_within(st, "the stages run through mpirun (load an MPI module, or set MPIRUN)");
+}

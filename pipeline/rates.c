@@ -1,0 +1,56 @@
+/* rates.c -- work/status/rates.json: what this machine makes of the built-in rates. */
+#include "driver.h"
+
+#include "micon/base/path.h"
+#include "micon/config/file_formats.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define START_S 1.0
+
+void rates_read(rates *r, const config *c)
+{
+    char *path = config_work(c, "status/rates.json");
+    json_t *o = path_exists(path) ? json_load_file(path, 0, NULL) : NULL, *f = json_object_get(o, "factor");
+    const json_t *starts = json_object_get(o, "start_s");
+    *r = (rates){.measured = json_is_object(f)};
+    for (int i = 0; i < n_stages; i++) {
+        double v = json_number_value(json_object_get(f, stage_table[i].name));
+        double start = json_number_value(json_object_get(starts, stage_table[i].name));
+        r->factor[i] = v > 0 && isfinite(v) ? v : 1;
+        r->start_s[i] = start > 0 && isfinite(start) ? start : START_S;
+    }
+    json_decref(o);
+    free(path);
+}
+
+static void add_numbers(text *t, const char *key, const double v[MAX_STAGES], const bool measured[MAX_STAGES])
+{
+    bool any = false;
+    text_addf(t, ", \"%s\": {", key);
+    for (int i = 0; i < n_stages; i++) {
+        if (!measured[i]) continue;
+        text_addf(t, "%s\"%s\": %.4g", any ? ", " : "", stage_table[i].name, v[i]);
+        any = true;
+    }
+    text_add(t, "}");
+}
+
+status rates_write(const rates *r, const bool measured[MAX_STAGES], const config *c)
+{
+    text t = {0};
+    char *path = config_work(c, "status/rates.json"), host[256] = "";
+    gethostname(host, sizeof host - 1);
+    text_addf(&t, "{\"format\": %d, \"host\": ", RATES_FORMAT);
+    text_add_json(&t, host);
+    add_numbers(&t, "start_s", r->start_s, measured);
+    add_numbers(&t, "factor", r->factor, measured);
+    text_add(&t, "}\n");
+    status st = path_write(path, text_str(&t), t.n);
+    text_free(&t);
+    free(path);
+    return st;
+}

@@ -1,0 +1,28 @@
+/* run_impl.h -- what run.c (a whole run, and what it says at its end) and run_stage.c (the processes of a stage) share. */
+#ifndef RUN_IMPL_H
+#define RUN_IMPL_H
+#include "driver.h"
+
+typedef enum { NOT_STARTED, RUNNING, DONE, FAILED, STOPPED, BLOCKED } outcome;
+
+typedef struct {
+    process p;
+    outcome how;
+    char *log, *reason;
+} work_item; /* one a step of the plan */
+
+typedef struct {
+    call *c;
+    plan *plan;
+    work_item *item;
+    bool anew;    /* --force to the stage programs */
+    bool stopped; /* on request */
+    names mpirun;
+    double told, asked; /* when the last line was printed; when we passed a stop on */
+    int passed_on;
+} runner;
+
+status run_stage(runner *r, int stage) MUST_USE; /* its steps, several at a time; failed ones are in r->item */
+void run_print_commands(const runner *r);        /* --dry-run */
+
+#endif
