@@ -157,6 +157,7 @@ static status prepare(call *c, const command *cmd)
         return fail(E_USAGE, "%s is a folder; the configuration is a file in it: %s/screen.yaml?", text_show(shown, sizeof shown, c->path),
                     shown);
     TRY(config_read(&c->cfg, c->path, &c->a.sets));
+    config_log_older_keys(&c->cfg);
     names_add(&c->plain, c->path);
     driver_quote(&again, c->path);
     for (size_t i = 0; i < c->a.sets.n; i++) {

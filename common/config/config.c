@@ -2,6 +2,7 @@
  * is text to the parser, and every event knows its line. */
 #include "micon/config/config.h"
 
+#include "micon/base/log.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
 
@@ -18,8 +19,11 @@ typedef struct {
     yaml_event_t event; /* the current one, owned */
     const char *path;
     config *out;
-    bool seen[MAX_OPTIONS]; /* by position in config_options */
-    names sections;         /* already opened */
+    struct {
+        size_t line; /* 0: not given */
+        char key[64];
+    } seen[MAX_OPTIONS]; /* by position in config_options: where each was given, and under which name */
+    names sections;      /* already opened */
     char where[600];
 } parser;
 
@@ -72,6 +76,20 @@ static status unknown_name(const char *at, const char *section, const char *word
     return fail(E_USAGE, "%s: unknown %s '%s'%s", at, kind, shown, in);
 }
 
+/* The option of a key, under its name of today or its older one; `out` notes the latter. NULL: unknown. */
+static const opt *find_key(config *out, const char *at, const char *section, const char *key)
+{
+    const opt *o = opt_find(config_options, section, key);
+    for (const config_rename *r = config_renamed; !o && r->section; r++) {
+        if (strcmp(r->section, section) != 0 || strcmp(r->older, key) != 0) continue;
+        char *note = xasprintf("%s: %s.%s is now called %s.%s; the older name still works", at, section, key, section, r->name);
+        o = opt_find(config_options, section, r->name);
+        names_add(&out->older_keys, note);
+        free(note);
+    }
+    return o;
+}
+
 static bool is_section(const char *name)
 {
     for (const opt *o = config_options; o->name; o++)
@@ -103,6 +121,20 @@ done:
     return st;
 }
 
+/* A key is given once, under one of its names. */
+static status note_seen(parser *p, const opt *o, const char *key)
+{
+    size_t i = (size_t)(o - config_options), first = p->seen[i].line;
+    if (first && strcmp(p->seen[i].key, key) == 0)
+        return fail(E_USAGE, "%s: key '%s' is given twice in section '%s', first in line %zu", where(p), key, o->section, first);
+    if (first)
+        return fail(E_USAGE, "%s: '%s' and '%s' in line %zu are names of one key of section '%s': keep '%s'", where(p), key, p->seen[i].key,
+                    first, o->section, o->name);
+    p->seen[i].line = p->event.start_mark.line + 1;
+    snprintf(p->seen[i].key, sizeof p->seen[i].key, "%s", key);
+    return OK;
+}
+
 static status read_section(parser *p, const char *section)
 {
     status st = OK;
@@ -122,11 +154,9 @@ static status read_section(parser *p, const char *section)
             TRY(read_section(p, inner));
             continue;
         }
-        const opt *o = opt_find(config_options, section, key);
+        const opt *o = find_key(p->out, where(p), section, key);
         if (!o) TRY(unknown_name(where(p), section, key));
-        bool *seen = &p->seen[o - config_options];
-        if (*seen) TRY(fail(E_USAGE, "%s: key '%s' stands twice in section '%s'", where(p), key, section));
-        *seen = true;
+        TRY(note_seen(p, o, key));
         TRY(read_value(p, o));
     }
 done:
@@ -172,7 +202,7 @@ static status apply_set(config *c, const char *set)
     if (!dot) return fail(E_USAGE, "%s: wants section.key=value", at);
     char *section = xstrndup(set, (size_t)(dot - set)), *key = xstrndup(dot + 1, (size_t)(equal - dot - 1));
     if (!is_section(section)) TRY(unknown_name(at, NULL, section));
-    const opt *o = opt_find(config_options, section, key);
+    const opt *o = find_key(c, at, section, key);
     if (!o) TRY(unknown_name(at, section, key));
     opt_clear(o, c);
     if (o->type != OPT_LIST) {
@@ -247,6 +277,7 @@ void config_free(config *c)
     opt_free(config_options, c);
     free(c->path);
     free(c->dir);
+    names_free(&c->older_keys);
     *c = (config){0};
 }
 
@@ -257,6 +288,31 @@ void config_show(const config *c, unsigned affects, text *out)
         text_addf(out, "%s.%s: ", o->section, o->name);
         opt_show(o, c, out);
         text_add(out, "\n");
+    }
+}
+
+void config_log_older_keys(const config *c)
+{
+    for (size_t i = 0; i < c->older_keys.n; i++) log_info("%s", c->older_keys.item[i]);
+}
+
+/* Does `line` hold the key section.name? The length of that, or 0. */
+static size_t line_is_of(const char *line, const char *section, const char *name)
+{
+    size_t s = strlen(section), n = strlen(name);
+    return strncmp(line, section, s) == 0 && line[s] == '.' && strncmp(line + s + 1, name, n) == 0 && line[s + 1 + n] == ':' ? s + 1 + n
+                                                                                                                             : 0;
+}
+
+void config_comparable(const char *lines, text *out)
+{
+    for (const char *p = lines; *p;) {
+        size_t len = strcspn(p, "\n"), key = 0;
+        len += p[len] == '\n';
+        for (const config_rename *r = config_renamed; r->section && !key; r++)
+            if ((key = line_is_of(p, r->section, r->name))) text_addf(out, "%s.%s", r->section, r->older);
+        text_addn(out, p + key, len - key);
+        p += len;
     }
 }
 

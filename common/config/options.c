@@ -60,8 +60,8 @@ const opt config_options[] = {
     WORD(tile, crop, "square", "square", IN_TILES, "the centred square of the field"),
     WORD(tile, pages, "single", "single|channels", IN_TILES, "one file a channel, or one file with a page a channel"),
     WORD(tile, illumination, "plate", "none|plate|file", IN_TILES, "correction: none, from the plate's mean, or the index's .npy files"),
-    REAL(tile, low, "0.05", 0, 50, NULL, IN_TILES, "per cent of the values that become 0"),
-    REAL(tile, high, "99.95", 50, 100, NULL, IN_TILES, "per cent of the values below which nothing becomes 255"),
+    REAL(tile, percentile_low, "0.05", 0, 50, NULL, IN_TILES, "per cent of the values that become 0"),
+    REAL(tile, percentile_high, "99.95", 50, 100, NULL, IN_TILES, "per cent of the values below which nothing becomes 255"),
     REAL(tile, input_scale, "1", 1e-9, 1e9, NULL, IN_TILES, "factor from float and 32-bit values to 0..65535"),
     REAL(tile, max_bad, "0.05", 0, 1, NULL, 0, "share of a plate's sites that may be unreadable before the plate fails"),
     REAL(tile, qc_saturated, "0.01", 0, 1, NULL, IN_TILES, "flag: more than this share of the image at its type's maximum"),
@@ -73,7 +73,7 @@ const opt config_options[] = {
     WORD(featurize, fingerprint, "ECFP4", "ECFP2|ECFP4|ECFP6|ECFP8", IN_COMPOUNDS, "circular fingerprint of Open Babel"),
     INT(featurize, bits, "1024", 64, 4096, NULL, IN_COMPOUNDS, "its length, a power of two"),
     TEXT(featurize, vectors, "", IN_COMPOUNDS, "vectors from a file instead: CSV(.gz) with an identifier column, or h5ad"),
-    WORD(featurize, missing, "fail", "fail|drop", IN_COMPOUNDS, "a compound of the screen without a vector: stop, or leave it out"),
+    WORD(featurize, on_missing, "fail", "fail|drop", IN_COMPOUNDS, "a compound of the screen without a vector: stop, or leave it out"),
     REAL(featurize, time_limit, "10", 0.1, 3600, NULL, IN_COMPOUNDS, "seconds of CPU that Open Babel may take for one row"),
 
     INT(split, seed, "1", 0, 4294967295.0, NULL, IN_SPLIT, "chooses the batches and compounds held out"),
@@ -92,7 +92,7 @@ const opt config_options[] = {
     INT(train, steps, "1000", 1, 1e9, NULL, IN_MODEL, "steps"),
     REAL(train, lr, "0.005", 1e-12, 100, NULL, IN_MODEL, "learning rate; from scratch try 0.001"),
     WORD(train, precision, "auto", "auto|fp32|bf16", IN_MODEL, "auto: bf16 where the machine computes in it, else fp32"),
-    WORD(train, views, "other_batch", "any|other_well|other_batch|other_source", IN_MODEL,
+    WORD(train, positives, "other_batch", "any|other_well|other_batch|other_source", IN_MODEL,
          "where the second picture of a compound is from"),
     WORD(train, norm, "sync", "sync|local|frozen", IN_MODEL, "batch norm over all ranks, each rank, or the stored statistics"),
     BYTES(train, memory, "auto", 1 << 20, 1e15, "auto", 0, "a rank's; activations beyond it are recomputed"),
@@ -115,7 +115,7 @@ const opt config_options[] = {
     REAL(train, grad_clip, "1", 1e-6, 1e9, NULL, IN_MODEL, "largest norm of the gradient"),
     INT(train, valid_every, "0", 0, 1e9, NULL, IN_MODEL, "steps between validations; 0: none"),
     INT(train, early_stop, "0", 0, 1e9, NULL, IN_MODEL, "stop after this many validations without a better one; 0: never"),
-    WORD(train, wire, "fp32", "fp32|bf16", IN_MODEL, "gradients between ranks"),
+    WORD(train, gradient_dtype, "fp32", "fp32|bf16", IN_MODEL, "gradients between ranks"),
 
     WORD(embed, representation, "raw", "raw|projected", IN_PROFILES, "which representation becomes the profile"),
     YES(embed, counterfactual, "yes", IN_EMBED, "predicted profiles of the compounds on each plate's controls"),
@@ -127,7 +127,7 @@ const opt config_options[] = {
     TEXT(evaluate, normalize_by, "Metadata_Plate", IN_PROFILES, "the groups: a metadata column, or none"),
     WORD(evaluate, normalize_on, "control", "control|all", IN_PROFILES, "the wells the numbers come from"),
     WORD(evaluate, sphere, "ZCA", "none|ZCA|PCA|ZCA-cor|PCA-cor", IN_PROFILES, "sphering on all controls"),
-    WORD(evaluate, correct, "none", "none|harmony", IN_PROFILES, "batch correction after it"),
+    WORD(evaluate, batch_correction, "none", "none|harmony", IN_PROFILES, "batch correction after it"),
     WORD(evaluate, harmony_by, "source", "source|batch|plate", IN_PROFILES, "what Harmony mixes"),
     WORD(evaluate, select, "none", "none|pycytominer", IN_PROFILES, "feature selection"),
     INT(evaluate, min_controls, "4", 1, 1e6, NULL, IN_PROFILES,
@@ -152,3 +152,13 @@ const opt config_options[] = {
     {NULL, NULL, OPT_TEXT, 0, NULL, 0, 0, NULL, 0, NULL},
 };
 /* clang-format on */
+
+const config_rename config_renamed[] = {
+    {"tile", "low", "percentile_low"},
+    {"tile", "high", "percentile_high"},
+    {"featurize", "missing", "on_missing"},
+    {"train", "views", "positives"},
+    {"train", "wire", "gradient_dtype"},
+    {"evaluate", "correct", "batch_correction"},
+    {NULL, NULL, NULL},
+};

@@ -129,17 +129,47 @@ char *output_record_line(const output_record *m, const char *key)
     return output_record_value(m->made_from, key);
 }
 
+bool output_record_same(const char *made_from, const char *other)
+{
+    text a = {0}, b = {0};
+    config_comparable(made_from, &a);
+    config_comparable(other, &b);
+    bool same = strcmp(text_str(&a), text_str(&b)) == 0;
+    text_free(&a);
+    text_free(&b);
+    return same;
+}
+
+uint64_t output_record_digest(const char *made_from)
+{
+    text t = {0};
+    config_comparable(made_from, &t);
+    uint64_t d = digest_text(text_str(&t));
+    text_free(&t);
+    return d;
+}
+
+/* The older name of section.name as a line gives it, or NULL; caller frees. */
+static char *older_key(const opt *o)
+{
+    for (const config_rename *r = config_renamed; r->section; r++)
+        if (strcmp(r->section, o->section) == 0 && strcmp(r->name, o->name) == 0) return xasprintf("%s.%s", r->section, r->older);
+    return NULL;
+}
+
 bool output_record_config_differs(const output_record *m, const config *c, text *why)
 {
     text today = {0};
     bool differs = false;
     config_show(c, ~0u, &today);
     for (const opt *o = config_options; o->name && !differs; o++) {
-        char *key = xasprintf("%s.%s", o->section, o->name), *then = output_record_value(m->made_from, key),
+        char *key = xasprintf("%s.%s", o->section, o->name), *older = older_key(o), *then = output_record_value(m->made_from, key),
              *now = output_record_value(text_str(&today), key);
+        if (!then && older) then = output_record_value(m->made_from, older);
         differs = then && now && strcmp(then, now) != 0;
         if (differs) text_addf(why, "%s was %s, is %s", key, *then ? then : "empty", *now ? now : "empty");
         free(key);
+        free(older);
         free(then);
         free(now);
     }

@@ -34,13 +34,21 @@ static bool text_is(const store_file *f, const char *path, const char *want)
     return same;
 }
 
+static bool made_from_is(const store_file *f, const char *made_from)
+{
+    char *got = NULL;
+    bool same = store_read_text(f, MADE_FROM, &got) == OK && output_record_same(got, made_from);
+    free(got);
+    return same;
+}
+
 bool provenance_current(const char *path, const char *kind, int format, const stage *g, const char *made_from, uint64_t inputs_sum)
 {
     store_file *f = NULL;
     char d[DIGEST_TEXT], program[80];
     snprintf(program, sizeof program, "micon-%s", g->def->name);
     bool current = path_exists(path) && store_open(&f, path, kind, format) == OK && text_is(f, MADE_BY_PROGRAM, program) &&
-                   text_is(f, MADE_FROM, made_from) && text_is(f, MADE_FROM_INPUTS, digest_show(inputs_sum, d));
+                   made_from_is(f, made_from) && text_is(f, MADE_FROM_INPUTS, digest_show(inputs_sum, d));
     store_close(&f);
     msg_clear(); /* an unreadable file is not current, and will be made anew */
     return current;

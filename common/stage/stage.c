@@ -80,6 +80,7 @@ static status read_config_all(stage *s, const char *path, const names *sets)
     TRY_ALL(s->comm, st);
     TRY(comm_bcast_all(s->comm, 0, &yaml, &size));
     TRY_ALL(s->comm, config_parse(&s->cfg, path, yaml, size, sets));
+    config_log_older_keys(&s->cfg);
 done:
     free(yaml);
     return st;

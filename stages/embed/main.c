@@ -77,7 +77,7 @@ static status choose_compounds(embedder *b, const screen_index *ix, const vector
         const char *name = t ? table_cell(t, i, id) : index_cell(ix, i, INDEX_COMPOUND);
         int64_t row = compound_vectors_find(v, name);
         if (row < 0 && t) TRY(fail(E_FAILED, "%s:%lld: compound '%s' has no vector", path, (long long)table_line(t, i), name));
-        if (row < 0) continue; /* left out by featurize.missing: drop */
+        if (row < 0) continue; /* left out by featurize.on_missing: drop */
         if (unseen && names_find(&b->m.compounds, compound_vectors_key(v, row)) >= 0) continue;
         list[n++] = (wanted_compound){row, name};
     }

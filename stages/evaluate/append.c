@@ -335,9 +335,10 @@ static status add(const stage *g, const char *profiles, const char *target, cons
     path_sweep_parts_of(target);
     TRY(side_open(&new, profiles));
     if (new.p.harmony)
-        TRY(fail(E_FAILED,
-                 "%s was corrected by Harmony: its profiles are comparable only among themselves; evaluate with evaluate.correct: none",
-                 profiles));
+        TRY(fail(
+            E_FAILED,
+            "%s was corrected by Harmony: its profiles are comparable only among themselves; evaluate with evaluate.batch_correction: none",
+            profiles));
     TRY(set_column(&new.obs, "Metadata_Screen", g->cfg.screen.name));
     TRY(set_column(&new.obs, "Metadata_Run", g->cfg.train.run));
     if (is_there) {

@@ -376,10 +376,11 @@ static status run_all(stage *g)
     const evaluate_args *a = g->options;
     TRY(check_arguments(g, a));
     if (*a->transform_with) TRY_ALL(g->comm, name_store(g, a->transform_with));
-    if (*g->cfg.evaluate.transform_with && g->cfg.evaluate.correct == CORRECT_HARMONY)
-        TRY(fail(E_USAGE,
-                 "evaluate.correct: harmony learns from all wells together and cannot be carried over from a store: set it to none "
-                 "with --transform-with"));
+    if (*g->cfg.evaluate.transform_with && g->cfg.evaluate.batch_correction == CORRECTION_HARMONY)
+        TRY(fail(
+            E_USAGE,
+            "evaluate.batch_correction: harmony learns from all wells together and cannot be carried over from a store: set it to none "
+            "with --transform-with"));
     outputs_name(&o, &g->cfg);
     if (a->compare || *a->export) {
         TRY_ALL(g->comm, g->rank != 0 ? OK : a->compare ? compare_runs(g, &g->arguments) : tables(&o, a->export));

@@ -12,7 +12,7 @@ const KINDS = ["uncorrected", "corrected"].filter((p) => M.metrics.some((m) => m
 document.title = M.screen + ": " + M.run;
 add(main, "<h1>" + esc(M.screen) + " · " + esc(M.run) + "</h1>");
 add(main, "<p class=sub>Profiles normalized (" + esc(M.configuration["evaluate.normalize"]) + ") by " + esc(M.configuration["evaluate.normalize_by"]) + "; with correction: sphering " +
-  esc(M.configuration["evaluate.sphere"]) + ", " + (M.configuration["evaluate.correct"] === "harmony" ? "Harmony" : "no Harmony") + ". Intervals: 95&nbsp;%, bootstrap over compounds.</p>");
+  esc(M.configuration["evaluate.sphere"]) + ", " + (M.configuration["evaluate.batch_correction"] === "harmony" ? "Harmony" : "no Harmony") + ". Intervals: 95&nbsp;%, bootstrap over compounds.</p>");
 const facts = add(main, "<div class=facts></div>");
 for (const [k, v] of Object.entries(M.counts)) if (v || k !== "predicted") add(facts, "<div><b>" + v.toLocaleString("en") + "</b><span>" + esc(k === "predicted" ? "predicted profiles" : k) + "</span></div>");
 if (M.notes.length) {

@@ -139,9 +139,10 @@ status needs_check(const screen_needs *n, features *f, const config *c)
     features_count(f, "wells_missing", f->missing.n_rows);
     if (f->missing.n_rows == 0) goto done;
     const char *more = f->missing.n_rows > SHOWN ? ", ..." : "";
-    if (c->featurize.missing == MISSING_FAIL)
-        st = fail(E_FAILED, "%s: %lld of the wells' %zu compounds have no vector: %s%s; complete the table, or set featurize.missing: drop",
-                  key, (long long)f->missing.n_rows, n->treated.n, text_str(&t), more);
+    if (c->featurize.on_missing == ON_MISSING_FAIL)
+        st = fail(E_FAILED,
+                  "%s: %lld of the wells' %zu compounds have no vector: %s%s; complete the table, or set featurize.on_missing: drop", key,
+                  (long long)f->missing.n_rows, n->treated.n, text_str(&t), more);
     else
         log_warn("%s: %lld of the wells' %zu compounds have no vector and are dropped: %s%s", key, (long long)f->missing.n_rows,
                  n->treated.n, text_str(&t), more);

@@ -100,7 +100,7 @@ typedef struct {
 } screen_needs;
 status needs_read(screen_needs *out, const config *c) MUST_USE;
 void needs_free(screen_needs *n);
-/* Is there a vector for the control and for every treated compound? Fills f->missing; fails as featurize.missing says. */
+/* Is there a vector for the control and for every treated compound? Fills f->missing; fails as featurize.on_missing says. */
 status needs_check(const screen_needs *n, features *f, const config *c) MUST_USE;
 
 /* ---- write.c ---- */

@@ -142,8 +142,8 @@ static status stretch_all(plate_work *w)
     TRY_ALL(w->comm, correct_and_count(w, histogram));
     comm_sum_i64_all(w->comm, histogram, n);
     for (int c = 0; c < w->n_channels; c++) {
-        w->low[c] = tiling_percentile(histogram + (size_t)c * TILING_VALUES, w->cfg->tile.low);
-        w->high[c] = tiling_percentile(histogram + (size_t)c * TILING_VALUES, w->cfg->tile.high);
+        w->low[c] = tiling_percentile(histogram + (size_t)c * TILING_VALUES, w->cfg->tile.percentile_low);
+        w->high[c] = tiling_percentile(histogram + (size_t)c * TILING_VALUES, w->cfg->tile.percentile_high);
         if (w->low[c] == w->high[c] && w->rank == 0) {
             text t = {0};
             text_addf(&t, "channel %s has no contrast: both ends of its stretch are %d; its tiles are zero",

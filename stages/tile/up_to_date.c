@@ -175,7 +175,7 @@ static bool same_recipe(const char *path, const char *made_from)
     store_file *f = NULL;
     char *got = NULL;
     bool same = path_exists(path) && store_open(&f, path, TILES_KIND, TILES_FORMAT) == OK && store_read_text(f, MADE_FROM, &got) == OK &&
-                strcmp(got, made_from) == 0;
+                output_record_same(got, made_from);
     store_close(&f);
     free(got);
     msg_clear(); /* a file that cannot be read is made anew */

@@ -46,7 +46,7 @@ static void add_bf16(void *in, void *inout, int *n, MPI_Datatype *type)
 
 static MPI_Op bf16_sum = MPI_OP_NULL;
 
-status allreduce_create_all(allreduce **out, MPI_Comm comm, nn_params *p, int wire)
+status allreduce_create_all(allreduce **out, MPI_Comm comm, nn_params *p, int gradient_dtype)
 {
     status st = OK;
     allreduce *s = xcalloc(1, sizeof *s);
@@ -56,7 +56,7 @@ status allreduce_create_all(allreduce **out, MPI_Comm comm, nn_params *p, int wi
     s->left = xcalloc(s->n_buckets, sizeof *s->left);
     s->request = xcalloc(s->n_buckets, sizeof *s->request);
     for (size_t b = 0; b < s->n_buckets; b++) s->request[b] = MPI_REQUEST_NULL;
-    if (wire == WIRE_BF16 && s->size > 1) {
+    if (gradient_dtype == GRADIENT_BF16 && s->size > 1) {
         if (bf16_sum == MPI_OP_NULL) MPI_Op_create(add_bf16, 1, &bf16_sum);
         TRY_ALL(comm, mem_alloc(&s->half, p->n_trained, sizeof *s->half, "gradients on the wire"));
     }

@@ -36,7 +36,7 @@ void batch_items(const step_batch *in, pair_sampler *it, int64_t k, sampler_item
             pair[i] = (sampler_item){.treated = {one, one}, .compound = (int32_t)i}; /* every tile its own label */
         } else {
             pair[i] =
-                in->method == METHOD_CLIP ? pair_sampler_clip(it, number) : pair_sampler_item(it, number, (sampler_positives)in->views);
+                in->method == METHOD_CLIP ? pair_sampler_clip(it, number) : pair_sampler_item(it, number, (sampler_positives)in->positives);
         }
     }
 }
@@ -218,7 +218,7 @@ status batch_create_all(step_batch *in, stage *g, const model *m, const dataset 
 {
     status st = OK;
     const train_options *o = &g->cfg.train;
-    *in = (step_batch){.g = g, .m = m, .d = d, .it = it, .method = o->method, .views = o->views, .slots = slots_of(o)};
+    *in = (step_batch){.g = g, .m = m, .d = d, .it = it, .method = o->method, .positives = o->positives, .slots = slots_of(o)};
     in->augment = o->augment ? (augment_kind)(o->augment - 1) : o->method == METHOD_SIMCLR ? AUGMENT_FULL : AUGMENT_FLIPS;
     in->two_parts = o->freeze != FREEZE_NONE && in->augment == AUGMENT_NONE;
     in->n_global = o->batch;

@@ -10,6 +10,7 @@
 #include "micon/base/path.h"
 #include "micon/mpi/comm.h"
 #include "micon/nn/weights.h"
+#include "micon/provenance/output_record.h"
 
 #include <errno.h>
 #include <math.h>
@@ -72,7 +73,7 @@ static char *made_from_of(const char *path)
 bool checkpoint_is_of(const char *path, const char *made_from)
 {
     char *was = made_from_of(path);
-    bool same = was && strcmp(was, made_from) == 0;
+    bool same = was && output_record_same(was, made_from);
     free(was);
     return same;
 }
@@ -92,7 +93,7 @@ char *checkpoint_newest(const char *folder)
 /* FOLDER/other-DIGEST, of what they were made from */
 static char *other_folder(const char *folder, const char *made_from)
 {
-    char d[DIGEST_TEXT], *name = xasprintf("other-%.8s", digest_show(digest_text(made_from), d)), *path = path_join(folder, name);
+    char d[DIGEST_TEXT], *name = xasprintf("other-%.8s", digest_show(output_record_digest(made_from), d)), *path = path_join(folder, name);
     free(name);
     return path;
 }
@@ -119,7 +120,7 @@ static status move_others_aside(const char *folder, const char *made_from, int64
     for (size_t i = 0; i < files.n; i++) {
         free(was);
         if (!(was = made_from_of(files.item[i]))) continue;
-        if (strcmp(was, made_from) == 0) {
+        if (output_record_same(was, made_from)) {
             ++*n_ours;
             continue;
         }

@@ -86,7 +86,7 @@ void tile_loader_stop(tile_loader **f); /* NULL-safe, sets NULL */
 /* The gradient in buckets: each is summed over the ranks by a non-blocking reduction that starts as soon as the backward pass has
  * finished it. */
 typedef struct allreduce allreduce;
-status allreduce_create_all(allreduce **out, MPI_Comm comm, nn_params *p, int wire) MUST_USE;
+status allreduce_create_all(allreduce **out, MPI_Comm comm, nn_params *p, int gradient_dtype) MUST_USE;
 void allreduce_destroy(allreduce **s);
 void allreduce_begin(allreduce *s);                      /* before a backward pass */
 void allreduce_ready(void *ctx, size_t first, size_t n); /* ctx: the allreduce; see resnet_config */
@@ -114,7 +114,7 @@ typedef struct {
     const model *m;
     const dataset *d;
     pair_sampler *it;
-    int method, views, slots;
+    int method, positives, slots;
     augment_kind augment;
     bool two_parts;             /* the net is a front and a back */
     int64_t n_global, first, n; /* items: of the step, this rank's */
@@ -146,7 +146,7 @@ typedef struct {
     double loss, contrast, generated, aux; /* total and parts, over all ranks */
     double compute_s, wait_s, comm_s, hidden_s;
     int64_t bytes;
-    int64_t fell_back; /* items whose second view did not satisfy `views` */
+    int64_t fell_back; /* items whose second view did not satisfy train.positives */
 } step_result;
 
 typedef struct trainer trainer;

@@ -190,7 +190,7 @@ status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, pair_sa
             t->heads_first = m->params.item[i].at;
     TRY_ALL(g->comm, alloc_buffers(t));
     TRY_ALL(g->comm, list_shared(t));
-    TRY(allreduce_create_all(&t->allreduce, g->comm, &m->params, o->wire));
+    TRY(allreduce_create_all(&t->allreduce, g->comm, &m->params, o->gradient_dtype));
     TRY(make_net_all(t, dn, choices, type));
 done:
     return st;

@@ -13,7 +13,7 @@ same "a run, as root too" $? 0
 ok "tiles are there" test -e work/tiles/S1__*__P1.h5
 plan; has "the plan finds them up to date" "$T/plan" "Nothing to do"
 plan --images; has "with a look at the images too" "$T/plan" "Nothing to do"
-plan --set tile.low=0.1; has "a key that decides the tiles" "$T/plan" "tile.low was 0.05, is 0.1"
+plan --set tile.percentile_low=0.1; has "a key that decides the tiles" "$T/plan" "tile.percentile_low was 0.05, is 0.1"
 plan --set tile.memory=1GiB; has "a key that does not" "$T/plan" "Nothing to do"
 touch images/A01_1_DNA.tif
 plan --images; has "an image with another time is looked at" "$T/plan" "A01_1_DNA.tif was changed"

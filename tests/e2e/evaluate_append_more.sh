@@ -31,7 +31,7 @@ table 6 B3 1 12 > p6.csv; table_screen f p6.csv
 refused "normalized otherwise" "were normalized differently" f --set evaluate.normalize=standardize --append s/all.h5ad
 cut -d, -f1-17 p6.csv > p7.csv; table_screen g p7.csv
 refused "other features" "s/all.h5ad has 10 features of 10, work_g/profiles/r.h5ad 8 of 8, and they are not the same" g --append s/all.h5ad
-refused "corrected by Harmony" "was corrected by Harmony: its profiles are comparable only among themselves" s --set evaluate.correct=harmony --append s/all.h5ad
+refused "corrected by Harmony" "was corrected by Harmony: its profiles are comparable only among themselves" s --set evaluate.batch_correction=harmony --append s/all.h5ad
 refused "the store of one run" "is the store of one run, not one that runs were added to" b --transform-with one.h5ad --append work_c/profiles/r.h5ad
 refused "no store" "is not an HDF5 file" b --transform-with one.h5ad --append p1.csv
 cp one.h5ad bad.h5ad

@@ -19,7 +19,7 @@ above "$(field random counterfactual unseen_compounds 10 8)" "$(field random cou
 above "$(field random counterfactual_median_rank unseen_compounds "" 5)" 30; _tap $? "random: the median rank is far"
 above 0.15 "$(field random counterfactual unseen_compounds 10 5)"; _tap $? "random: top 10 below 0.15"
 # As many sphered dimensions as Harmony has components: predictions are not corrected by it, and are not ranked among what is.
-H="--set evaluate.correct=harmony --set evaluate.harmony_by=batch --set evaluate.bootstrap=20 --set evaluate.null_size=100"
+H="--set evaluate.batch_correction=harmony --set evaluate.harmony_by=batch --set evaluate.bootstrap=20 --set evaluate.null_size=100"
 exits "Harmony: evaluated" 0 mpi 2 "$BIN/micon-evaluate" "$T/perfect/screen.yaml" $H
 same "Harmony: predictions without correction only" "$(awk -F, '$2 == "counterfactual" && $4 == 1 { print $1 }' "$T/perfect/work/reports/micon/metrics.csv")" uncorrected
 has "Harmony: wells with correction" "$T/perfect/work/reports/micon/metrics.csv" "corrected,nsb,all,1,"

@@ -57,6 +57,6 @@ for p in 1 2; do table $p B$p 1 12 | awk -F, -v OFS=, 'NR > 1 { $1 = "S1" } 1' >
 exits "one source" 0 evaluate p
 has "one source: said" $R/metrics.json "there is only one source: retrieval across sources has no possible match"
 same "one source: NSS has no query, NSB has" "$(awk -F, '$1 == "uncorrected" && $3 == "all" && $4 == 1 && ($2 == "nss" || $2 == "nsb") { print $2, $9 }' $R/metrics.csv | tr '\n' ' ')" "nsb 32 nss 0 "
-exits "Harmony over one source" 0 evaluate p --set evaluate.correct=harmony --set evaluate.harmony_by=source
+exits "Harmony over one source" 0 evaluate p --set evaluate.batch_correction=harmony --set evaluate.harmony_by=source
 has "Harmony over one source: said" $R/metrics.json "no Harmony: there is only one source"
 tap_done

@@ -32,7 +32,7 @@ exits "a table is gone" 0 run
 same "a table is gone: all there again" "$(sum)" "$one"
 exits "another seed" 0 run --set evaluate.seed=2
 hasnt "another seed: made anew" "$T/err" "up to date"
-exits "Harmony" 0 run --set evaluate.correct=harmony --set evaluate.harmony_by=batch
+exits "Harmony" 0 run --set evaluate.batch_correction=harmony --set evaluate.harmony_by=batch
 exits "no sphering, no normalization" 0 run --set evaluate.sphere=none --set evaluate.normalize=none
 hasnt "without correction there is one form" "$W/reports/micon/metrics.csv" ",corrected,"
 exits "the projected representation" 0 run --set embed.representation=projected

@@ -26,8 +26,8 @@ N=1
 exits "one plate of it" 0 run --transform-with store.h5ad --set train.run=plate --set evaluate.profiles=in/p3.csv
 alike "one plate of it" plate P3
 # What does not fit.
-exits "Harmony asked for" 2 evaluate t --transform-with store.h5ad --set train.run=plate --set evaluate.correct=harmony
-has "Harmony asked for: said" "$T/err" "evaluate.correct: harmony learns from all wells together"
+exits "Harmony asked for" 2 evaluate t --transform-with store.h5ad --set train.run=plate --set evaluate.batch_correction=harmony
+has "Harmony asked for: said" "$T/err" "evaluate.batch_correction: harmony learns from all wells together"
 cp store.h5ad first.h5ad
 exits "onto itself" 2 evaluate t --transform-with work_t/profiles/r.h5ad
 has "onto itself: said" "$T/err" "would be overwritten by what it transforms"

@@ -41,7 +41,7 @@ other "all wells in one group" --set evaluate.normalize_by=none
 has "all wells in one group: said" work_t/reports/plate/metrics.json "normalized with its numbers"
 other "standardized, selected, PCA" --set evaluate.normalize=standardize --set evaluate.select=pycytominer --set evaluate.sphere=PCA
 other "not normalized, not sphered" --set evaluate.normalize=none --set evaluate.select=pycytominer --set evaluate.sphere=none
-exits "by Harmony: the store" 0 run --force --set evaluate.correct=harmony --set evaluate.harmony_by=batch
+exits "by Harmony: the store" 0 run --force --set evaluate.batch_correction=harmony --set evaluate.harmony_by=batch
 cp work_t/profiles/r.h5ad store.h5ad
 exits "by Harmony" 0 run --transform-with store.h5ad --set train.run=plate --set evaluate.profiles=in/p3.csv
 has "by Harmony: said" "$T/err" "was corrected by Harmony, which cannot be carried over"

@@ -41,9 +41,9 @@ screen:
 END
 exits "wells without a compound in the table" 1 mpi 2 "$F" screen.yaml
 has "... are named" "$T/err" "2 of the wells' 3 compounds have no vector: broken (rejected in line 4: unreadable), mystery (not in the table)"
-has "... with what to do" "$T/err" 'featurize.missing: drop'
+has "... with what to do" "$T/err" 'featurize.on_missing: drop'
 not_ok "... and nothing is written" test -e work/compounds.h5
-exits "... or dropped, where that is wanted" 0 mpi 2 "$F" screen.yaml --set featurize.missing=drop
+exits "... or dropped, where that is wanted" 0 mpi 2 "$F" screen.yaml --set featurize.on_missing=drop
 has "... which is told" "$T/err" 'are dropped'
 frame work/compounds.h5 uns/missing >missing
 same "... and listed" "$(tail -n +2 missing | tr '\n' ';')" "broken,rejected in line 4: unreadable;mystery,not in the table;"
@@ -130,7 +130,7 @@ dendrimer() { if [ "$1" = 0 ]; then printf C; else local d; d=$(dendrimer $(($1 
     for i in $(seq 300); do echo "c$i,$(printf 'C%.0s' $(seq $((i % 60 + 1))))O"; done
     echo "slow,$(dendrimer 5)"
 } >many.csv
-M="--set screen.compound=many.csv --set featurize.missing=drop"
+M="--set screen.compound=many.csv --set featurize.on_missing=drop"
 exits "a compound that takes too long" 0 mpi 2 "$F" screen.yaml $M --set featurize.time_limit=0.1 --set screen.work=slow
 same "... is rejected" "$(frame slow/compounds.h5 uns/rejects | tail -n +2 | cut -d, -f3,5,6)" "slow,timeout,Open Babel took longer than featurize.time_limit"
 same "... alone" "$(count slow/compounds.h5 read)" 301

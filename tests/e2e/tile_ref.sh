@@ -7,7 +7,7 @@ SHOW=$ROOT/build/release/tests/tools/tile_show
 cp -r "$ROOT/tests/ref/tile_screen" "$T/screen"
 while read -r name size tiles illumination low high; do
     exits "$name: runs" 0 mpi 2 "$BIN/micon-tile" "$T/screen/screen.yaml" --quiet --set "screen.work=work_$name" --set "tile.size=$size" \
-        --set "tile.tiles_per_site=$tiles" --set "tile.illumination=$illumination" --set "tile.low=$low" --set "tile.high=$high"
+        --set "tile.tiles_per_site=$tiles" --set "tile.illumination=$illumination" --set "tile.percentile_low=$low" --set "tile.percentile_high=$high"
     "$SHOW" "$T"/screen/work_"$name"/tiles/*.h5 > "$T/got.txt"
     ok "$name: every value as in tile_ref.py" diff "$ROOT/tests/ref/tile_ref_$name.txt" "$T/got.txt"
     if /usr/bin/python3 -c 'import numpy, tifffile, PIL' 2>/dev/null; then

@@ -43,22 +43,22 @@ has "a changed image: made anew" "$T/err" "8 of 9 sites"
 sed -i 's/P1,A02,C2/P1,A02,C9/' "$S/well.csv"
 exits "a changed compound" 0 run "$S/screen.yaml" --set screen.work=w2
 has "a changed compound: made anew" "$T/err" "8 of 9 sites"
-exits "another low" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.low=1
+exits "another low" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.percentile_low=1
 has "another low: made anew" "$T/err" "8 of 9 sites"
-exits "--set back, --verify" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.low=1 --verify
+exits "--set back, --verify" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.percentile_low=1 --verify
 has "--verify: up to date" "$T/err" "up to date"
-exits "--force" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.low=1 --force
+exits "--force" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.percentile_low=1 --force
 has "--force: made anew" "$T/err" "8 of 9 sites"
 rm "$S"/w2/status/tile/*
-exits "without its records" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.low=1
+exits "without its records" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.percentile_low=1
 has "without its records: up to date" "$T/err" "up to date"
 same "without its records: they are back" "$(ls "$S/w2/status/tile" | tr '\n' ' ')" "S1__s__P1.inputs S1__s__P1.made "
 head -c 5000 "$S/w2/$FILE" > "$T/half" && cp "$T/half" "$S/w2/$FILE"
-exits "a damaged tile file" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.low=1
+exits "a damaged tile file" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.percentile_low=1
 has "a damaged tile file: made anew" "$T/err" "8 of 9 sites"
 
 # The preview.
-exits "--preview" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.low=1 --plate P1 --preview "$T/p.png"
+exits "--preview" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.percentile_low=1 --plate P1 --preview "$T/p.png"
 same "--preview: a PNG" "$(head -c 8 "$T/p.png" | od -An -tx1 | tr -d ' ')" "89504e470d0a1a0a"
 
 # Several plates, one of them bad; channels that changed places on one.

@@ -50,7 +50,13 @@ static void bad(void)
         {"tile:\n  sise: 3\n", NULL, "dir/screen.yaml:2: unknown key 'sise' in section 'tile'; did you mean 'size'?"},
         {"tile:\n  encoder: resnet18\n", NULL, "dir/screen.yaml:2: unknown key 'encoder' in section 'tile'; it belongs to section 'train'"},
         {"tile:\n  size: 3\n", NULL, "dir/screen.yaml:2: size: '3' is not a whole number from 32 to 4096"},
-        {"tile:\n  size: 96\n  size: 96\n", NULL, "dir/screen.yaml:3: key 'size' stands twice in section 'tile'"},
+        {"tile:\n  size: 96\n  size: 96\n", NULL, "dir/screen.yaml:3: key 'size' is given twice in section 'tile', first in line 2"},
+        {"tile:\n  low: 1\n  low: 1\n", NULL, "dir/screen.yaml:3: key 'low' is given twice in section 'tile', first in line 2"},
+        {"tile:\n  low: 1\n  percentile_low: 1\n", NULL,
+         "dir/screen.yaml:3: 'percentile_low' and 'low' in line 2 are names of one key of section 'tile': keep 'percentile_low'"},
+        {"train:\n  gradient_dtype: fp32\n  wire: fp32\n", NULL,
+         "dir/screen.yaml:3: 'wire' and 'gradient_dtype' in line 2 are names of one key of section 'train': keep 'gradient_dtype'"},
+        {"tile:\n  low: 51\n", NULL, "dir/screen.yaml:2: percentile_low: '51' is not a number from 0 to 50"},
         {"tile:\n  size: 96\ntile:\n", NULL, "dir/screen.yaml:3: section 'tile' stands twice"},
         {"slurm:\n  train: {}\n  train: {}\n", NULL, "dir/screen.yaml:3: section 'slurm.train' stands twice"},
         {"tile:\n  size: [96]\n", NULL, "dir/screen.yaml:2: size: takes one value, not a list"},
@@ -85,9 +91,43 @@ static void bad(void)
     config_free(&c);
 }
 
+/* Renamed keys: read under both names, shown under the new one, compared under the older. */
+static void renamed(void)
+{
+    config c;
+    text shown = {0}, same_as = {0};
+    for (const config_rename *r = config_renamed; r->section; r++) {
+        ok(opt_find(config_options, r->section, r->name) != NULL, r->name);
+        ok(opt_find(config_options, r->section, r->older) == NULL, r->older);
+    }
+    ok(parse(&c, "tile: {low: 1}\ntrain:\n  wire: bf16\n", "evaluate.correct=harmony") == OK, "older names");
+    ok(c.tile.percentile_low == 1 && c.train.gradient_dtype == GRADIENT_BF16 && c.evaluate.batch_correction == CORRECTION_HARMONY,
+       "give the same values");
+    ok(c.older_keys.n == 3, "and a note each");
+    same(c.older_keys.item[1], "dir/screen.yaml:3: train.wire is now called train.gradient_dtype; the older name still works",
+         "with its line");
+    same(c.older_keys.item[2],
+         "--set evaluate.correct=harmony: evaluate.correct is now called evaluate.batch_correction; the older name still works",
+         "or the argument");
+    config_show(&c, ~0u, &shown);
+    ok(strstr(text_str(&shown), "tile.percentile_low: 1\n") && !strstr(text_str(&shown), "tile.low"), "shown under the new name");
+    config_free(&c);
+    config_comparable("tile.low: 1\ntrain.positives: any\ntrain.positives_too: 2\nplate left out: train.positives: x", &same_as);
+    same(text_str(&same_as), "tile.low: 1\ntrain.views: any\ntrain.positives_too: 2\nplate left out: train.positives: x",
+         "compared under the older name, whole keys at the start of a line only");
+    text_clear(&same_as);
+    config_comparable("", &same_as);
+    same(text_str(&same_as), "", "nothing");
+    text_free(&shown);
+    text_free(&same_as);
+    ok(parse(&c, "tile: {low: 1}", "tile.percentile_low=2") == OK && c.tile.percentile_low == 2, "--set overrides the file by either name");
+    config_free(&c);
+}
+
 int main(void)
 {
     good();
+    renamed();
     bad();
     return tap_done();
 }

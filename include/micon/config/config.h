@@ -33,16 +33,16 @@ enum { ILLUMINATION_NONE, ILLUMINATION_PLATE, ILLUMINATION_FILE };
 typedef struct {
     int64_t size, tiles_per_site;
     int crop, pages, illumination;
-    double low, high, input_scale, max_bad;
+    double percentile_low, percentile_high, input_scale, max_bad;
     double qc_saturated, qc_focus, qc_sd;
     int64_t memory; /* bytes over all ranks for resampled squares; beyond: spooled */
     char *scratch;  /* folder for the spool; "" : beside the output */
 } tile_options;
 
 enum { FINGERPRINT_ECFP2, FINGERPRINT_ECFP4, FINGERPRINT_ECFP6, FINGERPRINT_ECFP8 };
-enum { MISSING_FAIL, MISSING_DROP };
+enum { ON_MISSING_FAIL, ON_MISSING_DROP };
 typedef struct {
-    int fingerprint, missing;
+    int fingerprint, on_missing;
     int64_t bits;
     char *vectors;
     double time_limit; /* seconds a row */
@@ -58,14 +58,14 @@ enum { METHOD_MICON, METHOD_PACLR, METHOD_SIMCLR, METHOD_CLIP, METHOD_PRETRAINED
 enum { ENCODER_RESNET18, ENCODER_RESNET34, ENCODER_RESNET50, ENCODER_RESNET101 };
 enum { FREEZE_NONE, FREEZE_STEM, FREEZE_LAYER1, FREEZE_LAYER2, FREEZE_LAYER3, FREEZE_ALL };
 enum { PRECISION_AUTO, PRECISION_FP32, PRECISION_BF16 };
-/* views: any, other_well, other_batch, other_source: sampler_positives of nn/pair_sampler.h, in this order */
+/* positives: any, other_well, other_batch, other_source: sampler_positives of nn/pair_sampler.h, in this order */
 enum { NORM_SYNC, NORM_LOCAL, NORM_FROZEN };
 /* augment: 0 auto, then augment_kind of augment.h in its order */
 enum { SCHEDULE_COSINE, SCHEDULE_PLATEAU, SCHEDULE_CONSTANT };
-enum { WIRE_FP32, WIRE_BF16 };
+enum { GRADIENT_FP32, GRADIENT_BF16 };
 typedef struct {
     char *run, *weights;
-    int method, encoder, freeze, precision, views, norm, augment, schedule, wire;
+    int method, encoder, freeze, precision, positives, norm, augment, schedule, gradient_dtype;
     int64_t seed, batch, steps, memory, tiles_memory, cache_memory, checkpoint_steps, dim, projection, valid_every, early_stop;
     double lr, temperature, lambda, aux_weight, weight_decay, warmup, grad_clip;
     bool detach, aux;
@@ -83,11 +83,11 @@ typedef struct {
 enum { SCALE_MAD, SCALE_STANDARDIZE, SCALE_NONE }; /* the first two: normalize_kind of normalize.h, in its order */
 enum { ON_CONTROL, ON_ALL };
 /* sphere: sphering_kind of profile/sphering.h, in its order */
-enum { CORRECT_NONE, CORRECT_HARMONY };
+enum { CORRECTION_NONE, CORRECTION_HARMONY };
 enum { SELECT_NONE, SELECT_PYCYTOMINER };
 enum { HARMONY_SOURCE, HARMONY_BATCH, HARMONY_PLATE };
 typedef struct {
-    int normalize, normalize_on, sphere, correct, select, harmony_by;
+    int normalize, normalize_on, sphere, batch_correction, select, harmony_by;
     char *normalize_by, *transform_with;
     names profiles;
     int64_t min_controls, seed, null_size, bootstrap;
@@ -101,8 +101,9 @@ typedef struct {
 } slurm_options;
 
 typedef struct {
-    char *path; /* of the file */
-    char *dir;  /* its folder: what relative names are relative to */
+    char *path;       /* of the file */
+    char *dir;        /* its folder: what relative names are relative to */
+    names older_keys; /* a sentence for each key that was given under its older name; config_log_older_keys */
     screen_options screen;
     tile_options tile;
     featurize_options featurize;
@@ -122,9 +123,23 @@ void config_free(config *c);
 /* The table of all sections, for help and for the driver. */
 extern const opt config_options[];
 
+/* Keys that were renamed. The older name is read as the new one (file and --set), is never shown, and together with the new one in a
+ * file is an error. The table ends with a NULL section. */
+typedef struct {
+    const char *section, *older, *name;
+} config_rename;
+extern const config_rename config_renamed[];
+
+/* Say on the log which keys should be given under their new names. */
+void config_log_older_keys(const config *c);
+
 /* "section.key: value" lines of the keys that affect any of `affects` (all: ~0u), in the table's order, appended: what is recorded
  * in an output and compared later. */
 void config_show(const config *c, unsigned affects, text *out);
+
+/* Such lines, whatever version wrote them, in the one form in which they are compared and digested: every renamed key under its older
+ * name, so that a rename makes no output out of date. Other lines are copied. Appended. */
+void config_comparable(const char *lines, text *out);
 
 /* A folder or file of the configuration, made absolute-or-relative as the program sees it. Caller frees. */
 char *config_path(const config *c, const char *name);

@@ -34,6 +34,10 @@ void output_record_free(output_record *m);
 /* Does the record belong to the file as it is now: same size and time? */
 bool output_record_is_of(const output_record *m, const char *output);
 
+/* Two made_from texts, and the digest of one: a key that was renamed between versions makes no difference (config_comparable). */
+bool output_record_same(const char *made_from, const char *other);
+uint64_t output_record_digest(const char *made_from);
+
 /* The first recorded "section.key: value" line that the configuration of today gives otherwise: true, with "tile.size was 224, is
  * 256" in why. Lines that are no configuration are passed over. */
 bool output_record_config_differs(const output_record *m, const config *c, text *why);
