@@ -21,7 +21,7 @@ check-long: build-release build-debug build-asan
 bench: build-release
 	@bash tests/bench/run.sh
 
-lint:
+lint: build-release
 	@bash tests/lint.sh
 
 # Coverage-guided, with clang; SECONDS_EACH and FUZZ choose how long and which.

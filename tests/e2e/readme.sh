@@ -5,7 +5,7 @@
 . tests/tap.sh
 unset MICON_BIN MICON_HOME SLURM_JOB_ID SLURM_RESTART_COUNT SLURM_CONF
 README=$ROOT/README.md
-pages=("$README" "$ROOT"/docs/*.md)
+pages=("$README" "$ROOT/CONTRIBUTING.md" "$ROOT/NEWS.md" "$ROOT/tests/README.md" "$ROOT"/docs/*.md)
 clone=$T/micon
 mkdir -p "$clone" "$T/slurm"
 for f in "$ROOT"/*; do ln -s "$f" "$clone"; done
