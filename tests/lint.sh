@@ -15,9 +15,8 @@ if have clang-format; then # all files at once: starting it takes longer than a 
     done
 fi
 # ---- no line over 140 columns, in code, comments, scripts and pages; tables and addresses are excepted ----
-long=$(git ls-files '*.md' '*.editorconfig' |
-    xargs awk 'length > 140 && !/^\|/ && !/https?:/ {print FILENAME ":" FNR ": " length " columns; the limit is 140"}')
-[ -z "$long" ] || while read -r l; do note "$l"; done <<<"$long"
+long=$(git ls-files '*.md' | LC_ALL=C.UTF-8 xargs grep -nE '^[^|].{140}' | grep -vE 'https?:' | cut -d: -f1,2)
+[ -z "$long" ] || while read -r l; do note "$l: longer than 140 columns"; done <<<"$long"
 
 # ---- every page and section of docs/ that is cited exists: docs/NAME.md, docs/NAME.md N, docs/NAME.md N.M, docs/NAME.md "Heading" ----
 while read -r cite; do
@@ -31,10 +30,9 @@ while read -r cite; do
     esac || note "$page has no section$section, which is cited: $(git grep -lF "$cite" -- ':!tests/lint.sh' | head -n 1)"
 done < <(git grep -ohE 'docs/[a-z-]+\.md( [0-9]+(\.[0-9]+)?| "[A-Z][^"]*")?' -- ':!tests/lint.sh' | sort -u)
 
-# ---- one version: the Makefile's; CITATION.cff repeats it, nothing else may ----
+# ---- one version: the Makefile has it, nothing else may ----
 version=$(sed -n 's/^VERSION := //p' Makefile)
-[ "$(sed -n 's/^version: //p' CITATION.cff)" = "$version" ] || note "CITATION.cff: version is not the Makefile's, $version"
-for f in $(git grep -lF "$version" -- '*.c' '*.h' '*.cc' '*.sh' '*.mk' site.mk README.md docs jobs | xargs -r grep -lE "(^|[^0-9.])${version//./\\.}([^0-9.]|\$)"); do
+for f in $(git grep -lF "$version" -- '*.c' '*.h' '*.cc' '*.sh' '*.mk' site.mk README.md CITATION.cff docs jobs | xargs -r grep -lE "(^|[^0-9.])${version//./\\.}([^0-9.]|\$)"); do
     # "encoding-version" of AnnData is a number of its own
     grep -nF "$version" "$f" | grep -qvE 'encoding|anndata|array|dict|dataframe|categorical' && note "$f: holds the version; the Makefile defines it (MICON_VERSION)"
 done

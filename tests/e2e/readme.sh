@@ -78,12 +78,13 @@ for t in $(sed -n '/^## 11/,/^## 12/p' "$ROOT/docs/method.md" | grep '^|' | awk 
     ok "the test $t is there" bash -c 'compgen -G "$1" >/dev/null' - "$ROOT/tests/*/$t.*"
 done
 # Files and folders of the tree, links between pages, targets of make.
-missing=$(grep -ohE '`(common|include|stages|pipeline|jobs|tests|docs)/[A-Za-z0-9_./-]+`' "${pages[@]}" | tr -d '`' | sort -u | while read -r f; do [ -e "$ROOT/$f" ] || echo "$f"; done)
+missing=$(grep -ohE '`(common|include|stages|pipeline|jobs|tests|docs)/[A-Za-z0-9_./-]+`' "${pages[@]}" | tr -d '`' | grep -vE 'ROOM|NAME' | sort -u |
+    while read -r f; do [ -e "$ROOT/$f" ] || echo "$f"; done)
 same "every file that a page names is there" "$missing" ""
 for page in "${pages[@]}"; do
-    same "${page#"$ROOT"/}: links lead somewhere" "$(grep -oE '\]\([^)#:]+' "$page" | cut -c3- | while read -r f; do [ -e "$(dirname "$page")/$f" ] || echo "$f"; done)" ""
+    same "${page#"$ROOT"/}: links lead somewhere" "$(grep -oE "\]\([^)#:]+[)#]" "$page" | sed "s|..||; s|[)#]\$||" | while read -r f; do [ -e "$(dirname "$page")/$f" ] || echo "$f"; done)" ""
 done
-for target in $(grep -ohE '`make [a-z.-]+' "${pages[@]}" | awk '{print $2}' | sort -u); do
+for target in $(grep -ohE '`make [a-z][a-z.-]*' "${pages[@]}" | awk '{print $2}' | sort -u); do
     ok "make $target is a target" grep -qE "^([a-z.-]+ )*$target( [a-z.-]+)*:" "$ROOT/Makefile"
 done
 tap_done
