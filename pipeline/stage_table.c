@@ -4,7 +4,7 @@
 
 #include "micon/base/memory_budget.h"
 #include "micon/config/file_formats.h"
-#include "micon/nn/augment.h"
+#include "micon/nn/method.h"
 #include "micon/nn/resnet.h"
 
 #include <math.h>
@@ -62,8 +62,8 @@ static double train_shared(const plan *p, const config *c, double tiles)
     const train_options *o = &c->train;
     double channels = (double)c->screen.channels.n;
     double kept = fmin(tiles * tile_bytes(c), memory_budget_tiles(o->tiles_memory, p->memory, p->shared));
-    if (o->freeze == FREEZE_NONE || o->augment != 1 + AUGMENT_NONE) return kept;
-    double slots = o->method == METHOD_MICON || o->method == METHOD_PACLR ? 4 : 2, asked = (double)o->steps * (double)o->batch * slots;
+    if (o->freeze == FREEZE_NONE || method_augment(o) != AUGMENT_NONE) return kept;
+    double asked = (double)o->steps * (double)o->batch * method_slots(&method_table[o->method]);
     nn_type type = o->precision == PRECISION_BF16 ? NN_BF16 : NN_F32;
     double outputs = channels * (double)resnet_split_bytes(depth[o->encoder], (int)c->tile.size, o->freeze, type);
     return kept + fmin(fmin(tiles, asked) * outputs, memory_budget_cache(o->cache_memory, p->memory - kept, p->shared - kept));
@@ -111,7 +111,7 @@ static void evaluate_cost(const plan *p, const config *c, const screen_plate *pl
 /* ---- the table ---- */
 static bool trains(const config *c)
 {
-    return !*c->embed.model && c->train.method != METHOD_PRETRAINED;
+    return !*c->embed.model && method_table[c->train.method].trains;
 }
 
 const stage_info stage_table[] = {

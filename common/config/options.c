@@ -83,7 +83,7 @@ const opt config_options[] = {
     TEXT(split, unseen_compounds, "0", IN_SPLIT, "a share below 1, a count, or a file of identifiers never trained on"),
 
     TEXT(train, run, "micon", 0, "names the model; many runs share the tiles"),
-    WORD(train, method, "micon", "micon|paclr|simclr|clip|pretrained", IN_MODEL, "what is learned from"),
+    WORD(train, method, "micon", METHOD_WORDS, IN_MODEL, "what is learned from"),
     WORD(train, encoder, "resnet18", "resnet18|resnet34|resnet50|resnet101", IN_MODEL, "the image network"),
     TEXT(train, weights, "none", IN_MODEL, "start from FILE.safetensors (torchvision or timm names), or none"),
     WORD(train, freeze, "none", "none|stem|layer1|layer2|layer3|all", IN_MODEL, "frozen up to there"),

@@ -51,11 +51,12 @@ static void colour(float *v, size_t n, rng *r)
     for (size_t i = 0; i < n; i++) v[i] = (float)((v[i] - mean) * contrast + mean + bright + noise * rng_normal(r));
 }
 
-void augment_tile(const uint8_t *tile, int channels, int size, const double *mean, const double *sd, augment_kind kind, uint32_t seed,
-                  uint32_t step, uint64_t row, float *out, float *work)
+void augment_tile(const augmenter *a, const uint8_t *tile, uint32_t step, uint64_t row, float *out, float *work)
 {
+    const int channels = a->channels, size = a->size;
+    const augment_kind kind = a->kind;
     size_t n = (size_t)size * (size_t)size;
-    rng r = rng_at(seed, STREAM_AUGMENT, step, row);
+    rng r = rng_at(a->seed, STREAM_AUGMENT, step, row);
     uint32_t which = kind == AUGMENT_NONE ? 0 : rng_u32(&r) & 7;
     double side = size, top = 0, left = 0;
     if (kind == AUGMENT_FULL) {
@@ -65,7 +66,7 @@ void augment_tile(const uint8_t *tile, int channels, int size, const double *mea
     }
     for (int c = 0; c < channels; c++, tile += n, out += n) {
         float value[256];
-        for (int v = 0; v < 256; v++) value[v] = (float)((v / 255.0 - mean[c]) / sd[c]);
+        for (int v = 0; v < 256; v++) value[v] = (float)((v / 255.0 - a->mean[c]) / a->sd[c]);
         for (size_t i = 0; i < n; i++) out[i] = value[tile[i]];
         if (kind == AUGMENT_FULL) {
             crop(out, size, top, left, side, work);

@@ -138,9 +138,11 @@ static double softmax_rows(int n, int classes, const int32_t *label, float *logi
     return loss;
 }
 
-void aux_loss(const nn_params *p, const aux_head *a, int n, const float *x, const int32_t *label, double weight,
-              void (*sum)(void *ctx, double *v, size_t n), void *ctx, double *loss, float *dx, void *work)
+void aux_loss(const nn_params *p, const aux_head *a, const aux_rows *r, double weight, const rank_sum *ranks, double *loss, float *dx,
+              void *work)
 {
+    int n = r->n;
+    const float *x = r->x;
     size_t d = (size_t)a->d;
     double *s = work, *q = s + d, *total = s + 2 * d, *mean = s + 2 * d + 2, *inv = mean + d;
     float *act = (float *)(void *)(inv + d), *d_act = act + (size_t)n * d, *logit = d_act + (size_t)n * d;
@@ -154,7 +156,7 @@ void aux_loss(const nn_params *p, const aux_head *a, int n, const float *x, cons
             q[k] += v * v;
         }
     total[0] = n;
-    if (sum) sum(ctx, s, 2 * d + 1);
+    if (ranks->sum) ranks->sum(ranks->ctx, s, 2 * d + 1);
     double rows = total[0];
     for (size_t k = 0; k < d; k++) {
         mean[k] = s[k] / rows;
@@ -170,7 +172,7 @@ void aux_loss(const nn_params *p, const aux_head *a, int n, const float *x, cons
             act[(size_t)i * d + k] = v < 0 ? 0 : (float)v;
         }
     linear(p, a->w, a->b, n, a->d, a->classes, act, logit);
-    double mine = softmax_rows(n, a->classes, label, logit) * weight / rows;
+    double mine = softmax_rows(n, a->classes, r->label, logit) * weight / rows;
     for (size_t i = 0; i < (size_t)n * (size_t)a->classes; i++) logit[i] = (float)(logit[i] * weight / rows);
     linear_backward(p, a->w, a->b, n, a->d, a->classes, act, logit, d_act);
     memset(s, 0, (2 * d + 2) * sizeof *s);
@@ -186,7 +188,7 @@ void aux_loss(const nn_params *p, const aux_head *a, int n, const float *x, cons
         db[k] += (float)s[k];
     }
     total[0] = mine;
-    if (sum) sum(ctx, s, 2 * d + 1);
+    if (ranks->sum) ranks->sum(ranks->ctx, s, 2 * d + 1);
     *loss = total[0];
     for (int i = 0; i < n; i++)
         for (size_t k = 0; k < d; k++) {
@@ -195,8 +197,10 @@ void aux_loss(const nn_params *p, const aux_head *a, int n, const float *x, cons
         }
 }
 
-double aux_eval(const nn_params *p, const aux_head *a, int n, const float *x, const int32_t *label, void *work)
+double aux_eval(const nn_params *p, const aux_head *a, const aux_rows *r, void *work)
 {
+    int n = r->n;
+    const float *x = r->x;
     size_t d = (size_t)a->d;
     float *act = work, *logit = act + (size_t)n * d;
     const float *g = params_value(p, a->gamma), *b = params_value(p, a->beta), *mean = params_value(p, a->mean),
@@ -207,5 +211,5 @@ double aux_eval(const nn_params *p, const aux_head *a, int n, const float *x, co
             act[(size_t)i * d + k] = v < 0 ? 0 : (float)v;
         }
     linear(p, a->w, a->b, n, a->d, a->classes, act, logit);
-    return softmax_rows(n, a->classes, label, logit);
+    return softmax_rows(n, a->classes, r->label, logit);
 }

@@ -67,85 +67,83 @@ static int64_t count_anchors(const int64_t *positives, int64_t n)
     return anchors;
 }
 
-status supcon_rows(const float *u, const int32_t *label, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots,
-                   int64_t *positives, double *log_sum, double *loss)
+status supcon_rows(const loss_rows *r, float *dots, int64_t *positives, double *log_sum, double *loss)
 {
     status st = OK;
+    int64_t n = r->n;
     *loss = 0;
-    count_positives(label, n, positives);
+    count_positives(r->label, n, positives);
     int64_t anchors = count_anchors(positives, n);
-    TRY(dot_rows(u + first * d, u, n_mine, n, d, dots));
-    for (int64_t i = 0; i < n_mine; i++) {
+    TRY(dot_rows(r->u + r->first * r->d, r->u, r->n_mine, n, r->d, dots));
+    for (int64_t i = 0; i < r->n_mine; i++) {
         const float *row = dots + i * n;
-        int64_t me = first + i;
+        int64_t me = r->first + i;
         double sum = 0;
-        log_sum[i] = log_sum_row(row, n, me, t);
+        log_sum[i] = log_sum_row(row, n, me, r->t);
         if (positives[me] == 0) continue;
         for (int64_t j = 0; j < n; j++)
-            if (j != me && label[j] == label[me]) sum += row[j] / t;
+            if (j != me && r->label[j] == r->label[me]) sum += row[j] / r->t;
         *loss += (log_sum[i] - sum / (double)positives[me]) / (double)anchors;
     }
 done:
     return st;
 }
 
-status supcon_grad(const float *u, const int32_t *label, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots,
-                   const int64_t *positives, const double *log_sum, double weight, float *du)
+status supcon_grad(const loss_rows *r, float *dots, const int64_t *positives, const double *log_sum, double weight, float *du)
 {
-    int64_t anchors = count_anchors(positives, n);
-    double share = anchors ? weight / ((double)anchors * t) : 0;
-    for (int64_t i = 0; i < n_mine; i++) {
+    int64_t n = r->n, anchors = count_anchors(positives, n);
+    double share = anchors ? weight / ((double)anchors * r->t) : 0;
+    for (int64_t i = 0; i < r->n_mine; i++) {
         float *row = dots + i * n;
-        int64_t me = first + i;
+        int64_t me = r->first + i;
         for (int64_t j = 0; j < n; j++) {
-            double c = 0, s = row[j] / t;
-            bool same = label[j] == label[me];
+            double c = 0, s = row[j] / r->t;
+            bool same = r->label[j] == r->label[me];
             if (positives[me] && j != me) c += exp(s - log_sum[me]) - (same ? 1 / (double)positives[me] : 0);
             if (positives[j] && j != me) c += exp(s - log_sum[j]) - (same ? 1 / (double)positives[j] : 0);
             row[j] = (float)(c * share);
         }
     }
-    return mix_rows(dots, u, n_mine, n, d, du);
+    return mix_rows(dots, r->u, r->n_mine, n, r->d, du);
 }
 
-status clip_rows(const float *a, const float *b, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots,
-                 double *log_sum, double *loss)
+status clip_rows(const loss_rows *r, float *dots, double *log_sum, double *loss)
 {
     status st = OK;
-    float *back = dots + n_mine * n;
+    int64_t n = r->n, mine = r->n_mine;
+    float *back = dots + mine * n;
     *loss = 0;
-    TRY(dot_rows(a + first * d, b, n_mine, n, d, dots));
-    TRY(dot_rows(b + first * d, a, n_mine, n, d, back));
-    for (int64_t i = 0; i < n_mine; i++) {
-        log_sum[i] = log_sum_row(dots + i * n, n, -1, t);
-        log_sum[n_mine + i] = log_sum_row(back + i * n, n, -1, t);
-        *loss += (log_sum[i] + log_sum[n_mine + i] - 2 * dots[i * n + first + i] / t) / (2 * (double)n);
+    TRY(dot_rows(r->u + r->first * r->d, r->v, mine, n, r->d, dots));
+    TRY(dot_rows(r->v + r->first * r->d, r->u, mine, n, r->d, back));
+    for (int64_t i = 0; i < mine; i++) {
+        log_sum[i] = log_sum_row(dots + i * n, n, -1, r->t);
+        log_sum[mine + i] = log_sum_row(back + i * n, n, -1, r->t);
+        *loss += (log_sum[i] + log_sum[mine + i] - 2 * dots[i * n + r->first + i] / r->t) / (2 * (double)n);
     }
 done:
     return st;
 }
 
 /* Factors of the other side's rows: own softmax, and the softmax of the other side's rows at this one, less the pair itself. */
-static void clip_factors(float *dots, int64_t n, int64_t first, int64_t n_mine, const double *own, const double *other, double t,
-                         double share)
+static void clip_factors(const loss_rows *r, float *dots, const double *own, const double *other, double share)
 {
-    for (int64_t i = 0; i < n_mine; i++)
+    int64_t n = r->n, first = r->first;
+    for (int64_t i = 0; i < r->n_mine; i++)
         for (int64_t j = 0; j < n; j++) {
-            double s = dots[i * n + j] / t;
+            double s = dots[i * n + j] / r->t;
             dots[i * n + j] = (float)(share * (exp(s - own[first + i]) + exp(s - other[j]) - (j == first + i ? 2 : 0)));
         }
 }
 
-status clip_grad(const float *a, const float *b, int64_t n, int64_t d, double t, int64_t first, int64_t n_mine, float *dots,
-                 const double *log_sum_a, const double *log_sum_b, double weight, float *da, float *db)
+status clip_grad(const loss_rows *r, float *dots, const double *log_sum_u, const double *log_sum_v, double weight, float *du, float *dv)
 {
     status st = OK;
-    double share = weight / (2 * (double)n * t);
-    float *back = dots + n_mine * n;
-    clip_factors(dots, n, first, n_mine, log_sum_a, log_sum_b, t, share);
-    clip_factors(back, n, first, n_mine, log_sum_b, log_sum_a, t, share);
-    TRY(mix_rows(dots, b, n_mine, n, d, da));
-    TRY(mix_rows(back, a, n_mine, n, d, db));
+    double share = weight / (2 * (double)r->n * r->t);
+    float *back = dots + r->n_mine * r->n;
+    clip_factors(r, dots, log_sum_u, log_sum_v, share);
+    clip_factors(r, back, log_sum_v, log_sum_u, share);
+    TRY(mix_rows(dots, r->v, r->n_mine, r->n, r->d, du));
+    TRY(mix_rows(back, r->u, r->n_mine, r->n, r->d, dv));
 done:
     return st;
 }

@@ -59,6 +59,11 @@ void model_levels(const model *m, float (*value)[256])
         for (int b = 0; b < 256; b++) value[c][b] = (float)((b / 255.0 - m->mean[c]) / m->sd[c]);
 }
 
+augmenter model_augmenter(const model *m, augment_kind kind, uint32_t seed)
+{
+    return (augmenter){.channels = (int)m->channels.n, .size = m->size_px, .mean = m->mean, .sd = m->sd, .kind = kind, .seed = seed};
+}
+
 /* ---- metadata: every value is text; lists are JSON arrays ---- */
 
 static void add(names *key, names *value, const char *k, const char *v)

@@ -138,19 +138,10 @@ void pair_sampler_destroy(pair_sampler **s)
     FREE(*s);
 }
 
-int64_t pair_sampler_treated(const pair_sampler *s)
+int64_t pair_sampler_epoch(const pair_sampler *s, item_source items)
 {
-    return s->n_list[PURPOSE_TREATED];
-}
-
-int64_t pair_sampler_tiles(const pair_sampler *s)
-{
-    return s->n_list[PURPOSE_ALL];
-}
-
-int32_t pair_sampler_compounds(const pair_sampler *s)
-{
-    return (int32_t)s->n_list[PURPOSE_COMPOUNDS];
+    static const int purpose[] = {[ITEMS_PAIRS] = PURPOSE_TREATED, [ITEMS_TILES] = PURPOSE_ALL, [ITEMS_COMPOUNDS] = PURPOSE_COMPOUNDS};
+    return items == ITEMS_NONE ? 0 : s->n_list[purpose[items]];
 }
 
 /* Element `number` of the endless sequence of permutations of a list. */

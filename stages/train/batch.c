@@ -14,15 +14,10 @@
 
 enum { MAX_SLOTS = 4 };
 
-static int slots_of(const train_options *o)
-{
-    return o->method == METHOD_MICON || o->method == METHOD_PACLR ? 4 : 2;
-}
-
 int64_t batch_tiles(const stage *g)
 {
     const train_options *o = &g->cfg.train;
-    return slots_of(o) * ((o->batch + g->size - 1) / g->size);
+    return method_slots(&method_table[o->method]) * ((o->batch + g->size - 1) / g->size);
 }
 
 /* ---- items ---- */
@@ -31,12 +26,12 @@ void batch_items(const step_batch *in, pair_sampler *it, int64_t k, sampler_item
 {
     for (int64_t i = 0; i < in->n_global; i++) {
         int64_t number = k * in->n_global + i;
-        if (in->method == METHOD_SIMCLR) {
+        if (in->method->items == ITEMS_TILES) {
             int64_t one = pair_sampler_simclr(it, number);
             pair[i] = (sampler_item){.treated = {one, one}, .compound = (int32_t)i}; /* every tile its own label */
         } else {
-            pair[i] =
-                in->method == METHOD_CLIP ? pair_sampler_clip(it, number) : pair_sampler_item(it, number, (sampler_positives)in->positives);
+            pair[i] = in->method->items == ITEMS_COMPOUNDS ? pair_sampler_clip(it, number)
+                                                           : pair_sampler_item(it, number, (sampler_positives)in->positives);
         }
     }
 }
@@ -98,9 +93,8 @@ static void fill_pictures(step_batch *in, int64_t step, const uint8_t *const *at
     size_t pixels = m->channels.n * (size_t)m->size_px * (size_t)m->size_px;
     for (int s = 0; s < in->slots; s++)
         for (int64_t i = 0; i < in->n; i++)
-            augment_tile(at[s * in->n + i], (int)m->channels.n, m->size_px, m->mean, m->sd, in->augment, (uint32_t)in->g->cfg.train.seed,
-                         (uint32_t)step, (uint64_t)((in->first + i) * MAX_SLOTS + s), in->pictures + (size_t)(s * in->n + i) * pixels,
-                         in->work);
+            augment_tile(&in->augment, at[s * in->n + i], (uint32_t)step, (uint64_t)((in->first + i) * MAX_SLOTS + s),
+                         in->pictures + (size_t)(s * in->n + i) * pixels, in->work);
 }
 
 static status fill_between(step_batch *in, void *note, const int64_t *tile, const uint8_t *const *at, int64_t n)
@@ -218,13 +212,15 @@ status batch_create_all(step_batch *in, stage *g, const model *m, const dataset 
 {
     status st = OK;
     const train_options *o = &g->cfg.train;
-    *in = (step_batch){.g = g, .m = m, .d = d, .it = it, .method = o->method, .positives = o->positives, .slots = slots_of(o)};
-    in->augment = o->augment ? (augment_kind)(o->augment - 1) : o->method == METHOD_SIMCLR ? AUGMENT_FULL : AUGMENT_FLIPS;
-    in->two_parts = o->freeze != FREEZE_NONE && in->augment == AUGMENT_NONE;
+    *in = (step_batch){.g = g, .m = m, .d = d, .it = it, .method = &method_table[o->method], .positives = o->positives};
+    in->slots = method_slots(in->method);
+    in->augment = model_augmenter(m, method_augment(o), (uint32_t)o->seed);
+    in->two_parts = o->freeze != FREEZE_NONE && in->augment.kind == AUGMENT_NONE;
     in->n_global = o->batch;
-    if (o->method == METHOD_CLIP && pair_sampler_compounds(it) < in->n_global) {
-        in->n_global = pair_sampler_compounds(it);
-        log_info("clip: a step has %lld items, one a compound", (long long)in->n_global);
+    int64_t most = pair_sampler_epoch(it, in->method->items);
+    if (in->method->items == ITEMS_COMPOUNDS && most < in->n_global) { /* one item a compound */
+        in->n_global = most;
+        log_info("%s: a step has %lld items, one a compound", method_name(o->method), (long long)in->n_global);
     }
     partition(in->n_global, g->size, g->rank, &in->first, &in->n);
     in->rows = in->slots * in->n;

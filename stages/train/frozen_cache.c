@@ -42,11 +42,10 @@ status frozen_cache_compute(frozen_cache *f, const uint8_t *const *at, int64_t n
     status st = OK;
     const model *m = f->m;
     size_t pixels = m->channels.n * (size_t)m->size_px * (size_t)m->size_px;
+    const augmenter plain = model_augmenter(m, AUGMENT_NONE, 0);
     for (int64_t first = 0; first < n; first += PASS_TILES) {
         int64_t k = n - first < PASS_TILES ? n - first : PASS_TILES;
-        for (int64_t i = 0; i < k; i++)
-            augment_tile(at[first + i], (int)m->channels.n, m->size_px, m->mean, m->sd, AUGMENT_NONE, 0, 0, 0,
-                         f->pictures + (size_t)i * pixels, f->work);
+        for (int64_t i = 0; i < k; i++) augment_tile(&plain, at[first + i], 0, 0, f->pictures + (size_t)i * pixels, f->work);
         TRY(resnet_forward_front(f->net, f->pictures, f->out));
         memcpy(out + (size_t)first * f->bytes, f->out, (size_t)k * f->bytes);
     }

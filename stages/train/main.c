@@ -33,8 +33,6 @@ static void on_signal(int sig)
     asked_to_stop = 1;
 }
 
-static const char *const method_names[] = {"micon", "paclr", "simclr", "clip", "pretrained"};
-
 /* ---- the loop ---- */
 
 static double learning_rate(run *r)
@@ -212,9 +210,9 @@ static status run_all(stage *g)
         TRY_ALL(g->comm, g->rank == 0 ? run_record(&r) : OK);
         goto done;
     }
-    log_info("%s: resnet%d, %s, %d thread%s a rank", method_names[g->cfg.train.method], r.m.depth, r.type == NN_BF16 ? "bf16" : "fp32",
+    log_info("%s: resnet%d, %s, %d thread%s a rank", method_name(g->cfg.train.method), r.m.depth, r.type == NN_BF16 ? "bf16" : "fp32",
              kernels_threads(), kernels_threads() == 1 ? "" : "s");
-    if (g->cfg.train.method != METHOD_PRETRAINED) TRY(train_all(&r));
+    if (method_table[g->cfg.train.method].trains) TRY(train_all(&r));
     TRY_ALL(g->comm, g->rank == 0 ? publish(&r) : OK);
     if (own->profile && r.t && g->rank == 0) print_profile(&r);
     if (own->profile && !r.t) log_info("--profile: nothing was trained");

@@ -19,9 +19,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool needs_compounds(const run *r)
+static const method_info *method_of(const run *r)
 {
-    return r->g->cfg.train.method == METHOD_MICON || r->g->cfg.train.method == METHOD_CLIP;
+    return &method_table[r->g->cfg.train.method];
 }
 
 /* --force, but SLURM starts a job that it put back into its queue with the same arguments: the checkpoints are then this job's own. */
@@ -67,7 +67,7 @@ static status read_vectors(run *r)
     status st = OK;
     char *path = config_work(&r->g->cfg, WORK_COMPOUNDS);
     if (!path_exists(path)) {
-        if (needs_compounds(r)) TRY(fail(E_FAILED, "%s is not there: run micon-featurize first", path));
+        if (method_of(r)->compounds) TRY(fail(E_FAILED, "%s is not there: run micon-featurize first", path));
         log_info("no compounds.h5: tiles of all compounds are used");
         goto done;
     }
@@ -104,14 +104,15 @@ static status describe_model(run *r)
     static const int depth[] = {18, 34, 50, 101};
     model *m = &r->m;
     int channels = (int)c->screen.channels.n;
-    bool pretrained = o->method == METHOD_PRETRAINED;
+    const method_info *method = method_of(r);
+    bool pretrained = !method->trains;
     m->depth = depth[o->encoder];
     m->size_px = (int)c->tile.size;
     m->pretrained = pretrained;
     m->dim = pretrained ? channels * resnet_width(m->depth) : (int)o->dim;
-    m->projection = pretrained || o->method == METHOD_CLIP ? 0 : (int)o->projection;
-    m->bits = needs_compounds(r) ? (int)r->v.d : 0;
-    m->has_generator = o->method == METHOD_MICON;
+    m->projection = method->projector ? (int)o->projection : 0;
+    m->bits = method->compounds ? (int)r->v.d : 0;
+    m->has_generator = method->generator;
     m->aux_classes = o->aux && !pretrained ? r->d.n_classes : 0;
     m->freeze = pretrained ? FREEZE_ALL : o->freeze;
     if (m->dim % channels != 0) TRY(fail(E_USAGE, "%s: train.dim: %d is not a multiple of the %d channels", c->path, m->dim, channels));
@@ -119,7 +120,8 @@ static status describe_model(run *r)
         TRY(fail(E_USAGE, "%s: train.method: pretrained wants train.weights: a FILE.safetensors of torchvision or timm", c->path));
     if (o->freeze != FREEZE_NONE && strcmp(o->weights, "none") == 0)
         TRY(fail(E_USAGE, "%s: train.freeze without train.weights would freeze random layers", c->path));
-    if (o->aux && o->method == METHOD_SIMCLR) TRY(fail(E_USAGE, "%s: train.aux: simclr has no classes to learn", c->path));
+    if (o->aux && method->trains && !method->classes)
+        TRY(fail(E_USAGE, "%s: train.aux: %s has no classes to learn", c->path, method_name(o->method)));
     for (int i = 0; i < channels; i++) names_add(&m->channels, c->screen.channels.item[i]);
 done:
     return st;
@@ -273,23 +275,23 @@ done:
 
 /* What the validation loss is taken of, where there is enough for it: a batch that is as large as those of training, for the loss depends
  * on how many rows there are. */
-static status make_valid_items(run *r, bool controls)
+static status make_valid_items(run *r)
 {
     const train_options *o = &r->g->cfg.train;
-    status st = pair_sampler_create(&r->valid, r->d.valid, r->d.n, controls, (uint32_t)o->seed, NULL);
+    const method_info *method = method_of(r);
+    bool by_compound = method->items == ITEMS_COMPOUNDS;
+    status st = pair_sampler_create(&r->valid, r->d.valid, r->d.n, method->controls, (uint32_t)o->seed, NULL);
     if (st == E_NOMEM) return st;
     if (st != OK) {
         log_warn("no validation loss: %s", msg_get());
         msg_clear();
         return OK;
     }
-    int64_t want = o->method == METHOD_CLIP && pair_sampler_compounds(r->it) < o->batch ? pair_sampler_compounds(r->it) : o->batch;
-    int64_t have = o->method == METHOD_SIMCLR ? pair_sampler_tiles(r->valid)
-                   : o->method == METHOD_CLIP ? pair_sampler_compounds(r->valid)
-                                              : pair_sampler_treated(r->valid);
+    int64_t epoch = pair_sampler_epoch(r->it, method->items), want = by_compound && epoch < o->batch ? epoch : o->batch;
+    int64_t have = pair_sampler_epoch(r->valid, method->items);
     if (have >= want) return OK;
-    log_warn("no validation loss: %lld validation %s are fewer than a batch of %lld", (long long)have,
-             o->method == METHOD_CLIP ? "compounds" : "tiles", (long long)want);
+    log_warn("no validation loss: %lld validation %s are fewer than a batch of %lld", (long long)have, by_compound ? "compounds" : "tiles",
+             (long long)want);
     pair_sampler_destroy(&r->valid);
     return OK;
 }
@@ -299,19 +301,19 @@ static status make_items(run *r)
 {
     status st = OK;
     const train_options *o = &r->g->cfg.train;
+    const method_info *method = method_of(r);
     int64_t left_out = 0;
-    if (o->method == METHOD_PRETRAINED) goto done;
-    bool controls = o->method == METHOD_MICON || o->method == METHOD_PACLR;
-    TRY(pair_sampler_create(&r->it, r->d.train, r->d.n, controls, (uint32_t)o->seed, &left_out));
+    if (!method->trains) goto done;
+    TRY(pair_sampler_create(&r->it, r->d.train, r->d.n, method->controls, (uint32_t)o->seed, &left_out));
     if (left_out > 0) log_warn("%lld tiles are of compounds with one tile only: left out", (long long)left_out);
-    int64_t have = o->method == METHOD_SIMCLR ? pair_sampler_tiles(r->it) : pair_sampler_treated(r->it);
-    bool clip = o->method == METHOD_CLIP; /* its batch is not larger than the number of compounds, and those have tiles */
-    if (clip && pair_sampler_compounds(r->it) < r->g->size)
-        TRY(fail(E_USAGE, "clip: a step has one item a compound, and %d compounds cannot be shared by %d ranks: use fewer ranks",
-                 (int)pair_sampler_compounds(r->it), r->g->size));
-    if (!clip && have < o->batch)
+    int64_t have = pair_sampler_epoch(r->it, method->items);
+    bool by_compound = method->items == ITEMS_COMPOUNDS; /* a batch is not larger than the number of compounds, and those have tiles */
+    if (by_compound && have < r->g->size)
+        TRY(fail(E_USAGE, "%s: a step has one item a compound, and %d compounds cannot be shared by %d ranks: use fewer ranks",
+                 method_name(o->method), (int)have, r->g->size));
+    if (!by_compound && have < o->batch)
         TRY(fail(E_FAILED, "%lld %s tiles are fewer than train.batch %lld: set it lower", (long long)have,
-                 o->method == METHOD_SIMCLR ? "training" : "treated training", (long long)o->batch));
+                 method->items == ITEMS_TILES ? "training" : "treated training", (long long)o->batch));
     if (o->valid_every > 0 && r->d.n_valid == 0)
         log_warn("train.valid_every: there are no validation batches; split.valid_batches makes them");
     if (o->early_stop > 0 && (o->valid_every == 0 || r->d.n_valid == 0))
@@ -326,7 +328,7 @@ static status make_items(run *r)
         log_warn(
             "no validation well has its compound in another validation batch: nothing can be retrieved; split.valid_batches sets more");
     }
-    if (o->valid_every > 0 && r->d.n_valid > 0) TRY(make_valid_items(r, controls));
+    if (o->valid_every > 0 && r->d.n_valid > 0) TRY(make_valid_items(r));
 done:
     return st;
 }
@@ -336,7 +338,7 @@ status run_setup_all(run *r, bool *fresh)
     status st = OK;
     stage *g = r->g;
     const train_options *o = &g->cfg.train;
-    if (o->method != METHOD_PRETRAINED && o->batch < g->size)
+    if (method_of(r)->trains && o->batch < g->size)
         TRY(fail(E_USAGE, "train.batch: %lld items cannot be shared by %d ranks: use fewer ranks or a larger train.batch",
                  (long long)o->batch, g->size));
     kernels_set_threads(comm_threads_all(g->comm));
@@ -360,7 +362,7 @@ status run_setup_all(run *r, bool *fresh)
     TRY_ALL(g->comm, model_build(&r->m, true));
     model_init(&r->m, (uint32_t)g->cfg.train.seed);
     TRY_ALL(g->comm, load_weights(r));
-    if (g->cfg.train.method == METHOD_PRETRAINED) goto done;
+    if (!method_of(r)->trains) goto done;
     TRY_ALL(g->comm, dnn_create(&r->dn));
     if (r->anew) TRY_ALL(g->comm, g->rank == 0 ? begin_anew(r) : OK);
     if (!r->anew) TRY(checkpoint_read_all(g, r->checkpoints, &r->m, &r->at, &r->choices));

@@ -6,6 +6,7 @@
 #include "micon/index/split.h"
 #include "micon/nn/augment.h"
 #include "micon/nn/conv_autotune.h"
+#include "micon/nn/method.h"
 #include "micon/nn/model.h"
 #include "micon/nn/optimizer.h"
 #include "micon/nn/pair_sampler.h"
@@ -114,8 +115,9 @@ typedef struct {
     const model *m;
     const dataset *d;
     pair_sampler *it;
-    int method, positives, slots;
-    augment_kind augment;
+    const method_info *method;
+    int positives, slots;
+    augmenter augment;
     bool two_parts;             /* the net is a front and a back */
     int64_t n_global, first, n; /* items: of the step, this rank's */
     int64_t rows, all_rows;     /* slots x items */
@@ -141,7 +143,7 @@ status batch_forward(step_batch *in, resnet *net, float *features) MUST_USE;
 void batch_pause(step_batch *in);
 status batch_resume(step_batch *in, int64_t step) MUST_USE;
 
-/* ---- trainer.c: one step ---- */
+/* ---- losses.c: the training objectives ---- */
 typedef struct {
     double loss, contrast, generated, aux; /* total and parts, over all ranks */
     double compute_s, wait_s, comm_s, hidden_s;
@@ -149,6 +151,16 @@ typedef struct {
     int64_t fell_back; /* items whose second view did not satisfy train.positives */
 } step_result;
 
+typedef struct losses losses;
+/* Local. in, v (may be NULL where the method needs no compounds) and sums are borrowed. */
+status losses_create(losses **out, stage *g, const model *m, const step_batch *in, const vectors *v, allreduce *sums) MUST_USE;
+void losses_destroy(losses **l); /* NULL-safe, sets NULL */
+/* h [rows of this rank, dim], of length 1: the representations of the batch -> the loss over the rows of all ranks and its parts (r, to which
+ * the time and the bytes of gathering are added), dh its gradient at h, overwritten; gradients of the heads are added to what is there.
+ * eval_only: no running statistics change. */
+status losses_all(losses *l, const float *h, float *dh, bool eval_only, step_result *r) MUST_USE;
+
+/* ---- trainer.c: one step ---- */
 typedef struct trainer trainer;
 status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, pair_sampler *it, const vectors *v, dnn *dn, conv_choices *choices,
                           nn_type type, int64_t first) MUST_USE;

@@ -87,9 +87,7 @@ static int by_number(const void *a, const void *b)
 static status list_items(loss_items *l, const step_batch *in, pair_sampler *it, int dim)
 {
     status st = OK;
-    int64_t have = in->method == METHOD_SIMCLR ? pair_sampler_tiles(it)
-                   : in->method == METHOD_CLIP ? pair_sampler_compounds(it)
-                                               : pair_sampler_treated(it);
+    int64_t have = pair_sampler_epoch(it, in->method->items);
     l->n_steps = have / in->n_global < MOST_STEPS ? have / in->n_global : MOST_STEPS;
     int64_t rows = l->n_steps * in->all_rows;
     TRY(mem_alloc(&l->pair, (size_t)(l->n_steps * in->n_global), sizeof *l->pair, "validation"));
@@ -153,6 +151,7 @@ static status embed_share(wells *w, const loss_items *l, const stage *g, const m
 {
     status st = OK;
     size_t pixels = m->channels.n * (size_t)m->size_px * (size_t)m->size_px, dim = (size_t)m->dim;
+    const augmenter plain = model_augmenter(m, AUGMENT_NONE, 0);
     float *pictures = NULL, *h = NULL, *norm = xcalloc(PASS_TILES, sizeof *norm), *work = NULL;
     int64_t n, seen = 0, n_mine = 0, *mine = NULL;
     double wait_s = 0;
@@ -169,8 +168,7 @@ static status embed_share(wells *w, const loss_items *l, const stage *g, const m
         const int64_t *tile;
         const uint8_t *const *at;
         TRY(tile_loader_next(f, &note, &tile, &at, &n, &wait_s));
-        for (int64_t k = 0; k < n; k++)
-            augment_tile(at[k], (int)m->channels.n, m->size_px, m->mean, m->sd, AUGMENT_NONE, 0, 0, 0, pictures + (size_t)k * pixels, work);
+        for (int64_t k = 0; k < n; k++) augment_tile(&plain, at[k], 0, 0, pictures + (size_t)k * pixels, work);
         TRY(resnet_forward(net, pictures, h));
         l2_forward((int)n, m->dim, h, h, norm);
         for (int64_t k = 0; k < n; k++) {

@@ -69,11 +69,12 @@ static status supcon_over(int ranks, const float *u, const int32_t *y, int n, in
     for (int pass = 0; pass < 2; pass++)
         for (int r = 0; r < ranks; r++) {
             int64_t a = (int64_t)n * r / ranks, m = (int64_t)n * (r + 1) / ranks - a;
+            const loss_rows rows = {.u = u, .label = y, .n = n, .d = d, .t = t, .first = a, .n_mine = m};
             if (pass == 0) {
-                TRY(supcon_rows(u, y, n, d, t, a, m, dots + a * n, positives, logs + a, &part));
+                TRY(supcon_rows(&rows, dots + a * n, positives, logs + a, &part));
                 *loss += part;
             } else
-                TRY(supcon_grad(u, y, n, d, t, a, m, dots + a * n, positives, logs, 1, du + a * d));
+                TRY(supcon_grad(&rows, dots + a * n, positives, logs, 1, du + a * d));
         }
 done:
     free(dots), free(logs), free(positives);
@@ -117,13 +118,14 @@ static status test_clip(int n, int d)
     for (int pass = 0; pass < 2; pass++)
         for (int r = 0; r < 2; r++) {
             int64_t first = n * r / 2, m = n * (r + 1) / 2 - first;
-            TRY(clip_rows(a, b, n, d, 0.07, first, m, dots, log_mine, &part));
+            const loss_rows rows = {.u = a, .v = b, .n = n, .d = d, .t = 0.07, .first = first, .n_mine = m};
+            TRY(clip_rows(&rows, dots, log_mine, &part));
             if (pass == 0) {
                 memcpy(log_a + first, log_mine, (size_t)m * 8);
                 memcpy(log_b + first, log_mine + m, (size_t)m * 8);
                 loss += part;
             } else
-                TRY(clip_grad(a, b, n, d, 0.07, first, m, dots, log_a, log_b, 1, da + first * d, db + first * d));
+                TRY(clip_grad(&rows, dots, log_a, log_b, 1, da + first * d, db + first * d));
         }
     snprintf(name, sizeof name, "clip:%dx%d:loss", n, d);
     double *right = want(name, 1);
@@ -220,7 +222,7 @@ static status test_aux(void)
     load(&p, a.b, draw(C, 305, 1));
     for (int i = 0; i < N; i++) y[i] = i % C;
     params_clear_grad(&p);
-    aux_loss(&p, &a, N, x, y, 0.5, NULL, NULL, &loss, dx, work);
+    aux_loss(&p, &a, &(aux_rows){N, x, y}, 0.5, &(rank_sum){0}, &loss, dx, work);
     double *right = want("aux:loss", 1);
     near(loss, right[0], 1e-6, "auxiliary head: loss");
     free(right);

@@ -134,8 +134,9 @@ static status model_step(model *m)
     l2_forward(ROWS, D, m->features, m->h, m->norm_h);
     mlp_forward(&m->p, &m->projector, ROWS, m->h, m->inside, m->g);
     l2_forward(ROWS, P, m->g, m->u, m->norm_u);
-    TRY(supcon_rows(m->u, m->label, ROWS, P, t, 0, ROWS, m->dots, m->positives, m->log_sum, &m->loss));
-    TRY(supcon_grad(m->u, m->label, ROWS, P, t, 0, ROWS, m->dots, m->positives, m->log_sum, 1, m->d_u));
+    const loss_rows rows = {.u = m->u, .label = m->label, .n = ROWS, .d = P, .t = t, .n_mine = ROWS};
+    TRY(supcon_rows(&rows, m->dots, m->positives, m->log_sum, &m->loss));
+    TRY(supcon_grad(&rows, m->dots, m->positives, m->log_sum, 1, m->d_u));
     l2_backward(ROWS, P, m->u, m->norm_u, m->d_u, m->d_u);
     mlp_backward(&m->p, &m->projector, ROWS, m->h, m->inside, m->d_u, m->d_inside, m->d_h);
     l2_backward(ROWS, D, m->h, m->norm_h, m->d_h, m->d_h);
@@ -264,7 +265,8 @@ static double collapsed_loss(model *m)
     float *u = xmalloc(sizeof(float) * ROWS * P);
     double loss = 0;
     for (int i = 0; i < ROWS * P; i++) u[i] = (float)(1 / sqrt(P));
-    if (supcon_rows(u, m->label, ROWS, P, 0.1, 0, ROWS, m->dots, m->positives, m->log_sum, &loss) != OK) loss = NAN;
+    const loss_rows rows = {.u = u, .label = m->label, .n = ROWS, .d = P, .t = 0.1, .n_mine = ROWS};
+    if (supcon_rows(&rows, m->dots, m->positives, m->log_sum, &loss) != OK) loss = NAN;
     free(u);
     return loss;
 }

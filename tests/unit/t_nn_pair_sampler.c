@@ -35,8 +35,8 @@ static void test_pairs(void)
         ok(0, msg_get());
         return;
     }
-    int64_t epoch = pair_sampler_treated(s);
-    ok(left == 1 && pair_sampler_compounds(s) == 5, "a compound with one tile is left out");
+    int64_t epoch = pair_sampler_epoch(s, ITEMS_PAIRS);
+    ok(left == 1 && pair_sampler_epoch(s, ITEMS_COMPOUNDS) == 5, "a compound with one tile is left out");
     for (int64_t k = 0; k < 3 * epoch; k++) {
         sampler_item p = pair_sampler_item(s, k, POSITIVES_OTHER_BATCH);
         const sampler_tile *a = &t[p.treated[0]], *b = &t[p.treated[1]];
@@ -93,12 +93,12 @@ static void test_other_methods(void)
         ok(0, msg_get());
         return;
     }
-    int64_t n = pair_sampler_tiles(s), seen[N] = {0};
+    int64_t n = pair_sampler_epoch(s, ITEMS_TILES), seen[N] = {0};
     int good = 1;
     for (int64_t k = 0; k < n; k++) seen[pair_sampler_simclr(s, n + k)]++;
     for (int i = 0; i < N; i++) good = good && seen[i] == (t[i].compound >= 0 && t[i].compound != 9);
     ok(good, "simclr: every training tile once an epoch, controls too");
-    int32_t c = pair_sampler_compounds(s), times[10] = {0};
+    int64_t c = pair_sampler_epoch(s, ITEMS_COMPOUNDS), times[10] = {0};
     for (int64_t k = 0; k < c; k++) {
         sampler_item p = pair_sampler_clip(s, 4 * c + k);
         times[p.compound]++;
@@ -132,13 +132,13 @@ static void test_augment(void)
     float out[C * A], again[C * A], work[A], plain[C * A];
     double mean[C] = {0.2, 0.5}, sd[C] = {0.1, 0.3};
     for (int i = 0; i < C * A; i++) tile[i] = (uint8_t)((i * 37 + i / 7) % 251);
-    augment_tile(tile, C, S, mean, sd, AUGMENT_NONE, 1, 0, 0, plain, work);
+    augment_tile(&(augmenter){C, S, mean, sd, AUGMENT_NONE, 1}, tile, 0, 0, plain, work);
     double worst = 0;
     for (int i = 0; i < C * A; i++) worst = fmax(worst, fabs((tile[i] / 255.0 - mean[i / A]) / sd[i / A] - plain[i]));
     ok(worst < 1e-5, "normalization");
     int kinds[8] = {0}, bad = 0;
     for (int row = 0; row < 400; row++) {
-        augment_tile(tile, C, S, mean, sd, AUGMENT_FLIPS, 1, 3, (uint64_t)row, out, work);
+        augment_tile(&(augmenter){C, S, mean, sd, AUGMENT_FLIPS, 1}, tile, 3, (uint64_t)row, out, work);
         int found = -1;
         for (int k = 0; k < 8; k++) { /* which of the eight, by every pixel of both channels */
             int same = 1;
@@ -158,15 +158,15 @@ static void test_augment(void)
     int all = 1;
     for (int k = 0; k < 8; k++) all = all && kinds[k] > 25;
     ok(bad == 0 && all, "flips and turns: each of the eight, the same for all channels");
-    augment_tile(tile, C, S, mean, sd, AUGMENT_FULL, 1, 3, 5, out, work);
-    augment_tile(tile, C, S, mean, sd, AUGMENT_FULL, 1, 3, 5, again, work);
+    augment_tile(&(augmenter){C, S, mean, sd, AUGMENT_FULL, 1}, tile, 3, 5, out, work);
+    augment_tile(&(augmenter){C, S, mean, sd, AUGMENT_FULL, 1}, tile, 3, 5, again, work);
     ok(memcmp(out, again, sizeof out) == 0, "the same (seed, step, row), the same picture");
-    augment_tile(tile, C, S, mean, sd, AUGMENT_FULL, 1, 4, 5, again, work);
+    augment_tile(&(augmenter){C, S, mean, sd, AUGMENT_FULL, 1}, tile, 4, 5, again, work);
     ok(memcmp(out, again, sizeof out) != 0, "another step, another picture");
     memset(tile, 100, sizeof tile); /* a constant picture: crop and contrast leave it, brightness moves it, noise is small */
     double lo = 9, hi = -9, spread = 0;
     for (int row = 0; row < 300; row++) {
-        augment_tile(tile, C, S, mean, sd, AUGMENT_FULL, 1, 0, (uint64_t)row, out, work);
+        augment_tile(&(augmenter){C, S, mean, sd, AUGMENT_FULL, 1}, tile, 0, (uint64_t)row, out, work);
         double m = 0, v = 0, base = (100 / 255.0 - mean[0]) / sd[0];
         for (int i = 0; i < A; i++) m += out[i] / A;
         for (int i = 0; i < A; i++) v += (out[i] - m) * (out[i] - m) / A;

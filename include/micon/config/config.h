@@ -54,13 +54,19 @@ typedef struct {
     char *unseen_compounds; /* a share 0..1 ("0.2"), a count ("60"), or a file of identifiers */
 } split_options;
 
-enum { METHOD_MICON, METHOD_PACLR, METHOD_SIMCLR, METHOD_CLIP, METHOD_PRETRAINED };
+/* The values of train.method; what each is and needs is the table of nn/method.h. */
+#define METHODS(X) X(MICON, "micon") X(PACLR, "paclr") X(SIMCLR, "simclr") X(CLIP, "clip") X(PRETRAINED, "pretrained")
+#define METHOD_ID(id, name) METHOD_##id,
+#define METHOD_WORD(id, name) "|" name
+#define METHOD_WORDS (&(METHODS(METHOD_WORD))[1]) /* "micon|paclr|...", as opt.words wants it */
+enum { METHODS(METHOD_ID) N_METHODS };
 enum { ENCODER_RESNET18, ENCODER_RESNET34, ENCODER_RESNET50, ENCODER_RESNET101 };
 enum { FREEZE_NONE, FREEZE_STEM, FREEZE_LAYER1, FREEZE_LAYER2, FREEZE_LAYER3, FREEZE_ALL };
 enum { PRECISION_AUTO, PRECISION_FP32, PRECISION_BF16 };
-/* positives: any, other_well, other_batch, other_source: sampler_positives of nn/pair_sampler.h, in this order */
+/* What the second view of a compound must differ in from the first: each includes those before it. */
+typedef enum { POSITIVES_ANY, POSITIVES_OTHER_WELL, POSITIVES_OTHER_BATCH, POSITIVES_OTHER_SOURCE } sampler_positives;
 enum { NORM_SYNC, NORM_LOCAL, NORM_FROZEN };
-/* augment: 0 auto, then augment_kind of augment.h in its order */
+typedef enum { AUGMENT_AUTO, AUGMENT_NONE, AUGMENT_FLIPS, AUGMENT_FULL } augment_kind;
 enum { SCHEDULE_COSINE, SCHEDULE_PLATEAU, SCHEDULE_CONSTANT };
 enum { GRADIENT_FP32, GRADIENT_BF16 };
 typedef struct {

@@ -29,12 +29,23 @@ typedef struct {
 aux_head aux_register(nn_params *p, const char *name, int d, int classes);
 void aux_init(nn_params *p, const aux_head *a, uint32_t seed);
 size_t aux_work_bytes(const aux_head *a, int n);
-/* Loss over the rows of all ranks (sum adds over ranks; NULL: alone) times `weight`: *loss is the global one. dx [n, d] and weight gradients
- * are this rank's share. Labels are 0..classes-1. The running statistics move. */
-void aux_loss(const nn_params *p, const aux_head *a, int n, const float *x, const int32_t *label, double weight,
-              void (*sum)(void *ctx, double *v, size_t n), void *ctx, double *loss, float *dx, void *work);
-/* The sum over the rows of the cross-entropy, by the running statistics; nothing moves. */
-double aux_eval(const nn_params *p, const aux_head *a, int n, const float *x, const int32_t *label, void *work);
+/* The rows of this rank. Labels are 0..classes-1. */
+typedef struct {
+    int n;
+    const float *x;       /* [n, d] */
+    const int32_t *label; /* [n] */
+} aux_rows;
+/* Adds v over the ranks of a batch, in place; sum NULL: this rank has the whole batch. */
+typedef struct {
+    void (*sum)(void *ctx, double *v, size_t n);
+    void *ctx;
+} rank_sum;
+/* Loss over the rows of all ranks times `weight`: *loss is the global one. dx [n, d] and weight gradients are this rank's share. The
+ * running statistics move. */
+void aux_loss(const nn_params *p, const aux_head *a, const aux_rows *r, double weight, const rank_sum *ranks, double *loss, float *dx,
+              void *work);
+/* The sum of the cross-entropy over the rows, computed with the running statistics; nothing changes. */
+double aux_eval(const nn_params *p, const aux_head *a, const aux_rows *r, void *work);
 
 void params_clear_grad(nn_params *p);
 

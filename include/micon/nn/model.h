@@ -5,6 +5,7 @@
 #include "micon/base/status.h"
 #include "micon/base/text.h"
 #include "micon/formats/safetensors.h"
+#include "micon/nn/augment.h"
 #include "micon/nn/heads.h"
 #include "micon/nn/params.h"
 
@@ -52,5 +53,7 @@ status model_describe(model *out, const safetensors *s) MUST_USE;
 
 /* Pixels to network values: value[channel][byte] = (byte / 255 - mean) / sd; [channels][256]. */
 void model_levels(const model *m, float (*value)[256]);
+/* The same with an augmentation: arrays of `m` are borrowed. */
+augmenter model_augmenter(const model *m, augment_kind kind, uint32_t seed);
 
 #endif

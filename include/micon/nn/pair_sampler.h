@@ -3,6 +3,7 @@
 #ifndef MICON_NN_PAIR_SAMPLER_H
 #define MICON_NN_PAIR_SAMPLER_H
 #include "micon/base/status.h"
+#include "micon/config/config.h" /* POSITIVES_* */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,7 +13,9 @@ typedef struct {
     int32_t well, plate, batch, source; /* a number belongs to one well, plate, ... of the whole screen */
 } sampler_tile;
 
-typedef enum { POSITIVES_ANY, POSITIVES_OTHER_WELL, POSITIVES_OTHER_BATCH, POSITIVES_OTHER_SOURCE } sampler_positives;
+/* What an item is made of, and an epoch goes through: pairs of tiles of a compound, each with a control; single tiles; compounds, with two
+ * tiles each. */
+typedef enum { ITEMS_NONE, ITEMS_PAIRS, ITEMS_TILES, ITEMS_COMPOUNDS } item_source;
 
 typedef struct pair_sampler pair_sampler;
 
@@ -20,10 +23,8 @@ typedef struct pair_sampler pair_sampler;
  * two tiles, or no control though `controls` are needed (pair_sampler_item). left_out: tiles of compounds that have one tile only (may be NULL). */
 status pair_sampler_create(pair_sampler **out, const sampler_tile *tile, int64_t n, bool controls, uint32_t seed,
                            int64_t *left_out) MUST_USE;
-void pair_sampler_destroy(pair_sampler **s);           /* NULL-safe, sets NULL */
-int64_t pair_sampler_treated(const pair_sampler *s);   /* treated training tiles: an epoch */
-int64_t pair_sampler_tiles(const pair_sampler *s);     /* treated and control training tiles: an epoch of simclr */
-int32_t pair_sampler_compounds(const pair_sampler *s); /* compounds that take part */
+void pair_sampler_destroy(pair_sampler **s);                          /* NULL-safe, sets NULL */
+int64_t pair_sampler_epoch(const pair_sampler *s, item_source items); /* items of an epoch: treated tiles; all tiles; compounds */
 
 /* Item `number` (counted over all steps from 0) of paclr and micon. */
 typedef struct {
