@@ -55,30 +55,35 @@ static const command commands[] = {
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 #define A(field) offsetof(arguments, field)
-/* `affects` holds the commands that take an option. */
-static const opt all_options[] = {
-    {NULL, "stage", OPT_LIST, A(stages), "", 0, 0, NULL, STEPS | GATE | CLEAN,
-     "only this stage; may be repeated (micon --help lists them)"},
-    {NULL, "plate", OPT_LIST, A(plates), "", 0, 0, NULL, STEPS | GATE, "only this plate: PLATE or SOURCE/BATCH/PLATE; may be repeated"},
-    {NULL, "n", OPT_INT, A(ranks), "auto", 1, 1e6, "auto", STEPS,
-     "ranks: here, over all that runs at a time (auto: the cores); on SLURM, of a task (auto: 4)"},
-    {NULL, "set", OPT_LIST, A(sets), "", 0, 0, NULL, STEPS | CHECK | GATE | STATUS | CLEAN | PROFILES,
-     "section.key=value, over the configuration's; may be repeated"},
-    {NULL, "force", OPT_FLAG, A(force), "", 0, 0, NULL, PLAN | RUN | SUBMIT, "also what is up to date"},
-    {NULL, "failed", OPT_FLAG, A(failed), "", 0, 0, NULL, RERUN, "only what failed"},
-    {NULL, "images", OPT_FLAG, A(images), "", 0, 0, NULL, STEPS, "compare size and time of every image with what was recorded"},
-    {NULL, "nodes", OPT_INT, A(nodes), "0", 0, 1e5, NULL, PLAN, "when would it be done on that many nodes of this kind"},
-    {NULL, "calibrate", OPT_FLAG, A(calibrate), "", 0, 0, NULL, PLAN,
-     "first measure this machine with a few sites of the screen; kept in work/status/rates.json"},
-    {NULL, "dry-run", OPT_FLAG, A(dry_run), "", 0, 0, NULL, RUN | RERUN | SUBMIT | CLEAN, "print what would be done, and do nothing"},
-    {NULL, "json", OPT_FLAG, A(json), "", 0, 0, NULL, STATUS, "for programs"},
-    {NULL, "watch", OPT_FLAG, A(watch), "", 0, 0, NULL, STATUS, "again and again, until nothing runs"},
-    {NULL, "interval", OPT_INT, A(interval), "5", 1, 3600, NULL, STATUS, "seconds between two looks"},
-    {NULL, "wait", OPT_INT, A(wait), "600", 0, 1e6, NULL, STORE, "seconds to wait while another process adds to that store"},
-    {NULL, "yes", OPT_FLAG, A(yes), "", 0, 0, NULL, CLEAN, "do not ask"},
-    {NULL, "quiet", OPT_FLAG, A(quiet), "", 0, 0, NULL, RUN | RERUN | SUBMIT | PROFILES, "only warnings and errors"},
-    {NULL, "help", OPT_FLAG, A(help), "", 0, 0, NULL, (unsigned)ALL, "this text"},
-    {NULL, "version", OPT_FLAG, A(version), "", 0, 0, NULL, (unsigned)ALL, "the version"},
+static const struct {
+    unsigned commands; /* that take it */
+    opt o;
+} all_options[] = {
+    {STEPS | GATE | CLEAN,
+     {NULL, "stage", OPT_LIST, A(stages), "", 0, 0, NULL, 0, "only this stage; may be repeated (micon --help lists them)"}},
+    {STEPS | GATE,
+     {NULL, "plate", OPT_LIST, A(plates), "", 0, 0, NULL, 0, "only this plate: PLATE or SOURCE/BATCH/PLATE; may be repeated"}},
+    {STEPS,
+     {NULL, "n", OPT_INT, A(ranks), "auto", 1, 1e6, "auto", 0,
+      "ranks: here, over all that runs at a time (auto: the cores); on SLURM, of a task (auto: 4)"}},
+    {STEPS | CHECK | GATE | STATUS | CLEAN | PROFILES,
+     {NULL, "set", OPT_LIST, A(sets), "", 0, 0, NULL, 0, "section.key=value, over the configuration's; may be repeated"}},
+    {PLAN | RUN | SUBMIT, {NULL, "force", OPT_FLAG, A(force), "", 0, 0, NULL, 0, "also what is up to date"}},
+    {RERUN, {NULL, "failed", OPT_FLAG, A(failed), "", 0, 0, NULL, 0, "only what failed"}},
+    {STEPS, {NULL, "images", OPT_FLAG, A(images), "", 0, 0, NULL, 0, "compare size and time of every image with what was recorded"}},
+    {PLAN, {NULL, "nodes", OPT_INT, A(nodes), "0", 0, 1e5, NULL, 0, "when would it be done on that many nodes of this kind"}},
+    {PLAN,
+     {NULL, "calibrate", OPT_FLAG, A(calibrate), "", 0, 0, NULL, 0,
+      "first measure this machine with a few sites of the screen; kept in work/status/rates.json"}},
+    {RUN | RERUN | SUBMIT | CLEAN, {NULL, "dry-run", OPT_FLAG, A(dry_run), "", 0, 0, NULL, 0, "print what would be done, and do nothing"}},
+    {STATUS, {NULL, "json", OPT_FLAG, A(json), "", 0, 0, NULL, 0, "for programs"}},
+    {STATUS, {NULL, "watch", OPT_FLAG, A(watch), "", 0, 0, NULL, 0, "again and again, until nothing runs"}},
+    {STATUS, {NULL, "interval", OPT_INT, A(interval), "5", 1, 3600, NULL, 0, "seconds between two looks"}},
+    {STORE, {NULL, "wait", OPT_INT, A(wait), "600", 0, 1e6, NULL, 0, "seconds to wait while another process adds to that store"}},
+    {CLEAN, {NULL, "yes", OPT_FLAG, A(yes), "", 0, 0, NULL, 0, "do not ask"}},
+    {RUN | RERUN | SUBMIT | PROFILES, {NULL, "quiet", OPT_FLAG, A(quiet), "", 0, 0, NULL, 0, "only warnings and errors"}},
+    {(unsigned)ALL, {NULL, "help", OPT_FLAG, A(help), "", 0, 0, NULL, 0, "this text"}},
+    {(unsigned)ALL, {NULL, "version", OPT_FLAG, A(version), "", 0, 0, NULL, 0, "the version"}},
 };
 enum { N_OPTIONS = sizeof all_options / sizeof *all_options };
 
@@ -86,7 +91,7 @@ static void table_of(const command *cmd, opt table[N_OPTIONS + 1])
 {
     size_t n = 0;
     for (size_t i = 0; i < N_OPTIONS; i++)
-        if (!cmd || all_options[i].affects & cmd->bit) table[n++] = all_options[i];
+        if (!cmd || all_options[i].commands & cmd->bit) table[n++] = all_options[i].o;
     table[n] = (opt){.name = NULL};
 }
 

@@ -3,6 +3,7 @@
 #define TAP_H
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int tap_n, tap_bad;
@@ -40,6 +41,28 @@ static inline int tap_same(const char *got, const char *want, const char *what, 
 static inline void tap_skip(const char *what, const char *why)
 {
     printf("ok %d - %s # SKIP %s\n", ++tap_n, what, why);
+}
+
+/* The test's own folder: $T of run.sh, or a fresh one below /tmp. A test reads and writes nothing outside it. For a single process. */
+static inline const char *tap_dir(void)
+{
+    static char made[] = "/tmp/micon-test.XXXXXX";
+    static const char *dir;
+    if (!dir) dir = getenv("T");
+    if (!dir) dir = mkdtemp(made);
+    if (!dir) {
+        perror("tap_dir");
+        exit(1);
+    }
+    return dir;
+}
+
+/* A path in a folder that does not exist, below the test's own; valid until the next call. */
+static inline const char *tap_absent(const char *name)
+{
+    static char path[600];
+    snprintf(path, sizeof path, "%s/absent/%s", tap_dir(), name);
+    return path;
 }
 
 static inline int tap_done(void)

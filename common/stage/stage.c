@@ -19,20 +19,25 @@ typedef struct {
     bool force, quiet, verify, help, version;
 } common_args;
 
-enum { AT_CONFIG = 1, AT_ANY = 2, MAX_TABLE = 64, ALIGN = 16 };
+enum { MAX_TABLE = 64, ALIGN = 16 };
 
-/* `affects` of these says whether the option makes sense without a configuration. */
-static const opt common_options[] = {
-    {NULL, "plate", OPT_LIST, offsetof(common_args, plates), "", 0, 0, NULL, AT_CONFIG,
-     "only this plate: PLATE or SOURCE/BATCH/PLATE; may be repeated"},
-    {NULL, "set", OPT_LIST, offsetof(common_args, sets), "", 0, 0, NULL, AT_CONFIG,
-     "section.key=value, over the configuration's; may be repeated"},
-    {NULL, "force", OPT_FLAG, offsetof(common_args, force), "", 0, 0, NULL, AT_ANY, "make finished output anew"},
-    {NULL, "verify", OPT_FLAG, offsetof(common_args, verify), "", 0, 0, NULL, AT_CONFIG,
-     "read inputs again, even where size and time are unchanged"},
-    {NULL, "quiet", OPT_FLAG, offsetof(common_args, quiet), "", 0, 0, NULL, AT_ANY, "only warnings and errors"},
-    {NULL, "help", OPT_FLAG, offsetof(common_args, help), "", 0, 0, NULL, AT_ANY, "this text"},
-    {NULL, "version", OPT_FLAG, offsetof(common_args, version), "", 0, 0, NULL, AT_ANY, "the version"},
+static const struct {
+    bool any; /* also for a program that reads no configuration */
+    opt o;
+} common_options[] = {
+    {false,
+     {NULL, "plate", OPT_LIST, offsetof(common_args, plates), "", 0, 0, NULL, 0,
+      "only this plate: PLATE or SOURCE/BATCH/PLATE; may be repeated"}},
+    {false,
+     {NULL, "set", OPT_LIST, offsetof(common_args, sets), "", 0, 0, NULL, 0,
+      "section.key=value, overrides the configuration; may be repeated"}},
+    {true, {NULL, "force", OPT_FLAG, offsetof(common_args, force), "", 0, 0, NULL, 0, "recompute finished output"}},
+    {false,
+     {NULL, "verify", OPT_FLAG, offsetof(common_args, verify), "", 0, 0, NULL, 0,
+      "read inputs again, even where size and time are unchanged"}},
+    {true, {NULL, "quiet", OPT_FLAG, offsetof(common_args, quiet), "", 0, 0, NULL, 0, "print only warnings and errors"}},
+    {true, {NULL, "help", OPT_FLAG, offsetof(common_args, help), "", 0, 0, NULL, 0, "print this text"}},
+    {true, {NULL, "version", OPT_FLAG, offsetof(common_args, version), "", 0, 0, NULL, 0, "print the version"}},
 };
 
 /* The program's own options, then the common ones, over one block: [common_args, padded][the program's struct]. */
@@ -44,7 +49,7 @@ static size_t merge_options(const stage_def *def, opt table[MAX_TABLE])
         table[n++].offset += own_at;
     }
     for (size_t i = 0; i < sizeof common_options / sizeof *common_options; i++)
-        if (def->sections || common_options[i].affects == AT_ANY) table[n++] = common_options[i];
+        if (def->sections || common_options[i].any) table[n++] = common_options[i].o;
     table[n] = (opt){.name = NULL};
     return own_at;
 }

@@ -100,9 +100,9 @@ rm "$FAKE/sbatch.refuse"; touch "$FAKE/squeue.down"
 exits "the controller is down" 1 submit
 has "its words are shown" "$T/err" "Unable to contact slurm controller"
 rm "$FAKE/squeue.down"
-PATH=/nonexistent exits "no SLURM here" 1 "$MICON_BIN/micon" submit screen.yaml
+PATH=$T/absent exits "no SLURM here" 1 "$MICON_BIN/micon" submit screen.yaml
 has "says what to do" "$T/err" "micon submit wants SLURM ('micon run' does the same here): sbatch is not installed"
-MICON_HOME=/nonexistent exits "no job scripts" 1 submit
+MICON_HOME=$T/absent exits "no job scripts" 1 submit
 has "says what to do" "$T/err" "set MICON_HOME"
 exits "nothing to do" 0 submit --stage featurize --set evaluate.profiles=x.csv
 has "says so" "$T/err" "nothing to submit"

@@ -195,8 +195,8 @@ static void options(void)
 /* A folder whose name a glob would take for a pattern, and a file like that. */
 static void globs(void)
 {
-    char *dir = xasprintf("%s/plates[2024]{a,b}*", getenv("T") ? getenv("T") : "/tmp/t_base"), *one = path_join(dir, "step-1.h5"),
-         *two = path_join(dir, "step-2.h5"), *odd = path_join(dir, "step-[1].h5");
+    char *dir = xasprintf("%s/plates[2024]{a,b}*", tap_dir()), *one = path_join(dir, "step-1.h5"), *two = path_join(dir, "step-2.h5"),
+         *odd = path_join(dir, "step-[1].h5");
     names found = {0}, plain = {0}, none = {0};
     ok(path_make_dirs(dir) == OK && path_write(one, "1", 1) == OK && path_write(two, "2", 1) == OK && path_write(odd, "3", 1) == OK,
        "files in a folder with a name like a pattern");
@@ -236,7 +236,7 @@ static void in_containers(const char *dir, const char *path)
 
 static void files(void)
 {
-    char *dir = xasprintf("%s/a b/c", getenv("T") ? getenv("T") : "/tmp/t_base"), *path = path_join(dir, "f");
+    char *dir = xasprintf("%s/a b/c", tap_dir()), *path = path_join(dir, "f");
     char *data = NULL;
     size_t size;
     ok(path_make_dirs(dir) == OK && path_make_dirs(dir) == OK && path_is_dir(dir), "folders are made, twice");
@@ -300,7 +300,7 @@ static void files(void)
     ok(digest_file(path, &d1) == OK && d1 == digest_bytes("hello", 5), "a file's digest is that of its bytes");
     ok(digest_file(dir, &d1) == E_FORMAT, "a folder has none");
     msg_clear();
-    ok(path_write("/nonexistent/x", "a", 1) == E_IO, "no folder, no file");
+    ok(path_write(tap_absent("x"), "a", 1) == E_IO, "no folder, no file");
     msg_clear();
     free(part);
     free(mine);

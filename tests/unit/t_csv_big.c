@@ -22,7 +22,7 @@ static void add_member(FILE *f, const text *t, unsigned char *out, size_t cap)
 
 int main(void)
 {
-    const char *dir = getenv("T") ? getenv("T") : "/tmp";
+    const char *dir = tap_dir();
     char path[600];
     text t = {0};
     size_t cap = 8 << 20;

@@ -619,7 +619,7 @@ static void cached(void)
     s.o.dir = moved;
     ok(!reused(&s, there, &mtime) && reused(&s, there, &mtime), "made anew");
     free(moved), free(there);
-    ok(index_save(ix, "/nonexistent/x") == E_IO, "a folder that is not there");
+    ok(index_save(ix, tap_absent("x")) == E_IO, "a folder that is not there");
     msg_clear();
     index_free(&ix);
     end(&s);
@@ -791,8 +791,7 @@ static void real_cpjump1(void)
 
 int main(void)
 {
-    char made[] = "/tmp/t_index.XXXXXX";
-    base = xstrdup(getenv("T") ? getenv("T") : mkdtemp(made));
+    base = xstrdup(tap_dir());
     kinds();
     paths();
     pages();

@@ -50,8 +50,7 @@ static void write_screen(const char *dir)
 
 int main(void)
 {
-    char made[] = "/tmp/t_index_big.XXXXXX";
-    const char *dir = getenv("T") ? getenv("T") : mkdtemp(made);
+    const char *dir = tap_dir();
     names images = {0}, channels = {0}, control = {0};
     names_add(&images, "source_*/*/*.csv.gz"), names_add(&control, "JCP2022_033924");
     for (int k = 0; k < 5; k++) names_add(&channels, channel[k]);

@@ -58,7 +58,7 @@ static void test_elsewhere(const char *dir)
 
 int main(void)
 {
-    const char *dir = getenv("T") ? getenv("T") : "/tmp";
+    const char *dir = tap_dir();
     char *a = xasprintf("%s/a \"quoted\", b", dir), *b = xasprintf("%s/b\xC3\xA9", dir), *c = xasprintf("%s/gone", dir),
          *memory = xasprintf("%s/status/x.inputs", dir);
     input_digests in = {0}, again = {0}, changed = {0}, damaged = {0};

@@ -130,7 +130,7 @@ static void test_predictor(void)
 
 int main(void)
 {
-    snprintf(dir, sizeof dir, "%s", getenv("T") ? getenv("T") : "/tmp");
+    snprintf(dir, sizeof dir, "%s", tap_dir());
     test_round_trips();
     test_refused();
     test_predictor();

@@ -10,8 +10,7 @@
 
 static char *in_tmp(const char *name)
 {
-    const char *t = getenv("T");
-    return path_join(t ? t : "/tmp", name);
+    return path_join(tap_dir(), name);
 }
 
 static status model(nn_params *p, int out)

@@ -15,8 +15,7 @@ static void put(const char *path, const char *s)
 
 int main(void)
 {
-    char dir[] = "/tmp/micon-made-XXXXXX";
-    if (!ok(mkdtemp(dir) != NULL, "a folder")) return tap_done();
+    const char *dir = tap_dir();
     names sets = {0};
     config c = {0}, d = {0};
     output_record m;

@@ -101,7 +101,7 @@ static void test_png(void)
     char path[600], *data = NULL;
     size_t size = 0;
     picture p;
-    snprintf(path, sizeof path, "%s/p.png", getenv("T") ? getenv("T") : "/tmp");
+    snprintf(path, sizeof path, "%s/p.png", tap_dir());
     ok(picture_create(&p, W, H) == OK, "a picture");
     picture_box(&p, -5, -5, 10, 10, 0xff8001);
     picture_box(&p, W - 2, H - 2, 100, 100, 0x0000ff);

@@ -486,7 +486,7 @@ static void test_index(const config *cfg)
 
 int main(void)
 {
-    work_dir = getenv("T") ? getenv("T") : "/tmp";
+    work_dir = tap_dir();
     setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
     setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
     char *small = below("small"), *wide = below("wide"), *options = xasprintf("--out '%s' --size 96", small);

@@ -208,8 +208,7 @@ static void file(const screen_index *ix)
 
 int main(void)
 {
-    char made[] = "/tmp/t_split.XXXXXX";
-    base = xstrdup(getenv("T") ? getenv("T") : mkdtemp(made));
+    base = xstrdup(tap_dir());
     screen_index *ix = make_index(false);
     sets(ix);
     lists(ix);

@@ -28,7 +28,7 @@ typedef struct {
     const char *def;   /* as a user would write it; for OPT_LIST separated by commas */
     double min, max;   /* OPT_INT, OPT_REAL, OPT_BYTES */
     const char *words; /* OPT_CHOICE: "none|plate|file". For numbers: words that may stand instead, giving -1, -2, .. */
-    unsigned affects;  /* AFFECTS_* : whose output it changes (config.h) */
+    unsigned affects;  /* configuration: AFFECTS_*, the outputs that it changes (config.h); command line: 0 */
     const char *help;
 } opt;
 
