@@ -4,7 +4,8 @@
 #   long       only in check-long          limit=S  seconds (60)
 #   n=1,2,4    under mpirun on that many ranks (tests/mpi: 1,2,3 unless stated)
 #   alone      nothing else runs beside it: it measures time
-#   nosan      C tests run in the release build only; otherwise they run under the sanitizers too
+#   nosan      C tests run in the release build only; otherwise they run under the sanitizers too (of n= on the first and the last number)
+# Those that may take longest are started first, so that none of them is left running alone at the end.
 # The last line is "N passed, N failed, N skipped".
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -49,12 +50,21 @@ one() {
     rm -rf "$T"
 }
 
-# Show what has ended, in the order of starting.
+# Show what has ended since.
+shown=()
 show() {
-    while [ -e "$base/$n_shown.count" ]; do
-        cat "$base/$n_shown.text"
+    local i
+    for ((i = 0; i < n_started; i++)); do
+        [ -z "${shown[i]-}" ] && [ -e "$base/$i.count" ] || continue
+        cat "$base/$i.text"
+        shown[i]=1
         n_shown=$((n_shown + 1))
     done
+}
+
+queue=() # "LIMIT shell words of: LABEL LIMIT command..."
+add() { # LABEL LIMIT command...
+    queue+=("$2 $(printf '%q ' "$@")")
 }
 
 start() { # LABEL LIMIT command...
@@ -83,11 +93,13 @@ for t in tests/unit/*.c tests/mpi/*.c; do
     case " $h " in *" nosan "*) variants=release ;; *" debug "*) variants=debug ;; esac
     case $t in tests/mpi/*) ranks=${ranks:-1,2,3} ;; esac
     for v in $variants; do
-        if [ -z "$ranks" ]; then start "$name ($v)" "$limit" "build/$v/$name"
+        if [ -z "$ranks" ]; then add "$name ($v)" "$limit" "build/$v/$name"
         else
-            for n in ${ranks//,/ }; do
+            on=$ranks
+            [ $v = debug-address ] && on=$(echo "${ranks%%,*},${ranks##*,}" | tr , '\n' | uniq | paste -sd ,)
+            for n in ${on//,/ }; do
                 # Open MPI leaks on its own: leaks under MPI are valgrind's business.
-                start "$name ($v, $n ranks)" "$limit" env ASAN_OPTIONS=detect_leaks=0 "$MPIRUN" --oversubscribe -n "$n" "build/$v/$name"
+                add "$name ($v, $n ranks)" "$limit" env ASAN_OPTIONS=detect_leaks=0 "$MPIRUN" --oversubscribe -n "$n" "build/$v/$name"
             done
         fi
     done
@@ -97,15 +109,23 @@ if [ "$what" = check ]; then
         [ -e "$f" ] || continue
         [ ${#names[@]} = 0 ] || wanted "$f" || continue
         name=$(basename "${f%.c}")
-        start "replay $name" 120 "build/debug-address/tests/fuzz/$name" "tests/corpus/${name#fuzz_}"
+        add "replay $name" 120 "build/debug-address/tests/fuzz/$name" "tests/corpus/${name#fuzz_}"
     done
 fi
+alone=()
 for t in tests/e2e/*.sh tests/fault/*.sh; do
     [ -e "$t" ] && wanted "$t" || continue
     h=$(header "$t"); limit=$(value "$h" limit)
-    case " $h " in *" alone "*) wait ;; esac
+    case " $h " in *" alone "*) alone+=("$t") ;; *) add "${t%.sh}" "${limit:-60}" bash "$t" ;; esac
+done
+while read -r _ words; do
+    [ -n "$words" ] && eval "start $words"
+done < <(printf '%s\n' "${queue[@]}" | sort -rn -s -k 1,1)
+for t in "${alone[@]}"; do
+    wait
+    show
+    limit=$(value "$(header "$t")" limit)
     start "${t%.sh}" "${limit:-60}" bash "$t"
-    case " $h " in *" alone "*) wait; show ;; esac
 done
 wait
 show
