@@ -71,7 +71,7 @@ status conv_choices_read(conv_choices *c, const char *lines, const char *where)
         names_free(&part);
         names_split(&part, line.item[i], '\t');
         if (part.n != 3 || !num_f64(part.item[2], &gflops)) {
-            st = fail(E_FORMAT, "%s: line %zu of the choices of primitives is not 'shape<TAB>way<TAB>GFLOP/s'", where, i + 1);
+            st = fail(E_FORMAT, "%s: line %zu of the autotuning results is not 'shape<TAB>way<TAB>GFLOP/s'", where, i + 1);
             goto done;
         }
         if (names_find(&c->key, part.item[0]) < 0) TRY(choices_add(c, part.item[0], part.item[1], gflops));
@@ -103,7 +103,7 @@ status conv_create(conv_op **out, dnn *d, const conv_spec *s, const char *how)
     else if (im2col_can(s))
         TRY(im2col_create(&op->gather, d, s));
     else
-        st = fail(E_FAILED, "convolution %d -> %d: it cannot be done by gathering in this layout", s->ci, s->co);
+        st = fail(E_FAILED, "convolution %d -> %d: im2col does not support this layout", s->ci, s->co);
 done:
     if (st != OK) conv_destroy(&op);
     *out = op;
@@ -262,7 +262,8 @@ static status measure(dnn *d, const conv_spec *full, char **how, double *gflops)
         *how = xstrdup(list.item[i]);
     }
     if (!*how)
-        st = fail(E_FAILED, "convolution %d -> %d, %d x %d: oneDNN %s has no way to do it here", s.ci, s.co, s.h, s.w, dnn_version());
+        st = fail(E_FAILED, "convolution %d -> %d, %d x %d: oneDNN %s has no implementation for it here", s.ci, s.co, s.h, s.w,
+                  dnn_version());
     *gflops = best < 1e30 ? conv_flop(&s) / best * 1e-9 : 0;
 done:
     if (st != OK) FREE(*how);

@@ -109,7 +109,7 @@ static status product_create(im2col_op *g, dnn *d, product *p)
     if (!sums) {
         p->packed_at = g->packed_bytes;
         g->packed_bytes += round64(dnn_op_packed_bytes(p->whole));
-        if (p->tail && !dnn_op_packs_as(p->tail, p->whole)) st = fail(E_INTERNAL, "two products of one weight matrix pack it differently");
+        if (p->tail && !dnn_op_packs_as(p->tail, p->whole)) st = fail(E_INTERNAL, "two matrix products pack the same weights differently");
     }
 done:
     return st;

@@ -124,7 +124,7 @@ static status get_int(const safetensors *s, const char *k, int64_t least, int64_
 {
     const char *v = safetensors_meta(s, k);
     int64_t i;
-    if (!v) return fail(E_FORMAT, "%s: no '%s' in its metadata: it is no model of micon-train", s->where, k);
+    if (!v) return fail(E_FORMAT, "%s: no '%s' in its metadata: not a model of micon-train", s->where, k);
     if (!num_i64(v, &i) || i < least || i > most) return fail(E_FORMAT, "%s: '%s' is '%.40s'", s->where, k, v);
     *out = (int)i;
     return OK;
@@ -135,7 +135,7 @@ static status get_array(const safetensors *s, const char *k, json_t **out)
 {
     const char *v = safetensors_meta(s, k);
     *out = v ? json_loads(v, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    if (!json_is_array(*out)) return fail(E_FORMAT, "%s: '%s' in its metadata is no list", s->where, k);
+    if (!json_is_array(*out)) return fail(E_FORMAT, "%s: '%s' in its metadata is not a list", s->where, k);
     return OK;
 }
 
@@ -146,7 +146,7 @@ static status get_names(const safetensors *s, const char *k, names *out)
     TRY(get_array(s, k, &array));
     for (size_t i = 0; i < json_array_size(array); i++) {
         const char *v = json_string_value(json_array_get(array, i));
-        if (!v) TRY(fail(E_FORMAT, "%s: '%s' in its metadata holds what is no text", s->where, k));
+        if (!v) TRY(fail(E_FORMAT, "%s: '%s' in its metadata contains a value that is not text", s->where, k));
         names_add(out, v);
     }
 done:
@@ -164,7 +164,7 @@ static status get_reals(const safetensors *s, const char *k, size_t n, double **
     for (size_t i = 0; i < n; i++) {
         const json_t *v = json_array_get(array, i);
         (*out)[i] = json_number_value(v);
-        if (!json_is_number(v) || !isfinite((*out)[i])) TRY(fail(E_FORMAT, "%s: '%s' holds what is no number", s->where, k));
+        if (!json_is_number(v) || !isfinite((*out)[i])) TRY(fail(E_FORMAT, "%s: '%s' contains a value that is not a number", s->where, k));
     }
 done:
     json_decref(array);
@@ -189,11 +189,11 @@ status model_describe(model *m, const safetensors *s)
     m->pretrained = pretrained;
     TRY(get_names(s, "micon.channels", &m->channels));
     if (m->channels.n < 1 || m->channels.n > 64 || m->dim % (int)m->channels.n != 0 || (m->has_generator && !m->bits))
-        TRY(fail(E_FORMAT, "%s: %zu channels and length %d do not make a model", s->where, m->channels.n, m->dim));
+        TRY(fail(E_FORMAT, "%s: %zu channels and length %d do not make a valid model", s->where, m->channels.n, m->dim));
     TRY(get_reals(s, "micon.mean", m->channels.n, &m->mean));
     TRY(get_reals(s, "micon.sd", m->channels.n, &m->sd));
     for (size_t c = 0; c < m->channels.n; c++)
-        if (m->sd[c] <= 0) TRY(fail(E_FORMAT, "%s: the sd of channel %s is not above 0", s->where, m->channels.item[c]));
+        if (m->sd[c] <= 0) TRY(fail(E_FORMAT, "%s: the sd of channel %s is not positive", s->where, m->channels.item[c]));
     TRY(get_names(s, "micon.compounds", &m->compounds));
     const char *made_from = safetensors_meta(s, "micon.made_from");
     text_add(&m->made_from, made_from ? made_from : "");
@@ -220,7 +220,7 @@ static status check_counts(const model *m, const safetensors *s)
     for (size_t i = 0; i < s->n; i++) file += (double)s->item[i].count;
     double d = m->dim, b = m->bits;
     want = (m->projection ? d * d + d * m->projection : 0) + (m->bits ? b * b + b * d : 0) + (m->has_generator ? 6 * d * d : 0);
-    if (want > file) return fail(E_FORMAT, "%s: its description asks for %.0f values, and it holds %.0f", s->where, want, file);
+    if (want > file) return fail(E_FORMAT, "%s: its description implies %.0f values, but it holds %.0f", s->where, want, file);
     return OK;
 }
 

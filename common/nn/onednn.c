@@ -266,9 +266,8 @@ status dnn_conv_create(dnn_op **out, dnn *d, const conv_spec *s, const char *how
     *out = NULL;
     TRY(conv_walk(d, s, strncmp(how, "winograd/", 9) == 0, how, NULL, &pd));
     if (!pd) {
-        st = fail(E_FAILED,
-                  "convolution %d -> %d, %d x %d: this machine or oneDNN %s has no '%s'; let the choice of primitives be measured again",
-                  s->ci, s->co, s->h, s->w, dnn_version(), how);
+        st = fail(E_FAILED, "convolution %d -> %d, %d x %d: this machine or oneDNN %s has no '%s'; autotune again", s->ci, s->co, s->h,
+                  s->w, dnn_version(), how);
         goto done;
     }
     CALL(dnnl_memory_desc_init_by_tag(&plain, 4, w, dnnl_f32, dnnl_oihw));

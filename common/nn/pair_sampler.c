@@ -113,10 +113,10 @@ status pair_sampler_create(pair_sampler **out, const sampler_tile *tile, int64_t
     TRY(groups_create(&s->source, s, true, 3));
     TRY(lists_create(s));
     if (s->n_list[PURPOSE_COMPOUNDS] < 2)
-        st = fail(E_FAILED, "training needs two compounds with two tiles each, and there are %lld among %lld tiles",
+        st = fail(E_FAILED, "training needs two compounds with two tiles each; %lld of them are among %lld tiles",
                   (long long)s->n_list[PURPOSE_COMPOUNDS], (long long)n);
     else if (controls && s->n_list[PURPOSE_ALL] == s->n_list[PURPOSE_TREATED])
-        st = fail(E_FAILED, "training needs control tiles, and there are none among %lld tiles", (long long)n);
+        st = fail(E_FAILED, "training needs control tiles; none of the %lld tiles is one", (long long)n);
 done:
     if (st != OK) pair_sampler_destroy(&s);
     *out = s;

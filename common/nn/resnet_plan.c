@@ -276,7 +276,7 @@ static status arena_create(resnet *net)
     if (bytes > budget) {
         char need[32], have[32];
         return fail(E_USAGE,
-                    "memory: %d pictures of %d px need %s even with everything computed twice, and %s are allowed; give more memory, a "
+                    "memory: %d pictures of %d px need %s even with all activations recomputed, and %s are allowed; give more memory, a "
                     "smaller batch or tile size, or more ranks",
                     net->c.n, net->c.size, num_show_bytes(need, sizeof need, (double)bytes),
                     num_show_bytes(have, sizeof have, (double)budget));
@@ -290,10 +290,10 @@ static status arena_create(resnet *net)
 
 static status config_check(const resnet_config *c)
 {
-    if (c->size < 32) return fail(E_USAGE, "size: pictures of %d px are too small; the encoder wants 32 or more", c->size);
-    if (c->part != RESNET_WHOLE && c->freeze < FREEZE_STEM) return fail(E_INTERNAL, "a net of two parts wants frozen layers");
-    if (c->part == RESNET_FRONT && c->training) return fail(E_INTERNAL, "the front of a net does not train");
-    if (c->n < 1) return fail(E_USAGE, "an encoder for %d pictures was asked for", c->n);
+    if (c->size < 32) return fail(E_USAGE, "size: pictures of %d px are too small; the encoder needs 32 or more", c->size);
+    if (c->part != RESNET_WHOLE && c->freeze < FREEZE_STEM) return fail(E_INTERNAL, "a network can be split only after frozen layers");
+    if (c->part == RESNET_FRONT && c->training) return fail(E_INTERNAL, "the front part of a network does not train");
+    if (c->n < 1) return fail(E_USAGE, "an encoder for %d pictures cannot be built", c->n);
     return OK;
 }
 

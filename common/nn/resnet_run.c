@@ -296,19 +296,19 @@ done:
 
 status resnet_forward(resnet *net, const float *pictures, float *features)
 {
-    if (net->c.part != RESNET_WHOLE) return fail(E_INTERNAL, "a part of a net was used as a whole");
+    if (net->c.part != RESNET_WHOLE) return fail(E_INTERNAL, "resnet_forward on a part of a split network");
     return forward(net, pictures, features);
 }
 
 status resnet_forward_front(resnet *net, const float *pictures, void *between)
 {
-    if (net->c.part != RESNET_FRONT) return fail(E_INTERNAL, "a net that is no front was used as one");
+    if (net->c.part != RESNET_FRONT) return fail(E_INTERNAL, "resnet_forward_front on a network that is not a front part");
     return forward(net, pictures, between);
 }
 
 status resnet_forward_back(resnet *net, const void *between, float *features)
 {
-    if (net->c.part != RESNET_BACK) return fail(E_INTERNAL, "a net that is no back was used as one");
+    if (net->c.part != RESNET_BACK) return fail(E_INTERNAL, "resnet_forward_back on a network that is not a back part");
     return forward(net, between, features);
 }
 
@@ -413,7 +413,7 @@ status resnet_backward(resnet *net, const float *d_features)
 {
     status st = OK;
     double t0 = conv_clock(), conv0 = net->conv_s;
-    if (!net->c.training) return fail(E_INTERNAL, "a backward pass through a net that does not train");
+    if (!net->c.training) return fail(E_INTERNAL, "backward pass through a network that does not train");
     const float *d = last_layer_backward(net, d_features);
     bool two = false;
     net->mark = t0;

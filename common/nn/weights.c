@@ -43,7 +43,7 @@ static status wrong_shape(const safetensors *file, const safe_tensor *t, const n
     char have[256], need[256];
     safe_tensor w = {.n_dims = want->n_dims};
     memcpy(w.dim, want->dim, sizeof want->dim);
-    return fail(E_FORMAT, "%s: tensor '%s' has the shape %s, this model wants %s", file->where, t->name,
+    return fail(E_FORMAT, "%s: tensor '%s' has the shape %s; this model needs %s", file->where, t->name,
                 safe_show_shape(t, have, sizeof have), safe_show_shape(&w, need, sizeof need));
 }
 
@@ -144,8 +144,9 @@ status weights_load_encoder(nn_params *p, const char *prefix, const safetensors 
         bool known = params_find(p, full) >= 0 || strncmp(bare, "fc.", 3) == 0;
         free(full);
         if (!known) {
-            st = fail(E_FORMAT, "%s: tensor '%s' belongs to no layer of this encoder; is it another depth, or a stem that is not plain?",
-                      file->where, text_show(shown, sizeof shown, name));
+            st =
+                fail(E_FORMAT, "%s: tensor '%s' belongs to no layer of this encoder: does the file hold another depth, or a modified stem?",
+                     file->where, text_show(shown, sizeof shown, name));
             goto done;
         }
     }

@@ -110,9 +110,9 @@ static status read_compounds(embedder *b, const screen_index *ix, vectors *v, in
 {
     status st = OK;
     if (!b->g->cfg.embed.counterfactual) return OK;
-    if (!b->m.has_generator) log_info("the model has no generator: no predicted profiles (micon's has one)");
+    if (!b->m.has_generator) log_info("the model has no generator: no predicted profiles (train.method micon has one)");
     if (b->m.bits == 0) return OK;
-    if (!b->m.has_generator) log_info("it has a compound head: compounds among the pictures are in uns/compound");
+    if (!b->m.has_generator) log_info("the model has a compound head: representations of compounds are written to uns/compound");
     b->compounds_path = config_work(&b->g->cfg, WORK_COMPOUNDS);
     if (!path_exists(b->compounds_path))
         TRY(fail(E_FAILED, "%s is not there: run micon-featurize first, or set embed.counterfactual to no", b->compounds_path));

@@ -76,7 +76,7 @@ static status check_sites(plate *p)
     for (int64_t i = 0; i < p->n_tiles; i++)
         if (at[i] != i % p->per_site)
             return fail(E_FORMAT, "%s: row %lld of obs: tile %lld out of order", p->tiles_path, (long long)i, (long long)at[i]);
-    if (p->n_tiles % p->per_site) return fail(E_FORMAT, "%s: the last site lacks tiles", p->tiles_path);
+    if (p->n_tiles % p->per_site) return fail(E_FORMAT, "%s: tiles are missing at the last site", p->tiles_path);
     p->n_sites = p->n_tiles / p->per_site;
     return OK;
 }
@@ -98,7 +98,7 @@ static status read_tiles_info(plate *p)
     p->n_tiles = dims[0];
     if (n_dims != 4 || p->obs.n_rows != p->n_tiles) TRY(fail(E_FORMAT, "%s: obs and tiles have different numbers of rows", p->tiles_path));
     TRY(same_channels(p, &channels));
-    if (dims[1] != (int64_t)m->channels.n) TRY(fail(E_FORMAT, "%s: channels and tiles do not fit together", p->tiles_path));
+    if (dims[1] != (int64_t)m->channels.n) TRY(fail(E_FORMAT, "%s: its channels and tiles do not match", p->tiles_path));
     if (dims[2] != m->size_px || dims[3] != m->size_px)
         TRY(fail(E_FAILED, "%s has tiles of %lld px, but the model was trained on %d px: set tile.size to %d and tile again", p->tiles_path,
                  (long long)dims[2], m->size_px, m->size_px));
@@ -388,7 +388,7 @@ static status compute_all(plate *p, progress *bar)
     MPI_Comm comm = b->g->comm;
     TRY_ALL(comm, b->net.n_tiles % p->per_site == 0
                       ? OK
-                      : fail(E_FAILED, "%s: %d tiles a site, other plates have another number", p->tiles_path, p->per_site));
+                      : fail(E_FAILED, "%s: %d tiles per site; other plates have a different number", p->tiles_path, p->per_site));
     share_passes(p);
     TRY_ALL(comm, embed_passes(p, bar));
     TRY_ALL(comm, average(p));

@@ -220,7 +220,7 @@ status batch_create_all(step_batch *in, stage *g, const model *m, const dataset 
     int64_t most = pair_sampler_epoch(it, in->method->items);
     if (in->method->items == ITEMS_COMPOUNDS && most < in->n_global) { /* one item a compound */
         in->n_global = most;
-        log_info("%s: a step has %lld items, one a compound", method_name(o->method), (long long)in->n_global);
+        log_info("%s: a step has %lld items, one per compound", method_name(o->method), (long long)in->n_global);
     }
     partition(in->n_global, g->size, g->rank, &in->first, &in->n);
     in->rows = in->slots * in->n;

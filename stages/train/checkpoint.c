@@ -45,7 +45,7 @@ status weights_finite(const nn_params *p)
             if (!isfinite(v[k]))
                 return fail(
                     E_FAILED,
-                    "tensor %s is not finite: the training diverged. Checkpoints up to the last good one stay; try a lower train.lr, "
+                    "tensor %s is not finite: training diverged. Checkpoints up to the last good one are kept; try a lower train.lr, "
                     "a longer train.warmup, or train.precision fp32",
                     p->item[i].name);
     }
@@ -103,7 +103,7 @@ static status move_into(const char *dir, const char *path)
     status st = OK;
     char *to = path_join(dir, path_base(path));
     TRY(path_make_dirs(dir));
-    if (rename(path, to) != 0) TRY(fail(E_IO, "%s cannot be moved to %s: %s", path, to, strerror(errno)));
+    if (rename(path, to) != 0) TRY(fail(E_IO, "cannot move %s to %s: %s", path, to, strerror(errno)));
 done:
     free(to);
     return st;
@@ -129,7 +129,7 @@ static status move_others_aside(const char *folder, const char *made_from, int64
         TRY(move_into(dir, files.item[i]));
         if (names_find(&said, dir) >= 0) continue;
         names_add(&said, dir);
-        log_warn("the checkpoints of another configuration are now in %s: with that configuration they are gone on from", dir);
+        log_warn("checkpoints of another configuration moved to %s; they are resumed when you switch back", dir);
     }
 done:
     names_free(&files);
@@ -146,7 +146,7 @@ static status move_own_back(const char *folder, const char *made_from)
     char *dir = other_folder(folder, made_from);
     TRY(files_of(dir, &files));
     for (size_t i = 0; i < files.n; i++) TRY(move_into(folder, files.item[i]));
-    if (files.n > 0) log_info("the checkpoints of this configuration are back from %s", dir);
+    if (files.n > 0) log_info("checkpoints of this configuration moved back from %s", dir);
     if (files.n > 0) rmdir(dir);
 done:
     names_free(&files);
@@ -241,7 +241,7 @@ static status load(const char *path, model *m, progress_state *s, conv_choices *
     TRY(weights_load(&m->params, &f, true));
     const char *want = safetensors_meta(&f, "micon.contents"), *choices = safetensors_meta(&f, "micon.choices");
     if (!want || strcmp(want, digest_show(values_digest(&m->params), digest)) != 0)
-        TRY(fail(E_FORMAT, "%s: its values are not those that were written", path));
+        TRY(fail(E_FORMAT, "%s: damaged: its values are not those that were written", path));
     TRY(conv_choices_read(c, choices ? choices : "", path));
     s->step = (int64_t)step;
     s->plateau.seen = (int64_t)seen;
@@ -267,7 +267,7 @@ static status newest(const char *folder, model *m, progress_state *s, conv_choic
         *c = (conv_choices){0};
         status loaded = load(files.item[i], m, s, c);
         if (loaded == OK) continue;
-        log_warn("%s; the checkpoint before it is used", msg_get());
+        log_warn("%s; using the checkpoint before it", msg_get());
         msg_clear();
         *s = none;
         if (loaded != E_IO) unlink(files.item[i]);

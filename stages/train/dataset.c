@@ -127,7 +127,7 @@ static status list_plate(dataset *d, const stage *g, const numbering *k, int64_t
     TRY(check_tiles(g, d, path, f, n_dims, dims));
     TRY(store_read_frame(f, "obs", &obs));
     int well = frame_col(&obs, "Metadata_Well"), flag = frame_col(&obs, "QC_Flag");
-    if (well < 0 || flag < 0 || obs.n_rows != dims[0]) TRY(fail(E_FORMAT, "%s: obs does not fit its tiles", path));
+    if (well < 0 || flag < 0 || obs.n_rows != dims[0]) TRY(fail(E_FORMAT, "%s: obs does not match its tiles", path));
     TRY(room_for(d, cap, d->n + obs.n_rows));
     for (int64_t i = 0; i < obs.n_rows; i++) {
         int64_t at = find_well(k->ix, p, frame_text(&obs, i, well));
@@ -172,8 +172,8 @@ static status find_missing_all(dataset *d, const stage *g, const screen_index *i
     }
     if (d->n_missing > 10) text_addf(&list, "\n  and %lld more", (long long)(d->n_missing - 10));
     if (d->n_missing > 0)
-        log_warn("%lld of %lld plates have no tiles and are left out (micon-tile makes them):%s", (long long)d->n_missing, (long long)n,
-                 text_str(&list));
+        log_warn("%lld of %lld plates have no tiles and are left out (run micon-tile to make them):%s", (long long)d->n_missing,
+                 (long long)n, text_str(&list));
 done:
     text_free(&list);
     return st;
@@ -237,12 +237,14 @@ static status match_compounds(dataset *d, const numbering *k)
         given_away += d->vector_row[class] >= 0 && k->label[class] < 0;
     }
     if (n > 0 && lacking == n)
-        TRY(fail(E_FAILED,
-                 "compounds.h5 has no vector of any of the screen's %d compounds: is it another screen's? run micon-featurize again", n));
+        TRY(fail(
+            E_FAILED,
+            "compounds.h5 has a vector for none of the screen's %d compounds: does it belong to another screen? run micon-featurize again",
+            n));
     if (lacking > 0) log_warn("%d of %d compounds have no vector in compounds.h5: their tiles are left out", lacking, n);
     if (given_away > 0)
         log_warn("%d of %d compounds have the structure of a held-out one under another name: their tiles are left out", given_away, n);
-    if (twins > 0) log_info("%d of %d compounds have the structure of another: they are one compound", twins, n);
+    if (twins > 0) log_info("%d of %d compounds share the structure of another and are merged with it", twins, n);
 done:
     free(seen);
     free(held);
@@ -264,7 +266,7 @@ static status list_tiles(dataset *d, const stage *g, numbering *k)
     if (k->v) TRY(match_compounds(d, k));
     TRY(number_places(k));
     for (int64_t p = 0; p < index_n_plates(k->ix); p++) TRY(list_plate(d, g, k, p, &cap));
-    if (d->n_train == 0) TRY(fail(E_FAILED, "no tile is left to train on: look at work/split.csv and the tiles' QC_Flag"));
+    if (d->n_train == 0) TRY(fail(E_FAILED, "no tile is left to train on: check work/split.csv and the tiles' QC_Flag"));
 done:
     return st;
 }

@@ -63,12 +63,13 @@ static status how_many(const frozen_cache *f, const stage *g, int64_t n, int64_t
     double room = tile_cache_memory_left(f->d) * comm_size(f->d->node), shared = memory_budget_shared(comm_size(f->d->node));
     double want = fmin((double)n * (double)f->bytes, memory_budget_cache(budget, room, shared));
     if (want > 0.9 * room)
-        return fail(E_USAGE, "train.cache_memory: %s are not free on this node (%s are): set it lower, or auto",
+        return fail(E_USAGE, "train.cache_memory: %s exceed the free memory of this node (%s): lower it, or set auto",
                     num_show_bytes(a, sizeof a, want), num_show_bytes(b, sizeof b, room));
     if (want > shared)
-        return fail(E_USAGE,
-                    "train.cache_memory: %s do not fit /dev/shm (%s), which the ranks of a node share: make it larger, or set it lower",
-                    num_show_bytes(a, sizeof a, want), num_show_bytes(b, sizeof b, shared));
+        return fail(
+            E_USAGE,
+            "train.cache_memory: %s do not fit /dev/shm (%s), which the ranks of a node share: enlarge it, or lower train.cache_memory",
+            num_show_bytes(a, sizeof a, want), num_show_bytes(b, sizeof b, shared));
     *kept = (int64_t)(want / (double)f->bytes);
     return OK;
 }
@@ -137,8 +138,8 @@ static status keep_all(frozen_cache *f, stage *g)
     TRY_ALL(g->comm, f->n_kept > 0 ? fill_share(f) : OK);
     if (f->n_kept > 0) MPI_Win_fence(0, f->window);
     MPI_Barrier(node);
-    log_info("outputs of the frozen layers: those of %lld tiles are kept (%.1f GB), computed in %.1f s; others at every step",
-             (long long)f->n_kept, (double)f->n_kept * (double)f->bytes / 1e9, clock_s() - from);
+    log_info("frozen layers: outputs of %lld tiles cached (%.1f GB) in %.1f s; the others are computed at every step", (long long)f->n_kept,
+             (double)f->n_kept * (double)f->bytes / 1e9, clock_s() - from);
 done:
     return st;
 }

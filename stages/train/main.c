@@ -48,8 +48,8 @@ static double learning_rate(run *r)
 static status diverged(const run *r, const step_result *s, double norm)
 {
     return fail(E_FAILED,
-                "step %lld: loss %g, gradient norm %g: the training diverged. Checkpoints up to the last good one stay in %s, with other "
-                "settings too; try a lower train.lr, a longer train.warmup, or train.precision fp32",
+                "step %lld: loss %g, gradient norm %g: training diverged. Checkpoints up to the last good one are kept in %s, also "
+                "when settings change; try a lower train.lr, a longer train.warmup, or train.precision fp32",
                 (long long)r->at.step + 1, s->loss, norm, r->checkpoints);
 }
 
@@ -101,7 +101,7 @@ static status after_step_all(run *r, const step_result *s, double lr, const step
         sum->validations++;
     }
     if (step_log_write(r->log, r->at.step, trainer_batch(r->t)->n_global, s, &cost, lr, norm, look ? &v : NULL) != OK) {
-        if (!r->log_failed) log_warn("%s: %s; the training goes on", r->log_path, msg_get());
+        if (!r->log_failed) log_warn("%s: %s; training continues", r->log_path, msg_get());
         r->log_failed = true;
         msg_clear();
     }
@@ -122,7 +122,7 @@ static status steps_all(run *r, progress *bar, totals *sum)
         MPI_Allreduce(MPI_IN_PLACE, &stop, 1, MPI_INT, MPI_MAX, r->g->comm);
         if (stop) {
             TRY(checkpoint_all(r));
-            log_info("stopped on request after step %lld; the same command%s goes on from there", (long long)r->at.step,
+            log_info("stopped on request after step %lld; the same command%s resumes from there", (long long)r->at.step,
                      r->g->force ? " without --force" : "");
             TRY(fail(E_AGAIN, "stopped on request after step %lld", (long long)r->at.step));
         }
@@ -145,18 +145,18 @@ static status train_all(run *r)
     char *work = config_work(&g->cfg, ""), *name = text_encode_name(g->cfg.train.run);
     const progress_info info = {.work = work, .stage = "train", .name = name, .unit = "steps", .total = g->cfg.train.steps - r->at.step};
     TRY_ALL(g->comm, g->rank == 0 ? step_log_open(&r->log, r->log_path, r->at.step) : OK);
-    if (r->at.step > 0) log_info("going on after step %lld", (long long)r->at.step);
+    if (r->at.step > 0) log_info("resuming after step %lld", (long long)r->at.step);
     progress *bar = progress_start_all(g->comm, &info);
     st = steps_all(r, bar, &sum);
     progress_end_all(&bar, st);
     TRY(st);
     if (sum.steps > 0) r->step_s = (kernels_threads() == 1 ? sum.processor : sum.seconds) / (double)sum.steps;
     if (sum.steps > 0)
-        log_info(
-            "%lld steps, %.1f items/s; a step %.3f s: compute %.3f, data %.3f, communication %.3f (and %.3f hidden), %.1f MB sent a rank",
-            (long long)sum.steps, (double)sum.steps * (double)trainer_batch(r->t)->n_global / sum.seconds, sum.seconds / (double)sum.steps,
-            sum.compute / (double)sum.steps, sum.wait / (double)sum.steps, sum.comm / (double)sum.steps, sum.hidden / (double)sum.steps,
-            sum.bytes / (double)sum.steps / 1e6);
+        log_info("%lld steps, %.1f items/s; %.3f s per step: compute %.3f, data %.3f, communication %.3f (and %.3f hidden), %.1f MB sent "
+                 "per rank",
+                 (long long)sum.steps, (double)sum.steps * (double)trainer_batch(r->t)->n_global / sum.seconds,
+                 sum.seconds / (double)sum.steps, sum.compute / (double)sum.steps, sum.wait / (double)sum.steps,
+                 sum.comm / (double)sum.steps, sum.hidden / (double)sum.steps, sum.bytes / (double)sum.steps / 1e6);
     if (sum.validations > 0 && sum.last.queries > 0)
         log_info("the last validation: loss %.4f, retrieval %.3f (chance %.3f, %lld wells)", sum.last.loss, sum.last.top1, sum.last.chance,
                  (long long)sum.last.queries);
@@ -210,7 +210,7 @@ static status run_all(stage *g)
         TRY_ALL(g->comm, g->rank == 0 ? run_record(&r) : OK);
         goto done;
     }
-    log_info("%s: resnet%d, %s, %d thread%s a rank", method_name(g->cfg.train.method), r.m.depth, r.type == NN_BF16 ? "bf16" : "fp32",
+    log_info("%s: resnet%d, %s, %d thread%s per rank", method_name(g->cfg.train.method), r.m.depth, r.type == NN_BF16 ? "bf16" : "fp32",
              kernels_threads(), kernels_threads() == 1 ? "" : "s");
     if (method_table[g->cfg.train.method].trains) TRY(train_all(&r));
     TRY_ALL(g->comm, g->rank == 0 ? publish(&r) : OK);
@@ -232,7 +232,7 @@ int main(int argc, char **argv)
         .affects = AFFECTS_MODEL,
         .options = train_own_options,
         .options_size = sizeof(train_arguments),
-        .again = "stopped on SIGUSR1 or SIGTERM, a checkpoint written (the same command, without --force, goes on)",
+        .again = "stopped on SIGUSR1 or SIGTERM after writing a checkpoint (the same command, without --force, resumes)",
         .run_all = run_all,
     };
     return stage_main(argc, argv, &def);

@@ -33,7 +33,7 @@ static void resolve_force_all(run *r)
     int anew = r->g->force && restarts == 0;
     MPI_Bcast(&anew, 1, MPI_INT, 0, r->g->comm);
     r->anew = anew;
-    if (r->g->force && !anew) log_info("started again by SLURM: --force has been done, its checkpoints are gone on from");
+    if (r->g->force && !anew) log_info("requeued by SLURM: resuming; --force already applied");
 }
 
 /* ---- inputs ---- */
@@ -117,7 +117,7 @@ static status describe_model(run *r)
     m->freeze = pretrained ? FREEZE_ALL : o->freeze;
     if (m->dim % channels != 0) TRY(fail(E_USAGE, "%s: train.dim: %d is not a multiple of the %d channels", c->path, m->dim, channels));
     if (pretrained && strcmp(o->weights, "none") == 0)
-        TRY(fail(E_USAGE, "%s: train.method: pretrained wants train.weights: a FILE.safetensors of torchvision or timm", c->path));
+        TRY(fail(E_USAGE, "%s: train.method: pretrained needs train.weights: a FILE.safetensors of torchvision or timm", c->path));
     if (o->freeze != FREEZE_NONE && strcmp(o->weights, "none") == 0)
         TRY(fail(E_USAGE, "%s: train.freeze without train.weights would freeze random layers", c->path));
     if (o->aux && method->trains && !method->classes)
@@ -227,11 +227,11 @@ static status keep_precision(const run *r, nn_type *type, bool *done)
     } else if (!r->anew && newest && checkpoint_is_of(newest, text_str(&other))) {
         if (rest == NN_BF16)
             TRY(fail(E_FAILED,
-                     "%s was made in bf16, which a CPU of this job does not have: restrict the job to nodes with bf16, or set "
-                     "train.precision (fp32 begins anew); the checkpoint is kept",
+                     "%s was written in bf16, which a CPU of this job lacks: restrict the job to nodes with bf16, or set "
+                     "train.precision (fp32 starts over); the checkpoint is kept",
                      newest));
         *type = rest;
-        log_info("%s was made in fp32: so it goes on", newest);
+        log_info("%s was written in fp32: training continues in fp32", newest);
     }
 done:
     free(newest);
@@ -305,28 +305,26 @@ static status make_items(run *r)
     int64_t left_out = 0;
     if (!method->trains) goto done;
     TRY(pair_sampler_create(&r->it, r->d.train, r->d.n, method->controls, (uint32_t)o->seed, &left_out));
-    if (left_out > 0) log_warn("%lld tiles are of compounds with one tile only: left out", (long long)left_out);
+    if (left_out > 0) log_warn("%lld tiles left out: their compounds have only one tile", (long long)left_out);
     int64_t have = pair_sampler_epoch(r->it, method->items);
     bool by_compound = method->items == ITEMS_COMPOUNDS; /* a batch is not larger than the number of compounds, and those have tiles */
     if (by_compound && have < r->g->size)
-        TRY(fail(E_USAGE, "%s: a step has one item a compound, and %d compounds cannot be shared by %d ranks: use fewer ranks",
+        TRY(fail(E_USAGE, "%s: a step has one item per compound, and %d compounds cannot be divided among %d ranks: use fewer ranks",
                  method_name(o->method), (int)have, r->g->size));
     if (!by_compound && have < o->batch)
-        TRY(fail(E_FAILED, "%lld %s tiles are fewer than train.batch %lld: set it lower", (long long)have,
+        TRY(fail(E_FAILED, "%lld %s tiles are fewer than train.batch %lld: lower it", (long long)have,
                  method->items == ITEMS_TILES ? "training" : "treated training", (long long)o->batch));
-    if (o->valid_every > 0 && r->d.n_valid == 0)
-        log_warn("train.valid_every: there are no validation batches; split.valid_batches makes them");
+    if (o->valid_every > 0 && r->d.n_valid == 0) log_warn("train.valid_every: there are no validation batches; set split.valid_batches");
     if (o->early_stop > 0 && (o->valid_every == 0 || r->d.n_valid == 0))
-        TRY(fail(E_USAGE, "%s: train.early_stop wants train.valid_every and split.valid_batches", r->g->cfg.path));
+        TRY(fail(E_USAGE, "%s: train.early_stop needs train.valid_every and split.valid_batches", r->g->cfg.path));
     if (o->valid_every > 0 && r->d.n_valid > 0 && !validation_has_query(&r->d)) {
         if (o->early_stop > 0)
             TRY(fail(
                 E_USAGE,
-                "%s: train.early_stop: no validation well has its compound in another validation batch: set split.valid_batches higher, or "
+                "%s: train.early_stop: no validation well has its compound in another validation batch: raise split.valid_batches or set "
                 "train.early_stop 0",
                 r->g->cfg.path));
-        log_warn(
-            "no validation well has its compound in another validation batch: nothing can be retrieved; split.valid_batches sets more");
+        log_warn("no validation well has its compound in another validation batch: nothing can be retrieved; raise split.valid_batches");
     }
     if (o->valid_every > 0 && r->d.n_valid > 0) TRY(make_valid_items(r));
 done:
@@ -339,7 +337,7 @@ status run_setup_all(run *r, bool *fresh)
     stage *g = r->g;
     const train_options *o = &g->cfg.train;
     if (method_of(r)->trains && o->batch < g->size)
-        TRY(fail(E_USAGE, "train.batch: %lld items cannot be shared by %d ranks: use fewer ranks or a larger train.batch",
+        TRY(fail(E_USAGE, "train.batch: %lld items cannot be divided among %d ranks: use fewer ranks or a larger train.batch",
                  (long long)o->batch, g->size));
     kernels_set_threads(comm_threads_all(g->comm));
     resolve_force_all(r);

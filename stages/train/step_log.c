@@ -78,6 +78,6 @@ status step_log_write(FILE *f, int64_t step, int64_t batch, const step_result *s
     fprintf(f, "}\n");
     int failed = ferror(f), flushed = fflush(f), error = errno;
     clearerr(f); /* what could not be written stays in the buffer, for the next time */
-    if (failed || flushed != 0) return fail(E_IO, "a line of the log cannot be written: %s", strerror(error));
+    if (failed || flushed != 0) return fail(E_IO, "cannot write a line of the log: %s", strerror(error));
     return OK;
 }

@@ -81,7 +81,7 @@ static status check_tiles(const dataset *d, int64_t tile, int64_t n, const uint8
     size_t size = dataset_tile_bytes(d);
     for (int64_t i = 0; d->digest && i < n; i++)
         if ((int64_t)digest_bytes(bytes + (size_t)i * size, size) != d->digest[tile + i])
-            return fail(E_FORMAT, "%s: tile %lld is not what it was when the training began; was the file damaged or made anew?",
+            return fail(E_FORMAT, "%s: tile %lld has changed since training began: is the file damaged, or was it rewritten?",
                         d->paths.item[d->place[tile].file], (long long)d->place[tile + i].row);
     return OK;
 }
@@ -134,19 +134,19 @@ static status how_many(const dataset *d, int64_t budget, int64_t ahead, int64_t 
     double reading = (double)ahead * comm_size(d->node) * tile;
     *kept = d->n_wanted;
     if (window > 0.9 * room)
-        return fail(E_USAGE, "train.tiles_memory: %s for training tiles are not free on this node (%s are): set it lower, or auto",
+        return fail(E_USAGE, "train.tiles_memory: %s for training tiles exceed the free memory of this node (%s): lower it, or set auto",
                     num_show_bytes(a, sizeof a, window), num_show_bytes(b, sizeof b, room));
     if (all <= have && all <= shared) return OK;
     if (all > have) window -= reading;
     if (window < 0)
         return fail(E_USAGE,
-                    "train.tiles_memory: %s do not hold the tiles of the next steps (%s on this node): give more memory, a smaller "
+                    "train.tiles_memory: %s cannot hold the tiles of the next steps (%s on this node): use more memory, a smaller "
                     "train.batch or tile.size, or more nodes",
                     num_show_bytes(a, sizeof a, have), num_show_bytes(b, sizeof b, reading));
     if (window > shared)
         return fail(E_USAGE,
-                    "%s of training tiles do not fit /dev/shm (%s), which the ranks of a node share: make it larger, set "
-                    "train.tiles_memory lower, or use one rank a node with more threads",
+                    "%s of training tiles do not fit /dev/shm (%s), which the ranks of a node share: enlarge it, lower "
+                    "train.tiles_memory, or use one rank per node with more threads",
                     num_show_bytes(a, sizeof a, window), num_show_bytes(b, sizeof b, shared));
     *kept = (int64_t)(window / tile);
     return OK;
@@ -263,7 +263,8 @@ static status normalization_all(dataset *d, stage *g)
         double mean = (double)sum[2 * c] / pixels, var = (double)sum[2 * c + 1] / pixels - mean * mean;
         d->mean[c] = mean / 255;
         d->sd[c] = sqrt(var > 0 ? var : 0) / 255;
-        if (d->sd[c] <= 0) st = fail(E_FAILED, "channel %s is the same everywhere in the training tiles", g->cfg.screen.channels.item[c]);
+        if (d->sd[c] <= 0)
+            st = fail(E_FAILED, "channel %s has the same value in every pixel of the training tiles", g->cfg.screen.channels.item[c]);
     }
     TRY_ALL(g->comm, st);
 done:

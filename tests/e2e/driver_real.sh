@@ -51,7 +51,7 @@ steps=$(wc -l <"$log")
 micon status screen.yaml >"$T/status"
 has "status shows it as stopped" "$T/status" "stopped train whole screen"
 exits "the same command goes on" 0 micon run screen.yaml -n 2
-ok "with what was trained" grep -q "going on after step" "$work"/status/train/*.log
+ok "with what was trained" grep -q "resuming after step" "$work"/status/train/*.log
 grep -o "train: [0-9]* of [0-9]* steps" "$T/err" | head -n 1 | sed 's/^/# /'
 same "each step once" "$(sed 's/.*"step": \([0-9]*\),.*/\1/' "$log" | xargs)" "$(seq 30 | xargs)"
 echo "# stopped after $steps steps"

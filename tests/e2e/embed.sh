@@ -93,7 +93,7 @@ exits "nine tiles a site" 0 mpi 2 "$BIN/micon-tile" $F
 rm "nine/work/tiles/$plate.h5"
 exits "the first plate has no tiles" 1 mpi 2 "$BIN/micon-embed" $F
 has "and is named" "$T/err" "$plate.h5 is not there: run micon-tile first"
-hasnt "the other is not blamed" "$T/err" "tiles a site, other plates have another number"
+hasnt "the other is not blamed" "$T/err" "tiles per site; other plates have a different number"
 same "but done" "$(ls nine/work/embeddings/micon/*.h5 | wc -l)" 1
 
 # ---- a model without a generator; a pretrained trunk ----

@@ -63,7 +63,7 @@ hasnt "no second training" "$T/err" "train: job"
 ok "the controller comes back" slurm_controller_restart
 ok "all jobs end" slurm_idle 240
 ok "training was put back into the queue" grep -q "back into the queue" work/status/slurm/train-*.log
-ok "and went on from where it was" grep -q "going on after step" work/status/slurm/train-*.log
+ok "and went on from where it was" grep -q "resuming after step" work/status/slurm/train-*.log
 same "each step once" "$(sed 's/.*"step": \([0-9]*\),.*/\1/' "$(log_of micon)" | sort -n | uniq | wc -l) $(steps_of micon)" "$steps $steps"
 ok "the same weights as uninterrupted, bit for bit" cmp "$(model micon)" "$(model whole)"
 ok "the report is there" test -s work/reports/micon/report.html
@@ -77,7 +77,7 @@ node=$(squeue -h -t R -o %N | head -n 1)
 slurm_node_kill "${node#n}"
 ok "the controller sees it" slurm_wait 60 "sinfo -h -N -n $node -o %T | grep -q down"
 ok "it is done on the other node" slurm_idle 200
-ok "from where it was" grep -q "going on after step" work/status/slurm/train-*.log
+ok "from where it was" grep -q "resuming after step" work/status/slurm/train-*.log
 ok "with the same weights, bit for bit" cmp "$(model lost)" "$(model short)"
 cmp -s "$(model lost)" "$(model short)" || { tail -n 30 "$(ls -t work/status/slurm/train-*.log | head -n 1)"; paste "$(log_of short)" "$(log_of lost)"; } | cut -c1-300 | sed 's/^/#   /'
 tap_done

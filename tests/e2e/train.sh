@@ -107,7 +107,7 @@ not_ok "a killed rank ends the job" test "$(cat "$T/rc")" = 0
 ok "no model yet" test ! -e "$(model killed)"
 cp -r work/models/killed work/models/damaged; cp -r work/models/killed work/models/more
 exits "the same command again" 0 mpi 2 "$TRAIN" $S $C --set train.run=killed
-has "goes on" "$T/err" "going on after step"
+has "goes on" "$T/err" "resuming after step"
 ok "SIGKILL of a rank: the same bytes in the end" bytes killed
 same "log.jsonl: each step once" "$(sed 's/.*"step": \([0-9]*\),.*/\1/' work/models/killed/log.jsonl | xargs)" "1 2 3 4 5 6 7 8"
 stopped asked 3 USR1 mpirun
@@ -123,19 +123,19 @@ stopped job 3 TERM mpirun # mpirun passes it on, and kills what has not ended a 
 not_ok "SIGTERM to the job ends it" test "$(cat "$T/rc")" = 0
 ok "no model yet" test ! -e "$(model job)"
 exits "the same command again" 0 mpi 2 "$TRAIN" $S $C --set train.run=job
-has "goes on" "$T/err" "going on after step"
+has "goes on" "$T/err" "resuming after step"
 ok "SIGTERM to the job: the same bytes in the end" bytes job
 newest=$(ls work/models/damaged/checkpoints/*.safetensors | tail -n 1)
 same "two checkpoints are kept" "$(ls work/models/damaged/checkpoints | wc -l)" 2
 printf '\252\125' | dd of="$newest" bs=1 seek=$(($(stat -c %s "$newest") / 2)) conv=notrunc status=none
 exits "a damaged checkpoint" 0 mpi 2 "$TRAIN" $S $C --set train.run=damaged
 has "is named" "$T/err" "$(basename "$newest")"
-has "and the one before it used" "$T/err" "the checkpoint before it is used"
+has "and the one before it used" "$T/err" "using the checkpoint before it"
 ok "with the same bytes in the end" bytes damaged
 exits "another number of ranks goes on" 0 mpi 3 "$TRAIN" $S $C --set train.run=more
-has "from where it was" "$T/err" "going on after step"
+has "from where it was" "$T/err" "resuming after step"
 exits "--force" 0 mpi 2 "$TRAIN" $S $C --set train.run=more --force
-hasnt "begins anew" "$T/err" "going on after step"
+hasnt "begins anew" "$T/err" "resuming after step"
 ok "with the same bytes in the end" bytes more
 
 # ---- what does not fit ----
@@ -150,7 +150,7 @@ refused "another tile size" 1 "its tiles are not of tile.size 48: run micon-tile
 refused "channels in another order" 1 "its channels are not those of screen.channels" --set "screen.channels=[ER, DNA, RNA, AGP, Mito]"
 refused "fewer items than the batch" 1 "are fewer than train.batch 4096" --set train.batch=4096
 exits "fewer items than ranks: exit 2" 2 mpi 3 "$TRAIN" $S $(run_of refused 2) --set train.batch=2
-has "fewer items than ranks: said" "$T/err" "train.batch: 2 items cannot be shared by 3 ranks: use fewer ranks or a larger train.batch"
+has "fewer items than ranks: said" "$T/err" "train.batch: 2 items cannot be divided among 3 ranks: use fewer ranks or a larger train.batch"
 refused "fewer than two classes with two tiles" 1 "training needs two compounds with two tiles each" --set split.unseen_compounds=3
 refused "too little memory" 2 "give more memory, a smaller batch or tile size, or more ranks" --set train.memory=1MiB
 refused "a length that the channels do not divide" 2 "train.dim: 41" --set train.dim=41

@@ -24,11 +24,11 @@ cp "$(model forced)" whole.safetensors
 rm work/models/forced/checkpoints/step-0000000002.safetensors
 exits "--force, started again by SLURM" 0 env SLURM_RESTART_COUNT=1 mpirun --oversubscribe -n 2 "$TRAIN" $S --set train.run=forced --set train.steps=3 \
     --set train.checkpoint_steps=1 --force
-has "goes on from its checkpoint" "$T/err" "going on after step 1"
+has "goes on from its checkpoint" "$T/err" "resuming after step 1"
 ok "with the same bytes in the end" cmp whole.safetensors "$(model forced)"
 exits "--force, started for the first time" 0 env SLURM_RESTART_COUNT=0 mpirun --oversubscribe -n 2 "$TRAIN" $S --set train.run=forced --set train.steps=3 \
     --set train.checkpoint_steps=1 --force
-hasnt "begins anew" "$T/err" "going on after step"
+hasnt "begins anew" "$T/err" "resuming after step"
 stop_forced() { # told to stop once a step is logged
     local pid
     rm -rf work/models/stop
@@ -47,26 +47,26 @@ cp work/status/train/forced.made work/status/train/stop.made
 stop_forced
 same "--force, told to stop: exit 75" $rc 75
 not_ok "what was recorded of the model before is taken back" test -e work/status/train/stop.made
-has "says how it goes on" "$T/err" "the same command without --force goes on from there"
+has "says how it goes on" "$T/err" "the same command without --force resumes from there"
 
 # Stopped behind its second step, while the finished model of before still stands: the checkpoint is newer than it.
 touch -d '1 hour ago' "$(model forced)"
 rm work/models/forced/checkpoints/step-0000000002.safetensors
 exits "without --force" 0 run forced 3
-has "the model does not pass for finished" "$T/err" "going on after step 1"
+has "the model does not pass for finished" "$T/err" "resuming after step 1"
 ok "with the same bytes in the end" cmp whole.safetensors "$(model forced)"
 exits "once more" 0 run forced 3
 has "it does now" "$T/err" "is up to date"
 
 # ---- checkpoints of another configuration ----
 exits "another seed for a moment" 0 run forced 2 --set train.seed=2
-has "says where the checkpoints are" "$T/err" "the checkpoints of another configuration are now in work/models/forced/checkpoints/other-"
+has "says where the checkpoints are" "$T/err" "checkpoints of another configuration moved to work/models/forced/checkpoints/other-"
 same "once" "$(grep -c "of another configuration" "$T/err")" 1
 same "it has one of its own" "$(steps_in work/models/forced/checkpoints)" 1
 same "the others are whole" "$(steps_in "$(other)")" "1 2"
 rm "$(model forced)"
 exits "the first configuration again" 0 run forced 3
-has "goes on where it was" "$T/err" "going on after step 2"
+has "goes on where it was" "$T/err" "resuming after step 2"
 ok "with the same bytes in the end" cmp whole.safetensors "$(model forced)"
 same "and the other's are aside" "$(steps_in work/models/forced/checkpoints), $(steps_in "$(other)")" "1 2, 1"
 exits "--force" 0 run forced 3 --force
@@ -86,7 +86,7 @@ exits "two steps" 0 run hurt 2
 printf '\252\125' | dd of=work/models/hurt/checkpoints/step-0000000001.safetensors bs=1 seek=1000000 conv=notrunc status=none
 rm "$(model hurt)"
 exits "its only checkpoint is damaged" 0 run hurt 2
-has "is named" "$T/err" "step-0000000001.safetensors: its values are not those that were written"
+has "is named" "$T/err" "step-0000000001.safetensors: damaged: its values are not those that were written"
 same "best begins as ever" "$("$ROOT/build/release/tests/tools/tensor_tool" meta work/models/hurt/checkpoints/step-0000000001.safetensors micon.best)" -1
 
 # ---- inputs that were damaged behind size and time ----
@@ -128,7 +128,7 @@ if grep -q avx512_bf16 /proc/cpuinfo; then
     has "is up to date" "$T/err" "is up to date"
     rm "$(model mixed)"
     exits "with its checkpoint only" 0 auto mixed 0 0 2
-    has "goes on from it" "$T/err" "going on after step 1"
+    has "goes on from it" "$T/err" "resuming after step 1"
     has "in fp32" "$T/err" "resnet18, fp32"
     exits "all have bf16" 0 auto wide 0 0 2
     has "and compute in it" "$T/err" "resnet18, bf16"
@@ -149,6 +149,6 @@ has "and warns" "$T/err" "no validation well has its compound in another validat
 same "once" "$(grep -c "no validation well" "$T/err")" 1
 same "log.jsonl is JSON" "$(grep -c '"valid_queries": 0[,}]' work/models/mute/log.jsonl) $(grep -cE 'nan|inf|valid_top1|valid_chance' work/models/mute/log.jsonl)" "3 0"
 exits "no query, early stop: exit 2" 2 run early 3 $V --set train.early_stop=1
-has "what to do" "$T/err" "set split.valid_batches higher, or train.early_stop 0"
+has "what to do" "$T/err" "raise split.valid_batches or set train.early_stop 0"
 not_ok "before the first step" test -e work/models/early
 tap_done

@@ -38,7 +38,7 @@ exits "clip, a batch larger than all tiles" 0 mpi 2 "$TRAIN" $S --set train.run=
 has "clip: a step's items" "$T/err" "clip: a step has 3 items"
 ok "and those are counted" awk -F'[:,]' '{ for (i = 1; i < NF; i++) { if ($i ~ /items_per_s/) a = $(i + 1); if ($i ~ /"seconds"/) b = $(i + 1) } exit !(a * b > 2.99 && a * b < 3.01) }' work/models/clip/log.jsonl
 exits "clip, fewer compounds than ranks: exit 2" 2 mpi 4 "$TRAIN" $S --set train.method=clip --set train.batch=1000
-has "said" "$T/err" "3 compounds cannot be shared by 4 ranks: use fewer ranks"
+has "said" "$T/err" "3 compounds cannot be divided among 4 ranks: use fewer ranks"
 hasnt "before a tile is loaded" "$T/err" "training tiles"
 exits "a batch smaller than the ranks: exit 2" 2 mpi 3 "$TRAIN" $S
 hasnt "said before a tile is loaded" "$T/err" "training tiles"
@@ -50,7 +50,7 @@ refused "tiles of wells that the tables do not have" 1 "source_1__Batch1__S1B01P
 for f in images/*/load_data.csv; do mv "$f.kept" "$f"; done
 mv kept.gz metadata/well.csv.gz
 fast="--set train.schedule=constant --set train.warmup=0 --set train.weight_decay=10 --set train.checkpoint_steps=1"
-refused "a rate that is far too large" 1 "the training diverged" $fast --set train.lr=100 --set train.steps=60
+refused "a rate that is far too large" 1 "training diverged" $fast --set train.lr=100 --set train.steps=60
 has "what to try" "$T/err" "try a lower train.lr"
 has "the step, which is not in the log" "$T/err" "step $(($(wc -l <work/models/bad/log.jsonl) + 1)): loss"
 has "where the checkpoints are" "$T/err" "stay in work/models/bad/checkpoints,"
@@ -61,7 +61,7 @@ same "the last good checkpoint stays, with no NaN" "$("$ROOT/build/release/tests
 # A filter so large that the variance behind it is no float: the loss is finite, and what is kept of the variance is not.
 rm -r work/models/bad
 "$ROOT/build/release/tests/tools/tensor_tool" huge work/models/few/model.safetensors huge.safetensors encoder.conv1.weight
-refused "statistics that are infinite after a step" 1 "is not finite: the training diverged" --set train.weights=huge.safetensors --set train.checkpoint_steps=1
+refused "statistics that are infinite after a step" 1 "is not finite: training diverged" --set train.weights=huge.safetensors --set train.checkpoint_steps=1
 same "no checkpoint of them" "$(ls work/models/bad/checkpoints 2>/dev/null)" ""
-refused "statistics that are infinite in the end" 1 "is not finite: the training diverged" --set train.weights=huge.safetensors --set train.steps=1
+refused "statistics that are infinite in the end" 1 "is not finite: training diverged" --set train.weights=huge.safetensors --set train.steps=1
 tap_done

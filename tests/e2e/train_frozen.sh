@@ -19,7 +19,7 @@ F="--set train.steps=6 --set train.weights=$(model first) --set train.augment=no
 for layers in stem layer2 all; do
     for n in 1 2; do
         exits "$layers, $n ranks: outputs kept" 0 mpi $n "$TRAIN" $S $F --set train.freeze=$layers --set train.run=kept$layers$n
-        has "said" "$T/err" "outputs of the frozen layers: those of"
+        has "said" "$T/err" "frozen layers: outputs of"
         hasnt "some are" "$T/err" "those of 0 tiles"
         exits "$layers, $n ranks: computed at every step" 0 mpi $n "$TRAIN" $S $F --set train.freeze=$layers --set train.run=none$layers$n --set train.cache_memory=0
         has "none is kept" "$T/err" "those of 0 tiles"

@@ -67,6 +67,6 @@ slurm_wait 120 '[ "$(wc -l <"$W/models/stopped/log.jsonl")" -ge 5 ]'
 scancel --signal=USR1 --batch "$id"
 ok "USR1 to the job: back into the queue" slurm_wait 60 'grep -q "back into the queue" "$T/stopped.log"'
 ended "the same job" stopped 2
-has "went on where it was" "$T/stopped.log" "going on after step"
+has "went on where it was" "$T/stopped.log" "resuming after step"
 ok "to the same bytes as the run that was left alone" cmp "$W/models/whole/model.safetensors" "$W/models/stopped/model.safetensors"
 tap_done

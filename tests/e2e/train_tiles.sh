@@ -28,7 +28,7 @@ exits "simclr, where a tile is asked for twice" 0 mpi 2 "$TRAIN" $S $R --set tra
 exits "simclr with all" 0 mpi 2 "$TRAIN" $S $R --set train.method=simclr --set train.run=simclr
 ok "the same model" cmp "$(model two)" "$(model simclr)"
 exits "too little for the next steps: exit 2" 2 mpi 2 "$TRAIN" $S $R --set train.run=none --set train.tiles_memory=200KiB
-has "said" "$T/err" "do not hold the tiles of the next steps"
+has "said" "$T/err" "cannot hold the tiles of the next steps"
 
 # ---- on the way ----
 plate=$(ls work/tiles/*.h5 | head -n 1)

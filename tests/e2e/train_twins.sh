@@ -18,7 +18,7 @@ compounds() { head -c 60000 "work/models/$1/model.safetensors" | grep -ao 'JCP20
 train() { exits "$1" 0 mpi 2 "$BIN/micon-train" $S --set train.run="$2" "${@:3}"; }
 
 train "all compounds" all
-has "said" "$T/err" "1 of 5 compounds have the structure of another: they are one compound"
+has "said" "$T/err" "1 of 5 compounds share the structure of another and are merged with it"
 same "four compounds were learned" "$(compounds all)" "${id[*]:0:4}"
 train "a method that needs no structures" paclr --set train.method=paclr
 has "goes by them all the same" "$T/err" "they are one compound"
