@@ -36,12 +36,12 @@ done:
     return st;
 }
 
-static bool may_put(const store *s)
+bool store_may_put(const store *s)
 {
     return s->rank == 0 && s->put_st == OK;
 }
 
-static void keep_failure(store *s, status st)
+void store_put_failed(store *s, status st)
 {
     if (st == OK) return;
     s->put_st = fail_within(st, "%s", s->final_name);
@@ -60,38 +60,33 @@ static void put_value(store *s, const char *path, value v, const char *encoding)
     } else {
         value_free(&v);
     }
-    keep_failure(s, st);
-}
-
-void store_put_frame(store *s, const char *path, const frame *f)
-{
-    if (may_put(s)) keep_failure(s, store_add_frame(s, path, f));
+    store_put_failed(s, st);
 }
 
 void store_put_text(store *s, const char *path, const char *what)
 {
-    if (may_put(s)) put_value(s, path, value_text(what), "string");
+    if (store_may_put(s)) put_value(s, path, value_text(what), "string");
 }
 
 void store_put_int(store *s, const char *path, int64_t i)
 {
-    if (may_put(s)) put_value(s, path, value_int(i), "numeric-scalar");
+    if (store_may_put(s)) put_value(s, path, value_int(i), "numeric-scalar");
 }
 
 void store_put_real(store *s, const char *path, double d)
 {
-    if (may_put(s)) put_value(s, path, value_real(d), "numeric-scalar");
+    if (store_may_put(s)) put_value(s, path, value_real(d), "numeric-scalar");
 }
 
 void store_put_texts(store *s, const char *path, const names *values)
 {
     value v = {0};
-    if (!may_put(s)) return;
+    if (!store_may_put(s)) return;
     status st = value_texts(&v, values->item, (int64_t)values->n, path);
     if (st == OK)
         put_value(s, path, v, "string-array");
     else
-        keep_failure(s, st);
+        store_put_failed(s, st);
 }
 
 void store_put_values(store *s, const char *path, store_type type, int n_dims, const int64_t *dims, const void *data)
@@ -99,7 +94,7 @@ void store_put_values(store *s, const char *path, store_type type, int n_dims, c
     status st = OK;
     size_t bytes;
     value v = {.type = value_type_of(type), .n_dims = n_dims};
-    if (!may_put(s)) return;
+    if (!store_may_put(s)) return;
     if (n_dims < 1 || n_dims > STORE_MAX_DIMS) TRY(fail(E_INTERNAL, "'%s': %d dimensions", path, n_dims));
     for (int d = 0; d < n_dims; d++) v.dims[d] = dims[d];
     TRY(value_bytes(&v, &bytes, path));
@@ -108,5 +103,5 @@ void store_put_values(store *s, const char *path, store_type type, int n_dims, c
     put_value(s, path, v, "array");
     return;
 done:
-    keep_failure(s, st);
+    store_put_failed(s, st);
 }

@@ -128,23 +128,6 @@ done:
 
 /* ---- big arrays ---- */
 
-/* Types of foreign files that we do not write, as the nearest that we have: only the class matters for reading rows. */
-static status rows_shape(hid_t dset, value *shape, bool *is_real)
-{
-    status st = OK;
-    hid_t type = H5Dget_type(dset), space = H5Dget_space(dset);
-    H5T_class_t class = type < 0 ? H5T_NO_CLASS : H5Tget_class(type);
-    if (type < 0 || space < 0) TRY(h5_fail(E_FORMAT, "cannot tell its type"));
-    if (class != H5T_INTEGER && class != H5T_FLOAT && class != H5T_ENUM) TRY(fail(E_FORMAT, "does not hold numbers"));
-    *is_real = class == H5T_FLOAT;
-    *shape = (value){.type = VAL_F64};
-    TRY(h5_space_shape(space, shape));
-done:
-    if (space >= 0) H5Sclose(space);
-    if (type >= 0) H5Tclose(type);
-    return st;
-}
-
 /* HDF5 keeps 1 MB of unpacked chunks: too little for wide compressed tables of others, of which reading row by row would unpack all chunks of
  * a row again for each row. This much holds the chunks of a row; 0: the usual does. */
 static size_t cache_wanted(hid_t dset, const value *shape)
@@ -180,7 +163,7 @@ static status array_open(const store_file *cf, const char *path, opened **out)
     store_file *f = (store_file *)(uintptr_t)cf; /* what is kept is no part of the file's meaning */
     status st = OK;
     hid_t dset = -1;
-    bool is_real;
+    bool is_real = false;
     value shape;
     for (int i = 0; i < OPEN_ARRAYS; i++)
         if (f->kept[i].path && strcmp(f->kept[i].path, path) == 0) {
@@ -188,7 +171,7 @@ static status array_open(const store_file *cf, const char *path, opened **out)
             return OK;
         }
     TRY(h5_open(f->file, path, H5I_DATASET, &dset));
-    TRY(fail_within(rows_shape(dset, &shape, &is_real), "'%s'", path));
+    TRY(fail_within(h5_rows_shape(dset, &shape, &is_real), "'%s'", path));
     size_t cache = cache_wanted(dset, &shape);
     if (cache) TRY(array_reopen(f->file, path, cache, &dset));
     shape.type = is_real ? VAL_F64 : VAL_I64;
@@ -252,74 +235,4 @@ status store_read_rows(const store_file *f, const char *path, store_type as, int
 done:
     if (transfer >= 0) H5Pclose(transfer);
     return fail_within(st, "%s", f->path);
-}
-
-/* ---- small things ---- */
-
-status store_read_value(const store_file *f, const char *path, value *v)
-{
-    status st = OK;
-    hid_t object = -1;
-    TRY(h5_open(f->file, path, H5I_DATASET, &object));
-    TRY(fail_within(h5_read(object, false, v), "'%s'", path));
-done:
-    if (object >= 0) H5Oclose(object);
-    return st;
-}
-
-status store_read_text(const store_file *f, const char *path, char **out)
-{
-    status st = OK;
-    value v = {0};
-    *out = NULL;
-    TRY(store_read_value(f, path, &v));
-    if (v.type != VAL_TEXT || value_rows(&v) != 1 || v.n_dims > 1) TRY(fail(E_FORMAT, "'%s' is not one text", path));
-    *out = xstrdup(value_text_at(&v, 0));
-done:
-    value_free(&v);
-    return fail_within(st, "%s", f->path);
-}
-
-status store_read_texts(const store_file *f, const char *path, names *out)
-{
-    status st = OK;
-    value v = {0};
-    bool *missing = NULL, is_category;
-    TRY(store_read_column(f, path, &v, &missing, &is_category));
-    if (v.type != VAL_TEXT || v.n_dims != 1) TRY(fail(E_FORMAT, "'%s' is not a list of texts", path));
-    for (int64_t i = 0; i < v.dims[0]; i++) names_add(out, value_text_at(&v, i));
-done:
-    free(missing);
-    value_free(&v);
-    return fail_within(st, "%s", f->path);
-}
-
-/* One number, of any numeric type, as `type`. */
-static status read_number(const store_file *f, const char *path, hid_t type, bool whole, void *out)
-{
-    status st = OK;
-    hid_t dset = -1, transfer = -1;
-    value shape;
-    bool is_real;
-    TRY(h5_open(f->file, path, H5I_DATASET, &dset));
-    TRY(fail_within(rows_shape(dset, &shape, &is_real), "'%s'", path));
-    if (value_rows(&shape) != 1 || shape.n_dims > 1) TRY(fail(E_FORMAT, "'%s' is not one number", path));
-    if (whole && is_real) TRY(fail(E_FORMAT, "'%s' is a real number where a whole one is needed", path));
-    transfer = whole ? h5_no_overflow() : H5Pcreate(H5P_DATASET_XFER);
-    if (transfer < 0) TRY(h5_fail(E_INTERNAL, "'%s': cannot prepare reading", path));
-    if (H5Dread(dset, type, H5S_ALL, H5S_ALL, transfer, out) < 0) TRY(h5_fail(E_FORMAT, "'%s' cannot be read", path));
-done:
-    if (transfer >= 0) H5Pclose(transfer);
-    if (dset >= 0) H5Dclose(dset);
-    return fail_within(st, "%s", f->path);
-}
-
-status store_read_int(const store_file *f, const char *path, int64_t *out)
-{
-    return read_number(f, path, H5T_NATIVE_INT64, true, out);
-}
-
-status store_read_real(const store_file *f, const char *path, double *out)
-{
-    return read_number(f, path, H5T_NATIVE_DOUBLE, false, out);
 }

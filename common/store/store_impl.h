@@ -7,7 +7,7 @@
 #include <hdf5.h>
 #include <mpi.h>
 
-enum { STORE_MAX_DIMS = 4, STORE_MAX_PATH = 4096 };
+enum { STORE_MAX_DIMS = 4, STORE_MAX_PATH = 4096, STORE_MAX_OBJECTS = 1000000 };
 
 /* Small things are read whole; a file that claims more than this for one of them is refused. */
 #define STORE_MAX_SMALL ((size_t)4 << 30)
@@ -58,6 +58,7 @@ value value_int(int64_t i);
 value value_bool(bool b);
 value value_real(double d);
 const char *value_text_at(const value *v, int64_t i); /* borrowed; VAL_TEXT */
+int64_t value_whole_at(const value *v, int64_t i);    /* of a whole-number type */
 value_type value_type_of(store_type t);
 
 node *nodes_find(const nodes *l, const char *path);
@@ -70,11 +71,13 @@ uint64_t node_digest(node *o); /* sorts its attributes */
 /* A path that can be stored: components not empty, not "." or "..", no control characters. */
 status store_path_check(const char *path) MUST_USE;
 
-/* ---- hdf5.c: HDF5, with its error stack turned into one message ---- */
+/* ---- hdf5.c, hdf5_read.c: HDF5, with its error stack turned into one message ---- */
 status h5_start(void) MUST_USE;
 /* fail() with the innermost text of HDF5's stack after it. */
 status h5_fail(status code, const char *fmt, ...) PRINTF_LIKE(2, 3);
 hid_t h5_type(const value *v); /* file type (little-endian); < 0 on failure. H5Tclose it. */
+hid_t h5_bool_type(void);
+hid_t h5_text_type(size_t width, H5T_cset_t cset, H5T_str_t pad);
 hid_t h5_space(const value *v);
 hid_t h5_plist(hid_t kind); /* without times */
 hid_t h5_access(void);      /* how our files are opened */
@@ -89,10 +92,12 @@ bool h5_has(hid_t file, const char *path);
 /* Type and shape of a dataset or attribute; a type we do not have is E_FORMAT. */
 status h5_shape(hid_t object, bool is_attr, value *v) MUST_USE;
 status h5_space_shape(hid_t space, value *v) MUST_USE; /* dimensions only */
+/* Shape of a dataset of numbers of any type; is_real: of a floating one. The type of the shape is VAL_F64. */
+status h5_rows_shape(hid_t dset, value *shape, bool *is_real) MUST_USE;
 /* The whole value (shape and data); sizes are capped. v is {0} before. */
 status h5_read(hid_t object, bool is_attr, value *v) MUST_USE;
 status h5_read_attr(hid_t object, const char *name, value *v) MUST_USE; /* missing: E_FORMAT */
-status h5_members(hid_t group, names *out) MUST_USE;                    /* names in a group, sorted; verify.c */
+status h5_members(hid_t group, names *out) MUST_USE;                    /* names in a group, sorted */
 bool h5_has_attr(hid_t object, const char *name);
 status h5_read_text_attr(hid_t object, const char *name, char **out) MUST_USE;
 /* A transfer list under which a value that does not fit a whole-number type is a failure. */
@@ -109,7 +114,7 @@ status h5_open_serial(const char *path, bool write, hid_t *file) MUST_USE;
 status content_read(hid_t file, int rank, int size, nodes *seen) MUST_USE;
 uint64_t nodes_digest(nodes *l); /* the content digest; sorts */
 
-/* ---- a store being written: write.c, put.c, commit.c ---- */
+/* ---- a store being written: write.c, reserve.c, put.c, put_frame.c, commit.c ---- */
 typedef struct {
     char *path;
     value v; /* type and shape only */
@@ -141,6 +146,10 @@ struct store {
     char put_msg[1024];
 };
 
+/* Is there room for so much on the disk? Rank 0. */
+status store_space_check(const store *s, int64_t bytes) MUST_USE;
+/* Where the file system cannot reserve: every byte of the closed file is written once. Rank 0. */
+status store_fill_holes(const store *s) MUST_USE;
 /* Ask the file system for `more` bytes of the part file on top of what was asked before. Rank 0. */
 status store_reserve(store *s, int64_t more) MUST_USE;
 /* End the laying out; every byte has its room on the disk then. Rank 0. */
@@ -148,7 +157,10 @@ status store_serial_close(store *s) MUST_USE;
 /* Make the groups on the way to `path` among the nodes; the object itself must be new. Rank 0. */
 status store_claim(store *s, const char *path) MUST_USE;
 
-/* ---- a file being read: read.c ---- */
+bool store_may_put(const store *s);         /* rank 0, and no put has failed */
+void store_put_failed(store *s, status st); /* keeps the first failure for the commit */
+
+/* ---- a file being read: read.c, read_values.c, read_frame.c ---- */
 enum { OPEN_ARRAYS = 8 };
 typedef struct {
     char *path;
@@ -171,9 +183,5 @@ status store_read_value(const store_file *f, const char *path, value *v) MUST_US
 /* The same, or a categorical as the values its codes stand for; *missing (caller frees; NULL where none is) tells where a value is
  * missing. v is {0} before. */
 status store_read_column(const store_file *f, const char *path, value *v, bool **missing, bool *is_category) MUST_USE;
-
-/* ---- frames.c ---- */
-/* Rank 0. */
-status store_add_frame(store *s, const char *path, const frame *f) MUST_USE;
 
 #endif

@@ -128,6 +128,22 @@ const char *value_text_at(const value *v, int64_t i)
     return (const char *)v->data + (size_t)i * v->width;
 }
 
+int64_t value_whole_at(const value *v, int64_t i)
+{
+    switch (v->type) {
+    case VAL_U8: return ((const uint8_t *)v->data)[i];
+    case VAL_I8:
+    case VAL_BOOL: return ((const int8_t *)v->data)[i];
+    case VAL_I16: return ((const int16_t *)v->data)[i];
+    case VAL_I32: return ((const int32_t *)v->data)[i];
+    case VAL_I64: return ((const int64_t *)v->data)[i];
+    case VAL_F32:
+    case VAL_F64:
+    case VAL_TEXT: break;
+    }
+    return 0;
+}
+
 node *nodes_find(const nodes *l, const char *path)
 {
     for (size_t i = 0; i < l->n; i++)

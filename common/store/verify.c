@@ -7,22 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 32, MAX_OBJECTS = 1000000 };
-
-static herr_t add_name(hid_t group, const char *name, const H5L_info_t *info, void *out)
-{
-    (void)group;
-    (void)info;
-    names_add(out, name);
-    return ((names *)out)->n > MAX_OBJECTS ? -1 : 0;
-}
-
-status h5_members(hid_t group, names *out)
-{
-    hsize_t at = 0;
-    if (H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, &at, add_name, out) < 0) return h5_fail(E_FORMAT, "its members cannot be listed");
-    return OK;
-}
+enum { MAX_DEPTH = 32 };
 
 static herr_t add_attr_name(hid_t object, const char *name, const H5A_info_t *info, void *out)
 {
@@ -94,7 +79,8 @@ static status read_object(hid_t file, const char *path, int rank, int size, int 
 {
     status st = OK;
     hid_t object = -1;
-    if (depth > MAX_DEPTH || seen->n >= MAX_OBJECTS) TRY(fail(E_FORMAT, "more than %d objects, or groups %d deep", MAX_OBJECTS, MAX_DEPTH));
+    if (depth > MAX_DEPTH || seen->n >= STORE_MAX_OBJECTS)
+        TRY(fail(E_FORMAT, "more than %d objects, or groups %d deep", STORE_MAX_OBJECTS, MAX_DEPTH));
     TRY(h5_open(file, path, H5I_BADID, &object));
     bool is_group = H5Iget_type(object) == H5I_GROUP;
     node *o = nodes_add(seen, path, is_group);

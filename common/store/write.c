@@ -8,7 +8,6 @@
 #include "micon/base/digest.h"
 #include "micon/base/fault.h"
 #include "micon/base/mem.h"
-#include "micon/base/num.h"
 #include "micon/base/path.h"
 #include "micon/mpi/comm.h"
 #include "store_impl.h"
@@ -41,18 +40,6 @@ static status store_io_all(store *s, status mine)
 
 /* ---- create ---- */
 
-static status space_check(const store *s, int64_t bytes)
-{
-    int64_t there = 0;
-    char need[32], have[32], *dir = path_dir(s->final_name);
-    status st = path_free_bytes(dir, &there);
-    if (st == OK && bytes > there)
-        st = fail(E_IO, "%s: needs about %s, but %s has only %s left", s->final_name, num_show_bytes(need, sizeof need, (double)bytes), dir,
-                  num_show_bytes(have, sizeof have, (double)there));
-    free(dir);
-    return st;
-}
-
 /* Rank 0: the part file, empty, made by us and nobody else, with the permissions of the umask. */
 static status part_make(store *s, int64_t bytes)
 {
@@ -60,7 +47,7 @@ static status part_make(store *s, int64_t bytes)
     char *dir = path_dir(s->final_name);
     TRY(path_make_dirs(dir));
     if (path_is_dir(s->final_name)) TRY(fail(E_IO, "%s: is a folder", s->final_name));
-    TRY(space_check(s, bytes));
+    TRY(store_space_check(s, bytes));
     s->part = path_part(s->final_name);
     int fd = open(s->part, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
     if (fd < 0) TRY(fail(E_IO, "%s: cannot be made: %s", s->part, strerror(errno)));
@@ -68,54 +55,6 @@ static status part_make(store *s, int64_t bytes)
     close(fd);
 done:
     free(dir);
-    return st;
-}
-
-status store_reserve(store *s, int64_t more)
-{
-    char need[32];
-    int rc, why = 0;
-    if (__builtin_add_overflow(s->reserved, more, &s->reserved)) return fail(E_IO, "%s: larger than a file can be", s->final_name);
-    int fd = open(s->part, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) return fail(E_IO, "%s: %s", s->part, strerror(errno));
-    do rc = fallocate(fd, 0, 0, s->reserved);
-    while (rc != 0 && errno == EINTR);
-    if (rc) why = errno;
-    close(fd);
-    if (why == EOPNOTSUPP || why == ENOSYS) {
-        s->unreserved = true;
-        return space_check(s, more);
-    }
-    if (why == 0) return OK;
-    return fail(E_IO, "%s: cannot reserve %s: %s", s->final_name, num_show_bytes(need, sizeof need, (double)s->reserved), strerror(why));
-}
-
-/* Where the file system cannot reserve: every byte of the closed file is written once, holes as zeros, and seen on the disk. */
-static status fill_holes(const store *s)
-{
-    enum { BLOCK = 1 << 20 };
-    status st = OK;
-    char *block = xmalloc(BLOCK);
-    int64_t at = 0;
-    int fd = open(s->part, O_RDWR | O_CLOEXEC);
-    if (fd < 0) TRY(fail(E_IO, "%s: %s", s->part, strerror(errno)));
-    for (;;) {
-        ssize_t n = pread(fd, block, BLOCK, at), done = 0;
-        if (n <= 0) {
-            if (n < 0) TRY(fail(E_IO, "%s: %s", s->part, strerror(errno)));
-            break;
-        }
-        while (done < n) {
-            ssize_t m = pwrite(fd, block + done, (size_t)(n - done), at + done);
-            if (m < 0 && errno != EINTR) TRY(fail(E_IO, "%s: cannot reserve its room: %s", s->final_name, strerror(errno)));
-            if (m > 0) done += m;
-        }
-        at += n;
-    }
-    if (fsync(fd) != 0 && errno != EINVAL) TRY(fail(E_IO, "%s: cannot reserve its room: %s", s->final_name, strerror(errno)));
-done:
-    if (fd >= 0) close(fd);
-    free(block);
     return st;
 }
 
@@ -303,7 +242,7 @@ status store_serial_close(store *s)
         s->broken = true;
         TRY(h5_fail(E_IO, "%s: cannot be closed", s->final_name));
     }
-    if (s->unreserved && s->n_arrays) TRY(fill_holes(s));
+    if (s->unreserved && s->n_arrays) TRY(store_fill_holes(s));
 done:
     return st;
 }
