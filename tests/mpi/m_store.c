@@ -219,7 +219,7 @@ static void refusals(void)
     int64_t i;
     ok_all(says(store_open(&f, path, "tiles", 2), E_FORMAT, "round.h5", "holds profiles, not tiles"), "another kind");
     ok_all(says(store_open(&f, path, "profiles", 1), E_FORMAT, "round.h5", "newer version"), "a newer format");
-    ok_all(says(store_open(&f, dir, NULL, 0), E_IO, dir, "folder"), "a folder");
+    ok_all(says(store_open(&f, dir, NULL, 0), E_FORMAT, dir, "is a folder, not a file"), "a folder");
     ok_all(says(store_open(&f, "/nowhere/x.h5", NULL, 0), E_IO, "/nowhere/x.h5", "No such file"), "a missing file");
     if (rank == 0) {
         char *data;
