@@ -171,7 +171,7 @@ static status refuse(const char *path, const holder *h, const file_lock_info *in
 {
     text who = {0};
     describe(h, &who);
-    status st = fail(E_FAILED, "%s: %s. If that is over, remove %s", info->busy, text_str(&who), path);
+    status st = fail(E_FAILED, "%s: %s. If it has ended, remove %s", info->busy, text_str(&who), path);
     text_free(&who);
     return st;
 }

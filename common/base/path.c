@@ -67,7 +67,7 @@ status path_make_dirs(const char *path)
         *c = '\0';
         if (mkdir(p, 0777) != 0) {
             int why = errno; /* the look at what is there changes errno */
-            if (!path_is_dir(p)) st = fail(E_IO, "%s: cannot make this folder: %s", p, strerror(why));
+            if (!path_is_dir(p)) st = fail(E_IO, "%s: cannot create this folder: %s", p, strerror(why));
         }
         *c = kept;
         if (!kept) break;
@@ -108,7 +108,7 @@ status path_glob(names *out, const char *dir, const char *pattern)
         goto done;
     }
     int rc = glob(escaped, GLOB_ERR | GLOB_BRACE, NULL, &g);
-    if (rc != 0 && rc != GLOB_NOMATCH) TRY(fail(E_IO, "%s: cannot look for this: %s", plain, strerror(errno)));
+    if (rc != 0 && rc != GLOB_NOMATCH) TRY(fail(E_IO, "%s: cannot check this path: %s", plain, strerror(errno)));
     for (size_t i = 0; rc == 0 && i < g.gl_pathc; i++) names_add(out, g.gl_pathv[i]);
 done:
     globfree(&g);

@@ -12,7 +12,7 @@
 static status find_group(const char *group, gid_t *gid)
 {
     struct group *g = getgrnam(group);
-    if (!g) return fail(E_USAGE, "screen.group: there is no group '%s' here", group);
+    if (!g) return fail(E_USAGE, "screen.group: this machine has no group '%s'", group);
     *gid = g->gr_gid;
     return OK;
 }
@@ -38,7 +38,7 @@ status permissions_give_folder(const char *folder, const char *group)
     if (stat(folder, &sb) != 0) return fail(E_IO, "%s: %s", folder, strerror(errno));
     if (sb.st_uid != geteuid() || (sb.st_gid == gid && sb.st_mode & S_ISGID)) return OK; /* done, or another one's to do */
     if (chown(folder, (uid_t)-1, gid) != 0 || chmod(folder, (sb.st_mode & 07777) | S_IRWXG | S_ISGID) != 0)
-        return fail(E_IO, "%s: cannot be given to the group '%s': %s", folder, group, strerror(errno));
+        return fail(E_IO, "%s: cannot change its group to '%s': %s", folder, group, strerror(errno));
     return OK;
 }
 
@@ -49,5 +49,5 @@ void permissions_give_file(const char *path, const char *group)
     if (find_group(group, &gid) != OK)
         msg_clear();
     else if (chown(path, (uid_t)-1, gid) != 0)
-        log_warn("%s: cannot be given to the group '%s': %s", path, group, strerror(errno));
+        log_warn("%s: cannot change its group to '%s': %s", path, group, strerror(errno));
 }

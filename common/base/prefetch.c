@@ -60,7 +60,7 @@ status prefetch_start(prefetch **out, int n_blocks, size_t block_bytes, int64_t 
     pthread_cond_init(&a->change, NULL);
     *out = a;
     TRY(mem_alloc(&a->blocks, (size_t)n_blocks, a->stride, "reading ahead"));
-    if (pthread_create(&a->thread, NULL, run_ahead, a) != 0) TRY(fail(E_NOMEM, "no thread to read ahead with"));
+    if (pthread_create(&a->thread, NULL, run_ahead, a) != 0) TRY(fail(E_NOMEM, "cannot start the prefetch thread"));
     a->started = true;
 done:
     if (st != OK) prefetch_stop(out);

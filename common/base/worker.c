@@ -198,7 +198,7 @@ status worker_start(worker **out, worker_fn fn, void *arg)
     (void)close(fd[1]);
     if (keeper < 0) {
         (void)close(fd[0]);
-        return fail(E_IO, "worker: the system gives no process: %s", strerror(why));
+        return fail(E_IO, "worker: cannot start a process: %s", strerror(why));
     }
     worker *w = xcalloc(1, sizeof *w);
     w->fd = fd[0];
@@ -248,7 +248,7 @@ static status take_one(worker *w, const worker_job *job)
     while (n < 0 && errno == EINTR);
     if (n < (ssize_t)sizeof w->in.h) return gone();
     const head *h = &w->in.h;
-    if (h->death == NO_FORK) return fail(E_IO, "the system gives no process for a new worker");
+    if (h->death == NO_FORK) return fail(E_IO, "cannot start a new worker process");
     w->deaths += h->death != 0;
     int slot = h->id ? find(w, h->id) : -1;
     if (slot < 0) return OK; /* died idle, or between its answer and the next request */

@@ -149,7 +149,7 @@ static status read_section(parser *p, const char *section)
         snprintf(key, sizeof key, "%s", scalar(p));
         snprintf(inner, sizeof inner, "%s.%s", section, key);
         if (is_section(inner)) {
-            if (names_find(&p->sections, inner) >= 0) TRY(fail(E_USAGE, "%s: section '%s' stands twice", where(p), inner));
+            if (names_find(&p->sections, inner) >= 0) TRY(fail(E_USAGE, "%s: section '%s' is given twice", where(p), inner));
             names_add(&p->sections, inner);
             TRY(read_section(p, inner));
             continue;
@@ -171,20 +171,20 @@ static status read_document(parser *p)
     TRY(next(p));
     if (p->event.type == YAML_STREAM_END_EVENT) TRY(fail(E_USAGE, "%s: the file is empty; README.md shows a screen.yaml", p->path));
     TRY(next(p));
-    if (p->event.type != YAML_MAPPING_START_EVENT) TRY(fail(E_USAGE, "%s: sections such as 'screen:' are wanted here", where(p)));
+    if (p->event.type != YAML_MAPPING_START_EVENT) TRY(fail(E_USAGE, "%s: expected sections such as 'screen:'", where(p)));
     for (;;) {
         TRY(next(p));
         if (p->event.type == YAML_MAPPING_END_EVENT) break;
         TRY(plain(p, "a section's name"));
         snprintf(section, sizeof section, "%s", scalar(p));
         if (strchr(section, '.') || !is_section(section)) TRY(unknown_name(where(p), NULL, section));
-        if (names_find(&p->sections, section) >= 0) TRY(fail(E_USAGE, "%s: section '%s' stands twice", where(p), section));
+        if (names_find(&p->sections, section) >= 0) TRY(fail(E_USAGE, "%s: section '%s' is given twice", where(p), section));
         names_add(&p->sections, section);
         TRY(read_section(p, section));
     }
     TRY(next(p)); /* document end */
     TRY(next(p));
-    if (p->event.type != YAML_STREAM_END_EVENT) TRY(fail(E_USAGE, "%s: a second document (---) is not read", where(p)));
+    if (p->event.type != YAML_STREAM_END_EVENT) TRY(fail(E_USAGE, "%s: a second YAML document (---) is not allowed", where(p)));
 done:
     return st;
 }
@@ -199,7 +199,7 @@ static status apply_set(config *c, const char *set)
     snprintf(at, sizeof at, "--set %s", text_show(shown, sizeof shown, set));
     for (const char *d = set; equal && d < equal; d++)
         if (*d == '.') dot = d; /* the last one: slurm.train.nodes */
-    if (!dot) return fail(E_USAGE, "%s: wants section.key=value", at);
+    if (!dot) return fail(E_USAGE, "%s: expected section.key=value", at);
     char *section = xstrndup(set, (size_t)(dot - set)), *key = xstrndup(dot + 1, (size_t)(equal - dot - 1));
     if (!is_section(section)) TRY(unknown_name(at, NULL, section));
     const opt *o = find_key(c, at, section, key);
@@ -232,11 +232,11 @@ static status cross_check(const config *c)
         return fail(E_USAGE, "%s: tile.tiles_per_site: %lld is not a square number (1, 4, 9, ...)", c->path, (long long)tiles);
     if (bits & (bits - 1)) return fail(E_USAGE, "%s: featurize.bits: %lld is not a power of two", c->path, (long long)bits);
     if (channels->n < 1 || channels->n > 64)
-        return fail(E_USAGE, "%s: screen.channels: from 1 to 64 channels, not %zu", c->path, channels->n);
+        return fail(E_USAGE, "%s: screen.channels: expected 1 to 64 channels, not %zu", c->path, channels->n);
     for (size_t i = 0; i < channels->n; i++) {
         const char *name = channels->item[i];
         if (!*name) return fail(E_USAGE, "%s: screen.channels: an empty name", c->path);
-        if (names_find(channels, name) != (long)i) return fail(E_USAGE, "%s: screen.channels: '%s' stands twice", c->path, name);
+        if (names_find(channels, name) != (long)i) return fail(E_USAGE, "%s: screen.channels: '%s' is given twice", c->path, name);
     }
     if (!*c->screen.work) return fail(E_USAGE, "%s: screen.work is empty: name the folder for the outputs", c->path);
     return OK;

@@ -273,7 +273,7 @@ status opt_args(const opt *table, void *base, int argc, char **argv, names *rest
             continue;
         }
         const char *value = name[len] == '=' ? name + len + 1 : i + 1 < argc ? argv[++i] : NULL;
-        if (!value) TRY(fail(E_USAGE, "%s%s wants a value", is_long ? "--" : "-", o->name));
+        if (!value) TRY(fail(E_USAGE, "%s%s needs a value", is_long ? "--" : "-", o->name));
         TRY(opt_set(o, base, value, NULL));
     }
 done:

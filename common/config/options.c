@@ -44,16 +44,16 @@ enum {
 
 /* clang-format off: a row a key */
 const opt config_options[] = {
-    TEXT(screen, name, "screen", 0, "what the screen is called, in messages and reports"),
+    TEXT(screen, name, "screen", 0, "name of the screen in messages and reports"),
     LIST(screen, index, "", IN_INDEX, "image tables (LoadData CSV, jump_download, DeepProfiler ...), globs"),
     LIST(screen, plate, "", IN_INDEX, "plate table(s): Metadata_Source, _Batch, _Plate, _PlateType"),
     LIST(screen, well, "", IN_INDEX, "well table(s): Metadata_Source, _Plate, _Well, _JCP2022"),
     LIST(screen, compound, "", IN_INDEX | IN_COMPOUNDS, "compound table(s): Metadata_JCP2022, _InChIKey, _SMILES"),
-    LIST(screen, channels, "DNA,ER,RNA,AGP,Mito", IN_INDEX | IN_TILES, "the channels, in the order they are stored"),
+    LIST(screen, channels, "DNA,ER,RNA,AGP,Mito", IN_INDEX | IN_TILES, "channel names, in the order of storage"),
     LIST(screen, control, "JCP2022_033924", IN_LABELS | IN_COMPOUNDS, "identifier(s) of the negative control"),
-    LIST(screen, treatment, "", IN_LABELS, "further columns that make a class: a dose, a time"),
-    TEXT(screen, work, "work", 0, "folder of all outputs"),
-    TEXT(screen, group, "", 0, "Unix group that shares the outputs; empty: as the umask says"),
+    LIST(screen, treatment, "", IN_LABELS, "further columns that define a class, such as dose or time"),
+    TEXT(screen, work, "work", 0, "output folder"),
+    TEXT(screen, group, "", 0, "Unix group of the outputs; empty: set by the umask"),
 
     INT(tile, size, "224", 32, 4096, NULL, IN_TILES, "pixels along a tile"),
     INT(tile, tiles_per_site, "1", 1, 64, NULL, IN_TILES, "tiles a site: 1, 4, 9, ... (a square number)"),
@@ -70,11 +70,11 @@ const opt config_options[] = {
     BYTES(tile, memory, "4GiB", 1 << 20, 1e15, NULL, 0, "for a plate's resampled squares, over all ranks; beyond it they are spooled"),
     TEXT(tile, scratch, "", 0, "folder for the spool; empty: beside the output"),
 
-    WORD(featurize, fingerprint, "ECFP4", "ECFP2|ECFP4|ECFP6|ECFP8", IN_COMPOUNDS, "circular fingerprint of Open Babel"),
-    INT(featurize, bits, "1024", 64, 4096, NULL, IN_COMPOUNDS, "its length, a power of two"),
-    TEXT(featurize, vectors, "", IN_COMPOUNDS, "vectors from a file instead: CSV(.gz) with an identifier column, or h5ad"),
-    WORD(featurize, on_missing, "fail", "fail|drop", IN_COMPOUNDS, "a compound of the screen without a vector: stop, or leave it out"),
-    REAL(featurize, time_limit, "10", 0.1, 3600, NULL, IN_COMPOUNDS, "seconds of CPU that Open Babel may take for one row"),
+    WORD(featurize, fingerprint, "ECFP4", "ECFP2|ECFP4|ECFP6|ECFP8", IN_COMPOUNDS, "Open Babel's circular fingerprint"),
+    INT(featurize, bits, "1024", 64, 4096, NULL, IN_COMPOUNDS, "fingerprint length in bits, a power of two"),
+    TEXT(featurize, vectors, "", IN_COMPOUNDS, "read vectors from this file instead: CSV(.gz) with an identifier column, or h5ad"),
+    WORD(featurize, on_missing, "fail", "fail|drop", IN_COMPOUNDS, "when a compound of the screen has no vector: stop, or leave it out"),
+    REAL(featurize, time_limit, "10", 0.1, 3600, NULL, IN_COMPOUNDS, "CPU seconds that Open Babel may spend on one row"),
 
     INT(split, seed, "1", 0, 4294967295.0, NULL, IN_SPLIT, "chooses the batches and compounds held out"),
     INT(split, test_batches, "1", 0, 1000, NULL, IN_SPLIT, "batches per source held out for testing"),

@@ -322,7 +322,7 @@ static status check_names(csv *c)
     qsort(sorted, (size_t)c->n_cols, sizeof *sorted, by_text);
     for (int i = 1; i < c->n_cols; i++)
         if (*sorted[i] && strcmp(sorted[i], sorted[i - 1]) == 0) {
-            snprintf(what, sizeof what, "column '%s' stands twice", text_show(shown, sizeof shown, sorted[i]));
+            snprintf(what, sizeof what, "duplicate column '%s'", text_show(shown, sizeof shown, sorted[i]));
             TRY(bad(c, c->line, what));
         }
 done:

@@ -246,7 +246,7 @@ static double float_value(const safe_tensor *t, size_t i)
 
 status safetensors_get_f64(const safetensors *s, const safe_tensor *t, bool finite, double *out)
 {
-    if (t->type > SAFE_BF16) return bad(s->where, t->name, "it holds whole numbers where reals are wanted");
+    if (t->type > SAFE_BF16) return bad(s->where, t->name, "it holds integers; floating-point values are expected");
     for (size_t i = 0; i < t->count; i++) {
         out[i] = float_value(t, i);
         if (finite && !isfinite(out[i])) return bad(s->where, t->name, "it holds a value that is not finite");
@@ -256,7 +256,7 @@ status safetensors_get_f64(const safetensors *s, const safe_tensor *t, bool fini
 
 status safetensors_get_f32(const safetensors *s, const safe_tensor *t, bool finite, float *out)
 {
-    if (t->type > SAFE_BF16) return bad(s->where, t->name, "it holds whole numbers where reals are wanted");
+    if (t->type > SAFE_BF16) return bad(s->where, t->name, "it holds integers; floating-point values are expected");
     for (size_t i = 0; i < t->count; i++) {
         out[i] = (float)float_value(t, i);
         if (finite && !isfinite(out[i])) return bad(s->where, t->name, "it holds a value that is not finite");
@@ -281,7 +281,7 @@ static int64_t whole_value(const safe_tensor *t, size_t i)
 
 status safetensors_get_i64(const safetensors *s, const safe_tensor *t, int64_t *out)
 {
-    if (t->type <= SAFE_BF16) return bad(s->where, t->name, "it holds reals where whole numbers are wanted");
+    if (t->type <= SAFE_BF16) return bad(s->where, t->name, "it holds floating-point values; integers are expected");
     for (size_t i = 0; i < t->count; i++) out[i] = whole_value(t, i);
     return OK;
 }

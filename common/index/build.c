@@ -130,7 +130,7 @@ static status add_table(table_files *out, const char *dir, const char *opened, i
     if (n && strncmp(opened, dir, n) == 0 && (opened[n] == '/' || dir[n - 1] == '/')) /* back to what it is relative to dir */
         for (path += n; *path == '/';) path++;
     if (path_stat(opened, &size, &mtime_ns) != OK) {
-        findings_add(found, FINDING_ERROR, "tables that cannot be read", "%s", msg_get());
+        findings_add(found, FINDING_ERROR, "unreadable tables", "%s", msg_get());
         msg_clear();
         return OK;
     }
@@ -149,10 +149,10 @@ static status list_one(table_files *out, const char *dir, const char *pattern, i
     names match = {0};
     char *plain = path_join(dir, pattern);
     if (path_glob(&match, dir, pattern) != OK) {
-        findings_add(found, FINDING_ERROR, "tables that cannot be read", "%s: %s", roles[role], msg_get());
+        findings_add(found, FINDING_ERROR, "unreadable tables", "%s: %s", roles[role], msg_get());
         msg_clear();
     } else if (!match.n) {
-        findings_add(found, FINDING_ERROR, "tables that are not there", "%s: no such file, and nothing matches it: %s", roles[role], plain);
+        findings_add(found, FINDING_ERROR, "missing tables", "%s: no such file, and nothing matches it: %s", roles[role], plain);
     }
     for (size_t i = 0; i < match.n; i++) TRY(add_table(out, dir, match.item[i], role, found));
 done:
@@ -168,7 +168,7 @@ status table_files_list(table_files *out, const index_options *o, findings *foun
     const char *dir = strcmp(o->dir, ".") == 0 ? "" : o->dir;
     for (int role = TABLE_IMAGES; role <= TABLE_COMPOUND; role++)
         for (size_t i = 0; lists[role] && i < lists[role]->n; i++) TRY(list_one(out, dir, lists[role]->item[i], role, found));
-    if (!o->images || !o->images->n) findings_add(found, FINDING_ERROR, "tables that are not there", "screen.index: names no image table");
+    if (!o->images || !o->images->n) findings_add(found, FINDING_ERROR, "missing tables", "screen.index: names no image table");
 done:
     return st;
 }
@@ -216,7 +216,7 @@ uint64_t index_options_digest(const index_options *o)
 status table_trouble(builder *b, status st)
 {
     if (st == OK || st == E_NOMEM) return st;
-    findings_add(b->found, FINDING_ERROR, "tables that cannot be read", "%s", msg_get());
+    findings_add(b->found, FINDING_ERROR, "unreadable tables", "%s", msg_get());
     msg_clear();
     return OK;
 }

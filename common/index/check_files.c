@@ -67,7 +67,7 @@ static status list_folder(const char *path, intern_table *there)
     status st = OK;
     DIR *d = opendir(path);
     uint32_t id;
-    if (!d) return is_absent() ? OK : fail(E_IO, "%s: cannot look into this folder: %s", path, strerror(errno));
+    if (!d) return is_absent() ? OK : fail(E_IO, "%s: cannot open this folder: %s", path, strerror(errno));
     errno = 0;
     for (struct dirent *e; (e = readdir(d)) != NULL; errno = 0)
         if (e->d_type != DT_DIR) TRY(intern_add(there, e->d_name, &id));
@@ -91,7 +91,7 @@ static status look_in_folder(const screen_index *ix, const wanted *v, size_t n, 
         if (n >= LIST_FROM) continue;
         char *path = xasprintf("%s/%s", folder, file);
         bool found = stat(path, &sb) == 0;
-        if (!found && !is_absent()) st = fail(E_IO, "%s: cannot look for this: %s", path, strerror(errno));
+        if (!found && !is_absent()) st = fail(E_IO, "%s: cannot check this path: %s", path, strerror(errno));
         missing[i] = !found || S_ISDIR(sb.st_mode);
         free(path);
         TRY(st);
@@ -163,7 +163,7 @@ void index_check_files(const screen_index *ix, int64_t first, int64_t n, bool il
 {
     for (int64_t p = first; p < first + n; p++)
         if (check_plate(ix, p, illumination, max_bad, out) != OK) {
-            findings_add(out, FINDING_ERROR, "plates whose files could not be looked for", "%s", msg_get());
+            findings_add(out, FINDING_ERROR, "plates whose files could not be checked", "%s", msg_get());
             msg_clear();
         }
 }

@@ -24,8 +24,9 @@ static void report_plate(builder *b, const joined *j, const plate_span *p)
     int64_t controls = 0;
     for (int64_t i = p->first; i < p->first + p->n; i++) controls += j->kind[i] == WELL_CONTROL;
     if (!controls)
-        findings_add(b->found, FINDING_WARNING, "plates without controls", "%s:%u: %s/%s/%s; its batch's or source's controls stand in",
-                     table_at(b, first), line_at(b, first), source, batch, plate);
+        findings_add(b->found, FINDING_WARNING, "plates without controls",
+                     "%s:%u: %s/%s/%s; controls of its batch or source are used instead", table_at(b, first), line_at(b, first), source,
+                     batch, plate);
     for (int k = 0; k < b->n_ch; k++) {
         const uint32_t *file = b->rows.col[channel_col(k, CH_FILE)].v;
         int64_t without = 0;
@@ -69,9 +70,7 @@ static void report_controls(builder *b)
     for (size_t i = 0; want && i < want->n && b->n_order; i++) {
         bool found = false;
         for (size_t k = 0; k < b->compounds.n && !found; k++) found = strcmp(word_of(b, used[k]), want->item[i]) == 0;
-        if (!found)
-            findings_add(b->found, FINDING_WARNING, "controls that are in no well", "screen.control: '%s' is the compound of no well",
-                         want->item[i]);
+        if (!found) findings_add(b->found, FINDING_WARNING, "controls without a well", "screen.control: no well holds '%s'", want->item[i]);
     }
     if (b->n_order && !b->compounds.n)
         findings_add(b->found, FINDING_WARNING, "screens without compounds",
@@ -88,7 +87,7 @@ static void report_compounds(builder *b, const joined *j)
         uint32_t w = b->well_of[i], c = b->compound_of[w];
         if (!c || told[c - 1] || j->kind[i] == WELL_EMPTY || b->compounds.col[C_LINE].v[c - 1]) continue;
         told[c - 1] = 1;
-        findings_add(b->found, FINDING_WARNING, "compounds that no compound table knows", "%s:%u: '%s'",
+        findings_add(b->found, FINDING_WARNING, "compounds missing from the compound tables", "%s:%u: '%s'",
                      b->table.item[b->wells.col[W_TABLE].v[w]].opened, b->wells.col[W_LINE].v[w],
                      word_of(b, b->compounds.col[C_ID].v[c - 1]));
     }

@@ -131,7 +131,7 @@ static status find_treatments(builder *b, const joined *j, size_t *col, size_t *
             continue;
         }
         const char *near = names_nearest(name, known, j->n_cols);
-        findings_add(b->found, FINDING_ERROR, "columns that are missing", "screen.treatment: no table has a column '%s'%s%s%s", name,
+        findings_add(b->found, FINDING_ERROR, "missing columns", "screen.treatment: no table has a column '%s'%s%s%s", name,
                      near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
     free(known);

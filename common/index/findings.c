@@ -135,7 +135,7 @@ status findings_unpack(findings *out, const void *data, size_t size)
         int64_t level, count, n;
         if (!take_number(&p, end, FINDING_ERROR, &level) || !take_number(&p, end, INT64_MAX / 4, &count) ||
             !take_number(&p, end, FINDING_EXAMPLES, &n) || n < 1)
-            return fail(E_FORMAT, "these bytes are no findings");
+            return fail(E_FORMAT, "not a packed list of findings");
         findings one = {0};
         char *what = take_line(&p, end, 4096), *example;
         finding *k = kind_of(&one, (finding_level)level, what ? what : "");
@@ -148,7 +148,7 @@ status findings_unpack(findings *out, const void *data, size_t size)
         if (n == 0) findings_merge(out, &one);
         findings_free(&one);
         free(what);
-        if (n) return fail(E_FORMAT, "these bytes are no findings");
+        if (n) return fail(E_FORMAT, "not a packed list of findings");
     }
     return OK;
 }

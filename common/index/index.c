@@ -16,7 +16,7 @@
 
 static status wrong(const char *what)
 {
-    return fail(E_FORMAT, "this is no index of ours, or a damaged one: %s", what);
+    return fail(E_FORMAT, "not an index file, or damaged: %s", what);
 }
 
 static status check_head(const block_head *h, size_t size)

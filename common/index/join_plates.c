@@ -49,8 +49,8 @@ static bool plate_known(builder *b, const char *path)
         if (!same_key) continue;
         for (size_t k = P_FIXED; k < g->n_cols; k++) same = same && (!g->col[k].v[last] || g->col[k].v[i] == g->col[k].v[last]);
         if (!same)
-            findings_add(b->found, FINDING_ERROR, "plates that stand twice, and differently", "%s:%u: plate '%s' stood already in %s:%u",
-                         path, g->col[P_LINE].v[last], word_of(b, g->col[P_PLATE].v[last]), b->table.item[g->col[P_TABLE].v[i]].opened,
+            findings_add(b->found, FINDING_ERROR, "plates with conflicting rows", "%s:%u: plate '%s' differs from %s:%u", path,
+                         g->col[P_LINE].v[last], word_of(b, g->col[P_PLATE].v[last]), b->table.item[g->col[P_TABLE].v[i]].opened,
                          g->col[P_LINE].v[i]);
         g->n--;
         return true;
@@ -146,15 +146,15 @@ static void look_up(builder *b, size_t row, resolved *r)
         if (!first) first = (uint32_t)i + 1;
     }
     if (!any)
-        findings_add(b->found, r->batch ? FINDING_WARNING : FINDING_ERROR, "plates that no plate table knows", "%s:%u: plate '%s'", at,
+        findings_add(b->found, r->batch ? FINDING_WARNING : FINDING_ERROR, "plates missing from the plate tables", "%s:%u: plate '%s'", at,
                      line, name);
     else if (!first)
         findings_add(b->found, FINDING_ERROR, "plates whose source or batch differs between tables",
                      "%s:%u: plate '%s' of %s/%s; the plate table has %s", at, line, name, word_of(b, r->source), word_of(b, r->batch),
                      text_str(&list));
     else if (several)
-        findings_add(b->found, FINDING_ERROR, "plates that could be several", "%s:%u: plate '%s' may be %s; the image table must say which",
-                     at, line, name, text_str(&list));
+        findings_add(b->found, FINDING_ERROR, "ambiguous plates",
+                     "%s:%u: plate '%s' matches %s; give its source and batch in the image table", at, line, name, text_str(&list));
     text_free(&list);
     if (!first) return;
     if (!r->source) r->source = p[P_SOURCE].v[first - 1];

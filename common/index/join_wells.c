@@ -165,7 +165,7 @@ static status well_row(well_reader *r, char **field)
     if (source < 0 || batch < 0 || plate < 0) return OK; /* of a plate without images */
     if (intern_find(&r->keys->plate, key_text(buf, (uint32_t)source, (uint32_t)batch, (uint32_t)plate, 0)) < 0) return OK;
     if (!text_well(field[r->well], well)) {
-        findings_add(b->found, FINDING_ERROR, "wells that are none", "%s:%lld: bad well '%s'; wells run from A01 to AF48", path, line,
+        findings_add(b->found, FINDING_ERROR, "invalid well names", "%s:%lld: bad well '%s'; wells run from A01 to AF48", path, line,
                      field[r->well]);
         return OK;
     }
@@ -227,13 +227,13 @@ static void report_unknown(builder *b, const bool *seen)
         const char *at = table_name(b, c[R_TABLE].v[row]), *plate = word_of(b, c[R_PLATE].v[row]);
         if (!any) {
             findings_add(
-                b->found, FINDING_ERROR, "well tables that name no well of the images",
+                b->found, FINDING_ERROR, "well tables without any well of the image tables",
                 "%s:%u: plate '%s' of source '%s' and batch '%s' stands in no well table; a plate table may have to say its source", at,
                 c[R_LINE].v[row], plate, word_of(b, c[R_SOURCE].v[row]), word_of(b, c[R_BATCH].v[row]));
             return;
         }
         if (seen[b->well_of[i]] || (i && b->well_of[i] == b->well_of[i - 1])) continue;
-        findings_add(b->found, FINDING_WARNING, "wells with images that no well table knows", "%s:%u: %s of plate '%s'", at,
+        findings_add(b->found, FINDING_WARNING, "wells with images that are in no well table", "%s:%u: %s of plate '%s'", at,
                      c[R_LINE].v[row], word_of(b, c[R_WELL].v[row]), plate);
     }
 }
@@ -280,8 +280,8 @@ static status read_compound_table(builder *b, size_t tab, const uint32_t *row_of
             uint32_t v, *cell = &col[m.to[i]].v[row];
             TRY(intern(b, field[m.from[i]], &v));
             if (*cell && v && *cell != v)
-                findings_add(b->found, FINDING_WARNING, "compounds that are described twice, and differently",
-                             "%s:%lld: %s of '%s' differs from %s:%u; the first counts", path, (long long)csv_line(c),
+                findings_add(b->found, FINDING_WARNING, "compounds with conflicting rows",
+                             "%s:%lld: %s of '%s' differs from %s:%u; the first is used", path, (long long)csv_line(c),
                              csv_col_name(c, m.from[i]), field[id_col], table_name(b, col[C_TABLE].v[row]), col[C_LINE].v[row]);
             if (!*cell) *cell = v;
         }

@@ -106,13 +106,12 @@ static void no_channel(reader *r, const char *channel, const names *there)
     text list = {0};
     for (size_t i = 0; i < there->n && i < 20; i++) text_addf(&list, "%s%s", i ? ", " : "", there->item[i]);
     if (near)
-        findings_add(r->b->found, FINDING_ERROR, "channels that are not there", "%s:1: no channel '%s'; did you mean '%s'?", r->path,
-                     channel, near);
+        findings_add(r->b->found, FINDING_ERROR, "missing channels", "%s:1: no channel '%s'; did you mean '%s'?", r->path, channel, near);
     else if (there->n)
-        findings_add(r->b->found, FINDING_ERROR, "channels that are not there", "%s:1: no channel '%s'; the table has %s", r->path, channel,
+        findings_add(r->b->found, FINDING_ERROR, "missing channels", "%s:1: no channel '%s'; the table has %s", r->path, channel,
                      text_str(&list));
     else
-        findings_add(r->b->found, FINDING_ERROR, "channels that are not there",
+        findings_add(r->b->found, FINDING_ERROR, "missing channels",
                      "%s:1: no channel '%s': no column FileName_Orig%s, URL_Orig%s, %s_path or %s", r->path, channel, channel, channel,
                      channel, channel);
     text_free(&list);
@@ -166,7 +165,7 @@ static int need_col(reader *r, const char *const *list)
     const char **known = xmalloc((size_t)csv_n_cols(r->c) * sizeof *known);
     for (int i = 0; i < csv_n_cols(r->c); i++) known[i] = csv_col_name(r->c, i);
     const char *near = names_nearest(list[0], known, (size_t)csv_n_cols(r->c));
-    findings_add(r->b->found, FINDING_ERROR, "columns that are missing", "%s:1: no column '%s'%s%s%s", r->path, list[0],
+    findings_add(r->b->found, FINDING_ERROR, "missing columns", "%s:1: no column '%s'%s%s%s", r->path, list[0],
                  near && *near ? "; did you mean '" : "", near && *near ? near : "", near && *near ? "'?" : "");
     free(known);
     return -1;
@@ -285,7 +284,7 @@ static status read_path(reader *r, char **field, const path_cols *p, folder_memo
     } else if (p->url >= 0 && *field[p->url]) {
         text_add(&r->full, field[p->url]);
         if (!decode_url(&r->full)) {
-            findings_add(r->b->found, FINDING_ERROR, "addresses that are no files here", "%s:%lld: '%s': only file: is read", r->path,
+            findings_add(r->b->found, FINDING_ERROR, "URLs that are not local files", "%s:%lld: '%s': only file: URLs are read", r->path,
                          (long long)csv_line(r->c), field[p->url]);
             return OK;
         }
@@ -300,8 +299,8 @@ static void read_page(reader *r, char **field, int channel, const path_cols *p, 
     int64_t page = channel;
     if (!r->b->o->pages) return;
     if (p->page >= 0 && *field[p->page] && (!num_i64(field[p->page], &page) || page < 0 || page > 65535)) {
-        findings_add(r->b->found, FINDING_ERROR, "page numbers that are none", "%s:%lld: %s: '%s' is not a whole number from 0 to 65535",
-                     r->path, (long long)csv_line(r->c), csv_col_name(r->c, p->page), field[p->page]);
+        findings_add(r->b->found, FINDING_ERROR, "invalid page numbers", "%s:%lld: %s: '%s' is not a whole number from 0 to 65535", r->path,
+                     (long long)csv_line(r->c), csv_col_name(r->c, p->page), field[p->page]);
         page = channel;
     }
     r->b->rows.col[channel_col(channel, CH_PAGE)].v[row] = (uint32_t)page + 1;
@@ -316,12 +315,12 @@ static bool good_keys(reader *r, char **field, char well[8])
     const int key[] = {r->plate, r->well, r->site};
     for (int i = 0; i < 3; i++)
         if (!*field[key[i]]) {
-            findings_add(r->b->found, FINDING_ERROR, "cells that must not be empty", "%s:%lld: %s is empty", r->path, line,
+            findings_add(r->b->found, FINDING_ERROR, "empty cells in required columns", "%s:%lld: %s is empty", r->path, line,
                          csv_col_name(r->c, key[i]));
             return false;
         }
     if (text_well(field[r->well], well)) return true;
-    findings_add(r->b->found, FINDING_ERROR, "wells that are none", "%s:%lld: bad well '%s'; wells run from A01 to AF48", r->path, line,
+    findings_add(r->b->found, FINDING_ERROR, "invalid well names", "%s:%lld: bad well '%s'; wells run from A01 to AF48", r->path, line,
                  field[r->well]);
     return false;
 }
@@ -396,7 +395,7 @@ static status tall_row(reader *r, char **field, const char *well)
     }
     row = r->tall_row[id];
     if (b->rows.col[channel_col(k, CH_FILE)].v[row]) {
-        findings_add(b->found, FINDING_ERROR, "images that stand twice", "%s:%lld: channel %s of %s site %s stood already", r->path,
+        findings_add(b->found, FINDING_ERROR, "duplicate images", "%s:%lld: channel %s of %s site %s is already given", r->path,
                      (long long)csv_line(r->c), channel, well, field[r->site]);
         return OK;
     }

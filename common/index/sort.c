@@ -18,7 +18,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(((const ranked *)a)->s, ((const ranked *)b)->s);
 }
 
-/* rank[id] for the words that stand in these columns. */
+/* rank[id] for the words of these columns. */
 static status rank_words(const builder *b, uint32_t *rank)
 {
     static const int cols[] = {R_SOURCE, R_BATCH, R_PLATE, R_WELL, R_SITE};
@@ -75,10 +75,10 @@ static void number_sites(const builder *b, sort_row *v, size_t n)
     for (size_t i = 0; !all && i < n; i++) v[i].site = 0;
 }
 
-static void stood_twice(builder *b, uint32_t row, uint32_t before)
+static void report_duplicate(builder *b, uint32_t row, uint32_t before)
 {
     const grid_col *c = b->rows.col;
-    findings_add(b->found, FINDING_ERROR, "sites that stand twice", "%s:%u: %s site %s of %s/%s/%s stood already in %s:%u",
+    findings_add(b->found, FINDING_ERROR, "duplicate sites", "%s:%u: %s site %s of %s/%s/%s is already in %s:%u",
                  b->table.item[c[R_TABLE].v[row]].opened, c[R_LINE].v[row], word_of(b, c[R_WELL].v[row]), word_of(b, c[R_SITE].v[row]),
                  word_of(b, c[R_SOURCE].v[row]), word_of(b, c[R_BATCH].v[row]), word_of(b, c[R_PLATE].v[row]),
                  b->table.item[c[R_TABLE].v[before]].opened, c[R_LINE].v[before]);
@@ -96,7 +96,7 @@ static status add_plate(builder *b, const sort_row *v, size_t n)
     for (size_t i = 0; i < n; i++) {
         uint32_t before = i ? b->order[b->n_order - 1] : 0;
         if (i && v[i].well == v[i - 1].well && v[i].site_rank == v[i - 1].site_rank)
-            stood_twice(b, v[i].row, before);
+            report_duplicate(b, v[i].row, before);
         else
             b->order[b->n_order++] = v[i].row;
     }

@@ -81,8 +81,8 @@ static status split_source(screen_split *s, const screen_index *ix, const split_
     for (int64_t p = first; p < end; p = behind(ix, p, true)) n++;
     if (held == 0) goto done;
     if (n <= held) {
-        findings_add(notes, FINDING_WARNING, "sources that are wholly training", "source '%s' has %lld batch%s: none can be held out",
-                     source, (long long)n, n == 1 ? "" : "es");
+        findings_add(notes, FINDING_WARNING, "sources used for training only", "source '%s' has %lld batch%s: none can be held out", source,
+                     (long long)n, n == 1 ? "" : "es");
         goto done;
     }
     rng r = rng_at((uint32_t)o->seed, STREAM_SPLIT, 0, digest_text(source));
@@ -191,14 +191,14 @@ static status named_compounds(screen_split *s, const names *all, const split_opt
     intern_table wanted = {0};
     char *path = path_join(strcmp(dir, ".") == 0 ? "" : dir, o->unseen_compounds);
     if (!path_exists(path))
-        TRY(fail(E_USAGE, "split.unseen_compounds: '%s' is no number, and no such file: %s", o->unseen_compounds, path));
+        TRY(fail(E_USAGE, "split.unseen_compounds: '%s' is neither a number nor an existing file: %s", o->unseen_compounds, path));
     TRY(read_identifiers(path, &wanted));
     for (size_t i = 0; i < wanted.n; i++) {
         const char *id = intern_at(&wanted, i);
         if (all->n && bsearch(&id, all->item, all->n, sizeof *all->item, by_text))
             names_add(&s->unseen_compounds, id);
         else
-            findings_add(notes, FINDING_WARNING, "unseen compounds that no treated well holds", "%s: '%s'", path, id);
+            findings_add(notes, FINDING_WARNING, "unseen compounds without a treated well", "%s: '%s'", path, id);
     }
     if (s->unseen_compounds.n && s->unseen_compounds.n == all->n)
         TRY(fail(E_USAGE, "%s: names every compound: none is left to train on", path));
@@ -331,7 +331,7 @@ static status take_line(screen_split *s, const screen_index *ix, well_list *w, c
         return fail(E_FORMAT, "%s:%lld: no set is called '%s'", path, line, text_show(shown, sizeof shown, field[col[4]]));
     int64_t id = intern_find(&w->key, well_key(t, part));
     if (id < 0) return fail(E_FORMAT, "%s:%lld: the screen has no such well", path, line);
-    if (w->seen[id]) return fail(E_FORMAT, "%s:%lld: this well stands twice", path, line);
+    if (w->seen[id]) return fail(E_FORMAT, "%s:%lld: duplicate well", path, line);
     w->seen[id] = true;
     for (int64_t i = w->row[id], end = index_well_end(ix, i); i < end; i++) s->of_row[i] = (uint8_t)set;
     return OK;
@@ -397,7 +397,7 @@ status split_sync(screen_split *out, const screen_index *ix, const split_options
     if (path_exists(path)) {
         if (split_read(&was, ix, path) == OK && split_digest(&was, ix) == split_digest(out, ix)) goto done;
         msg_clear();
-        log_warn("%s: the screen or its split has changed: written anew", path);
+        log_warn("%s: the screen or its split has changed: rewritten", path);
     }
     TRY(split_write(out, ix, path));
 done:

@@ -68,7 +68,7 @@ status frame_add_col(frame *f, const char *name, frame_type type, int *col)
     char shown[100];
     text_show(shown, sizeof shown, name);
     if (!*name) TRY(fail(E_FORMAT, "a column without a name"));
-    if (frame_col(f, name) >= 0) TRY(fail(E_FORMAT, "column '%s' stands twice", shown));
+    if (frame_col(f, name) >= 0) TRY(fail(E_FORMAT, "duplicate column '%s'", shown));
     TRY(column_room(&c, f->n_rows));
     fill_missing(&c, 0, f->n_rows);
     TRY(mem_grow(&f->col, &f->cols_cap, (size_t)f->n_cols + 1, sizeof *f->col, "columns"));

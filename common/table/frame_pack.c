@@ -66,7 +66,7 @@ typedef struct {
 
 static status wrong(void)
 {
-    return fail(E_FORMAT, "these bytes are no table");
+    return fail(E_FORMAT, "not a packed table");
 }
 
 /* NULL where there are fewer. */

@@ -32,10 +32,10 @@ static status check_options(const stage *s)
 {
     const featurize_args *a = s->options;
     int64_t bits = s->cfg.featurize.bits;
-    if (bits & (bits - 1)) return fail(E_USAGE, "featurize.bits: %lld is no power of two", (long long)bits);
+    if (bits & (bits - 1)) return fail(E_USAGE, "featurize.bits: %lld is not a power of two", (long long)bits);
     if (a->nearest[0] && has_vectors(s))
         return fail(E_USAGE, "--nearest compares fingerprints; featurize.vectors is set, so there are none");
-    if (s->plates.n) return fail(E_USAGE, "--plate: compounds belong to no plate");
+    if (s->plates.n) return fail(E_USAGE, "--plate: compounds do not belong to plates");
     if (!has_vectors(s) && s->cfg.screen.compound.n == 0)
         return fail(E_USAGE, "%s: screen.compound names no table; or set featurize.vectors", s->cfg.path);
     return OK;

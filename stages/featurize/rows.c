@@ -34,7 +34,7 @@ static status no_column(const table *t, const char *what, const char *wanted)
     text have = {0};
     char shown[160];
     for (int c = 0; c < table_n_cols(t); c++) text_addf(&have, "%s%s", c ? ", " : "", table_col_name(t, c));
-    status st = fail(E_FORMAT, "%s:1: there is no column with %s: %s; it has %s", table_path(t), what, wanted,
+    status st = fail(E_FORMAT, "%s:1: no column with %s (%s); it has %s", table_path(t), what, wanted,
                      text_show(shown, sizeof shown, text_str(&have)));
     text_free(&have);
     return st;

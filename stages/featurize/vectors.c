@@ -79,8 +79,8 @@ static status choose_columns(vector_file *v, const csv *c)
         names_add(&v->columns, name[i]);
     }
     free(name);
-    if (v->id_col < 0) return fail(E_FORMAT, "%s:1: there is no column with identifiers: %s", v->path, identifier_columns);
-    if (v->d == 0) return fail(E_FORMAT, "%s:1: there is no column of values, only identifiers and Metadata_ columns", v->path);
+    if (v->id_col < 0) return fail(E_FORMAT, "%s:1: no column with identifiers (%s)", v->path, identifier_columns);
+    if (v->d == 0) return fail(E_FORMAT, "%s:1: no column of values, only identifiers and Metadata_ columns", v->path);
     return mem_alloc(&v->x, (size_t)v->d, sizeof *v->x, "a vector");
 }
 
@@ -163,7 +163,7 @@ static status ids_of_h5(const vector_file *v, const frame *obs, int *col)
     free(name);
     if (*col < 0) *col = frame_col(obs, "_index");
     if (*col < 0 || (obs->col[*col].type != FRAME_TEXT && obs->col[*col].type != FRAME_CATEGORY))
-        return fail(E_FORMAT, "%s: obs has no text column of identifiers (%s), and its index is no names", v->path, identifier_columns);
+        return fail(E_FORMAT, "%s: obs has no text column of identifiers (%s), and its index holds no text", v->path, identifier_columns);
     return OK;
 }
 
@@ -178,7 +178,7 @@ static status scan_h5(vector_file *v)
     TRY(store_dims(v->h5, "X", &n_dims, dims));
     TRY(store_read_frame(v->h5, "obs", &obs));
     if (n_dims != 2 || dims[1] < 1 || dims[0] != obs.n_rows) {
-        st = fail(E_FORMAT, "%s: X is no dense matrix with a row for every row of obs", v->path);
+        st = fail(E_FORMAT, "%s: X is not a dense matrix with one row for each row of obs", v->path);
         goto done;
     }
     v->d = dims[1];

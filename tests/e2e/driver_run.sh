@@ -93,7 +93,7 @@ set +m
 for _ in $(seq 100); do grep -q featurize "$FAKE/calls" 2>/dev/null && break; sleep 0.05; done
 exits "a second run at the same time" 1 run
 has "says who" "$T/err" "another run is active in this work folder: $(id -un) on $(hostname)"
-has "and what to do" "$T/err" "If that is over, remove work/status/lock"
+has "and what to do" "$T/err" "If it has ended, remove work/status/lock"
 micon status screen.yaml >"$T/status"
 has "status says who" "$T/status" "micon run screen.yaml"
 has "a step that has said nothing yet is running" "$T/status" "running featurize whole screen: started, nothing said yet"

@@ -55,7 +55,7 @@ table 6 B3 1 12 > p6.csv; table_screen f p6.csv
 refused "sphered for itself" "were learned on different wells: evaluate the new ones with --transform-with" f --append s/all.h5ad
 # Locks.
 printf 'elsewhere\n1\n77\nsomeone\n2026-01-01 00:00\nadding x.h5ad\n' > s/new.h5ad.lock
-refused "a lock of another host" "s/new.h5ad is being added to by: someone on elsewhere (process 1) since 2026-01-01 00:00: adding x.h5ad. If that is over, remove s/new.h5ad.lock" \
+refused "a lock of another host" "s/new.h5ad is being added to by: someone on elsewhere (process 1) since 2026-01-01 00:00: adding x.h5ad. If it has ended, remove s/new.h5ad.lock" \
     d --transform-with one.h5ad --append s/new.h5ad --wait 0
 touch -d '11 minutes ago' s/new.h5ad.lock
 exits "that is silent for long" 0 evaluate d --transform-with one.h5ad --append s/new.h5ad --wait 0

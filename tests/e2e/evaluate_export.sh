@@ -24,7 +24,7 @@ same "a row a treatment" "$(zcat tables/r.consensus.normalized.csv.gz | wc -l)" 
 exits "two wishes at once" 2 evaluate t --export tables --csv
 exits "a stray argument" 2 evaluate t --export tables more
 exits "no folder can be made there" 1 evaluate t --export t.yaml/tables
-has "no folder can be made there: said" "$T/err" "t.yaml: cannot make this folder"
+has "no folder can be made there: said" "$T/err" "t.yaml: cannot create this folder"
 
 # Without the metadata, of which the second table has more.
 features() { zcat $1.csv.gz | awk -F, '{ for (i = 1; i <= NF; i++) { if (NR == 1) keep[i] = $i !~ /^Metadata_/; if (keep[i]) printf "%s,", $i } print "" }' | sha256sum; zcat $1.csv.gz | wc -l; }

@@ -56,7 +56,7 @@ static const struct {
     /* wrong */
     {"", "!x.csv:1: the file is empty"},
     {"\xEF\xBB\xBF\n\n", "!x.csv:1: the file is empty"},
-    {"a,a\n", "!x.csv:1: column 'a' stands twice"},
+    {"a,a\n", "!x.csv:1: duplicate column 'a'"},
     {",,\n", "!x.csv:1: the header names no column"},
     {"a,b\n1,2\n\n3\n", "!x.csv:4: 1 field, but the header has 2"},
     {"a,b\n1,2,3\n", "!x.csv:2: 3 fields, but the header has 2"},

@@ -48,7 +48,7 @@ static void test_one_holder(void)
     ok(st == OK && file_lock_held(l), "taken");
     ok(file_lock_holder(path, &who) && strstr(text_str(&who), "testing"), "who holds it");
     second = take(0, false, &st);
-    ok(st == E_FAILED && !second && strstr(msg_get(), "it is taken: ") && strstr(msg_get(), "If that is over, remove "),
+    ok(st == E_FAILED && !second && strstr(msg_get(), "it is taken: ") && strstr(msg_get(), "If it has ended, remove "),
        "refused, with who");
     msg_clear();
     unlink(path);

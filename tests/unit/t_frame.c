@@ -58,7 +58,7 @@ static void cells(void)
          "10,b,7,3,0.3,True\n,\xC3\xA4,6,-0,-0,False\n",
          "as CSV");
     ok(frame_add_col(&f, "t", FRAME_I64, &c) == E_FORMAT, "a column twice");
-    same(msg_get(), "column 't' stands twice", "its message");
+    same(msg_get(), "duplicate column 't'", "its message");
     msg_clear();
     ok(frame_add_col(&f, "", FRAME_I64, &c) == E_FORMAT, "a column without a name");
     msg_clear();

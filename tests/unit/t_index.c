@@ -272,9 +272,9 @@ static void own_columns(void)
     put("w.csv", "Metadata_Plate,Metadata_Well,Metadata_JCP2022\nP,A01,J\n"); /* names neither source nor batch: both plates */
     screen_index *ix = build(&s);
     same(found(ix, &t),
-         "warning: plates without controls: 2\n    t.csv:2: S/B1/P; its batch's or source's controls stand in\n"
-         "    t.csv:3: S/B2/P; its batch's or source's controls stand in\nwarning: controls that are in no well: 1\n"
-         "    screen.control: 'DMSO' is the compound of no well\n",
+         "warning: plates without controls: 2\n    t.csv:2: S/B1/P; controls of its batch or source are used instead\n"
+         "    t.csv:3: S/B2/P; controls of its batch or source are used instead\nwarning: controls without a well: 1\n"
+         "    screen.control: no well holds 'DMSO'\n",
          "plates of one name in two batches");
     same(show(ix, &t), "S/B1/P A01 1 J 1: a b\nS/B2/P A01 1 J 1: a b\n", "their rows");
     int c = index_col(ix, "Metadata_PlateType");
@@ -322,70 +322,73 @@ static void wrong(void)
     static const struct {
         const char *images, *plate, *well, *compound, *want;
     } c[] = {
-        {"", NULL, NULL, NULL, "error: tables that cannot be read: 1\n    t.csv:1: the file is empty\n"},
+        {"", NULL, NULL, NULL, "error: unreadable tables: 1\n    t.csv:1: the file is empty\n"},
         {HEAD, NULL, NULL, NULL, "error: screens without images: 1\n    screen.index: the tables hold no rows\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A01,1,DMSO\na,b,S,B,P,a1,1,DMSO\n", NULL, NULL, NULL,
-         "error: sites that stand twice: 2\n    t.csv:3: A01 site 1 of S/B/P stood already in t.csv:2\n"
-         "    t.csv:4: A01 site 1 of S/B/P stood already in t.csv:2\n"},
+         "error: duplicate sites: 2\n    t.csv:3: A01 site 1 of S/B/P is already in t.csv:2\n"
+         "    t.csv:4: A01 site 1 of S/B/P is already in t.csv:2\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,Z99,1,X\na,b,S,B,P,,1,X\n", NULL, NULL, NULL,
-         "error: wells that are none: 1\n    t.csv:3: bad well 'Z99'; wells run from A01 to AF48\nerror: cells that must not be empty: 1\n"
+         "error: invalid well names: 1\n    t.csv:3: bad well 'Z99'; wells run from A01 to AF48\nerror: empty cells in required columns: "
+         "1\n"
          "    t.csv:4: Well is empty\n"},
         {"DNA,Er2,Metadata_Plte,Well,FOV\na,b,P,A01,1\n", NULL, NULL, NULL,
-         "error: columns that are missing: 1\n    t.csv:1: no column 'Metadata_Plate'; did you mean 'Metadata_Plte'?\nerror: channels that "
+         "error: missing columns: 1\n    t.csv:1: no column 'Metadata_Plate'; did you mean 'Metadata_Plte'?\nerror: channels that "
          "are not there: 1\n"
          "    t.csv:1: no channel 'ER': no column FileName_OrigER, URL_OrigER, ER_path or ER\n"},
         {"FileName_OrigDNA,FileName_OrigERR,FileName_IllumER,Plate,Well,Site\na,b,c,P,A01,1\n", NULL, NULL, NULL,
-         "error: channels that are not there: 1\n    t.csv:1: no channel 'ER'; did you mean 'ERR'?\n"},
+         "error: missing channels: 1\n    t.csv:1: no channel 'ER'; did you mean 'ERR'?\n"},
         {"channel,path,plate,well,site,Metadata_Compound\nDNA,a,P,A01,1,DMSO\nDNA,b,P,A01,1,DMSO\nMito,c,P,A01,1,DMSO\n", NULL, NULL, NULL,
-         "error: images that stand twice: 1\n    t.csv:3: channel DNA of A01 site 1 stood already\nerror: channels that are not there: 1\n"
+         "error: duplicate images: 1\n    t.csv:3: channel DNA of A01 site 1 is already given\nerror: missing channels: 1\n"
          "    t.csv:1: no channel 'ER'; the table has Mito\nerror: plates without a channel: 1\n    t.csv:2: no site of S1/*/P has channel "
          "ER\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,,S,B,P,A01,2,DMSO\n,b,S,B,Q,A01,1,DMSO\n,b,S,B,Q,A01,2,DMSO\n", NULL, NULL, NULL,
          "error: plates without a channel: 1\n    t.csv:4: no site of S/B/Q has channel DNA\n"
          "warning: sites without a channel: 1\n    t.csv:3: A01 site 2 of S/B/P has no ER\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,Q,A01,1,X\n", NULL, NULL, NULL,
-         "warning: plates without controls: 1\n    t.csv:3: S/B/Q; its batch's or source's controls stand in\n"},
+         "warning: plates without controls: 1\n    t.csv:3: S/B/Q; controls of its batch or source are used instead\n"},
         {HEAD "a,b,S,B,P,A01,1,\n", NULL, NULL, NULL,
-         "warning: plates without controls: 1\n    t.csv:2: S/B/P; its batch's or source's controls stand in\nwarning: controls that are "
+         "warning: plates without controls: 1\n    t.csv:2: S/B/P; controls of its batch or source are used instead\nwarning: controls "
+         "that are "
          "in no well: 1\n"
-         "    screen.control: 'DMSO' is the compound of no well\nwarning: screens without compounds: 1\n"
+         "    screen.control: no well holds 'DMSO'\nwarning: screens without compounds: 1\n"
          "    t.csv:1: no table has a column Metadata_JCP2022 or Metadata_Compound with identifiers: all wells count as empty\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A01,2,X\n", NULL, NULL, NULL,
          "error: wells with two compounds: 1\n    t.csv:3: well A01 holds 'X', but 'DMSO' in t.csv:2\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A02,1,\na,b,S,B,P,A03,1,\n", NULL,
          "Plate,Well,JCP2022\nP,A01,Y\nP,A02,Y\nP,B1,Y\nP,ZZ1,Y\nQ,Q1,Y\n", NULL,
-         "error: wells with two compounds: 1\n    w.csv:2: well A01 holds 'Y', but 'DMSO' in t.csv:2\nerror: wells that are none: 1\n"
+         "error: wells with two compounds: 1\n    w.csv:2: well A01 holds 'Y', but 'DMSO' in t.csv:2\nerror: invalid well names: 1\n"
          "    w.csv:5: bad well 'ZZ1'; wells run from A01 to AF48\nwarning: wells of the well table without images: 1\n    w.csv:4: B01 of "
          "plate 'P'\n"
-         "warning: wells with images that no well table knows: 1\n    t.csv:4: A03 of plate 'P'\n"},
+         "warning: wells with images that are in no well table: 1\n    t.csv:4: A03 of plate 'P'\n"},
         {HEAD "a,a,S,B,P,A01,1,DMSO\na,d/a,S,B,P,A02,1,DMSO\n", NULL, NULL, NULL,
          "warning: sites whose channels share a file: 1\n    t.csv:2: A01 site 1: DNA and ER are both a\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A02,1,DMSO\n", NULL, "Source,Plate,Well,JCP2022\nT,P,A01,Y\n", NULL,
-         "error: well tables that name no well of the images: 1\n    t.csv:2: plate 'P' of source 'S' and batch 'B' stands in no well "
+         "error: well tables without any well of the image tables: 1\n    t.csv:2: plate 'P' of source 'S' and batch 'B' stands in no well "
          "table; a plate "
          "table may have to say its source\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\n", NULL, "Well,JCP2022\nA01,Y\n", NULL,
-         "error: tables that cannot be read: 1\n    w.csv:1: no column 'Metadata_Plate'\n"},
+         "error: unreadable tables: 1\n    w.csv:1: no column 'Metadata_Plate'\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A02,1,J1\na,b,S,B,P,A03,1,J2\n", NULL, NULL,
          "JCP2022,Metadata_SMILES\nDMSO,C\nJ1,CC\nJ1,CCC\n",
-         "warning: compounds that are described twice, and differently: 1\n    c.csv:4: Metadata_SMILES of 'J1' differs from c.csv:3; the "
+         "warning: compounds with conflicting rows: 1\n    c.csv:4: Metadata_SMILES of 'J1' differs from c.csv:3; the "
          "first counts\n"
-         "warning: compounds that no compound table knows: 1\n    t.csv:4: 'J2'\n"},
+         "warning: compounds missing from the compound tables: 1\n    t.csv:4: 'J2'\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,,,Q,A01,1,DMSO\na,b,,,R,A01,1,DMSO\n", "Source,Batch,Plate\nT,B,P\nS,B1,Q\nS,B2,Q\n", NULL, NULL,
          "error: plates whose source or batch differs between tables: 1\n    t.csv:2: plate 'P' of S/B; the plate table has T/B\n"
-         "error: plates that could be several: 1\n    t.csv:3: plate 'Q' may be S/B1, S/B2; the image table must say which\n"
-         "error: plates that no plate table knows: 1\n    t.csv:4: plate 'R'\n"},
+         "error: ambiguous plates: 1\n    t.csv:3: plate 'Q' matches S/B1, S/B2; give its source and batch in the image table\n"
+         "error: plates missing from the plate tables: 1\n    t.csv:4: plate 'R'\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\n", "Plate,Metadata_t\nP,1\nP,2\nP,1\n", NULL, NULL,
-         "error: plates that stand twice, and differently: 1\n    p.csv:3: plate 'P' stood already in p.csv:2\n"},
+         "error: plates with conflicting rows: 1\n    p.csv:3: plate 'P' differs from p.csv:2\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A01\n", NULL, NULL, NULL,
-         "error: tables that cannot be read: 1\n    t.csv:3: 6 fields, but the header has 8\n"},
+         "error: unreadable tables: 1\n    t.csv:3: 6 fields, but the header has 8\n"},
         {"URL_DNA,ER,Source,Batch,Plate,Well,Site,JCP2022\ns3://x/a,b,S,B,P,A01,1,DMSO\nfile://host/a,b,S,B,P,A01,2,DMSO\nfile:/"
          "a%00b,b,S,B,P,A01,3,DMSO\n"
          "file:/a,b,S,B,P,A01,4,DMSO\n",
          NULL, NULL, NULL,
-         "error: addresses that are no files here: 3\n    t.csv:2: 's3://x/a': only file: is read\n    t.csv:3: 'file://host/a': only "
+         "error: URLs that are not local files: 3\n    t.csv:2: 's3://x/a': only file: URLs are read\n    t.csv:3: 'file://host/a': only "
          "file: is read\n"
-         "    t.csv:4: 'file:/a%00b': only file: is read\nwarning: sites without a channel: 3\n    t.csv:2: A01 site 1 of S/B/P has no "
+         "    t.csv:4: 'file:/a%00b': only file: URLs are read\nwarning: sites without a channel: 3\n    t.csv:2: A01 site 1 of S/B/P has "
+         "no "
          "DNA\n"
          "    t.csv:3: A01 site 2 of S/B/P has no DNA\n    t.csv:4: A01 site 3 of S/B/P has no DNA\n"},
     };
@@ -423,15 +426,15 @@ static void missing_tables(void)
     list(&s.treatment, "dose");
     screen_index *ix = build(&s);
     same(found(ix, &t),
-         "error: tables that are not there: 3\n    screen.index: no such file, and nothing matches it: none.csv\n"
+         "error: missing tables: 3\n    screen.index: no such file, and nothing matches it: none.csv\n"
          "    screen.index: no such file, and nothing matches it: *.tsv\n    screen.plate: no such file, and nothing matches it: p.csv\n"
-         "error: columns that are missing: 1\n    screen.treatment: no table has a column 'dose'\n",
-         "tables that are not there");
+         "error: missing columns: 1\n    screen.treatment: no table has a column 'dose'\n",
+         "missing tables");
     ok(ix && index_n_rows(ix) == 0 && index_n_plates(ix) == 0, "an index without rows");
     ok(findings_verdict(index_findings(ix)) == E_FAILED, "is refused");
     text_clear(&t), text_add(&t, msg_get()), strip(&t);
     same(t.s,
-         "screen.index: no such file, and nothing matches it: none.csv (tables that are not there; the first of 4 errors in the inputs; "
+         "screen.index: no such file, and nothing matches it: none.csv (missing tables; the first of 4 errors in the inputs; "
          "micon check lists them)",
          "its message");
     msg_clear();
@@ -439,7 +442,7 @@ static void missing_tables(void)
     end(&s);
     begin(&s, NULL, NULL, NULL, NULL);
     ix = build(&s);
-    same(found(ix, &t), "error: tables that are not there: 1\n    screen.index: names no image table\n", "no table named at all");
+    same(found(ix, &t), "error: missing tables: 1\n    screen.index: names no image table\n", "no table named at all");
     index_free(&ix);
     end(&s);
     text_free(&t);
@@ -519,7 +522,7 @@ static void files(void)
     loop("more"), loop("none");
     index_check_files(ix, 0, 2, false, 0.1, &f);
     findings_show(&f, &t);
-    ok(strstr(t.s, "more: cannot look into this folder: ") && strstr(t.s, "none/e36.tif: cannot look for this: ") &&
+    ok(strstr(t.s, "more: cannot open this folder: ") && strstr(t.s, "none/e36.tif: cannot look for this: ") &&
            !strstr(t.s, "that are missing"),
        "what cannot be looked at is not called missing");
     index_free(&ix), findings_free(&f);

@@ -166,7 +166,7 @@ static void file(const screen_index *ix)
     static const struct {
         const char *from, *to, *message;
     } c[] = {{"S0,b0,P0,A01,", "S0,b0,P9,A01,", "split.csv:2: the screen has no such well"},
-             {"S0,b0,P0,A02,", "S0,b0,P0,A01,", "split.csv:3: this well stands twice"},
+             {"S0,b0,P0,A02,", "S0,b0,P0,A01,", "split.csv:3: duplicate well"},
              {"A22,empty\n", "A22,nothing\n", "split.csv:23: no set is called 'nothing'"},
              {",set\n", ",sets\n", "split.csv:1: no column 'set'"}};
     findings notes = {0};

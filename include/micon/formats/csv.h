@@ -22,7 +22,7 @@ enum { CSV_MAX_ROW = 1 << 28, CSV_MAX_COLS = 1 << 20 }; /* bytes of one row (E_F
 typedef struct csv csv;
 
 /* Open and read the header row. The separator is a comma, or a tab where the header has tabs and no comma. An empty file, a name
- * that stands twice, a header without any name: E_FORMAT. Columns without a name are there, but cannot be asked for by name. */
+ * that is given twice, a header without any name: E_FORMAT. Columns without a name are there, but cannot be asked for by name. */
 status csv_open(csv **out, const char *path) MUST_USE;
 status csv_open_memory(csv **out, const char *name, const void *data, size_t size) MUST_USE; /* data borrowed; may be gzip */
 int csv_n_cols(const csv *c);

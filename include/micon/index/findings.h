@@ -13,7 +13,7 @@ enum { FINDING_EXAMPLES = 5 }; /* kept of a kind; the others are counted */
 
 typedef struct {
     finding_level level;
-    char *what; /* "sites that stand twice" */
+    char *what; /* "duplicate sites" */
     int64_t count;
     names example; /* each begins with "file:line: " where there is one */
 } finding;
@@ -31,8 +31,8 @@ int64_t findings_count(const findings *f, finding_level level);
 void findings_free(findings *f);
 
 /* For people, errors first, appended:
- *     error: sites that stand twice: 12
- *         load_data.csv:14: A01 site 1 of S1/B1/P1 stood in load_data.csv:2 already
+ *     error: duplicate sites: 12
+ *         load_data.csv:14: A01 site 1 of S1/B1/P1 is already in load_data.csv:2
  *         ... and 11 more */
 void findings_show(const findings *f, text *out);
 /* E_FAILED with the first error (and how many there are) where there are errors, else OK. */
