@@ -86,7 +86,6 @@ done
 # tsort names the loops. Static functions are not seen, includes need not be: a header without symbols cannot make a loop.
 # Folders that still have loops, each with its reason; an entry that is not needed any more is an error too.
 declare -A loops_known=(
-    [common/index]="the builder's steps use its columns: build.c is to be split"
     [common/store]="reading and verifying, writing and committing share handles: to be split"
     [pipeline]="main.c holds helpers of the commands that it calls: to be split"
     [stages/tile]="plate.c holds the site's names: to be split"

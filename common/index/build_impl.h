@@ -5,7 +5,7 @@
 #include "micon/index/index.h"
 #include "micon/table/intern.h"
 
-/* Columns of numbers of interned texts, all of the same length. 0 is "". */
+/* ---- grid.c: columns of numbers of interned texts, all of the same length. 0 is "". ---- */
 typedef struct {
     char *name;
     uint32_t *v;
@@ -20,6 +20,7 @@ long grid_find(const grid *g, const char *name);                      /* -1: non
 status grid_add_row(grid *g) MUST_USE;
 void grid_free(grid *g);
 
+/* ---- table_files.c ---- */
 enum { TABLE_IMAGES, TABLE_PLATE, TABLE_WELL, TABLE_COMPOUND };
 typedef struct {
     char *path, *opened; /* relative to dir or absolute; as this program opens it */
@@ -34,6 +35,10 @@ typedef struct {
 void table_files_free(table_files *t);
 /* Every table of the options, globs expanded, with size and time; what cannot be found goes to `found`. */
 status table_files_list(table_files *out, const index_options *o, findings *found) MUST_USE;
+/* Does the file system have to be asked for this folder's name ("", ".", "..")? And the name of the folder that a table lies in. */
+bool table_folder_is_nameless(const char *dir);
+char *table_folder_name(const char *table_name);       /* caller frees */
+uint64_t index_options_digest(const index_options *o); /* of all that the options say */
 
 /* Columns of `rows`, then five a channel, then the metadata of the image tables. */
 enum { R_TABLE, R_LINE, R_SOURCE, R_BATCH, R_PLATE, R_WELL, R_SITE, R_COMPOUND, R_PLATE_ROW, R_FIXED };
@@ -64,23 +69,25 @@ typedef struct {
     plate_span *span;
     size_t n_spans, spans_cap;
     bool illumination;
-} builder;
+} index_builder;
 
 static inline size_t channel_col(int channel, int what)
 {
     return (size_t)R_FIXED + (size_t)channel * CH_COLS + (size_t)what;
 }
-static inline size_t rows_fixed(const builder *b)
+static inline size_t rows_fixed(const index_builder *b)
 {
     return channel_col(b->n_ch, 0);
 }
-/* Does the file system have to be asked for this folder's name ("", ".", "..")? And the name of the folder that a table lies in. */
-bool table_folder_is_nameless(const char *dir);
-char *table_folder_name(const char *table_name); /* caller frees */
+/* ---- builder.c ---- */
+status builder_init(index_builder *b) MUST_USE; /* the fixed columns; o, found and n_ch are set before */
+void builder_free(index_builder *b);
+const char *builder_text(const index_builder *b, uint32_t id);
+status builder_intern(index_builder *b, const char *s, uint32_t *id) MUST_USE;
+/* What stopped the reading of a plate, well or compound table becomes a finding; anything but memory is then OK. */
+status builder_report(index_builder *b, status st) MUST_USE;
 
-const char *word_of(const builder *b, uint32_t id);
-status intern(builder *b, const char *s, uint32_t *id) MUST_USE;
-
+/* ---- column_names.c ---- */
 /* "a column of these names", the first that the table has, or -1. */
 int csv_col_any(const csv *c, const char *const *names_list);
 extern const char *const source_names[], *const batch_names[], *const plate_names[], *const well_names[], *const site_names[],
@@ -90,12 +97,13 @@ bool is_key_name(const char *name);
 /* Under which name a column of a table is kept: itself if it begins with Metadata_; in compound tables also SMILES, InChIKey, ...; or NULL. */
 const char *metadata_name(const char *column, bool compound_table);
 
-status read_images(builder *b, size_t table) MUST_USE; /* read_images.c: all rows of one image table */
-status read_plate_tables(builder *b) MUST_USE;         /* join_plates.c */
-status resolve_plates(builder *b) MUST_USE;            /* source and batch of every row */
-status sort_rows(builder *b) MUST_USE;                 /* sort.c: order, spans, duplicates */
-status join_wells(builder *b) MUST_USE;                /* join_wells.c: the wells, and their compounds */
-status join_compounds(builder *b) MUST_USE;
+/* ---- the steps, each in a file of its own ---- */
+status read_images(index_builder *b, size_t table) MUST_USE; /* read_images.c: all rows of one image table */
+status read_plate_tables(index_builder *b) MUST_USE;         /* join_plates.c */
+status join_plates(index_builder *b) MUST_USE;               /* source and batch of every row */
+status sort_rows(index_builder *b) MUST_USE;                 /* sort.c: order, spans, duplicates */
+status join_wells(index_builder *b) MUST_USE;                /* join_wells.c: the wells, and their compounds */
+status join_compounds(index_builder *b) MUST_USE;
 
 /* What the joined rows say, in their order: what goes into the block. */
 typedef struct {
@@ -106,15 +114,11 @@ typedef struct {
     int32_t *class_of;
     uint32_t *class_name; /* [n_classes] */
     size_t n_classes;
-} joined;
-void joined_free(joined *j);
-status join_columns(builder *b, joined *j) MUST_USE; /* columns.c: columns and kinds */
-status number_classes(builder *b, joined *j) MUST_USE;
-void report_rows(builder *b, const joined *j);                     /* check_rows.c: plates without controls, and the like */
-status freeze(builder *b, joined *j, screen_index **out) MUST_USE; /* serialize.c */
-uint64_t index_options_digest(const index_options *o);
-
-/* A well table's or compound table's trouble: what stopped its reading becomes a finding; anything but memory is then OK. */
-status table_trouble(builder *b, status st) MUST_USE;
+} joined_rows;
+void joined_rows_free(joined_rows *j);
+status join_columns(index_builder *b, joined_rows *j) MUST_USE; /* join_columns.c: columns and kinds */
+status number_classes(index_builder *b, joined_rows *j) MUST_USE;
+void check_joined_rows(index_builder *b, const joined_rows *j); /* check_rows.c: plates without controls, and the like */
+status index_serialize(index_builder *b, joined_rows *j, screen_index **out) MUST_USE; /* serialize.c */
 
 #endif

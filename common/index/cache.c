@@ -1,7 +1,7 @@
 /* cache.c -- the index in a file, mapped when it is wanted again. Up to date means: made with the same options from the same
  * tables, by size and time or else by their bytes. */
+#include "block_impl.h"
 #include "build_impl.h"
-#include "serialize_impl.h"
 
 #include "micon/base/digest.h"
 #include "micon/base/log.h"

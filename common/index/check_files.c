@@ -1,6 +1,6 @@
 /* check_files.c -- which image files are there. A folder is listed once for all the files that should be in it: a screen has millions,
  * and asking for each costs a round trip on a cluster's file system. A folder of which only a few files are wanted is asked for those. */
-#include "serialize_impl.h"
+#include "block_impl.h"
 
 #include "micon/base/mem.h"
 #include "micon/table/intern.h"

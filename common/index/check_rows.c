@@ -6,21 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *table_at(const builder *b, uint32_t row)
+static const char *table_at(const index_builder *b, uint32_t row)
 {
     return b->table.item[b->rows.col[R_TABLE].v[row]].opened;
 }
 
-static unsigned line_at(const builder *b, uint32_t row)
+static unsigned line_at(const index_builder *b, uint32_t row)
 {
     return b->rows.col[R_LINE].v[row];
 }
 
 /* Controls and channels, plate by plate. */
-static void report_plate(builder *b, const joined *j, const plate_span *p)
+static void report_plate(index_builder *b, const joined_rows *j, const plate_span *p)
 {
     uint32_t first = b->order[p->first];
-    const char *source = word_of(b, p->source), *batch = word_of(b, p->batch), *plate = word_of(b, p->plate);
+    const char *source = builder_text(b, p->source), *batch = builder_text(b, p->batch), *plate = builder_text(b, p->plate);
     int64_t controls = 0;
     for (int64_t i = p->first; i < p->first + p->n; i++) controls += j->kind[i] == WELL_CONTROL;
     if (!controls)
@@ -40,14 +40,14 @@ static void report_plate(builder *b, const joined *j, const plate_span *p)
                 uint32_t row = b->order[i];
                 if (!file[row])
                     findings_add(b->found, FINDING_WARNING, "sites without a channel", "%s:%u: %s site %s of %s/%s/%s has no %s",
-                                 table_at(b, row), line_at(b, row), word_of(b, b->rows.col[R_WELL].v[row]),
-                                 word_of(b, b->rows.col[R_SITE].v[row]), source, batch, plate, channel);
+                                 table_at(b, row), line_at(b, row), builder_text(b, b->rows.col[R_WELL].v[row]),
+                                 builder_text(b, b->rows.col[R_SITE].v[row]), source, batch, plate, channel);
             }
     }
 }
 
 /* Two channels of a site that name one file: a column was copied. */
-static void report_shared(builder *b, uint32_t row)
+static void report_shared(index_builder *b, uint32_t row)
 {
     const grid_col *c = b->rows.col;
     for (int k = 1; k < b->n_ch; k++)
@@ -57,19 +57,19 @@ static void report_shared(builder *b, uint32_t row)
                 c[channel_col(k, CH_FOLDER)].v[row] != c[channel_col(m, CH_FOLDER)].v[row])
                 continue;
             findings_add(b->found, FINDING_WARNING, "sites whose channels share a file", "%s:%u: %s site %s: %s and %s are both %s",
-                         table_at(b, row), line_at(b, row), word_of(b, c[R_WELL].v[row]), word_of(b, c[R_SITE].v[row]),
-                         b->o->channels->item[m], b->o->channels->item[k], word_of(b, file));
+                         table_at(b, row), line_at(b, row), builder_text(b, c[R_WELL].v[row]), builder_text(b, c[R_SITE].v[row]),
+                         b->o->channels->item[m], b->o->channels->item[k], builder_text(b, file));
             return;
         }
 }
 
-static void report_controls(builder *b)
+static void report_controls(index_builder *b)
 {
     const names *want = b->o->control;
     const uint32_t *used = b->compounds.col[C_ID].v;
     for (size_t i = 0; want && i < want->n && b->n_order; i++) {
         bool found = false;
-        for (size_t k = 0; k < b->compounds.n && !found; k++) found = strcmp(word_of(b, used[k]), want->item[i]) == 0;
+        for (size_t k = 0; k < b->compounds.n && !found; k++) found = strcmp(builder_text(b, used[k]), want->item[i]) == 0;
         if (!found) findings_add(b->found, FINDING_WARNING, "controls without a well", "screen.control: no well holds '%s'", want->item[i]);
     }
     if (b->n_order && !b->compounds.n)
@@ -78,7 +78,7 @@ static void report_controls(builder *b)
                      table_at(b, b->order[0]));
 }
 
-static void report_compounds(builder *b, const joined *j)
+static void report_compounds(index_builder *b, const joined_rows *j)
 {
     bool tables = false;
     uint8_t *told = xcalloc(b->compounds.n, 1);
@@ -89,12 +89,12 @@ static void report_compounds(builder *b, const joined *j)
         told[c - 1] = 1;
         findings_add(b->found, FINDING_WARNING, "compounds missing from the compound tables", "%s:%u: '%s'",
                      b->table.item[b->wells.col[W_TABLE].v[w]].opened, b->wells.col[W_LINE].v[w],
-                     word_of(b, b->compounds.col[C_ID].v[c - 1]));
+                     builder_text(b, b->compounds.col[C_ID].v[c - 1]));
     }
     free(told);
 }
 
-void report_rows(builder *b, const joined *j)
+void check_joined_rows(index_builder *b, const joined_rows *j)
 {
     for (size_t p = 0; p < b->n_spans; p++) report_plate(b, j, &b->span[p]);
     for (size_t i = 0; !b->o->pages && i < b->n_order; i++) report_shared(b, b->order[i]);

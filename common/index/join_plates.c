@@ -17,7 +17,7 @@ typedef struct {
     size_t n;
 } plate_cols;
 
-static status map_plate_table(builder *b, const csv *c, plate_cols *m)
+static status map_plate_table(index_builder *b, const csv *c, plate_cols *m)
 {
     status st = OK;
     m->source = csv_col_any(c, source_names);
@@ -39,7 +39,7 @@ done:
 }
 
 /* The row just added says the same as, or another thing than, an earlier one of its plate: it goes away again. */
-static bool plate_known(builder *b, const char *path)
+static bool plate_known(index_builder *b, const char *path)
 {
     grid *g = &b->plates;
     size_t last = g->n - 1;
@@ -50,7 +50,7 @@ static bool plate_known(builder *b, const char *path)
         for (size_t k = P_FIXED; k < g->n_cols; k++) same = same && (!g->col[k].v[last] || g->col[k].v[i] == g->col[k].v[last]);
         if (!same)
             findings_add(b->found, FINDING_ERROR, "plates with conflicting rows", "%s:%u: plate '%s' differs from %s:%u", path,
-                         g->col[P_LINE].v[last], word_of(b, g->col[P_PLATE].v[last]), b->table.item[g->col[P_TABLE].v[i]].opened,
+                         g->col[P_LINE].v[last], builder_text(b, g->col[P_PLATE].v[last]), b->table.item[g->col[P_TABLE].v[i]].opened,
                          g->col[P_LINE].v[i]);
         g->n--;
         return true;
@@ -58,7 +58,7 @@ static bool plate_known(builder *b, const char *path)
     return false;
 }
 
-static status read_plate_table(builder *b, size_t tab, const uint8_t *imaged, size_t n_imaged)
+static status read_plate_table(index_builder *b, size_t tab, const uint8_t *imaged, size_t n_imaged)
 {
     status st = OK;
     csv *c = NULL;
@@ -76,12 +76,12 @@ static status read_plate_table(builder *b, size_t tab, const uint8_t *imaged, si
         TRY(grid_add_row(&b->plates));
         grid_col *col = b->plates.col;
         size_t row = b->plates.n - 1;
-        if (m.source >= 0) TRY(intern(b, field[m.source], &col[P_SOURCE].v[row]));
-        if (m.batch >= 0) TRY(intern(b, field[m.batch], &col[P_BATCH].v[row]));
+        if (m.source >= 0) TRY(builder_intern(b, field[m.source], &col[P_SOURCE].v[row]));
+        if (m.batch >= 0) TRY(builder_intern(b, field[m.batch], &col[P_BATCH].v[row]));
         col[P_PLATE].v[row] = (uint32_t)plate;
         col[P_TABLE].v[row] = (uint32_t)tab;
         col[P_LINE].v[row] = (uint32_t)csv_line(c);
-        for (size_t i = 0; i < m.n; i++) TRY(intern(b, field[m.from[i]], &col[m.to[i]].v[row]));
+        for (size_t i = 0; i < m.n; i++) TRY(builder_intern(b, field[m.from[i]], &col[m.to[i]].v[row]));
         plate_known(b, path);
     }
     b->table.item[tab].digest = csv_digest(c);
@@ -89,10 +89,10 @@ done:
     csv_close(&c);
     free(m.from);
     free(m.to);
-    return table_trouble(b, st);
+    return builder_report(b, st);
 }
 
-status read_plate_tables(builder *b)
+status read_plate_tables(index_builder *b)
 {
     status st = OK;
     uint8_t *imaged = NULL;
@@ -113,11 +113,11 @@ typedef struct {
 } resolved;
 
 /* The name of the folder a table lies in. */
-static status folder_name(builder *b, size_t tab, uint32_t *id)
+static status folder_name(index_builder *b, size_t tab, uint32_t *id)
 {
     char *dir = path_dir(b->table.item[tab].path), *real = NULL;
     if (table_folder_is_nameless(dir)) real = table_folder_name(b->table.item[tab].opened);
-    status st = intern(b, real ? real : path_base(dir), id);
+    status st = builder_intern(b, real ? real : path_base(dir), id);
     free(dir);
     free(real);
     return st;
@@ -129,18 +129,19 @@ static bool fits(uint32_t a, uint32_t b)
 }
 
 /* Look in the plate tables; `row` is an image row of the plate, for messages. */
-static void look_up(builder *b, size_t row, resolved *r)
+static void look_up(index_builder *b, size_t row, resolved *r)
 {
     const grid_col *p = b->plates.col;
     uint32_t plate = b->rows.col[R_PLATE].v[row], first = 0;
-    const char *at = b->table.item[b->rows.col[R_TABLE].v[row]].opened, *name = word_of(b, plate);
+    const char *at = b->table.item[b->rows.col[R_TABLE].v[row]].opened, *name = builder_text(b, plate);
     unsigned line = b->rows.col[R_LINE].v[row];
     bool any = false, several = false;
     text list = {0};
     for (size_t i = 0; i < b->plates.n; i++) {
         if (p[P_PLATE].v[i] != plate) continue;
         any = true;
-        if (list.n < 300) text_addf(&list, "%s%s/%s", list.n ? ", " : "", word_of(b, p[P_SOURCE].v[i]), word_of(b, p[P_BATCH].v[i]));
+        if (list.n < 300)
+            text_addf(&list, "%s%s/%s", list.n ? ", " : "", builder_text(b, p[P_SOURCE].v[i]), builder_text(b, p[P_BATCH].v[i]));
         if (!fits(p[P_SOURCE].v[i], r->source) || !fits(p[P_BATCH].v[i], r->batch)) continue;
         several = several || first;
         if (!first) first = (uint32_t)i + 1;
@@ -150,8 +151,8 @@ static void look_up(builder *b, size_t row, resolved *r)
                      line, name);
     else if (!first)
         findings_add(b->found, FINDING_ERROR, "plates whose source or batch differs between tables",
-                     "%s:%u: plate '%s' of %s/%s; the plate table has %s", at, line, name, word_of(b, r->source), word_of(b, r->batch),
-                     text_str(&list));
+                     "%s:%u: plate '%s' of %s/%s; the plate table has %s", at, line, name, builder_text(b, r->source),
+                     builder_text(b, r->batch), text_str(&list));
     else if (several)
         findings_add(b->found, FINDING_ERROR, "ambiguous plates",
                      "%s:%u: plate '%s' matches %s; give its source and batch in the image table", at, line, name, text_str(&list));
@@ -162,14 +163,14 @@ static void look_up(builder *b, size_t row, resolved *r)
     r->plate_row = first;
 }
 
-static bool has_role(const builder *b, int role)
+static bool has_role(const index_builder *b, int role)
 {
     for (size_t i = 0; i < b->table.n; i++)
         if (b->table.item[i].role == role) return true;
     return false;
 }
 
-status resolve_plates(builder *b)
+status join_plates(index_builder *b)
 {
     status st = OK;
     intern_table key = {0};
@@ -179,7 +180,7 @@ status resolve_plates(builder *b)
     char text_key[64];
     bool tables = has_role(b, TABLE_PLATE);
     grid_col *c = b->rows.col;
-    TRY(intern(b, "S1", &s1));
+    TRY(builder_intern(b, "S1", &s1));
     for (size_t i = 0; i < b->rows.n; i++) {
         resolved r = {c[R_SOURCE].v[i], c[R_BATCH].v[i], 0};
         snprintf(text_key, sizeof text_key, "%x %x %x %x", r.source, r.batch, c[R_PLATE].v[i], c[R_TABLE].v[i]);

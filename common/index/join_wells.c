@@ -10,20 +10,20 @@
 
 /* ---- the wells of the images ---- */
 
-static const char *table_name(const builder *b, uint32_t tab)
+static const char *table_name(const index_builder *b, uint32_t tab)
 {
     return b->table.item[tab].opened;
 }
 
 /* Two tables, or two sites, name different compounds for a well. */
-static void two_compounds(builder *b, size_t w, uint32_t compound, const char *tab, unsigned line, const char *well)
+static void two_compounds(index_builder *b, size_t w, uint32_t compound, const char *tab, unsigned line, const char *well)
 {
     const grid_col *c = b->wells.col;
     findings_add(b->found, FINDING_ERROR, "wells with two compounds", "%s:%u: well %s holds '%s', but '%s' in %s:%u", tab, line, well,
-                 word_of(b, compound), word_of(b, c[W_COMPOUND].v[w]), table_name(b, c[W_TABLE].v[w]), c[W_LINE].v[w]);
+                 builder_text(b, compound), builder_text(b, c[W_COMPOUND].v[w]), table_name(b, c[W_TABLE].v[w]), c[W_LINE].v[w]);
 }
 
-static void take_compound(builder *b, size_t w, uint32_t compound, uint32_t tab, uint32_t line, const char *well)
+static void take_compound(index_builder *b, size_t w, uint32_t compound, uint32_t tab, uint32_t line, const char *well)
 {
     grid_col *c = b->wells.col;
     if (!compound || c[W_COMPOUND].v[w] == compound) return;
@@ -36,7 +36,7 @@ static void take_compound(builder *b, size_t w, uint32_t compound, uint32_t tab,
     c[W_LINE].v[w] = line;
 }
 
-static status list_wells(builder *b)
+static status list_wells(index_builder *b)
 {
     status st = OK;
     const grid_col *c = b->rows.col;
@@ -47,7 +47,7 @@ static status list_wells(builder *b)
             if (i == b->span[p].first || c[R_WELL].v[row] != c[R_WELL].v[b->order[i - 1]]) TRY(grid_add_row(&b->wells));
             size_t w = b->wells.n - 1;
             b->well_of[i] = (uint32_t)w;
-            take_compound(b, w, c[R_COMPOUND].v[row], c[R_TABLE].v[row], c[R_LINE].v[row], word_of(b, c[R_WELL].v[row]));
+            take_compound(b, w, c[R_COMPOUND].v[row], c[R_TABLE].v[row], c[R_LINE].v[row], builder_text(b, c[R_WELL].v[row]));
         }
 done:
     return st;
@@ -68,7 +68,7 @@ static char *key_text(char buf[64], uint32_t source, uint32_t batch, uint32_t pl
     return buf;
 }
 
-static status make_keys(const builder *b, key_set *k, bool source, bool batch)
+static status make_keys(const index_builder *b, key_set *k, bool source, bool batch)
 {
     status st = OK;
     char buf[64];
@@ -143,7 +143,7 @@ static status need(const csv *c, const char *const *list, int *col)
 /* ---- a well table ---- */
 
 typedef struct {
-    builder *b;
+    index_builder *b;
     csv *c;
     uint32_t table;
     int source, batch, plate, well, compound;
@@ -155,7 +155,7 @@ typedef struct {
 static status well_row(well_reader *r, char **field)
 {
     status st = OK;
-    builder *b = r->b;
+    index_builder *b = r->b;
     char buf[64], well[8];
     uint32_t compound;
     const char *path = csv_path(r->c);
@@ -176,20 +176,20 @@ static status well_row(well_reader *r, char **field)
                      field[r->plate]);
         return OK;
     }
-    TRY(intern(b, field[r->compound], &compound));
+    TRY(builder_intern(b, field[r->compound], &compound));
     for (uint32_t w = r->keys->first[key]; w; w = r->keys->next[w - 1]) {
         r->seen[w - 1] = true;
         take_compound(b, w - 1, compound, r->table, (uint32_t)line, well);
         for (size_t i = 0; i < r->meta.n; i++) {
             uint32_t *cell = &b->wells.col[r->meta.to[i]].v[w - 1];
-            if (!*cell) TRY(intern(b, field[r->meta.from[i]], cell));
+            if (!*cell) TRY(builder_intern(b, field[r->meta.from[i]], cell));
         }
     }
 done:
     return st;
 }
 
-static status read_well_table(builder *b, size_t tab, key_set sets[4], bool *seen)
+static status read_well_table(index_builder *b, size_t tab, key_set sets[4], bool *seen)
 {
     status st = OK;
     char **field;
@@ -213,32 +213,32 @@ static status read_well_table(builder *b, size_t tab, key_set sets[4], bool *see
 done:
     csv_close(&r.c);
     meta_free(&r.meta);
-    return table_trouble(b, st);
+    return builder_report(b, st);
 }
 
 /* Wells that have images but that no well table names. If that is all of them, the tables do not belong together. */
-static void report_unknown(builder *b, const bool *seen)
+static void report_unknown(index_builder *b, const bool *seen)
 {
     const grid_col *c = b->rows.col;
     bool any = false;
     for (size_t w = 0; w < b->wells.n; w++) any = any || seen[w];
     for (size_t i = 0; i < b->n_order; i++) {
         uint32_t row = b->order[i];
-        const char *at = table_name(b, c[R_TABLE].v[row]), *plate = word_of(b, c[R_PLATE].v[row]);
+        const char *at = table_name(b, c[R_TABLE].v[row]), *plate = builder_text(b, c[R_PLATE].v[row]);
         if (!any) {
             findings_add(
                 b->found, FINDING_ERROR, "well tables without any well of the image tables",
                 "%s:%u: plate '%s' of source '%s' and batch '%s' stands in no well table; a plate table may have to say its source", at,
-                c[R_LINE].v[row], plate, word_of(b, c[R_SOURCE].v[row]), word_of(b, c[R_BATCH].v[row]));
+                c[R_LINE].v[row], plate, builder_text(b, c[R_SOURCE].v[row]), builder_text(b, c[R_BATCH].v[row]));
             return;
         }
         if (seen[b->well_of[i]] || (i && b->well_of[i] == b->well_of[i - 1])) continue;
         findings_add(b->found, FINDING_WARNING, "wells with images that are in no well table", "%s:%u: %s of plate '%s'", at,
-                     c[R_LINE].v[row], word_of(b, c[R_WELL].v[row]), plate);
+                     c[R_LINE].v[row], builder_text(b, c[R_WELL].v[row]), plate);
     }
 }
 
-status join_wells(builder *b)
+status join_wells(index_builder *b)
 {
     status st = OK;
     key_set sets[4] = {0};
@@ -257,7 +257,7 @@ done:
 
 /* ---- the compounds ---- */
 
-static status read_compound_table(builder *b, size_t tab, const uint32_t *row_of, size_t n_words)
+static status read_compound_table(index_builder *b, size_t tab, const uint32_t *row_of, size_t n_words)
 {
     status st = OK;
     csv *c = NULL;
@@ -278,7 +278,7 @@ static status read_compound_table(builder *b, size_t tab, const uint32_t *row_of
         grid_col *col = b->compounds.col;
         for (size_t i = 0; i < m.n; i++) {
             uint32_t v, *cell = &col[m.to[i]].v[row];
-            TRY(intern(b, field[m.from[i]], &v));
+            TRY(builder_intern(b, field[m.from[i]], &v));
             if (*cell && v && *cell != v)
                 findings_add(b->found, FINDING_WARNING, "compounds with conflicting rows",
                              "%s:%lld: %s of '%s' differs from %s:%u; the first is used", path, (long long)csv_line(c),
@@ -294,11 +294,11 @@ static status read_compound_table(builder *b, size_t tab, const uint32_t *row_of
 done:
     csv_close(&c);
     meta_free(&m);
-    return table_trouble(b, st);
+    return builder_report(b, st);
 }
 
 /* row_of[word]: row of b->compounds + 1, for the compounds of the wells. */
-static status list_compounds(builder *b, uint32_t *row_of)
+static status list_compounds(index_builder *b, uint32_t *row_of)
 {
     status st = OK;
     TRY(mem_alloc(&b->compound_of, b->wells.n, sizeof *b->compound_of, "compounds"));
@@ -316,7 +316,7 @@ done:
     return st;
 }
 
-status join_compounds(builder *b)
+status join_compounds(index_builder *b)
 {
     status st = OK;
     uint32_t *row_of = NULL;

@@ -32,7 +32,7 @@ typedef struct {
 } folder_memory;
 
 typedef struct {
-    builder *b;
+    index_builder *b;
     csv *c;
     uint32_t table;
     const char *path; /* of the table, for messages */
@@ -259,11 +259,11 @@ static status keep_path(reader *r, folder_memory *m, size_t to, size_t row)
         while (n > 1 && full[n - 1] == '/') n--;
         folder = xstrndup(full, n);
         whole = *folder ? path_join(r->dir, folder) : xstrdup(r->dir);
-        TRY(intern(r->b, whole, &m->id));
+        TRY(builder_intern(r->b, whole, &m->id));
         m->known = true;
     }
     g->col[to + CH_FOLDER].v[row] = m->id;
-    TRY(intern(r->b, file, &g->col[to + CH_FILE].v[row]));
+    TRY(builder_intern(r->b, file, &g->col[to + CH_FILE].v[row]));
 done:
     free(folder);
     free(whole);
@@ -328,15 +328,15 @@ static bool good_keys(reader *r, char **field, char well[8])
 static status new_row(reader *r, char **field, const char *well, size_t *at)
 {
     status st = OK;
-    builder *b = r->b;
+    index_builder *b = r->b;
     TRY(grid_add_row(&b->rows));
     *at = b->rows.n - 1;
     b->rows.col[R_TABLE].v[*at] = r->table;
     b->rows.col[R_LINE].v[*at] = csv_line(r->c) < UINT32_MAX ? (uint32_t)csv_line(r->c) : UINT32_MAX;
-    TRY(intern(b, well, &b->rows.col[R_WELL].v[*at]));
+    TRY(builder_intern(b, well, &b->rows.col[R_WELL].v[*at]));
     for (size_t i = 0; i < r->n_plain; i++) {
         plain_col *p = &r->plain[i];
-        if (strcmp(word_of(b, p->last), field[p->from]) != 0) TRY(intern(b, field[p->from], &p->last));
+        if (strcmp(builder_text(b, p->last), field[p->from]) != 0) TRY(builder_intern(b, field[p->from], &p->last));
         b->rows.col[p->to].v[*at] = p->last;
     }
 done:
@@ -371,7 +371,7 @@ static int channel_named(const names *channels, const char *name)
 static status tall_row(reader *r, char **field, const char *well)
 {
     status st = OK;
-    builder *b = r->b;
+    index_builder *b = r->b;
     uint32_t id;
     size_t row;
     const char *channel = field[r->tall_channel];
@@ -444,7 +444,7 @@ static void reader_free(reader *r)
     text_free(&r->key);
 }
 
-status read_images(builder *b, size_t tab)
+status read_images(index_builder *b, size_t tab)
 {
     status st = OK;
     bool usable;
@@ -460,5 +460,5 @@ status read_images(builder *b, size_t tab)
     if (usable) TRY(read_rows(&r));
 done:
     reader_free(&r);
-    return table_trouble(b, st);
+    return builder_report(b, st);
 }

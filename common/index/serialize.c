@@ -1,34 +1,12 @@
 /* serialize.c -- from growing columns to the one block. */
+#include "block_impl.h"
 #include "build_impl.h"
-#include "serialize_impl.h"
 
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-size_t block_section_size(const block_head *h, int s)
-{
-    const size_t rows = h->n_rows, pairs = (size_t)h->n_ch * rows;
-    switch (s) {
-    case S_START: return (h->n_words + 1) * sizeof(uint64_t);
-    case S_COL_NAME: return h->n_cols * sizeof(uint32_t);
-    case S_CELLS: return h->n_cols * rows * sizeof(uint32_t);
-    case S_CHANNEL: return h->n_ch * sizeof(uint32_t);
-    case S_IMAGES:
-    case S_ILLUM: return pairs * 2 * sizeof(uint32_t);
-    case S_PAGES: return pairs * sizeof(uint32_t);
-    case S_KIND: return rows;
-    case S_CLASS: return rows * sizeof(int32_t);
-    case S_CLASS_NAME: return h->n_classes * sizeof(uint32_t);
-    case S_TABLE:
-    case S_LINE: return rows * sizeof(uint32_t);
-    case S_PLATES: return h->n_plates * sizeof(block_plate);
-    case S_TABLES: return h->n_tables * sizeof(block_table);
-    default: return SIZE_MAX;
-    }
-}
 
 static void place_sections(block_head *h, size_t pool, size_t findings_size, bool illumination, bool pages)
 {
@@ -46,7 +24,7 @@ static void place_sections(block_head *h, size_t pool, size_t findings_size, boo
     h->size = at;
 }
 
-static void put_paths(const builder *b, int first, uint32_t *out)
+static void put_paths(const index_builder *b, int first, uint32_t *out)
 {
     size_t n = b->n_order;
     for (int k = 0; k < b->n_ch; k++)
@@ -54,7 +32,7 @@ static void put_paths(const builder *b, int first, uint32_t *out)
             for (size_t i = 0; i < n; i++) out[i] = b->rows.col[channel_col(k, what)].v[b->order[i]];
 }
 
-static void put_rows(const builder *b, uint8_t *block, const block_head *h)
+static void put_rows(const index_builder *b, uint8_t *block, const block_head *h)
 {
     size_t n = b->n_order;
     put_paths(b, CH_FOLDER, (uint32_t *)(block + h->part[S_IMAGES].at));
@@ -69,13 +47,13 @@ static void put_rows(const builder *b, uint8_t *block, const block_head *h)
     }
 }
 
-static status put_tables(builder *b, block_table *t)
+static status put_tables(index_builder *b, block_table *t)
 {
     status st = OK;
     for (size_t i = 0; i < b->table.n; i++) {
         const table_file *f = &b->table.item[i];
         t[i] = (block_table){0, (uint32_t)f->role, f->size, f->mtime_ns, f->digest};
-        TRY(intern(b, f->path, &t[i].path));
+        TRY(builder_intern(b, f->path, &t[i].path));
     }
 done:
     return st;
@@ -86,7 +64,7 @@ static void put(uint8_t *block, const block_head *h, int s, const void *data)
     if (h->part[s].size) memcpy(block + h->part[s].at, data, h->part[s].size);
 }
 
-status freeze(builder *b, joined *j, screen_index **out)
+status index_serialize(index_builder *b, joined_rows *j, screen_index **out)
 {
     status st = OK;
     uint8_t *block = NULL;
@@ -95,7 +73,7 @@ status freeze(builder *b, joined *j, screen_index **out)
     text packed = {0};
     TRY(mem_alloc(&tables, b->table.n, sizeof *tables, "tables"));
     TRY(put_tables(b, tables));
-    for (int k = 0; k < b->n_ch; k++) TRY(intern(b, b->o->channels->item[k], &channel[k]));
+    for (int k = 0; k < b->n_ch; k++) TRY(builder_intern(b, b->o->channels->item[k], &channel[k]));
     findings_pack(b->found, &packed);
     block_head h = {.mark = INDEX_MARK,
                     .format = INDEX_FORMAT,

@@ -19,7 +19,7 @@ static int by_text(const void *a, const void *b)
 }
 
 /* rank[id] for the words of these columns. */
-static status rank_words(const builder *b, uint32_t *rank)
+static status rank_words(const index_builder *b, uint32_t *rank)
 {
     static const int cols[] = {R_SOURCE, R_BATCH, R_PLATE, R_WELL, R_SITE};
     status st = OK;
@@ -31,7 +31,7 @@ static status rank_words(const builder *b, uint32_t *rank)
             if (rank[id]) continue;
             rank[id] = 1; /* seen */
             TRY(mem_grow(&v, &cap, n + 1, sizeof *v, "names to sort"));
-            v[n++] = (ranked){word_of(b, id), id};
+            v[n++] = (ranked){builder_text(b, id), id};
         }
     if (n) qsort(v, n, sizeof *v, by_text);
     for (size_t i = 0; i < n; i++) rank[v[i].id] = (uint32_t)i;
@@ -68,24 +68,24 @@ static int by_site(const void *a, const void *b)
     return 0;
 }
 
-static void number_sites(const builder *b, sort_row *v, size_t n)
+static void number_sites(const index_builder *b, sort_row *v, size_t n)
 {
     bool all = true;
-    for (size_t i = 0; i < n; i++) all = num_f64(word_of(b, b->rows.col[R_SITE].v[v[i].row]), &v[i].site) && all;
+    for (size_t i = 0; i < n; i++) all = num_f64(builder_text(b, b->rows.col[R_SITE].v[v[i].row]), &v[i].site) && all;
     for (size_t i = 0; !all && i < n; i++) v[i].site = 0;
 }
 
-static void report_duplicate(builder *b, uint32_t row, uint32_t before)
+static void report_duplicate(index_builder *b, uint32_t row, uint32_t before)
 {
     const grid_col *c = b->rows.col;
     findings_add(b->found, FINDING_ERROR, "duplicate sites", "%s:%u: %s site %s of %s/%s/%s is already in %s:%u",
-                 b->table.item[c[R_TABLE].v[row]].opened, c[R_LINE].v[row], word_of(b, c[R_WELL].v[row]), word_of(b, c[R_SITE].v[row]),
-                 word_of(b, c[R_SOURCE].v[row]), word_of(b, c[R_BATCH].v[row]), word_of(b, c[R_PLATE].v[row]),
-                 b->table.item[c[R_TABLE].v[before]].opened, c[R_LINE].v[before]);
+                 b->table.item[c[R_TABLE].v[row]].opened, c[R_LINE].v[row], builder_text(b, c[R_WELL].v[row]),
+                 builder_text(b, c[R_SITE].v[row]), builder_text(b, c[R_SOURCE].v[row]), builder_text(b, c[R_BATCH].v[row]),
+                 builder_text(b, c[R_PLATE].v[row]), b->table.item[c[R_TABLE].v[before]].opened, c[R_LINE].v[before]);
 }
 
 /* One plate's rows, sorted, into the order. */
-static status add_plate(builder *b, const sort_row *v, size_t n)
+static status add_plate(index_builder *b, const sort_row *v, size_t n)
 {
     status st = OK;
     const grid_col *c = b->rows.col;
@@ -105,7 +105,7 @@ done:
     return st;
 }
 
-status sort_rows(builder *b)
+status sort_rows(index_builder *b)
 {
     status st = OK;
     uint32_t *rank = NULL;

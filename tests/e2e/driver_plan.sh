@@ -22,7 +22,7 @@ has "says so" "$T/err" "which configuration? micon plan screen.yaml; --help expl
 exits "no configuration, of a command with more arguments" 2 micon store add
 has "all of them are named" "$T/err" "which configuration? micon store add screen.yaml STORE; --help explains"
 exits "an option of one letter without its value" 2 micon plan x.yaml -n
-has "is called as it is written" "$T/err" "micon: error: -n wants a value"
+has "is called as it is written" "$T/err" "micon: error: -n needs a value"
 exits "one argument too many" 2 micon plan a.yaml b.yaml
 exits "no such file" 2 micon plan "$T/none.yaml"
 has "says which" "$T/err" "none.yaml"

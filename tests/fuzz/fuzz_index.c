@@ -1,7 +1,7 @@
 /* fuzz_index.c -- any bytes as the tables of a screen, or as a damaged index.
  * First byte even: the rest, cut at bytes 0x1E, are the image, plate, well and compound table; 2 asks for pages, 4 for a tall sheet's
  * channels. Odd: triples (place high, place low, value) are put into an index's block, which gets a right digest again. */
-#include "../../common/index/serialize_impl.h"
+#include "../../common/index/block_impl.h"
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"

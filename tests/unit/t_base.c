@@ -178,7 +178,7 @@ static void options(void)
         {"--size=64px", "--size: '64px' is not a whole number from 32 to 4096"},
         {"--how=d", "--how: 'd' is not one of a, b, c"},
         {"--flag=1", "--flag takes no value"},
-        {"--name", "--name wants a value"},
+        {"--name", "--name needs a value"},
         {"-x", "unknown option -x; --help lists them"},
         {"--memory=much", "--memory: 'much' is not a size such as 512MiB from 0 B to 1.0 PB, or auto"},
     };

@@ -1,6 +1,6 @@
 /* t_index.c -- the index: every kind of table, joins, everything that can be wrong with them, the cache, real tables.
  * run: limit=120 */
-#include "../../common/index/serialize_impl.h"
+#include "../../common/index/block_impl.h"
 #include "../tap.h"
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
@@ -332,8 +332,8 @@ static void wrong(void)
          "1\n"
          "    t.csv:4: Well is empty\n"},
         {"DNA,Er2,Metadata_Plte,Well,FOV\na,b,P,A01,1\n", NULL, NULL, NULL,
-         "error: missing columns: 1\n    t.csv:1: no column 'Metadata_Plate'; did you mean 'Metadata_Plte'?\nerror: channels that "
-         "are not there: 1\n"
+         "error: missing columns: 1\n    t.csv:1: no column 'Metadata_Plate'; did you mean 'Metadata_Plte'?\nerror: missing "
+         "channels: 1\n"
          "    t.csv:1: no channel 'ER': no column FileName_OrigER, URL_OrigER, ER_path or ER\n"},
         {"FileName_OrigDNA,FileName_OrigERR,FileName_IllumER,Plate,Well,Site\na,b,c,P,A01,1\n", NULL, NULL, NULL,
          "error: missing channels: 1\n    t.csv:1: no channel 'ER'; did you mean 'ERR'?\n"},
@@ -348,8 +348,7 @@ static void wrong(void)
          "warning: plates without controls: 1\n    t.csv:3: S/B/Q; controls of its batch or source are used instead\n"},
         {HEAD "a,b,S,B,P,A01,1,\n", NULL, NULL, NULL,
          "warning: plates without controls: 1\n    t.csv:2: S/B/P; controls of its batch or source are used instead\nwarning: controls "
-         "that are "
-         "in no well: 1\n"
+         "without a well: 1\n"
          "    screen.control: no well holds 'DMSO'\nwarning: screens without compounds: 1\n"
          "    t.csv:1: no table has a column Metadata_JCP2022 or Metadata_Compound with identifiers: all wells count as empty\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A01,2,X\n", NULL, NULL, NULL,
@@ -371,7 +370,7 @@ static void wrong(void)
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A02,1,J1\na,b,S,B,P,A03,1,J2\n", NULL, NULL,
          "JCP2022,Metadata_SMILES\nDMSO,C\nJ1,CC\nJ1,CCC\n",
          "warning: compounds with conflicting rows: 1\n    c.csv:4: Metadata_SMILES of 'J1' differs from c.csv:3; the "
-         "first counts\n"
+         "first is used\n"
          "warning: compounds missing from the compound tables: 1\n    t.csv:4: 'J2'\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,,,Q,A01,1,DMSO\na,b,,,R,A01,1,DMSO\n", "Source,Batch,Plate\nT,B,P\nS,B1,Q\nS,B2,Q\n", NULL, NULL,
          "error: plates whose source or batch differs between tables: 1\n    t.csv:2: plate 'P' of S/B; the plate table has T/B\n"
@@ -386,7 +385,7 @@ static void wrong(void)
          "file:/a,b,S,B,P,A01,4,DMSO\n",
          NULL, NULL, NULL,
          "error: URLs that are not local files: 3\n    t.csv:2: 's3://x/a': only file: URLs are read\n    t.csv:3: 'file://host/a': only "
-         "file: is read\n"
+         "file: URLs are read\n"
          "    t.csv:4: 'file:/a%00b': only file: URLs are read\nwarning: sites without a channel: 3\n    t.csv:2: A01 site 1 of S/B/P has "
          "no "
          "DNA\n"
@@ -522,7 +521,7 @@ static void files(void)
     loop("more"), loop("none");
     index_check_files(ix, 0, 2, false, 0.1, &f);
     findings_show(&f, &t);
-    ok(strstr(t.s, "more: cannot open this folder: ") && strstr(t.s, "none/e36.tif: cannot look for this: ") &&
+    ok(strstr(t.s, "more: cannot open this folder: ") && strstr(t.s, "none/e36.tif: cannot check this path: ") &&
            !strstr(t.s, "that are missing"),
        "what cannot be looked at is not called missing");
     index_free(&ix), findings_free(&f);

@@ -142,14 +142,17 @@ static void lists(const screen_index *ix)
 
 static void refused(const screen_index *ix)
 {
-    static const struct {
+    char no_file[1400];
+    const struct {
         const char *source, *compounds, *message;
     } c[] = {{"S1|S3", "0", "split.unseen_sources: no source 'S3' in this screen; did you mean 'S0'?"},
              {"S0|S1|S2", "0", "split.unseen_sources: names every source: none is left to train on"},
              {NULL, "20", "split.unseen_compounds: 20 of 20 compounds leaves none to train on"},
              {NULL, "-1", "split.unseen_compounds: '-1' is not a share below 1, a count, or a file"},
              {NULL, "1.5", "split.unseen_compounds: '1.5' is not a share below 1, a count, or a file"},
-             {NULL, "/none.csv", "split.unseen_compounds: '/none.csv' is no number, and no such file: /none.csv"}};
+             {NULL, tap_absent("x.csv"), no_file}};
+    snprintf(no_file, sizeof no_file, "split.unseen_compounds: '%s' is neither a number nor an existing file: %s", tap_absent("x.csv"),
+             tap_absent("x.csv"));
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
         findings notes = {0};
         screen_split s = {0};

@@ -1,4 +1,4 @@
-/* columns.c -- the columns of the joined rows: the fixed ones, then every other Metadata_ column of any table; what a well holds;
+/* join_columns.c -- the columns of the joined rows: the fixed ones, then every other Metadata_ column of any table; what a well holds;
  * and the classes. */
 #include "build_impl.h"
 
@@ -6,16 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-void joined_free(joined *j)
-{
-    free(j->col_name);
-    free(j->cell);
-    free(j->kind);
-    free(j->class_of);
-    free(j->class_name);
-    *j = (joined){0};
-}
 
 /* Where a column's values are looked for, in this order: columns of b->rows, wells, plates, compounds. -1: not there. */
 typedef struct {
@@ -28,7 +18,7 @@ typedef struct {
     size_t n, cap;
 } origins;
 
-static status add_origins(origins *l, const builder *b, const grid *g, size_t first)
+static status add_origins(origins *l, const index_builder *b, const grid *g, size_t first)
 {
     status st = OK;
     for (size_t i = first; i < g->n_cols; i++) {
@@ -44,7 +34,7 @@ done:
     return st;
 }
 
-static uint32_t value(const builder *b, const origin *o, size_t i)
+static uint32_t value(const index_builder *b, const origin *o, size_t i)
 {
     uint32_t row = b->order[i], w = b->well_of[i], plate = b->rows.col[R_PLATE_ROW].v[row], compound = b->compound_of[w], v = 0;
     if (o->rows >= 0) v = b->rows.col[o->rows].v[row];
@@ -54,7 +44,7 @@ static uint32_t value(const builder *b, const origin *o, size_t i)
     return v;
 }
 
-static well_kind kind_of(const builder *b, const char *compound, const char *pert_type)
+static well_kind kind_of(const index_builder *b, const char *compound, const char *pert_type)
 {
     if (strcmp(pert_type, "negcon") == 0 || (*compound && b->o->control && names_find(b->o->control, compound) >= 0)) return WELL_CONTROL;
     if (!*compound || strcmp(compound, "JCP2022_999999") == 0 || strcmp(compound, "empty") == 0 || strcmp(pert_type, "empty") == 0)
@@ -62,7 +52,7 @@ static well_kind kind_of(const builder *b, const char *compound, const char *per
     return WELL_TREATED;
 }
 
-static status fill_fixed(builder *b, joined *j)
+static status fill_fixed(index_builder *b, joined_rows *j)
 {
     static const int from[] = {R_SOURCE, R_BATCH, R_PLATE, R_WELL, R_SITE};
     static const char *const type_name[] = {"trt", "negcon", "empty"};
@@ -72,11 +62,11 @@ static status fill_fixed(builder *b, joined *j)
     long own = grid_find(&b->rows, "Metadata_pert_type");
     origin pert = {"", own, grid_find(&b->wells, "Metadata_pert_type"), grid_find(&b->plates, "Metadata_pert_type"),
                    grid_find(&b->compounds, "Metadata_pert_type")};
-    for (int k = 0; k < 3; k++) TRY(intern(b, type_name[k], &type[k]));
+    for (int k = 0; k < 3; k++) TRY(builder_intern(b, type_name[k], &type[k]));
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < sizeof from / sizeof *from; k++) j->cell[k * n + i] = b->rows.col[from[k]].v[b->order[i]];
         uint32_t compound = b->wells.col[W_COMPOUND].v[b->well_of[i]], given = value(b, &pert, i);
-        well_kind kind = kind_of(b, word_of(b, compound), word_of(b, given));
+        well_kind kind = kind_of(b, builder_text(b, compound), builder_text(b, given));
         j->kind[i] = (uint8_t)kind;
         j->cell[INDEX_COMPOUND * n + i] = compound;
         j->cell[INDEX_PERT_TYPE * n + i] = given ? given : type[kind];
@@ -85,7 +75,7 @@ done:
     return st;
 }
 
-status join_columns(builder *b, joined *j)
+status join_columns(index_builder *b, joined_rows *j)
 {
     static const char *const fixed[] = {"Metadata_Source", "Metadata_Batch",    "Metadata_Plate",    "Metadata_Well",
                                         "Metadata_Site",   "Metadata_Compound", "Metadata_pert_type"};
@@ -103,7 +93,7 @@ status join_columns(builder *b, joined *j)
     TRY(mem_alloc(&j->kind, n, 1, "the index"));
     TRY(mem_alloc(&j->col_name, l.n, sizeof *j->col_name, "the index"));
     j->n_cols = l.n;
-    for (size_t k = 0; k < l.n; k++) TRY(intern(b, l.item[k].name, &j->col_name[k]));
+    for (size_t k = 0; k < l.n; k++) TRY(builder_intern(b, l.item[k].name, &j->col_name[k]));
     TRY(fill_fixed(b, j));
     for (size_t k = INDEX_FIXED_COLS; k < l.n; k++)
         for (size_t i = 0; i < n; i++) j->cell[k * n + i] = value(b, &l.item[k], i);
@@ -115,11 +105,11 @@ done:
 /* ---- classes ---- */
 
 /* The column of each treatment, by its name with or without Metadata_. */
-static status find_treatments(builder *b, const joined *j, size_t *col, size_t *n)
+static status find_treatments(index_builder *b, const joined_rows *j, size_t *col, size_t *n)
 {
     const names *want = b->o->treatment;
     const char **known = xmalloc(j->n_cols * sizeof *known);
-    for (size_t k = 0; k < j->n_cols; k++) known[k] = word_of(b, j->col_name[k]);
+    for (size_t k = 0; k < j->n_cols; k++) known[k] = builder_text(b, j->col_name[k]);
     *n = 0;
     for (size_t i = 0; want && i < want->n; i++) {
         const char *name = want->item[i];
@@ -149,7 +139,7 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Numbers 1.. in the order of the keys; names with '|' between the parts. */
-static status name_classes(builder *b, joined *j, const intern_table *key, int32_t *number)
+static status name_classes(index_builder *b, joined_rows *j, const intern_table *key, int32_t *number)
 {
     status st = OK;
     class_entry *e = NULL;
@@ -157,13 +147,13 @@ static status name_classes(builder *b, joined *j, const intern_table *key, int32
     TRY(mem_alloc(&j->class_name, key->n + 1, sizeof *j->class_name, "classes"));
     for (size_t i = 0; i < key->n; i++) e[i] = (class_entry){intern_at(key, i), (uint32_t)i};
     qsort(e, key->n, sizeof *e, by_name);
-    TRY(intern(b, b->o->control && b->o->control->n ? b->o->control->item[0] : "negcon", &j->class_name[0]));
+    TRY(builder_intern(b, b->o->control && b->o->control->n ? b->o->control->item[0] : "negcon", &j->class_name[0]));
     for (size_t i = 0; i < key->n && st == OK; i++) {
         char *name = xstrdup(e[i].s);
         for (char *p = name; *p; p++)
             if (*p == '\x1f') *p = '|';
         number[e[i].id] = (int32_t)i + 1;
-        st = intern(b, name, &j->class_name[i + 1]);
+        st = builder_intern(b, name, &j->class_name[i + 1]);
         free(name);
     }
     j->n_classes = key->n + 1;
@@ -172,7 +162,7 @@ done:
     return st;
 }
 
-status number_classes(builder *b, joined *j)
+status number_classes(index_builder *b, joined_rows *j)
 {
     status st = OK;
     size_t n = b->n_order, n_treat = 0, *treat = xcalloc(b->o->treatment ? b->o->treatment->n : 0, sizeof *treat);
@@ -186,8 +176,8 @@ status number_classes(builder *b, joined *j)
         j->class_of[i] = j->kind[i] == WELL_CONTROL ? 0 : -1;
         if (j->kind[i] != WELL_TREATED) continue;
         text_clear(&t);
-        text_add(&t, word_of(b, j->cell[INDEX_COMPOUND * n + i]));
-        for (size_t k = 0; k < n_treat; k++) text_addf(&t, "\x1f%s", word_of(b, j->cell[treat[k] * n + i]));
+        text_add(&t, builder_text(b, j->cell[INDEX_COMPOUND * n + i]));
+        for (size_t k = 0; k < n_treat; k++) text_addf(&t, "\x1f%s", builder_text(b, j->cell[treat[k] * n + i]));
         TRY(intern_add(&key, t.s, &id));
         if (id >= INT32_MAX - 1) TRY(fail(E_FAILED, "more than 2147483646 classes"));
         j->class_of[i] = (int32_t)id + 1;

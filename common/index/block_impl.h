@@ -1,4 +1,4 @@
-/* serialize_impl.h -- the one block of bytes that an index is: a head, and sections that it places. Private to common/index/.
+/* block_impl.h -- the one block of bytes that an index is: a head, and sections that it places. Private to common/index/.
  * Everything is in the machine's byte order, which the mark tells; all offsets are from the block's start, all sections 8-aligned. */
 #ifndef INDEX_BLOCK_H
 #define INDEX_BLOCK_H

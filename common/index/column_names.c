@@ -1,0 +1,41 @@
+/* column_names.c -- the names under which tables give the keys, and those under which other columns are kept. */
+#include "build_impl.h"
+
+#include <string.h>
+#include <strings.h>
+
+const char *const source_names[] = {"Metadata_Source", "Source", "source", NULL};
+const char *const batch_names[] = {"Metadata_Batch", "Batch", "batch", NULL};
+const char *const plate_names[] = {"Metadata_Plate", "Plate", "plate", NULL};
+const char *const well_names[] = {"Metadata_Well", "Well", "well", NULL};
+const char *const site_names[] = {"Metadata_Site", "Site", "site", "Metadata_FOV", "Metadata_Fov", "FOV", NULL};
+const char *const compound_names[] = {"Metadata_JCP2022", "JCP2022", "Metadata_Compound", "Compound", "Metadata_broad_sample",
+                                      "broad_sample",     NULL};
+
+int csv_col_any(const csv *c, const char *const *list)
+{
+    int col = -1;
+    for (; *list && col < 0; list++) col = csv_col(c, *list);
+    return col;
+}
+
+bool is_key_name(const char *name)
+{
+    static const char *const *const keys[] = {source_names, batch_names, plate_names, well_names};
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+        for (const char *const *s = keys[k]; *s; s++)
+            if (strcmp(name, *s) == 0) return true;
+    return strcmp(name, "Metadata_Site") == 0 || strcmp(name, "Metadata_Compound") == 0;
+}
+
+const char *metadata_name(const char *column, bool compound_table)
+{
+    static const char *const known[][2] = {{"SMILES", "Metadata_SMILES"},   {"InChIKey", "Metadata_InChIKey"},
+                                           {"InChI", "Metadata_InChI"},     {"moa", "Metadata_moa"},
+                                           {"target", "Metadata_target"},   {"pert_type", "Metadata_pert_type"},
+                                           {"pert_iname", "Metadata_Name"}, {"control_type", "Metadata_control_type"}};
+    if (strncmp(column, "Metadata_", 9) == 0 && column[9]) return column;
+    for (size_t i = 0; compound_table && i < sizeof known / sizeof *known; i++)
+        if (strcasecmp(column, known[i][0]) == 0) return known[i][1];
+    return NULL;
+}

@@ -1,0 +1,111 @@
+/* table_files.c -- the tables that the options name, and the digest of all that is known of an index before a table is read. */
+#include "build_impl.h"
+
+#include "micon/base/digest.h"
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void table_files_free(table_files *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        free(t->item[i].path);
+        free(t->item[i].opened);
+    }
+    free(t->item);
+    *t = (table_files){0};
+}
+
+static status add_table(table_files *out, const char *dir, const char *opened, int role, findings *found)
+{
+    status st = OK;
+    size_t n = strlen(dir);
+    int64_t size, mtime_ns;
+    const char *path = opened;
+    if (n && strncmp(opened, dir, n) == 0 && (opened[n] == '/' || dir[n - 1] == '/')) /* back to what it is relative to dir */
+        for (path += n; *path == '/';) path++;
+    if (path_stat(opened, &size, &mtime_ns) != OK) {
+        findings_add(found, FINDING_ERROR, "unreadable tables", "%s", msg_get());
+        msg_clear();
+        return OK;
+    }
+    for (size_t i = 0; i < out->n; i++)
+        if (out->item[i].role == role && strcmp(out->item[i].path, path) == 0) return OK; /* two patterns name it */
+    TRY(mem_grow(&out->item, &out->cap, out->n + 1, sizeof *out->item, "tables"));
+    out->item[out->n++] = (table_file){xstrdup(path), xstrdup(opened), role, size, mtime_ns, 0};
+done:
+    return st;
+}
+
+static status list_one(table_files *out, const char *dir, const char *pattern, int role, findings *found)
+{
+    status st = OK;
+    static const char *const roles[] = {"screen.index", "screen.plate", "screen.well", "screen.compound"};
+    names match = {0};
+    char *plain = path_join(dir, pattern);
+    if (path_glob(&match, dir, pattern) != OK) {
+        findings_add(found, FINDING_ERROR, "unreadable tables", "%s: %s", roles[role], msg_get());
+        msg_clear();
+    } else if (!match.n) {
+        findings_add(found, FINDING_ERROR, "missing tables", "%s: no such file, and nothing matches it: %s", roles[role], plain);
+    }
+    for (size_t i = 0; i < match.n; i++) TRY(add_table(out, dir, match.item[i], role, found));
+done:
+    names_free(&match);
+    free(plain);
+    return st;
+}
+
+status table_files_list(table_files *out, const index_options *o, findings *found)
+{
+    status st = OK;
+    const names *lists[] = {o->images, o->plate, o->well, o->compound};
+    const char *dir = strcmp(o->dir, ".") == 0 ? "" : o->dir;
+    for (int role = TABLE_IMAGES; role <= TABLE_COMPOUND; role++)
+        for (size_t i = 0; lists[role] && i < lists[role]->n; i++) TRY(list_one(out, dir, lists[role]->item[i], role, found));
+    if (!o->images || !o->images->n) findings_add(found, FINDING_ERROR, "missing tables", "screen.index: names no image table");
+done:
+    return st;
+}
+
+bool table_folder_is_nameless(const char *dir)
+{
+    const char *name = path_base(dir);
+    return !*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+char *table_folder_name(const char *table_name)
+{
+    char *dir = path_dir(table_name), *full = realpath(dir, NULL), *name = xstrdup(full && full[1] ? path_base(full) : "B1");
+    free(dir);
+    free(full);
+    return name;
+}
+
+/* Tables that lie in the screen's own folder take their batch from its name, which no pattern tells. */
+static uint64_t mix_folder(uint64_t d, const index_options *o, const char *pattern)
+{
+    char *dir = path_dir(pattern);
+    if (table_folder_is_nameless(dir)) {
+        char *full = path_join(o->dir, pattern), *name = table_folder_name(full);
+        d = digest_mix(d, digest_text(name));
+        free(full);
+        free(name);
+    }
+    free(dir);
+    return d;
+}
+
+uint64_t index_options_digest(const index_options *o)
+{
+    const names *lists[] = {o->images, o->plate, o->well, o->compound, o->channels, o->control, o->treatment};
+    uint64_t d = digest_mix(0, o->pages);
+    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
+        d = digest_mix(d, lists[k] ? lists[k]->n : 0);
+        for (size_t i = 0; lists[k] && i < lists[k]->n; i++) d = digest_mix(d, digest_text(lists[k]->item[i]));
+    }
+    for (size_t i = 0; o->images && i < o->images->n; i++) d = mix_folder(d, o, o->images->item[i]);
+    return d;
+}
