@@ -15,5 +15,6 @@ export OMPI_MCA_hwloc_base_binding_policy=none HWLOC_HIDE_ERRORS=2 HWLOC_COMPONE
 [ "$(id -u)" = 0 ] && export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 read -r -a mpirun <<<"$MPIRUN"
 
-# read_args FILE -- the arguments of a step as `micon submit` wrote them, a NUL after each, into the array `args`. The shell never interprets them.
+# read_args FILE -- the arguments of a step as `micon submit` wrote them, a NUL after each, into the array `args`. The shell never
+# interprets them.
 read_args() { mapfile -d "" -t args <"$1"; }

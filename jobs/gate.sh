@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# gate.sh -- after a job array over plates: are enough of them complete (slurm.max_bad_plates) for the next stage? It fails if not, and SLURM
-# then cancels the jobs that depend on it.
+# gate.sh -- after a job array over plates: are enough of them complete (slurm.max_bad_plates) for the next stage? It fails if not, and
+# SLURM then cancels the jobs that depend on it.
 #   by hand, from the MICON folder:  sbatch --dependency=afterany:JOB jobs/gate.sh /path/to/screen.yaml --stage tile
 #SBATCH --job-name=micon-gate
 #SBATCH --open-mode=append

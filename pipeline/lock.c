@@ -1,4 +1,5 @@
-/* lock.c -- one run at a time in a work folder, over hosts too. It does not beat: a run may wait for hours in a debugger or a suspended shell. */
+/* lock.c -- one run at a time in a work folder, over hosts too. It does not beat: a run may wait for hours in a debugger or a suspended
+ * shell. */
 #include "driver.h"
 
 #include "micon/base/mem.h"

@@ -1,5 +1,5 @@
-/* plan_calibrate.c -- micon plan --calibrate: the stages on a few sites of this very screen, timed; how far that is from the built-in rates is
- * kept for later plans. */
+/* plan_calibrate.c -- micon plan --calibrate: the stages on a few sites of this very screen, timed; how far that is from the built-in rates
+ * is kept for later plans. */
 #include "driver.h"
 
 #include "micon/base/log.h"

@@ -1,5 +1,5 @@
-/* plan_estimate.c -- how long, how much memory, how many bytes: the stages' costs (stage_table.c) by what this machine makes of the built-in
- * rates, which `micon plan --calibrate` measures (plan_calibrate.c). */
+/* plan_estimate.c -- how long, how much memory, how many bytes: the stages' costs (stage_table.c) by what this machine makes of the
+ * built-in rates, which `micon plan --calibrate` measures (plan_calibrate.c). */
 #include "driver.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* sbatch.c -- a job's sbatch line and the files with its arguments. Arguments go through files (jobs/env.sh reads them), so that no name of a
- * table meets a shell. */
+/* sbatch.c -- a job's sbatch line and the files with its arguments. Arguments go through files (jobs/env.sh reads them), so that no name of
+ * a table meets a shell. */
 #include "sbatch.h"
 
 #include "micon/base/mem.h"

@@ -20,8 +20,8 @@ static const double COMPOUND_S = 0.002;       /* standardizing and hashing one c
 static const double PIXEL_FLOPS_18 = 36500.0; /* resnet18: multiply-adds forward, a pixel of a channel */
 static const double CORE_FLOPS = 80e9;        /* convolutions, fp32 */
 static const double WELL_EVALUATE_S = 0.004;
-/* An outside table: by its bytes of text (plan_make), about 8 of which are a value. Evaluating takes 9 times the matrix of 4 bytes a value (62,162
- * wells of 1,000 features: 2.2 GiB, 210 s of a core), that is 4 bytes, rounded down, and half a microsecond a byte of text. */
+/* An outside table: by its bytes of text (plan_make), about 8 of which are a value. Evaluating takes 9 times the matrix of 4 bytes a value
+ * (62,162 wells of 1,000 features: 2.2 GiB, 210 s of a core), that is 4 bytes, rounded down, and half a microsecond a byte of text. */
 static const double TABLE_MEMORY = 4, TABLE_S = 0.5e-6;
 static const double RANK_MEMORY = 200e6;
 

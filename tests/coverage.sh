@@ -8,5 +8,6 @@ find build/coverage -name '*.gcda' -delete
 for t in build/coverage/tests/unit/t_*; do [ -x "$t" ] && "$t" >/dev/null 2>&1; done
 for t in build/coverage/tests/mpi/m_*; do [ -x "$t" ] && "$MPIRUN" --oversubscribe -n 2 "$t" >/dev/null 2>&1; done
 find build/coverage/common build/coverage/stages -name '*.gcda' 2>/dev/null | while read -r f; do
-    gcov -n "$f" 2>/dev/null | awk '/^File .(common|stages)/ {file=$2} /^Lines executed/ && file {split($0, a, /[:%]/); print a[2], file; file=""}'
+    gcov -n "$f" 2>/dev/null | awk \
+        '/^File .(common|stages)/ {file=$2} /^Lines executed/ && file {split($0, a, /[:%]/); print a[2], file; file=""}'
 done | tr -d "'" | sort -n | awk '{printf "%6.1f %%  %s\n", $1, $2}'

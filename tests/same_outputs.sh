@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# same_outputs.sh BIN FOLDER [CHOICES] -- run every program on two drawn screens (fp32, fixed choices of convolutions) and print a digest of every output
-# and every exit status. Run it with the programs of two commits and compare what it prints: it shows that a rewrite changed nothing.
+# same_outputs.sh BIN FOLDER [CHOICES] -- run every program on two drawn screens (fp32, fixed choices of convolutions) and print a digest of
+# every output and every exit status. Run it with the programs of two commits and compare what it prints: it shows that a rewrite changed
+# nothing.
 #     bash tests/same_outputs.sh OLD/build/release/bin /tmp/a >a.txt
 #     bash tests/same_outputs.sh NEW/build/release/bin /tmp/b /tmp/a/choices >b.txt; diff a.txt b.txt
 # CHOICES: the folder of measured convolution choices that an earlier run left, so that both compute alike.
-# HDF5 files are listed dataset by dataset, attributes and texts apart from numbers, so that a renamed key can be told from a changed number.
+# HDF5 files are listed dataset by dataset, attributes and texts apart from numbers, so that a renamed key can be told from a changed
+# number.
 set -u
 bin=$(cd "$1" && pwd)
 out=$2 choices=${3:-}
@@ -15,7 +17,8 @@ mkdir -p "$out/tmp"
 cd "$out" || exit 1
 export TMPDIR=$PWD/tmp
 seed_choices() { mkdir -p "$1/work"; [ -n "$choices" ] && cp -r "$choices" "$1/work/choices"; :; }
-rc() { "$@" >>log 2>&1 </dev/null; local e=$? what="$*"; what=${what//"$S"/small}; what=${what//"$F"/four}; echo "exit $e : ${what//$PWD/.}"; }
+rc() { "$@" >>log 2>&1 </dev/null; local e=$? what="$*"; what=${what//"$S"/small}; what=${what//"$F"/four}; echo \
+    "exit $e : ${what//$PWD/.}"; }
 R="mpirun -n 2 --oversubscribe" F=four
 S="small/screen.yaml --set tile.size=32 --set featurize.bits=64 --set train.batch=8 --set train.precision=fp32 --set embed.precision=fp32 --set train.dim=40 --set train.projection=16 --set train.temperature=0.1 --set train.lr=1e-4 --set train.steps=3 --set evaluate.null_size=200
    --set evaluate.bootstrap=50 --set split.unseen_compounds=0.2"
@@ -70,7 +73,8 @@ rm -rf choices
 cp -r small/work/choices choices 2>/dev/null
 
 # Times, hosts and process numbers are in status files and step logs only; a report quotes the log.
-find . -type f ! -path './tmp/*' ! -path '*/status/*' ! -path './choices/*' ! -path '*/choices/*' ! -name log ! -name 'log.jsonl' ! -name report.html ! -name compare.html ! -name '*.tif' ! -name '*.index' | LC_ALL=C sort | while read -r f; do
+find . -type f ! -path './tmp/*' ! -path '*/status/*' ! -path './choices/*' ! -path '*/choices/*' ! -name log ! -name 'log.jsonl' ! -name \
+    report.html ! -name compare.html ! -name '*.tif' ! -name '*.index' | LC_ALL=C sort | while read -r f; do
     case $f in
     *.h5 | *.h5ad) ;;
     *) echo "$(sha256sum <"$f" | cut -c1-24) $f" ;;
@@ -78,7 +82,8 @@ find . -type f ! -path './tmp/*' ! -path '*/status/*' ! -path './choices/*' ! -p
 done
 for f in small four; do echo "$(find $f -name '*.tif' | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c1-24) $f: all TIFFs"; done
 find . -name log.jsonl ! -path './tmp/*' | LC_ALL=C sort | while read -r f; do
-    echo "$(sed -E 's/"(seconds|items_per_s|processor_s|compute_s|wait_s|comm_s|comm_hidden_s|memory_mb|layers_s|[a-z_]*_s)": [^,}]*//g' "$f" | sha256sum | cut -c1-24) $f: without times"
+    echo "$(sed -E 's/"(seconds|items_per_s|processor_s|compute_s|wait_s|comm_s|comm_hidden_s|memory_mb|layers_s|[a-z_]*_s)": [^,}]*//g' \
+        "$f" | sha256sum | cut -c1-24) $f: without times"
 done
 /usr/bin/python3 - <<'END_PY'
 import glob, hashlib, os

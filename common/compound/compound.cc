@@ -159,7 +159,8 @@ int count_heavy(ob::OBMol &mol)
 }
 
 // Rule 2. The canonical SMILES is taken apart, not the molecule: it has no ring closures between fragments, and stereochemistry
-// goes along without any bookkeeping. It is looked at even where the text had no '.': a branch that begins with nothing makes fragments too.
+// goes along without any bookkeeping. It is looked at even where the text had no '.': a branch that begins with nothing makes fragments
+// too.
 bool keep_largest(Babel *b, ob::OBMol &mol, std::string &all, compound *c)
 {
     if (all.find('.') == std::string::npos) return true;

@@ -1,8 +1,8 @@
-/* lzw.c -- the LZW decoder (lzw_impl.h). The string of a code was written before, so that the table need only say where in the output it is;
- * how long it is follows from where the next one is. Most strings of an image are short, and loading bytes that were stored a moment ago
- * in smaller pieces would stall: strings of up to six bytes are therefore in the table itself, with their length, as one 64-bit number.
- * The inner loop takes four codes from a 64-bit register without a test of where input and output end; whatever is special (clear, the
- * last bytes, errors) is left to a careful step of one code. */
+/* lzw.c -- the LZW decoder (lzw_impl.h). The string of a code was written before, so that the table need only say where in the output it
+ * is; how long it is follows from where the next one is. Most strings of an image are short, and loading bytes that were stored a moment
+ * ago in smaller pieces would stall: strings of up to six bytes are therefore in the table itself, with their length, as one 64-bit number.
+ * The inner loop takes four codes from a 64-bit register without a test of where input and output end; whatever is special (clear, the last
+ * bytes, errors) is left to a careful step of one code. */
 #include "lzw_impl.h"
 
 #include "micon/base/simd_clones.h"
@@ -11,8 +11,8 @@
 
 enum { CLEAR = 256, END = 257, FIRST = 258, MOST = 4096, ROOM = 64 };
 
-/* An entry: the length in the highest byte, the bytes of the string below it, the first one lowest. From LONG on only the first byte counts:
- * the string is in the output. An entry made from AFTER_LONG is itself long and keeps its lowest byte. */
+/* An entry: the length in the highest byte, the bytes of the string below it, the first one lowest. From LONG on only the first byte
+ * counts: the string is in the output. An entry made from AFTER_LONG is itself long and keeps its lowest byte. */
 #define ONE ((uint64_t)1 << 56)
 #define LONG (7 * ONE)
 #define AFTER_LONG (12 * ONE)

@@ -124,8 +124,9 @@ void ap_controls_free(ap_controls *c)
 }
 
 /* ---- activity ----
- * Similarities come from float products, whole blocks at a time. An AP needs, for each positive, only how many negatives are above it; where a negative lies
- * within MARGIN of a positive both are multiplied again exactly, so the outcome is that of exact products throughout. */
+ * Similarities come from float products, whole blocks at a time. An AP needs, for each positive, only how many negatives are above it;
+ * where a negative lies within MARGIN of a positive both are multiplied again exactly, so the outcome is that of exact products
+ * throughout. */
 
 static const float MARGIN = 1e-5f;
 enum { CHUNK_FLOATS = 1 << 24 }; /* similarities to controls held at once: 64 MiB */

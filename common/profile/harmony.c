@@ -1,8 +1,8 @@
 /* harmony.c -- Harmony, in double.
- * Rows are put in batch order first, so that all sums over a batch are products of neighbouring rows. The correction of a cluster is a ridge regression
- * on an intercept and the batch indicators; with one covariate its matrix is an arrow and is solved by hand: with S_b the cluster's weight in batch b
- * and t_b the weighted sum of its rows, the intercept is sum_b t_b l / (S_b + l) / sum_b S_b l / (S_b + l), and batch b's
- * effect is (t_b - S_b intercept) / (S_b + l). */
+ * Rows are put in batch order first, so that all sums over a batch are products of neighbouring rows. The correction of a cluster is a
+ * ridge regression on an intercept and the batch indicators; with one covariate its matrix is an arrow and is solved by hand: with S_b the
+ * cluster's weight in batch b and t_b the weighted sum of its rows, the intercept is sum_b t_b l / (S_b + l) / sum_b S_b l / (S_b + l), and
+ * batch b's effect is (t_b - S_b intercept) / (S_b + l). */
 #include "micon/profile/harmony.h"
 
 #include "micon/base/mem.h"

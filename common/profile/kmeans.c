@@ -56,7 +56,8 @@ static int32_t choose_row(const double *far, int64_t n, rng *r)
     return (int32_t)pick;
 }
 
-/* Products of TOGETHER rows of x with the newest centres, a lane a start; panel [d]. The sums of a lane do not depend on the other lanes. */
+/* Products of TOGETHER rows of x with the newest centres, a lane a start; panel [d]. The sums of a lane do not depend on the other
+ * lanes. */
 HOT static void multiply_newest(const float *x, int64_t d, const lanes *panel, lanes out[TOGETHER])
 {
     lanes a = {0}, b = a, c = a, e = a;
@@ -89,8 +90,8 @@ static void shrink_distances(work *w, const int32_t *newest)
     }
 }
 
-/* Each further centre is a row chosen with probability proportional to its squared distance to the nearest centre so far. All starts go over the rows
- * together. */
+/* Each further centre is a row chosen with probability proportional to its squared distance to the nearest centre so far. All starts go
+ * over the rows together. */
 static void choose_starts(work *w, uint32_t seed, int first)
 {
     int32_t newest[KMEANS_MOST_STARTS];

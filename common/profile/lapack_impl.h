@@ -1,4 +1,5 @@
-/* lapack_impl.h -- the few LAPACK routines in use, by their Fortran names: every LAPACK has those, a lapacke.h not every one. Column-major. */
+/* lapack_impl.h -- the few LAPACK routines in use, by their Fortran names: every LAPACK has those, a lapacke.h not every one.
+ * Column-major. */
 #ifndef PROFILE_LAPACK_H
 #define PROFILE_LAPACK_H
 

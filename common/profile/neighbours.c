@@ -1,6 +1,7 @@
 /* neighbours.c -- nearest rows, by the sieve of retrieval.c.
  * Nearest by Euclidean distance is largest q.c - |c|^2 / 2: a product of [q, 1, 1] with [c, high, low], the last two being that half
- * square, split so that it is held to 48 bits. Rows are moved to their mean and scaled to length 1 at most, where the sieve's margin holds. */
+ * square, split so that it is held to 48 bits. Rows are moved to their mean and scaled to length 1 at most, where the sieve's margin
+ * holds. */
 #include "micon/profile/neighbours.h"
 
 #include "micon/base/mem.h"

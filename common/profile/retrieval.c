@@ -40,7 +40,8 @@ static void sift(search *h, shortlists *l, const retrieval_setting *set, int64_t
     }
 }
 
-/* All candidates for the nq queries from `first` on, from empty lists. Stops early, with *too_many, where bf16 lets so many through that float is faster. */
+/* All candidates for the nq queries from `first` on, from empty lists. Stops early, with *too_many, where bf16 lets so many through that
+ * float is faster. */
 static status search_block(search *h, int64_t first, int64_t nq, bool *too_many)
 {
     status st = OK;

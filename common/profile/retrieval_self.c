@@ -1,5 +1,6 @@
-/* retrieval_self.c -- all rows of a table ask each other. The rows are cut into blocks; the product of two blocks is made once and serves the queries of both: the row
- * of a similarity asks in one direction, its column in the other. Pairs of blocks are shared out so that each block meets every other once. */
+/* retrieval_self.c -- all rows of a table ask each other. The rows are cut into blocks; the product of two blocks is made once and serves
+ * the queries of both: the row of a similarity asks in one direction, its column in the other. Pairs of blocks are shared out so that each
+ * block meets every other once. */
 #include "micon/profile/retrieval.h"
 
 #include "micon/base/mem.h"

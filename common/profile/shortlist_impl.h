@@ -1,8 +1,9 @@
 /* shortlist_impl.h -- who can still be among the k best of each query, kept while approximate similarities come in blocks. Local.
  *
- * Per query a short list is kept of every candidate seen so far whose approximate similarity is not more than a margin below the k-th best one. A
- * product is off by less than half of that, so nobody who belongs is lost. At the end (or when a list gets long) the list is multiplied again in double and cut
- * to the k best; the k best of what was seen are all that later steps need, so this cannot change the outcome. */
+ * Per query a short list is kept of every candidate seen so far whose approximate similarity is not more than a margin below the k-th best
+ * one. A product is off by less than half of that, so nobody who belongs is lost. At the end (or when a list gets long) the list is
+ * multiplied again in double and cut to the k best; the k best of what was seen are all that later steps need, so this cannot change the
+ * outcome. */
 #ifndef PROFILE_SHORTLIST_H
 #define PROFILE_SHORTLIST_H
 #include "micon/base/status.h"
@@ -39,7 +40,8 @@ void shortlists_add(shortlists *l, int64_t i, int32_t row, float sim);
 /* The k best of query i, exactly: best first, row -1 and similarity NaN where there are no more. */
 void shortlists_finish(shortlists *l, int64_t i, retrieval_hit *out);
 
-/* Is any of the SHORTLIST_CHUNK similarities at least need, or at least the one of its own column? Bits 1 and 2; NaN never is. columns may be NULL. */
+/* Is any of the SHORTLIST_CHUNK similarities at least need, or at least the one of its own column? Bits 1 and 2; NaN never is. columns may
+ * be NULL. */
 enum { SHORTLIST_CHUNK = 64 };
 int shortlists_any(const float *s, float need, const float *columns);
 

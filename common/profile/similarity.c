@@ -30,7 +30,8 @@ struct similarity {
     float *out;      /* a whole block, where fewer queries are asked for than it holds */
 };
 
-/* What bf16 does to rows: the length of the longest, and of the longest difference between a row and its bf16. Infinite where a row is not finite. */
+/* What bf16 does to rows: the length of the longest, and of the longest difference between a row and its bf16. Infinite where a row is not
+ * finite. */
 typedef struct {
     float longest, rounding;
 } extent;
@@ -148,8 +149,8 @@ done:
     return st;
 }
 
-/* Where bf16 lets too many through, float is faster: one that is multiplied again costs as much as PAYS float products save; and lists beyond CROWD are
- * multiplied again and again. */
+/* Where bf16 lets too many through, float is faster: one that is multiplied again costs as much as PAYS float products save; and lists
+ * beyond CROWD are multiplied again and again. */
 status similarity_create(similarity **out, retrieval_way way, const float *q, int64_t n, const float *c, int64_t n_candidate, int64_t d,
                          int k)
 {

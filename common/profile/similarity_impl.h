@@ -1,5 +1,6 @@
-/* similarity_impl.h -- blocks of approximate products of queries with candidates, for sieves that multiply again exactly what comes near. Local.
- * In float by OpenBLAS; or, where the machine multiplies bf16 matrices in hardware, in bf16 by oneDNN: several times faster, and off by more. */
+/* similarity_impl.h -- blocks of approximate products of queries with candidates, for sieves that multiply again exactly what comes near.
+ * Local. In float by OpenBLAS; or, where the machine multiplies bf16 matrices in hardware, in bf16 by oneDNN: several times faster, and off
+ * by more. */
 #ifndef PROFILE_SIMILARITY_H
 #define PROFILE_SIMILARITY_H
 #include "micon/base/status.h"
@@ -12,8 +13,8 @@ enum { SIMILARITY_QUERIES = 512, SIMILARITY_CANDIDATES = 512 }; /* a block of fl
 
 typedef struct similarity similarity;
 
-/* c [n_candidate,d] is borrowed. way: RETRIEVAL_AUTO takes bf16 where it pays: the hardware is there, the n queries q [n,d] make it worth it, and among
- * the k best and who is near them it does not let so many through that float would be faster (a few queries are tried). */
+/* c [n_candidate,d] is borrowed. way: RETRIEVAL_AUTO takes bf16 where it pays: the hardware is there, the n queries q [n,d] make it worth
+ * it, and among the k best and who is near them it does not let so many through that float would be faster (a few queries are tried). */
 status similarity_create(similarity **out, retrieval_way way, const float *q, int64_t n, const float *c, int64_t n_candidate, int64_t d,
                          int k) MUST_USE;
 void similarity_destroy(similarity **s); /* NULL-safe, sets NULL */

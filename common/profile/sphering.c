@@ -93,8 +93,8 @@ done:
     return st;
 }
 
-/* The same from the eigenvalues of a' a, several times faster; false, with a left as it is, where squaring would cost too many digits: where the smallest
- * eigenvalue is below 1e-7 of the largest (a relative error of about 1e-8 in the smallest singular value). m > d. */
+/* The same from the eigenvalues of a' a, several times faster; false, with a left as it is, where squaring would cost too many digits:
+ * where the smallest eigenvalue is below 1e-7 of the largest (a relative error of about 1e-8 in the smallest singular value). m > d. */
 static status decompose_square(const double *a, int m, int d, double *s, double *v_rows, bool *good)
 {
     status st = OK;

@@ -1,5 +1,5 @@
-/* shared_nets.c -- which way of each convolution is the fastest is measured once for a screen and kind of CPU, by rank 0, and kept as a small
- * text file: the same ways give the same bits. */
+/* shared_nets.c -- which way of each convolution is the fastest is measured once for a screen and kind of CPU, by rank 0, and kept as a
+ * small text file: the same ways give the same bits. */
 #include "micon/stage/shared_nets.h"
 
 #include "micon/base/digest.h"

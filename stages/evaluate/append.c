@@ -1,6 +1,6 @@
-/* append.c -- a run's finished profiles into a store that several screens share. One process, under a lock that works over hosts: what is there and
- * what is new are merged in the order of their places into a file written aside, which is verified and takes the store's name. The bytes do not
- * depend on the order in which runs were added. */
+/* append.c -- a run's finished profiles into a store that several screens share. One process, under a lock that works over hosts: what is
+ * there and what is new are merged in the order of their places into a file written aside, which is verified and takes the store's name.
+ * The bytes do not depend on the order in which runs were added. */
 #include "evaluate.h"
 
 #include "micon/base/digest.h"

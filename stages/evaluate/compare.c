@@ -1,5 +1,5 @@
-/* compare.c -- methods side by side: the figures of several runs, and how the others differ from the first with paired bootstrap intervals over the
- * compounds that both have. From each run's by_compound.csv; rank 0. */
+/* compare.c -- methods side by side: the figures of several runs, and how the others differ from the first with paired bootstrap intervals
+ * over the compounds that both have. From each run's by_compound.csv; rank 0. */
 #include "evaluate.h"
 
 #include "micon/base/log.h"

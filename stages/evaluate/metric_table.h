@@ -1,5 +1,5 @@
-/* metric_table.h -- every metric that this stage computes, in one table: its name in metrics.json and the CSVs, how its value is made, where and under which
- * label the report shows it. A new metric is a row here and its computation in a metrics_*.c. */
+/* metric_table.h -- every metric that this stage computes, in one table: its name in metrics.json and the CSVs, how its value is made,
+ * where and under which label the report shows it. A new metric is a row here and its computation in a metrics_*.c. */
 #ifndef METRIC_TABLE_H
 #define METRIC_TABLE_H
 #include "micon/base/text.h"

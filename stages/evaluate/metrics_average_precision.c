@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* mAP, p and q [n_label] by label from each query's AP. compound [n_label]: of the labels. The value is the mean over labels, its interval over
- * compounds. */
+/* mAP, p and q [n_label] by label from each query's AP. compound [n_label]: of the labels. The value is the mean over labels, its interval
+ * over compounds. */
 static status add_meanap_all(const evaluation_set *e, metric_id metric, metric_id share, const double *ap, const int32_t *n_positive,
                              const int32_t *n_total, const int32_t *label, int64_t n, int32_t n_label, const int32_t *compound,
                              double **map, double **p, double **q)
@@ -136,7 +136,8 @@ done:
     return st;
 }
 
-/* On median consensus profiles of the active compounds, over all their doses: two doses of one would share its mechanism by construction. */
+/* On median consensus profiles of the active compounds, over all their doses: two doses of one would share its mechanism by
+ * construction. */
 status consistency_metrics_all(const evaluation_set *e, const float *raw_x)
 {
     status st = OK;

@@ -1,5 +1,5 @@
-/* metrics_batch.c -- how batches mix and compounds stay apart (docs/method.md 8): silhouettes, graph connectivity, LISI, clusters. Ranks share ranges of wells
- * and starts of k-means. */
+/* metrics_batch.c -- how batches mix and compounds stay apart (docs/method.md 8): silhouettes, graph connectivity, LISI, clusters. Ranks
+ * share ranges of wells and starts of k-means. */
 #include "evaluation_set.h"
 
 #include "micon/base/mem.h"

@@ -9,7 +9,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* bar [n_label]: the 95th percentile of the null sets, of wells of different compounds, for a label with that many wells; NaN where there is none. */
+/* bar [n_label]: the 95th percentile of the null sets, of wells of different compounds, for a label with that many wells; NaN where there
+ * is none. */
 static status replicate_bars_all(const evaluation_set *e, const float *p, const int64_t *count, int64_t filled, double *bar)
 {
     status st = OK;

@@ -1,4 +1,5 @@
-/* metrics_retrieval.c -- retrieval of compounds in other batches and sources, votes of neighbours, retrieval with predicted profiles (docs/method.md 8). */
+/* metrics_retrieval.c -- retrieval of compounds in other batches and sources, votes of neighbours, retrieval with predicted profiles
+ * (docs/method.md 8). */
 #include "evaluation_set.h"
 
 #include "micon/base/fault.h"

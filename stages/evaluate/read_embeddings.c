@@ -1,5 +1,5 @@
-/* read_embeddings.c -- the plates' embeddings to one table: sites averaged to wells (docs/method.md 6), metadata as the screen's tables have it today.
- * Ranks share the plates; rank 0 gets all. */
+/* read_embeddings.c -- the plates' embeddings to one table: sites averaged to wells (docs/method.md 6), metadata as the screen's tables
+ * have it today. Ranks share the plates; rank 0 gets all. */
 #include "evaluate.h"
 
 #include "micon/base/digest.h"

@@ -1,5 +1,5 @@
-/* read_profiles.c -- profiles of others: CSV(.gz) tables with Metadata_ columns, or h5ad files, cleaned and brought into the form of our own wells. Rank 0
- * reads, row by row. Several rows of one well (sites) are averaged. */
+/* read_profiles.c -- profiles of others: CSV(.gz) tables with Metadata_ columns, or h5ad files, cleaned and brought into the form of our
+ * own wells. Rank 0 reads, row by row. Several rows of one well (sites) are averaged. */
 #include "evaluate.h"
 
 #include "micon/base/digest.h"

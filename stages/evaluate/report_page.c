@@ -1,5 +1,5 @@
-/* report_page.c -- the frame that report.html and compare.html share: report.html with its places {{style}}, {{data}} and {{script}} filled. The page loads
- * nothing from elsewhere. Its parts are files of this folder, which the Makefile embeds. */
+/* report_page.c -- the frame that report.html and compare.html share: report.html with its places {{style}}, {{data}} and {{script}}
+ * filled. The page loads nothing from elsewhere. Its parts are files of this folder, which the Makefile embeds. */
 #include "evaluate.h"
 
 #include <string.h>

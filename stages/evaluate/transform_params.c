@@ -1,5 +1,5 @@
-/* transform_params.c -- what a store keeps of how its profiles were made, so that other wells can be transformed alike: the features that are left,
- * how groups are normalized, the sphering, the components. Rank 0 puts it into a store; every rank may read it. */
+/* transform_params.c -- what a store keeps of how its profiles were made, so that other wells can be transformed alike: the features that
+ * are left, how groups are normalized, the sphering, the components. Rank 0 puts it into a store; every rank may read it. */
 #include "evaluate.h"
 
 #include "micon/base/digest.h"

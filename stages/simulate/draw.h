@@ -28,10 +28,10 @@ enum {
 };
 extern const char *const factor_names[FACTORS];
 
-/* Plain loops over pixels: as base/simd_clones.h's HOT, but comparisons need not trap, else a choice between two values stays scalar. That is a
- * matter of the whole file (a function is not inlined into one of other settings): hence the pragma, and DRAW_HOT adds the levels
- * alone. All levels must give the same bits: no contraction; and no SLP vectorizer, because gcc 12's drops the rounding of
- * (double)(float)x for pairs of values, on some levels and not on others (seen: cosine and sine of one angle). */
+/* Plain loops over pixels: as base/simd_clones.h's HOT, but comparisons need not trap, else a choice between two values stays scalar. That
+ * is a matter of the whole file (a function is not inlined into one of other settings): hence the pragma, and DRAW_HOT adds the levels
+ * alone. All levels must give the same bits: no contraction; and no SLP vectorizer, because gcc 12's drops the rounding of (double)(float)x
+ * for pairs of values, on some levels and not on others (seen: cosine and sine of one angle). */
 #pragma GCC optimize("O3", "no-trapping-math", "fp-contract=off", "no-tree-slp-vectorize")
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
 #define DRAW_HOT __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))

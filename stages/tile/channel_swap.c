@@ -1,7 +1,7 @@
-/* channel_swap.c -- are a plate's channels what they are called? Each channel of a finished plate is described by a few medians over its tiles,
- * relative to the plate's other channels, and compared with the channels of the other finished plates of its batch. Where another naming
- * of the plate's channels fits these clearly better than the one it has, someone should look: one channel alone being near to another
- * is common. Only a warning, and not kept in the tile file: it depends on which other plates are there. */
+/* channel_swap.c -- are a plate's channels what they are called? Each channel of a finished plate is described by a few medians over its
+ * tiles, relative to the plate's other channels, and compared with the channels of the other finished plates of its batch. Where another
+ * naming of the plate's channels fits these clearly better than the one it has, someone should look: one channel alone being near to
+ * another is common. Only a warning, and not kept in the tile file: it depends on which other plates are there. */
 #include "tile.h"
 
 #include "micon/base/log.h"

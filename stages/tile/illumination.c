@@ -1,5 +1,5 @@
-/* illumination.c -- the second and third pass: illumination from the plate's mean, or from CellProfiler's functions; then R becomes v and is
- * counted, and each channel gets the ends of its stretch. An all-zero image stays out of both. */
+/* illumination.c -- the second and third pass: illumination from the plate's mean, or from CellProfiler's functions; then R becomes v and
+ * is counted, and each channel gets the ends of its stretch. An all-zero image stays out of both. */
 #include "tile.h"
 
 #include "micon/base/log.h"

@@ -1,5 +1,5 @@
-/* tile_loader.c -- the tiles of pass after pass. Where all tiles are in memory they are pointed at; otherwise one thread lists and reads those of
- * the next passes while the present one is computed. */
+/* tile_loader.c -- the tiles of pass after pass. Where all tiles are in memory they are pointed at; otherwise one thread lists and reads
+ * those of the next passes while the present one is computed. */
 #include "train.h"
 
 #include "micon/base/mem.h"

@@ -77,7 +77,8 @@ typedef struct tile_loader tile_loader;
 typedef int64_t (*tile_loader_list)(void *ctx, int64_t k, void *note, int64_t *tile);
 status tile_loader_start(tile_loader **out, const dataset *d, int64_t most, size_t note_bytes, int64_t first, int64_t n,
                          tile_loader_list list, void *ctx) MUST_USE;
-/* Each of these n tiles once, in this order, in passes of PASS_TILES and what is left; no note. `tile` is borrowed until tile_loader_stop. */
+/* Each of these n tiles once, in this order, in passes of PASS_TILES and what is left; no note. `tile` is borrowed until
+ * tile_loader_stop. */
 status tile_loader_start_tiles(tile_loader **out, const dataset *d, const int64_t *tile, int64_t n) MUST_USE;
 /* The next pass, borrowed until the next call; wait_s: seconds that tiles were waited for, added to. */
 status tile_loader_next(tile_loader *f, void **note, const int64_t **tile, const uint8_t *const **at, int64_t *n, double *wait_s) MUST_USE;
@@ -155,9 +156,9 @@ typedef struct losses losses;
 /* Local. in, v (may be NULL where the method needs no compounds) and sums are borrowed. */
 status losses_create(losses **out, stage *g, const model *m, const step_batch *in, const vectors *v, allreduce *sums) MUST_USE;
 void losses_destroy(losses **l); /* NULL-safe, sets NULL */
-/* h [rows of this rank, dim], of length 1: the representations of the batch -> the loss over the rows of all ranks and its parts (r, to which
- * the time and the bytes of gathering are added), dh its gradient at h, overwritten; gradients of the heads are added to what is there.
- * eval_only: no running statistics change. */
+/* h [rows of this rank, dim], of length 1: the representations of the batch -> the loss over the rows of all ranks and its parts (r, to
+ * which the time and the bytes of gathering are added), dh its gradient at h, overwritten; gradients of the heads are added to what is
+ * there. eval_only: no running statistics change. */
 status losses_all(losses *l, const float *h, float *dh, bool eval_only, step_result *r) MUST_USE;
 
 /* ---- trainer.c: one step ---- */

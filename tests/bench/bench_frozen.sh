@@ -22,14 +22,16 @@ step() {
     local name=$1 sets=() k
     shift
     for k in "$@"; do sets+=(--set "train.$k"); done
-    quiet mpi 1 "$BIN/micon-train" $S --set train.steps=5 --set train.weights=work/models/first/model.safetensors --set "train.run=$name" "${sets[@]}"
+    quiet mpi 1 "$BIN/micon-train" $S --set train.steps=5 --set train.weights=work/models/first/model.safetensors --set "train.run=$name" \
+        "${sets[@]}"
     sed -n '2,$s/.*"processor_s": \([^,}]*\).*/\1/p' "work/models/$name/log.jsonl" | sort -g | head -n 1
 }
 for layers in layer2 all; do
     whole=$(step "whole$layers" freeze=$layers) none=$(step "none$layers" freeze=$layers augment=none cache_memory=0)
     kept=$(step "kept$layers" freeze=$layers augment=none)
     echo "freeze: $layers: a step $kept s with outputs kept, $none s without, $whole s with augmentation"
-    mark "freeze: $layers, outputs kept against computed at every step" "$(ratio "$none" "$kept")" "$([ $layers = all ] && echo 10 || echo 1.2)"
+    mark "freeze: $layers, outputs kept against computed at every step" "$(ratio "$none" "$kept")" \
+        "$([ $layers = all ] && echo 10 || echo 1.2)"
 done
 rm -rf "$T"
 exit $bad

@@ -1,9 +1,10 @@
-/* bench_profile.c -- how long the mathematics of evaluate takes, on Philox's numbers. bench_profile.sh compares with numpy and scikit-learn.
+/* bench_profile.c -- how long the mathematics of evaluate takes, on Philox's numbers. bench_profile.sh compares with numpy and
+ * scikit-learn.
  *   bench_profile screen WELLS FEATURES PROCESSES   9 sites a well averaged, MAD, ZCA, NSB and NSS top 10, mAP activity with p-values
  *   bench_profile topk WELLS FEATURES PROCESSES     MAD, ZCA, cosine top 10
  *   bench_profile map WELLS FEATURES PROCESSES      average precision of all treated wells and p-values
- * Work is shared by forked processes over ranges, as ranks share it. Lines are "name seconds"; then "peak_bytes" (the sum over processes, pages that they
- * share counted in each), "cpu" (processor seconds of all: what a busy machine changes least) and "total". */
+ * Work is shared by forked processes over ranges, as ranks share it. Lines are "name seconds"; then "peak_bytes" (the sum over processes,
+ * pages that they share counted in each), "cpu" (processor seconds of all: what a busy machine changes least) and "total". */
 #include "micon/base/mem.h"
 #include "micon/base/rng.h"
 #include "micon/profile/average_precision.h"

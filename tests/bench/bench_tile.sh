@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# bench_tile.sh -- micon-tile on 1080 px images: milliseconds an image, against a Python pipeline, against only decoding, and 2 ranks against 1.
-# Figures of one core are CPU seconds (user and system), which other programs disturb less than time on the clock; 2 ranks against 1 is by
-# the clock. The time of a small plate is taken off, so that starting MPI does not count; each figure is the best of three.
+# bench_tile.sh -- micon-tile on 1080 px images: milliseconds an image, against a Python pipeline, against only decoding, and 2 ranks
+# against 1. Figures of one core are CPU seconds (user and system), which other programs disturb less than time on the clock; 2 ranks
+# against 1 is by the clock. The time of a small plate is taken off, so that starting MPI does not count; each figure is the best of three.
 . "$(dirname "$0")/../tap.sh"
 TOOLS=$ROOT/build/release/tests
 BIG=${BENCH_SITES:-200} SMALL=4 C=(DNA ER RNA AGP Mito) bad=0
@@ -68,7 +68,8 @@ for kind in u16 deflate lzw; do
     fi
     if [ $kind = lzw ]; then continue; fi   # Debian's tifffile has no LZW
     if peer=$(/usr/bin/python3 "$ROOT/tests/bench/peers/tile_peer.py" "$T/big/load_data.csv" "$T/peer.h5" "${C[@]}" 2>"$T/peer.err"); then
-        mark "$kind, against tifffile + numpy + skimage + h5py" "$(echo "$peer * 1000 / ($BIG * 5) / $each" | bc -l)" '>=' "$([ $kind = u16 ] && echo 8 || echo 4)"
+        mark "$kind, against tifffile + numpy + skimage + h5py" "$(echo "$peer * 1000 / ($BIG * 5) / $each" | bc -l)" '>=' \
+            "$([ $kind = u16 ] && echo 8 || echo 4)"
     else
         echo "$kind: no comparison with Python: $(tail -n 1 "$T/peer.err")"
     fi

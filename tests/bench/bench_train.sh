@@ -11,7 +11,8 @@ kinds=fp32
 bf16 && kinds="fp32 bf16"
 kinds=${BENCH_KINDS:-$kinds}
 nn() { "$ROOT/build/release/tests/bench/bench_nn" train 18 "${BENCH_PICTURES:-640}" 96 "$1" "$2" "${BENCH_STEPS:-3}" 2>"$T/table.$1.$2"; }
-peer() { /usr/bin/python3 "$ROOT/tests/bench/peers/nn_torch.py" train 18 "${BENCH_PICTURES:-640}" 96 "$1" "$2" "${BENCH_PEER_STEPS:-2}" 2>/dev/null; }
+peer() { /usr/bin/python3 "$ROOT/tests/bench/peers/nn_torch.py" train 18 "${BENCH_PICTURES:-640}" 96 "$1" "$2" "${BENCH_PEER_STEPS:-2}" \
+    2>/dev/null; }
 
 # ---- the network against PyTorch ----
 for threads in 1 2; do
@@ -19,16 +20,19 @@ for threads in 1 2; do
     best_ours='' best_peer=''
     for k in $kinds; do
         line=$(nn "$k" $threads)
-        s=$(field $clock <<<"$line") other=$(field other <<<"$line") alone=$(field alone <<<"$line") theirs=$(peer "$k" $threads | field $clock)
+        s=$(field $clock <<<"$line") other=$(field other <<<"$line") alone=$(field alone <<<"$line") \
+            theirs=$(peer "$k" $threads | field $clock)
         echo "train, $threads core(s), $k: $s s a step, $other s of it no convolution; the same convolutions alone $alone s; PyTorch ${theirs:-missing}"
         best_ours=$(least "$best_ours" "$s") best_peer=$(least "$best_peer" "$theirs")
         [ "$k" = fp32 ] && [ -n "$theirs" ] && mark "train, $threads core(s), PyTorch's fp32 / ours in fp32" "$(ratio "$theirs" "$s")" 1.5
         [ $threads = 1 ] && most "train, 1 core, $k: all in the network that is not convolution, s" "$other" 1.0
-        [ $threads = 1 ] && echo "    of the step, the best measured primitives would take $(awk -v a="$alone" -v s="$s" 'BEGIN { printf "%.0f", 100 * a / s }') %"
+        [ $threads = 1 ] && echo "    of the step, the best measured primitives would take $(awk -v a="$alone" -v s="$s" \
+            'BEGIN { printf "%.0f", 100 * a / s }') %"
     done
     what="train, $threads core(s), best of PyTorch / best of ours"
     [ -z "$best_peer" ] && echo "train: no python3-torch: the peer is skipped" && continue
-    if amx; then mark "$what" "$(ratio "$best_peer" "$best_ours")" 2.5; else elsewhere "$what" "$(ratio "$best_peer" "$best_ours")" 2.5 "no AMX"; fi
+    if amx; then mark "$what" "$(ratio "$best_peer" "$best_ours")" 2.5; else elsewhere "$what" "$(ratio "$best_peer" "$best_ours")" 2.5 \
+        "no AMX"; fi
 done
 
 # ---- the whole step ----
@@ -42,11 +46,13 @@ quiet "$BIN/micon-featurize" $S
 # of KEY LOG: the least figure of the steps after the first
 of() { sed -n "2,\$s/.*\"$1\": \([^,}]*\).*/\1/p" "$2" | sort -g | head -n 1; }
 for k in $kinds; do
-    for r in 1 2; do quiet mpi $r "$BIN/micon-train" $S --force --set train.run="b$r$k" --set train.precision="$k" --profile; cp "$T/out" "$T/profile.$r"; done
+    for r in 1 2; do quiet mpi $r "$BIN/micon-train" $S --force --set train.run="b$r$k" --set train.precision="$k" --profile; cp "$T/out" \
+        "$T/profile.$r"; done
     log=work/models/b1$k/log.jsonl two=work/models/b2$k/log.jsonl
     convolution=$(sed -n 's/^convolutions \([0-9.]*\) s a pass.*/\1/p' "$T/profile.1")
     other=$(awk -v p="$(sed -n 's/.*a step \([0-9.]*\) s$/\1/p' "$T/profile.1")" -v c="$convolution" 'BEGIN { print p - c }')
-    echo "micon-train, $k: $(of processor_s "$log") processor seconds a step; 2 ranks: $(of seconds "$two") s a step; communication $(sed -n '2,$s/.*"comm_s": \([^,]*\).*/\1/p' "$two" | xargs) s"
+    echo "micon-train, $k: $(of processor_s "$log") processor seconds a step; 2 ranks: $(of seconds "$two") s a step; communication $(sed \
+        -n '2,$s/.*"comm_s": \([^,]*\).*/\1/p' "$two" | xargs) s"
     most "micon-train, 1 core, $k: all of a step that is not convolution, s" "$other" 1.0
     mark "micon-train, $k: 2 ranks / 1 rank" "$(ratio "$(of seconds "$log")" "$(of seconds "$two")")" 1.8
 done

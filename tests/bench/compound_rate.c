@@ -1,4 +1,5 @@
-/* compound_rate.c FILE -- rows a second of the worker (standardization included) over a file of a SMILES a line; prints rows and seconds. */
+/* compound_rate.c FILE -- rows a second of the worker (standardization included) over a file of a SMILES a line; prints rows and
+ * seconds. */
 #include "micon/base/path.h"
 #include "micon/base/text.h"
 #include "micon/compound/worker.h"

@@ -1,6 +1,6 @@
 /* lzw_rate.c -- how fast image_decode reads LZW files from memory, and how fast libtiff alone does, in turns; the files are the arguments.
- * image_decode's time has the directory and the look at all values in it, libtiff's only the strips. Of each file the best round counts. Ends
- * with 1 where their values differ. */
+ * image_decode's time has the directory and the look at all values in it, libtiff's only the strips. Of each file the best round counts.
+ * Ends with 1 where their values differ. */
 #include "micon/base/clock.h"
 #include "micon/formats/image.h"
 

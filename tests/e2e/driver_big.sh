@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # run: long limit=300
-# micon plan on a screen of 150 plates (518,400 sites) made of JUMP's real tables: its plates, wells and compounds, and for each plate the rows of a
-# real LoadData file. The first time within two minutes, with the cached index within two seconds; no image is touched either time.
+# micon plan on a screen of 150 plates (518,400 sites) made of JUMP's real tables: its plates, wells and compounds, and for each plate the
+# rows of a real LoadData file. The first time within two minutes, with the cached index within two seconds; no image is touched either
+# time.
 . tests/tap.sh
 unset MICON_BIN
 if [ ! -r "$SHARED_DATA/jump/well_81fd6c6.csv.gz" ]; then skip "the real tables" "../shared/data is not there"; tap_done; fi
@@ -12,7 +13,8 @@ zcat "$SHARED_DATA/loaddata/pilot_BR00115134_load_data.csv.gz" >one.csv
 zcat plate_81fd6c6.csv.gz | awk -F, '$4 ~ /^(COMPOUND|TARGET2)$/ && n[$1]++ < 25 && all++ < 150 {print $1, $2, $3}' >plates
 while read -r source batch plate; do
     mkdir -p "tables/$source/$batch"
-    sed "s/BR00115134,/$plate,/; s|BR00115134__|${plate}__|g; s|/home/ubuntu/bucket|$T/s/images/$source|g" one.csv | gzip -1 >"tables/$source/$batch/$plate.csv.gz"
+    sed "s/BR00115134,/$plate,/; s|BR00115134__|${plate}__|g; s|/home/ubuntu/bucket|$T/s/images/$source|g" one.csv |
+        gzip -1 >"tables/$source/$batch/$plate.csv.gz"
 done <plates
 same "150 real plates" "$(wc -l <plates)" 150
 cat >screen.yaml <<'Y'

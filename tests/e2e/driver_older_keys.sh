@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=180
-# A configuration and a finished work folder of the version before some keys were renamed: it runs, says the new names, and computes nothing again.
+# A configuration and a finished work folder of the version before some keys were renamed: it runs, says the new names, and computes nothing
+# again.
 . tests/tap.sh
 unset MICON_BIN MICON_HOME
 export OMP_NUM_THREADS=1
@@ -9,11 +10,13 @@ cd "$T" || exit 1
 micon-simulate --out s --sources 2 --wells 12 --sites 1 --size 48 --compounds 8 --quiet
 cd s || exit 1
 cp screen.yaml base.yaml
-put() { sed "/^tile:/a\\  $1: 0.1\\n  $2: 99.9" base.yaml && printf 'train:\n  steps: 2\n  batch: 8\n  %s: bf16\n  %s: other_well\nevaluate:\n  %s: none\n  bootstrap: 10\n  null_size: 10\nfeaturize:\n  %s: drop\n' "${@:3}"; }
+put() { sed "/^tile:/a\\  $1: 0.1\\n  $2: 99.9" base.yaml && printf \
+    'train:\n  steps: 2\n  batch: 8\n  %s: bf16\n  %s: other_well\nevaluate:\n  %s: none\n  bootstrap: 10\n  null_size: 10\nfeaturize:\n  %s: drop\n' "${@:3}"; }
 put percentile_low percentile_high gradient_dtype positives batch_correction on_missing >screen.yaml
 put low high wire views correct missing >older.yaml
 
-# What a file says it was made from, as the earlier version wrote it: shorter names, so the text fits in its place (NULs or spaces fill it up).
+# What a file says it was made from, as the earlier version wrote it: shorter names, so the text fits in its place (NULs or spaces fill it
+# up).
 older() {
     for f in "$@"; do
         touch -r "$f" "$T/time"
@@ -35,10 +38,13 @@ state() { outputs | xargs stat -c '%n %i %Y'; }
 exits "the first stages" 0 micon run screen.yaml -n 2 --stage featurize --stage tile --stage train
 older $(outputs)
 records -delete
-exits "the model's digest is recorded again, as its text has changed" 0 micon run screen.yaml -n 2 --stage featurize --stage tile --stage train
+exits "the model's digest is recorded again, as its text has changed" 0 micon run screen.yaml -n 2 --stage featurize --stage tile --stage \
+    train
 exits "the others" 0 micon run screen.yaml -n 2
 older work/embeddings/*/*.h5 work/profiles/*.h5ad $(records)
-not_ok "no output knows a new name" grep -rqE 'tile.percentile|train.gradient_dtype|train.positives|evaluate.batch_correction|featurize.on_missing' $(outputs) work/status --include='*.made' --include='*.h5' --include='*.h5ad' --include='*.safetensors'
+not_ok "no output knows a new name" grep -rqE \
+    'tile.percentile|train.gradient_dtype|train.positives|evaluate.batch_correction|featurize.on_missing' $(outputs) work/status \
+    --include='*.made' --include='*.h5' --include='*.h5ad' --include='*.safetensors'
 ok "but the older ones" grep -q 'tile.low: 0.1' work/status/tile/*S1B01P001.made
 state >"$T/was"
 
@@ -48,7 +54,8 @@ for c in older.yaml screen.yaml; do
 done
 micon plan older.yaml >"$T/plan" 2>"$T/err"
 has "the plan too" "$T/plan" "Nothing to do"
-has "and names the new key, with the line of the older one" "$T/err" "older.yaml:$(grep -n ' low:' older.yaml | cut -d: -f1): tile.low is now called tile.percentile_low"
+has "and names the new key, with the line of the older one" "$T/err" \
+    "older.yaml:$(grep -n ' low:' older.yaml | cut -d: -f1): tile.low is now called tile.percentile_low"
 same "once for each" "$(grep -c 'is now called' "$T/err")" 6
 micon plan older.yaml --set tile.low=0.2 >"$T/plan" 2>&1
 has "a changed value is seen through both names" "$T/plan" "tile.percentile_low was 0.1, is 0.2"
@@ -60,7 +67,8 @@ ok "and leave them as they are" cmp "$T/was" "$T/is"
 
 printf 'tile:\n  low: 1\n  size: 48\n  percentile_low: 1\n' >both.yaml
 exits "both names of a key" 2 micon check both.yaml
-has "are refused, with both lines" "$T/err" "both.yaml:4: 'percentile_low' and 'low' in line 2 are names of one key of section 'tile': keep 'percentile_low'"
+has "are refused, with both lines" "$T/err" \
+    "both.yaml:4: 'percentile_low' and 'low' in line 2 are names of one key of section 'tile': keep 'percentile_low'"
 exits "also by a stage" 2 mpi 2 "$BIN/micon-tile" both.yaml
 exits "a stage with older names" 0 mpi 2 "$BIN/micon-tile" older.yaml
 same "says each once, not once a rank" "$(grep -c 'is now called' "$T/err")" 6

@@ -45,7 +45,8 @@ long=$(printf 'a%.0s' $(seq 150))
 exits "a path of 300 characters" 0 micon run screen.yaml --stage tile --set "screen.work=$long/$long"
 ok "has its tiles" compgen -G "$long/$long/tiles/*.h5"
 sed "s/P1,/P${long}${long:0:95},/" load_data.csv >long.csv; sed "s/P1,/P${long}${long:0:95},/" well.csv >longwell.csv
-exits "a plate whose name makes no file name" 1 micon run screen.yaml --stage tile --set screen.index=long.csv --set screen.well=longwell.csv --set screen.work=lw
+exits "a plate whose name makes no file name" 1 micon run screen.yaml --stage tile --set screen.index=long.csv --set \
+    screen.well=longwell.csv --set screen.work=lw
 has "says so" "$T/err" "File name too long"
 
 # ---- what is wrong with the inputs ----

@@ -35,7 +35,8 @@ for n in 1 4; do
     submit --dry-run -n 8 --set slurm.train.ntasks_per_node=$n --set train.memory=1GiB >"$T/dry" 2>"$T/err"
     mem_of train
 done >"$T/mem"
-ok "train.memory is of a rank: of the ranks of a node, whatever -n is" test "$(($(tail -n 1 "$T/mem") - $(head -n 1 "$T/mem")))" -gt 4600 -a "$(($(tail -n 1 "$T/mem") - $(head -n 1 "$T/mem")))" -lt 5600
+ok "train.memory is of a rank: of the ranks of a node, whatever -n is" test "$(($(tail -n 1 "$T/mem") - $(head -n 1 "$T/mem")))" -gt 4600 \
+    -a "$(($(tail -n 1 "$T/mem") - $(head -n 1 "$T/mem")))" -lt 5600
 truncate -s 700M table.csv.gz
 submit --dry-run --set evaluate.profiles=table.csv.gz >"$T/dry" 2>"$T/err"
 ok "an outside table takes memory by its size" test "$(mem_of evaluate)" -gt 12000
@@ -75,7 +76,8 @@ has "the new gate waits for the old array too" <(tr '\0' ' ' <"$FAKE/sbatch.110"
 
 # ---- a second run in the same work folder: it waits for the tiles of the first, not for its training ----
 rm -rf work "$FAKE"/queue
-after() { local n; for n in $(seq "$1" "$(cat "$FAKE/job")"); do tr '\0' '\n' <"$FAKE/sbatch.$n" | sed -n -e 's/^--job-name=micon-//p' -e 's/^--dependency=/ /p'; done | tr -d '\n'; }
+after() { local n; for n in $(seq "$1" "$(cat "$FAKE/job")"); do tr '\0' '\n' <"$FAKE/sbatch.$n" |
+    sed -n -e 's/^--job-name=micon-//p' -e 's/^--dependency=/ /p'; done | tr -d '\n'; }
 jobs() { sed -n "s/.*\"stage\": \"$1\", \"gate\": $2, \"job\": \"\([0-9]*\)\".*/\1/p" work/status/slurm.json | xargs; }
 exits "one run" 0 submit --set train.run=A
 first=$(($(cat "$FAKE/job") + 1)) gate=$(jobs tile true) table=$(jobs featurize false)
@@ -155,8 +157,10 @@ has "says why" "$T/out" "embed: s1/b1/P1 does not stand: s1__b1__P1.h5 was chang
 exits "a gate wants one stage" 2 micon gate screen.yaml
 
 # ---- a job that SLURM killed: it says for ever that it runs ----
-says() { echo '{"state": "running", "host": "elsewhere", "pid": 1, "job": "900", "task": "1", "done": 0, "total": 4}' >work/status/tile/s1__b1__P2.json; }
-state() { micon status screen.yaml --json 2>"$T/err" | sed -n "s/.*\"stage\": \"tile\", \"plate\": \"s1.b1.P2\", \"state\": \"\([a-z ]*\)\".*/\1/p"; }
+says() { echo '{"state": "running", "host": "elsewhere", "pid": 1, "job": "900", "task": "1", "done": 0, "total": 4}' \
+    >work/status/tile/s1__b1__P2.json; }
+state() { micon status screen.yaml --json 2>"$T/err" | sed -n \
+    "s/.*\"stage\": \"tile\", \"plate\": \"s1.b1.P2\", \"state\": \"\([a-z ]*\)\".*/\1/p"; }
 rm -rf "$FAKE/queue" work/status/slurm* work/tiles/s1__b1__P2.h5; says
 echo '900_1|RUNNING|None|901' >"$FAKE/queue"
 same "in the queue it runs" "$(state)" running
@@ -182,7 +186,8 @@ if [ -n "$other" ] && [ "$other" != "$(id -u)" ]; then
     exits "run" 1 micon run screen.yaml
     has "theirs are asked for, not of who is gone" "$FAKE/squeue.args" "--user=$(id -u),$other "
     exits "submit again" 0 submit
-    same "whose each is stays" "$(grep -c "\"uid\": $other," work/status/slurm.json) $(grep -c "\"uid\": $(id -u)," work/status/slurm.json)" "1 $(($(grep -c uid work/status/slurm.json) - 2))"
+    same "whose each is stays" "$(grep -c "\"uid\": $other," work/status/slurm.json) $(grep -c "\"uid\": $(id -u)," \
+        work/status/slurm.json)" "1 $(($(grep -c uid work/status/slurm.json) - 2))"
     rm -rf work/status/slurm* "$FAKE/queue"; says
     if chown "$other" work/status/tile/s1__b1__P2.json 2>/dev/null; then
         same "a job of another, started by hand" "$(state)" failed

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=120
-# micon-evaluate where a treatment is a compound and its dose: what docs/method.md 8 says of compounds is the same as without doses, retrieval and activity are
-# by treatment, intervals by compound.
+# micon-evaluate where a treatment is a compound and its dose: what docs/method.md 8 says of compounds is the same as without doses,
+# retrieval and activity are by treatment, intervals by compound.
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/profile_tables.sh"
 cd "$T" || exit 1
@@ -25,8 +25,11 @@ figures "$by" > dose
 same "by dose: what is said of compounds stays" "$(cat dose)" "$(cat compound)"
 same "by dose: 16 treatments of 8 compounds" "$(n map_activity) $(n nsb_by_compound) $(n map_consistency)" "16 8 8"
 same "by dose: a table of compounds" "$(awk -F, 'NR == 1 || !seen[$6]++ { print $6 }' $R/by_compound.csv | wc -l)" 9
-same "by dose: their numbers are all of their treatments'" "$(awk -F, '$1 == "uncorrected" && $2 == "map_activity" { print $8 }' $R/by_compound.csv | sort -u)" 2
-same "by dose: consistency is the compound's for both" "$(awk -F, 'NR > 1 && $1 == "uncorrected" { split($2, part, "|"); print part[1], $6, $7, $8 }' $R/compounds.csv | sort | uniq -c | awk '{ print $1 }' | sort -u)" 2
+same "by dose: their numbers are all of their treatments'" "$(awk -F, '$1 == "uncorrected" && $2 == "map_activity" { print $8 }' \
+    $R/by_compound.csv | sort -u)" 2
+same "by dose: consistency is the compound's for both" "$(awk -F, \
+    'NR > 1 && $1 == "uncorrected" { split($2, part, "|"); print part[1], $6, $7, $8 }' $R/compounds.csv | sort | uniq -c |
+    awk '{ print $1 }' | sort -u)" 2
 for p in 1 2 3 4; do awk -F, 'NR == 1 || $6 == "DMSO" || $6 ~ /1$/' in/$p.csv > x && mv x in/$p.csv; done
 exits "two doses of one compound" 0 evaluate d --set 'screen.treatment=[Metadata_Dose]'
 same "two doses of one compound: no null of different compounds" "$(n percent_replicating)" 0

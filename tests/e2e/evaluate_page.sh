@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=240
-# report.html as Chromium shows it: at 400 and 1280 pixels, light and dark, nothing to scroll sideways, no error, every part drawn, and the numbers of its
-# tables are those of metrics.json; --compare's page likewise.
+# report.html as Chromium shows it: at 400 and 1280 pixels, light and dark, nothing to scroll sideways, no error, every part drawn, and the
+# numbers of its tables are those of metrics.json; --compare's page likewise.
 . "$(dirname "$0")/../tap.sh"
 chromium=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
 if [ -z "$chromium" ] || ! /usr/bin/python3 -c '' 2>/dev/null; then
@@ -17,7 +17,8 @@ exits "evaluated" 0 run
 cp -r s/work/reports/micon s/work/reports/other
 exits "side by side" 0 run --compare micon other
 
-# seen PAGE WIDTH DARK: the page in a frame of that width, as it stands once drawn; its copy reports errors and its width to the frame's owner.
+# seen PAGE WIDTH DARK: the page in a frame of that width, as it stands once drawn; its copy reports errors and its width to the frame's
+# owner.
 seen() {
     sed 's#<head>#<head><script>var E = []; addEventListener("error", (e) => E.push(e.message)); console.error = (m) => E.push(m);</script>#
          s#</body>#<script>addEventListener("load", () => { const d = document.documentElement; parent.postMessage({wide: d.scrollWidth - d.clientWidth, at: innerWidth, errors: E, dark: matchMedia("(prefers-color-scheme: dark)").matches, html: document.getElementById("main").outerHTML}, "*"); });</script></body>#' \
@@ -27,7 +28,8 @@ seen() {
 addEventListener("message", (e) => { const m = e.data; document.body.append(Object.assign(document.createElement("pre"), {textContent: "SEEN " + JSON.stringify(m) + " NEES"})); });
 </script><body><iframe src="probe.html" width="$2" height="900" style="border:0"></iframe>
 EOP
-    timeout 100 "$chromium" --headless --no-sandbox --disable-gpu --user-data-dir="$T/profile" --window-size=1400,1000 --virtual-time-budget=20000 \
+    timeout 100 "$chromium" --headless --no-sandbox --disable-gpu --user-data-dir="$T/profile" --window-size=1400,1000 \
+        --virtual-time-budget=20000 \
         --blink-settings=preferredColorScheme="$3" --dump-dom "file://$T/frame.html" 2>err > dom.html
     /usr/bin/python3 -c 'import html, re, sys
 m = re.search(r"<pre>SEEN (.*) NEES</pre>", open("dom.html", encoding="utf-8").read(), re.S)
@@ -76,7 +78,8 @@ page report 400 0
 page report 1280 1
 page compare 400 0
 # The check itself must be able to fail.
-sed 's#</main>#<div style="width:700px">wide</div></main>#; s#const D = JSON#nothing(); const D = JSON#' s/work/reports/micon/report.html > broken.html
+sed 's#</main>#<div style="width:700px">wide</div></main>#; s#const D = JSON#nothing(); const D = JSON#' s/work/reports/micon/report.html \
+    > broken.html
 seen broken.html 400 1
 /usr/bin/python3 check.py report 400 1 s/work/reports/micon > broken.txt
 same "a broken page is noticed" "$?" 1

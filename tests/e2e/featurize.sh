@@ -68,7 +68,8 @@ has "changed rows are listed" changed 'aspirin_salt,bad.csv,5,fragment+charge,CC
 has "... and text that was not read" changed 'named,bad.csv,12,text,'
 has "... and what Open Babel warned of" changed 'stereo,bad.csv,10,warning,'
 frame $C uns/inchikey_differences >differences
-has "InChIKeys that differ are listed: skeleton" differences 'aspirin,bad.csv,6,QQQQQQQQQQQQQQ-UHFFFAOYSA-N,BSYNRYMUTXBXSQ-UHFFFAOYSA-N,skeleton'
+has "InChIKeys that differ are listed: skeleton" differences \
+    'aspirin,bad.csv,6,QQQQQQQQQQQQQQ-UHFFFAOYSA-N,BSYNRYMUTXBXSQ-UHFFFAOYSA-N,skeleton'
 has "... stereo" differences 'alanineL,bad.csv,7,QNAYBMKLOCPYGJ-UWTATZPHSA-N,QNAYBMKLOCPYGJ-REOHCLBHSA-N,stereo or isotopes'
 has "... what is none" differences 'alanineD,bad.csv,8,nonsense,'
 same "... and counted" "$(count $C keys_compared) $(count $C keys_different)" "5 3"
@@ -80,7 +81,8 @@ for n in 2 3 4 16; do
     ok "... the same bytes" cmp $C "work$n/compounds.h5"
 done
 left=0
-for p in $(grep -lazF -- screen.work=work /proc/[0-9]*/cmdline 2>/dev/null); do [ "$(tr '\0' '\n' <"$p" | head -n 1)" = "$F" ] && left=$((left + 1)); done 2>/dev/null
+for p in $(grep -lazF -- screen.work=work /proc/[0-9]*/cmdline 2>/dev/null); do [ "$(tr '\0' '\n' <"$p" | head -n 1)" = "$F" ] &&
+    left=$((left + 1)); done 2>/dev/null
 same "no process is left" $left 0
 
 # ---- Open Babel's own fingerprints ----
@@ -114,7 +116,8 @@ ok "the record for the driver is there" test -s work/status/featurize/compounds.
 
 # ---- nearest ----
 exits "nearest compounds" 0 mpi 2 "$F" screen.yaml --nearest 'OC(=O)c1ccccc1OC(C)=O.[K+]' -k 2
-same "... a table of two, the compound itself first" "$(awk -F'\t' 'NR > 1 { print $1, $2, $3 }' "$T/out" | tr '\n' ';' | sed 's/;2 .*//')" "1 1.0000 aspirin"
+same "... a table of two, the compound itself first" "$(awk -F'\t' 'NR > 1 { print $1, $2, $3 }' "$T/out" | tr '\n' ';' |
+    sed 's/;2 .*//')" "1 1.0000 aspirin"
 same "... with a header" "$(head -n 1 "$T/out")" "$(printf 'Rank\tTanimoto\tMetadata_Compound\tInChIKey\tSMILES')"
 same "... not more than asked for" "$(wc -l <"$T/out")" 3
 exits "nearest to nonsense" 2 "$F" screen.yaml --nearest 'CC('
@@ -133,7 +136,8 @@ has "... is named" "$T/err" 'none.csv'
 printf 'Metadata_JCP2022,Structure\nDMSO,CS(C)=O\n' >cols.csv
 screen cols.csv DMSO w2 >c.yaml
 exits "a table without SMILES" 1 "$F" c.yaml
-has "... is told what is missing, and what is there" "$T/err" 'cols.csv:1: there is no column with SMILES: Metadata_SMILES, SMILES, smiles; it has Metadata_JCP2022, Structure'
+has "... is told what is missing, and what is there" "$T/err" \
+    'cols.csv:1: there is no column with SMILES: Metadata_SMILES, SMILES, smiles; it has Metadata_JCP2022, Structure'
 printf 'Name,SMILES\nDMSO,CS(C)=O\n' >cols.csv
 exits "a table without identifiers" 1 mpi 2 "$F" c.yaml
 has "... alike" "$T/err" 'identifiers: Metadata_JCP2022'

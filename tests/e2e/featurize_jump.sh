@@ -13,7 +13,8 @@ fi
 printf 'screen:\n  name: jump\n  compound: %s\n  control: JCP2022_033924\n  work: work\n' "$table" >screen.yaml
 count() { "$TOOL/store_tool" read work/compounds.h5 | sed -n "s|^uns/counts/$1 = ||p"; }
 exits "116,753 rows" 0 mpi 2 sh -c 'ulimit -v 4000000; exec "$@"' sh "$F" screen.yaml
-same "rows, rejected, identifiers, compounds" "$(count rows) $(count rejected) $(count identifiers) $(count compounds)" "116753 2 116751 116750"
+same "rows, rejected, identifiers, compounds" "$(count rows) $(count rejected) $(count identifiers) $(count compounds)" \
+    "116753 2 116751 116750"
 exits "by three ranks" 0 mpi 3 "$F" screen.yaml --set screen.work=three
 ok "... the same bytes" cmp work/compounds.h5 three/compounds.h5
 if command -v obabel >/dev/null; then
@@ -22,7 +23,8 @@ if command -v obabel >/dev/null; then
     obabel -ismi standard.smi -ofps -xfECFP4 -xN1024 2>/dev/null | grep -v '^#' | cut -f1 >theirs
     same "every fingerprint is obabel's, bit for bit" "$(cut -f1 ours | cmp - theirs 2>&1)$(wc -l <theirs)" 116750
     obabel -ismi standard.smi -oinchikey 2>/dev/null >theirs
-    same "every InChIKey is obabel's" "$("$TOOL/store_tool" read work/compounds.h5 | awk '$0 == "obs:" { on = 1; getline; next } on && !/^JCP2022_/ { exit } on' |
+    same "every InChIKey is obabel's" "$("$TOOL/store_tool" read work/compounds.h5 |
+        awk '$0 == "obs:" { on = 1; getline; next } on && !/^JCP2022_/ { exit } on' |
         cut -d, -f4 | cmp - theirs 2>&1)$(wc -l <theirs)" 116750
 else skip "every fingerprint is obabel's, bit for bit" "obabel is not installed"; fi
 tap_done

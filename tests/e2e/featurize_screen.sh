@@ -40,7 +40,8 @@ screen:
   channels: [DNA]
 END
 exits "wells without a compound in the table" 1 mpi 2 "$F" screen.yaml
-has "... are named" "$T/err" "2 of the wells' 3 compounds have no vector: broken (rejected in line 4: unreadable), mystery (not in the table)"
+has "... are named" "$T/err" \
+    "2 of the wells' 3 compounds have no vector: broken (rejected in line 4: unreadable), mystery (not in the table)"
 has "... with what to do" "$T/err" 'featurize.on_missing: drop'
 not_ok "... and nothing is written" test -e work/compounds.h5
 exits "... or dropped, where that is wanted" 0 mpi 2 "$F" screen.yaml --set featurize.on_missing=drop
@@ -48,7 +49,8 @@ has "... which is told" "$T/err" 'are dropped'
 frame work/compounds.h5 uns/missing >missing
 same "... and listed" "$(tail -n +2 missing | tr '\n' ';')" "broken,rejected in line 4: unreadable;mystery,not in the table;"
 same "... and counted" "$(count work/compounds.h5 wells_missing) of $(count work/compounds.h5 wells_compounds)" "2 of 3"
-same "compounds that no well holds are there" "$(frame work/compounds.h5 obs | tail -n +2 | cut -d, -f1 | tr '\n' ' ')" "DMSO ethanol unused "
+same "compounds that no well holds are there" "$(frame work/compounds.h5 obs | tail -n +2 | cut -d, -f1 | tr '\n' ' ')" \
+    "DMSO ethanol unused "
 printf 'mystery,CCN\nbroken2,CC(\n' >>compound.csv
 sed -i 's/^broken,.*/broken,CCS/' compound.csv
 exits "a completed table" 0 "$F" screen.yaml
@@ -132,7 +134,8 @@ dendrimer() { if [ "$1" = 0 ]; then printf C; else local d; d=$(dendrimer $(($1 
 } >many.csv
 M="--set screen.compound=many.csv --set featurize.on_missing=drop"
 exits "a compound that takes too long" 0 mpi 2 "$F" screen.yaml $M --set featurize.time_limit=0.1 --set screen.work=slow
-same "... is rejected" "$(frame slow/compounds.h5 uns/rejects | tail -n +2 | cut -d, -f3,5,6)" "slow,timeout,Open Babel took longer than featurize.time_limit"
+same "... is rejected" "$(frame slow/compounds.h5 uns/rejects | tail -n +2 | cut -d, -f3,5,6)" \
+    "slow,timeout,Open Babel took longer than featurize.time_limit"
 same "... alone" "$(count slow/compounds.h5 read)" 301
 exits "undisturbed" 0 "$F" screen.yaml $M --set screen.work=calm
 # The worker is the one whose parent (its keeper) and whose parent's parent (the rank) run the same program.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: long alone limit=3000
-# What the whole is for: on a drawn screen of three centres, a resnet18 from scratch finds a compound again in batches it never saw, far better than
-# a network that was not trained; where the compounds are shuffled within plates, for training and scoring, it finds nothing.
+# What the whole is for: on a drawn screen of three centres, a resnet18 from scratch finds a compound again in batches it never saw, far
+# better than a network that was not trained; where the compounds are shuffled within plates, for training and scoring, it finds nothing.
 # The figure is micon-train's own: NSB top-1 of the means of h over the wells of the validation batches, two a centre.
 . "$(dirname "$0")/../tap.sh"
 cd "$T" || exit 1
@@ -33,7 +33,8 @@ train() {
     local name=$1 from=$2 t0=$SECONDS
     shift 2
     exits "$name: trained" 0 mpi 2 "$BIN/micon-train" "$from" $SPLIT $TRAIN --set screen.work="work/$name" --set train.run="$name" "$@"
-    echo "# $name: top-1 $(last "$name" valid_top1) of $(last "$name" valid_queries), chance $(last "$name" valid_chance), loss $(last "$name" loss), $((SECONDS - t0)) s"
+    echo "# $name: top-1 $(last "$name" valid_top1) of $(last "$name" valid_queries), chance $(last "$name" valid_chance), loss $(last \
+        "$name" loss), $((SECONDS - t0)) s"
 }
 tiles() { exits "tiles of $1" 0 mpi 2 "$BIN/micon-tile" "$2" $SPLIT --set screen.work="work/$1"; }
 tiles trained screen.yaml

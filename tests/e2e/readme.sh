@@ -17,7 +17,8 @@ mkdir "$FAKE"
 for f in sbatch squeue scontrol; do ln -s "$ROOT/tests/fakebin/$f" "$T/slurm"; done
 export PATH=$BIN:$T/slurm:$PATH MICON_HOME=$clone
 
-block() { awk -v mark="<!-- $1: $2 -->" '$0 == mark {found = 1; next} found && /^```/ {if (inside) exit; inside = 1; next} inside' "${pages[@]}"; }
+block() { awk -v mark="<!-- $1: $2 -->" '$0 == mark {found = 1; next} found && /^```/ {if (inside) exit; inside = 1; next} inside' \
+    "${pages[@]}"; }
 plain() { sed -E 's/[0-9]+(\.[0-9]+)? (s|min|h|kB|MB|GB)\>/N \2/g; s/ +/ /g; s/ $//' "$1"; }
 
 ran=two,demo,python,
@@ -42,7 +43,8 @@ runs() {
 # `make demo` is run by tests/e2e/demo.sh, which compares its table with the one shown; `make check` is what runs this.
 block test two >"$T/two"
 same "two commands" "$(sed 's/ *#.*//' "$T/two" | xargs)" "make demo make check"
-ok "the picture of the report is there, and small" sh -c 'n=$(stat -c %s "$1") && [ "$n" -gt 10000 ] && [ "$n" -lt 200000 ]' - "$ROOT/$(sed -n 's/^!\[.*](\(.*\))$/\1/p' "$README")"
+ok "the picture of the report is there, and small" sh -c 'n=$(stat -c %s "$1") && [ "$n" -gt 10000 ] && [ "$n" -lt 200000 ]' - \
+    "$ROOT/$(sed -n 's/^!\[.*](\(.*\))$/\1/p' "$README")"
 runs "quick start"
 same "the quick start is at most six commands" "$([ "$(grep -c . "$T/quick start.sh")" -le 6 ] && echo yes)" yes
 ok "a report to look at" test -s "$clone/demo/work/reports/micon/report.html"
@@ -71,18 +73,23 @@ ok "cluster: jobs are in the queue" grep -q PENDING "$FAKE/queue"
 has "cluster: status shows them" "$T/cluster.out" "queued"
 
 # ---- what else the pages say ----
-same "every marked block was run" "$(sed -n 's/^<!-- \(test\|expect\): \(.*\) -->$/\2/p' "${pages[@]}" | while read -r name; do case ",$ran" in *",$name,"*) ;; *) echo "$name" ;; esac; done)" ""
+same "every marked block was run" "$(sed -n 's/^<!-- \(test\|expect\): \(.*\) -->$/\2/p' "${pages[@]}" |
+    while read -r name; do case ",$ran" in *",$name,"*) ;; *) echo "$name" ;; esac; done)" ""
 for p in "$BIN"/micon-*; do has "${p##*/} is explained" "$ROOT/docs/guide.md" "\`${p##*/}\`"; done
-same "every command of the driver that it names is there" "$(grep -oE '^ micon (check.*clean|compare.*store)' "$README" | tr -d '|' | xargs -n1 | grep -v micon | while read -r c; do micon "$c" --help >/dev/null || echo "$c"; done)" ""
-for t in $(sed -n '/^## 11/,/^## 12/p' "$ROOT/docs/method.md" | grep '^|' | awk -F'|' '{print $4}' | grep -oE '`[a-z_0-9]+`' | tr -d '`'); do
+same "every command of the driver that it names is there" "$(grep -oE '^ micon (check.*clean|compare.*store)' "$README" | tr -d '|' |
+    xargs -n1 | grep -v micon | while read -r c; do micon "$c" --help >/dev/null || echo "$c"; done)" ""
+for t in $(sed -n '/^## 11/,/^## 12/p' "$ROOT/docs/method.md" | grep '^|' | awk -F'|' '{print $4}' | grep -oE '`[a-z_0-9]+`' |
+    tr -d '`'); do
     ok "the test $t is there" bash -c 'compgen -G "$1" >/dev/null' - "$ROOT/tests/*/$t.*"
 done
 # Files and folders of the tree, links between pages, targets of make.
-missing=$(grep -ohE '`(common|include|stages|pipeline|jobs|tests|docs)/[A-Za-z0-9_./-]+`' "${pages[@]}" | tr -d '`' | grep -vE 'ROOM|NAME' | sort -u |
+missing=$(grep -ohE '`(common|include|stages|pipeline|jobs|tests|docs)/[A-Za-z0-9_./-]+`' "${pages[@]}" | tr -d '`' |
+    grep -vE 'ROOM|NAME' | sort -u |
     while read -r f; do [ -e "$ROOT/$f" ] || echo "$f"; done)
 same "every file that a page names is there" "$missing" ""
 for page in "${pages[@]}"; do
-    same "${page#"$ROOT"/}: links lead somewhere" "$(grep -oE "\]\([^)#:]+[)#]" "$page" | sed "s|..||; s|[)#]\$||" | while read -r f; do [ -e "$(dirname "$page")/$f" ] || echo "$f"; done)" ""
+    same "${page#"$ROOT"/}: links lead somewhere" "$(grep -oE "\]\([^)#:]+[)#]" "$page" | sed "s|..||; s|[)#]\$||" |
+        while read -r f; do [ -e "$(dirname "$page")/$f" ] || echo "$f"; done)" ""
 done
 for target in $(grep -ohE '`make [a-z][a-z.-]*' "${pages[@]}" | awk '{print $2}' | sort -u); do
     ok "make $target is a target" grep -qE "^([a-z.-]+ )*$target( [a-z.-]+)*:" "$ROOT/Makefile"

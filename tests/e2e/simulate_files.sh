@@ -20,7 +20,8 @@ exits "without the vector levels (the sanitized build has none)" 0 env ASAN_OPTI
 same "the same bytes" "$(digest "$T/plain")" "$want"
 same "five files a well and source" "$(find "$T/one" -name '*.tif' | wc -l)" $((24 * 3 * 5))
 exits "another seed" 0 "$P" --out "$T/seed" "${SMALL[@]}" --seed 2
-not_ok "is another screen" cmp -s "$T/one/images/source_1__Batch1__S1B01P001/Images/A01_s1_DNA.tif" "$T/seed/images/source_1__Batch1__S1B01P001/Images/A01_s1_DNA.tif"
+not_ok "is another screen" cmp -s "$T/one/images/source_1__Batch1__S1B01P001/Images/A01_s1_DNA.tif" \
+    "$T/seed/images/source_1__Batch1__S1B01P001/Images/A01_s1_DNA.tif"
 
 # ---- again ----
 victim=$T/one/images/source_3__Batch1__S3B01P001/Images/B02_s1_ER.tif
@@ -50,7 +51,8 @@ same "no plate of the old one stays" "$(ls "$T/other/images")" source_1__Batch1_
 echo > "$T/file"
 exits "a file is no folder" 2 "$P" --out "$T/file"
 has "and that is said" "$T/err" "not a folder"
-exits "a name with spaces, quotes, UTF-8" 0 "$P" --out "$T/a 'b' \"c\" ü" --size 32 --wells 6 --sites 1 --compounds 2 --sources 1 --batches 1
+exits "a name with spaces, quotes, UTF-8" 0 "$P" --out "$T/a 'b' \"c\" ü" --size 32 --wells 6 --sites 1 --compounds 2 --sources 1 \
+    --batches 1
 ok "is a name" test -s "$T/a 'b' \"c\" ü/screen.yaml"
 
 # ---- options ----
@@ -58,7 +60,8 @@ exits "--help" 0 env OMPI_MCA_btl=nosuch "$P" --help
 has "lists the options" "$T/out" "--compounds N"
 exits "no --out" 2 "$P"
 has "is asked for" "$T/err" "--out"
-for bad in "--size 3" "--size big" "--sites 0" "--wells 5" "--wells 1537" "--compounds 460" "--seed -1" "--sources 0" "--colour red" "stray"; do
+for bad in "--size 3" "--size big" "--sites 0" "--wells 5" "--wells 1537" "--compounds 460" "--seed -1" "--sources 0" "--colour red" \
+    "stray"; do
     # shellcheck disable=SC2086
     exits "$bad" 2 "$P" --out "$T/bad" $bad
     ok "$bad: one line says what" test "$(wc -l < "$T/err")" = 1

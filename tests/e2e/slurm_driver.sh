@@ -38,7 +38,8 @@ same "all but the bad plate, of tiles and embeddings" "$(outputs)" 7
 ok "to the profiles" test -e work/profiles/micon.h5ad
 ok "its log is there" grep -rqF "the images are damaged" work/status/slurm
 micon status screen.yaml --json >"$T/json"
-same "the tiles and embeddings of the bad plate are to do, nothing else" "$(grep -cE '"state": "(failed|to do)"' "$T/json") $(grep -c '"state": "done"' "$T/json")" "2 7"
+same "the tiles and embeddings of the bad plate are to do, nothing else" \
+    "$(grep -cE '"state": "(failed|to do)"' "$T/json") $(grep -c '"state": "done"' "$T/json")" "2 7"
 rm -rf work "$FAKE/fail" "$FAKE/calls"
 echo 20 >"$FAKE/sleep"
 exits "the gate is closed without that" 0 submit --set slurm.max_bad_plates=0 --stage featurize,tile,train

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# stage_frame.sh -- what every program does alike: help and version without MPI, one message for a wrong call, exit statuses.   run: limit=120
+# stage_frame.sh -- what every program does alike: help and version without MPI, one message for a wrong call, exit statuses.   run:
+# limit=120
 . "$(dirname "$0")/../tap.sh"
 cd "$T" || exit 1
 printf 'screen:\n  index: none.csv\n' >screen.yaml
@@ -25,7 +26,8 @@ has "and its name" "$T/err" "gone.yaml: No such file or directory"
 printf 'tile:\n  sise: 3\n' >bad.yaml
 exits "an unknown key: exit 2" 2 mpi 2 "$BIN/micon-tile" bad.yaml
 has "with file, line and the nearest" "$T/err" "bad.yaml:2: unknown key 'sise' in section 'tile'; did you mean 'size'?"
-exits "ranks with different options: exit 2" 2 "$MPIRUN" --oversubscribe -n 1 "$BIN/micon-tile" screen.yaml : -n 1 "$BIN/micon-tile" screen.yaml --force
+exits "ranks with different options: exit 2" 2 "$MPIRUN" --oversubscribe -n 1 "$BIN/micon-tile" screen.yaml : -n 1 "$BIN/micon-tile" \
+    screen.yaml --force
 has "and which differs" "$T/err" "rank 1: options or configuration: not the same as on rank 0"
 exits "one argument too many: exit 2" 2 "$BIN/micon-tile" screen.yaml another.yaml
 has "and which" "$T/err" "another.yaml"

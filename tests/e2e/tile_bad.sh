@@ -8,7 +8,8 @@ tile_screen "$T/good" 4 2 70 64
 run() { mpi "${N:-1}" "$BIN/micon-tile" "$@"; }
 files() { ls "$1" 2>/dev/null | tr '\n' ' '; }
 
-# one CASE COMMAND TEXT : after COMMAND (in the screen's folder; f is the image's name) the plate goes on, and TEXT is in warning and rejects
+# one CASE COMMAND TEXT : after COMMAND (in the screen's folder; f is the image's name) the plate goes on, and TEXT is in warning and
+# rejects
 one() {
     local d="$T/one"
     rm -rf "$d" && cp -r "$T/good" "$d"
@@ -103,7 +104,8 @@ if [ "$(id -u)" = 0 ] && mkdir "$T/small" && mount -t tmpfs -o size=40k tmpfs "$
     for N in 1 2; do
         exits "a full disk, $N ranks: exit 1" 1 run "$T/good/screen.yaml" --set "screen.work=$T/small/work"
         same "a full disk, $N ranks: no file" "$(files "$T/small/work/tiles")" ""
-        exits "a full scratch, $N ranks: exit 1" 1 run "$T/good/screen.yaml" --set "screen.work=$T/w2" --set tile.memory=1MiB --set tile.size=512 --set "tile.scratch=$T/small"
+        exits "a full scratch, $N ranks: exit 1" 1 run "$T/good/screen.yaml" --set "screen.work=$T/w2" --set tile.memory=1MiB --set \
+            tile.size=512 --set "tile.scratch=$T/small"
         has "a full scratch, $N ranks: says what to do" "$T/err" "tile.scratch names another folder"
     done
     umount "$T/small"
@@ -111,7 +113,8 @@ else
     skip "a full disk" "no right to mount a tmpfs"
 fi
 N=1
-exits "a file size limit: exit 1" 1 bash -c "ulimit -f 200; '$BIN/micon-tile' '$T/good/screen.yaml' --set screen.work=w3 --set tile.size=128"
+exits "a file size limit: exit 1" 1 bash -c \
+    "ulimit -f 200; '$BIN/micon-tile' '$T/good/screen.yaml' --set screen.work=w3 --set tile.size=128"
 same "a file size limit: no file" "$(files "$T/good/w3/tiles")" ""
 : > "$T/good/file"
 exits "a work folder that is a file: exit 1" 1 run "$T/good/screen.yaml" --set screen.work=file

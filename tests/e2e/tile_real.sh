@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=120
-# Real images of four microscopes through micon-tile, compared with what tests/ref/tile_ref.py computed from them (tests/ref/tile_real_NAME.txt).
+# Real images of four microscopes through micon-tile, compared with what tests/ref/tile_ref.py computed from them
+# (tests/ref/tile_real_NAME.txt).
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/ref/tile_real.sh"
 if [ ! -d "$SHARED_DATA" ]; then

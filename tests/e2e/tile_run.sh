@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=240
-# micon-tile: the same bytes from any number of ranks and with any memory, finished files left alone, what has changed made anew, the preview, real images.
+# micon-tile: the same bytes from any number of ranks and with any memory, finished files left alone, what has changed made anew, the
+# preview, real images.
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/tile_screen.sh"
 tile_screen "$T/s" 3 3 70 64 deflate

@@ -14,6 +14,7 @@ exits "200 steps" 0 mpi 2 "$BIN/micon-train" $S
 log=work/models/micon/log.jsonl
 memory() { sed -n "s/.*\"step\": $1,.*\"memory_mb\": \([^,]*\),.*/\1/p" $log; }
 echo "# resident: step 20 $(memory 20) MB, step 200 $(memory 200) MB"
-ok "memory at step 200 within 1 % of step 20" awk -v a="$(memory 20)" -v b="$(memory 200)" 'BEGIN { exit !(a > 0 && b > 0 && b <= 1.01 * a) }'
+ok "memory at step 200 within 1 % of step 20" awk -v a="$(memory 20)" -v b="$(memory 200)" \
+    'BEGIN { exit !(a > 0 && b > 0 && b <= 1.01 * a) }'
 same "no allocation by our own code inside a step, the optimizer's included" "$(grep -c '"allocations": 0[,}]' $log)" 200
 tap_done

@@ -24,10 +24,12 @@ walk() { # LABEL options...
             [ $rc = 0 ] && break
             hits=$((hits + 1))
             [ $rc = 1 ] || { bad=$((bad + 1)); echo "#   fault $n on rank $rank: exit $rc"; tail -n 3 out | sed 's/^/#   | /'; }
-            grep -q "error: rank $rank: .*fault" out || { bad=$((bad + 1)); echo "#   fault $n on rank $rank:"; tail -n 3 out | sed 's/^/#   | /'; }
+            grep -q "error: rank $rank: .*fault" out || { bad=$((bad + 1)); echo "#   fault $n on rank $rank:"; tail -n 3 out |
+                sed 's/^/#   | /'; }
             # A fault while the file stands already (its record) leaves the file; nothing else may be left.
             ls work/*.part* >/dev/null 2>&1 && { bad=$((bad + 1)); echo "#   fault $n on rank $rank: a part file is left"; }
-            [ ! -e work/compounds.h5 ] || cmp -s work/compounds.h5 calm/compounds.h5 || { bad=$((bad + 1)); echo "#   fault $n on rank $rank: a wrong file"; }
+            [ ! -e work/compounds.h5 ] || cmp -s work/compounds.h5 calm/compounds.h5 ||
+                { bad=$((bad + 1)); echo "#   fault $n on rank $rank: a wrong file"; }
         done
         [ "$n" -lt 60 ]; _tap $? "$label: the loop over faults on rank $rank ends ($n)"
     done

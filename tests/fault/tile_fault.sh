@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: long limit=600
-# micon-tile under faults: every fault point on either rank fails the stage with that rank's name, no file under a final name, and the next run makes
-# the right bytes.
+# micon-tile under faults: every fault point on either rank fails the stage with that rank's name, no file under a final name, and the next
+# run makes the right bytes.
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/tile_screen.sh"
 tile_screen "$T/s" 2 2 70 64
@@ -16,7 +16,8 @@ fault_loop() { # RANKS RANK
     local n=1 rc bad=0
     while [ $n -lt 200 ]; do
         rm -rf "$S/work"
-        timeout 60 "$MPIRUN" --oversubscribe -n "$1" -x MICON_FAULT="$n:$2" "$DEBUG_BIN/micon-tile" "$S/screen.yaml" --quiet > "$T/out" 2> "$T/err"
+        timeout 60 "$MPIRUN" --oversubscribe -n "$1" -x MICON_FAULT="$n:$2" "$DEBUG_BIN/micon-tile" "$S/screen.yaml" --quiet > "$T/out" \
+            2> "$T/err"
         rc=$?
         [ $rc = 0 ] && break
         if [ $rc != 1 ] || [ -n "$(final)" ] || [ "$(grep -c 'error:' "$T/err")" != 1 ]; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=200
-# micon-tile killed: SIGKILL of a rank at fault points, and of all at any time, leaves no file under a final name, and the next run makes the right
-# bytes. (tile_fault.sh, among the long tests, goes through all fault points.)
+# micon-tile killed: SIGKILL of a rank at fault points, and of all at any time, leaves no file under a final name, and the next run makes
+# the right bytes. (tile_fault.sh, among the long tests, goes through all fault points.)
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/tile_screen.sh"
 tile_screen "$T/s" 2 2 70 64
@@ -16,7 +16,8 @@ kill_loop() {
     local n rc bad=0
     for n in 1 3 6 9 12 15; do
         rm -rf "$S/work"
-        timeout 60 "$MPIRUN" --oversubscribe -n 2 -x MICON_FAULT="kill:$n:1" "$DEBUG_BIN/micon-tile" "$S/screen.yaml" --quiet > "$T/out" 2> "$T/err"
+        timeout 60 "$MPIRUN" --oversubscribe -n 2 -x MICON_FAULT="kill:$n:1" "$DEBUG_BIN/micon-tile" "$S/screen.yaml" --quiet > "$T/out" \
+            2> "$T/err"
         rc=$?
         [ $rc = 0 ] && continue
         [ -z "$(final)" ] || { bad=1; echo "#   killed at point $n: $(final)"; }
@@ -38,7 +39,8 @@ kill_any_time() {
         sleep $ms
         kill -9 -- -$pid 2>/dev/null
         wait $pid 2>/dev/null
-        if [ -n "$(final)" ]; then "$ROOT/build/release/tests/tools/tile_show" "$S/work/tiles/$(final | head -n 1)" > /dev/null || { bad=1; echo "#   after $ms s a file that is not whole"; }; fi
+        if [ -n "$(final)" ]; then "$ROOT/build/release/tests/tools/tile_show" "$S/work/tiles/$(final | head -n 1)" > /dev/null ||
+            { bad=1; echo "#   after $ms s a file that is not whole"; }; fi
         "$BIN/micon-tile" "$S/screen.yaml" --quiet 2> "$T/err" || { bad=1; cat "$T/err"; }
         [ "$(sha256sum < "$OUT")" = "$want" ] || { bad=1; echo "#   other bytes after $ms s"; }
     done

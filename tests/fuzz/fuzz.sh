@@ -28,7 +28,8 @@ for t; do
         $(pkg-config --libs $flags openbabel-3) -lstdc++ -lpthread -lm || exit 1
     "$dir/run" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=3000 -artifact_prefix="$dir/" "$dir/new" "$corpus" >"$dir/log" 2>&1
     rc=$?
-    echo "$t: exit $rc, $(grep -c . <(ls "$dir"/crash-* "$dir"/oom-* "$dir"/timeout-* 2>/dev/null)) findings; $(grep -E 'DONE|stat::number_of_executed_units' "$dir/log" | tail -n 1)"
+    echo "$t: exit $rc, $(grep -c . <(ls "$dir"/crash-* "$dir"/oom-* "$dir"/timeout-* 2>/dev/null)) findings; $(grep -E \
+        'DONE|stat::number_of_executed_units' "$dir/log" | tail -n 1)"
     [ $rc = 0 ] || { bad=1; tail -n 30 "$dir/log"; }
 done
 exit $bad

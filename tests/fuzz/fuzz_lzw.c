@@ -1,4 +1,5 @@
-/* fuzz_lzw.c -- any bytes as an LZW stream: what our decoder accepts, libtiff must decode to the same. The first two bytes say how much is wanted. */
+/* fuzz_lzw.c -- any bytes as an LZW stream: what our decoder accepts, libtiff must decode to the same. The first two bytes say how much is
+ * wanted. */
 #include "../../common/formats/lzw_impl.h"
 
 #include <stdio.h>

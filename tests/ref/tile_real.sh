@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tile_real NAME DATA OUT : a screen of the real images of DATA (MANIFEST.md there) in the folder OUT. Sourced by tests/e2e/tile_real.sh; run with
-# DATA as its argument it makes the reference results anew:  bash tests/ref/tile_real.sh ../shared/data
+# tile_real NAME DATA OUT : a screen of the real images of DATA (MANIFEST.md there) in the folder OUT. Sourced by tests/e2e/tile_real.sh;
+# run with DATA as its argument it makes the reference results anew:  bash tests/ref/tile_real.sh ../shared/data
 tile_real() {
     local name=$1 data=$2 out=$3 rows=() channels=() r f w s c line
     case $name in
@@ -22,7 +22,8 @@ tile_real() {
         channels=(DAPI GFP RFP)
         for w in B7_01_%_3 D6_01_%_2; do
             s=0
-            rows+=("${w%%_*} 1$(for c in "${channels[@]}"; do s=$((s + 1)); printf ' %s' "$data/nf1_deflate/${w/\%/$s}_${c}_001.tif"; done)")
+            rows+=("${w%%_*} 1$(for c in "${channels[@]}"; do s=$((s + 1)); printf ' %s' "$data/nf1_deflate/${w/\%/$s}_${c}_001.tif"; \
+                done)")
         done ;;
     esac
     mkdir -p "$out"
@@ -38,7 +39,8 @@ tile_real() {
         echo >> "$out/load_data.csv"
         grep -q ",$w," "$out/well.csv" || echo "P1,$w,DMSO" >> "$out/well.csv"
     done
-    echo "screen: {name: $name, index: load_data.csv, well: well.csv, channels: [$(IFS=,; echo "${channels[*]}")], control: DMSO}" > "$out/screen.yaml"
+    echo "screen: {name: $name, index: load_data.csv, well: well.csv, channels: [$(IFS=,; echo "${channels[*]}")], control: DMSO}" > \
+        "$out/screen.yaml"
 }
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     here=$(cd "$(dirname "$0")" && pwd)

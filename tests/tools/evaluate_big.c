@@ -1,6 +1,7 @@
-/* evaluate_big.c -- a big screen without pictures, for bench_evaluate.sh: evaluate_big DIR WELLS FEATURES SITES writes screen.yaml, its index, and the
- * per-plate embeddings that micon-evaluate reads. Plates of 384 wells with 64 controls and 302 compounds in turn, 5 plates a batch, 3 batches a source (JUMP's
- * target-2 plates in shape); a site is noise, the compound's effect, the batch's, and a little of its own. */
+/* evaluate_big.c -- a big screen without pictures, for bench_evaluate.sh: evaluate_big DIR WELLS FEATURES SITES writes screen.yaml, its
+ * index, and the per-plate embeddings that micon-evaluate reads. Plates of 384 wells with 64 controls and 302 compounds in turn, 5 plates a
+ * batch, 3 batches a source (JUMP's target-2 plates in shape); a site is noise, the compound's effect, the batch's, and a little of its
+ * own. */
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
 #include "micon/base/rng.h"

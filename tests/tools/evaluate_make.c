@@ -1,6 +1,7 @@
-/* evaluate_make.c -- a screen without pictures for tests of micon-evaluate: evaluate_make DIR GENERATOR [MODEL], where the generator is "perfect" or "random".
- * 2 sources of 2 batches of 1 plate, 300 compounds in one well each a plate, 60 of them unseen, 84 controls a plate. A profile is the plate's shift, the
- * compound's latent effect and noise; a prediction is the shift and the compound's own effect (perfect) or somebody's (random). */
+/* evaluate_make.c -- a screen without pictures for tests of micon-evaluate: evaluate_make DIR GENERATOR [MODEL], where the generator is
+ * "perfect" or "random". 2 sources of 2 batches of 1 plate, 300 compounds in one well each a plate, 60 of them unseen, 84 controls a plate.
+ * A profile is the plate's shift, the compound's latent effect and noise; a prediction is the shift and the compound's own effect (perfect)
+ * or somebody's (random). */
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
 #include "micon/base/rng.h"

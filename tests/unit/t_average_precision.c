@@ -52,7 +52,8 @@ static void activity(const screen *s, const float *u, outcome *o)
     ap_controls_free(&c);
 }
 
-/* Rows repeated among compounds and controls, so that many similarities are equal or nearly so: against the definition on exact products. */
+/* Rows repeated among compounds and controls, so that many similarities are equal or nearly so: against the definition on exact
+ * products. */
 static void ties(void)
 {
     enum { M = 60, W = 5 };

@@ -1,5 +1,5 @@
-/* t_lzw.c -- the LZW decoder of our own: that it takes what encoders write (falling back to libtiff would hide it), and refuses the rest. The
- * same bytes as libtiff for whatever it accepts is fuzz_lzw's. */
+/* t_lzw.c -- the LZW decoder of our own: that it takes what encoders write (falling back to libtiff would hide it), and refuses the rest.
+ * The same bytes as libtiff for whatever it accepts is fuzz_lzw's. */
 #include "../../common/formats/lzw_impl.h"
 #include "../tap.h"
 #include "micon/base/mem.h"

@@ -1,5 +1,5 @@
-/* t_nn_conv_autotune.c -- run: limit=240 nosan : every way of every direction of convolution against naive loops in double; the loops themselves
- * against central differences. Odd sizes; one and two threads. */
+/* t_nn_conv_autotune.c -- run: limit=240 nosan : every way of every direction of convolution against naive loops in double; the loops
+ * themselves against central differences. Odd sizes; one and two threads. */
 #include "../tap.h"
 #include "micon/base/mem.h"
 #include "micon/base/rng.h"

@@ -1,5 +1,5 @@
-/* t_retrieval.c -- neighbours, hits and chance: a hand-made case with ties, impossible queries and a query/retrieval split; against brute force in numpy;
- * masks; ranges; all among each other; permutation; floods of equal rows; votes. */
+/* t_retrieval.c -- neighbours, hits and chance: a hand-made case with ties, impossible queries and a query/retrieval split; against brute
+ * force in numpy; masks; ranges; all among each other; permutation; floods of equal rows; votes. */
 #include "micon/profile/retrieval.h"
 
 #include "../profile_data.h"
@@ -178,7 +178,8 @@ static void flood(void)
     free(x);
 }
 
-/* However the approximate products are made, the outcome is the same to the bit: on a screen, and where all rows are so alike that bf16 cannot tell. */
+/* However the approximate products are made, the outcome is the same to the bit: on a screen, and where all rows are so alike that bf16
+ * cannot tell. */
 static void ways(void)
 {
     enum { M = 2500, W = 70 };
@@ -209,7 +210,8 @@ static void ways(void)
     free(sb);
 }
 
-/* The worst that bf16's rounding can do: the best candidate is rounded down in every product, forty that are a little worse are rounded up, and stand before it. */
+/* The worst that bf16's rounding can do: the best candidate is rounded down in every product, forty that are a little worse are rounded up,
+ * and stand before it. */
 static void worst_rounding(void)
 {
     enum { HALF = 128, W = 2 * HALF + 1, M = 41 };
@@ -271,8 +273,8 @@ static void among(void)
     free(u), free(group), free(own), free(row), free(use), free(sim), free(part);
 }
 
-/* Rows so alike that bf16 cannot tell: lists of up to a block's rows overflow and are multiplied in bulk; of more rows, bf16 gives up half way and float
- * begins again. Numbers of rows at and past the border of a block. */
+/* Rows so alike that bf16 cannot tell: lists of up to a block's rows overflow and are multiplied in bulk; of more rows, bf16 gives up half
+ * way and float begins again. Numbers of rows at and past the border of a block. */
 static void among_alike(void)
 {
     enum { M = 1300, W = 15 };

@@ -1,5 +1,5 @@
-/* t_sphering.c -- the four spherings and principal components against numpy; the fit set's covariance; few rows; a repeated column; columns of very
- * different size. */
+/* t_sphering.c -- the four spherings and principal components against numpy; the fit set's covariance; few rows; a repeated column; columns
+ * of very different size. */
 #include "micon/profile/sphering.h"
 
 #include "../profile_data.h"
@@ -86,8 +86,9 @@ static void components(const screen *s)
     free(y);
 }
 
-/* From well conditioned to hardly so: the way through the covariance and the way around it meet the same mark (numbers so large that the 1e-6 added to
- * singular values does not show). The columns are mixed by a reflection: on columns of different size alone, eigenvalues are as exact as singular values. */
+/* From well conditioned to hardly so: the way through the covariance and the way around it meet the same mark (numbers so large that the
+ * 1e-6 added to singular values does not show). The columns are mixed by a reflection: on columns of different size alone, eigenvalues are
+ * as exact as singular values. */
 static void conditioned(void)
 {
     float *x = malloc(N * D * sizeof *x), *y = malloc(N * D * sizeof *y);

@@ -1,5 +1,5 @@
-/* t_store_wide.c -- a wide compressed table of somebody else, read row by row: HDF5 must keep the chunks of a row, or it unpacks all of them
- * again for every row. */
+/* t_store_wide.c -- a wide compressed table of somebody else, read row by row: HDF5 must keep the chunks of a row, or it unpacks all of
+ * them again for every row. */
 #include "../../common/store/store_impl.h"
 #include "../tap.h"
 #include "micon/base/mem.h"

@@ -1,5 +1,5 @@
-/* t_tiff_zoo.c -- run: limit=120. TIFF files of other programs: each is read to the values that inventory.csv has from another reader, or refused
- * with a reason; those in LZW are compared with libtiff byte by byte as well. */
+/* t_tiff_zoo.c -- run: limit=120. TIFF files of other programs: each is read to the values that inventory.csv has from another reader, or
+ * refused with a reason; those in LZW are compared with libtiff byte by byte as well. */
 #include "../tap.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
@@ -29,7 +29,8 @@ static bool is_as_listed(int64_t row)
     return (double)sum == strtod(cell(row, "sum"), NULL);
 }
 
-/* The strips or tiles through libtiff alone, against ours, for 16-bit images in strips. 1: compared and equal; 0: not of that kind; -1: not equal. */
+/* The strips or tiles through libtiff alone, against ours, for 16-bit images in strips. 1: compared and equal; 0: not of that kind; -1: not
+ * equal. */
 static int same_as_libtiff(const char *path)
 {
     TIFF *t = TIFFOpen(path, "r");

@@ -1,11 +1,11 @@
-/* file_lock.h -- one holder at a time of something that processes of several hosts may want: a file that says who holds it, made by link(2),
- * which is atomic on network file systems too. Local.
+/* file_lock.h -- one holder at a time of something that processes of several hosts may want: a file that says who holds it, made by
+ * link(2), which is atomic on network file systems too. Local.
  *
- * When a lock is stale. Under one kernel its lock on the file tells, which ends with the holder, whatever container that lived in; where the
- * file system has no such locks, the process number tells within one PID namespace; a machine that booted since has no holder any more. Any
- * other holder (of another host, mostly) cannot be judged: a lock that beats (its holder touches it every few seconds) is stale when it was
- * not touched for FILE_LOCK_STALE_S by the file system's own clock; one that does not beat stays until a person removes it, and the message
- * says which file that is. */
+ * When a lock is stale. Under one kernel its lock on the file tells, which ends with the holder, whatever container that lived in; where
+ * the file system has no such locks, the process number tells within one PID namespace; a machine that booted since has no holder any more.
+ * Any other holder (of another host, mostly) cannot be judged: a lock that beats (its holder touches it every few seconds) is stale when it
+ * was not touched for FILE_LOCK_STALE_S by the file system's own clock; one that does not beat stays until a person removes it, and the
+ * message says which file that is. */
 #ifndef MICON_BASE_FILE_LOCK_H
 #define MICON_BASE_FILE_LOCK_H
 #include "micon/base/status.h"

@@ -1,5 +1,5 @@
-/* memory_budget.h -- how much of a node's memory training takes for what its ranks share: asked by the stage that takes it, and by the plan that
- * tells of it before. Bytes. Local. */
+/* memory_budget.h -- how much of a node's memory training takes for what its ranks share: asked by the stage that takes it, and by the plan
+ * that tells of it before. Bytes. Local. */
 #ifndef MICON_BASE_MEMORY_BUDGET_H
 #define MICON_BASE_MEMORY_BUDGET_H
 #include <stdint.h>

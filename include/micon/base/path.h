@@ -15,8 +15,8 @@ bool path_is_dir(const char *path);
 status path_stat(const char *path, int64_t *size, int64_t *mtime_ns) MUST_USE;
 status path_make_dirs(const char *path) MUST_USE; /* like mkdir -p, umask as it is */
 status path_free_bytes(const char *dir, int64_t *bytes) MUST_USE;
-/* Files below dir ("" or ".": here; a pattern may be absolute) that match, sorted; none: out stays empty, OK. A file of just that name is meant
- * by it, whatever a pattern would make of it, and dir is taken as it is. */
+/* Files below dir ("" or ".": here; a pattern may be absolute) that match, sorted; none: out stays empty, OK. A file of just that name is
+ * meant by it, whatever a pattern would make of it, and dir is taken as it is. */
 status path_glob(names *out, const char *dir, const char *pattern) MUST_USE;
 
 /* Open for reading a regular file, or a link to one; E_FORMAT says what else it is. A named pipe or a device never blocks the caller. */
@@ -29,13 +29,14 @@ status path_write(const char *path, const void *data, size_t size) MUST_USE;
 /* fsync a finished file, give it its final name, fsync the folder. */
 status path_publish(const char *part, const char *final_name) MUST_USE;
 
-/* Name for writing aside: NAME.part.<host>-<pid>-<place>-<token>, in SLURM NAME.part.<job>.<restart>-<pid>-<token>. place: of the boot and the PID
- * namespace; token: random, of this process (base/identity.h). So no two processes ever write the same one; open it exclusively ("wbx"). */
+/* Name for writing aside: NAME.part.<host>-<pid>-<place>-<token>, in SLURM NAME.part.<job>.<restart>-<pid>-<token>. place: of the boot and
+ * the PID namespace; token: random, of this process (base/identity.h). So no two processes ever write the same one; open it exclusively
+ * ("wbx"). */
 char *path_part(const char *final_name);
 
-/* Remove NAME.part.* whose writer is gone: this host's dead processes, and, where `jobs` holds the numbers of all SLURM jobs of ours that are
- * queued or running, the jobs that are not among them. jobs NULL: nothing is known of SLURM. Other people's files stay. Returns the count.
- * Call it while holding the work lock. */
+/* Remove NAME.part.* whose writer is gone: this host's dead processes, and, where `jobs` holds the numbers of all SLURM jobs of ours that
+ * are queued or running, the jobs that are not among them. jobs NULL: nothing is known of SLURM. Other people's files stay. Returns the
+ * count. Call it while holding the work lock. */
 int path_sweep_parts(const char *dir, const names *jobs);
 /* Remove all that is left of the writing of this one file. Call it while holding that file's lock. */
 int path_sweep_parts_of(const char *final_name);

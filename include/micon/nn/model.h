@@ -1,5 +1,5 @@
-/* model.h -- a model as a file: model.safetensors holds the tensors under the names of docs/file-formats.md, and in its metadata all that is
- * needed to use them: channels, tile size, intensity normalization, lengths, what it was trained from. Local. */
+/* model.h -- a model as a file: model.safetensors holds the tensors under the names of docs/file-formats.md, and in its metadata all that
+ * is needed to use them: channels, tile size, intensity normalization, lengths, what it was trained from. Local. */
 #ifndef MICON_NN_MODEL_H
 #define MICON_NN_MODEL_H
 #include "micon/base/status.h"

@@ -60,9 +60,9 @@ status resnet_backward(resnet *net, const float *d_features) MUST_USE;
 int64_t resnet_bytes(const resnet *net);  /* the arena */
 int resnet_recomputed(const resnet *net); /* blocks computed twice (the stem counts as one) */
 
-/* A table per layer: forward, back data, back weights: ms, GFLOP/s, share of the rate that the same convolution has alone; batch norm
- * and ReLU; share of the step. Below it, what is not convolution. Means over all passes since the last resnet_profile_reset, by conv_clock. step_s: of
- * a whole step; 0: shares are of the encoder's own time. */
+/* A table per layer: forward, back data, back weights: ms, GFLOP/s, share of the rate that the same convolution has alone; batch norm and
+ * ReLU; share of the step. Below it, what is not convolution. Means over all passes since the last resnet_profile_reset, by conv_clock.
+ * step_s: of a whole step; 0: shares are of the encoder's own time. */
 void resnet_profile(const resnet *net, double step_s, text *out);
 void resnet_profile_reset(resnet *net);
 double resnet_seconds_conv(const resnet *net);  /* spent in convolutions since then, */

@@ -1,7 +1,7 @@
-/* bootstrap.h -- 95 % intervals by drawing compounds with replacement; paired for the difference of two methods. Local.
- * A statistic is given by two numbers a compound: the ratio of their sums (hits over queries), or the mean of their quotients over
- * compounds. Compounds with den 0 have no part in a draw's statistic. The draws depend on (seed, number of compounds) alone, so several statistics
- * of the same compounds are drawn alike. Intervals: the 2.5th and 97.5th percentile, linear between values. */
+/* bootstrap.h -- 95 % intervals by drawing compounds with replacement; paired for the difference of two methods. Local. A statistic is
+ * given by two numbers a compound: the ratio of their sums (hits over queries), or the mean of their quotients over compounds. Compounds
+ * with den 0 have no part in a draw's statistic. The draws depend on (seed, number of compounds) alone, so several statistics of the same
+ * compounds are drawn alike. Intervals: the 2.5th and 97.5th percentile, linear between values. */
 #ifndef MICON_PROFILE_BOOTSTRAP_H
 #define MICON_PROFILE_BOOTSTRAP_H
 #include "micon/base/status.h"

@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-/* y [n_label,d]: medians over the rows of x [n,d] with use[i] = 1 (NULL: all) and that label; count [n_label] of its rows. A label without rows: zeros.
- * Labels below 0 are left out. */
+/* y [n_label,d]: medians over the rows of x [n,d] with use[i] = 1 (NULL: all) and that label; count [n_label] of its rows. A label without
+ * rows: zeros. Labels below 0 are left out. */
 status consensus_median(const float *x, int64_t n, int64_t d, const int32_t *label, const uint8_t *use, int32_t n_label, float *y,
                         int64_t *count) MUST_USE;
 

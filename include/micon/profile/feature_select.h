@@ -29,8 +29,8 @@ status select_clean(const float *x, int64_t n, int64_t d, int32_t *why) MUST_USE
 /* Columns with a share of cells without a number above `cutoff` (pycytominer: 0.05). */
 void select_nan_share(const float *x, int64_t n, int64_t d, double cutoff, int32_t *why);
 
-/* How often the second commonest value occurs against the commonest is below freq_cut (0.05), or distinct values / rows below unique_cut (0.01). (Newer
- * releases of pycytominer call this frequency_threshold.) */
+/* How often the second commonest value occurs against the commonest is below freq_cut (0.05), or distinct values / rows below unique_cut
+ * (0.01). (Newer releases of pycytominer call this frequency_threshold.) */
 status select_variance(const float *x, int64_t n, int64_t d, double freq_cut, double unique_cut, int32_t *why) MUST_USE;
 
 /* Of each pair with a Pearson correlation above `cutoff` (0.9; not below its negative, as in pycytominer) the column with the larger sum

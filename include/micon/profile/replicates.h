@@ -1,7 +1,8 @@
-/* replicates.h -- percent replicating: how many compounds' wells correlate with each other more than wells of different compounds do. Local.
- * A compound's score is the median Pearson correlation over the pairs of its wells. Its threshold is the 95th percentile (linear between values) of the
- * same median over null sets: as many wells as the compound has, each of another compound. Sets are of 32 wells at most (and of as many as there
- * are compounds): a smaller set's median varies more, so the threshold of a compound with more wells is, if anything, too strict. */
+/* replicates.h -- percent replicating: how many compounds' wells correlate with each other more than wells of different compounds do.
+ * Local. A compound's score is the median Pearson correlation over the pairs of its wells. Its threshold is the 95th percentile (linear
+ * between values) of the same median over null sets: as many wells as the compound has, each of another compound. Sets are of 32 wells at
+ * most (and of as many as there are compounds): a smaller set's median varies more, so the threshold of a compound with more wells is, if
+ * anything, too strict. */
 #ifndef MICON_PROFILE_REPLICATES_H
 #define MICON_PROFILE_REPLICATES_H
 #include "micon/base/status.h"
@@ -15,7 +16,8 @@ enum { REPLICATE_MAX_SET = 32 };
 status replicate_scores(const float *x, int64_t n, int64_t d, const int32_t *label, int32_t n_label, int32_t first, int32_t n_range,
                         double *score) MUST_USE;
 
-/* null [n_range]: medians of the null sets [first, first+n_range) of `set` wells (2..REPLICATE_MAX_SET). E_FAILED with fewer labels than that. */
+/* null [n_range]: medians of the null sets [first, first+n_range) of `set` wells (2..REPLICATE_MAX_SET). E_FAILED with fewer labels than
+ * that. */
 status replicate_null(const float *x, int64_t n, int64_t d, const int32_t *label, int32_t n_label, int set, uint32_t seed, int64_t first,
                       int64_t n_range, double *null) MUST_USE;
 

@@ -1,8 +1,10 @@
-/* retrieval.h -- nearest neighbours by cosine under "not the same batch / source / compound", and what is counted from them (docs/method.md 8). Local.
+/* retrieval.h -- nearest neighbours by cosine under "not the same batch / source / compound", and what is counted from them
+ * (docs/method.md 8). Local.
  *
- * The similarity matrix never exists whole: blocks of it are made by a matrix product (float, or bf16 where the machine has it) and sifted at once. What lies
- * within 1e-5 of the k-th (bf16: within twice what its rounding can do) is multiplied again exactly (profile/linear_algebra.h), ties go to the lower row: neither blocks nor ranks can change a neighbour.
- * Work is split by ranges of queries: arrays of results have one entry (or k) per query of the range. A row number is a candidate's row. */
+ * The similarity matrix never exists whole: blocks of it are made by a matrix product (float, or bf16 where the machine has it) and sifted
+ * at once. What lies within 1e-5 of the k-th (bf16: within twice what its rounding can do) is multiplied again exactly
+ * (profile/linear_algebra.h), ties go to the lower row: neither blocks nor ranks can change a neighbour. Work is split by ranges of
+ * queries: arrays of results have one entry (or k) per query of the range. A row number is a candidate's row. */
 #ifndef MICON_PROFILE_RETRIEVAL_H
 #define MICON_PROFILE_RETRIEVAL_H
 #include "micon/base/status.h"
@@ -23,8 +25,8 @@ typedef struct {
 status retrieval_topk(const float *q, int64_t first, int64_t n, const float *c, int64_t n_candidate, int64_t d,
                       const retrieval_setting *set, int n_set, int k, int32_t *row, double *sim) MUST_USE;
 
-/* The same, by a stated way of making the approximate products: outcomes are equal, the time is not. retrieval_topk is RETRIEVAL_AUTO: bf16 on machines that
- * multiply it in hardware (where it lets too much through, float after all), else float. */
+/* The same, by a stated way of making the approximate products: outcomes are equal, the time is not. retrieval_topk is RETRIEVAL_AUTO: bf16
+ * on machines that multiply it in hardware (where it lets too much through, float after all), else float. */
 typedef enum { RETRIEVAL_AUTO, RETRIEVAL_FLOAT, RETRIEVAL_BF16 } retrieval_way;
 status retrieval_topk_by(retrieval_way way, const float *q, int64_t first, int64_t n, const float *c, int64_t n_candidate, int64_t d,
                          const retrieval_setting *set, int n_set, int k, int32_t *row, double *sim) MUST_USE;
@@ -42,8 +44,8 @@ typedef struct {
     retrieval_hit *hit; /* [n][k], the caller's */
 } retrieval_question;
 
-/* x [n,d], unit rows. The k best for every row among the candidates that part `part` of `parts` of the work saw: merging all parts gives what
- * retrieval_topk finds. */
+/* x [n,d], unit rows. The k best for every row among the candidates that part `part` of `parts` of the work saw: merging all parts gives
+ * what retrieval_topk finds. */
 status retrieval_among(retrieval_way way, const float *x, int64_t n, int64_t d, retrieval_question *question, int n_question, int part,
                        int parts) MUST_USE;
 

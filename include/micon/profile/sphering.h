@@ -1,8 +1,8 @@
 /* sphering.h -- sphering on the controls, and principal components (docs/method.md 7). Local.
  *
- * y = (x - mean) W, where the controls come out with unit variance in all directions they span. Learned from a singular value
- * decomposition of the centred controls, never from their covariance: the cut-off at 2.2e-16 of the largest singular value has no meaning after
- * squaring. The parameters live in a struct, to be stored and applied to other data. */
+ * y = (x - mean) W, where the controls come out with unit variance in all directions they span. Learned from a singular value decomposition
+ * of the centred controls, never from their covariance: the cut-off at 2.2e-16 of the largest singular value has no meaning after squaring.
+ * The parameters live in a struct, to be stored and applied to other data. */
 #ifndef MICON_PROFILE_SPHERING_H
 #define MICON_PROFILE_SPHERING_H
 #include "micon/base/status.h"

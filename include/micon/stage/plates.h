@@ -16,8 +16,8 @@ status plates_chosen_all(const stage *g, const screen_index *ix, int64_t **chose
  * wrong call does. With failures: E_FAILED, how many, and the first one's message. */
 status plates_each_all(stage *g, const int64_t *chosen, int64_t n, status (*one_all)(void *ctx, int64_t plate), void *ctx) MUST_USE;
 
-/* --verify: every byte of the chosen plates' tiles and of compounds.h5 (NULL: not of them), this rank's share. What is not there is left to who
- * wants it. */
+/* --verify: every byte of the chosen plates' tiles and of compounds.h5 (NULL: not of them), this rank's share. What is not there is left to
+ * who wants it. */
 status plates_verify(const stage *g, const screen_index *ix, const int64_t *chosen, int64_t n, const char *compounds) MUST_USE;
 
 /* work/<folder>/<source>__<batch>__<plate>.h5 of plate p, and "source/batch/plate" for messages; caller frees. */

@@ -1,5 +1,5 @@
-/* shared_nets.h -- networks that compute in the same way on all ranks, and from one run of a screen to the next. Collective where the name ends
- * in _all. */
+/* shared_nets.h -- networks that compute in the same way on all ranks, and from one run of a screen to the next. Collective where the name
+ * ends in _all. */
 #ifndef MICON_STAGE_SHARED_NETS_H
 #define MICON_STAGE_SHARED_NETS_H
 #include "micon/nn/resnet.h"
@@ -8,7 +8,8 @@
 
 #define NETS_FOLDER "choices" /* below work */
 
-/* What networks compute in: bf16 where train.precision or embed.precision (`precision`) says so, or leaves it open and every rank's CPU has it. */
+/* What networks compute in: bf16 where train.precision or embed.precision (`precision`) says so, or leaves it open and every rank's CPU has
+ * it. */
 nn_type shared_nets_type_all(MPI_Comm comm, int precision);
 
 /* A net (names begin with MODEL_PREFIX) on every rank by the same choices, though their numbers of pictures may differ: those that

@@ -11,8 +11,8 @@
  *            while values read back wrong: this is not optional); fsync, rename.
  * The bytes depend on the contents only: not on ranks, times or hosts. The final file follows the umask.
  *
- * AnnData encoding is written as it is expected by anndata.read_h5ad (docs/file-formats.md): a "frame" is a dataframe group, a text a scalar
- * string, groups on the way to a path are made as `dict`.
+ * AnnData encoding is written as it is expected by anndata.read_h5ad (docs/file-formats.md): a "frame" is a dataframe group, a text a
+ * scalar string, groups on the way to a path are made as `dict`.
  *
  * Content digest: a function of what the file says, not of how it is laid out (chunks, filters, byte order, widths of strings).
  *   value   = sum over its rows i (modulo 2^64) of mix(i, XXH3 of the row's little-endian bytes; of a text: its bytes and a NUL);

@@ -1,5 +1,6 @@
-/* tiling.h -- what docs/method.md 2 computes, without files or ranks: resampling, illumination, stretch, quality. Local, serial, exact: integers
- * wherever METHOD says so, doubles in a written order elsewhere, so that any machine and any number of ranks gives the same values.
+/* tiling.h -- what docs/method.md 2 computes, without files or ranks: resampling, illumination, stretch, quality. Local, serial, exact:
+ * integers wherever METHOD says so, doubles in a written order elsewhere, so that any machine and any number of ranks gives the same
+ * values.
  *
  * Names: L side of the centred square of a source image; T = mosaic_px, side of the mosaic; R its values [T, T]; size_px side of a tile;
  * g = T / size_px tiles a row. */
