@@ -235,6 +235,8 @@ status store_commit_all(store **sp)
     TRY_ALL(s->comm, s->rank == 0 ? small_reserve(s) : OK);
     TRY_ALL(s->comm, s->rank == 0 ? small_write(s) : OK);
     TRY_ALL(s->comm, fault("after the small things"));
+    TRY_ALL(s->comm, sync_part(s));
+    TRY(blocks_append_all(s));
     TRY(read_back_all(s));
     TRY_ALL(s->comm, s->rank == 0 ? path_publish(s->part, s->final_name) : OK);
     s->made = false;

@@ -34,6 +34,7 @@ status h5_fail(status code, const char *fmt, ...)
     va_end(ap);
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, why);
     H5Eclear2(H5E_DEFAULT);
+    if (*why == H5_OWN_MESSAGE) return fail(code, "%s: %s", what, why + 1);
     char *plain = strstr(why, "error message = '"); /* of the system, with much around it */
     if (plain) {
         plain += strlen("error message = '");
@@ -138,7 +139,7 @@ status h5_open_serial(const char *path, bool write, hid_t *file)
     *file = -1;
     TRY(h5_start());
     TRY(look_first(path));
-    fapl = h5_access();
+    fapl = write ? h5_access() : blocks_access();
     if (fapl < 0) TRY(h5_fail(E_INTERNAL, "%s: cannot prepare opening it", path));
     *file = H5Fopen(path, write ? H5F_ACC_RDWR : H5F_ACC_RDONLY, fapl);
     if (*file < 0) TRY(h5_fail(E_FORMAT, "%s: cannot be opened as HDF5 (truncated or damaged?)", path));

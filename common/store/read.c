@@ -49,6 +49,11 @@ static status read_marks(store_file *f, hid_t root, const char *kind, int64_t *f
     *format = *(int64_t *)v.data;
     if (!h5_has_attr(root, "micon-complete") || !h5_has_attr(root, "micon-digest"))
         TRY(fail(E_FORMAT, "is incomplete: its writing was never finished; make it again"));
+    if (kind && h5_has_attr(root, BLOCKS_ATTR)) {
+        bool there;
+        TRY(blocks_look(f->file, &there));
+        f->blocks_gone = !there;
+    }
     TRY(h5_read_text_attr(root, "micon-digest", &hex));
     TRY(digest_parse(hex, &f->digest));
 done:
@@ -96,6 +101,8 @@ status store_open(store_file **out, const char *path, const char *kind, int form
     else if (is > format || is < 1)
         st = fail(E_FORMAT, "%s: has format %lld of %s, this program knows up to %d: made by a newer version?", path, (long long)is, kind,
                   format);
+    if (st == OK && (*out)->blocks_gone)
+        st = content_check(*out); /* written again by another program, as h5repack does: read whole, once */
     if (st != OK) store_close(out);
     return st;
 }

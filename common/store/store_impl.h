@@ -108,11 +108,26 @@ status h5_read_rows(hid_t dset, const value *shape, hid_t type, hid_t transfer, 
 status h5_rows_digest(hid_t dset, const value *shape, int64_t first, int64_t n, uint64_t *out) MUST_USE;
 status h5_open_serial(const char *path, bool write, hid_t *file) MUST_USE;
 
-/* ---- verify.c ---- */
+/* ---- blocks.c: the digests of a file's blocks ---- */
+#define BLOCKS_ATTR "micon-blocks" /* at the root: the file ends in block digests */
+enum { H5_OWN_MESSAGE = '\1' };    /* begins a text on HDF5's stack that is ours */
+/* Append them to the closed part file; every rank reads its share of it. Collective. */
+status blocks_append_all(const store *s) MUST_USE;
+/* How finished files are opened: what is read is compared with its block's digest, where the file has them. H5Pclose it. */
+hid_t blocks_access(void);
+/* Does a file that was opened by blocks_access, and had block digests when it was written, have them still? A file that another program wrote
+ * again ends where its HDF5 part does; any other end is E_FORMAT. */
+status blocks_look(hid_t file, bool *there) MUST_USE;
+/* All bytes of a file and its length; a file without block digests is OK. */
+status blocks_verify(const char *path) MUST_USE;
+
+/* ---- content.c ---- */
 /* Every object of a file of ours, sorted, with its attributes and shape; `rows` holds the digest sums over this rank's part of
  * each object's rows (rank of size): added over the ranks they are the whole. Local. */
 status content_read(hid_t file, int rank, int size, nodes *seen) MUST_USE;
 uint64_t nodes_digest(nodes *l); /* the content digest; sorts */
+/* Compare the content of an open file of ours with the recorded digest. Reads all of it. */
+status content_check(const store_file *f) MUST_USE;
 
 /* ---- a store being written: write.c, reserve.c, put.c, put_frame.c, commit.c ---- */
 typedef struct {
@@ -172,6 +187,7 @@ struct store_file {
     char *path, *kind;
     hid_t file;
     uint64_t digest;
+    bool blocks_gone;         /* it had block digests once: nothing tells yet whether its bytes are right */
     opened kept[OPEN_ARRAYS]; /* arrays lately read from: the next row costs no look-up */
     int next;                 /* the one to be replaced next */
 };

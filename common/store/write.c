@@ -83,6 +83,7 @@ static void root_put(store *s)
     node_encoding(root, s->anndata ? "anndata" : "dict", "0.1.0");
     node_attr(root, "micon-kind", value_text(s->kind));
     node_attr(root, "micon-format", value_int(s->format));
+    node_attr(root, BLOCKS_ATTR, value_bool(true));
 }
 
 status store_create_all(store **out, MPI_Comm comm, const char *final_name, const store_info *info)

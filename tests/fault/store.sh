@@ -37,6 +37,24 @@ printf '\x01' | dd of=bit.h5ad bs=1 seek="$at" conv=notrunc 2>/dev/null
 exits "one changed bit of a value is found" 1 "$tool" verify bit.h5ad
 has "and said" "$T/err" "changed or damaged"
 
+# Any byte of the file counts, also those that no value is made of; so does its length.
+bytes=0 missed=
+for at in $(seq 0 $((size / 60 + 1)) $((size - 1))); do
+    cp f1.h5ad bit.h5ad
+    was=$(dd if=f1.h5ad bs=1 skip="$at" count=1 2>/dev/null | od -An -tu1)
+    printf "$(printf '\\%03o' $((was ^ 16)))" | dd of=bit.h5ad bs=1 seek="$at" conv=notrunc 2>/dev/null
+    bytes=$((bytes + 1))
+    "$tool" verify bit.h5ad >out 2>err && missed="$missed $at"
+done
+same "a changed bit anywhere is found ($bytes places)" "$missed" ""
+cp f1.h5ad long.h5ad; printf x >>long.h5ad
+exits "a byte too many is found" 1 "$tool" verify long.h5ad
+if command -v h5repack >/dev/null; then
+    cp packed.h5ad packed2.h5ad
+    printf '\377' | dd of=packed2.h5ad bs=1 seek=$(($(stat -c %s packed.h5ad) * 2 / 3)) conv=notrunc 2>/dev/null
+    exits "so is damage of a repacked file" 1 "$tool" verify packed2.h5ad
+fi
+
 # ---- killed ----
 leftovers() { find . -name 'k.h5ad*' | wc -l; }
 n=1 done_at=0
