@@ -1,4 +1,4 @@
-/* conv_autotune.c -- choosing the way of a convolution by measurement, and running it. */
+/* conv_autotune.c -- chooses the implementation of a convolution by measurement, and runs it. */
 #include "micon/nn/conv_autotune.h"
 
 #include "im2col_impl.h"
@@ -212,7 +212,7 @@ static void trial_free(trial *t)
     free(t->bias);
 }
 
-/* Seconds of the best of three runs; a way far behind `best` is not run again. */
+/* Seconds of the best of three runs; an implementation far slower than `best` is not run again. */
 static status trial_time(dnn *d, const conv_spec *s, const char *how, const trial *t, double best, double *seconds)
 {
     status st = OK;

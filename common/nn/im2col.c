@@ -13,7 +13,7 @@ enum { PIECE_BYTES = 4 << 20, MAX_CLASSES = 4, MAX_TAPS = 49 };
 
 /* The pixels (oy, ox) of a product's rows, and the pixels that each gathers: source pixel = pixel * step + offset of the tap. */
 typedef struct {
-    int rows_h, rows_w; /* pixels a picture */
+    int rows_h, rows_w; /* pixels per picture */
     int n_taps, dy[MAX_TAPS], dx[MAX_TAPS], ky[MAX_TAPS], kx[MAX_TAPS];
     int first_y, first_x;         /* where the class begins in the result (CONV_BACK_DATA) */
     int64_t k, k_used;            /* columns of a row: taps x channels, padded for a one-channel picture */
@@ -221,7 +221,7 @@ static void im2col_rows(const im2col_op *g, const product *p, const char *src, i
     }
 }
 
-/* The same for a picture of one channel: a kernel row is a run of pixels that lie together. */
+/* The same for a picture of one channel: a kernel row is a run of consecutive pixels. */
 static void gather_rows_single(const im2col_op *g, const product *p, const char *src, int n0, int n, char *rows)
 {
     const conv_spec *s = &g->s;

@@ -48,7 +48,7 @@ int kernels_threads(void)
     return n < MAX_THREADS ? n : MAX_THREADS;
 }
 
-/* The sums below want as many threads as they ask for: OpenMP may not give fewer (OMP_DYNAMIC, OMP_THREAD_LIMIT). */
+/* The sums below rely on the number of threads they request: OpenMP must not give fewer (OMP_DYNAMIC, OMP_THREAD_LIMIT). */
 void kernels_set_threads(int n)
 {
     int most = omp_get_thread_limit();

@@ -137,7 +137,7 @@ done:
 }
 
 /* Walk over the implementations of a convolution. want NULL: add their names to `list`. Otherwise *found is the wanted one, or NULL.
- * The backward ways need a forward description as a hint; its layouts are free. */
+ * The backward passes need a forward description as a hint; its layouts are free. */
 static status conv_walk(dnn *d, const conv_spec *s, bool winograd, const char *want, names *list, dnnl_primitive_desc_t *found)
 {
     status st = OK;
@@ -184,7 +184,7 @@ done:
 status dnn_conv_list(dnn *d, const conv_spec *s, names *out)
 {
     status st = OK;
-    /* Winograd's rounding is some ten times that of a direct sum. On the way forward that would turn the sign of ten times as many
+    /* Winograd's rounding is some ten times that of a direct sum. In the forward pass that would turn the sign of ten times as many
      * values near zero before a ReLU, and the gradient errs by the root of their number; on the way back, and where nothing is trained,
      * it does no harm. */
     bool rounding_matters = s->way == CONV_FORWARD && !s->bias;

@@ -23,7 +23,7 @@ struct pair_sampler {
     groups compound;                           /* treated tiles by compound */
     groups plate, batch, source;               /* control tiles */
     int64_t *list[PURPOSES], n_list[PURPOSES]; /* treated tiles, all tiles, compounds */
-    int64_t *mixed[PURPOSES], epoch[PURPOSES]; /* the permutation of an epoch, made when first asked for */
+    int64_t *mixed[PURPOSES], epoch[PURPOSES]; /* the permutation of an epoch, made at its first use */
 };
 
 static int32_t key_of(const sampler_tile *t, int level)
@@ -172,7 +172,7 @@ static bool views_fit(const sampler_tile *a, const sampler_tile *b, sampler_posi
     }
 }
 
-/* Uniform over the compound's other tiles that fit; one step less is asked for where none does. */
+/* Uniform over the compound's other tiles that fit; where none fits, the condition is relaxed by one step. */
 static int64_t second_view(const pair_sampler *s, int64_t first, sampler_positives views, rng *r, bool *fell_back)
 {
     const sampler_tile *t = &s->tile[first];

@@ -14,7 +14,7 @@ typedef struct {
     nn_shape y_shape;
     void *c, *y; /* convolution's result; after batch norm and ReLU */
     float *scale, *shift, *mean, *inv, *k[3], *bias;
-    double seconds[TIME_KINDS], rest_s; /* of the convolution; of batch norm and what goes with it */
+    double seconds[TIME_KINDS], rest_s; /* of the convolution; of batch norm, ReLU and sums */
     int passes[TIME_KINDS];
     const char *name; /* borrowed from the weight's */
 } unit;
@@ -40,10 +40,10 @@ struct resnet {
     void *pool_y;
     block b[MAX_BLOCKS];
     int n_blocks, first_trained; /* first block with a backward pass; n_blocks: none */
-    size_t between;              /* bytes a picture, see resnet_split */
+    size_t between;              /* bytes per picture, see resnet_split */
     void *input;
     void *ring[IN_PLACE_BUFFERS]; /* activations of frozen parts */
-    void *g[3];                   /* gradients on the way back */
+    void *g[3];                   /* gradients of the backward pass */
     float *pooled, *d_pooled;
     void *scratch, *work;
     float *fold;

@@ -1,4 +1,4 @@
-/* resnet_names_impl.h -- what a depth means; used by the resnet files only. */
+/* resnet_names_impl.h -- the layout of each depth; used by the resnet files only. */
 #ifndef MICON_NN_RESNET_NAMES_IMPL_H
 #define MICON_NN_RESNET_NAMES_IMPL_H
 #include "micon/nn/resnet.h"

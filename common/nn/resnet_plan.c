@@ -1,4 +1,4 @@
-/* resnet_plan.c -- compiling a ResNet: shapes, primitives, and one arena for all that a pass touches. The arena is laid out twice by
+/* resnet_plan.c -- compiling a ResNet: shapes, primitives, and one arena for all buffers of a pass. The arena is laid out twice by
  * the same code: first from address zero to learn its size, then for good. */
 #include "resnet_impl.h"
 #include "resnet_names_impl.h"

@@ -1,4 +1,4 @@
-/* resnet_profile.c -- where the time of a compiled ResNet goes: a table per layer. */
+/* resnet_profile.c -- a table of the time per layer of a compiled ResNet. */
 #include "resnet_impl.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@ double resnet_seconds_other(const resnet *net)
     return net->other_s;
 }
 
-/* Seconds that this many passes take at the rate that was measured with nothing around it; as they took where there is no rate. */
+/* Seconds of this many passes at the rate measured in isolation; the seconds they took where no rate is known. */
 static double alone(const unit *u, int kind)
 {
     double gflops = u->op[kind] ? conv_gflops(u->op[kind]) : 0;
@@ -22,7 +22,7 @@ static double alone(const unit *u, int kind)
 
 typedef struct {
     double alone, rest, total; /* of all units */
-    double step;               /* what shares are of */
+    double step;               /* shares are of this */
     text *out;
 } account;
 

@@ -1,7 +1,7 @@
 /* resnet_run.c -- the passes of a compiled ResNet.
  * Forward, per unit: convolution, sums of its result over the batch (over all ranks), then batch norm + ReLU (+ the skip) in one go.
  * Backward, per unit: the sums, then the gradient of the convolution's result in its own place, then the two products. The gradient at
- * a block's input is the sum of two buffers, the way through the block and the way around it; they are added where they are read. */
+ * a block's input is the sum of two buffers, the block's output and its shortcut; they are added where they are read. */
 #include "resnet_impl.h"
 
 #include "micon/base/mem.h"
@@ -155,7 +155,7 @@ static void *ring_other(resnet *net, const void *a, const void *b, const void *c
     return NULL;
 }
 
-/* Folded batch norm; the last convolution adds itself onto the way around the block. */
+/* Folded batch norm; the last convolution adds its result to the shortcut. */
 static status block_forward_frozen(resnet *net, block *b)
 {
     status st = OK;
@@ -227,7 +227,7 @@ static void last_layer(const resnet *net, float *y)
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, out, in, 1, net->pooled, in, params_value(net->p, net->fc_w), in, 1, y, out);
 }
 
-/* Pictures through the stem; *x: what the blocks begin with. */
+/* Pictures through the stem; *x: the input of the first block. */
 static status pictures_in(resnet *net, const float *pictures, void **x)
 {
     status st = OK;
@@ -263,7 +263,7 @@ static void average(resnet *net, const void *x)
     kernels_average(&net->b[net->n_blocks - 1].y_shape, x, net->pooled);
 }
 
-/* in: pictures, or what the front gave; out: features, or what the back begins with. */
+/* in: pictures, or outputs of the front; out: features, or inputs of the back. */
 static status forward(resnet *net, const void *in, void *out)
 {
     status st = OK;
@@ -335,7 +335,7 @@ static status block_backward(resnet *net, block *b, bool two, bool to_input)
     kernels_end_reduce(&b->y_shape, net->g[0], two ? net->g[1] : NULL, b->y, last->c, last->mean, ds ? ds->c : NULL, ds ? ds->mean : NULL,
                        sum, dot, dot2, net->work);
     if (ds) {
-        double *keep = net->work; /* the sums of the way around, while those of the way through are made global */
+        double *keep = net->work; /* the sums of the shortcut, while those of the main path are reduced over ranks */
         memcpy(keep, sum, (size_t)n * sizeof *keep);
         memcpy(keep + n, dot2, (size_t)n * sizeof *keep);
         norm_factors(net, last, sum, dot);

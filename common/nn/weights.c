@@ -77,7 +77,7 @@ done:
     return st;
 }
 
-/* A tensor that is not looked for by name: the count of batches, and moments where they are not asked for. */
+/* A tensor that may be ignored: the count of batches, and moments if they are not requested. */
 static bool may_stay(const char *name)
 {
     return text_ends(name, ".num_batches_tracked") || strncmp(name, "moment1.", 8) == 0 || strncmp(name, "moment2.", 8) == 0;

@@ -1,6 +1,6 @@
-/* counterfactual.c -- the profile that the generator predicts for a compound on a plate's controls (docs/method.md 6):
+/* counterfactual.c -- the profile that the generator predicts for a compound from a plate's controls (docs/method.md 6):
  * z(mean over the control tiles of G([h, m(p)])). G's last layer is linear, so the mean is taken after its ReLU; and the first layer's
- * product splits into one with h, done once a control, and one with m(p), done once a compound. A model without a generator whose
+ * product splits into one with h, done once per control, and one with m(p), done once per compound. A model without a generator whose
  * compounds were trained against pictures (clip) has z(m(p)) in their place: a compound among the pictures, the same on every plate. */
 #include "embed.h"
 
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 64 }; /* compounds a product: fixed, so that a row does not depend on how many there are */
+enum { BLOCK = 64 }; /* compounds per product: fixed, so that a row does not depend on how many there are */
 
 /* y [n, rows] = x [n, cols] w[:, from : from + cols]^T for w [rows, stride]. */
 static void product(int n, int rows, int cols, const float *x, const float *w, int stride, int from, float *y)

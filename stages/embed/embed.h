@@ -15,13 +15,13 @@ typedef struct {
     dnn *d;
     resnet *net;
     nn_type type;
-    int n_tiles;          /* a pass; short ones are padded, so that the rows of a pass do not depend on how many there are */
+    int n_tiles;          /* per pass; short passes are padded, so that a row does not depend on the number of rows */
     float (*levels)[256]; /* [channels]: byte -> network value */
     float *pictures;      /* [n_tiles, channels, size, size] */
-    float *norm, *inside; /* room for the head */
+    float *norm, *inside; /* buffers of the head */
 } inference;
 
-/* Compile for the model, in the ways kept for the screen (stage/shared_nets.h). */
+/* Compiles the network with the convolutions chosen for this screen (stage/shared_nets.h). */
 status inference_create_all(inference *e, stage *g, const model *m, nn_type type, int tiles_per_site) MUST_USE;
 void inference_free(inference *e);
 /* n <= n_tiles tiles [n, channels, size, size] -> h [n, dim], u [n, projection] (NULL: not wanted). */
@@ -36,11 +36,11 @@ typedef struct {
     const vectors *compounds; /* NULL: neither counterfactuals nor, of a clip model, compounds' own representations */
     const int64_t *wanted;    /* rows of compounds to predict */
     int64_t n_wanted;
-    names wanted_names; /* n_wanted: as the screen, or the list, calls them */
+    names wanted_names; /* n_wanted: names in the screen or the list */
     inference net;
     text made_from; /* for all plates; a plate adds its own */
 } embedder;
-/* *made: a file was written (false: the finished one was left alone). */
+/* *made: a file was written (false: it was up to date). */
 status plate_embed_all(embedder *b, const char *tiles_path, const char *out_path, const char *label, bool *made) MUST_USE;
 
 /* ---- tile_reader.c: tiles from a file, ahead of the computation, by one thread ---- */

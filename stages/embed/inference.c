@@ -1,4 +1,4 @@
-/* inference.c -- tiles to representations: the inference net, the length 1, the projection head. */
+/* inference.c -- tiles to representations: the network, scaling to length 1, the projection head. */
 #include "embed.h"
 
 #include "micon/base/mem.h"
@@ -21,7 +21,7 @@ status inference_create_all(inference *e, stage *g, const model *m, nn_type type
     const resnet_config c = {
         .depth = m->depth, .n = e->n_tiles * channels, .size = m->size_px, .out = model_out(m), .type = type, .training = false};
     char *folder = config_work(&g->cfg, NETS_FOLDER);
-    nn_params *p = (nn_params *)&m->params; /* a net that does not train leaves them alone */
+    nn_params *p = (nn_params *)&m->params; /* a network that does not train does not change them */
     size_t tile = (size_t)channels * (size_t)m->size_px * (size_t)m->size_px;
     TRY_ALL(g->comm, dnn_create(&e->d));
     TRY(shared_nets_create_all(g->comm, &e->net, e->d, &c, p, &choices, folder));
@@ -47,7 +47,7 @@ void inference_free(inference *e)
     *e = (inference){0};
 }
 
-/* Bytes to network values, [n_tiles, channels, size, size]; what is beyond n tiles is zeros. */
+/* Bytes to network values, [n_tiles, channels, size, size]; zeros beyond n tiles. */
 static void fill_pictures(inference *e, const uint8_t *tiles, int n)
 {
     int channels = (int)e->m->channels.n;

@@ -1,5 +1,5 @@
-/* main.c -- micon-embed: every plate's tiles through the network, a profile a site, and what the generator predicts for each compound
- * (docs/method.md 6); one HDF5 file a plate that anndata can open. */
+/* main.c -- micon-embed: a profile per site from every plate's tiles, and the profiles that the generator predicts for compounds
+ * (docs/method.md 6); one HDF5 file per plate that anndata can open. */
 #include "embed.h"
 
 #include "micon/base/digest.h"
@@ -53,8 +53,8 @@ static int by_row(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-/* Rows and names of the compounds that are to be predicted, sorted, each once. Under every name that the screen has for it, not only under its
- * key: by that name it is looked up among the wells. */
+/* Rows and names of the compounds that are to be predicted, sorted, each once. A compound is listed under every name that the screen has
+ * for it, because wells are matched by that name. */
 static status choose_compounds(embedder *b, const screen_index *ix, const vectors *v, int64_t **out)
 {
     status st = OK;
@@ -73,7 +73,7 @@ static status choose_compounds(embedder *b, const screen_index *ix, const vector
     int id = t ? table_col_any(t, "Metadata_JCP2022", "Metadata_Compound", "Metadata_broad_sample", "JCP2022", "Compound", NULL) : 0;
     if (id < 0) TRY(fail(E_FORMAT, "%s: no column with identifiers (Metadata_JCP2022, Metadata_Compound)", path));
     for (int64_t i = 0; i < most; i++) {
-        if (!t && (index_kind(ix, i) != WELL_TREATED || (i > 0 && index_well_end(ix, i - 1) > i))) continue; /* a row a well */
+        if (!t && (index_kind(ix, i) != WELL_TREATED || (i > 0 && index_well_end(ix, i - 1) > i))) continue; /* one row per well */
         const char *name = t ? table_cell(t, i, id) : index_cell(ix, i, INDEX_COMPOUND);
         int64_t row = compound_vectors_find(v, name);
         if (row < 0 && t) TRY(fail(E_FAILED, "%s:%lld: compound '%s' has no vector", path, (long long)table_line(t, i), name));
@@ -94,7 +94,7 @@ done:
     return st;
 }
 
-/* A list may change under its file's name. */
+/* The digest covers the list's content: its file may change under the same name. */
 static uint64_t wanted_digest(const embedder *b)
 {
     uint64_t d = digest_bytes(b->wanted, (size_t)b->n_wanted * sizeof *b->wanted);
@@ -105,7 +105,7 @@ static uint64_t wanted_digest(const embedder *b)
     return d;
 }
 
-/* Compounds, where there is a generator to ask, or a compound head (clip's). */
+/* Compounds, if the model has a generator or a compound head (clip's). */
 static status read_compounds(embedder *b, const screen_index *ix, vectors *v, int64_t **wanted)
 {
     status st = OK;
@@ -144,7 +144,8 @@ done:
     return st;
 }
 
-/* Tiles a site, from the first plate that has any: the engine takes whole sites. A plate whose file is missing or damaged says so itself. */
+/* Tiles per site, from the first plate that has any: a pass has whole sites. A plate whose file is missing or damaged fails later, with its
+ * own message. */
 static int tiles_per_site(const run *r, const int64_t *chosen, int64_t n_chosen)
 {
     int n = 0;

@@ -16,13 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A plate on its way. Every rank knows all of `obs`; h and u are this rank's tiles, x and projected this rank's sites. */
+/* A plate in progress. Every rank knows all of `obs`; h and u are this rank's tiles, x and projected this rank's sites. */
 typedef struct {
     embedder *b;
     const char *tiles_path, *label;
     frame obs; /* of the tiles */
     int64_t n_tiles, n_sites;
-    int per_site; /* tiles a site */
+    int per_site; /* tiles per site */
     int flag_col;
     uint64_t digest;              /* of the tiles */
     int64_t first_pass, n_passes; /* this rank's */
@@ -43,7 +43,7 @@ static void plate_free(plate *p)
     free(p->controls);
 }
 
-/* ---- what the tiles are, and whether the model can read them ---- */
+/* ---- check the tiles against the model ---- */
 
 static status same_channels(const plate *p, const names *have)
 {
@@ -63,7 +63,7 @@ static status same_channels(const plate *p, const names *have)
     return st;
 }
 
-/* Rows of obs: a site's tiles stand together, Tile 0 first, the same number at every site. */
+/* Rows of obs: a site's tiles are consecutive, Tile 0 first, the same number at every site. */
 static status check_sites(plate *p)
 {
     int tile = frame_col(&p->obs, "Tile");
@@ -146,7 +146,7 @@ done:
     return st;
 }
 
-/* out [n_mine, d] = mean over the unflagged tiles of each site; over all of them where every one is flagged. */
+/* out [n_mine, d] = mean over the unflagged tiles of each site; over all of them if every one is flagged. */
 static void site_means(const plate *p, const float *tiles, size_t d, float *out)
 {
     const int64_t *flag = p->obs.col[p->flag_col].v.i64;
@@ -206,7 +206,8 @@ done:
 
 /* ---- the file ---- */
 
-/* A row a site: the first tile's metadata; quality averaged over its tiles; QC_Flag: all their bits; QC_Tiles: how many are unflagged. */
+/* One row per site: the first tile's metadata; quality averaged over its tiles; QC_Flag: all their bits; QC_Tiles: how many are
+ * unflagged. */
 static status sites_frame(const plate *p, frame *out)
 {
     status st = OK;
@@ -365,7 +366,7 @@ static char *record_name(const plate *p, const char *path)
     return name;
 }
 
-/* Rank 0, when the file stands: what the driver and the next run look at first. */
+/* Rank 0, when the file is complete: the record that the driver and the next run read. */
 static status record(const plate *p, const input_digests *in, const char *path, const char *made_from)
 {
     status st = OK;
@@ -399,7 +400,7 @@ done:
     return st;
 }
 
-/* The same, with work/status/embed/RUN/PLATE.json and a bar. */
+/* compute_all and write_all, with work/status/embed/RUN/PLATE.json and a progress bar. */
 static status make_shown_all(plate *p, const char *path, const char *made_from, uint64_t sum)
 {
     char *work = config_work(&p->b->g->cfg, ""), *name = record_name(p, path);

@@ -1,5 +1,5 @@
-/* tile_reader.c -- one thread reads the next pass of tiles while the present one is computed. While a reader is open nobody else in the
- * process calls HDF5 (store.h). */
+/* tile_reader.c -- one thread reads the next pass of tiles while the current one is computed. While a reader is open, nobody else in the
+ * process may call HDF5 (store.h). */
 #include "embed.h"
 
 #include "micon/base/mem.h"
@@ -10,7 +10,7 @@
 struct tile_reader {
     store_file *file;
     prefetch *a;
-    int64_t n_tiles, next; /* tiles in the file; the pass that comes next */
+    int64_t n_tiles, next; /* tiles in the file; the next pass */
     int pass;
 };
 

@@ -9,16 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKET = 1 << 20 }; /* values a bucket: 4 MB a message */
+enum { BUCKET = 1 << 20 }; /* values per bucket: 4 MB per message */
 
 struct allreduce {
     MPI_Comm comm;
     nn_params *p;
     int size;
     size_t n_buckets;
-    size_t *left; /* values of each bucket that are not ready */
+    size_t *left; /* values of each bucket whose gradient is not complete */
     MPI_Request *request;
-    uint16_t *half; /* bf16 on the wire: [n_trained] */
+    uint16_t *half; /* gradients as bf16: [n_trained] */
     double wait_s, finish_s, from_s, end_s;
     int64_t bytes;
 };
@@ -29,7 +29,7 @@ static size_t bucket_size(const allreduce *s, size_t b)
     return (end < s->p->n_trained ? end : s->p->n_trained) - b * BUCKET;
 }
 
-/* Adding two bf16 values in fp32: MPI knows no bf16. */
+/* Adds bf16 values in fp32: MPI has no bf16. */
 static void add_bf16(void *in, void *inout, int *n, MPI_Datatype *type)
 {
     (void)type;
@@ -52,7 +52,7 @@ status allreduce_create_all(allreduce **out, MPI_Comm comm, nn_params *p, int gr
     allreduce *s = xcalloc(1, sizeof *s);
     *out = s;
     *s = (allreduce){.p = p, .size = comm_size(comm), .n_buckets = (p->n_trained + BUCKET - 1) / BUCKET};
-    MPI_Comm_dup(comm, &s->comm); /* its messages never meet those of others */
+    MPI_Comm_dup(comm, &s->comm); /* keeps its messages apart from others */
     s->left = xcalloc(s->n_buckets, sizeof *s->left);
     s->request = xcalloc(s->n_buckets, sizeof *s->request);
     for (size_t b = 0; b < s->n_buckets; b++) s->request[b] = MPI_REQUEST_NULL;
@@ -110,7 +110,7 @@ void allreduce_ready(void *ctx, size_t first, size_t n)
         if (s->left[b] == 0) start_bucket(s, b);
         at = end;
     }
-    if (s->size > 1) MPI_Testall((int)s->n_buckets, s->request, &done, MPI_STATUSES_IGNORE); /* moves messages along */
+    if (s->size > 1) MPI_Testall((int)s->n_buckets, s->request, &done, MPI_STATUSES_IGNORE); /* lets MPI make progress */
 }
 
 void allreduce_finish_all(allreduce *s)
@@ -118,7 +118,7 @@ void allreduce_finish_all(allreduce *s)
     double from = clock_s();
     if (s->size == 1) return;
     for (size_t b = 0; b < s->n_buckets; b++)
-        if (s->left[b] > 0) start_bucket(s, b); /* tensors that no backward pass spoke of */
+        if (s->left[b] > 0) start_bucket(s, b); /* tensors that no backward pass reported */
     MPI_Waitall((int)s->n_buckets, s->request, MPI_STATUSES_IGNORE);
     if (s->half) kernels_from_bf16(s->half, s->p->grad, s->p->n_trained);
     s->end_s = clock_s();

@@ -1,8 +1,8 @@
 /* batch.c -- what a step's network is given: the items of the step, their tiles, pictures made of them; or, where the first layers are
- * frozen and nothing random comes before them, what those layers make of the tiles (frozen_cache.c).
+ * frozen and the augmentation is none, the outputs of those layers (frozen_cache.c).
  *
  * An item has `slots` pictures (times channels): treated and control of view 1, treated and control of view 2; simclr two copies of
- * a tile; clip the two treated ones. A rank's rows are [slot][item]; the rows of all ranks stand one rank after the other. */
+ * a tile; clip the two treated ones. A rank's rows are [slot][item]; the rows of all ranks are concatenated in rank order. */
 #include "train.h"
 
 #include "micon/base/log.h"
@@ -62,14 +62,14 @@ void batch_label(step_batch *in, const sampler_item *pair)
     }
 }
 
-/* What goes with a step's tiles: all its items, and the tile of each row of this rank. */
+/* Stored with a step's tiles: all its items, and the tile of each row of this rank. */
 static int64_t *note_rows(const step_batch *in, void *note)
 {
     return (int64_t *)(void *)((char *)note + (size_t)in->n_global * sizeof(sampler_item));
 }
 
-/* Items of step k, and the tiles whose pixels are wanted. Where tiles are read ahead this is called by the thread that reads: it touches
- * in->it, which nobody else does, and what does not change. */
+/* Items of step k, and the tiles whose pixels it needs. Where tiles are read ahead, the reading thread calls this: it uses in->it, which
+ * nobody else does, and constants. */
 static int64_t list_step(void *ctx, int64_t k, void *note, int64_t *tile)
 {
     const step_batch *in = ctx;
@@ -79,7 +79,7 @@ static int64_t list_step(void *ctx, int64_t k, void *note, int64_t *tile)
     for (int64_t i = 0; i < in->rows; i++) {
         int64_t seen = 0;
         if (in->frozen && frozen_cache_find(in->frozen, row[i])) continue;
-        while (in->frozen && seen < n && tile[seen] != row[i]) seen++; /* the front computes a tile once */
+        while (in->frozen && seen < n && tile[seen] != row[i]) seen++; /* the frozen layers run once per tile */
         if (!in->frozen || seen == n) tile[n++] = row[i];
     }
     return n;
@@ -149,7 +149,7 @@ status batch_resume(step_batch *in, int64_t step)
 
 /* ---- making one ---- */
 
-/* Training tiles that the steps from `first` on ask for: looked up where those are few, else all. */
+/* Training tiles that the steps from `first` on need: listed where the steps are few, else all. */
 static status mark_tiles(const step_batch *in, int64_t first, char *wanted)
 {
     status st = OK;
@@ -218,7 +218,7 @@ status batch_create_all(step_batch *in, stage *g, const model *m, const dataset 
     in->two_parts = o->freeze != FREEZE_NONE && in->augment.kind == AUGMENT_NONE;
     in->n_global = o->batch;
     int64_t most = pair_sampler_epoch(it, in->method->items);
-    if (in->method->items == ITEMS_COMPOUNDS && most < in->n_global) { /* one item a compound */
+    if (in->method->items == ITEMS_COMPOUNDS && most < in->n_global) { /* one item per compound */
         in->n_global = most;
         log_info("%s: a step has %lld items, one per compound", method_name(o->method), (long long)in->n_global);
     }

@@ -1,6 +1,6 @@
-/* checkpoint.c -- what a run needs to go on: weights, moments, where it was, and which ways of computing were measured to be the fastest.
+/* checkpoint.c -- what a run needs to resume: weights, moments, progress, and the autotuned choices of convolutions.
  * Items and augmentations are functions of the step and need no state. The file is published by rename, and holds a digest of all its
- * values: one that is damaged is named, and the one before it is used. */
+ * values: a damaged one is reported, and the one before it is used. */
 #include "train.h"
 
 #include "micon/base/digest.h"
@@ -58,7 +58,7 @@ static status files_of(const char *folder, names *out)
     return path_glob(out, folder, "step-*.safetensors"); /* sorted: the names hold the step with leading zeros */
 }
 
-/* What a file was made from, to be freed; NULL: it cannot be read, "": it does not say. */
+/* The made_from text of a file, to be freed; NULL: the file cannot be read; "": it has none. */
 static char *made_from_of(const char *path)
 {
     safetensors f = {0};
@@ -88,9 +88,9 @@ char *checkpoint_newest(const char *folder)
     return newest;
 }
 
-/* ---- those of other configurations: never removed, but put where they are in nobody's way ---- */
+/* ---- checkpoints of other configurations: moved aside, never removed ---- */
 
-/* FOLDER/other-DIGEST, of what they were made from */
+/* FOLDER/other-DIGEST: the digest of their made_from text */
 static char *other_folder(const char *folder, const char *made_from)
 {
     char d[DIGEST_TEXT], *name = xasprintf("other-%.8s", digest_show(output_record_digest(made_from), d)), *path = path_join(folder, name);
@@ -109,7 +109,7 @@ done:
     return st;
 }
 
-/* n_ours: how many stay that are of this configuration. One that cannot be read stays too, and is named when it is loaded. */
+/* n_ours: the number of checkpoints of this configuration. An unreadable one stays too, and is reported when it is loaded. */
 static status move_others_aside(const char *folder, const char *made_from, int64_t *n_ours)
 {
     status st = OK;
@@ -252,7 +252,7 @@ done:
     return st;
 }
 
-/* Rank 0: the newest that can be used; none: s stays at step 0. One that is damaged is removed, one that cannot be read today stays. */
+/* Rank 0: loads the newest usable one; if there is none, s stays at step 0. A damaged one is removed; one that gave an I/O error stays. */
 static status newest(const char *folder, model *m, progress_state *s, conv_choices *c)
 {
     status st = OK;
@@ -277,7 +277,7 @@ done:
     return st;
 }
 
-/* Values of any number in pieces that MPI can count. */
+/* Broadcasts any number of values, in pieces that fit MPI's int counts. */
 static void share(MPI_Comm comm, float *v, size_t n)
 {
     enum { PIECE = 1 << 26 };
@@ -289,7 +289,7 @@ status checkpoint_read_all(stage *g, const char *folder, model *m, progress_stat
     status st = OK;
     nn_params *p = &m->params;
     if (g->rank == 0) {
-        /* A damaged file may have filled in half of the values: what they were is kept. */
+        /* A damaged file may have overwritten half of the values: keep a copy. */
         size_t n = p->n_trained * sizeof(float), k = p->n_state * sizeof(float);
         float *value = xmalloc(n), *state = xmalloc(k);
         memcpy(value, p->value, n);

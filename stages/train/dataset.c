@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The kinds of number an sampler_tile wants: wells, plates, batches, sources of the whole screen. */
+/* Numbers of the wells, batches and sources of the whole screen, for sampler_tile. */
 typedef struct {
     const screen_index *ix;
     const screen_split *split;
     const vectors *v;
     int32_t *well_of_row, *batch_of_plate, *source_of_plate;
-    int32_t *label; /* [classes]: what tiles of a class are called; -1: not used */
+    int32_t *label; /* [classes]: label of the tiles of a class; -1: not used */
 } numbering;
 
 static status number_places(numbering *k)
@@ -94,7 +94,7 @@ bool dataset_wanted(const dataset *d, int64_t tile)
     return d->train[tile].compound >= 0 || d->valid[tile].compound >= 0;
 }
 
-/* One tile of a plate: what it is to training and to validation. */
+/* One tile of a plate: its role in training and in validation. */
 static void place_tile(dataset *d, const numbering *k, int64_t p, int64_t row, int64_t at, bool flagged)
 {
     int64_t i = d->n++;
@@ -144,7 +144,8 @@ done:
     return st;
 }
 
-/* Plates without a tile file (they failed, within slurm.max_bad_plates) are left out: rank 0 looks, so that all ranks leave out the same. */
+/* Plates without a tile file (they failed, within slurm.max_bad_plates) are left out: rank 0 checks, so that all ranks leave out the same
+ * ones. */
 static status find_missing_all(dataset *d, const stage *g, const screen_index *ix)
 {
     status st = OK;
@@ -179,7 +180,7 @@ done:
     return st;
 }
 
-/* Held-out compounds by their rows of compounds.h5: a training compound of the same structure would give them away. */
+/* Held-out compounds by their rows of compounds.h5: a training compound of the same structure would leak them. */
 static status held_out_rows(const numbering *k, char **held)
 {
     status st = OK;
@@ -193,8 +194,8 @@ done:
     return st;
 }
 
-/* One class of the screen, met in row r of the index: its vector, and its label, which is that of an earlier class of the same structure and
- * treatment, where there is one. */
+/* One class of the screen, met in row r of the index: its vector, and its label, which is that of an earlier class of the same structure
+ * and treatment, where there is one. */
 static status label_class(dataset *d, const numbering *k, int64_t r, const char *held, intern_table *known, int32_t *first, text *key,
                           int *twins)
 {
@@ -216,8 +217,8 @@ done:
     return st;
 }
 
-/* Compounds of the screen and of compounds.h5: none in common is a mistake; some without a vector are left out and said. Two identifiers of one
- * structure are one compound (docs/method.md 3). */
+/* Compounds of the screen and of compounds.h5: none in common is an error; those without a vector are left out with a warning. Two
+ * identifiers of one structure are one compound (docs/method.md 3). */
 static status match_compounds(dataset *d, const numbering *k)
 {
     status st = OK;

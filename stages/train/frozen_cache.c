@@ -1,6 +1,6 @@
-/* frozen_cache.c -- the frozen first layers where nothing random comes before them: what they make of a tile is always the same. It is computed
- * once for as many tiles as train.cache_memory has room for, shared by the ranks of a node, and at every step for the others; by the same
- * net in the same passes, so that the room changes no bit. */
+/* frozen_cache.c -- outputs of the frozen first layers under train.augment none, where a tile always gives the same. They are computed once
+ * for as many tiles as fit train.cache_memory, shared by the ranks of a node, and at every step for the others; by the same network in
+ * the same passes, so that the memory changes no bit. */
 #include "train.h"
 
 #include "micon/base/clock.h"
@@ -55,7 +55,7 @@ done:
 
 /* ---- what is kept ---- */
 
-/* Rank 0 of a node: for how many of n tiles there is room. */
+/* Rank 0 of a node: how many of n tiles fit. */
 static status how_many(const frozen_cache *f, const stage *g, int64_t n, int64_t *kept)
 {
     char a[40], b[40];
@@ -74,7 +74,7 @@ static status how_many(const frozen_cache *f, const stage *g, int64_t n, int64_t
     return OK;
 }
 
-/* Control tiles, which are asked for more often, come first. */
+/* Control tiles come first: they are used more often. */
 static status give_slots_all(frozen_cache *f, stage *g, const char *wanted)
 {
     status st = OK;

@@ -1,5 +1,5 @@
-/* main.c -- micon-train: learn the image network and its heads from a screen's tiles and compounds (docs/method.md 4 and 5), data-parallel over all
- * ranks; checkpoints on the way, model.safetensors in the end. */
+/* main.c -- micon-train: learn the image network and its heads from a screen's tiles and compounds (docs/method.md 4 and 5), data-parallel
+ * over all ranks; checkpoints during the run, model.safetensors at the end. */
 #include "train.h"
 
 #include "micon/base/log.h"
@@ -195,7 +195,7 @@ static status run_all(stage *g)
     run r = {.g = g, .at = {.best = -1}};
     bool fresh = false;
     char *name = text_encode_name(g->cfg.train.run), *below = xasprintf(WORK_MODELS "/%s", name);
-    signal(SIGTERM, on_signal); /* from the start: a job may be told to stop while its tiles are read */
+    signal(SIGTERM, on_signal); /* before anything else: a job may be told to stop while it reads tiles */
     signal(SIGUSR1, on_signal);
     r.d.window = MPI_WIN_NULL;
     r.d.node = MPI_COMM_NULL;

@@ -1,5 +1,5 @@
-/* setup.c -- what a training needs before its first step: its inputs, whether there is a model of exactly these, items, weights, the checkpoint to
- * go on from. */
+/* setup.c -- everything before the first step: inputs, whether an up-to-date model exists, items, weights, the checkpoint to resume
+ * from. */
 #include "train.h"
 
 #include "micon/base/digest.h"
@@ -24,7 +24,7 @@ static const method_info *method_of(const run *r)
     return &method_table[r->g->cfg.train.method];
 }
 
-/* --force, but SLURM starts a job that it put back into its queue with the same arguments: the checkpoints are then this job's own. */
+/* With --force: SLURM restarts a requeued job with the same arguments, but its checkpoints are then its own and must be kept. */
 static void resolve_force_all(run *r)
 {
     const char *count = getenv("SLURM_RESTART_COUNT");
@@ -61,7 +61,7 @@ done:
     return st;
 }
 
-/* compounds.h5: micon and clip cannot do without; the others then leave out the same compounds, so that methods can be compared. */
+/* compounds.h5: required by some methods; the others read it to leave out the same compounds, so that methods can be compared. */
 static status read_vectors(run *r)
 {
     status st = OK;
@@ -81,7 +81,7 @@ done:
     return st;
 }
 
-/* --verify: of all plates, and of compounds.h5. */
+/* --verify: check the files of all plates and compounds.h5. */
 static status verify_inputs_all(const run *r)
 {
     stage *g = r->g;
@@ -142,7 +142,7 @@ done:
     return st;
 }
 
-/* The weights file is an input too; it is looked at before anything is built. */
+/* The weights file is an input too; it is checked before anything is built. */
 static status list_weights(run *r)
 {
     status st = OK;
@@ -198,7 +198,7 @@ static void list_compounds(run *r)
     free(seen);
 }
 
-/* Rank 0: there is a model of that, and no checkpoint that is newer: one is of a forced run that was stopped. */
+/* Rank 0: the model was made from this, and no checkpoint is newer (a newer one is of a forced run that was stopped). */
 static bool is_finished(const run *r, const char *made_from)
 {
     char *newest = checkpoint_newest(r->checkpoints);
@@ -212,8 +212,7 @@ static bool is_finished(const run *r, const char *made_from)
     return is;
 }
 
-/* Rank 0, with train.precision auto: what was begun on another kind of CPU goes on in its precision, where this one has it. fp32 there
- * always is. */
+/* Rank 0, with train.precision auto: a run begun on another kind of CPU keeps its precision if this CPU has it; every CPU has fp32. */
 static status keep_precision(const run *r, nn_type *type, bool *done)
 {
     status st = OK;
@@ -239,7 +238,7 @@ done:
     return st;
 }
 
-/* Rank 0: a forced run begins. Until it ends, nothing says what the finished model is of, so that micon run looks at this training again. */
+/* Rank 0: a forced run begins. Its record is removed until it ends, so that micon run does not take the old model for finished. */
 static status begin_anew(const run *r)
 {
     char *name = text_encode_name(r->g->cfg.train.run), *record = output_record_path(&r->g->cfg, "train", name);
@@ -273,8 +272,8 @@ done:
     return st;
 }
 
-/* What the validation loss is taken of, where there is enough for it: a batch that is as large as those of training, for the loss depends
- * on how many rows there are. */
+/* The items of the validation loss, if there are enough: its batches are as large as those of training, because the loss depends on the
+ * number of rows. */
 static status make_valid_items(run *r)
 {
     const train_options *o = &r->g->cfg.train;
@@ -296,7 +295,7 @@ static status make_valid_items(run *r)
     return OK;
 }
 
-/* What a step may draw from, and whether that is enough. */
+/* The items of training and validation; fails if there are too few. */
 static status make_items(run *r)
 {
     status st = OK;
@@ -307,7 +306,7 @@ static status make_items(run *r)
     TRY(pair_sampler_create(&r->it, r->d.train, r->d.n, method->controls, (uint32_t)o->seed, &left_out));
     if (left_out > 0) log_warn("%lld tiles left out: their compounds have only one tile", (long long)left_out);
     int64_t have = pair_sampler_epoch(r->it, method->items);
-    bool by_compound = method->items == ITEMS_COMPOUNDS; /* a batch is not larger than the number of compounds, and those have tiles */
+    bool by_compound = method->items == ITEMS_COMPOUNDS; /* a batch is at most as large as the number of compounds */
     if (by_compound && have < r->g->size)
         TRY(fail(E_USAGE, "%s: a step has one item per compound, and %d compounds cannot be divided among %d ranks: use fewer ranks",
                  method_name(o->method), (int)have, r->g->size));

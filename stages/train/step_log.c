@@ -1,4 +1,4 @@
-/* step_log.c -- log.jsonl: a line of figures a step; and what a step costs this process. */
+/* step_log.c -- log.jsonl: one line of figures per step; and the cost of a step in this process. */
 #include "train.h"
 
 #include "micon/base/clock.h"
@@ -77,7 +77,7 @@ status step_log_write(FILE *f, int64_t step, int64_t batch, const step_result *s
     if (v && isfinite(v->loss)) fprintf(f, ", \"valid_loss\": %.9g", v->loss);
     fprintf(f, "}\n");
     int failed = ferror(f), flushed = fflush(f), error = errno;
-    clearerr(f); /* what could not be written stays in the buffer, for the next time */
+    clearerr(f); /* unwritten text stays in the buffer until the next call */
     if (failed || flushed != 0) return fail(E_IO, "cannot write a line of the log: %s", strerror(error));
     return OK;
 }

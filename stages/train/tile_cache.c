@@ -1,8 +1,8 @@
-/* tile_cache.c -- where the tiles are: a node keeps one copy in memory that its ranks share, of all tiles where they fit train.tiles_memory and
- * else of as many as do; the others are read each time they are wanted, ahead of the computation (tile_loader.c).
+/* tile_cache.c -- where the tiles are: a node keeps one copy in memory that its ranks share, of all tiles where they fit train.tiles_memory
+ * and else of as many as do; the others are read each time they are needed, ahead of the computation (tile_loader.c).
  *
- * Which tiles are kept is settled once. An epoch asks for every treated tile about as often, in a new order, so no rule of replacement
- * would find more of them in memory; control tiles, of which there are fewer, are asked for more often and come first. */
+ * The set of tiles in memory is fixed. An epoch uses every treated tile about equally often, in a new order, so no replacement rule would
+ * have more hits; control tiles are fewer, are used more often, and come first. */
 #include "train.h"
 
 #include "micon/base/digest.h"
@@ -38,7 +38,7 @@ const uint8_t *tile_cache_find(const dataset *d, int64_t tile)
 struct tile_files {
     const dataset *d;
     store_file **file;        /* [n_plates] */
-    int32_t open[OPEN_FILES]; /* plates that are open, the oldest at `next` once all are */
+    int32_t open[OPEN_FILES]; /* open plates; once all slots are used, the oldest is at `next` */
     int n, next;
 };
 
@@ -75,7 +75,7 @@ static status open_plate(tile_files *f, int32_t p)
     return OK;
 }
 
-/* HDF5 gives zeros where a file that it has open was cut, and a plate may be tiled anew meanwhile. */
+/* HDF5 returns zeros where an open file was truncated, and a plate may be tiled again meanwhile. */
 static status check_tiles(const dataset *d, int64_t tile, int64_t n, const uint8_t *bytes)
 {
     size_t size = dataset_tile_bytes(d);
@@ -195,7 +195,7 @@ done:
     return st;
 }
 
-/* ---- one look at every tile ---- */
+/* ---- one pass over every tile ---- */
 
 static void add_pixels(const dataset *d, const uint8_t *v, int64_t *sum)
 {
@@ -208,7 +208,7 @@ static void add_pixels(const dataset *d, const uint8_t *v, int64_t *sum)
     }
 }
 
-/* Sums over the training tiles of [first, last) of this rank, and digests of those that will be read again on some node. */
+/* Sums over the training tiles of [first, last) of this rank, and digests of those that some node will read again. */
 static status scan_tiles(const dataset *d, int64_t first, int64_t last, int64_t *sum, int64_t *digest)
 {
     status st = OK;
@@ -253,7 +253,7 @@ static status normalization_all(dataset *d, stage *g)
     partition(d->n, g->size, g->rank, &first, &n);
     TRY_ALL(g->comm, scan_tiles(d, first, first + n, sum, digest));
     comm_sum_i64_all(g->comm, sum, 2 * channels);
-    if (again) comm_sum_i64_all(g->comm, digest, (size_t)d->n); /* each was taken by one rank */
+    if (again) comm_sum_i64_all(g->comm, digest, (size_t)d->n); /* each is from one rank */
     d->digest = digest;
     digest = NULL;
     d->mean = xcalloc(channels, sizeof *d->mean);

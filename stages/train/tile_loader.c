@@ -1,5 +1,5 @@
-/* tile_loader.c -- the tiles of pass after pass. Where all tiles are in memory they are pointed at; otherwise one thread lists and reads
- * those of the next passes while the present one is computed. */
+/* tile_loader.c -- the tiles of one pass after another: pointers into memory where all tiles are there; otherwise one thread lists and
+ * reads those of the next passes while the current one is computed. */
 #include "train.h"
 
 #include "micon/base/mem.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the thread leaves for a pass: this, the note, then the arrays it points at. */
+/* A pass as the thread leaves it: this, the note, then the arrays it points at. */
 typedef struct {
     int64_t n;
     int64_t *tile, *order;
@@ -25,7 +25,7 @@ struct tile_loader {
     void *ctx;
     const int64_t *tile; /* [n]: of tile_loader_start_tiles */
     int64_t n;
-    void *own; /* the one block where nothing is read ahead */
+    void *own; /* the single block used where nothing is read ahead */
     tile_files *files;
     prefetch *a;
 };

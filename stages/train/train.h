@@ -23,7 +23,7 @@
 typedef struct {
     int32_t file; /* number of the plate */
     int64_t row;  /* in its file */
-    int64_t slot; /* among the tiles kept in memory; -1: read when it is wanted, if ever */
+    int64_t slot; /* among the tiles kept in memory; -1: read from its file when needed */
 } tile_place;
 
 typedef struct {
@@ -31,7 +31,7 @@ typedef struct {
     tile_place *place;                          /* [n] */
     sampler_tile *train;                        /* [n]: of training tiles; compound -1 for the others */
     sampler_tile *valid;                        /* [n]: of validation tiles */
-    int64_t n_train, n_valid, n_wanted, n_kept; /* wanted: to train or to validate; kept: in this node's memory */
+    int64_t n_train, n_valid, n_wanted, n_kept; /* wanted: for training or validation; kept: in this node's memory */
     names paths;                                /* of the plates' files */
     char *missing;                              /* [n_plates]: has no file */
     int64_t n_plates, n_missing;
@@ -43,17 +43,17 @@ typedef struct {
     MPI_Comm node;       /* ranks that share the window */
     MPI_Win window;
     uint8_t *tiles;  /* [n_kept, channels, size, size], shared by the ranks of a node */
-    int64_t *digest; /* [n]: of the tiles' bytes; NULL: none is read again */
+    int64_t *digest; /* [n]: of the tiles' bytes; NULL: no tile is read again */
 } dataset;
-/* What the tiles are. v NULL: compounds without a vector are used too. A plate without a tile file is a warning and left out; none
+/* Lists the tiles. v NULL: compounds without a vector are used too. A plate without a tile file is left out with a warning; no plate
  * at all is E_FAILED. d->window and d->node are MPI's null handles before. */
 status dataset_list_all(dataset *d, stage *g, const screen_index *ix, const screen_split *split, const vectors *v) MUST_USE;
 bool dataset_wanted(const dataset *d, int64_t tile);
 void dataset_free_all(dataset *d);
 
 /* ---- tile_cache.c: their pixels ---- */
-/* Into memory, as many as train.tiles_memory allows; mean and sd of all. ahead: tiles that a rank reads ahead where that is not all.
- * E_USAGE with what to change where not even those fit. */
+/* Reads as many tiles into memory as train.tiles_memory allows; mean and sd of all. ahead: tiles that a rank reads ahead if they do not
+ * all fit. E_USAGE with what to change if not even those fit. */
 status tile_cache_load_all(dataset *d, stage *g, int64_t ahead) MUST_USE;
 double tile_cache_memory_left(const dataset *d); /* bytes of the node that this rank may still use; local, after tile_cache_load_all */
 size_t dataset_tile_bytes(const dataset *d);
@@ -101,7 +101,7 @@ int64_t allreduce_bytes(const allreduce *s);             /* sent a rank since al
 
 /* ---- frozen_cache.c: the frozen first layers, where nothing random comes before them ---- */
 typedef struct frozen_cache frozen_cache;
-/* Computes what is kept. wanted [tiles of the screen]: those that steps will ask for. */
+/* Fills the cache. wanted [tiles of the screen]: those that steps will need. */
 status frozen_cache_create_all(frozen_cache **out, stage *g, const model *m, const dataset *d, dnn *dn, conv_choices *choices, nn_type type,
                                const char *wanted) MUST_USE;
 void frozen_cache_free_all(frozen_cache **f);
@@ -110,7 +110,7 @@ const void *frozen_cache_find(const frozen_cache *f, int64_t tile); /* borrowed;
 /* n tiles -> out [n, frozen_cache_bytes]. */
 status frozen_cache_compute(frozen_cache *f, const uint8_t *const *at, int64_t n, char *out) MUST_USE;
 
-/* ---- batch.c: what a step's network is given ---- */
+/* ---- batch.c: the input of a step's network ---- */
 typedef struct {
     stage *g;
     const model *m;
@@ -119,7 +119,7 @@ typedef struct {
     const method_info *method;
     int positives, slots;
     augmenter augment;
-    bool two_parts;             /* the net is a front and a back */
+    bool two_parts;             /* the frozen front is a network of its own */
     int64_t n_global, first, n; /* items: of the step, this rank's */
     int64_t rows, all_rows;     /* slots x items */
     tile_loader *loader;
@@ -129,18 +129,18 @@ typedef struct {
     float *pictures, *work;     /* [rows, channels, size, size] */
     char *between, *fresh;      /* [rows, frozen_cache_bytes]: for the back; of tiles that are not kept */
 } step_batch;
-int64_t batch_tiles(const stage *g); /* the most tiles that a rank's part of a step has */
+int64_t batch_tiles(const stage *g); /* the largest number of tiles of a rank in a step */
 /* first: the step it begins with; it uses up `it`. */
 status batch_create_all(step_batch *in, stage *g, const model *m, const dataset *d, pair_sampler *it, dnn *dn, conv_choices *choices,
                         nn_type type, int64_t first) MUST_USE;
 void batch_free(step_batch *in); /* all ranks */
-/* The items of step k of a sequence, and the tiles of a rank's rows of them; then what the losses must know of them. */
+/* The items of step k of a sequence; the tiles of a rank's rows; the labels for the losses. */
 void batch_items(const step_batch *in, pair_sampler *it, int64_t k, sampler_item *pair);
 void batch_rows(const step_batch *in, const sampler_item *pair, int rank, int64_t *tile);
 void batch_label(step_batch *in, const sampler_item *pair);
 status batch_next(step_batch *in, int64_t step, double *wait_s) MUST_USE; /* local */
 status batch_forward(step_batch *in, resnet *net, float *features) MUST_USE;
-/* Somebody else reads tiles meanwhile; batch_resume before the next step. */
+/* Between the two, others may read tiles; batch_resume must come before the next step. */
 void batch_pause(step_batch *in);
 status batch_resume(step_batch *in, int64_t step) MUST_USE;
 
@@ -169,9 +169,10 @@ void trainer_destroy(trainer **t);
 step_batch *trainer_batch(trainer *t);
 /* Forward and backward of step `step`, the one after the last: gradients are the global ones afterwards. */
 status trainer_gradients_all(trainer *t, int64_t step, step_result *r) MUST_USE;
-/* The loss of other items, h [rows of this rank, dim] their representations: nothing moves. pair [n_global] is kept until the next step. */
+/* The loss of other items, h [rows of this rank, dim] their representations; weights and statistics do not change. pair [n_global] is kept
+ * until the next step. */
 status trainer_loss_all(trainer *t, const sampler_item *pair, const float *h, double *loss) MUST_USE;
-void trainer_changed(trainer *t); /* the weights were changed */
+void trainer_changed(trainer *t); /* call after the weights changed */
 /* norm: local lets running statistics differ between ranks: they become their mean. */
 void trainer_share_statistics_all(trainer *t);
 const resnet *trainer_net(const trainer *t);
@@ -185,16 +186,16 @@ typedef struct {
     int64_t since_best;
 } progress_state;
 /* FOLDER/step-0000000200.safetensors; two are kept. Rank 0. */
-/* Those made from something else than this run are moved to FOLDER/other-DIGEST/, by what they were made from, and back when such a run
- * comes again: a mistaken setting costs nothing. */
-/* Remove this run's (m->made_from): a run that is forced begins anew. */
+/* Checkpoints of another configuration are moved to FOLDER/other-DIGEST/ and back when that configuration returns, so that a mistaken
+ * setting costs nothing. */
+/* Remove this run's (m->made_from): a forced run starts over. */
 status checkpoint_clear(const char *folder, const char *made_from) MUST_USE;
 char *checkpoint_newest(const char *folder);                    /* its name, to be freed; NULL: there is none */
 bool checkpoint_is_of(const char *path, const char *made_from); /* a checkpoint or a model; one that cannot be read: false */
-status weights_finite(const nn_params *p) MUST_USE;             /* a step may go beyond what fp32 holds after its loss was looked at */
+status weights_finite(const nn_params *p) MUST_USE;             /* a step may overflow fp32 after its loss was checked */
 status checkpoint_write(const char *folder, const model *m, const progress_state *s, const conv_choices *c) MUST_USE;
-/* The newest valid one that was made from the same (m->made_from), to all ranks: a damaged one is named and removed, and the one before it
- * used. None: nothing changes, s->step is 0. */
+/* The newest valid one that was made from the same (m->made_from), broadcast to all ranks; a damaged one is reported and removed, and the
+ * one before it used. None: nothing changes, s->step is 0. */
 status checkpoint_read_all(stage *g, const char *folder, model *m, progress_state *s, conv_choices *c) MUST_USE;
 
 /* ---- validate.c ---- */
@@ -203,22 +204,22 @@ typedef struct {
     int64_t queries;
     double loss; /* the run's own, of items of the validation batches; NaN: there are too few for a batch */
 } validation;
-/* Is there a query: two wells of a compound in different validation batches? Where none is, `out` has no query and no top-1. */
+/* Are there two wells of a compound in different validation batches? If not, validate_all finds no query and no top-1. */
 bool validation_has_query(const dataset *d);
-/* it: items of the validation tiles, or NULL. The input of `t` is paused. */
+/* it: items of the validation tiles, or NULL. The batch of `t` is paused (batch_pause). */
 status validate_all(trainer *t, pair_sampler *it, dnn *dn, conv_choices *choices, nn_type type, validation *out) MUST_USE;
 
 /* ---- step_log.c: log.jsonl, a line a step ---- */
-/* Of this process: seconds by the clock, by its processors over all threads (on a busy machine the steadier figure); blocks of memory. */
+/* Of this process: wall-clock seconds; CPU seconds over all threads (steadier on a busy machine); allocations. */
 typedef struct {
     double seconds, processor;
     int64_t allocations;
 } step_cost;
 step_cost step_cost_now(void);
 step_cost step_cost_since(const step_cost *from);
-/* Opened to go on after `step`: lines of later steps are dropped. The caller closes it. */
+/* Opened to resume after `step`: lines of later steps are removed. The caller closes it. */
 status step_log_open(FILE **out, const char *path, int64_t step) MUST_USE;
-/* f NULL: nothing. v NULL: there was no validation after it. E_IO: the next call tries again what was not written. */
+/* f NULL: nothing. v NULL: there was no validation after it. E_IO: the next call retries what was not written. */
 status step_log_write(FILE *f, int64_t step, int64_t batch, const step_result *s, const step_cost *c, double lr, double norm,
                       const validation *v) MUST_USE;
 
@@ -234,18 +235,18 @@ typedef struct {
     model m;
     dnn *dn;
     conv_choices choices;
-    double step_s; /* mean of the steps, by the clock that times convolutions (conv_clock) */
+    double step_s; /* mean time of a step, by the clock that times convolutions (conv_clock) */
     nn_type type;
     trainer *t;
     progress_state at;
     char *folder, *model_path, *checkpoints, *log_path;
     FILE *log;
     bool log_failed;
-    bool anew; /* checkpoints there are not this run's: --force */
+    bool anew; /* --force: existing checkpoints are not used */
 } run;
-/* fresh: there is a finished model of exactly this; nothing else is set up then. */
+/* fresh: the model is up to date; nothing else is set up then. */
 status run_setup_all(run *r, bool *fresh) MUST_USE;
-status run_record(const run *r) MUST_USE; /* rank 0, when the model stands: what the driver and later stages look at first */
+status run_record(const run *r) MUST_USE; /* rank 0, when the model is complete: the record that the driver and later stages read */
 void run_free(run *r);
 
 #endif

@@ -1,5 +1,5 @@
-/* trainer.c -- one step: the rows of this rank's items (batch.c) through the network, the losses over the rows of all ranks, and the way
- * back. */
+/* trainer.c -- one step: the rows of this rank's items (batch.c) through the network, the losses over the rows of all ranks (losses.c), and
+ * the backward pass. */
 #include "train.h"
 
 #include "micon/base/clock.h"
@@ -41,7 +41,7 @@ static status make_net_all(trainer *t, dnn *dn, conv_choices *choices, nn_type t
 {
     const train_options *o = &t->g->cfg.train;
     int64_t memory = o->memory;
-    if (memory < 0) { /* auto: what the node has, the same for all; recomputing changes no bit */
+    if (memory < 0) { /* auto: what the node has, the same on all ranks; recomputing changes no bit */
         memory = (int64_t)(0.8 * tile_cache_memory_left(t->in.d));
         MPI_Allreduce(MPI_IN_PLACE, &memory, 1, MPI_INT64_T, MPI_MIN, t->g->comm);
     }
@@ -64,7 +64,7 @@ static status make_net_all(trainer *t, dnn *dn, conv_choices *choices, nn_type t
     return st;
 }
 
-/* Running statistics of a layer that is trained. The rest of p->state is frozen: the same everywhere, and to stay so to the bit. */
+/* Running statistics of a layer that is trained. The rest of p->state is frozen and must stay bitwise equal on all ranks. */
 static bool moves(const nn_params *p, const nn_param *t)
 {
     const char *dot = strrchr(t->name, '.');

@@ -1,4 +1,4 @@
-/* validate.c -- how well the representation retrieves compounds it was not shown in this batch: NSB top-1 on the means of h over the
+/* validate.c -- retrieval of compounds across validation batches: NSB top-1 on the means of h over the
  * wells of the validation batches, and the run's own loss of items made of their tiles; with the weights as they are, the running
  * statistics and no augmentation. Each tile goes through the network once. */
 #include "train.h"
@@ -69,12 +69,12 @@ static void free_wells(wells *w)
     free(w->count);
 }
 
-/* Items whose loss is looked at: steps of a batch each, the same ones every time. */
+/* Items of the validation loss: steps of one batch each, the same every time. */
 typedef struct {
     int64_t n_steps;
     sampler_item *pair;     /* [n_steps, n_global] */
     int64_t *row;           /* [n_steps, all_rows]: tiles of the rows of all ranks */
-    int64_t *tile, n_tiles; /* theirs, each once, sorted */
+    int64_t *tile, n_tiles; /* the distinct tiles among them, sorted */
     float *h;               /* [n_tiles, dim] */
 } loss_items;
 
@@ -146,7 +146,7 @@ done:
     return st;
 }
 
-/* This rank's share of the tiles: every size-th of those that are wanted. */
+/* This rank's share of the tiles: every size-th of those needed. */
 static status embed_share(wells *w, const loss_items *l, const stage *g, const model *m, const dataset *d, resnet *net)
 {
     status st = OK;

@@ -1,7 +1,7 @@
-/* conv_autotune.h -- one direction of one convolution, done the way that was measured to be the fastest here. Local.
- * Ways: what oneDNN offers ("direct/...", "winograd/..."), and "gather": the pixels under the kernel are gathered into a matrix, which
- * is multiplied (NHWC only). The choice is made once a shape, can be written and read as text, and be dictated by another process:
- * the same choices give the same bits. */
+/* conv_autotune.h -- one direction of one convolution, by the implementation measured to be the fastest here. Local. Implementations: those
+ * of oneDNN ("direct/...", "winograd/..."), and "gather": the pixels under the kernel are gathered into a matrix, which is multiplied (NHWC
+ * only). The choice is made once a shape, can be written and read as text, and be dictated by another process: the same choices give the
+ * same bits. */
 #ifndef MICON_NN_CONV_AUTOTUNE_H
 #define MICON_NN_CONV_AUTOTUNE_H
 #include "micon/nn/onednn.h"
@@ -22,15 +22,15 @@ status conv_list(dnn *d, const conv_spec *s, names *out) MUST_USE;
 status conv_create(conv_op **out, dnn *d, const conv_spec *s, const char *how) MUST_USE;
 void conv_destroy(conv_op **op); /* NULL-safe, sets NULL */
 
-/* Use the choice kept in `c`; where there is none, or it cannot be done on this CPU, measure all ways on random numbers and keep the best
- * (takes a second or so). */
+/* Use the choice kept in `c`; where there is none, or this CPU cannot run it, measure all implementations on random numbers and keep the
+ * best (takes a second or so). */
 status conv_choose(conv_op **out, dnn *d, const conv_spec *s, conv_choices *c) MUST_USE;
 
 const char *conv_how(const conv_op *op);
 double conv_flop(const conv_spec *s);  /* of one run: 2 n ho wo co ci k k */
 double conv_gflops(const conv_op *op); /* run alone, as measured when it was chosen by conv_choose; else 0 */
 
-/* Seconds. With one thread, the time it had: what else runs on the machine does not count then. With several, on the clock. */
+/* Seconds. With one thread, its CPU time, so that other processes do not count; with several, wall-clock time. */
 double conv_clock(void);
 
 /* As dnn_op_packed_bytes and so on. Packing needs scratch as well. */

@@ -11,13 +11,13 @@ typedef struct {
 } mlp;
 mlp mlp_register(nn_params *p, const char *name, int in, int hidden, int out);
 void mlp_init(nn_params *p, const mlp *m, uint32_t seed); /* uniform +-1/sqrt(in) */
-/* x [n, in] -> inside [n, hidden] (after the ReLU; kept for the way back) -> y [n, out]. */
+/* x [n, in] -> inside [n, hidden] (after the ReLU; kept for the backward pass) -> y [n, out]. */
 void mlp_forward(const nn_params *p, const mlp *m, int n, const float *x, float *inside, float *y);
-/* dy -> gradients of the weights, and dx unless NULL; d_inside [n, hidden] is room for what is between. */
+/* dy -> gradients of the weights, and dx unless NULL; d_inside [n, hidden] is a buffer. */
 void mlp_backward(const nn_params *p, const mlp *m, int n, const float *x, const float *inside, const float *dy, float *d_inside,
                   float *dx);
 
-/* Rows to length 1 (a row of zeros stays); norm [n] is kept for the way back. y may be x. */
+/* Rows to length 1 (a row of zeros stays); norm [n] is kept for the backward pass. y may be x. */
 void l2_forward(int n, int d, const float *x, float *y, float *norm);
 void l2_backward(int n, int d, const float *y, const float *norm, const float *dy, float *dx); /* dx may be dy */
 

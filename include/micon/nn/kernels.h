@@ -1,4 +1,4 @@
-/* kernels.h -- what a network does between its convolutions: batch norm, ReLU, residual sums, pooling, conversions. Local.
+/* kernels.h -- the operations between convolutions: batch norm, ReLU, residual sums, pooling, conversions. Local.
  * Activations are fp32 or bf16, in one of two layouts, of a channel count that is a multiple of 16:
  *   NN_NHWC  [n, h, w, c]             NN_C16  [n, c/16, h, w, 16]
  * Sums over pixels are doubles; with the same number of threads the same bits. Threads: OpenMP's. Nothing is allocated: `work` is

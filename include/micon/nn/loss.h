@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The rows of all ranks; a rank is in charge of [first, first + n_mine). */
+/* The rows of all ranks; a rank computes rows [first, first + n_mine). */
 typedef struct {
     const float *u;       /* [n, d] */
     const float *v;       /* [n, d]: the other side's, of clip; else NULL */

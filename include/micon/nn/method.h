@@ -1,4 +1,4 @@
-/* method.h -- the training objectives (train.method) as a table: what an item is, which heads there are, what is needed, the defaults
+/* method.h -- the training objectives (train.method) as a table: its items, heads, requirements and defaults
  * (docs/method.md 5). Local. A new objective is a name in METHODS (config/config.h), a row here, and its loss in stages/train/losses.c. */
 #ifndef MICON_NN_METHOD_H
 #define MICON_NN_METHOD_H
@@ -7,14 +7,14 @@
 
 typedef struct {
     bool trains;       /* no: the encoder's weights are used as they are */
-    item_source items; /* what a step draws */
+    item_source items; /* what a step is made of */
     bool controls;     /* each view of an item has a control tile too */
-    bool compounds;    /* compounds.h5 is required: there is a compound head */
+    bool compounds;    /* there is a compound head: compounds.h5 is required */
     bool projector;    /* heads */
     bool generator;
     bool classes;         /* rows know their compound, so that train.aux can be added */
-    augment_kind augment; /* what `auto` is */
-    double temperature;   /* what `auto` is */
+    augment_kind augment; /* for `auto` */
+    double temperature;   /* for `auto` */
 } method_info;
 extern const method_info method_table[]; /* [N_METHODS] */
 

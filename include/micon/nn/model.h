@@ -39,7 +39,7 @@ typedef struct {
 status model_build(model *m, bool training) MUST_USE;
 void model_init(model *m, uint32_t seed); /* first weights, docs/method.md 4 */
 void model_free(model *m);
-int model_out(const model *m); /* numbers the encoder gives a picture: D / channels, or 0 for a pretrained trunk */
+int model_out(const model *m); /* the encoder's outputs per picture: D / channels, or 0 for a pretrained trunk */
 
 status model_write(const model *m, int64_t steps, const char *path) MUST_USE; /* steps: of training, for torch's num_batches_tracked */
 /* *out is {0} before; model_free it in any case. Nothing in the file is believed: every tensor that this kind of model has must be

@@ -17,7 +17,7 @@ typedef struct {
     nn_layout layout;
     int n, ci, co, h, w, k, stride, pad;
     bool bias, relu, sum;
-    int n_most; /* pictures by which its way is chosen (nn/conv_autotune.h); 0: n */
+    int n_most; /* number of pictures by which its implementation is chosen (nn/conv_autotune.h); 0: n */
 } conv_spec;
 
 static inline int conv_out(int size, int k, int stride, int pad)
@@ -43,8 +43,8 @@ const char *dnn_version(void);      /* "2.6.3" */
 
 typedef struct dnn_op dnn_op;
 
-/* The ways this convolution can be done here, fastest guess first: "direct/jit:avx512_core", "winograd/...". Reference loops are
- * listed only when there is nothing else. */
+/* The implementations of this convolution here, the one expected to be fastest first: "direct/jit:avx512_core", "winograd/...". Reference
+ * loops are listed only if there are no others. */
 status dnn_conv_list(dnn *d, const conv_spec *s, names *out) MUST_USE;
 status dnn_conv_create(dnn_op **out, dnn *d, const conv_spec *s, const char *how) MUST_USE; /* how: one of the list */
 status dnn_matmul_create(dnn_op **out, dnn *d, const matmul_spec *s) MUST_USE;

@@ -1,5 +1,5 @@
-/* pair_sampler.h -- which tiles a training step sees (docs/method.md 5, "Items"). Local; pure functions of (seed, step, position), so
- * that ranks and threads change nothing. Tiles are numbered 0..n-1; their well, plate, batch and source are numbers too (equal names, equal
+/* pair_sampler.h -- which tiles a training step sees (docs/method.md 5, "Items"). Local; pure functions of (seed, step, position), so that
+ * ranks and threads change nothing. Tiles are numbered 0..n-1; their well, plate, batch and source are numbers too (equal names, equal
  * numbers). */
 #ifndef MICON_NN_PAIR_SAMPLER_H
 #define MICON_NN_PAIR_SAMPLER_H
@@ -14,15 +14,15 @@ typedef struct {
     int32_t well, plate, batch, source; /* a number belongs to one well, plate, ... of the whole screen */
 } sampler_tile;
 
-/* What an item is made of, and an epoch goes through: pairs of tiles of a compound, each with a control; single tiles; compounds, with two
+/* What an item is made of and an epoch runs through: pairs of tiles of a compound, each with a control; single tiles; compounds, with two
  * tiles each. */
 typedef enum { ITEMS_NONE, ITEMS_PAIRS, ITEMS_TILES, ITEMS_COMPOUNDS } item_source;
 
 typedef struct pair_sampler pair_sampler;
 
 /* tile [n]: the training tiles (split train, unflagged, with a vector), others have compound -1; copied. E_FAILED: fewer than two compounds
- * with two tiles, or no control though `controls` are needed (pair_sampler_item). left_out: tiles of compounds that have one tile only (may
- * be NULL). */
+ * with two tiles, or no control though `controls` are needed (pair_sampler_item). left_out: number of tiles of compounds with one tile only
+ * (may be NULL). */
 status pair_sampler_create(pair_sampler **out, const sampler_tile *tile, int64_t n, bool controls, uint32_t seed,
                            int64_t *left_out) MUST_USE;
 void pair_sampler_destroy(pair_sampler **s);                          /* NULL-safe, sets NULL */

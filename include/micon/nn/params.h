@@ -1,4 +1,4 @@
-/* params.h -- the tensors of a model: what is trained, and what only goes along (running statistics, frozen layers). Local.
+/* params.h -- the tensors of a model: trained ones, and others (running statistics, frozen layers). Local.
  * Trained values lie in one array in the order they were added, gradients and moments in arrays of the same order, so that a range of
  * the array is a range of layers. */
 #ifndef MICON_NN_PARAMS_H

@@ -10,11 +10,11 @@
 status weights_save(const char *path, const nn_params *p, int64_t steps, bool moments, const names *meta_key,
                     const names *meta_value) MUST_USE;
 
-/* The way back, into registered and allocated params: everything must be there in its shape, and nothing else. moments: those too
+/* Reads into registered and allocated params: every tensor must be there in its shape, and no other. moments: those too
  * (without it they may be there). */
 status weights_load(nn_params *p, const safetensors *file, bool moments) MUST_USE;
 
-/* An encoder from torchvision or timm ("conv1.weight"), or from a model of ours ("encoder.conv1.weight", its heads left aside). A first
+/* An encoder from torchvision or timm ("conv1.weight"), or from a model of ours ("encoder.conv1.weight", its heads are ignored). A first
  * kernel of three channels is summed over them: as if the picture had been fed three times. The last layer is taken from a model of
  * ours only. prefix: of the tensors in p. */
 status weights_load_encoder(nn_params *p, const char *prefix, const safetensors *file) MUST_USE;
