@@ -27,7 +27,7 @@ _Static_assert(sizeof method_table / sizeof *method_table == N_METHODS, "a row f
 
 const char *method_name(int method)
 {
-#define METHOD_NAME(id, name) [METHOD_##id] = name,
+#define METHOD_NAME(id, name) [id] = name,
     static const char *const name[] = {METHODS(METHOD_NAME)};
     return name[method];
 }

@@ -13,6 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The configuration's values are cast to the profile room's, which does not know the configuration. */
+_Static_assert((int)SCALE_MAD == (int)NORMALIZE_MAD && (int)SCALE_STANDARDIZE == (int)NORMALIZE_STANDARDIZE, "evaluate.normalize");
+_Static_assert((int)SPHERING_NONE == (int)SPHERE_NONE && (int)SPHERING_ZCA == (int)SPHERE_ZCA && (int)SPHERING_PCA == (int)SPHERE_PCA &&
+                   (int)SPHERING_ZCA_COR == (int)SPHERE_ZCA_COR && (int)SPHERING_PCA_COR == (int)SPHERE_PCA_COR,
+               "evaluate.sphere");
+
 void transformed_free(transformed *c)
 {
     if (c->final != c->norm && c->final != c->sphered && c->final != c->pca) free(c->final);

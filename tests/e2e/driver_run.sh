@@ -169,7 +169,7 @@ echo half >"$part.$(hostname)-4194305"; echo half >"$part.elsewhere-1"; echo hal
 exits "the next run takes it over" 0 run
 same "what the dead one left half-written is removed, of others not" "$(ls "$part".* | sed 's/.*part.//' | xargs)" "12.0 elsewhere-1"
 rm "$part".*
-has "and says so" "$T/err" "ended without unlocking: going on in its place"
+has "and says so" "$T/err" "removed the stale lock of dead process"
 printf 'elsewhere\n1\n77\nsomeone\n2026-01-01 00:00\nmicon run x.yaml\n' >work/status/lock
 exits "a lock of another host is kept" 1 run --force
 has "who" "$T/err" "someone on elsewhere (process 1) since 2026-01-01 00:00: micon run x.yaml"
@@ -199,7 +199,7 @@ else
     skip "a work folder that cannot be written" "mounting wants root"
 fi
 exits "an unknown group" 2 run --force --set screen.group=no-such-group
-has "names it" "$T/err" "there is no group 'no-such-group'"
+has "names it" "$T/err" "no group 'no-such-group'"
 group=$(id -Gn | tr ' ' '\n' | grep -vx "$(id -gn)" | head -n 1)
 [ "$(id -u)" = 0 ] && group=daemon
 if [ -n "$group" ]; then

@@ -62,7 +62,7 @@ exits "that is silent for long" 0 evaluate d --transform-with one.h5ad --append 
 has "that is silent for long: taken over, and said" "$T/err" "gave no sign for ten minutes: going on in its place"
 printf '%s\n%d\n77\nsomeone\n2026-01-01 00:00\nadding x.h5ad\n' "$(hostname)" 999999 > s/fresh.h5ad.lock
 exits "of a dead process of this host" 0 evaluate d --transform-with one.h5ad --append s/fresh.h5ad --wait 0
-has "of a dead process of this host: taken over" "$T/err" "ended without unlocking: going on in its place"
+has "of a dead process of this host: taken over" "$T/err" "removed the stale lock of dead process"
 same "no lock is left" "$(find s -name "*lock*")" ""
 
 tap_done

@@ -137,7 +137,7 @@ printf 'Metadata_JCP2022,Structure\nDMSO,CS(C)=O\n' >cols.csv
 screen cols.csv DMSO w2 >c.yaml
 exits "a table without SMILES" 1 "$F" c.yaml
 has "... is told what is missing, and what is there" "$T/err" \
-    'cols.csv:1: there is no column with SMILES: Metadata_SMILES, SMILES, smiles; it has Metadata_JCP2022, Structure'
+    'cols.csv:1: no column with SMILES (Metadata_SMILES, SMILES, smiles); it has Metadata_JCP2022, Structure'
 printf 'Name,SMILES\nDMSO,CS(C)=O\n' >cols.csv
 exits "a table without identifiers" 1 mpi 2 "$F" c.yaml
 has "... alike" "$T/err" 'identifiers: Metadata_JCP2022'

@@ -114,7 +114,7 @@ exits "vectors that are text" 1 mpi 2 "$F" screen.yaml --set featurize.vectors=w
 has "... are refused with the first reason" "$T/err" "w.csv:2: column Name: 'CCO' is no finite number; no row is usable"
 printf 'Gene,v\na,1\n' >w.csv
 exits "vectors without identifiers" 1 "$F" screen.yaml --set featurize.vectors=w.csv
-has "... say what is looked for" "$T/err" 'w.csv:1: there is no column with identifiers: Metadata_JCP2022'
+has "... say what is looked for" "$T/err" 'w.csv:1: no column with identifiers (Metadata_JCP2022'
 printf 'Metadata_JCP2022\na\n' >w.csv
 exits "vectors without values" 1 "$F" screen.yaml --set featurize.vectors=w.csv
 has "... say so" "$T/err" 'no column of values'

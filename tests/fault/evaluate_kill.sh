@@ -56,7 +56,7 @@ kill_adding() {
         MICON_FAULT="kill:$n:0" "$E" b.yaml --quiet --transform-with one.h5ad --append s/all.h5ad >out 2>err && { bad=1; echo "#   point $n was not reached"; }
         cmp -s s/all.h5ad one.h5ad || { bad=1; echo "#   killed at $n: the store has changed"; }
         "$E" b.yaml --transform-with one.h5ad --append s/all.h5ad 2>err || { bad=1; cat err; }
-        grep -q "ended without unlocking: going on in its place" err || { bad=1; echo "#   killed at $n: no lock was taken over"; }
+        grep -q "removed the stale lock of dead process" err || { bad=1; echo "#   killed at $n: no lock was taken over"; }
         cmp -s s/all.h5ad both.h5ad || { bad=1; echo "#   killed at $n: not the right bytes"; }
         [ "$(ls s)" = all.h5ad ] || { bad=1; echo "#   killed at $n: left are $(ls s)"; }
     done

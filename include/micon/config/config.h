@@ -20,6 +20,11 @@ enum {
     AFFECTS_PROFILES = 64
 };
 
+/* The values of a key stand once: a list gives the enum and, as CHOICES(LIST), the text "a|b|c" that opt.words wants. */
+#define CHOICE_ID(id, word) id,
+#define CHOICE_WORD(id, word) "|" word
+#define CHOICES(list) (&(list(CHOICE_WORD))[1])
+
 typedef struct {
     char *name;
     names index, plate, well, compound; /* tables; globs allowed; relative to the configuration file */
@@ -27,9 +32,12 @@ typedef struct {
     char *work, *group;
 } screen_options;
 
-enum { CROP_SQUARE };
-enum { PAGES_SINGLE, PAGES_CHANNELS };
-enum { ILLUMINATION_NONE, ILLUMINATION_PLATE, ILLUMINATION_FILE };
+#define CROPS(X) X(CROP_SQUARE, "square")
+enum { CROPS(CHOICE_ID) };
+#define PAGES(X) X(PAGES_SINGLE, "single") X(PAGES_CHANNELS, "channels")
+enum { PAGES(CHOICE_ID) };
+#define ILLUMINATIONS(X) X(ILLUMINATION_NONE, "none") X(ILLUMINATION_PLATE, "plate") X(ILLUMINATION_FILE, "file")
+enum { ILLUMINATIONS(CHOICE_ID) };
 typedef struct {
     int64_t size, tiles_per_site;
     int crop, pages, illumination;
@@ -39,8 +47,11 @@ typedef struct {
     char *scratch;  /* folder for the spool; "" : beside the output */
 } tile_options;
 
-enum { FINGERPRINT_ECFP2, FINGERPRINT_ECFP4, FINGERPRINT_ECFP6, FINGERPRINT_ECFP8 };
-enum { ON_MISSING_FAIL, ON_MISSING_DROP };
+#define FINGERPRINTS(X)                                                                                                                    \
+    X(FINGERPRINT_ECFP2, "ECFP2") X(FINGERPRINT_ECFP4, "ECFP4") X(FINGERPRINT_ECFP6, "ECFP6") X(FINGERPRINT_ECFP8, "ECFP8")
+enum { FINGERPRINTS(CHOICE_ID) };
+#define ON_MISSING(X) X(ON_MISSING_FAIL, "fail") X(ON_MISSING_DROP, "drop")
+enum { ON_MISSING(CHOICE_ID) };
 typedef struct {
     int fingerprint, on_missing;
     int64_t bits;
@@ -55,20 +66,31 @@ typedef struct {
 } split_options;
 
 /* The values of train.method; what each is and needs is the table of nn/method.h. */
-#define METHODS(X) X(MICON, "micon") X(PACLR, "paclr") X(SIMCLR, "simclr") X(CLIP, "clip") X(PRETRAINED, "pretrained")
-#define METHOD_ID(id, name) METHOD_##id,
-#define METHOD_WORD(id, name) "|" name
-#define METHOD_WORDS (&(METHODS(METHOD_WORD))[1]) /* "micon|paclr|...", as opt.words wants it */
-enum { METHODS(METHOD_ID) N_METHODS };
-enum { ENCODER_RESNET18, ENCODER_RESNET34, ENCODER_RESNET50, ENCODER_RESNET101 };
-enum { FREEZE_NONE, FREEZE_STEM, FREEZE_LAYER1, FREEZE_LAYER2, FREEZE_LAYER3, FREEZE_ALL };
-enum { PRECISION_AUTO, PRECISION_FP32, PRECISION_BF16 };
+#define METHODS(X)                                                                                                                         \
+    X(METHOD_MICON, "micon") X(METHOD_PACLR, "paclr") X(METHOD_SIMCLR, "simclr") X(METHOD_CLIP, "clip") X(METHOD_PRETRAINED, "pretrained")
+enum { METHODS(CHOICE_ID) N_METHODS };
+#define ENCODERS(X)                                                                                                                        \
+    X(ENCODER_RESNET18, "resnet18") X(ENCODER_RESNET34, "resnet34") X(ENCODER_RESNET50, "resnet50") X(ENCODER_RESNET101, "resnet101")
+enum { ENCODERS(CHOICE_ID) };
+#define FREEZES(X)                                                                                                                         \
+    X(FREEZE_NONE, "none")                                                                                                                 \
+    X(FREEZE_STEM, "stem") X(FREEZE_LAYER1, "layer1") X(FREEZE_LAYER2, "layer2") X(FREEZE_LAYER3, "layer3") X(FREEZE_ALL, "all")
+enum { FREEZES(CHOICE_ID) };
+#define PRECISIONS(X) X(PRECISION_AUTO, "auto") X(PRECISION_FP32, "fp32") X(PRECISION_BF16, "bf16")
+enum { PRECISIONS(CHOICE_ID) };
 /* What the second view of a compound must differ in from the first: each includes those before it. */
-typedef enum { POSITIVES_ANY, POSITIVES_OTHER_WELL, POSITIVES_OTHER_BATCH, POSITIVES_OTHER_SOURCE } sampler_positives;
-enum { NORM_SYNC, NORM_LOCAL, NORM_FROZEN };
-typedef enum { AUGMENT_AUTO, AUGMENT_NONE, AUGMENT_FLIPS, AUGMENT_FULL } augment_kind;
-enum { SCHEDULE_COSINE, SCHEDULE_PLATEAU, SCHEDULE_CONSTANT };
-enum { GRADIENT_FP32, GRADIENT_BF16 };
+#define POSITIVES(X)                                                                                                                       \
+    X(POSITIVES_ANY, "any")                                                                                                                \
+    X(POSITIVES_OTHER_WELL, "other_well") X(POSITIVES_OTHER_BATCH, "other_batch") X(POSITIVES_OTHER_SOURCE, "other_source")
+typedef enum { POSITIVES(CHOICE_ID) } sampler_positives;
+#define NORMS(X) X(NORM_SYNC, "sync") X(NORM_LOCAL, "local") X(NORM_FROZEN, "frozen")
+enum { NORMS(CHOICE_ID) };
+#define AUGMENTS(X) X(AUGMENT_AUTO, "auto") X(AUGMENT_NONE, "none") X(AUGMENT_FLIPS, "flips") X(AUGMENT_FULL, "full")
+typedef enum { AUGMENTS(CHOICE_ID) } augment_kind;
+#define SCHEDULES(X) X(SCHEDULE_COSINE, "cosine") X(SCHEDULE_PLATEAU, "plateau") X(SCHEDULE_CONSTANT, "constant")
+enum { SCHEDULES(CHOICE_ID) };
+#define GRADIENTS(X) X(GRADIENT_FP32, "fp32") X(GRADIENT_BF16, "bf16")
+enum { GRADIENTS(CHOICE_ID) };
 typedef struct {
     char *run, *weights;
     int method, encoder, freeze, precision, positives, norm, augment, schedule, gradient_dtype;
@@ -77,7 +99,8 @@ typedef struct {
     bool detach, aux;
 } train_options;
 
-enum { REPRESENTATION_RAW, REPRESENTATION_PROJECTED };
+#define REPRESENTATIONS(X) X(REPRESENTATION_RAW, "raw") X(REPRESENTATION_PROJECTED, "projected")
+enum { REPRESENTATIONS(CHOICE_ID) };
 typedef struct {
     int representation;
     bool counterfactual;
@@ -86,12 +109,19 @@ typedef struct {
     int precision;
 } embed_options;
 
-enum { SCALE_MAD, SCALE_STANDARDIZE, SCALE_NONE }; /* the first two: normalize_kind of normalize.h, in its order */
-enum { ON_CONTROL, ON_ALL };
-/* sphere: sphering_kind of profile/sphering.h, in its order */
-enum { CORRECTION_NONE, CORRECTION_HARMONY };
-enum { SELECT_NONE, SELECT_PYCYTOMINER };
-enum { HARMONY_SOURCE, HARMONY_BATCH, HARMONY_PLATE };
+#define SCALES(X) X(SCALE_MAD, "mad") X(SCALE_STANDARDIZE, "standardize") X(SCALE_NONE, "none")
+enum { SCALES(CHOICE_ID) }; /* the first two: normalize_kind of profile/normalize.h */
+#define ON_WELLS(X) X(ON_CONTROL, "control") X(ON_ALL, "all")
+enum { ON_WELLS(CHOICE_ID) };
+#define SPHERINGS(X)                                                                                                                       \
+    X(SPHERING_NONE, "none") X(SPHERING_ZCA, "ZCA") X(SPHERING_PCA, "PCA") X(SPHERING_ZCA_COR, "ZCA-cor") X(SPHERING_PCA_COR, "PCA-cor")
+enum { SPHERINGS(CHOICE_ID) }; /* sphering_kind of profile/sphering.h */
+#define CORRECTIONS(X) X(CORRECTION_NONE, "none") X(CORRECTION_HARMONY, "harmony")
+enum { CORRECTIONS(CHOICE_ID) };
+#define SELECTS(X) X(SELECT_NONE, "none") X(SELECT_PYCYTOMINER, "pycytominer")
+enum { SELECTS(CHOICE_ID) };
+#define HARMONY_BY(X) X(HARMONY_SOURCE, "source") X(HARMONY_BATCH, "batch") X(HARMONY_PLATE, "plate")
+enum { HARMONY_BY(CHOICE_ID) };
 typedef struct {
     int normalize, normalize_on, sphere, batch_correction, select, harmony_by;
     char *normalize_by, *transform_with;
