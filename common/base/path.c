@@ -115,24 +115,6 @@ done:
     return st;
 }
 
-status path_open_regular(const char *path, int *fd)
-{
-    struct stat sb = {0};
-    char shown[4096];
-    text_show(shown, sizeof shown, path);
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* opening a named pipe must not wait for its writer */
-    if (*fd >= 0 && fstat(*fd, &sb) == 0 && S_ISREG(sb.st_mode)) return OK;
-    int why = errno;
-    bool opened = *fd >= 0 && sb.st_mode;
-    if (*fd >= 0) close(*fd);
-    *fd = -1;
-    if (!opened) return fail(E_IO, "%s: %s", shown, strerror(why));
-    return fail(E_FORMAT, "%s: is a %s, not a file", shown,
-                S_ISDIR(sb.st_mode)    ? "folder"
-                : S_ISFIFO(sb.st_mode) ? "named pipe"
-                                       : "device or socket");
-}
-
 status path_read(const char *path, char **data, size_t *size, size_t max_size)
 {
     status st = OK;
