@@ -34,16 +34,17 @@ status command_verify(call *c)
     return st;
 }
 
-/* micon-evaluate screen.yaml [--set ..] options [-- what stands behind screen.yaml from `first` on]. */
-static status evaluate_with(const call *c, const char *const *options, size_t first)
+/* PROGRAM [COMMAND] screen.yaml [--set ..] [OPTION] -- what stands behind screen.yaml. */
+static status start_with(const call *c, const char *stage, const char *command, const char *option)
 {
     names args = {0};
+    if (command) names_add(&args, command);
     for (size_t i = 0; i < c->plain.n; i++) names_add(&args, c->plain.item[i]);
     if (c->a.quiet) names_add(&args, "--quiet");
-    for (; *options; options++) names_add(&args, *options);
+    if (option) names_add(&args, option);
     names_add(&args, "--");
-    for (size_t i = first; i < c->a.rest.n; i++) names_add(&args, c->a.rest.item[i]);
-    status st = become(c, "evaluate", &args);
+    for (size_t i = 1; i < c->a.rest.n; i++) names_add(&args, c->a.rest.item[i]);
+    status st = become(c, stage, &args);
     names_free(&args);
     return st;
 }
@@ -51,25 +52,20 @@ static status evaluate_with(const call *c, const char *const *options, size_t fi
 status command_compare(call *c)
 {
     if (c->a.rest.n < 3) return fail(E_USAGE, "which runs? micon compare screen.yaml RUN RUN...");
-    return evaluate_with(c, (const char *const[]){"--compare", NULL}, 1);
+    return start_with(c, "evaluate", NULL, "--compare");
 }
 
 status command_export(call *c)
 {
     if (c->a.rest.n != 2) return fail(E_USAGE, "into which folder? micon export screen.yaml FOLDER");
-    char *folder = xasprintf("--export=%s", c->a.rest.item[1]);
-    status st = evaluate_with(c, (const char *const[]){folder, NULL}, 2);
-    free(folder);
-    return st;
+    return start_with(c, "store", "export", NULL);
 }
 
 status command_store(call *c)
 {
     if (c->a.rest.n != 2) return fail(E_USAGE, "to which store? micon store add screen.yaml STORE");
-    char *store = xasprintf("--append=%s", c->a.rest.item[1]), *wait = xasprintf("--wait=%lld", (long long)c->a.wait);
-    const char *const options[] = {store, wait, NULL};
-    status st = evaluate_with(c, options, 2);
-    free(store);
+    char *wait = xasprintf("--wait=%lld", (long long)c->a.wait);
+    status st = start_with(c, "store", "add", wait);
     free(wait);
     return st;
 }

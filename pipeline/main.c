@@ -27,7 +27,7 @@ enum {
     EXPORT = 1024,
     STORE = 2048,
     STEPS = PLAN | RUN | RERUN | SUBMIT,
-    PROFILES = COMPARE | EXPORT | STORE, /* these start micon-evaluate; names follow screen.yaml */
+    PROFILES = COMPARE | EXPORT | STORE, /* these start a stage program; names follow screen.yaml */
     ALL = ~0
 };
 
@@ -117,12 +117,13 @@ static void help_command(const command *cmd, const opt *table, text *t)
         opt_help(table, NULL, t);
     }
     if (cmd->bit & PROFILES)
-        text_addf(t, "\n%sStarts micon-evaluate.\n",
+        text_addf(t, "\n%sStarts micon-%s.\n",
                   cmd->bit == COMPARE ? ""
                   : cmd->bit == STORE ? "The store is made where there is none. Evaluate later screens with evaluate.transform_with: "
                                         "STORE: a store is of one model\n"
                                         "and one transformation, and wells that it has are refused. "
-                                      : "The run is the configuration's train.run; --set train.run=RUN names another. ");
+                                      : "The run is the configuration's train.run; --set train.run=RUN names another. ",
+                  cmd->bit == COMPARE ? "evaluate" : "store");
     if (cmd->bit == SUBMIT) {
         text_add(t, "\nSection 'slurm' of the configuration [default; range]:\n");
         opt_help(config_options, "slurm", t);

@@ -22,12 +22,30 @@ table_screen() {
 # evaluate NAME options... : that screen, without mpirun, which takes seconds over a failure
 evaluate() { local name=$1; shift; "$BIN/micon-evaluate" "$name.yaml" "$@"; }
 
+# added NAME STORE options... : that screen evaluated, then added to the shared store; --set goes to both, -- ends what goes to micon-evaluate
+added() {
+    local name=$1 store=$2 to=both evaluate=() add=()
+    shift 2
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --) to=add ;;
+        --set) [ $to = add ] || evaluate+=("$1" "$2"); add+=("$1" "$2"); shift ;;
+        *) if [ $to = add ]; then add+=("$1"); else evaluate+=("$1"); fi ;;
+        esac
+        shift
+    done
+    evaluate "$name" --quiet "${evaluate[@]}" && "$BIN/micon-store" add "$name.yaml" "$store" "${add[@]}"
+}
+
+# exported NAME FOLDER options... : its finished profiles as tables
+exported() { local name=$1 folder=$2; shift 2; "$BIN/micon-store" export "$name.yaml" "$folder" "$@"; }
+
 # rows TABLE [PLATE] : digest of the rows, of one plate if named
 rows() { zcat "$1.csv.gz" | grep -E "^Metadata_|,${2:-P[0-9]}," | sha256sum; }
 # alike "what" RUN [PLATE] : the exported tables of RUN of the screen t hold the rows of those in t_r
 alike() {
     local form
-    evaluate t --export "t_$2" --set train.run="$2" --quiet
+    exported t "t_$2" --set train.run="$2" --quiet
     for form in raw normalized corrected; do
         [ -e "t_r/r.$form.csv.gz" ] || continue
         same "$1: $form" "$(rows "t_$2/$2.$form" "${3-}")" "$(rows "t_r/r.$form" "${3-}")"

@@ -222,7 +222,7 @@ void opt_help(const opt *table, const char *section, text *out)
     static const char *const value[] = {"", "yes|no", "TEXT", "TEXT", "N", "X", "SIZE", "WORD"};
     for (const opt *o = table; o->name; o++) {
         char head[64];
-        if (section && (!o->section || strcmp(o->section, section) != 0)) continue;
+        if (!o->help || (section && (!o->section || strcmp(o->section, section) != 0))) continue;
         if (o->section)
             snprintf(head, sizeof head, "  %s: %s", o->name, value[o->type]);
         else

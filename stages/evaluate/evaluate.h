@@ -14,6 +14,7 @@
 #include "micon/profile/sphering.h"
 #include "micon/provenance/input_digests.h"
 #include "micon/stage/stage.h"
+#include "micon/stage/transform_params.h"
 #include "micon/store/store.h"
 #include "micon/table/frame.h"
 
@@ -72,38 +73,13 @@ status embeddings_read_all(stage *g, const screen_index *ix, const screen_split 
 status profiles_inputs(const stage *g, const char *run, origin *o) MUST_USE;
 status profiles_read(const stage *g, wells *w, names *notes) MUST_USE;
 
-/* ---- transform_params.c: what a store keeps of how its profiles were made, so that other wells can be transformed alike; local ---- */
-typedef struct {
-    bool borrows;
-    names features, var; /* of the table that it was made from; those that are left, in the same order */
-    int normalize, normalize_on;
-    char *normalize_by;
-    int64_t min_controls;
-    names group; /* and their numbers, by features; a shared store keeps them only for normalize_by: none */
-    normalize_params normal;
-    sphering_params sphere, components; /* k 0: no sphering */
-    bool harmony;
-    char *model, *representation;
-} transform_params;
-/* {0} before; free in any case. Messages begin with path. */
-status transform_params_read(transform_params *p, const store_file *f, const char *path) MUST_USE;
-void transform_params_free(transform_params *p);
-void transform_params_put(store *s, const transform_params *p);
-/* As a shared store keeps them: what only the one run needs is left out. */
-void transform_params_narrow(transform_params *p);
-/* Are the groups' numbers carried over too (one group of all wells), or learned anew on the wells that are transformed? */
-bool transform_params_one_group(const transform_params *p);
-/* Equal where profiles of two stores can stand side by side. */
-uint64_t transform_params_features_digest(const transform_params *p);
-uint64_t transform_params_normal_digest(const transform_params *p);
-uint64_t transform_params_sphere_digest(const transform_params *p);
-uint64_t transform_params_digest(const transform_params *p); /* of these and the model */
+/* ---- transform_reuse.c: another store's transformation for these wells; rank 0, local ---- */
 /* How the configuration's options read then. */
-void transform_params_adopt(const transform_params *p, evaluate_options *o);
-/* Bring the wells' features into the store's form, or refuse; table: they are no embeddings, and may have more features. Rank 0. */
-status transform_params_fit(const transform_params *p, wells *w, bool table, const char *path) MUST_USE;
-void transform_params_keep(const transform_params *p, const wells *w, uint8_t *keep, int64_t *n_kept); /* keep [w->d] */
-status transform_params_normal(const transform_params *p, const wells *w, normalize_params *out) MUST_USE;
+void transform_adopt(const transform_params *p, evaluate_options *o);
+/* Bring the wells' features into the store's form, or refuse; table: they are no embeddings, and may have more features. */
+status transform_fit_features(const transform_params *p, wells *w, bool table, const char *path) MUST_USE;
+void transform_keep(const transform_params *p, const wells *w, uint8_t *keep, int64_t *n_kept); /* keep [w->d] */
+status transform_normal(const transform_params *p, const wells *w, normalize_params *out) MUST_USE;
 
 /* ---- transform.c: raw to normalized to corrected; rank 0, local ---- */
 typedef struct {
@@ -125,7 +101,8 @@ typedef struct {
 /* like: transform as that store did (its numbers are moved out of it); NULL: learn. */
 status transform_profiles(transformed *c, const wells *w, const evaluate_options *o, transform_params *like, names *notes) MUST_USE;
 void transformed_free(transformed *c);
-void transform_params_from(transform_params *p, const wells *w, const transformed *c, const evaluate_options *o); /* transform_params.c */
+/* transform_reuse.c: everything but the two lists of names is borrowed. */
+void transform_params_from(transform_params *p, const wells *w, const transformed *c, const evaluate_options *o);
 
 /* ---- results.c: what was measured ---- */
 typedef struct {
@@ -177,12 +154,6 @@ status report_write(const char *path, const wells *w, const transformed *c, cons
 extern const char report_html[], report_css[], page_js[], report_js[], compare_js[];
 /* The page with its data (JSON) and its script; appended. */
 void report_page(text *page, const char *data, const char *script);
-
-/* ---- export.c: finished stores as DIR/RUN.{raw,normalized,corrected}.csv.gz and DIR/RUN.consensus.{normalized,corrected}.csv.gz; local ---- */
-status export_tables(const char *profiles, const char *consensus, const char *dir, const char *run) MUST_USE;
-
-/* ---- append.c: a run's finished store into one that screens share; local ---- */
-status append_profiles(const stage *g, const char *profiles, const char *target, double wait_s) MUST_USE;
 
 /* ---- compare.c: runs side by side; local ---- */
 status compare_runs(const stage *g, const names *runs) MUST_USE;

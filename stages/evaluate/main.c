@@ -21,8 +21,7 @@
 
 typedef struct {
     bool compare, csv;
-    char *export, *transform_with, *append;
-    int64_t wait;
+    char *transform_with, *export, *append, *wait; /* csv, export, append, wait: old spellings, see check_arguments */
 } evaluate_args;
 
 /* Where everything goes. */
@@ -33,12 +32,11 @@ typedef struct {
 static void outputs_name(outputs *o, const config *c)
 {
     o->run = text_encode_name(c->train.run);
-    char *name[3] = {xasprintf(WORK_PROFILES "/%s.h5ad", o->run), xasprintf(WORK_PROFILES "/%s.consensus.h5ad", o->run),
-                     xasprintf(WORK_REPORTS "/%s", o->run)};
-    o->profiles = config_work(c, name[0]);
-    o->consensus = config_work(c, name[1]);
-    o->folder = config_work(c, name[2]);
-    for (int i = 0; i < 3; i++) free(name[i]);
+    char *folder = xasprintf(WORK_REPORTS "/%s", o->run);
+    o->profiles = profiles_path(c, false);
+    o->consensus = profiles_path(c, true);
+    o->folder = config_work(c, folder);
+    free(folder);
 }
 
 static void outputs_free(outputs *o)
@@ -170,7 +168,7 @@ static status carry_all(stage *g, wells *w, origin *from, transform_params *like
     status st = OK;
     char *path = config_path(&g->cfg, g->cfg.evaluate.transform_with);
     bool table = g->cfg.evaluate.profiles.n > 0;
-    TRY_ALL(g->comm, g->rank == 0 ? transform_params_fit(like, w, table, path) : OK);
+    TRY_ALL(g->comm, g->rank == 0 ? transform_fit_features(like, w, table, path) : OK);
     char *note = xasprintf("transformed as %s: %zu of %zu features; %s; %s", path_base(path), like->var.n, like->features.n,
                            like->normalize == SCALE_NONE      ? "not normalized"
                            : transform_params_one_group(like) ? "normalized with its numbers"
@@ -229,7 +227,7 @@ static status read_transform_all(stage *g, transform_params *like)
     TRY_ALL(g->comm, g->rank == 0 ? store_verify(path, &digest) : OK);
     TRY_ALL(g->comm, store_open(&f, path, PROFILES_KIND, PROFILES_FORMAT));
     TRY_ALL(g->comm, transform_params_read(like, f, path));
-    transform_params_adopt(like, &g->cfg.evaluate);
+    transform_adopt(like, &g->cfg.evaluate);
 done:
     store_close(&f);
     free(path);
@@ -351,15 +349,13 @@ done:
     return st;
 }
 
-static status tables(const outputs *o, const char *dir)
-{
-    return export_tables(o->profiles, o->consensus, dir, o->run);
-}
-
 static status check_arguments(const stage *g, const evaluate_args *a)
 {
-    if (a->compare + (*a->export != '\0') + (a->csv || *a->transform_with || *a->append) > 1)
-        return fail(E_USAGE, "--compare and --export stand alone: they only read what is finished");
+    if (*a->append || *a->wait) return fail(E_USAGE, "--append is now a command of its own: micon store add screen.yaml STORE");
+    if (*a->export || a->csv)
+        return fail(E_USAGE, "--%s is now a command of its own: micon export screen.yaml FOLDER", a->csv ? "csv" : "export");
+    if (a->compare && *a->transform_with)
+        return fail(E_USAGE, "--compare reads finished runs: it cannot be combined with --transform-with");
     if (g->arguments.n && !a->compare)
         return fail(E_USAGE, "'%s' is one argument too many: runs are named after --compare", g->arguments.item[0]);
     return OK;
@@ -382,8 +378,8 @@ static status run_all(stage *g)
             "evaluate.batch_correction: harmony learns from all wells together and cannot be carried over from a store: set it to none "
             "with --transform-with"));
     outputs_name(&o, &g->cfg);
-    if (a->compare || *a->export) {
-        TRY_ALL(g->comm, g->rank != 0 ? OK : a->compare ? compare_runs(g, &g->arguments) : tables(&o, a->export));
+    if (a->compare) {
+        TRY_ALL(g->comm, g->rank == 0 ? compare_runs(g, &g->arguments) : OK);
         goto done;
     }
     kernels_set_threads(1); /* a product's last bits would depend on how many ranks share the machine */
@@ -403,13 +399,6 @@ static status run_all(stage *g)
     else
         TRY(make_all(g, ix, &split, &from, &o));
     TRY_ALL(g->comm, g->rank == 0 ? record(g, &o, &from) : OK);
-    if (a->csv) {
-        char *beside = path_dir(o.profiles);
-        st = agree_all(g->comm, g->rank == 0 ? tables(&o, beside) : OK);
-        free(beside);
-        if (st != OK) goto done;
-    }
-    if (*a->append) TRY_ALL(g->comm, g->rank == 0 ? append_profiles(g, o.profiles, a->append, (double)a->wait) : OK);
 done:
     index_free(&ix);
     screen_split_free(&split);
@@ -431,18 +420,10 @@ int main(int argc, char **argv)
          "groups (plates) are normalized its way on their own controls, only with normalize_by: none with its numbers too; Harmony cannot "
          "be "
          "carried over, the UMAP is made anew"},
-        {NULL, "append", OPT_TEXT, offsetof(evaluate_args, append), "", 0, 0, NULL, 0,
-         "then add the profiles to this shared store, made where there is none; the first run's features and parameters are its own, so "
-         "evaluate "
-         "later ones with --transform-with it; wells that it has, other features, another model or normalization are refused"},
-        {NULL, "wait", OPT_INT, offsetof(evaluate_args, wait), "600", 0, 1e6, NULL, 0,
-         "seconds to wait while another process adds to that store. STORE.lock says who does; left by a dead process of this host it is "
-         "taken over at once, of another host after ten minutes without a sign"},
-        {NULL, "csv", OPT_FLAG, offsetof(evaluate_args, csv), "", 0, 0, NULL, 0,
-         "also write the profiles as tables in pycytominer's form, beside the store: profiles/RUN.{raw,normalized,corrected}.csv.gz and "
-         "profiles/RUN.consensus.{normalized,corrected}.csv.gz"},
-        {NULL, "export", OPT_TEXT, offsetof(evaluate_args, export), "", 0, 0, NULL, 0,
-         "only write those tables, into this folder, from the finished stores as they are: nothing is computed"},
+        {NULL, "append", OPT_TEXT, offsetof(evaluate_args, append), "", 0, 0, NULL, 0, NULL},
+        {NULL, "export", OPT_TEXT, offsetof(evaluate_args, export), "", 0, 0, NULL, 0, NULL},
+        {NULL, "wait", OPT_TEXT, offsetof(evaluate_args, wait), "", 0, 0, NULL, 0, NULL},
+        {NULL, "csv", OPT_FLAG, offsetof(evaluate_args, csv), "", 0, 0, NULL, 0, NULL},
         {.name = NULL},
     };
     static const stage_def def = {

@@ -91,7 +91,7 @@ static status learn(transformed *c, const wells *w, const evaluate_options *o, c
     status st = OK;
     char where[400];
     if (like && transform_params_one_group(like)) {
-        TRY(transform_params_normal(like, w, &c->normal));
+        TRY(transform_normal(like, w, &c->normal));
     } else {
         TRY(normalize_fit(&c->normal, (normalize_kind)o->normalize, w->x, w->n, w->d, rows));
         if (c->normal.d_kept == 0)
@@ -101,7 +101,7 @@ static status learn(transformed *c, const wells *w, const evaluate_options *o, c
                      (long long)w->d, flat_groups(c, w, where, sizeof where)));
         if (!like) goto done;
     }
-    transform_params_keep(like, w, c->normal.keep, &c->normal.d_kept);
+    transform_keep(like, w, c->normal.keep, &c->normal.d_kept);
 done:
     if (st == OK && !(like && transform_params_one_group(like))) tell_normal(c, w, notes);
     return st;
@@ -135,7 +135,7 @@ static status normalize(transformed *c, const wells *w, const evaluate_options *
     } else {
         TRY(mem_alloc(&keep, (size_t)d, 1, "features"));
         memset(keep, 1, (size_t)d);
-        if (like) transform_params_keep(like, w, keep, &c->d_norm);
+        if (like) transform_keep(like, w, keep, &c->d_norm);
         for (int64_t j = 0, k = 0; j < d; j++)
             if (keep[j]) c->kept[k++] = (int32_t)j;
         for (int64_t i = 0; i < w->n * c->d_norm; i++) {

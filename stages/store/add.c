@@ -1,7 +1,7 @@
-/* append.c -- a run's finished profiles into a store that several screens share. One process, under a lock that works over hosts: what is
+/* add.c -- a run's finished profiles into a store that several screens share. One process, under a lock that works over hosts: what is
  * there and what is new are merged in the order of their places into a file written aside, which is verified and takes the store's name.
  * The bytes do not depend on the order in which runs were added. */
-#include "evaluate.h"
+#include "store_commands.h"
 
 #include "micon/base/digest.h"
 #include "micon/base/fault.h"
@@ -10,6 +10,8 @@
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
 #include "micon/base/permissions.h"
+#include "micon/stage/provenance.h"
+#include "micon/stage/transform_params.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -259,7 +261,7 @@ static status put_small(store *s, const merged *m)
     TRY(put_var(s, &m->new->p));
     transform_params_put(s, &m->new->p);
     store_put_frame(s, "uns/appended", &m->appended);
-    store_put_text(s, MADE_BY_PROGRAM, "micon-evaluate");
+    store_put_text(s, MADE_BY_PROGRAM, "micon-store");
     store_put_text(s, MADE_BY_VERSION, MICON_VERSION);
 done:
     return st;
@@ -361,19 +363,53 @@ done:
     return st;
 }
 
-status append_profiles(const stage *g, const char *profiles, const char *target, double wait_s)
+/* The finished profiles must be those that the configuration names today; how they were transformed is compared with the store. */
+static status check_configuration(const stage *g, const char *profiles)
+{
+    static const char later[] = "evaluate.transform_with:";
+    status st = OK;
+    store_file *f = NULL;
+    text recorded = {0}, now = {0}, today = {0};
+    names line = {0}, made = {0};
+    char *made_from = NULL, shown[200];
+    TRY(store_open(&f, profiles, PROFILES_KIND, PROFILES_FORMAT));
+    TRY(store_read_text(f, MADE_FROM, &made_from));
+    provenance_config(g, &now);
+    config_comparable(text_str(&now), &today);
+    config_comparable(made_from, &recorded);
+    names_split(&line, text_str(&today), '\n');
+    names_split(&made, text_str(&recorded), '\n');
+    for (size_t i = 0; i < line.n; i++)
+        if (*line.item[i] && strncmp(line.item[i], later, sizeof later - 1) != 0 && names_find(&made, line.item[i]) < 0)
+            TRY(fail(E_FAILED, "%s was made with another configuration than today's '%s': run micon-evaluate first", profiles,
+                     text_show(shown, sizeof shown, line.item[i])));
+done:
+    store_close(&f);
+    text_free(&recorded);
+    text_free(&now);
+    text_free(&today);
+    names_free(&line);
+    names_free(&made);
+    free(made_from);
+    return st;
+}
+
+status add_profiles(const stage *g, const char *target, double wait_s)
 {
     status st = OK;
     file_lock *lock = NULL;
-    char *path = xasprintf("%s.lock", target), *dir = path_dir(target), shown[300];
+    char *profiles = profiles_path(&g->cfg, false), *path = xasprintf("%s.lock", target), *dir = path_dir(target), shown[300];
     char *what = xasprintf("adding %s", text_show(shown, sizeof shown, profiles)), *busy = xasprintf("%s is being added to by", target);
     const file_lock_info info = {.what = what, .busy = busy, .wait_s = wait_s, .beats = true};
+    if (!path_exists(profiles)) TRY(fail(E_FAILED, "%s does not exist: run micon-evaluate first", profiles));
+    TRY(check_configuration(g, profiles));
     TRY(path_make_dirs(dir));
     TRY(file_lock_take(&lock, path, &info));
     TRY(fault("with the shared store's lock"));
     TRY(add(g, profiles, target, lock));
 done:
     file_lock_release(&lock);
+    free(profiles);
     free(path);
     free(dir);
     free(what);

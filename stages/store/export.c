@@ -1,11 +1,12 @@
 /* export.c -- finished stores as tables in pycytominer's form: Metadata_ columns, then the features; gzip. What was written is read again
  * before it gets its name: gzip's own checksum tells what the disk lost. */
-#include "evaluate.h"
+#include "store_commands.h"
 
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
 #include "micon/formats/csv.h"
+#include "micon/stage/transform_params.h"
 #include "micon/store/store.h"
 
 #include <errno.h>
@@ -148,21 +149,27 @@ done:
     return st;
 }
 
-status export_tables(const char *profiles, const char *consensus, const char *dir, const char *run)
+status export_tables(const config *c, const char *dir)
 {
     status st = OK;
-    char *of_wells = NULL, *of_treatments = NULL;
-    const char *const path[] = {profiles, consensus};
-    for (int k = 0; k < 2; k++)
-        if (!path_exists(path[k])) TRY(fail(E_FAILED, "%s is not there: run micon-evaluate first", path[k]));
+    char *run = text_encode_name(c->train.run), *stem = NULL, *path = NULL;
+    for (int k = 0; k < 2; k++) {
+        path = profiles_path(c, k == 1);
+        if (!path_exists(path)) TRY(fail(E_FAILED, "%s does not exist: run micon-evaluate first", path));
+        FREE(path);
+    }
     TRY(path_make_dirs(dir));
     path_sweep_parts(dir, NULL);
-    of_wells = path_join(dir, run);
-    of_treatments = xasprintf("%s.consensus", of_wells);
-    TRY(export_store(profiles, of_wells));
-    TRY(export_store(consensus, of_treatments));
+    for (int k = 0; k < 2; k++) {
+        path = profiles_path(c, k == 1);
+        stem = xasprintf("%s/%s%s", dir, run, k == 1 ? ".consensus" : "");
+        TRY(export_store(path, stem));
+        FREE(path);
+        FREE(stem);
+    }
 done:
-    free(of_wells);
-    free(of_treatments);
+    free(run);
+    free(path);
+    free(stem);
     return st;
 }

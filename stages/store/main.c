@@ -1,64 +1,109 @@
-/* main.c -- micon-store: what is done with finished files. verify: read every byte again and compare with the digest in the file. */
-#include "micon/base/digest.h"
+/* main.c -- micon-store: work on finished files. verify takes files; add and export take a configuration, whose finished profiles they use. */
+#include "store_commands.h"
+
 #include "micon/base/log.h"
 #include "micon/mpi/comm.h"
-#include "micon/stage/stage.h"
-#include "micon/store/store.h"
 
-#include <stdio.h>
+#include <stddef.h>
 #include <string.h>
 
-enum { DAMAGED, UNREAD, N_BAD };
+typedef struct {
+    int64_t wait;
+} add_args;
 
-/* Ranks share the files; each says what it found, in one line a file. Local. */
-static status verify_some(const stage *s, int64_t bad[N_BAD])
+static const char add_usage[] = "micon-store add screen.yaml STORE", export_usage[] = "micon-store export screen.yaml FOLDER",
+                  verify_usage[] = "micon-store verify FILE...";
+
+/* The one argument after screen.yaml. */
+static status one_argument(const stage *s, const char *usage, const char **argument)
 {
-    char shown[300], d[DIGEST_TEXT];
-    for (size_t i = 1 + (size_t)s->rank; i < s->arguments.n; i += (size_t)s->size) {
-        uint64_t digest = 0;
-        text_show(shown, sizeof shown, s->arguments.item[i]);
-        status st = store_verify(s->arguments.item[i], &digest);
-        if (st == OK) {
-            printf("ok       %s  %s\n", digest_show(digest, d), shown);
-            continue;
-        }
-        printf("%s  %s\n", st == E_IO ? "unread " : "damaged", msg_get());
-        msg_clear();
-        bad[st == E_IO ? UNREAD : DAMAGED]++;
-    }
-    return fflush(stdout) == 0 ? OK : fail(E_IO, "standard output cannot be written");
+    char shown[200];
+    if (s->plates.n) return fail(E_USAGE, "--plate: profiles are those of the whole screen; leave it out");
+    if (s->arguments.n < 1) return fail(E_USAGE, "missing argument; usage: %s", usage);
+    if (s->arguments.n > 1)
+        return fail(E_USAGE, "'%s' is one argument too many; usage: %s", text_show(shown, sizeof shown, s->arguments.item[1]), usage);
+    *argument = s->arguments.item[0];
+    return OK;
 }
 
-static status verify_all(stage *s)
+static status add_all(stage *s)
 {
     status st = OK;
-    int64_t bad[N_BAD] = {0}, sum[N_BAD];
-    if (s->arguments.n < 2) TRY(fail(E_USAGE, "verify which files? micon-store verify FILE..."));
-    TRY_ALL(s->comm, verify_some(s, bad));
-    MPI_Allreduce(bad, sum, N_BAD, MPI_INT64_T, MPI_SUM, s->comm);
-    if (sum[DAMAGED] || sum[UNREAD])
-        st = fail(E_FAILED, "of %zu files, %lld are damaged and %lld could not be read", s->arguments.n - 1, (long long)sum[DAMAGED],
-                  (long long)sum[UNREAD]);
+    const char *store = NULL;
+    const add_args *a = s->options;
+    TRY(one_argument(s, add_usage, &store));
+    TRY_ALL(s->comm, s->rank == 0 ? add_profiles(s, store, (double)a->wait) : OK);
 done:
     return st;
 }
 
+static status export_all(stage *s)
+{
+    status st = OK;
+    const char *folder = NULL;
+    TRY(one_argument(s, export_usage, &folder));
+    TRY_ALL(s->comm, s->rank == 0 ? export_tables(&s->cfg, folder) : OK);
+done:
+    return st;
+}
+
+/* Without a configuration: verify, or no command that there is. */
 static status run_all(stage *s)
 {
-    static const char *const known[] = {"verify"};
+    static const char *const known[] = {"verify", "add", "export"};
     char shown[100];
-    if (!s->arguments.n) return fail(E_USAGE, "what is to be done? micon-store verify FILE...");
-    const char *what = s->arguments.item[0], *near = names_nearest(what, known, 1);
-    if (strcmp(what, "verify") == 0) return verify_all(s);
+    if (!s->arguments.n) return fail(E_USAGE, "missing command; usage: %s, %s, or %s", verify_usage, add_usage, export_usage);
+    const char *what = s->arguments.item[0], *near = names_nearest(what, known, 3);
+    const names files = {.item = s->arguments.item + 1, .n = s->arguments.n - 1};
+    if (strcmp(what, "verify") == 0) return files.n ? verify_all(s, &files) : fail(E_USAGE, "missing files; usage: %s", verify_usage);
     text_show(shown, sizeof shown, what);
-    return fail(E_USAGE, "'%s' is nothing micon-store does%s%s; --help lists it", shown, near ? "; did you mean " : "", near ? near : "");
+    return fail(E_USAGE, "'%s' is not a command of micon-store%s%s; --help lists them", shown, near ? "; did you mean " : "",
+                near ? near : "");
 }
+
+static const opt add_options[] = {
+    {NULL, "wait", OPT_INT, offsetof(add_args, wait), "600", 0, 1e6, NULL, 0,
+     "seconds to wait while another process adds to that store. STORE.lock names it; the lock of a dead process is removed at once on the "
+     "same "
+     "host, and after ten minutes without a sign of life from another host"},
+    {.name = NULL},
+};
+static const stage_def add_def = {
+    .name = "store add",
+    .summary =
+        "add the finished profiles of train.run to STORE, which screens share; it is created where there is none. The first run's features "
+        "and "
+        "transformation become the store's: evaluate later runs with evaluate.transform_with: STORE. Wells that it has, other features, "
+        "another model or normalization are refused",
+    .sections = "screen",
+    .affects = AFFECTS_PROFILES,
+    .options = add_options,
+    .options_size = sizeof(add_args),
+    .arguments = "STORE",
+    .run_all = add_all,
+};
+static const stage_def export_def = {
+    .name = "store export",
+    .summary = "write the finished profiles of train.run as tables in pycytominer's form: FOLDER/RUN.{raw,normalized,corrected}.csv.gz and "
+               "FOLDER/RUN.consensus.{normalized,corrected}.csv.gz; nothing is computed",
+    .sections = "screen",
+    .arguments = "FOLDER",
+    .run_all = export_all,
+};
+static const stage_def verify_def = {
+    .name = "store",
+    .summary =
+        "work on finished files. verify reads every byte again and compares with the digest in the file; add and export have a --help "
+        "of their own",
+    .arguments = "verify FILE... | add screen.yaml STORE | export screen.yaml FOLDER",
+    .run_all = run_all,
+};
 
 int main(int argc, char **argv)
 {
-    static const stage_def def = {.name = "store",
-                                  .summary = "finished files: verify reads every byte again and compares with the digest in the file",
-                                  .arguments = "verify FILE...",
-                                  .run_all = run_all};
-    return stage_main(argc, argv, &def);
+    const char *command = argc > 1 ? argv[1] : "";
+    const stage_def *def = strcmp(command, "add") == 0 ? &add_def : strcmp(command, "export") == 0 ? &export_def : &verify_def;
+    if (def == &verify_def) return stage_main(argc, argv, def);
+    argv[1] = argv[0];
+    return stage_main(argc - 1, argv + 1, def);
 }

@@ -24,5 +24,5 @@ same "and the same lines" "$(cut -c1-8 "$T/out" | sort | uniq -c | tr -s ' ' | t
 exits "which files?" 2 "$BIN/micon" verify
 exits "what?" 2 "$BIN/micon-store"
 exits "a word it does not know" 2 "$BIN/micon-store" verfy x
-has "names the nearest" "$T/err" "'verfy' is nothing micon-store does; did you mean verify"
+has "names the nearest" "$T/err" "'verfy' is not a command of micon-store; did you mean verify"
 tap_done

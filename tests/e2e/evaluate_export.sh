@@ -1,36 +1,37 @@
 #!/usr/bin/env bash
 # run: limit=120
-# micon-evaluate --export: a run's stores as pycytominer's tables, from the finished files alone; pandas and our own reader see the same numbers.
+# micon-store export: a run's stores as pycytominer's tables, from the finished files alone; pandas and our own reader see the same numbers.
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/profile_tables.sh"
 cd "$T" || exit 1
 table_screen t 'in/*.csv'
 N=1
 run() { mpi "$N" "$BIN/micon-evaluate" t.yaml "$@"; }
+tables() { mpi "$N" "$BIN/micon-store" export t.yaml "$@"; }
 mkdir in
 for p in 1 2 3 4; do table $p B$((1 + (p - 1) / 2)) 2 12 > in/p$p.csv; done
-exits "before anything is finished" 1 evaluate t --export tables
-has "before anything is finished: what to do" "$T/err" "work_t/profiles/r.h5ad is not there: run micon-evaluate first"
+exits "before anything is finished" 1 exported t tables
+has "before anything is finished: what to do" "$T/err" "work_t/profiles/r.h5ad does not exist: run micon-evaluate first"
 exits "evaluated" 0 run
 rm -r in
 N=2
-exits "exported, without the inputs" 0 run --export tables
+exits "exported, without the inputs" 0 tables tables
 same "the files" "$(cd tables && echo *)" "r.consensus.corrected.csv.gz r.consensus.normalized.csv.gz r.corrected.csv.gz r.normalized.csv.gz r.raw.csv.gz"
 one=$(cat tables/* | sha256sum)
 exits "again, by the driver" 0 "$BIN/micon" export t.yaml tables
 same "the same bytes" "$(cat tables/* | sha256sum)" "$one"
 same "a row a well" "$(zcat tables/r.normalized.csv.gz | wc -l)" 97
 same "a row a treatment" "$(zcat tables/r.consensus.normalized.csv.gz | wc -l)" 9
-exits "two wishes at once" 2 evaluate t --export tables --csv
-exits "a stray argument" 2 evaluate t --export tables more
-exits "no folder can be made there" 1 evaluate t --export t.yaml/tables
+for o in --export=tables --csv; do exits "the old spelling $o" 2 evaluate t $o; has "the old spelling $o: the new one" "$T/err" "micon export screen.yaml FOLDER"; done
+exits "a stray argument" 2 exported t tables more
+exits "no folder can be made there" 1 exported t t.yaml/tables
 has "no folder can be made there: said" "$T/err" "t.yaml: cannot create this folder"
 
 # Without the metadata, of which the second table has more.
 features() { zcat $1.csv.gz | awk -F, '{ for (i = 1; i <= NF; i++) { if (NR == 1) keep[i] = $i !~ /^Metadata_/; if (keep[i]) printf "%s,", $i } print "" }' | sha256sum; zcat $1.csv.gz | wc -l; }
 # Through our own reader and back.
 exits "the raw table evaluated" 0 run --set evaluate.profiles=tables/r.raw.csv.gz --set train.run=again
-exits "and exported" 0 run --export back --set train.run=again
+exits "and exported" 0 tables back --set train.run=again
 for form in raw normalized corrected consensus.normalized; do
     same "$form: the same numbers" "$(features back/again.$form)" "$(features tables/r.$form)"
 done

@@ -37,7 +37,8 @@ exits "an h5ad, already normalized" 0 run --set evaluate.profiles=in.h5ad --set 
 same "an h5ad: the same figures" "$(cat $R/metrics.csv)" "$first"
 
 # Side by side, and as tables.
-exits "as CSV" 0 run --csv
+exits "the first tables again" 0 run
+exits "as CSV" 0 "$BIN/micon-store" export screen.yaml work/profiles
 same "as CSV: a row a well" "$(zcat work/profiles/r.normalized.csv.gz | wc -l)" 97
 same "as CSV: the first columns" "$(zcat work/profiles/r.raw.csv.gz | head -n 1 | cut -d, -f1-3)" "Metadata_Source,Metadata_Batch,Metadata_Plate"
 exits "the CSV evaluated" 0 run --set evaluate.profiles=work/profiles/r.raw.csv.gz --set train.run=again

@@ -58,7 +58,7 @@ ok "the store verifies" "$BIN/micon-store" verify "$W/profiles/micon.h5ad" "$W/p
 
 # As another store: of the same model, or refused. (evaluate_transform.sh has the rest.)
 cp "$W/profiles/micon.h5ad" "$T/store.h5ad"
-raw() { "$BIN/micon-evaluate" "$S/screen.yaml" --quiet --export "$T/$1" && cat "$T/$1"/micon.[nrc]*.csv.gz | sha256sum; }
+raw() { "$BIN/micon-store" export "$S/screen.yaml" "$T/$1" --quiet && cat "$T/$1"/micon.[nrc]*.csv.gz | sha256sum; }
 before=$(raw before)
 exits "transformed with its own store" 0 run --transform-with "$T/store.h5ad"
 same "transformed with its own store: the same tables" "$(raw after)" "$before"

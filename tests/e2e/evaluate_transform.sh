@@ -11,7 +11,7 @@ run() { if [ "$N" = 1 ]; then evaluate t "$@"; else mpi "$N" "$BIN/micon-evaluat
 mkdir in
 for p in 1 2 3 4; do table $p B$((1 + (p - 1) / 2)) 2 12 > in/p$p.csv; done
 exits "the store" 0 run
-evaluate t --export t_r --quiet
+exported t t_r --quiet
 cp work_t/profiles/r.h5ad store.h5ad
 
 N=2

@@ -9,7 +9,7 @@ run() { evaluate t "$@"; }
 mkdir in
 for p in 1 2 3 4; do table $p B$((1 + (p - 1) / 2)) 2 12 > in/p$p.csv; done
 exits "the store" 0 run
-evaluate t --export t_r --quiet
+exported t t_r --quiet
 cp work_t/profiles/r.h5ad store.h5ad
 
 # Columns in another order, one more, and the one that was constant lacking.
@@ -22,7 +22,7 @@ alike "columns in another order" order P3
 awk -F, -v OFS=, 'NR > 1 { $10 = 7 } 1' in/p3.csv > flat.csv
 exits "a feature that does not vary on the new plate" 0 run --transform-with store.h5ad --set train.run=flat --set evaluate.profiles=flat.csv
 has "it counts as 0" work_t/reports/flat/metrics.json "1 features are 0 in the few groups"
-evaluate t --export t_flat --set train.run=flat --quiet
+exported t t_flat --set train.run=flat --quiet
 same "and is still there" "$(zcat t_flat/flat.normalized.csv.gz | head -1 | grep -o 'f3,.*')" "$(zcat t_r/r.normalized.csv.gz | head -1 | grep -o 'f3,.*')"
 exits "the same screen" 0 run --transform-with store.h5ad --set train.run=same
 exits "a transformed screen's store serves as well" 0 run --transform-with work_t/profiles/same.h5ad --set train.run=chain --set evaluate.profiles=in/p3.csv
@@ -32,7 +32,7 @@ alike "a transformed screen's store serves as well" chain P3
 other() { # "what" OPTIONS... : for a store so made
     local what=$1; shift
     exits "$what: the store" 0 run --force "$@"
-    evaluate t --export t_r --quiet
+    exported t t_r --quiet
     cp work_t/profiles/r.h5ad store.h5ad
     exits "$what: one plate" 0 run --transform-with store.h5ad --set train.run=plate --set evaluate.profiles=in/p3.csv
     alike "$what: one plate" plate P3

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/profile_tables.sh"
 cd "$T" || exit 1
-E=$DEBUG_BIN/micon-evaluate
+E=$DEBUG_BIN/micon-evaluate A=$DEBUG_BIN/micon-store
 for p in 1 2 3; do table $p B$p 1 8 > p$p.csv; done
 table_screen a 'p[12].csv'
 table_screen b p3.csv
@@ -54,24 +54,25 @@ done
 
 # A shared store: as it was or as it shall be, whatever happens; what is left does not stop the next one.
 rm -rf work_a s
-exits "a shared store" 0 "$E" a.yaml --quiet --append one.h5ad
+exits "a run" 0 "$E" a.yaml --quiet
+exits "a shared store" 0 "$A" add a.yaml one.h5ad --quiet
 exits "another run" 0 "$E" b.yaml --quiet --transform-with one.h5ad
 mkdir s
 cp one.h5ad s/all.h5ad
-exits "added" 0 "$E" b.yaml --quiet --transform-with one.h5ad --append s/all.h5ad
+exits "added" 0 "$A" add b.yaml s/all.h5ad --quiet
 cp s/all.h5ad both.h5ad
 append_loop() { # PREFIX
     local n=1 rc bad=0 what
     while [ $n -lt 100 ]; do
         rm -f s/*
         cp one.h5ad s/all.h5ad
-        MICON_FAULT="$1$n:0" timeout 60 "$E" b.yaml --quiet --transform-with one.h5ad --append s/all.h5ad >out 2>err </dev/null
+        MICON_FAULT="$1$n:0" timeout 60 "$A" add b.yaml s/all.h5ad --quiet >out 2>err </dev/null
         rc=$?
         [ $rc = 0 ] && break
         what="$1$n"
         if cmp -s s/all.h5ad one.h5ad; then
             [ -n "$1" ] || [ "$(ls s)" = all.h5ad ] || { bad=1; echo "#   $what: left are $(ls s)"; }
-            "$E" b.yaml --quiet --transform-with one.h5ad --append s/all.h5ad 2>err || { bad=1; cat err; }
+            "$A" add b.yaml s/all.h5ad --quiet 2>err || { bad=1; cat err; }
         fi
         cmp -s s/all.h5ad both.h5ad || { bad=1; echo "#   $what: not the right bytes"; }
         [ "$(ls s)" = all.h5ad ] || { rm -f s/*.lock; [ "$(ls s)" = all.h5ad ]; } || { bad=1; echo "#   $what: at the end there are $(ls s)"; }

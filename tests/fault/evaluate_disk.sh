@@ -5,19 +5,20 @@
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/profile_tables.sh"
 cd "$T" || exit 1
-E=$BIN/micon-evaluate
+E=$BIN/micon-evaluate A=$BIN/micon-store
 for p in 1 2 3; do table $p B$p 1 12 > p$p.csv; done
 table_screen a 'p[12].csv'
 table_screen b p3.csv
 sums() { (cd "$1" && find . -type f ! -path '*/status/*' ! -name '*.part.*' | LC_ALL=C sort | xargs -r sha256sum); }
-exits "the screen" 0 "$E" a.yaml --quiet --append one.h5ad
+exits "the screen" 0 "$E" a.yaml --quiet
+exits "a shared store" 0 "$A" add a.yaml one.h5ad --quiet
 exits "another run" 0 "$E" b.yaml --quiet --transform-with one.h5ad
-exits "tables" 0 "$E" a.yaml --quiet --export t
+exits "tables" 0 "$A" export a.yaml t --quiet
 need=$(du -sk work_a | cut -f1)
 cp -r work_a calm
 mkdir disk
 cp one.h5ad disk/all.h5ad
-exits "added" 0 "$E" b.yaml --quiet --transform-with one.h5ad --append disk/all.h5ad
+exits "added" 0 "$A" add b.yaml disk/all.h5ad --quiet
 cp disk/all.h5ad both.h5ad
 rm -r work_a/* disk/*
 if ! unshare -m true 2>/dev/null || ! unshare -m mount -t tmpfs -o size=64k none disk 2>/dev/null; then
@@ -27,7 +28,7 @@ fi
 sums calm > calm.sums; sums t > t.sums
 export -f sums
 # on_disk FOLDER KIB SCRIPT : SCRIPT runs with FOLDER on a disk of that size; `room` gives it more
-on_disk() { unshare -m bash -c 'room() { mount -o remount,size=64m "$0"; }; mount -t tmpfs -o size='"$2"'k none "$0" || exit 99; '"$3" "$1" "$E"; }
+on_disk() { unshare -m bash -c 'room() { mount -o remount,size=64m "$0"; }; mount -t tmpfs -o size='"$2"'k none "$0" || exit 99; '"$3" "$1" "$E" "$A"; }
 for part in 8 60 97; do
     same "work has $part % of its $need KiB: exit 1, nothing wrong; with room all is right" "$(on_disk work_a $((need * part / 100)) '
         "$1" a.yaml --quiet >out 2>err; echo -n "$? $(grep -c "error:" err) "
@@ -38,14 +39,14 @@ done
 one=$(($(stat -c %s one.h5ad) / 1024 + 1))
 for part in 5 60; do
     same "a shared store that cannot grow ($part %)" "$(on_disk disk $((one * (100 + part) / 100)) '
-        cp one.h5ad disk/all.h5ad; "$1" b.yaml --quiet --transform-with one.h5ad --append disk/all.h5ad >out 2>err; echo -n "$? "
+        cp one.h5ad disk/all.h5ad; "$2" add b.yaml disk/all.h5ad --quiet >out 2>err; echo -n "$? "
         cmp one.h5ad disk/all.h5ad && echo -n "$(ls disk) "
-        room; "$1" b.yaml --quiet --transform-with one.h5ad --append disk/all.h5ad 2>err2; echo -n "$? "; cmp both.h5ad disk/all.h5ad && echo right')" "1 all.h5ad 0 right"
+        room; "$2" add b.yaml disk/all.h5ad --quiet 2>err2; echo -n "$? "; cmp both.h5ad disk/all.h5ad && echo right')" "1 all.h5ad 0 right"
     has "said plainly" err "disk/all.h5ad"
 done
 cp -r calm/. work_a/
 same "tables" "$(on_disk disk 8 '
-    "$1" a.yaml --quiet --export disk >out 2>err; echo -n "$? "; sums disk | grep -vxF -f t.sums; find disk -name "*.part.*"
-    room; "$1" a.yaml --quiet --export disk 2>err2; echo -n "$? "; cmp t.sums <(sums disk) && echo right')" "1 0 right"
+    "$2" export a.yaml disk --quiet >out 2>err; echo -n "$? "; sums disk | grep -vxF -f t.sums; find disk -name "*.part.*"
+    room; "$2" export a.yaml disk --quiet 2>err2; echo -n "$? "; cmp t.sums <(sums disk) && echo right')" "1 0 right"
 ok "said plainly" grep -q 'error: disk/r.*cannot be written: No space left' err
 tap_done

@@ -5,12 +5,13 @@
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/profile_tables.sh"
 cd "$T" || exit 1
-E=$DEBUG_BIN/micon-evaluate
+E=$DEBUG_BIN/micon-evaluate A=$DEBUG_BIN/micon-store
 for p in 1 2 3; do table $p B$p 1 8 > p$p.csv; done
 table_screen a 'p[12].csv'
 table_screen b p3.csv
 sums() { (cd "$1" 2>/dev/null && find profiles reports -type f ! -name '*.part.*' 2>/dev/null | LC_ALL=C sort | xargs -r sha256sum); }
-exits "the screen" 0 "$E" a.yaml --quiet --append one.h5ad
+exits "the screen" 0 "$E" a.yaml --quiet
+exits "a shared store" 0 "$A" add a.yaml one.h5ad --quiet
 exits "another run" 0 "$E" b.yaml --quiet --transform-with one.h5ad
 mv work_a calm
 sums calm > calm.sums
@@ -46,16 +47,16 @@ kill_any_time() {
 ok "SIGKILL at any time" kill_any_time
 mkdir s
 cp one.h5ad s/all.h5ad
-exits "added" 0 "$E" b.yaml --quiet --transform-with one.h5ad --append s/all.h5ad
+exits "added" 0 "$A" add b.yaml s/all.h5ad --quiet
 cp s/all.h5ad both.h5ad
 kill_adding() {
     local n bad=0
     for n in 2 14; do
         rm -f s/*
         cp one.h5ad s/all.h5ad
-        MICON_FAULT="kill:$n:0" "$E" b.yaml --quiet --transform-with one.h5ad --append s/all.h5ad >out 2>err && { bad=1; echo "#   point $n was not reached"; }
+        MICON_FAULT="kill:$n:0" "$A" add b.yaml s/all.h5ad --quiet >out 2>err && { bad=1; echo "#   point $n was not reached"; }
         cmp -s s/all.h5ad one.h5ad || { bad=1; echo "#   killed at $n: the store has changed"; }
-        "$E" b.yaml --transform-with one.h5ad --append s/all.h5ad 2>err || { bad=1; cat err; }
+        "$A" add b.yaml s/all.h5ad 2>err || { bad=1; cat err; }
         grep -q "removed the stale lock of dead process" err || { bad=1; echo "#   killed at $n: no lock was taken over"; }
         cmp -s s/all.h5ad both.h5ad || { bad=1; echo "#   killed at $n: not the right bytes"; }
         [ "$(ls s)" = all.h5ad ] || { bad=1; echo "#   killed at $n: left are $(ls s)"; }

@@ -29,7 +29,7 @@ typedef struct {
     double min, max;   /* OPT_INT, OPT_REAL, OPT_BYTES */
     const char *words; /* OPT_CHOICE: "none|plate|file". For numbers: words that may stand instead, giving -1, -2, .. */
     unsigned affects;  /* configuration: AFFECTS_*, the outputs that it changes (config.h); command line: 0 */
-    const char *help;
+    const char *help;  /* NULL: an old spelling, not listed */
 } opt;
 
 status opt_defaults(const opt *table, void *base) MUST_USE; /* base zeroed before; fails only on a table of ours that is wrong */
