@@ -59,7 +59,7 @@ refused "a lock of another host" "s/new.h5ad is being added to by: someone on el
     d s/new.h5ad --transform-with one.h5ad -- --wait 0
 touch -d '11 minutes ago' s/new.h5ad.lock
 exits "that is silent for long" 0 added d s/new.h5ad --transform-with one.h5ad -- --wait 0
-has "that is silent for long: taken over, and said" "$T/err" "gave no sign for ten minutes: going on in its place"
+has "that is silent for long: taken over, and said" "$T/err" "which gave no sign for ten minutes"
 printf '%s\n%d\n77\nsomeone\n2026-01-01 00:00\nadding x.h5ad\n' "$(hostname)" 999999 > s/fresh.h5ad.lock
 exits "of a dead process of this host" 0 added d s/fresh.h5ad --transform-with one.h5ad -- --wait 0
 has "of a dead process of this host: taken over" "$T/err" "removed the stale lock of dead process"
