@@ -1,4 +1,5 @@
-/* main.c -- micon-store: work on finished files. verify takes files; add and export take a configuration, whose finished profiles they use. */
+/* main.c -- micon-store: work on finished files. verify takes files; add and export take a configuration, whose finished profiles they
+ * use. */
 #include "store_commands.h"
 
 #include "micon/base/log.h"

@@ -3,7 +3,8 @@
 #define STORE_COMMANDS_H
 #include "micon/stage/stage.h"
 
-/* export.c: the finished stores of train.run as DIR/RUN.{raw,normalized,corrected}.csv.gz and DIR/RUN.consensus.{normalized,corrected}.csv.gz. Local. */
+/* export.c: the finished stores of train.run as DIR/RUN.{raw,normalized,corrected}.csv.gz and
+ * DIR/RUN.consensus.{normalized,corrected}.csv.gz. Local. */
 status export_tables(const config *c, const char *dir) MUST_USE;
 
 /* add.c: a run's finished profiles into a store that screens share. Local. */
