@@ -13,7 +13,7 @@ endif
 MPIRUN       ?= mpirun
 
 # Libraries found through pkg-config; where a site has no .pc file, leave the package out here and say where it is below.
-PKGS         ?= hdf5-openmpi ompi-c openblas libtiff-4 yaml-0.1 zlib libxxhash jansson
+PKGS         ?= hdf5-openmpi ompi-c openblas libtiff-4 yaml-0.1 zlib libzstd liblz4 snappy libxxhash jansson
 OPENBABEL    ?= openbabel-3
 DNNL_CFLAGS  ?=
 DNNL_LIBS    ?= -ldnnl

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# parquet_ref.sh -- Parquet files of pyarrow, pandas, polars and duckdb in many variants, read cell by cell. run: limit=300
+. "$(dirname "$0")/../tap.sh"
+for py in "${PARQUET_PYTHON:-}" "$ROOT/build/peers/bin/python" python3; do
+    [ -n "$py" ] && "$py" -c 'import pyarrow, numpy' 2>/dev/null && break
+    py=
+done
+if [ -z "$py" ]; then
+    skip "files of other writers" "no Python with pyarrow: make build/peers with venv, or name one in PARQUET_PYTHON"
+    tap_done
+fi
+mkdir -p "$T/files"
+exec "$py" "$ROOT/tests/ref/parquet_ref.py" "$ROOT/build/release/tests/tools/parquet_dump" "$T/files"
