@@ -140,7 +140,7 @@ has "... is told what is missing, and what is there" "$T/err" \
     'cols.csv:1: no column with SMILES (Metadata_SMILES, SMILES, smiles); it has Metadata_JCP2022, Structure'
 printf 'Name,SMILES\nDMSO,CS(C)=O\n' >cols.csv
 exits "a table without identifiers" 1 mpi 2 "$F" c.yaml
-has "... alike" "$T/err" 'identifiers: Metadata_JCP2022'
+has "... alike" "$T/err" 'identifiers (Metadata_JCP2022'
 printf 'Metadata_JCP2022,SMILES\n' >cols.csv
 exits "a table without rows" 1 "$F" c.yaml
 has "... alike" "$T/err" 'cols.csv: the compound table has no rows'
