@@ -169,7 +169,7 @@ else skip "which compounds are predicted" "no python3-h5py"; fi
 "$TOOLS/model_make" clip.safetensors 64 100 32 1024 0 DNA ER RNA AGP Mito
 C="$S --set embed.model=clip.safetensors --set embed.precision=fp32"
 exits "a model with a compound head and no generator" 0 mpi 3 "$BIN/micon-embed" $C
-has "says what there is" "$T/err" "compounds among the pictures are in uns/compound"
+has "says what there is" "$T/err" "representations of compounds are written to uns/compound"
 three=$(cat work/embeddings/micon/*.h5 | sha256sum)
 if $python -c 'import torch, h5py' 2>/dev/null; then
     ok "its compounds equal PyTorch's" $python "$ROOT/tests/ref/embed_ref.py" clip.safetensors "work/tiles/$plate.h5" work/compounds.h5 "$E"

@@ -53,7 +53,7 @@ fast="--set train.schedule=constant --set train.warmup=0 --set train.weight_deca
 refused "a rate that is far too large" 1 "training diverged" $fast --set train.lr=100 --set train.steps=60
 has "what to try" "$T/err" "try a lower train.lr"
 has "the step, which is not in the log" "$T/err" "step $(($(wc -l <work/models/bad/log.jsonl) + 1)): loss"
-has "where the checkpoints are" "$T/err" "stay in work/models/bad/checkpoints,"
+has "where the checkpoints are" "$T/err" "are kept in work/models/bad/checkpoints,"
 all=$(sed -n 's/.* \([0-9]*\) training tiles.*/\1/p' "$T/err")
 ok "of three compounds there are more tiles than of two" test "${all:-0}" -gt "${few:-999}"
 last=$(ls work/models/bad/checkpoints/*.safetensors 2>/dev/null | tail -n 1)
