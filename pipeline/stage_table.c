@@ -111,7 +111,7 @@ static void evaluate_cost(const plan *p, const config *c, const screen_plate *pl
 /* ---- the table ---- */
 static bool trains(const config *c)
 {
-    return !*c->embed.model && method_table[c->train.method].trains;
+    return !*c->embed.model; /* also for `pretrained`: micon-train writes its model.safetensors */
 }
 
 const stage_info stage_table[] = {

@@ -58,6 +58,8 @@ static void test_needs(void)
     ok(stage_needs(&c, embed) == (1u << featurize | 1u << tile | 1u << train), "embed needs three stages");
     ok(stage_needs(&given, embed) == (1u << featurize | 1u << tile), "with a model no training");
     ok(!stage_wanted(&given, train) && stage_wanted(&c, train), "which is then left out");
+    given.train.method = c.train.method = METHOD_PRETRAINED;
+    ok(!stage_wanted(&given, train) && stage_wanted(&c, train), "pretrained: micon-train writes the model, unless one is given");
     ok(stage_wanted(&outside, evaluate) && !stage_wanted(&outside, embed) && stage_needs(&outside, evaluate) == 0,
        "an outside table needs nothing");
     char *out = stage_output(&c, embed, "S__B__P"), *record = stage_record(&c, embed, "S__B__P"), *path = stage_path("a/{run}.b{", "r", "");
