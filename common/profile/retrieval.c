@@ -57,7 +57,7 @@ static status search_block(search *h, int64_t first, int64_t nq, bool *too_many)
         TRY(similarity_block(h->products, q, nq, at == 0, at, h->block));
         for (int64_t i = 0; i < nq; i++)
             for (int s = 0; s < h->n_set; s++)
-                if (!h->set[s].query || h->set[s].query[first + i])
+                if (!h->set[s].query_mask || h->set[s].query_mask[first + i])
                     sift(h, &h->list[s], &h->set[s], first + i, i, h->block + i * CANDIDATES, at, nc);
         *too_many = similarity_is_coarse(h->products) && h->n_through > TOO_MANY * nq * h->n_set;
     }
@@ -133,7 +133,8 @@ static void seek_match(place *p, const retrieval_setting *set, int64_t query, in
     for (int64_t i = 0; i < width; i++) {
         int64_t row = at + i;
         if (labels[row] != label || (p->row >= 0 && s[i] < p->best - MARGIN)) continue;
-        if ((set->candidate && !set->candidate[row]) || (set->query_group && set->candidate_group[row] == set->query_group[query]))
+        if ((set->candidate_mask && !set->candidate_mask[row]) ||
+            (set->query_group && set->candidate_group[row] == set->query_group[query]))
             continue;
         double sim = linear_dot(q, c + row * d, d);
         if (p->row < 0 || sim > p->best) p->best = sim, p->row = (int32_t)row;
@@ -147,7 +148,8 @@ static void count_before(place *p, const retrieval_setting *set, int64_t query, 
     for (int64_t i = 0; i < width; i++) {
         int64_t row = at + i;
         if (!(s[i] >= p->best - MARGIN) || row == p->row) continue;
-        if ((set->candidate && !set->candidate[row]) || (set->query_group && set->candidate_group[row] == set->query_group[query]))
+        if ((set->candidate_mask && !set->candidate_mask[row]) ||
+            (set->query_group && set->candidate_group[row] == set->query_group[query]))
             continue;
         double sim = s[i] > p->best + MARGIN ? (double)s[i] : linear_dot(q, c + row * d, d);
         p->before += sim > p->best || (sim == p->best && row < p->row);
@@ -175,14 +177,15 @@ status retrieval_match_rank(const float *q, int64_t first, int64_t n, const floa
                 for (int64_t i = 0; i < nq; i++) {
                     int64_t query = first + b + i;
                     const float *s = block + i * CANDIDATES;
-                    if ((set->query && !set->query[query]) || query_label[query] < 0) continue;
+                    if ((set->query_mask && !set->query_mask[query]) || query_label[query] < 0) continue;
                     if (pass == 1)
                         seek_match(&p[i], set, query, query_label[query], candidate_label, s, at, nc, qb + i * d, c, d);
                     else if (p[i].row >= 0)
                         count_before(&p[i], set, query, s, at, nc, qb + i * d, c, d);
                 }
             }
-        for (int64_t i = 0; i < nq; i++) rank[b + i] = set->query && !set->query[first + b + i] ? -1 : p[i].row < 0 ? 0 : p[i].before + 1;
+        for (int64_t i = 0; i < nq; i++)
+            rank[b + i] = set->query_mask && !set->query_mask[first + b + i] ? -1 : p[i].row < 0 ? 0 : p[i].before + 1;
     }
 done:
     similarity_destroy(&products);

@@ -45,7 +45,7 @@ status retrieval_counts(const retrieval_setting *set, const int32_t *query_label
     TRY(mem_alloc(&labels, (size_t)n_candidate, sizeof *labels, "candidates"));
     TRY(mem_alloc(&groups, (size_t)n_candidate, sizeof *groups, "candidates"));
     for (int64_t i = 0; i < n_candidate; i++) {
-        if (set->candidate && !set->candidate[i]) continue;
+        if (set->candidate_mask && !set->candidate_mask[i]) continue;
         int32_t group = set->query_group ? set->candidate_group[i] : 0;
         labels[m] = pair(candidate_label[i], group);
         groups[m++] = pair(0, group);
@@ -54,7 +54,7 @@ status retrieval_counts(const retrieval_setting *set, const int32_t *query_label
     qsort(groups, (size_t)m, sizeof *groups, u64_cmp);
     for (int64_t i = 0; i < n; i++) {
         n_possible[i] = n_match[i] = -1;
-        if (set->query && !set->query[first + i]) continue;
+        if (set->query_mask && !set->query_mask[first + i]) continue;
         int32_t label = query_label[first + i];
         n_possible[i] = m;
         n_match[i] = label < 0 ? 0 : count_between(labels, m, pair(label, 0), pair(label, -1));

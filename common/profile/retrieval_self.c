@@ -28,7 +28,7 @@ typedef struct {
 static void offer(among *a, int q, int64_t query, int64_t row, float sim)
 {
     const retrieval_setting *rule = &a->question[q].rule;
-    if ((rule->query && !rule->query[query]) || !shortlists_may(rule, query, row)) return;
+    if ((rule->query_mask && !rule->query_mask[query]) || !shortlists_may(rule, query, row)) return;
     a->n_through++;
     shortlists_add(&a->list[q], query, (int32_t)row, sim);
 }

@@ -48,7 +48,7 @@ int shortlists_any(const float *s, float need, const float *columns);
 /* May candidate row answer query i under the rule? */
 static inline bool shortlists_may(const retrieval_setting *rule, int64_t i, int64_t row)
 {
-    if (rule->candidate && !rule->candidate[row]) return false;
+    if (rule->candidate_mask && !rule->candidate_mask[row]) return false;
     return !rule->query_group || rule->candidate_group[row] != rule->query_group[i];
 }
 

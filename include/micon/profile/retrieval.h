@@ -13,8 +13,8 @@
 
 /* Who asks, who may answer. Arrays are over all queries, or all candidates. */
 typedef struct {
-    const uint8_t *query;           /* 1: asks; NULL: all do */
-    const uint8_t *candidate;       /* 1: may be found; NULL: all may */
+    const uint8_t *query_mask;      /* 1: asks; NULL: all do */
+    const uint8_t *candidate_mask;  /* 1: may be found; NULL: all may */
     const int32_t *query_group;     /* a candidate with the query's code is left out: its batch, source, compound, or its own row number; */
     const int32_t *candidate_group; /* both NULL: nobody is left out */
 } retrieval_setting;
