@@ -176,7 +176,7 @@ static status read_all(const store_file *f, transform_params *p)
     int how;
     int64_t kind;
     if (!store_has(f, "uns/normalize/kind") || !store_has(f, "uns/model/digest"))
-        TRY(fail(E_FORMAT, "an earlier version made it, which kept less than is needed here: make it anew with micon-evaluate --force"));
+        TRY(fail(E_FORMAT, "an earlier version wrote it without the parameters needed here: write it again with micon-evaluate --force"));
     TRY(read_var(f, p));
     TRY(read_word(f, "uns/normalize/kind", scale_name, 3, &p->normalize));
     TRY(read_word(f, "uns/normalize/on", on_name, 2, &p->normalize_on));

@@ -283,7 +283,7 @@ done:
     return st;
 }
 
-/* Rank 0, when all stands. */
+/* The record beside the outputs, written last. Rank 0. */
 static status record(const stage *g, const outputs *o, const origin *from)
 {
     status st = OK;
@@ -419,7 +419,7 @@ int main(int argc, char **argv)
          "transform these wells as this finished store's were (evaluate.transform_with): its features, selection, sphering and components; "
          "groups (plates) are normalized its way on their own controls, only with normalize_by: none with its numbers too; Harmony cannot "
          "be "
-         "carried over, the UMAP is made anew"},
+         "carried over, the UMAP is computed again"},
         {NULL, "append", OPT_TEXT, offsetof(evaluate_args, append), "", 0, 0, NULL, 0, NULL},
         {NULL, "export", OPT_TEXT, offsetof(evaluate_args, export), "", 0, 0, NULL, 0, NULL},
         {NULL, "wait", OPT_TEXT, offsetof(evaluate_args, wait), "", 0, 0, NULL, 0, NULL},

@@ -1,4 +1,4 @@
-/* results.c -- what was measured, as metrics.json and CSV tables. A value stands in all of them with the same digits. */
+/* results.c -- what was measured, as metrics.json and CSV tables. A value has the same digits in all of them. */
 #include "evaluate.h"
 
 #include "micon/base/mem.h"

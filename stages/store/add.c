@@ -99,7 +99,7 @@ static void show_place(const frame *f, int64_t i, const int col[4], const char *
     for (int k = 0; k < 4; k++) text_addf(t, "%s%s", k ? sep : "", frame_text(f, i, col[k]));
 }
 
-/* No well may stand in the store twice; the first few are named. */
+/* Wells that the store already has are refused; the first few are named. */
 static status refuse_duplicates(const side *here, const side *new)
 {
     enum { NAMED = 5 };
