@@ -135,7 +135,7 @@ done:
     return st;
 }
 
-status swaps_check(const screen_index *ix, const config *cfg, const bool *made)
+status channel_swap_check(const screen_index *ix, const config *cfg, const bool *made)
 {
     status st = OK;
     int64_t n = index_n_plates(ix);

@@ -2,7 +2,6 @@
  * is counted, and each channel gets the ends of its stretch. An all-zero image stays out of both. */
 #include "tile.h"
 
-#include "micon/base/log.h"
 #include "micon/base/mem.h"
 #include "micon/formats/npy.h"
 
@@ -157,7 +156,7 @@ done:
     return st;
 }
 
-status light_all(plate_work *w)
+status illumination_all(plate_work *w)
 {
     status st = OK;
     if (w->cfg->tile.illumination != ILLUMINATION_NONE) w->illumination = xcalloc((size_t)w->n_channels, sizeof *w->illumination);

@@ -51,7 +51,7 @@ static status run_all(stage *g)
     if (g->rank == 0) path_sweep_parts(folder, NULL);
     r.made = xcalloc((size_t)index_n_plates(r.ix), sizeof *r.made);
     TRY(plates_each_all(g, chosen, n, one_plate_all, &r));
-    TRY_ALL(g->comm, g->rank == 0 ? swaps_check(r.ix, &g->cfg, r.made) : OK);
+    TRY_ALL(g->comm, g->rank == 0 ? channel_swap_check(r.ix, &g->cfg, r.made) : OK);
     if (*own->preview) TRY_ALL(g->comm, g->rank == 0 ? write_preview(&r, chosen[0], own->preview) : OK);
 done:
     free(r.made);

@@ -132,7 +132,7 @@ static status put_rejects(const plate_work *w, store *out)
         int channel = (int)(item % w->n_channels);
         for (int k = 0; k < N_KEYS; k++) TRY(frame_set_text(&f, i, col[k], index_cell(w->ix, row, keys[k])));
         TRY(frame_set_text(&f, i, col[N_KEYS], w->cfg->screen.channels.item[channel]));
-        TRY(frame_set_text(&f, i, col[N_KEYS + 1], plate_recorded_name(w, index_path(w->ix, row, channel, &path))));
+        TRY(frame_set_text(&f, i, col[N_KEYS + 1], recorded_file_name(w, index_path(w->ix, row, channel, &path))));
         TRY(frame_set_text(&f, i, col[N_KEYS + 2], frame_text(&w->bad, i, BAD_CODE)));
         TRY(frame_set_text(&f, i, col[N_KEYS + 3], frame_text(&w->bad, i, BAD_TEXT)));
     }
@@ -170,8 +170,8 @@ static status put_uns(const plate_work *w, store *out)
     put_illumination(w, out);
     TRY(put_rejects(w, out));
     store_put_texts(out, "uns/warnings", &w->warnings);
-    fresh_made_from(w, &made_from);
-    TRY(fresh_inputs_sum(w, &sum));
+    up_to_date_made_from(w, &made_from);
+    TRY(up_to_date_inputs_sum(w, &sum));
     provenance_put(out, w->g, text_str(&made_from), sum);
 done:
     text_free(&made_from);

@@ -3,26 +3,11 @@
 
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
-#include "micon/base/path.h"
 #include "micon/index/findings.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-void plate_name_site(const plate_work *w, int64_t site, char *out, size_t size)
-{
-    int64_t row = w->plate.first + site;
-    snprintf(out, size, "%s site %s", index_cell(w->ix, row, INDEX_WELL), index_cell(w->ix, row, INDEX_SITE));
-}
-
-const char *plate_recorded_name(const plate_work *w, const char *path)
-{
-    size_t n = strlen(w->cfg->dir);
-    if (n > 0 && strncmp(path, w->cfg->dir, n) == 0 && path[n] == '/') return path + n + 1;
-    return path;
-}
 
 static void plate_free(plate_work *w)
 {
@@ -82,15 +67,15 @@ static status plate_make_all(plate_work *w, const char *path)
     TRY_ALL(w->comm, plate_prepare(w));
     progress_say(w->shown, "reading");
     TRY_ALL(w->comm, read_sites(w, &r));
-    TRY(decide_all(w));
+    TRY(reject_all(w));
     progress_say(w->shown, "correcting");
-    TRY(light_all(w));
+    TRY(illumination_all(w));
     progress_say(w->shown, "writing");
     TRY(output_all(w, path));
     if (w->rank == 0) {
         for (size_t i = 0; i < w->warnings.n; i++) log_warn("%s: %s", w->label, w->warnings.item[i]);
         /* Without this note the next run reads the inputs again: slower, not wrong. */
-        if (fresh_remember(w, path) != OK) {
+        if (up_to_date_remember(w, path) != OK) {
             log_warn("%s", msg_get());
             msg_clear();
         }
@@ -103,7 +88,7 @@ done:
 /* The same, with work/status/tile/NAME.json and a bar. */
 static status plate_make_shown_all(plate_work *w, const char *path)
 {
-    char *work = config_work(w->cfg, ""), *name = fresh_plate_name(path);
+    char *work = config_work(w->cfg, ""), *name = plate_record_name(path);
     const progress_info info = {.work = work, .stage = "tile", .name = name, .unit = "sites", .total = w->plate.n};
     w->shown = progress_start_all(w->comm, &info);
     status st = plate_make_all(w, path);
@@ -129,7 +114,7 @@ status plate_run_all(stage *s, const screen_index *ix, int64_t number, bool *mad
     partition(w.plate.n, w.size, w.rank, &w.first, &w.n);
     char *path = config_plate_file(&s->cfg, WORK_TILES, w.plate.source, w.plate.batch, w.plate.plate);
     TRY(agree_same_all(s->comm, index_plate_digest(ix, number, INDEX_OF_ALL), "rows of the index"));
-    if (!s->force) TRY(fresh_check_all(&w, path, s->verify, &fresh));
+    if (!s->force) TRY(up_to_date_check_all(&w, path, s->verify, &fresh));
     *made = !fresh;
     if (fresh) {
         log_info("%s: up to date", w.label);

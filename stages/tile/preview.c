@@ -6,7 +6,6 @@
 #include "micon/formats/png.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

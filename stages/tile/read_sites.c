@@ -3,10 +3,8 @@
 #include "tile.h"
 
 #include "micon/base/digest.h"
-#include "micon/base/mem.h"
 #include "micon/base/path.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 void reader_free(reader *r)

@@ -114,7 +114,7 @@ static status say_bad(plate_work *w)
             log_warn("%s: and %lld more bad images", w->label, (long long)(w->bad.n_rows - FIRST));
             break;
         }
-        plate_name_site(w, item / w->n_channels, name, sizeof name);
+        site_name(w, item / w->n_channels, name, sizeof name);
         const char *file = index_path(w->ix, w->plate.first + item / w->n_channels, (int)(item % w->n_channels), &path);
         log_warn("%s: %s: %s %s", w->label, name, *file ? file : w->cfg->screen.channels.item[item % w->n_channels],
                  frame_text(&w->bad, i, BAD_TEXT));
@@ -136,14 +136,14 @@ static void say_odd(plate_work *w)
     const names *channels = &w->cfg->screen.channels;
     text t = {0};
     if (same > 0) {
-        plate_name_site(w, first_same / w->n_channels, name, sizeof name);
+        site_name(w, first_same / w->n_channels, name, sizeof name);
         text_addf(&t, "images identical to another channel of their site: %lld, the first: %s, %s and %s", (long long)same, name,
                   channels->item[w->note[first_same].same_as], channels->item[first_same % w->n_channels]);
         names_add(&w->warnings, t.s);
         text_clear(&t);
     }
     if (zero > 0) {
-        plate_name_site(w, first_zero / w->n_channels, name, sizeof name);
+        site_name(w, first_zero / w->n_channels, name, sizeof name);
         text_addf(&t, "images that are all zero: %lld, the first: %s, %s", (long long)zero, name,
                   channels->item[first_zero % w->n_channels]);
         names_add(&w->warnings, t.s);
@@ -151,7 +151,7 @@ static void say_odd(plate_work *w)
     text_free(&t);
 }
 
-status decide_all(plate_work *w)
+status reject_all(plate_work *w)
 {
     status st = OK;
     char *all = NULL;

@@ -56,7 +56,7 @@ typedef struct plate_work {
     char label[300];   /* "S1/B1/P1", for messages */
     int n_channels, size_px, mosaic_px, tiles_per_site;
     int64_t first, n;        /* this rank's sites */
-    image_note *note;        /* [all sites, n_channels]: of this rank's sites, after decide_all of all */
+    image_note *note;        /* [all sites, n_channels]: of this rank's sites, after reject_all of all */
     uint8_t *site_bad;       /* [all sites] */
     int64_t n_good;          /* sites that have tiles */
     frame bad;               /* Item, Code, Text: this rank's; on rank 0 in the end all */
@@ -84,10 +84,10 @@ enum { BAD_ITEM, BAD_CODE, BAD_TEXT };
 status bad_add(frame *bad, int64_t item, const char *code, const char *says) MUST_USE;
 
 /* ---- reject.c: collective; every rank comes to the same end from the same notes ---- */
-status decide_all(plate_work *w) MUST_USE;
+status reject_all(plate_work *w) MUST_USE;
 
 /* ---- illumination.c: illumination, histograms, stretch ---- */
-status light_all(plate_work *w) MUST_USE;
+status illumination_all(plate_work *w) MUST_USE;
 
 /* ---- output.c: the tile file ---- */
 status output_all(plate_work *w, const char *path) MUST_USE;
@@ -95,27 +95,28 @@ status output_all(plate_work *w, const char *path) MUST_USE;
 /* ---- up_to_date.c: is the finished file still what would be written? ---- */
 /* *fresh: the file at `path` was made with this configuration, from these rows of the index and these bytes. With `verify` all inputs
  * are read again. */
-status fresh_check_all(plate_work *w, const char *path, bool verify, bool *fresh) MUST_USE;
+status up_to_date_check_all(plate_work *w, const char *path, bool verify, bool *fresh) MUST_USE;
 
-/* NAME of work/tiles/NAME.h5, which its status files carry too; caller frees. */
-char *fresh_plate_name(const char *path);
-
-/* After decide_all, for provenance_put: what decides the content besides the inputs' bytes, and one digest over theirs. */
-void fresh_made_from(const plate_work *w, text *out);
-status fresh_inputs_sum(const plate_work *w, uint64_t *sum) MUST_USE;
+/* After reject_all, for provenance_put: what decides the content besides the inputs' bytes, and one digest over theirs. */
+void up_to_date_made_from(const plate_work *w, text *out);
+status up_to_date_inputs_sum(const plate_work *w, uint64_t *sum) MUST_USE;
 /* Rank 0, after the commit: size, time and digest of every input. */
-status fresh_remember(const plate_work *w, const char *path) MUST_USE;
+status up_to_date_remember(const plate_work *w, const char *path) MUST_USE;
 
 /* ---- plate.c ---- */
 /* The plate's tile file, made or left alone. */
 status plate_run_all(stage *s, const screen_index *ix, int64_t number, bool *made) MUST_USE;
-void plate_name_site(const plate_work *w, int64_t site, char *out, size_t size); /* "A01 site 1" */
+
+/* ---- site_names.c ---- */
+void site_name(const plate_work *w, int64_t site, char *out, size_t size); /* "A01 site 1" */
 /* A file's name as it is recorded: relative to the configuration's folder where it lies below. */
-const char *plate_recorded_name(const plate_work *w, const char *path);
+const char *recorded_file_name(const plate_work *w, const char *path);
+/* NAME of work/tiles/NAME.h5, which its status files carry too; caller frees. */
+char *plate_record_name(const char *path);
 
 /* ---- preview.c, channel_swap.c: rank 0, from finished files ---- */
 status preview_write(const char *tile_file, const char *label, const char *png) MUST_USE;
 /* Warns of channels that look exchanged on the plates that were made now; made [all plates of the index]. */
-status swaps_check(const screen_index *ix, const config *cfg, const bool *made) MUST_USE;
+status channel_swap_check(const screen_index *ix, const config *cfg, const bool *made) MUST_USE;
 
 #endif

@@ -12,22 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-char *fresh_plate_name(const char *path)
-{
-    const char *base = path_base(path);
-    return xstrndup(base, strlen(base) - strlen(".h5"));
-}
-
 /* work/tiles/NAME.h5 -> work/status/tile/NAME.inputs */
 static char *memory_file(const plate_work *w, const char *path)
 {
-    char *plate = fresh_plate_name(path), *below = xasprintf("status/tile/%s.inputs", plate), *name = config_work(w->cfg, below);
+    char *plate = plate_record_name(path), *below = xasprintf("status/tile/%s.inputs", plate), *name = config_work(w->cfg, below);
     free(plate);
     free(below);
     return name;
 }
 
-void fresh_made_from(const plate_work *w, text *out)
+void up_to_date_made_from(const plate_work *w, text *out)
 {
     char d[DIGEST_TEXT];
     provenance_config(w->g, out);
@@ -72,7 +66,7 @@ done:
     return st;
 }
 
-status fresh_inputs_sum(const plate_work *w, uint64_t *sum)
+status up_to_date_inputs_sum(const plate_work *w, uint64_t *sum)
 {
     input_digests in = {0};
     status st = list_inputs(w, &in);
@@ -87,8 +81,8 @@ static status remember(const plate_work *w, const char *path, const input_digest
     status st = OK;
     store_file *f = NULL;
     text made_from = {0};
-    char *name = fresh_plate_name(path), *memory = memory_file(w, path);
-    fresh_made_from(w, &made_from);
+    char *name = plate_record_name(path), *memory = memory_file(w, path);
+    up_to_date_made_from(w, &made_from);
     TRY(input_digests_remember(in, memory));
     TRY(store_open(&f, path, TILES_KIND, TILES_FORMAT));
     TRY(provenance_record(w->g, name, path, text_str(&made_from), input_digests_digest(in), store_digest(f)));
@@ -100,7 +94,7 @@ done:
     return st;
 }
 
-status fresh_remember(const plate_work *w, const char *path)
+status up_to_date_remember(const plate_work *w, const char *path)
 {
     input_digests in = {0};
     status st = list_inputs(w, &in);
@@ -185,7 +179,7 @@ static bool same_recipe(const char *path, const char *made_from)
 /* Rank 0: is the file what these inputs give? If some were read again, or there is no record, note that all is well. */
 static bool is_current(const plate_work *w, const char *path, const char *made_from, const input_digests *in, bool note)
 {
-    char *name = fresh_plate_name(path), *record = output_record_path(w->cfg, "tile", name);
+    char *name = plate_record_name(path), *record = output_record_path(w->cfg, "tile", name);
     bool current = provenance_current(path, TILES_KIND, TILES_FORMAT, w->g, made_from, input_digests_digest(in));
     if (current && (note || !path_exists(record)) && remember(w, path, in) != OK) msg_clear();
     free(name);
@@ -193,14 +187,14 @@ static bool is_current(const plate_work *w, const char *path, const char *made_f
     return current;
 }
 
-status fresh_check_all(plate_work *w, const char *path, bool verify, bool *fresh)
+status up_to_date_check_all(plate_work *w, const char *path, bool verify, bool *fresh)
 {
     status st = OK;
     input_digests mine = {0}, in = {0};
     text made_from = {0};
     char *memory = memory_file(w, path);
     int64_t n_read = 0;
-    fresh_made_from(w, &made_from);
+    up_to_date_made_from(w, &made_from);
     int answer = w->rank == 0 && same_recipe(path, text_str(&made_from));
     MPI_Bcast(&answer, 1, MPI_INT, 0, w->comm);
     *fresh = false;
