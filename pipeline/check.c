@@ -23,7 +23,7 @@ static void check_work(const config *c, findings *f)
     if (access(dir, W_OK | X_OK) != 0)
         findings_add(f, FINDING_ERROR, "the work folder cannot be written", "%s: %s", dir, strerror(errno));
     else if (!path_is_dir(dir))
-        findings_add(f, FINDING_ERROR, "the work folder cannot be written", "%s is no folder", dir);
+        findings_add(f, FINDING_ERROR, "the work folder cannot be written", "%s is not a folder", dir);
     free(dir);
     free(work);
 }
@@ -93,10 +93,9 @@ status command_check(call *c)
     check_named_files(&c->cfg, &f);
     if (!c->cfg.evaluate.profiles.n) TRY(check_plates(c, &f));
     findings_show(&f, &t);
-    fputs(f.n ? text_str(&t) : "nothing wrong was found\n", stdout);
+    fputs(f.n ? text_str(&t) : "no problems found\n", stdout);
     int64_t errors = findings_count(&f, FINDING_ERROR);
-    if (errors)
-        TRY(fail(E_FAILED, "%s: %lld thing%s to put right before anything runs", c->path, (long long)errors, errors == 1 ? "" : "s"));
+    if (errors) TRY(fail(E_FAILED, "%s: %lld error%s to fix before running", c->path, (long long)errors, errors == 1 ? "" : "s"));
 done:
     text_free(&t);
     findings_free(&f);

@@ -121,7 +121,7 @@ done:
 static bool agreed(void)
 {
     char answer[16] = "";
-    fputs("remove them? Type yes: ", stdout);
+    fputs("remove these files? Type yes: ", stdout);
     fflush(stdout);
     return fgets(answer, sizeof answer, stdin) && strcmp(answer, "yes\n") == 0;
 }

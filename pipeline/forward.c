@@ -51,19 +51,19 @@ static status start_with(const call *c, const char *stage, const char *command, 
 
 status command_compare(call *c)
 {
-    if (c->a.rest.n < 3) return fail(E_USAGE, "which runs? micon compare screen.yaml RUN RUN...");
+    if (c->a.rest.n < 3) return fail(E_USAGE, "name at least two runs; usage: micon compare screen.yaml RUN RUN...");
     return start_with(c, "evaluate", NULL, "--compare");
 }
 
 status command_export(call *c)
 {
-    if (c->a.rest.n != 2) return fail(E_USAGE, "into which folder? micon export screen.yaml FOLDER");
+    if (c->a.rest.n != 2) return fail(E_USAGE, "missing folder; usage: micon export screen.yaml FOLDER");
     return start_with(c, "store", "export", NULL);
 }
 
 status command_store(call *c)
 {
-    if (c->a.rest.n != 2) return fail(E_USAGE, "to which store? micon store add screen.yaml STORE");
+    if (c->a.rest.n != 2) return fail(E_USAGE, "missing store; usage: micon store add screen.yaml STORE");
     char *wait = xasprintf("--wait=%lld", (long long)c->a.wait);
     status st = start_with(c, "store", "add", wait);
     free(wait);

@@ -8,7 +8,7 @@ status command_gate(call *c)
     status st = OK;
     plan p = {0};
     size_t bad = 0, all = 0;
-    if (c->a.stages.n != 1) TRY(fail(E_USAGE, "gate wants one --stage"));
+    if (c->a.stages.n != 1) TRY(fail(E_USAGE, "gate needs exactly one --stage"));
     c->a.ranks = 1;
     TRY(plan_make(&p, c));
     p.alone = true; /* a plate without tiles does not make what was made without it worthless */
@@ -19,11 +19,12 @@ status command_gate(call *c)
         all++;
         if (s->state == STEP_CURRENT) continue;
         bad++;
-        printf("%s: %s does not stand: %s\n", stage_table[s->stage].name, step_label(&p, s), s->why);
+        printf("%s: %s is not complete: %s\n", stage_table[s->stage].name, step_label(&p, s), s->why);
     }
-    printf("%zu of %zu stand\n", all - bad, all);
+    printf("%zu of %zu plates complete\n", all - bad, all);
     if ((double)bad > c->cfg.slurm.max_bad_plates * (double)all)
-        TRY(fail(E_FAILED, "%zu of %zu failed, more than slurm.max_bad_plates allows: what comes next is held back", bad, all));
+        TRY(fail(E_FAILED, "%zu of %zu plates are not complete, more than slurm.max_bad_plates allows: dependent jobs are cancelled", bad,
+                 all));
 done:
     plan_free(&p);
     return st;

@@ -1,4 +1,4 @@
-/* leftovers.c -- files that dead runs left half-written, and folders that only we write into. */
+/* leftovers.c -- incomplete files that dead runs left, and folders that only we write into. */
 #include "driver.h"
 
 #include "micon/base/log.h"
@@ -26,7 +26,7 @@ void clean_leftovers(const config *c, const queue *q)
     }
     names_free(&folders);
     free(work);
-    if (removed) log_info("%d file%s that a dead run had left half-written: removed", removed, removed == 1 ? "" : "s");
+    if (removed) log_info("removed %d incomplete file%s that a dead run left", removed, removed == 1 ? "" : "s");
 }
 
 void clean_own_folder(const char *path)

@@ -38,19 +38,18 @@ typedef struct {
 } command;
 
 static const command commands[] = {
-    {"check", "screen.yaml", "look for everything that is wrong with the inputs, before anything runs", CHECK, command_check},
-    {"plan", "screen.yaml", "what would be done and why, with time, memory and bytes", PLAN, command_plan},
-    {"run", "screen.yaml", "do it here, through mpirun: what is not up to date, stage by stage", RUN, command_run},
-    {"submit", "screen.yaml", "do it on SLURM: job arrays over the plates", SUBMIT, command_submit},
-    {"status", "screen.yaml", "what is running, done and failed", STATUS, command_status},
-    {"rerun", "screen.yaml", "make a stage, a plate or what failed anew", RERUN, command_rerun},
-    {"compare", "screen.yaml RUN RUN...", "finished runs side by side: a table and a picture, with paired intervals", COMPARE,
-     command_compare},
-    {"export", "screen.yaml FOLDER", "a run's finished profiles as CSV tables, as pycytominer writes them", EXPORT, command_export},
-    {"store", "add screen.yaml STORE", "add a run's finished profiles to a store that screens share", STORE, command_store},
+    {"check", "screen.yaml", "check all inputs before anything runs", CHECK, command_check},
+    {"plan", "screen.yaml", "show what would run and why, with time, memory and disk space", PLAN, command_plan},
+    {"run", "screen.yaml", "run what is not up to date on this machine, through mpirun, stage by stage", RUN, command_run},
+    {"submit", "screen.yaml", "run it on SLURM: job arrays over the plates", SUBMIT, command_submit},
+    {"status", "screen.yaml", "show what is running, done and failed", STATUS, command_status},
+    {"rerun", "screen.yaml", "run a stage, a plate or the failed steps again", RERUN, command_rerun},
+    {"compare", "screen.yaml RUN RUN...", "compare finished runs: a table and a figure, with paired intervals", COMPARE, command_compare},
+    {"export", "screen.yaml FOLDER", "write a run's finished profiles as CSV tables, in pycytominer's layout", EXPORT, command_export},
+    {"store", "add screen.yaml STORE", "add a run's finished profiles to a store that several screens share", STORE, command_store},
     {"verify", "FILE...", "recompute the checksums stored in files (starts micon-store)", VERIFY, command_verify},
     {"clean", "screen.yaml", "remove outputs, after asking; never inputs", CLEAN, command_clean},
-    {"gate", "screen.yaml", "for job scripts: do enough plates of a stage stand? exit 1 if not", GATE, command_gate},
+    {"gate", "screen.yaml", "for job scripts: exit 1 unless enough plates of a stage are complete", GATE, command_gate},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -65,25 +64,25 @@ static const struct {
      {NULL, "plate", OPT_LIST, A(plates), "", 0, 0, NULL, 0, "only this plate: PLATE or SOURCE/BATCH/PLATE; may be repeated"}},
     {STEPS,
      {NULL, "n", OPT_INT, A(ranks), "auto", 1, 1e6, "auto", 0,
-      "ranks: here, over all that runs at a time (auto: the cores); on SLURM, of a task (auto: 4)"}},
+      "ranks: here, in total over the steps that run at a time (auto: number of cores); on SLURM, per task (auto: 4)"}},
     {STEPS | CHECK | GATE | STATUS | CLEAN | PROFILES,
-     {NULL, "set", OPT_LIST, A(sets), "", 0, 0, NULL, 0, "section.key=value, over the configuration's; may be repeated"}},
-    {PLAN | RUN | SUBMIT, {NULL, "force", OPT_FLAG, A(force), "", 0, 0, NULL, 0, "also what is up to date"}},
+     {NULL, "set", OPT_LIST, A(sets), "", 0, 0, NULL, 0, "section.key=value, overrides the configuration; may be repeated"}},
+    {PLAN | RUN | SUBMIT, {NULL, "force", OPT_FLAG, A(force), "", 0, 0, NULL, 0, "recompute finished output"}},
     {RERUN, {NULL, "failed", OPT_FLAG, A(failed), "", 0, 0, NULL, 0, "only what failed"}},
-    {STEPS, {NULL, "images", OPT_FLAG, A(images), "", 0, 0, NULL, 0, "compare size and time of every image with what was recorded"}},
-    {PLAN, {NULL, "nodes", OPT_INT, A(nodes), "0", 0, 1e5, NULL, 0, "when would it be done on that many nodes of this kind"}},
+    {STEPS, {NULL, "images", OPT_FLAG, A(images), "", 0, 0, NULL, 0, "compare size and time of every image with the record"}},
+    {PLAN, {NULL, "nodes", OPT_INT, A(nodes), "0", 0, 1e5, NULL, 0, "estimate the finish time on this many nodes like this one"}},
     {PLAN,
      {NULL, "calibrate", OPT_FLAG, A(calibrate), "", 0, 0, NULL, 0,
-      "first measure this machine with a few sites of the screen; kept in work/status/rates.json"}},
-    {RUN | RERUN | SUBMIT | CLEAN, {NULL, "dry-run", OPT_FLAG, A(dry_run), "", 0, 0, NULL, 0, "print what would be done, and do nothing"}},
-    {STATUS, {NULL, "json", OPT_FLAG, A(json), "", 0, 0, NULL, 0, "for programs"}},
-    {STATUS, {NULL, "watch", OPT_FLAG, A(watch), "", 0, 0, NULL, 0, "again and again, until nothing runs"}},
-    {STATUS, {NULL, "interval", OPT_INT, A(interval), "5", 1, 3600, NULL, 0, "seconds between two looks"}},
-    {STORE, {NULL, "wait", OPT_INT, A(wait), "600", 0, 1e6, NULL, 0, "seconds to wait while another process adds to that store"}},
+      "first measure this machine on a few sites of the screen; kept in work/status/rates.json"}},
+    {RUN | RERUN | SUBMIT | CLEAN, {NULL, "dry-run", OPT_FLAG, A(dry_run), "", 0, 0, NULL, 0, "print what would be done and exit"}},
+    {STATUS, {NULL, "json", OPT_FLAG, A(json), "", 0, 0, NULL, 0, "machine-readable output"}},
+    {STATUS, {NULL, "watch", OPT_FLAG, A(watch), "", 0, 0, NULL, 0, "refresh until nothing is running"}},
+    {STATUS, {NULL, "interval", OPT_INT, A(interval), "5", 1, 3600, NULL, 0, "refresh interval in seconds"}},
+    {STORE, {NULL, "wait", OPT_INT, A(wait), "600", 0, 1e6, NULL, 0, "seconds to wait while another process writes to that store"}},
     {CLEAN, {NULL, "yes", OPT_FLAG, A(yes), "", 0, 0, NULL, 0, "do not ask"}},
-    {RUN | RERUN | SUBMIT | PROFILES, {NULL, "quiet", OPT_FLAG, A(quiet), "", 0, 0, NULL, 0, "only warnings and errors"}},
-    {(unsigned)ALL, {NULL, "help", OPT_FLAG, A(help), "", 0, 0, NULL, 0, "this text"}},
-    {(unsigned)ALL, {NULL, "version", OPT_FLAG, A(version), "", 0, 0, NULL, 0, "the version"}},
+    {RUN | RERUN | SUBMIT | PROFILES, {NULL, "quiet", OPT_FLAG, A(quiet), "", 0, 0, NULL, 0, "print only warnings and errors"}},
+    {(unsigned)ALL, {NULL, "help", OPT_FLAG, A(help), "", 0, 0, NULL, 0, "print this text"}},
+    {(unsigned)ALL, {NULL, "version", OPT_FLAG, A(version), "", 0, 0, NULL, 0, "print the version"}},
 };
 enum { N_OPTIONS = sizeof all_options / sizeof *all_options };
 
@@ -100,10 +99,10 @@ static void help_all(text *t)
     text_add(t, "micon -- from the images of a Cell Painting screen to profiles and a report, here or on SLURM\n\n"
                 "Usage: micon COMMAND screen.yaml [options]\n\nCommands:\n");
     for (size_t i = 0; i < N_COMMANDS; i++) text_addf(t, "  %-9s %s\n", commands[i].name, commands[i].summary);
-    text_add(t, "\nmicon COMMAND --help explains each; micon-STAGE --help the stages and their part of the configuration.\n"
+    text_add(t, "\nmicon COMMAND --help describes a command; micon-STAGE --help describes a stage and its sections of the configuration.\n"
                 "Stages: ");
     stage_names(t);
-    text_add(t, ".\n\nExit status: 0 done, 1 failed, 2 wrong usage or configuration, 75 stopped on request (the next run goes on).\n");
+    text_add(t, ".\n\nExit status: 0 done, 1 failed, 2 wrong usage or configuration, 75 stopped on request (the next run resumes).\n");
 }
 
 static void help_command(const command *cmd, const opt *table, text *t)
@@ -111,7 +110,7 @@ static void help_command(const command *cmd, const opt *table, text *t)
     text_addf(t, "micon %s -- %s\n\nUsage: micon %s %s%s\n", cmd->name, cmd->summary, cmd->name, cmd->arguments,
               cmd->bit == VERIFY ? "" : " [options]");
     if (cmd->bit == VERIFY) {
-        text_add(t, "\nAll arguments are handed on to that program; --help there explains them.\n");
+        text_add(t, "\nAll arguments are passed to micon-store; see micon-store --help.\n");
     } else {
         text_add(t, "\nOptions [default; range]:\n");
         opt_help(table, NULL, t);
@@ -119,16 +118,16 @@ static void help_command(const command *cmd, const opt *table, text *t)
     if (cmd->bit & PROFILES)
         text_addf(t, "\n%sStarts micon-%s.\n",
                   cmd->bit == COMPARE ? ""
-                  : cmd->bit == STORE ? "The store is made where there is none. Evaluate later screens with evaluate.transform_with: "
-                                        "STORE: a store is of one model\n"
-                                        "and one transformation, and wells that it has are refused. "
-                                      : "The run is the configuration's train.run; --set train.run=RUN names another. ",
+                  : cmd->bit == STORE
+                      ? "The store is created if it does not exist. It belongs to one model and one transformation: evaluate later\n"
+                        "screens with evaluate.transform_with: STORE. Wells that it already holds are refused. "
+                      : "The run is the configuration's train.run; --set train.run=RUN selects another. ",
                   cmd->bit == COMPARE ? "evaluate" : "store");
     if (cmd->bit == SUBMIT) {
         text_add(t, "\nSection 'slurm' of the configuration [default; range]:\n");
         opt_help(config_options, "slurm", t);
     }
-    text_add(t, "\nExit status: 0 done, 1 failed, 2 wrong usage or configuration, 75 stopped on request (the next run goes on).\n");
+    text_add(t, "\nExit status: 0 done, 1 failed, 2 wrong usage or configuration, 75 stopped on request (the next run resumes).\n");
 }
 
 static int print(text *t)
@@ -155,9 +154,9 @@ static status prepare(call *c, const command *cmd)
     status st = OK;
     char shown[200];
     text again = {0};
-    if (c->a.rest.n < 1) return fail(E_USAGE, "which configuration? micon %s %s; --help explains", cmd->name, cmd->arguments);
+    if (c->a.rest.n < 1) return fail(E_USAGE, "missing screen.yaml; usage: micon %s %s (see --help)", cmd->name, cmd->arguments);
     if (!(cmd->bit & PROFILES) && c->a.rest.n > 1)
-        return fail(E_USAGE, "'%s' is one argument too many; --help explains", text_show(shown, sizeof shown, c->a.rest.item[1]));
+        return fail(E_USAGE, "unexpected argument '%s'; see --help", text_show(shown, sizeof shown, c->a.rest.item[1]));
     c->path = c->a.rest.item[0];
     if (path_is_dir(c->path))
         return fail(E_USAGE, "%s is a folder; the configuration is a file in it: %s/screen.yaml?", text_show(shown, sizeof shown, c->path),
@@ -182,9 +181,9 @@ done:
 static status take_add(names *rest)
 {
     char shown[100];
-    if (rest->n < 1) return fail(E_USAGE, "what is to be done? micon store add screen.yaml STORE");
+    if (rest->n < 1) return fail(E_USAGE, "missing subcommand; usage: micon store add screen.yaml STORE");
     if (strcmp(rest->item[0], "add") != 0)
-        return fail(E_USAGE, "'%s' is nothing micon store does: micon store add screen.yaml STORE",
+        return fail(E_USAGE, "unknown subcommand '%s'; usage: micon store add screen.yaml STORE",
                     text_show(shown, sizeof shown, rest->item[0]));
     free(rest->item[0]);
     memmove(rest->item, rest->item + 1, --rest->n * sizeof *rest->item);
@@ -265,8 +264,8 @@ int main(int argc, char **argv)
     const char *near = names_nearest(argv[1], known, N_COMMANDS);
     text_show(shown, sizeof shown, argv[1]);
     if (near)
-        fprintf(stderr, "micon: error: '%s' is no command; did you mean %s?\n", shown, near);
+        fprintf(stderr, "micon: error: unknown command '%s'; did you mean %s?\n", shown, near);
     else
-        fprintf(stderr, "micon: error: '%s' is no command; micon --help lists them\n", shown);
+        fprintf(stderr, "micon: error: unknown command '%s'; micon --help lists them\n", shown);
     return 2;
 }

@@ -61,7 +61,7 @@ static bool decide_by_needs(plan *p, step *s, const config *c)
     const char *name = stage_table[before->stage].name;
     char *why = before->state == STEP_ABSENT ? xasprintf("needs %s, which cannot run here", name)
                 : before->state == STEP_RUN  ? xasprintf("after %s", name)
-                                             : xasprintf("after a look at %s", name);
+                                             : xasprintf("after checking %s", name);
     /* What is not there has to be made in any case. */
     decided(s, before->state == STEP_CHECK && !s->exists ? STEP_RUN : before->state,
             before->state == STEP_CHECK && !s->exists ? "not made yet" : why);
@@ -134,11 +134,11 @@ static void decide(plan *p, step *s, const config *c)
     } else if (!p->alone && decide_by_needs(p, s, c)) {
         return;
     } else if (!s->exists) {
-        decided(s, STEP_RUN, s->failed ? "failed before: micon status says why" : "not made yet");
+        decided(s, STEP_RUN, s->failed ? "failed before; see micon status" : "not made yet");
     } else if (!s->has_record) {
         decided(s, STEP_CHECK, "no record of what it was made from");
     } else if (!s->of_the_file) {
-        decided(s, STEP_CHECK, "the file is not the one recorded");
+        decided(s, STEP_CHECK, "the file differs from its record");
     } else {
         decide_by_record(p, s, c);
     }

@@ -78,7 +78,7 @@ void plan_print(const plan *p, const config *c, int64_t nodes, text *out)
     }
     double seconds = time_on(p, nodes);
     if (!todo)
-        text_add(out, "\nNothing to do: everything that can be made here is up to date.\n");
+        text_add(out, "\nNothing to do: all outputs that can be made here are up to date.\n");
     else
         text_addf(out, "\n%zu step%s to do, about %s on %lld %s.\n", todo, todo == 1 ? "" : "s", num_show_time(t, sizeof t, seconds),
                   (long long)(nodes ? nodes : p->ranks),
@@ -92,7 +92,7 @@ void plan_print(const plan *p, const config *c, int64_t nodes, text *out)
         struct tm tm;
         char when[64] = "";
         if (localtime_r(&end, &tm)) strftime(when, sizeof when, "%a %d %b %H:%M", &tm);
-        text_addf(out, "Submitted now, and with no wait in the queue, it would be done at %s.\n", when);
+        text_addf(out, "If it is submitted now and does not wait in the queue, it finishes at %s.\n", when);
     }
     free(shown);
 }

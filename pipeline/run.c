@@ -21,7 +21,7 @@ static void missing_for(const runner *r, const step *s, text *out)
     }
 }
 
-/* After a stage over plates: do enough of them stand for what comes? */
+/* After a stage over plates: are enough of them complete for the next stages? */
 static bool gate_opens(const runner *r, int stage)
 {
     size_t bad = 0, failed = 0, all = 0;
@@ -34,7 +34,7 @@ static bool gate_opens(const runner *r, int stage)
     if (!stage_table[stage].per_plate) return bad == 0;
     if (bad && (double)bad > r->c->cfg.slurm.max_bad_plates * (double)all) {
         if (failed)
-            log_warn("%s: %zu of %zu plates failed, more than slurm.max_bad_plates allows: what needs all plates is not started",
+            log_warn("%s: %zu of %zu plates failed, more than slurm.max_bad_plates allows: stages that need all plates are not started",
                      stage_table[stage].name, bad, all);
         return false;
     }
@@ -61,7 +61,7 @@ static status could_not_start(const runner *r, size_t blocked)
     status st = OK;
     for (size_t i = 0; i < r->plan->n && !stages.n; i++)
         if (r->item[i].how == BLOCKED) missing_for(r, &r->plan->step[i], &stages);
-    st = fail(E_FAILED, "%zu step%s could not start: what %s makes is not there; micon run %s makes that first", blocked,
+    st = fail(E_FAILED, "%zu step%s could not start: the output of %s is missing; make it first: micon run %s", blocked,
               blocked == 1 ? "" : "s", stages.n ? text_str(&stages) : "a stage before", r->c->again);
     text_free(&stages);
     return st;
@@ -85,14 +85,15 @@ static status summary(runner *r)
         }
         text_clear(&again);
         command_again(r, stage, &again);
-        if (any) log_warn("to do just that again: %s", text_str(&again));
+        if (any) log_warn("to run only these again: %s", text_str(&again));
     }
     text_free(&again);
     if (r->stopped && r->anew)
-        return fail(E_AGAIN, "stopped on request; to go on with what is not there or out of date: micon run %s", r->c->again);
-    if (r->stopped) return fail(E_AGAIN, "stopped on request; to go on: micon run %s", r->c->again);
+        return fail(E_AGAIN, "stopped on request; to resume with what is missing or out of date: micon run %s", r->c->again);
+    if (r->stopped) return fail(E_AGAIN, "stopped on request; to resume: micon run %s", r->c->again);
     if (failed)
-        return fail(E_FAILED, "%zu step%s failed%s", failed, failed == 1 ? "" : "s", blocked ? "; what depends on them was not done" : "");
+        return fail(E_FAILED, "%zu step%s failed%s", failed, failed == 1 ? "" : "s",
+                    blocked ? "; steps that depend on them were not run" : "");
     if (blocked) return could_not_start(r, blocked);
     log_info("done");
     return OK;
@@ -132,10 +133,10 @@ static status run_plan(call *c, plan *p, bool anew)
         todo += step_wants_run(&p->step[i]);
         can += p->step[i].chosen && p->step[i].state != STEP_ABSENT;
     }
-    if (!can && p->n) return fail(E_FAILED, "nothing that was asked for can run here: %s", absent_reason(c, p));
+    if (!can && p->n) return fail(E_FAILED, "none of the chosen steps can run here: %s", absent_reason(c, p));
     plan_warn_left_out(p);
     if (!todo) {
-        log_info("nothing to do: everything that can be made here is up to date");
+        log_info("nothing to do: all outputs that can be made here are up to date");
         return OK;
     }
     r.item = xcalloc(p->n, sizeof *r.item);
@@ -200,7 +201,7 @@ static void say_stale(const call *c, const plan *p)
             stale |= 1u << s;
             text_addf(&t, "%s%s", t.n ? ", " : "", stage_table[s].name);
         }
-    if (stale) log_info("out of date where the contents change: %s; micon run %s makes them anew", text_str(&t), c->again);
+    if (stale) log_info("these stages may now be out of date: %s; update them with micon run %s", text_str(&t), c->again);
     text_free(&t);
 }
 
@@ -208,7 +209,7 @@ status command_rerun(call *c)
 {
     status st = OK;
     plan p = {0};
-    if (!c->a.failed && !c->a.stages.n && !c->a.plates.n) TRY(fail(E_USAGE, "rerun what? --stage, --plate or --failed"));
+    if (!c->a.failed && !c->a.stages.n && !c->a.plates.n) TRY(fail(E_USAGE, "rerun needs --stage, --plate or --failed"));
     c->a.force = !c->a.failed;
     c->a.images = true;
     TRY(plan_make(&p, c));

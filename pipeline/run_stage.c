@@ -182,13 +182,13 @@ static void tell(runner *r, int stage, double started, bool last)
 static void say_stopping(const runner *r, int stage)
 {
     const char *saves =
-        stage_table[stage].trains ? " when training has finished its step and saved itself (asked once more, it is killed)" : "";
+        stage_table[stage].trains ? " after training has finished its step and saved a checkpoint (a second request kills it)" : "";
     if (r->anew)
-        log_info("stopping%s; what is finished stays. The same command begins again; micon run %s goes on, with what is not there or out "
-                 "of date",
-                 saves, r->c->again);
+        log_info(
+            "stopping%s; finished outputs are kept. The same command starts over; micon run %s resumes with what is missing or out of date",
+            saves, r->c->again);
     else
-        log_info("stopping%s; what is finished stays, the same command goes on from there", saves);
+        log_info("stopping%s; finished outputs are kept, and the same command resumes from there", saves);
 }
 
 /* A stop was asked for: pass it on; when asked again, or after a while, kill the ranks; then mpirun as well. Training looks up only between

@@ -36,7 +36,9 @@ static status find_home(sbatch_site *s)
     const char *given = getenv("MICON_HOME");
     char *up = path_join(s->c->bin, "../../.."), *home = realpath(given && *given ? given : up, NULL);
     char *env = home ? path_join(home, "jobs/env.sh") : NULL;
-    status st = env && path_exists(env) ? OK : fail(E_FAILED, "the folder with jobs/env.sh is not above %s: set MICON_HOME", s->c->bin);
+    status st = env && path_exists(env)
+                    ? OK
+                    : fail(E_FAILED, "jobs/env.sh is not above %s: set MICON_HOME to the folder that holds jobs/", s->c->bin);
     s->home = home;
     free(up);
     free(env);
@@ -188,7 +190,7 @@ static status read_job(const char *output, char **job)
         if (*q == '\n' && q[1]) p = q + 1;
     size_t n = strspn(p, "0123456789");
     if (n == 0 || (p[n] && p[n] != ';' && p[n] != '\n'))
-        return fail(E_FAILED, "sbatch gave no job number but: %s", text_show(shown, sizeof shown, output));
+        return fail(E_FAILED, "sbatch did not print a job number: %s", text_show(shown, sizeof shown, output));
     *job = xstrndup(p, n);
     return OK;
 }

@@ -79,7 +79,7 @@ static status find_plate(const screen *s, const char *name, size_t *at)
     text_show(shown, sizeof shown, name);
     status st = OK;
     if (hits == 0)
-        st = fail(E_USAGE, "--plate: no plate '%s' in the screen%s%s%s", shown, near ? "; did you mean " : "; its first is ",
+        st = fail(E_USAGE, "--plate: no plate '%s' in the screen%s%s%s", shown, near ? "; did you mean " : "; the first plate is ",
                   near       ? near
                   : s->n > 0 ? s->plate[0].label
                              : "none",

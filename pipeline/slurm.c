@@ -260,12 +260,12 @@ status submissions_none_active(const call *c, queue *q)
     submissions_read(&s, &c->cfg);
     if (!s.n) return OK;
     if (queue_read(q, &s, NULL, 0) != OK) {
-        log_warn("jobs were submitted for this work folder, and the queue cannot be asked whether they still run: %s", msg_get());
+        log_warn("jobs were submitted for this work folder, and the SLURM queue cannot be queried for them: %s", msg_get());
         msg_clear();
     }
     for (size_t i = 0; i < s.n; i++)
         if (submitted_is_active(&s.item[i], q)) text_addf(&jobs, " %s", s.item[i].job);
-    if (jobs.n) st = fail(E_FAILED, "SLURM jobs are at work on this folder; wait for them, or: scancel%s", text_str(&jobs));
+    if (jobs.n) st = fail(E_FAILED, "SLURM jobs are using this work folder; wait for them, or: scancel%s", text_str(&jobs));
     text_free(&jobs);
     submissions_free(&s);
     return st;

@@ -266,8 +266,8 @@ status stages_chosen(const names *given, unsigned *bits)
         int stage = stage_find(parts.item[i]);
         const char *near = stage < 0 ? names_nearest(parts.item[i], known, (size_t)n_stages) : NULL;
         text_show(shown, sizeof shown, parts.item[i]);
-        if (near) TRY(fail(E_USAGE, "--stage: '%s' is no stage; did you mean %s?", shown, near));
-        if (stage < 0) TRY(fail(E_USAGE, "--stage: '%s' is no stage: %s", shown, text_str(&all)));
+        if (near) TRY(fail(E_USAGE, "--stage: unknown stage '%s'; did you mean %s?", shown, near));
+        if (stage < 0) TRY(fail(E_USAGE, "--stage: unknown stage '%s'; the stages are %s", shown, text_str(&all)));
         *bits |= 1u << stage;
     }
 done:

@@ -33,7 +33,7 @@ static step_status *see_all(const plan *p, const config *c, const submissions *j
         if (seen[i].state == SEEN_RUNNING && seen[i].job) owners[n++] = seen[i].uid;
     }
     if ((jobs->n || n) && queue_read(q, jobs, owners, n) != OK) {
-        log_warn("the queue cannot be asked: %s", msg_get());
+        log_warn("cannot query the SLURM queue: %s", msg_get());
         msg_clear();
     }
     for (size_t i = 0; i < p->n; i++) doubt(&seen[i], q, c, &p->step[i]);
@@ -151,7 +151,7 @@ static void show_detail(const report *r, size_t i, text *out)
     char shown[300];
     text_addf(out, "  %s %s %s: ", kind_words[r->kind[i]], stage_table[s->stage].name, step_label(&r->plan, s));
     if (r->kind[i] == IS_RUNNING && e->state != SEEN_RUNNING)
-        text_add(out, "started, nothing said yet");
+        text_add(out, "started, no progress reported yet");
     else if (r->kind[i] == IS_RUNNING)
         step_status_show(e, out);
     if (*e->message && (r->kind[i] != IS_RUNNING || e->state == SEEN_RUNNING))

@@ -94,7 +94,7 @@ void step_status_killed(step_status *s)
 {
     s->state = SEEN_FAILED;
     free(s->message);
-    s->message = xstrdup("ended without a word (killed?)");
+    s->message = xstrdup("ended without reporting a status (killed?)");
 }
 
 void step_status_read(step_status *out, const config *c, const step *s)
@@ -150,7 +150,7 @@ char *step_failure_reason(const char *log, int exit_status)
     }
     char *why = error ? xstrdup(text_show(shown, sizeof shown, error))
                 : exit_status > 128
-                    ? xasprintf("killed by signal %d%s%s", exit_status - 128, last ? "; last words: " : "",
+                    ? xasprintf("killed by signal %d%s%s", exit_status - 128, last ? "; last line: " : "",
                                 last ? text_show(shown, sizeof shown, last) : "")
                     : xasprintf("exit %d%s%s", exit_status, last ? ": " : "", last ? text_show(shown, sizeof shown, last) : "");
     free(data);

@@ -124,7 +124,7 @@ static status submit_gate(submitter *s, int stage, const text *arrays, const nam
     text_addf(&s->release[stage], ":%s", job);
     submissions_add(&s->now, stage, true, job, (long)geteuid(), waited);
     TRY(record(s));
-    if (!s->c->a.dry_run) log_info("%s: job %s decides whether enough plates stand", name, job);
+    if (!s->c->a.dry_run) log_info("%s: job %s decides whether enough plates are complete", name, job);
 done:
     names_free(&l.argv);
     names_free(&args);
@@ -272,7 +272,7 @@ static status prepare(submitter *s)
     TRY(sbatch_site_find(&s->site, s->c));
     submissions_read(&s->old, &s->c->cfg);
     if (s->c->a.dry_run && !s->old.n) goto done; /* no queue is needed to print */
-    TRY(fail_within(process_find("sbatch", &s->site.program), "micon submit wants SLURM ('micon run' does the same here)"));
+    TRY(fail_within(process_find("sbatch", &s->site.program), "micon submit needs SLURM ('micon run' does the same on this machine)"));
     TRY(queue_read(&s->queue, &s->old, NULL, 0));
     if (!s->c->a.dry_run) clean_leftovers(&s->c->cfg, &s->queue);
     for (size_t i = 0; i < s->old.n; i++) {

@@ -39,7 +39,7 @@ static void recall(conv_choices *c, const char *file)
     char *lines = NULL;
     size_t size;
     if (path_exists(file) && (path_read(file, &lines, &size, MAX_FILE) != OK || conv_choices_read(c, lines, file) != OK)) {
-        log_warn("%s; the fastest ways are measured anew", msg_get());
+        log_warn("%s; autotuning repeated", msg_get());
         msg_clear();
     }
     free(lines);

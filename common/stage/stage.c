@@ -34,7 +34,7 @@ static const struct {
     {true, {NULL, "force", OPT_FLAG, offsetof(common_args, force), "", 0, 0, NULL, 0, "recompute finished output"}},
     {false,
      {NULL, "verify", OPT_FLAG, offsetof(common_args, verify), "", 0, 0, NULL, 0,
-      "read inputs again, even where size and time are unchanged"}},
+      "read all inputs again, even if size and time are unchanged"}},
     {true, {NULL, "quiet", OPT_FLAG, offsetof(common_args, quiet), "", 0, 0, NULL, 0, "print only warnings and errors"}},
     {true, {NULL, "help", OPT_FLAG, offsetof(common_args, help), "", 0, 0, NULL, 0, "print this text"}},
     {true, {NULL, "version", OPT_FLAG, offsetof(common_args, version), "", 0, 0, NULL, 0, "print the version"}},
@@ -109,9 +109,9 @@ static status check_arguments(const stage_def *def, const names *rest)
 {
     size_t least = def->sections ? 1 : 0;
     char shown[200];
-    if (rest->n < least) return fail(E_USAGE, "which configuration? micon-%s screen.yaml; --help explains", def->name);
+    if (rest->n < least) return fail(E_USAGE, "missing screen.yaml; usage: micon-%s screen.yaml (see --help)", def->name);
     if (rest->n > least && !def->arguments)
-        return fail(E_USAGE, "'%s' is one argument too many; --help explains", text_show(shown, sizeof shown, rest->item[least]));
+        return fail(E_USAGE, "unexpected argument '%s'; see --help", text_show(shown, sizeof shown, rest->item[least]));
     return OK;
 }
 

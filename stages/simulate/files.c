@@ -315,7 +315,7 @@ status files_claim(const sim_options *o, bool force)
                  "--out %s: holds a screen of other options (see simulate.txt there); choose another folder, or --force to replace it",
                  o->out));
     if (!marked && path_exists(o->out) && !is_empty_dir(o->out) && !force)
-        TRY(fail(E_USAGE, "--out %s: the folder holds something else; choose another one, or --force to write there all the same", o->out));
+        TRY(fail(E_USAGE, "--out %s: the folder holds something else; choose another one, or --force to write there anyway", o->out));
     if (marked && !same) TRY(drop_plates(o));
     static const char *const below[] = {"metadata", "truth", "images"};
     for (size_t i = 0; i < sizeof below / sizeof *below; i++) {

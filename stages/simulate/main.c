@@ -14,15 +14,16 @@
 
 #define AT(field) offsetof(sim_options, field)
 static const opt options[] = {
-    {NULL, "out", OPT_TEXT, AT(out), "", 0, 0, NULL, 0, "folder for the screen: new, empty, or of the same options (then it is finished)"},
+    {NULL, "out", OPT_TEXT, AT(out), "", 0, 0, NULL, 0,
+     "folder for the screen: new, empty, or begun with the same options (it is then completed)"},
     {NULL, "sources", OPT_INT, AT(sources), "3", 1, 20, NULL, 0, "centres"},
-    {NULL, "batches", OPT_INT, AT(batches), "2", 1, 50, NULL, 0, "batches of a source"},
-    {NULL, "plates", OPT_INT, AT(plates), "1", 1, 100, NULL, 0, "plates of a batch"},
-    {NULL, "wells", OPT_INT, AT(wells), "96", 6, 1536, NULL, 0, "wells of a plate, row by row; a sixth of them controls"},
-    {NULL, "sites", OPT_INT, AT(sites), "2", 1, 36, NULL, 0, "fields of view of a well"},
-    {NULL, "compounds", OPT_INT, AT(compounds), "24", 1, 459, NULL, 0, "compounds, a third of them without effect"},
-    {NULL, "size", OPT_INT, AT(size), "256", 32, 4096, NULL, 0, "height of a picture in pixels at the first source; others differ"},
-    {NULL, "seed", OPT_INT, AT(seed), "1", 0, 4294967295.0, NULL, 0, "another seed, another screen"},
+    {NULL, "batches", OPT_INT, AT(batches), "2", 1, 50, NULL, 0, "batches per source"},
+    {NULL, "plates", OPT_INT, AT(plates), "1", 1, 100, NULL, 0, "plates per batch"},
+    {NULL, "wells", OPT_INT, AT(wells), "96", 6, 1536, NULL, 0, "wells per plate, row by row; a sixth of them are controls"},
+    {NULL, "sites", OPT_INT, AT(sites), "2", 1, 36, NULL, 0, "fields of view per well"},
+    {NULL, "compounds", OPT_INT, AT(compounds), "24", 1, 459, NULL, 0, "compounds; a third of them have no effect"},
+    {NULL, "size", OPT_INT, AT(size), "256", 32, 4096, NULL, 0, "image height in pixels at the first source; others differ"},
+    {NULL, "seed", OPT_INT, AT(seed), "1", 0, 4294967295.0, NULL, 0, "random seed: each seed gives another screen"},
     {.name = NULL},
 };
 
@@ -181,7 +182,7 @@ static status simulate_run_all(stage *s)
     TRY_ALL(s->comm, s->rank == 0 ? make_plate_dirs(o) : OK);
     TRY(draw_all(s, o, list, &drawn));
     TRY_ALL(s->comm, s->rank == 0 ? write_tables(o, list) : OK);
-    log_info("%s: %lld plates, %lld fields of view drawn, %lld were there", o->out, (long long)screen_plates(o), (long long)drawn,
+    log_info("%s: %lld plates, %lld fields of view drawn, %lld already present", o->out, (long long)screen_plates(o), (long long)drawn,
              (long long)(screen_plates(o) * o->wells * o->sites - drawn));
 done:
     free(list);
@@ -191,7 +192,7 @@ done:
 int main(int argc, char **argv)
 {
     static const stage_def def = {.name = "simulate",
-                                  .summary = "a screen of several centres, drawn, with known truth: TIFFs, tables, screen.yaml",
+                                  .summary = "draw a screen of several centres with known truth: TIFFs, tables, screen.yaml",
                                   .options = options,
                                   .options_size = sizeof(sim_options),
                                   .run_all = simulate_run_all};

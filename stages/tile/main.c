@@ -47,7 +47,8 @@ static status run_all(stage *g)
     char *folder = config_work(&g->cfg, WORK_TILES);
     TRY(plates_index_all(g, &r.ix));
     TRY(plates_chosen_all(g, r.ix, &chosen, &n));
-    if (*own->preview && n != 1) TRY(fail(E_USAGE, "--preview shows one plate, and there are %lld: choose with --plate", (long long)n));
+    if (*own->preview && n != 1)
+        TRY(fail(E_USAGE, "--preview shows one plate, but %lld are chosen: select one with --plate", (long long)n));
     if (g->rank == 0) path_sweep_parts(folder, NULL);
     r.made = xcalloc((size_t)index_n_plates(r.ix), sizeof *r.made);
     TRY(plates_each_all(g, chosen, n, one_plate_all, &r));
@@ -65,7 +66,7 @@ int main(int argc, char **argv)
 {
     static const stage_def def = {
         .name = "tile",
-        .summary = "resample, correct and cut the images of a screen's plates into tiles, one HDF5 file a plate",
+        .summary = "resample, correct and cut the images of a screen's plates into tiles, one HDF5 file per plate",
         .sections = "screen tile",
         .affects = AFFECTS_TILES,
         .options = tile_own_options,

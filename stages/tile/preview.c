@@ -118,7 +118,7 @@ status preview_write(const char *tile_file, const char *label, const char *png)
     TRY(store_read_texts(f, TILES_CHANNELS, &channels));
     TRY(store_dims(f, TILES_DATA, &n_dims, dims));
     if (n_dims != 4 || frame_col(&obs, "Metadata_Well") < 0 || frame_col(&obs, "QC_Flag") < 0)
-        TRY(fail(E_FORMAT, "%s: is no tile file of ours", tile_file));
+        TRY(fail(E_FORMAT, "%s: is not a tile file of micon-tile", tile_file));
     sheet s = sheet_for(&obs, frame_col(&obs, "Metadata_Well"));
     TRY(picture_create(&p, GAP + s.columns * (s.thumb_px + GAP), TITLE + s.rows * (s.thumb_px + LABEL + GAP)));
     draw_title(&p, &channels, label);

@@ -30,7 +30,7 @@ ms() { echo $((($(date +%s%N) - $1) / 1000000)); }
 t0=$(date +%s%N); exits "the first plan" 0 "$BIN/micon" plan screen.yaml --nodes 8; first=$(ms "$t0")
 has "150 plates" "$T/out" "150 plates, 518400 sites"
 has "tiles of all" "$T/out" "150 plates"
-has "and when it would be done" "$T/out" "it would be done at"
+has "and when it would be done" "$T/out" "it finishes at"
 sed 's/^/# /' "$T/out"
 t0=$(date +%s%N); exits "with the cached index" 0 "$BIN/micon" plan screen.yaml; then=$(ms "$t0")
 echo "# first $first ms, then $then ms"

@@ -13,14 +13,14 @@ for c in check plan run submit status rerun compare export store clean gate veri
 done
 exits "no command" 2 micon
 exits "an unknown command" 2 micon paln x.yaml
-has "names the nearest" "$T/err" "'paln' is no command; did you mean plan?"
+has "names the nearest" "$T/err" "unknown command 'paln'; did you mean plan?"
 exits "an unknown option" 2 micon plan --stagee tile x.yaml
 has "names the nearest" "$T/err" "unknown option --stagee; did you mean --stage?"
 exits "an option of another command" 2 micon plan --watch x.yaml
 exits "no configuration" 2 micon plan
-has "says so" "$T/err" "which configuration? micon plan screen.yaml; --help explains"
+has "says so" "$T/err" "missing screen.yaml; usage: micon plan screen.yaml (see --help)"
 exits "no configuration, of a command with more arguments" 2 micon store add
-has "all of them are named" "$T/err" "which configuration? micon store add screen.yaml STORE; --help explains"
+has "all of them are named" "$T/err" "missing screen.yaml; usage: micon store add screen.yaml STORE (see --help)"
 exits "an option of one letter without its value" 2 micon plan x.yaml -n
 has "is called as it is written" "$T/err" "micon: error: -n needs a value"
 exits "one argument too many" 2 micon plan a.yaml b.yaml
@@ -45,7 +45,7 @@ plan; golden "nothing is made" "$T/plan" plan-empty.txt
 not_ok "a plan leaves no work folder" test -e work
 plan --nodes 8
 has "--nodes tells when" "$T/plan" "on 8 nodes"
-has "by the clock" "$T/plan" "it would be done at"
+has "by the clock" "$T/plan" "it finishes at"
 stage() { "$MICON_BIN/micon-$1" screen.yaml "${@:2}"; }
 plates="s1/b1/P1 s1/b1/P2 s2/b1/P1"
 for p in $plates; do stage tile --plate $p; done
@@ -58,8 +58,8 @@ plan --force --stage tile --plate P2; golden "--force on one plate" "$T/plan" pl
 plan --set screen.name=other
 has "a key that changes no output changes nothing" "$T/plan" "Nothing to do"
 touch work/tiles/s1__b1__P2.h5
-plan; has "an output with another time is looked at" "$T/plan" "the file is not the one recorded"
-has "what follows from it too" "$T/plan" "after a look at tile"
+plan; has "an output with another time is looked at" "$T/plan" "the file differs from its record"
+has "what follows from it too" "$T/plan" "after checking tile"
 stage tile --plate s1/b1/P2
 rm work/status/tile/s1__b1__P1.made
 plan; has "no record: it is looked at" "$T/plan" "no record of what it was made from"
@@ -107,7 +107,7 @@ has "names them all" "$T/err" "'P1' is ambiguous: s1/b1/P1, s2/b1/P1"
 exits "an unknown plate" 2 micon plan screen.yaml --plate P22
 has "names the nearest" "$T/err" "no plate 'P22' in the screen; did you mean P2?"
 exits "a plate like no other: exit 2" 2 micon plan screen.yaml --plate something-else
-has "names one that there is" "$T/err" "no plate 'something-else' in the screen; its first is s1/b1/P1"
+has "names one that there is" "$T/err" "no plate 'something-else' in the screen; the first plate is s1/b1/P1"
 exits "an unknown stage" 2 micon plan screen.yaml --stage tiles
 has "names the nearest" "$T/err" "did you mean tile?"
 exits "a rank count of zero" 2 micon plan screen.yaml -n 0

@@ -25,7 +25,7 @@ has "export: how" "$T/err" "micon export screen.yaml FOLDER"
 exits "export: two folders" 2 micon export screen.yaml a b
 exits "store: what?" 2 micon store
 exits "store: another word" 2 micon store remove screen.yaml x
-has "store: how" "$T/err" "'remove' is nothing micon store does: micon store add screen.yaml STORE"
+has "store: how" "$T/err" "unknown subcommand 'remove'; usage: micon store add screen.yaml STORE"
 exits "store add: no store" 2 micon store add screen.yaml
 exits "a wrong configuration" 2 micon export none.yaml out
 tap_done

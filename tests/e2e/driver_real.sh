@@ -36,7 +36,7 @@ pid=$!
 set +m
 for _ in $(seq 2000); do ls "$work"/tiles/*.part.* >/dev/null 2>&1 && break; sleep 0.01; done
 kill -INT $pid; wait $pid; same "Ctrl-C while tiling: exit 75" $? 75
-has "says how to go on" "$T/err" "stopped on request; to go on: micon run"
+has "says how to go on" "$T/err" "stopped on request; to resume: micon run"
 same "no stage is left running" "$(left tile)" ""
 
 # ---- and while it trains ----

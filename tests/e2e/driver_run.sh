@@ -62,11 +62,11 @@ rm -rf work
 echo "tile s1/b1/P2" >"$FAKE/fail"
 exits "a plate fails, and is too much of a screen of three" 1 run
 has "what" "$T/err" "failed: tile s1/b1/P2: micon-tile: error: rank 0: s1/b1/P2: the images are damaged (log: work/status/tile/s1__b1__P2.log)"
-has "how again" "$T/err" "to do just that again: micon run screen.yaml --stage tile --plate s1/b1/P2"
+has "how again" "$T/err" "to run only these again: micon run screen.yaml --stage tile --plate s1/b1/P2"
 has "why nothing else came" "$T/err" "1 of 3 plates failed, more than slurm.max_bad_plates allows"
 same "the other plates were done" "$(calls)" "featurize - ranks=2;tile s1/b1/P1 ranks=1;tile s1/b1/P2 ranks=1;tile s2/b1/P1 ranks=1;"
 same "status knows" "$(state tile '"s1\/b1\/P2"')" failed
-has "the plan too" <(micon plan screen.yaml) "failed before: micon status says why"
+has "the plan too" <(micon plan screen.yaml) "failed before; see micon status"
 same "of the others too" "$(state tile '"s1\/b1\/P1"')" "done"
 micon status screen.yaml >"$T/status"; golden "micon status" "$T/status" status-failed.txt
 exits "with max_bad_plates the rest goes on" 1 run --set slurm.max_bad_plates=0.5
@@ -74,10 +74,10 @@ same "all but what the bad plate feeds" "$(calls)" "embed s1/b1/P1 ranks=1;embed
 rm "$FAKE/fail"
 exits "rerun --failed" 0 micon rerun screen.yaml --failed -n 2
 same "just the failed one" "$(calls)" "tile s1/b1/P2 ranks=2;"
-has "says what is out of date now" "$T/err" "out of date where the contents change: train, embed, evaluate"
+has "says what is out of date now" "$T/err" "these stages may now be out of date: train, embed, evaluate"
 exits "rerun of nothing" 2 micon rerun screen.yaml
 exits "rerun of what failed, where nothing did" 1 micon rerun screen.yaml --failed
-has "says so" "$T/err" "nothing that was asked for can run here: no step has failed"
+has "says so" "$T/err" "none of the chosen steps can run here: no step has failed"
 exits "rerun a plate of a stage" 0 micon rerun screen.yaml --stage tile --plate s2/b1/P1
 has "made anew" "$FAKE/calls" "tile s2/b1/P1 "
 has "with --force" "$FAKE/calls" " force"
@@ -96,7 +96,7 @@ has "says who" "$T/err" "another run is active in this work folder: $(id -un) on
 has "and what to do" "$T/err" "If it has ended, remove work/status/lock"
 micon status screen.yaml >"$T/status"
 has "status says who" "$T/status" "micon run screen.yaml"
-has "a step that has said nothing yet is running" "$T/status" "running featurize whole screen: started, nothing said yet"
+has "a step that has said nothing yet is running" "$T/status" "running featurize whole screen: started, no progress reported yet"
 t0=$SECONDS
 kill -INT $pid; wait $pid; same "Ctrl-C: exit 75" $? 75
 has "the stage's last line says so" "$T/run.err" "featurize: 1 stopped, "
@@ -115,8 +115,8 @@ kill -HUP $pid; sleep 0.3
 hasnt "under nohup it does not mind that its terminal goes" "$T/err" "stopping"
 kill -TERM $pid; wait $pid; same "stopped while training: exit 75" $? 75
 has "training was asked to save itself" "$FAKE/calls" "train - stopped"
-has "and has all the time it wants" "$T/err" "stopping when training has finished its step and saved itself (asked once more, it is killed); what"
-has "then the same command goes on" "$T/err" "stopped on request; to go on: micon run screen.yaml"
+has "and has all the time it wants" "$T/err" "stopping after training has finished its step and saved a checkpoint (a second request kills it); finished"
+has "then the same command goes on" "$T/err" "stopped on request; to resume: micon run screen.yaml"
 rm -f "$FAKE/sleep" "$FAKE/stop" "$FAKE/calls"
 
 # ---- a stop asked for again: ranks that do not listen, in groups of their own as Open MPI's are, and what they have started, are killed ----
@@ -136,7 +136,7 @@ kill -INT "$driver"; sleep 0.5
 ok "asked once: it runs on" pgrep -f "sleep $long"
 kill -INT "$driver"; wait $pid; same "asked twice: exit 75" $? 75
 not_ok "and nothing is left running" pgrep -f "sleep $long"
-has "with --force the same command would begin again" "$T/run.err" "The same command begins again; micon run screen.yaml goes on"
+has "with --force the same command would begin again" "$T/run.err" "The same command starts over; micon run screen.yaml resumes"
 not_ok "nor locked" test -e work/status/lock
 
 # ---- status while a run is active ----
@@ -181,11 +181,11 @@ rm work/status/lock
 # ---- what cannot be ----
 mv work kept
 exits "a stage whose inputs are not made" 1 run --stage train
-has "names the stages and what to do" "$T/err" "1 step could not start: what featurize, tile makes is not there; micon run screen.yaml makes that first"
+has "names the stages and what to do" "$T/err" "1 step could not start: the output of featurize, tile is missing; make it first: micon run screen.yaml"
 rm -rf work "$FAKE/calls"; mv kept work
 mv "$MICON_BIN/micon-evaluate" "$T/away"
 exits "only a stage that is not built" 1 run --stage evaluate
-has "is an error" "$T/err" "nothing that was asked for can run here: program micon-evaluate is not built"
+has "is an error" "$T/err" "none of the chosen steps can run here: program micon-evaluate is not built"
 mv "$T/away" "$MICON_BIN/micon-evaluate"
 exits "a folder for the configuration" 2 micon run .
 has "says which file" "$T/err" ". is a folder; the configuration is a file in it: ./screen.yaml?"
@@ -224,7 +224,7 @@ ok "the name arrives as it is" grep -qzxF -- "s 1/b1/$nasty" "$FAKE"/args.tile.*
 not_ok "and nothing of it was run" test -e hacked
 echo "tile s 1/b1/$nasty" >"$FAKE/fail"
 run --stage tile --force >"$T/out" 2>"$T/err"
-again=$(sed -n 's/.*to do just that again: //p' "$T/err")
+again=$(sed -n 's/.*to run only these again: //p' "$T/err")
 rm -f "$FAKE"/args.* "$FAKE/fail"
 (eval "micon() { '$MICON_BIN/micon' \"\$@\"; }; $again") >"$T/out" 2>"$T/err"
 ok "the command to do it again can be pasted into a shell" grep -qzxF -- "s 1/b1/$nasty" "$FAKE"/args.tile.*

@@ -57,5 +57,5 @@ micon status screen.yaml >"$T/status" 2>&1
 has "status has it too" "$T/status" "failed tile S1/"
 rm -f images/*
 exits "check finds images that are not there" 1 micon check screen.yaml
-has "says what to do" "$T/err" "to put right before anything runs"
+has "says what to do" "$T/err" "to fix before running"
 tap_done

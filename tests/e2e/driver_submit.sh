@@ -58,7 +58,7 @@ has "says that it is" "$T/err" "tile: 3 steps are already in the queue"
 has "and submits nothing" "$T/err" "nothing to submit"
 same "indeed" "$(ls "$FAKE"/sbatch.* | wc -l)" 1
 exits "run while jobs are queued" 1 micon run screen.yaml
-has "says which" "$T/err" "SLURM jobs are at work on this folder; wait for them, or: scancel 10"
+has "says which" "$T/err" "SLURM jobs are using this work folder; wait for them, or: scancel 10"
 micon status screen.yaml --json >"$T/json"
 same "status shows them as queued" "$(grep -c '"state": "queued"' "$T/json")" 9
 micon status screen.yaml >"$T/status"
@@ -103,7 +103,7 @@ exits "the controller is down" 1 submit
 has "its words are shown" "$T/err" "Unable to contact slurm controller"
 rm "$FAKE/squeue.down"
 PATH=$T/absent exits "no SLURM here" 1 "$MICON_BIN/micon" submit screen.yaml
-has "says what to do" "$T/err" "micon submit wants SLURM ('micon run' does the same here): sbatch is not installed"
+has "says what to do" "$T/err" "micon submit needs SLURM ('micon run' does the same on this machine): sbatch is not installed"
 MICON_HOME=$T/absent exits "no job scripts" 1 submit
 has "says what to do" "$T/err" "set MICON_HOME"
 exits "nothing to do" 0 submit --stage featurize --set evaluate.profiles=x.csv
@@ -140,9 +140,9 @@ has "and says why" "$T/err" "more than slurm.max_bad_plates allows"
 table s1/b1/P1 s1/b1/P2 s2/b1/P1 >load_data.csv
 for p in s1/b1/P1 s2/b1/P1; do "$MICON_BIN/micon-tile" screen.yaml --plate $p; done
 exits "one of three plates is missing" 1 micon gate screen.yaml --stage tile
-has "names it" "$T/out" "tile: s1/b1/P2 does not stand: not made yet"
+has "names it" "$T/out" "tile: s1/b1/P2 is not complete: not made yet"
 exits "of one plate that stands" 0 micon gate screen.yaml --stage tile --plate s2/b1/P1
-has "that one counts" "$T/out" "1 of 1 stand"
+has "that one counts" "$T/out" "1 of 1 plates complete"
 rm -rf "$FAKE/queue" work/status/slurm*
 exits "submit of plates" 0 submit --plate s2/b1/P1 --plate P2 --force
 mapfile -d '' -t args <work/status/slurm/gate-tile-1/0.0
@@ -150,10 +150,10 @@ same "the gate is asked for these" "${args[*]}" "$SCREEN/screen.yaml --stage til
 exits "half may be" 0 micon gate screen.yaml --stage tile --set slurm.max_bad_plates=0.5
 for p in s1/b1/P1 s2/b1/P1; do "$MICON_BIN/micon-embed" screen.yaml --plate $p; done
 exits "embeddings stand though a plate has no tiles" 0 micon gate screen.yaml --stage embed --set slurm.max_bad_plates=0.5
-has "two of three" "$T/out" "2 of 3 stand"
+has "two of three" "$T/out" "2 of 3 plates complete"
 printf 'digest,size,mtime_ns,path\n%s,12,13,%s\n' 00000000000000aa work/tiles/s1__b1__P1.h5 >work/status/embed/micon/s1__b1__P1.inputs
 exits "not those of tiles that were made anew" 1 micon gate screen.yaml --stage embed --set slurm.max_bad_plates=0.5
-has "says why" "$T/out" "embed: s1/b1/P1 does not stand: s1__b1__P1.h5 was changed"
+has "says why" "$T/out" "embed: s1/b1/P1 is not complete: s1__b1__P1.h5 was changed"
 exits "a gate wants one stage" 2 micon gate screen.yaml
 
 # ---- a job that SLURM killed: it says for ever that it runs ----
@@ -168,7 +168,7 @@ exits "nothing has failed" 1 micon rerun screen.yaml --failed --dry-run
 : >"$FAKE/queue"
 touch "$FAKE/squeue.down"
 same "SLURM is silent: that is what is known" "$(state)" running
-has "and it is said" "$T/err" "the queue cannot be asked"
+has "and it is said" "$T/err" "cannot query the SLURM queue"
 rm "$FAKE/squeue.down"
 same "it is in the queue no more" "$(state)" failed
 exits "rerun --failed" 0 micon rerun screen.yaml --failed --dry-run
