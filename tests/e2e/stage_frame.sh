@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# stage_frame.sh -- what every program does alike: help and version without MPI, one message for a wrong call, exit statuses.   run:
-# limit=120
+# stage_frame.sh -- what every program does alike: help and version without MPI, one message for a wrong call, exit statuses.
+# run: limit=120
 . "$(dirname "$0")/../tap.sh"
 cd "$T" || exit 1
 printf 'screen:\n  index: none.csv\n' >screen.yaml

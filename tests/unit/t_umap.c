@@ -1,5 +1,6 @@
-/* run: limit=240 t_umap.c -- neighbourhoods kept as well as umap-learn keeps them, on 1,000 of scikit-learn's digits and on the made
- * screen; the same bytes for a seed; odd input. */
+/* run: limit=240
+ * t_umap.c -- neighbourhoods kept as well as umap-learn keeps them, on 1,000 of scikit-learn's digits and on the made screen; the same
+ * bytes for a seed; odd input. */
 #include "micon/profile/umap.h"
 
 #include "../profile_data.h"
