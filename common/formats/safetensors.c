@@ -2,6 +2,7 @@
  * then every tensor's shape must match its bytes, and the tensors must cover the data without holes or overlaps. */
 #include "micon/formats/safetensors.h"
 
+#include "micon/base/digest.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
 
@@ -13,6 +14,12 @@
 #include <string.h>
 
 enum { MAX_HEADER = 100 << 20 };
+
+/* How the header of a file of ours begins: the digest of the file, written first so that its place is known. It is taken of the header with
+ * zeros in that place, then of each tensor's bytes. A file that another program wrote again begins otherwise, and has none. */
+#define DIGEST_KEY "micon.digest"
+static const char head_start[] = "{\"__metadata__\":{\"" DIGEST_KEY "\":\"";
+enum { DIGEST_AT = sizeof head_start - 1, DIGEST_CHARS = DIGEST_TEXT - 1 };
 static const size_t max_file = (size_t)64 << 30;
 
 static const struct {
@@ -126,10 +133,31 @@ static status read_meta(safetensors *s, const json_t *meta)
     json_object_foreach((json_t *)(uintptr_t)meta, key, v)
     {
         if (!json_is_string(v)) return fail(E_FORMAT, "%s: __metadata__ holds something that is not text", s->where);
+        if (strcmp(key, DIGEST_KEY) == 0) continue; /* the file's own, no fact of its contents */
         names_add(&s->meta_key, key);
         names_add(&s->meta_value, json_string_value(v));
     }
     return OK;
+}
+
+static uint64_t file_digest(const char *zeroed_head, size_t head_size, const safe_tensor *item, size_t n)
+{
+    uint64_t d = digest_bytes(zeroed_head, head_size);
+    for (size_t i = 0; i < n; i++) d = digest_mix(d, digest_bytes(item[i].data, item[i].bytes));
+    return d;
+}
+
+/* Compare the file with the digest in it, where it has one. */
+static status check_digest(const safetensors *s, const char *head, size_t head_size)
+{
+    char shown[DIGEST_TEXT], *zeroed;
+    if (head_size < DIGEST_AT + DIGEST_CHARS || memcmp(head, head_start, DIGEST_AT) != 0) return OK;
+    zeroed = xmalloc(head_size);
+    memcpy(zeroed, head, head_size);
+    memset(zeroed + DIGEST_AT, '0', DIGEST_CHARS);
+    bool same = memcmp(digest_show(file_digest(zeroed, head_size, s->item, s->n), shown), head + DIGEST_AT, DIGEST_CHARS) == 0;
+    free(zeroed);
+    return same ? OK : fail(E_FORMAT, "%s: is not as it was written: the file was changed or damaged", s->where);
 }
 
 status safetensors_parse(safetensors *out, const void *bytes, size_t size, const char *where)
@@ -177,6 +205,7 @@ status safetensors_parse(safetensors *out, const void *bytes, size_t size, const
     }
     if (out->n) qsort(out->item, out->n, sizeof *out->item, by_place);
     TRY(check_cover(out, data, data_size));
+    TRY(check_digest(out, (const char *)b + 8, (size_t)header));
 done:
     json_decref(head);
     if (st != OK) safetensors_free(out);
@@ -302,9 +331,10 @@ static status measure(safe_tensor *item, size_t n, const char *path)
 static void write_header(text *h, const safe_tensor *item, size_t n, const names *key, const names *value)
 {
     size_t at = 0;
-    text_add(h, "{\"__metadata__\":{");
+    char digest[DIGEST_TEXT];
+    text_addf(h, "%s%0*d\"", head_start, DIGEST_CHARS, 0);
     for (size_t i = 0; key && i < key->n; i++) {
-        if (i) text_add(h, ",");
+        text_add(h, ",");
         text_add_json(h, key->item[i]);
         text_add(h, ":");
         text_add_json(h, value->item[i]);
@@ -320,6 +350,7 @@ static void write_header(text *h, const safe_tensor *item, size_t n, const names
     }
     text_add(h, "}");
     while (h->n % 8) text_add(h, " ");
+    memcpy(h->s + DIGEST_AT, digest_show(file_digest(h->s, h->n, item, n), digest), DIGEST_CHARS);
 }
 
 status safetensors_write(const char *path, safe_tensor *item, size_t n, const names *meta_key, const names *meta_value)

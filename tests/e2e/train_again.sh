@@ -86,7 +86,7 @@ exits "two steps" 0 run hurt 2
 printf '\252\125' | dd of=work/models/hurt/checkpoints/step-0000000001.safetensors bs=1 seek=1000000 conv=notrunc status=none
 rm "$(model hurt)"
 exits "its only checkpoint is damaged" 0 run hurt 2
-has "is named" "$T/err" "step-0000000001.safetensors: damaged: its values are not those that were written"
+has "is named" "$T/err" "step-0000000001.safetensors: is not as it was written: the file was changed or damaged"
 same "best begins as ever" "$("$ROOT/build/release/tests/tools/tensor_tool" meta work/models/hurt/checkpoints/step-0000000001.safetensors micon.best)" -1
 
 # ---- inputs that were damaged behind size and time ----

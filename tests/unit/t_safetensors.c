@@ -121,9 +121,45 @@ done:
     return st;
 }
 
+/* Whatever byte of a file of ours changes, reading it fails; and so it does where one is lacking or too many. */
+static void test_flips(void)
+{
+    char *path = xasprintf("%s/flip.safetensors", getenv("T") ? getenv("T") : "/tmp"), *data = NULL;
+    const float x[6] = {1, 2, 3, 4, 5, 6};
+    safe_tensor item[2] = {{.name = (char *)(uintptr_t) "a", .type = SAFE_F32, .n_dims = 2, .dim = {2, 2}, .data = x},
+                           {.name = (char *)(uintptr_t) "b", .type = SAFE_F32, .n_dims = 1, .dim = {2}, .data = x + 4}};
+    names key = {0}, value = {0};
+    safetensors s = {0};
+    size_t size = 0, missed = 0;
+    names_add(&key, "what"), names_add(&value, "a test");
+    ok(safetensors_write(path, item, 2, &key, &value) == OK && path_read(path, &data, &size, 4096) == OK, "a file");
+    for (size_t i = 0; i < size; i++)
+        for (int bit = 0; bit < 8; bit++) {
+            data[i] ^= (char)(1 << bit);
+            bool accepted = safetensors_parse(&s, data, size, path) == OK;
+            bool same = accepted && s.n == 2 && memcmp(safetensors_find(&s, "a")->data, x, 16) == 0 &&
+                        memcmp(safetensors_find(&s, "b")->data, x + 4, 8) == 0 && safetensors_meta(&s, "what") &&
+                        strcmp(safetensors_meta(&s, "what"), "a test") == 0;
+            missed += accepted && !same; /* a flip in the digest's own key hides the digest, and changes nothing else */
+            data[i] ^= (char)(1 << bit);
+            msg_clear();
+        }
+    ok(missed == 0, "no flipped bit is used");
+    data[size - 1] ^= 1;
+    ok(safetensors_parse(&s, data, size, path) == E_FORMAT && strstr(msg_get(), "changed or damaged"), "a flipped value is said");
+    msg_clear();
+    data[size - 1] ^= 1;
+    ok(safetensors_parse(&s, data, size, path) == OK && s.meta_key.n == 1,
+       "and the file as it was is read, its digest no metadata of its own");
+    safetensors_free(&s);
+    names_free(&key), names_free(&value);
+    free(data), free(path);
+}
+
 int main(void)
 {
     test_hostile();
+    test_flips();
     status st = test_values();
     if (st != OK) printf("# %s\n", msg_get());
     ok(st == OK, "the test ran to its end");
