@@ -177,14 +177,14 @@ done:
     return st;
 }
 
-static status make_frozen_cache_all(step_batch *in, dnn *dn, conv_choices *choices, nn_type type, int64_t first)
+static status make_frozen_cache_all(step_batch *in, net_kit *kit, int64_t first)
 {
     status st = OK;
     MPI_Comm comm = in->g->comm;
     char *wanted = NULL;
     TRY_ALL(comm, mem_alloc(&wanted, (size_t)in->d->n, 1, "tiles"));
     TRY_ALL(comm, mark_tiles(in, first, wanted));
-    TRY(frozen_cache_create_all(&in->frozen, in->g, in->m, in->d, dn, choices, type, wanted));
+    TRY(frozen_cache_create_all(&in->frozen, in->g, in->m, in->d, kit, wanted));
     size_t size = frozen_cache_bytes(in->frozen);
     TRY_ALL(comm, mem_alloc(&in->between, (size_t)in->rows, size, "outputs of the frozen layers"));
     TRY_ALL(comm, mem_alloc(&in->fresh, (size_t)in->rows, size, "outputs of the frozen layers"));
@@ -207,8 +207,7 @@ done:
     return st;
 }
 
-status batch_create_all(step_batch *in, stage *g, const model *m, const dataset *d, pair_sampler *it, dnn *dn, conv_choices *choices,
-                        nn_type type, int64_t first)
+status batch_create_all(step_batch *in, stage *g, const model *m, const dataset *d, pair_sampler *it, net_kit *kit, int64_t first)
 {
     status st = OK;
     const train_options *o = &g->cfg.train;
@@ -226,7 +225,7 @@ status batch_create_all(step_batch *in, stage *g, const model *m, const dataset 
     in->rows = in->slots * in->n;
     in->all_rows = in->slots * in->n_global;
     TRY_ALL(g->comm, alloc_buffers(in));
-    if (in->two_parts) TRY(make_frozen_cache_all(in, dn, choices, type, first));
+    if (in->two_parts) TRY(make_frozen_cache_all(in, kit, first));
     TRY_ALL(g->comm, batch_resume(in, first));
 done:
     return st;

@@ -144,8 +144,7 @@ done:
     return st;
 }
 
-status frozen_cache_create_all(frozen_cache **out, stage *g, const model *m, const dataset *d, dnn *dn, conv_choices *choices, nn_type type,
-                               const char *wanted)
+status frozen_cache_create_all(frozen_cache **out, stage *g, const model *m, const dataset *d, net_kit *kit, const char *wanted)
 {
     status st = OK;
     frozen_cache *f = xcalloc(1, sizeof *f);
@@ -158,9 +157,9 @@ status frozen_cache_create_all(frozen_cache **out, stage *g, const model *m, con
                              .n = PASS_TILES * (int)m->channels.n,
                              .size = m->size_px,
                              .out = model_out(m),
-                             .type = type,
+                             .type = kit->type,
                              .freeze = g->cfg.train.freeze};
-    TRY(shared_nets_create_all(g->comm, &f->net, dn, &c, (nn_params *)&m->params, choices,
+    TRY(shared_nets_create_all(g->comm, &f->net, kit->dn, &c, (nn_params *)&m->params, &kit->choices,
                                folder)); /* a net that does not train leaves them alone */
     f->bytes = m->channels.n * resnet_split(f->net);
     TRY_ALL(g->comm, mem_alloc(&f->pictures, PASS_TILES * pixels, sizeof *f->pictures, "pictures"));

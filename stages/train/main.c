@@ -55,7 +55,7 @@ static status diverged(const run *r, const step_result *s, double norm)
 
 static status checkpoint_all(run *r)
 {
-    return agree_all(r->g->comm, r->g->rank == 0 ? checkpoint_write(r->checkpoints, &r->m, &r->at, &r->choices) : OK);
+    return agree_all(r->g->comm, r->g->rank == 0 ? checkpoint_write(r->checkpoints, &r->m, &r->at, &r->kit.choices) : OK);
 }
 
 typedef struct {
@@ -91,7 +91,7 @@ static status after_step_all(run *r, const step_result *s, double lr, const step
     bool look = o->valid_every > 0 && r->at.step % o->valid_every == 0 && r->d.n_valid > 0;
     if (look) {
         batch_pause(trainer_batch(r->t));
-        TRY(validate_all(r->t, r->valid, r->dn, &r->choices, r->type, &v));
+        TRY(validate_all(r->t, r->valid, &r->kit, &v));
         TRY_ALL(r->g->comm, batch_resume(trainer_batch(r->t), r->at.step));
         bool better = v.queries > 0 && v.top1 > r->at.best;
         if (v.queries > 0) r->at.since_best = better ? 0 : r->at.since_best + 1;
@@ -210,7 +210,7 @@ static status run_all(stage *g)
         TRY_ALL(g->comm, g->rank == 0 ? run_record(&r) : OK);
         goto done;
     }
-    log_info("%s: resnet%d, %s, %d thread%s per rank", method_name(g->cfg.train.method), r.m.depth, r.type == NN_BF16 ? "bf16" : "fp32",
+    log_info("%s: resnet%d, %s, %d thread%s per rank", method_name(g->cfg.train.method), r.m.depth, r.kit.type == NN_BF16 ? "bf16" : "fp32",
              kernels_threads(), kernels_threads() == 1 ? "" : "s");
     if (method_table[g->cfg.train.method].trains) TRY(train_all(&r));
     TRY_ALL(g->comm, g->rank == 0 ? publish(&r) : OK);

@@ -30,10 +30,10 @@ static void resolve_force_all(run *r)
     const char *count = getenv("SLURM_RESTART_COUNT");
     int64_t restarts = 0;
     if (count && !num_i64(count, &restarts)) restarts = 0;
-    int anew = r->g->force && restarts == 0;
-    MPI_Bcast(&anew, 1, MPI_INT, 0, r->g->comm);
-    r->anew = anew;
-    if (r->g->force && !anew) log_info("requeued by SLURM: resuming; --force already applied");
+    int start_over = r->g->force && restarts == 0;
+    MPI_Bcast(&start_over, 1, MPI_INT, 0, r->g->comm);
+    r->start_over = start_over;
+    if (r->g->force && !start_over) log_info("requeued by SLURM: resuming; --force already applied");
 }
 
 /* ---- inputs ---- */
@@ -223,7 +223,7 @@ static status keep_precision(const run *r, nn_type *type, bool *done)
     if (!r->g->force && is_finished(r, text_str(&other))) {
         *type = rest;
         *done = true;
-    } else if (!r->anew && newest && checkpoint_is_of(newest, text_str(&other))) {
+    } else if (!r->start_over && newest && checkpoint_is_of(newest, text_str(&other))) {
         if (rest == NN_BF16)
             TRY(fail(E_FAILED,
                      "%s was written in bf16, which a CPU of this job lacks: restrict the job to nodes with bf16, or set "
@@ -239,7 +239,7 @@ done:
 }
 
 /* Rank 0: a forced run begins. Its record is removed until it ends, so that micon run does not take the old model for finished. */
-static status begin_anew(const run *r)
+static status clear_previous(const run *r)
 {
     char *name = text_encode_name(r->g->cfg.train.run), *record = output_record_path(&r->g->cfg, "train", name);
     unlink(record);
@@ -254,19 +254,19 @@ static status choose_precision_all(run *r, bool *done)
     status st = OK;
     stage *g = r->g;
     text ours = {0};
-    r->type = shared_nets_type_all(g->comm, g->cfg.train.precision);
+    r->kit.type = shared_nets_type_all(g->comm, g->cfg.train.precision);
     *done = false;
     if (g->rank == 0) {
-        made_from(r, r->type, &ours);
+        made_from(r, r->kit.type, &ours);
         *done = !g->force && is_finished(r, text_str(&ours));
-        if (!*done && g->cfg.train.precision == PRECISION_AUTO) st = keep_precision(r, &r->type, done);
+        if (!*done && g->cfg.train.precision == PRECISION_AUTO) st = keep_precision(r, &r->kit.type, done);
     }
     TRY_ALL(g->comm, st);
-    int settled[] = {r->type, *done};
+    int settled[] = {r->kit.type, *done};
     MPI_Bcast(settled, 2, MPI_INT, 0, g->comm);
-    r->type = (nn_type)settled[0];
+    r->kit.type = (nn_type)settled[0];
     *done = settled[1];
-    made_from(r, r->type, &r->m.made_from);
+    made_from(r, r->kit.type, &r->m.made_from);
 done:
     text_free(&ours);
     return st;
@@ -360,10 +360,10 @@ status run_setup_all(run *r, bool *fresh)
     model_init(&r->m, (uint32_t)g->cfg.train.seed);
     TRY_ALL(g->comm, load_weights(r));
     if (!method_of(r)->trains) goto done;
-    TRY_ALL(g->comm, dnn_create(&r->dn));
-    if (r->anew) TRY_ALL(g->comm, g->rank == 0 ? begin_anew(r) : OK);
-    if (!r->anew) TRY(checkpoint_read_all(g, r->checkpoints, &r->m, &r->at, &r->choices));
-    TRY(trainer_create_all(&r->t, g, &r->m, &r->d, r->it, &r->v, r->dn, &r->choices, r->type, r->at.step));
+    TRY_ALL(g->comm, dnn_create(&r->kit.dn));
+    if (r->start_over) TRY_ALL(g->comm, g->rank == 0 ? clear_previous(r) : OK);
+    if (!r->start_over) TRY(checkpoint_read_all(g, r->checkpoints, &r->m, &r->at, &r->kit.choices));
+    TRY(trainer_create_all(&r->t, g, &r->m, &r->d, r->it, &r->v, &r->kit, r->at.step));
 done:
     return st;
 }
@@ -389,8 +389,8 @@ void run_free(run *r)
     trainer_destroy(&r->t);
     pair_sampler_destroy(&r->it);
     pair_sampler_destroy(&r->valid);
-    conv_choices_free(&r->choices);
-    dnn_destroy(&r->dn);
+    conv_choices_free(&r->kit.choices);
+    dnn_destroy(&r->kit.dn);
     model_free(&r->m);
     dataset_free_all(&r->d);
     compound_vectors_free(&r->v);

@@ -19,6 +19,13 @@
 
 #include <stdio.h>
 
+/* What every network of the run is built with. */
+typedef struct {
+    dnn *dn;
+    conv_choices choices;
+    nn_type type;
+} net_kit;
+
 /* ---- dataset.c: the tiles that are trained on and validated with ---- */
 typedef struct {
     int32_t file; /* number of the plate */
@@ -102,8 +109,7 @@ int64_t allreduce_bytes(const allreduce *s);             /* sent a rank since al
 /* ---- frozen_cache.c: the frozen first layers, where nothing random comes before them ---- */
 typedef struct frozen_cache frozen_cache;
 /* Fills the cache. wanted [tiles of the screen]: those that steps will need. */
-status frozen_cache_create_all(frozen_cache **out, stage *g, const model *m, const dataset *d, dnn *dn, conv_choices *choices, nn_type type,
-                               const char *wanted) MUST_USE;
+status frozen_cache_create_all(frozen_cache **out, stage *g, const model *m, const dataset *d, net_kit *kit, const char *wanted) MUST_USE;
 void frozen_cache_free_all(frozen_cache **f);
 size_t frozen_cache_bytes(const frozen_cache *f);                   /* of a tile's outputs */
 const void *frozen_cache_find(const frozen_cache *f, int64_t tile); /* borrowed; NULL: not kept */
@@ -131,8 +137,7 @@ typedef struct {
 } step_batch;
 int64_t batch_tiles(const stage *g); /* the largest number of tiles of a rank in a step */
 /* first: the step it begins with; it uses up `it`. */
-status batch_create_all(step_batch *in, stage *g, const model *m, const dataset *d, pair_sampler *it, dnn *dn, conv_choices *choices,
-                        nn_type type, int64_t first) MUST_USE;
+status batch_create_all(step_batch *in, stage *g, const model *m, const dataset *d, pair_sampler *it, net_kit *kit, int64_t first) MUST_USE;
 void batch_free(step_batch *in); /* all ranks */
 /* The items of step k of a sequence; the tiles of a rank's rows; the labels for the losses. */
 void batch_items(const step_batch *in, pair_sampler *it, int64_t k, sampler_item *pair);
@@ -163,8 +168,8 @@ status losses_all(losses *l, const float *h, float *dh, bool eval_only, step_res
 
 /* ---- trainer.c: one step ---- */
 typedef struct trainer trainer;
-status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, pair_sampler *it, const vectors *v, dnn *dn, conv_choices *choices,
-                          nn_type type, int64_t first) MUST_USE;
+status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, pair_sampler *it, const vectors *v, net_kit *kit,
+                          int64_t first) MUST_USE;
 void trainer_destroy(trainer **t);
 step_batch *trainer_batch(trainer *t);
 /* Forward and backward of step `step`, the one after the last: gradients are the global ones afterwards. */
@@ -207,7 +212,7 @@ typedef struct {
 /* Are there two wells of a compound in different validation batches? If not, validate_all finds no query and no top-1. */
 bool validation_has_query(const dataset *d);
 /* it: items of the validation tiles, or NULL. The batch of `t` is paused (batch_pause). */
-status validate_all(trainer *t, pair_sampler *it, dnn *dn, conv_choices *choices, nn_type type, validation *out) MUST_USE;
+status validate_all(trainer *t, pair_sampler *it, net_kit *kit, validation *out) MUST_USE;
 
 /* ---- step_log.c: log.jsonl, a line a step ---- */
 /* Of this process: wall-clock seconds; CPU seconds over all threads (steadier on a busy machine); allocations. */
@@ -233,16 +238,14 @@ typedef struct {
     dataset d;
     pair_sampler *it, *valid; /* of training; of validation, NULL: none */
     model m;
-    dnn *dn;
-    conv_choices choices;
+    net_kit kit;
     double step_s; /* mean time of a step, by the clock that times convolutions (conv_clock) */
-    nn_type type;
     trainer *t;
     progress_state at;
     char *folder, *model_path, *checkpoints, *log_path;
     FILE *log;
     bool log_failed;
-    bool anew; /* --force: existing checkpoints are not used */
+    bool start_over; /* --force: existing checkpoints are not used */
 } run;
 /* fresh: the model is up to date; nothing else is set up then. */
 status run_setup_all(run *r, bool *fresh) MUST_USE;

@@ -37,7 +37,7 @@ done:
     return st;
 }
 
-static status make_net_all(trainer *t, dnn *dn, conv_choices *choices, nn_type type)
+static status make_net_all(trainer *t, net_kit *kit)
 {
     const train_options *o = &t->g->cfg.train;
     int64_t memory = o->memory;
@@ -50,7 +50,7 @@ static status make_net_all(trainer *t, dnn *dn, conv_choices *choices, nn_type t
                        .n = (int)t->in.rows * (int)t->m->channels.n,
                        .size = t->m->size_px,
                        .out = model_out(t->m),
-                       .type = type,
+                       .type = kit->type,
                        .training = true,
                        .freeze = o->freeze,
                        .norm_frozen = o->norm == NORM_FROZEN,
@@ -59,7 +59,7 @@ static status make_net_all(trainer *t, dnn *dn, conv_choices *choices, nn_type t
                        .ready = allreduce_ready,
                        .ctx = t->allreduce};
     char *folder = config_work(&t->g->cfg, NETS_FOLDER);
-    status st = shared_nets_create_all(t->g->comm, &t->net, dn, &c, &t->m->params, choices, folder);
+    status st = shared_nets_create_all(t->g->comm, &t->net, kit->dn, &c, &t->m->params, &kit->choices, folder);
     free(folder);
     return st;
 }
@@ -92,15 +92,14 @@ done:
     return st;
 }
 
-status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, pair_sampler *it, const vectors *v, dnn *dn, conv_choices *choices,
-                          nn_type type, int64_t first)
+status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, pair_sampler *it, const vectors *v, net_kit *kit, int64_t first)
 {
     status st = OK;
     const train_options *o = &g->cfg.train;
     trainer *t = xcalloc(1, sizeof *t);
     *out = t;
     *t = (trainer){.g = g, .m = m};
-    TRY(batch_create_all(&t->in, g, m, d, it, dn, choices, type, first));
+    TRY(batch_create_all(&t->in, g, m, d, it, kit, first));
     t->heads_first = m->params.n_trained;
     for (size_t i = m->params.n; i-- > 0;)
         if (m->params.item[i].trained && strncmp(m->params.item[i].name, MODEL_PREFIX, strlen(MODEL_PREFIX)) != 0)
@@ -109,7 +108,7 @@ status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, pair_sa
     TRY_ALL(g->comm, list_shared(t));
     TRY(allreduce_create_all(&t->allreduce, g->comm, &m->params, o->gradient_dtype));
     TRY_ALL(g->comm, losses_create(&t->losses, g, m, &t->in, v, t->allreduce));
-    TRY(make_net_all(t, dn, choices, type));
+    TRY(make_net_all(t, kit));
 done:
     return st;
 }

@@ -224,7 +224,7 @@ done:
     return st;
 }
 
-status validate_all(trainer *t, pair_sampler *it, dnn *dn, conv_choices *choices, nn_type type, validation *out)
+status validate_all(trainer *t, pair_sampler *it, net_kit *kit, validation *out)
 {
     status st = OK;
     const step_batch *in = trainer_batch(t);
@@ -234,13 +234,13 @@ status validate_all(trainer *t, pair_sampler *it, dnn *dn, conv_choices *choices
     loss_items l = {0};
     resnet *net = NULL;
     const resnet_config c = {
-        .depth = m->depth, .n = PASS_TILES * (int)m->channels.n, .size = m->size_px, .out = model_out(m), .type = type};
+        .depth = m->depth, .n = PASS_TILES * (int)m->channels.n, .size = m->size_px, .out = model_out(m), .type = kit->type};
     char *folder = config_work(&g->cfg, NETS_FOLDER);
     *out = (validation){.top1 = NAN, .chance = NAN};
     double loss = NAN;
     TRY_ALL(g->comm, list_wells(&w, in->d, m->dim));
     TRY_ALL(g->comm, it ? list_items(&l, in, it, m->dim) : OK);
-    TRY(shared_nets_create_all(g->comm, &net, dn, &c, (nn_params *)&m->params, choices, folder));
+    TRY(shared_nets_create_all(g->comm, &net, kit->dn, &c, (nn_params *)&m->params, &kit->choices, folder));
     TRY_ALL(g->comm, embed_share(&w, &l, g, m, in->d, net));
     MPI_Allreduce(MPI_IN_PLACE, w.sum, (int)(w.n_wells * m->dim), MPI_DOUBLE, MPI_SUM, g->comm);
     comm_sum_i64_all(g->comm, w.count, (size_t)w.n_wells);
