@@ -1,6 +1,7 @@
 /* conv_autotune.c -- chooses the implementation of a convolution by measurement, and runs it. */
 #include "micon/nn/conv_autotune.h"
 
+#include "amx_conv_impl.h"
 #include "im2col_impl.h"
 #include "micon/base/clock.h"
 #include "micon/base/mem.h"
@@ -15,8 +16,10 @@ struct conv_op {
     double gflops;
     dnn_op *dnn;
     im2col_op *gather;
+    amx_conv *amx; /* one of these three */
 };
 
+static const char amx_way[] = "amx", amx_stream_way[] = "amx/stream";
 static const char *const way_name[] = {"forward", "back_data", "back_weights"};
 
 enum { TRIAL_PICTURES = 64 };
@@ -89,6 +92,8 @@ status conv_list(dnn *d, const conv_spec *s, names *out)
     bool unsafe = s->way == CONV_BACK_WEIGHTS && s->type == NN_BF16 && s->h == 1 && s->w == 1 && s->k > 1;
     if (!unsafe || !im2col_can(s)) TRY(dnn_conv_list(d, s, out));
     if (im2col_can(s)) names_add(out, "gather");
+    if (amx_conv_can(s)) names_add(out, amx_way);
+    if (amx_conv_can(s) && s->way != CONV_BACK_WEIGHTS) names_add(out, amx_stream_way);
 done:
     return st;
 }
@@ -98,7 +103,9 @@ status conv_create(conv_op **out, dnn *d, const conv_spec *s, const char *how)
     status st = OK;
     conv_op *op = xcalloc(1, sizeof *op);
     op->how = xstrdup(how);
-    if (strcmp(how, "gather") != 0)
+    if ((strcmp(how, amx_way) == 0 || strcmp(how, amx_stream_way) == 0) && amx_conv_can(s))
+        TRY(amx_conv_create(&op->amx, s, strcmp(how, amx_stream_way) == 0));
+    else if (strcmp(how, "gather") != 0)
         TRY(dnn_conv_create(&op->dnn, d, s, how));
     else if (im2col_can(s))
         TRY(im2col_create(&op->gather, d, s));
@@ -116,6 +123,7 @@ void conv_destroy(conv_op **op)
     free((*op)->how);
     dnn_op_destroy(&(*op)->dnn);
     im2col_destroy(&(*op)->gather);
+    amx_conv_destroy(&(*op)->amx);
     FREE(*op);
 }
 
@@ -136,21 +144,31 @@ double conv_flop(const conv_spec *s)
 
 size_t conv_packed_bytes(const conv_op *op)
 {
+    if (op->amx) return amx_conv_packed_bytes(op->amx);
     return op->dnn ? dnn_op_packed_bytes(op->dnn) : im2col_packed_bytes(op->gather);
 }
 
 size_t conv_scratch_bytes(const conv_op *op)
 {
+    if (op->amx) return amx_conv_scratch_bytes(op->amx);
     return op->dnn ? dnn_op_scratch_bytes(op->dnn) : im2col_scratch_bytes(op->gather);
 }
 
 status conv_pack(conv_op *op, const float *oihw, void *packed, void *scratch)
 {
+    if (op->amx) {
+        amx_conv_pack(op->amx, oihw, packed);
+        return OK;
+    }
     return op->dnn ? dnn_op_pack(op->dnn, oihw, packed, scratch) : im2col_pack(op->gather, oihw, packed, scratch);
 }
 
 status conv_run(conv_op *op, const void *a, const void *b, const float *bias, void *out, void *scratch)
 {
+    if (op->amx) {
+        amx_conv_run(op->amx, a, b, bias, out, scratch);
+        return OK;
+    }
     return op->dnn ? dnn_op_run(op->dnn, a, b, bias, out, scratch) : im2col_run(op->gather, a, b, bias, out, scratch);
 }
 

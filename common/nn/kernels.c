@@ -3,33 +3,15 @@
  * sums are added in order: the result depends on the number of threads only. */
 #include "micon/nn/kernels.h"
 
+#include "vector16_impl.h"
+
 #include <cblas.h>
 #include <omp.h>
 #include <string.h>
 
-typedef float vf __attribute__((vector_size(64)));
-typedef int32_t vi __attribute__((vector_size(64)));
-typedef uint32_t vu __attribute__((vector_size(64)));
-typedef uint16_t vh __attribute__((vector_size(32)));
-typedef uint8_t vb __attribute__((vector_size(16)));
-typedef float vf_at __attribute__((vector_size(64), aligned(4), may_alias));
-typedef uint16_t vh_at __attribute__((vector_size(32), aligned(2), may_alias));
-
-#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3", "no-trapping-math")))
 enum { FLUSH = 64, MAX_THREADS = 256 };
 
-#define SELECT(mask, a, b) ((vf)(((mask) & (vi)(a)) | (~(mask) & (vi)(b))))
 #define NORM(x, n, c) (((x)-LDF((n).mean + (c))) * LDF((n).scale + (c)) + LDF((n).shift + (c)))
-#define LDF(p) (*(const vf_at *)(p))
-#define LDH(p) ((vf)(__builtin_convertvector(*(const vh_at *)(p), vu) << 16))
-#define STF(p, v) (*(vf_at *)(p) = (v))
-#define STH(p, v)                                                                                                                          \
-    do {                                                                                                                                   \
-        vf st_v = (v);                                                                                                                     \
-        vu st_u = (vu)st_v;                                                                                                                \
-        st_u += 0x7fff + ((st_u >> 16) & 1);                                                                                               \
-        *(vh_at *)(p) = __builtin_convertvector(st_u >> 16, vh);                                                                           \
-    } while (0)
 
 #define T float
 #define LD LDF

@@ -1,5 +1,6 @@
 /* t_nn_net.c -- run: limit=400 nosan : whole nets against PyTorch float64 (tests/ref/nn_ref.py): loss, gradients of every tensor, running
- * statistics; fp32 and bf16; recomputation; frozen stages; the choices of primitives as text. */
+ * statistics; fp32 and bf16; AMX kernels; recomputation; frozen stages; the choices of primitives as text. */
+#include "../../common/nn/amx_loops_impl.h"
 #include "../tap.h"
 #include "micon/base/mem.h"
 #include "micon/base/rng.h"
@@ -25,6 +26,10 @@ typedef struct {
     double log_sum[ROWS], loss;
     int64_t positives[ROWS];
 } model;
+
+#ifndef ONLY_AMX
+#define ONLY_AMX 0 /* 1: t_nn_amx_net.c */
+#endif
 
 static conv_choices measured; /* for all models: the same convolution is measured once */
 
@@ -320,17 +325,77 @@ static bool same_gradients(const model *a, const model *b)
 }
 
 /* The model's net anew, by primitives read from text. */
-static status net_anew(model *m, const char *lines, nn_type type, int64_t memory)
+static status net_anew(model *m, int size, const char *lines, nn_type type, int64_t memory)
 {
     status st = OK;
     resnet_config c = {
-        .depth = 18, .n = ROWS * CHANNELS, .size = 64, .out = D / CHANNELS, .type = type, .training = true, .memory = memory};
+        .depth = 18, .n = ROWS * CHANNELS, .size = size, .out = D / CHANNELS, .type = type, .training = true, .memory = memory};
     resnet_destroy(&m->net);
     TRY(conv_choices_read(&m->own, lines, "lines"));
     m->choices = &m->own;
     TRY(resnet_create(&m->net, m->d, &c, &m->p, "encoder.", m->choices));
     ok(m->own.measured == 0, "choices read from text are not measured again");
 done:
+    return st;
+}
+
+/* A resnet18 in bf16, of whose convolutions all are done by the AMX kernels: on the CPU's unit, or where there is none on emulated tiles. */
+static status amx_create(model *m, int size)
+{
+    status st = OK;
+    text measured_lines = {0}, lines = {0};
+    names line = {0};
+    if (!amx_loops_here()) amx_use(AMX_EMULATED);
+    TRY(model_create(m, 18, size, NN_BF16, FREEZE_NONE, 0));
+    conv_choices_write(m->choices, &measured_lines);
+    names_split(&line, measured_lines.s, '\n');
+    for (size_t i = 0; i < line.n; i++)
+        if (strstr(line.item[i], "bf16")) text_addf(&lines, "%.*s\tamx\t1.0\n", (int)strcspn(line.item[i], "\t"), line.item[i]);
+    TRY(net_anew(m, size, lines.s, NN_BF16, 0));
+done:
+    text_free(&measured_lines);
+    text_free(&lines);
+    names_free(&line);
+    return st;
+}
+
+static status test_amx_reference(void)
+{
+    status st = OK;
+    model m = {0};
+    TRY(amx_create(&m, 96));
+    TRY(at_point(&m, "nn_resnet18.safetensors", NN_BF16, TOGETHER, false, "resnet18 by AMX"));
+done:
+    model_free(&m);
+    return st;
+}
+
+/* Two ways to compute in bf16 differ by rounding only: each tensor's gradients point the same way, but for a few degrees. */
+static status test_amx(void)
+{
+    status st = OK;
+    model a = {0}, b = {0};
+    double error, cosine, least = 1;
+    TRY(model_create(&a, 18, 33, NN_BF16, FREEZE_NONE, 0));
+    TRY(model_step(&a));
+    TRY(amx_create(&b, 33));
+    TRY(model_step(&b));
+    for (size_t i = 0; i < a.p.n; i++) {
+        float kept[KEEP];
+        size_t count = a.p.item[i].count, k = count < KEEP ? count : KEEP;
+        if (!a.p.item[i].trained) continue;
+        for (size_t j = 0; j < k; j++) kept[j] = params_grad(&a.p, i)[j * count / k];
+        compare(params_grad(&b.p, i), count, kept, &error, &cosine);
+        least = fmin(least, cosine);
+    }
+    printf("# by AMX: loss %.6f, else %.6f; smallest cosine %.4f\n", b.loss, a.loss, least);
+    ok(fabs(a.loss - b.loss) < 1e-3 && least > 0.95, "a net by AMX and one by other ways learn the same");
+    int64_t blocks = mem_allocations();
+    TRY(model_step(&b));
+    ok(mem_allocations() == blocks, "by AMX no block is allocated during a step");
+done:
+    model_free(&a);
+    model_free(&b);
     return st;
 }
 
@@ -342,10 +407,10 @@ static status test_again(nn_type type)
     text lines = {0};
     TRY(model_create(&a, 18, 64, type, FREEZE_NONE, 0));
     conv_choices_write(a.choices, &lines);
-    TRY(net_anew(&a, lines.s, type, 0));
+    TRY(net_anew(&a, 64, lines.s, type, 0));
     TRY(model_step(&a));
     TRY(model_create(&b, 18, 64, type, FREEZE_NONE, 0));
-    TRY(net_anew(&b, lines.s, type, resnet_bytes(a.net) * 4 / 5));
+    TRY(net_anew(&b, 64, lines.s, type, resnet_bytes(a.net) * 4 / 5));
     TRY(model_step(&b));
     ok(resnet_recomputed(b.net) > 1 && resnet_bytes(b.net) < resnet_bytes(a.net), "a smaller budget makes blocks be computed twice");
     ok(same_gradients(&a, &b) && a.loss == b.loss,
@@ -519,6 +584,10 @@ int main(int argc, char **argv)
     status st = OK;
     (void)argv;
     kernels_set_threads(1);
+    if (ONLY_AMX) {
+        TRY(test_amx_reference());
+        goto done;
+    }
     if (argc > 1) {
         TRY(test_ranks());
         TRY(test_frozen());
@@ -534,6 +603,7 @@ int main(int argc, char **argv)
     if (dnn_bf16()) {
         TRY(test_net(18, 96, NN_BF16));
         TRY(test_net(50, 64, NN_BF16));
+        TRY(test_amx());
         TRY(test_again(NN_BF16));
     } else
         tap_skip("bf16", "this machine does not compute in bf16");

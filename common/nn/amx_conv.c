@@ -1,0 +1,239 @@
+/* amx_conv.c -- convolutions on the AMX unit: creation, packing, and the directions whose result is a picture.
+ *
+ * A row of a tile is one picture at one pixel: 32 pictures x 32 channels of one result pixel are a block of 2 x 2 tiles, and a step of the sum
+ * multiplies 32 channels of the same pictures at one source pixel by a 32 x 32 piece of the weights of one tap. Nothing is gathered: the rows
+ * of a tile lie a picture apart. Forward and backward data differ in which source pixels a result pixel has, and in what a weight's rows and columns
+ * are. Taps outside of the picture, or between the pixels that a stride leaves, are not there at all. Few pictures leave most rows of the tiles
+ * empty: other ways are then faster (conv_autotune.c measures them). */
+#include "amx_op_impl.h"
+
+#include "micon/base/mem.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool amx_conv_can(const conv_spec *s)
+{
+    bool stem = s->ci == 1 && s->k == STEM_K && s->stride == 2 && s->pad == 3 && s->way != CONV_BACK_DATA;
+    bool inner = s->ci % 16 == 0 && (s->k == 3 || s->k == 1) && (s->stride == 1 || s->stride == 2) && s->pad == s->k / 2;
+    return amx_loops_here() && s->type == NN_BF16 && s->layout == NN_NHWC && s->co % 16 == 0 && (stem || inner);
+}
+
+static amx_grid grid(int c, int h, int w)
+{
+    return (amx_grid){h, w, c, (ptrdiff_t)2 * c, (ptrdiff_t)2 * c * h * w};
+}
+
+/* How much of the weights, and how many rows of the source, half of L2 holds at a time each. */
+static void pass_plan(amx_conv *op)
+{
+    bool back = op->s.way == CONV_BACK_DATA;
+    op->from = back ? op->y : op->x;
+    op->to = back ? op->x : op->y;
+    op->pair = op->from.c % AMX_PAIR == 0 ? AMX_PAIR : AMX_PAIR / 2;
+    op->chunks = op->from.c / op->pair;
+    op->tile = op->pair / 2 * 64;
+    op->block = 2 * op->tile * op->taps * op->chunks;
+    op->co_blocks = amx_blocks(op->to.c);
+    ptrdiff_t row = op->from.pixel * op->from.w * AMX_BLOCK, half = L2_BYTES / 2;
+    op->blocks_most = half / op->block < 1 ? 1 : (int)(half / op->block);
+    op->rows_most = half / row < 1 ? 1 : (int)(half / row);
+}
+
+status amx_conv_create(amx_conv **out, const conv_spec *s, bool stream)
+{
+    status st = OK;
+    amx_conv *op = xcalloc(1, sizeof *op);
+    *op = (amx_conv){
+        .s = *s, .loops = amx_loops_here(), .stream = stream, .stem = s->ci == 1, .taps = s->k * s->k, .threads = kernels_threads()};
+    op->x = grid(s->ci, s->h, s->w);
+    op->y = grid(s->co, conv_out(s->h, s->k, s->stride, s->pad), conv_out(s->w, s->k, s->stride, s->pad));
+    op->co_blocks = amx_blocks(s->co);
+    if (op->stem)
+        amx_stem_plan(op);
+    else if (s->way == CONV_BACK_WEIGHTS)
+        amx_weights_plan(op);
+    else
+        pass_plan(op);
+    if (s->way == CONV_FORWARD && !s->bias)
+        TRY(mem_alloc(&op->sums, 2 * (size_t)s->co * (size_t)(op->threads + 1), sizeof *op->sums, "sums of a convolution"));
+done:
+    if (st != OK) amx_conv_destroy(&op);
+    *out = op;
+    return st;
+}
+
+void amx_conv_destroy(amx_conv **op)
+{
+    if (!*op) return;
+    free((*op)->sums);
+    FREE(*op);
+}
+
+size_t amx_conv_packed_bytes(const amx_conv *op)
+{
+    if (op->s.way == CONV_BACK_WEIGHTS) return 0;
+    return (size_t)(op->block * op->co_blocks);
+}
+
+size_t amx_conv_scratch_bytes(const amx_conv *op)
+{
+    return op->turned_bytes + op->paired_bytes + op->sum_bytes;
+}
+
+const double *amx_conv_sums(const amx_conv *op)
+{
+    return op->sums;
+}
+
+/* [32 result channels][tap][chunk of source channels][1 or 2 tiles of 16 result channels][pair of source channels][result channel][2]. */
+static void pack_block(const amx_conv *op, const float *oihw, int block, char *packed)
+{
+    const bool back = op->s.way == CONV_BACK_DATA;
+    const int first = block * AMX_BLOCK, n = amx_least(AMX_BLOCK, op->to.c - first), tiles = n / 16, pairs = op->pair / 2;
+    const size_t taps = (size_t)op->taps, next = (back ? (size_t)op->s.ci : 1) * taps; /* from one source channel to the next */
+    for (int chunk = 0; chunk < op->chunks; chunk++)
+        for (int p = 0; p < pairs; p++)
+            for (int j = 0; j < n; j++) {
+                size_t source = (size_t)(chunk * op->pair + 2 * p), result = (size_t)(first + j);
+                const float *w = oihw + (back ? source * (size_t)op->s.ci + result : result * (size_t)op->s.ci + source) * taps;
+                char *to = packed + (chunk * tiles + j / 16) * op->tile + 64 * p + 4 * (j % 16);
+                for (size_t t = 0; t < taps; t++, to += op->chunks * tiles * op->tile) {
+                    float two[2] = {w[t], w[next + t]};
+                    kernels_to_bf16(two, (uint16_t *)(void *)to, 2);
+                }
+            }
+}
+
+void amx_conv_pack(const amx_conv *op, const float *oihw, void *packed)
+{
+    if (op->stem) {
+        amx_stem_pack(op, oihw, packed);
+        return;
+    }
+#pragma omp parallel for schedule(static)
+    for (int b = 0; b < op->co_blocks; b++) pack_block(op, oihw, b, (char *)packed + b * op->block);
+}
+
+void amx_block_then(const amx_conv *op, amx_worker *w, const amx_walk *walk, const amx_epilogue *then)
+{
+    float *c = w->c[w->at];
+    op->loops->block(&w->tiles, walk, c, false, &w->e);
+    w->at = 1 - w->at;
+    w->e = *then;
+    w->e.c = c;
+}
+
+/* Which source pixels the result pixel (y, x) has: n of them, and the runs of `walk` that belong to them, from picture n0 on. */
+static int taps_of(const amx_conv *op, int y, int x, const char *source, const char *packed, int tiles, amx_run *run)
+{
+    const conv_spec *s = &op->s;
+    int n = 0;
+    for (int ky = 0; ky < s->k; ky++)
+        for (int kx = 0; kx < s->k; kx++) {
+            int fy = y * s->stride + ky - s->pad, fx = x * s->stride + kx - s->pad;
+            if (s->way == CONV_BACK_DATA) {
+                fy = y + s->pad - ky, fx = x + s->pad - kx;
+                if (fy % s->stride != 0 || fx % s->stride != 0) continue;
+                fy /= s->stride, fx /= s->stride;
+            }
+            if (fy < 0 || fx < 0 || fy >= op->from.h || fx >= op->from.w) continue;
+            run[n++] =
+                (amx_run){source + (fy * op->from.w + fx) * op->from.pixel, packed + (ky * s->k + kx) * op->chunks * tiles * op->tile};
+        }
+    return n;
+}
+
+/* Pictures from n0, result row y, result channels of the blocks [b0, b1). */
+static void pass_row(const amx_conv *op, amx_worker *w, const amx_pass *p, int n0, int y, int b0, int b1)
+{
+    amx_run run[MAX_TAPS];
+    const int rows = amx_least(AMX_BLOCK, op->s.n - n0);
+    amx_walk walk = {.run = run,
+                     .count = op->chunks,
+                     .a_step = 2 * op->pair,
+                     .a_stride = op->from.picture,
+                     .a_second = AMX_ROWS * op->from.picture,
+                     .b_second = op->tile,
+                     .two_a = rows > AMX_ROWS,
+                     .c_stride = 4 * AMX_BLOCK,
+                     .c_right = 4 * AMX_BLOCK / 2,
+                     .c_below = 4 * BLOCK_FLOATS / 2};
+    if (rows != w->rows) {
+        int upper = amx_least(rows, AMX_ROWS);
+        op->loops->configure(&w->tiles, upper, rows - upper, op->pair);
+        w->rows = rows;
+    }
+    for (int x = 0; x < op->to.w; x++)
+        for (int b = b0; b < b1; b++) {
+            const int first = b * AMX_BLOCK, width = amx_least(AMX_BLOCK, op->to.c - first);
+            walk.two_b = width > 16;
+            walk.b_step = width / 16 * op->tile;
+            walk.n_runs = taps_of(op, y, x, p->source + n0 * op->from.picture, p->packed + b * op->block, width / 16, run);
+            amx_epilogue then = {.out = p->result + n0 * op->to.picture + (y * op->to.w + x) * op->to.pixel + 2 * first,
+                                 .out_stride = op->to.picture,
+                                 .rows = rows,
+                                 .width = width,
+                                 .bias = op->s.bias ? p->bias + first : NULL,
+                                 .add = op->s.sum,
+                                 .relu = op->s.relu,
+                                 .stream = op->stream,
+                                 .sum = p->sums ? p->sums + first : NULL,
+                                 .square = p->sums ? p->sums + op->to.c + first : NULL};
+            amx_block_then(op, w, &walk, &then);
+        }
+}
+
+/* The share of thread t: a range of result rows of blocks of pictures. As many rows at a time as L2 holds the source of, for as many result
+ * channels at a time as it holds the weights of. */
+static void pass_thread(const amx_conv *op, const amx_pass *p, int t, int threads)
+{
+    amx_worker w = {.rows = -1};
+    long first, end, blocks = (op->s.n + AMX_BLOCK - 1) / AMX_BLOCK;
+    amx_share(blocks * op->to.h, threads, t, &first, &end);
+    for (long from = first; from < end; from += op->rows_most) {
+        long to = end - from < op->rows_most ? end : from + op->rows_most;
+        for (int b = 0; b < op->co_blocks; b += op->blocks_most)
+            for (long r = from; r < to; r++)
+                pass_row(op, &w, p, (int)(r / op->to.h) * AMX_BLOCK, (int)(r % op->to.h), b, amx_least(op->co_blocks, b + op->blocks_most));
+    }
+    op->loops->finish(&w.e);
+    if (w.rows > 0) op->loops->release(&w.tiles);
+}
+
+/* Each thread's sums, added in order. */
+static void sums_add(amx_conv *op, int threads)
+{
+    size_t n = 2 * (size_t)op->s.co;
+    memset(op->sums, 0, n * sizeof *op->sums);
+    for (int t = 0; t < threads; t++)
+        for (size_t i = 0; i < n; i++) op->sums[i] += op->sums[(size_t)(t + 1) * n + i];
+}
+
+static double *sums_of_thread(const amx_conv *op, int t)
+{
+    size_t n = 2 * (size_t)op->s.co;
+    if (!op->sums) return NULL;
+    return memset(op->sums + (size_t)(t + 1) * n, 0, n * sizeof *op->sums);
+}
+
+void amx_conv_run(amx_conv *op, const void *a, const void *b, const float *bias, void *out, void *scratch)
+{
+    if (op->s.way == CONV_BACK_WEIGHTS) {
+        (op->stem ? amx_stem_weights : amx_weights_run)(op, a, b, out, scratch);
+        return;
+    }
+    int used = 1;
+#pragma omp parallel num_threads(op->threads)
+    {
+        int t = omp_get_thread_num(), threads = omp_get_num_threads();
+        amx_pass p = {a, b, bias, out, sums_of_thread(op, t)};
+        if (t == 0) used = threads;
+        if (op->stem)
+            amx_stem_thread(op, &p, t, threads, scratch);
+        else
+            pass_thread(op, &p, t, threads);
+    }
+    if (op->sums) sums_add(op, used);
+}
