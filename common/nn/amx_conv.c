@@ -116,15 +116,6 @@ void amx_conv_pack(const amx_conv *op, const float *oihw, void *packed)
     for (int b = 0; b < op->co_blocks; b++) pack_block(op, oihw, b, (char *)packed + b * op->block);
 }
 
-void amx_block_then(const amx_conv *op, amx_worker *w, const amx_walk *walk, const amx_epilogue *then)
-{
-    float *c = w->c[w->at];
-    op->loops->block(&w->tiles, walk, c, false, &w->e);
-    w->at = 1 - w->at;
-    w->e = *then;
-    w->e.c = c;
-}
-
 /* Which source pixels the result pixel (y, x) has: n of them, and the runs of `walk` that belong to them, from picture n0 on. */
 static int taps_of(const amx_conv *op, int y, int x, const char *source, const char *packed, int tiles, amx_run *run)
 {
@@ -156,10 +147,7 @@ static void pass_row(const amx_conv *op, amx_worker *w, const amx_pass *p, int n
                      .a_stride = op->from.picture,
                      .a_second = AMX_ROWS * op->from.picture,
                      .b_second = op->tile,
-                     .two_a = rows > AMX_ROWS,
-                     .c_stride = 4 * AMX_BLOCK,
-                     .c_right = 4 * AMX_BLOCK / 2,
-                     .c_below = 4 * BLOCK_FLOATS / 2};
+                     .two_a = rows > AMX_ROWS};
     if (rows != w->rows) {
         int upper = amx_least(rows, AMX_ROWS);
         op->loops->configure(&w->tiles, upper, rows - upper, op->pair);
@@ -171,17 +159,7 @@ static void pass_row(const amx_conv *op, amx_worker *w, const amx_pass *p, int n
             walk.two_b = width > 16;
             walk.b_step = width / 16 * op->tile;
             walk.n_runs = taps_of(op, y, x, p->source + n0 * op->from.picture, p->packed + b * op->block, width / 16, run);
-            amx_epilogue then = {.out = p->result + n0 * op->to.picture + (y * op->to.w + x) * op->to.pixel + 2 * first,
-                                 .out_stride = op->to.picture,
-                                 .rows = rows,
-                                 .width = width,
-                                 .bias = op->s.bias ? p->bias + first : NULL,
-                                 .add = op->s.sum,
-                                 .relu = op->s.relu,
-                                 .stream = op->stream,
-                                 .sum = p->sums ? p->sums + first : NULL,
-                                 .square = p->sums ? p->sums + op->to.c + first : NULL};
-            amx_block_then(op, w, &walk, &then);
+            amx_block_to(op, w, p, &walk, p->result + n0 * op->to.picture + (y * op->to.w + x) * op->to.pixel, op->to.picture, rows, first);
         }
 }
 

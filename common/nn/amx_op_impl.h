@@ -70,8 +70,27 @@ static inline void amx_share(long n, int threads, int t, long *first, long *end)
     *end = n * (t + 1) / threads;
 }
 
-/* The walk's block into the worker's next buffer, and the epilogue that is to follow, which is done when the next block is computed. */
-void amx_block_then(const amx_conv *op, amx_worker *w, const amx_walk *walk, const amx_epilogue *then);
+/* The walk's block into the worker's next buffer; it then goes to `out`, from result channel `first` on, while the next block is computed. */
+static inline void amx_block_to(const amx_conv *op, amx_worker *w, const amx_pass *p, amx_walk *walk, char *out, ptrdiff_t out_stride,
+                                int rows, int first)
+{
+    const int channels = op->s.way == CONV_BACK_DATA ? op->s.ci : op->s.co;
+    float *c = w->c[w->at];
+    walk->c_stride = 4 * AMX_BLOCK, walk->c_right = 4 * AMX_BLOCK / 2, walk->c_below = 4 * BLOCK_FLOATS / 2;
+    op->loops->block(&w->tiles, walk, c, false, &w->e);
+    w->at = 1 - w->at;
+    w->e = (amx_epilogue){.c = c,
+                          .out = out + 2 * first,
+                          .out_stride = out_stride,
+                          .rows = rows,
+                          .width = amx_least(AMX_BLOCK, channels - first),
+                          .bias = op->s.bias ? p->bias + first : NULL,
+                          .add = op->s.sum,
+                          .relu = op->s.relu,
+                          .stream = op->stream,
+                          .sum = p->sums ? p->sums + first : NULL,
+                          .square = p->sums ? p->sums + channels + first : NULL};
+}
 
 void amx_weights_plan(amx_conv *op);
 void amx_weights_run(const amx_conv *op, const char *x, const char *dy, float *dw, char *scratch);

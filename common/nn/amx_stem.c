@@ -50,7 +50,7 @@ void amx_stem_plan(amx_conv *op)
 /* [32 result channels][phase][step][1 or 2 tiles][pair of pixels][result channel][2]: pair k of a step is slot k % 8 of pair of columns k / 8. */
 void amx_stem_pack(const amx_conv *op, const float *oihw, char *packed)
 {
-    memset(packed, 0, amx_conv_packed_bytes(op));
+    memset(packed, 0, (size_t)(op->block * op->co_blocks));
     for (int o = 0; o < op->s.co; o++) {
         const int tiles = amx_least(2, (op->s.co - o / AMX_BLOCK * AMX_BLOCK) / 16);
         uint16_t w[STEM_K * STEM_K];
@@ -94,10 +94,7 @@ static void stem_row(const amx_conv *op, amx_worker *w, const amx_pass *p, long 
                      .a_step = 64,
                      .a_stride = PAIR_BYTES,
                      .a_second = AMX_ROWS * PAIR_BYTES,
-                     .b_second = op->tile,
-                     .c_stride = 4 * AMX_BLOCK,
-                     .c_right = 4 * AMX_BLOCK / 2,
-                     .c_below = 4 * BLOCK_FLOATS / 2};
+                     .b_second = op->tile};
     for (int x = 0; x < op->y.w; x += AMX_BLOCK)
         for (int b = 0; b < op->co_blocks; b++) {
             const int first = b * AMX_BLOCK, width = amx_least(AMX_BLOCK, op->s.co - first), rows = amx_least(AMX_BLOCK, op->y.w - x);
@@ -105,17 +102,7 @@ static void stem_row(const amx_conv *op, amx_worker *w, const amx_pass *p, long 
             walk.two_b = width > 16;
             walk.b_step = width / 16 * op->tile;
             run = (amx_run){pairs + x * PAIR_BYTES, p->packed + b * op->block + phase * WINDOW_STEPS * walk.b_step};
-            amx_epilogue then = {.out = p->result + (row * op->y.w + x) * op->y.pixel + 2 * first,
-                                 .out_stride = op->y.pixel,
-                                 .rows = rows,
-                                 .width = width,
-                                 .bias = op->s.bias ? p->bias + first : NULL,
-                                 .add = op->s.sum,
-                                 .relu = op->s.relu,
-                                 .stream = op->stream,
-                                 .sum = p->sums ? p->sums + first : NULL,
-                                 .square = p->sums ? p->sums + op->s.co + first : NULL};
-            amx_block_then(op, w, &walk, &then);
+            amx_block_to(op, w, p, &walk, p->result + (row * op->y.w + x) * op->y.pixel, op->y.pixel, rows, first);
         }
 }
 
