@@ -1,5 +1,5 @@
-/* file_lock.c -- locks that work over hosts. The file holds a line each: host, process, its start, user, since when, what it does, the time to
- * the nanosecond, machine, boot, PID namespace, and whether the holder has the kernel's lock on the file too. */
+/* file_lock.c -- locks that work over hosts. The file holds a line each: host, process, its start, user, since when, what it does, the time
+ * to the nanosecond, machine, boot, PID namespace, and whether the holder has the kernel's lock on the file too. */
 #define _GNU_SOURCE /* F_OFD_SETLK */
 #include "micon/base/file_lock.h"
 

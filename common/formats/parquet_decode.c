@@ -1,5 +1,5 @@
-/* parquet_decode.c -- the encodings of a page's values, each able to go on where it stopped, so that a page is never unpacked as a whole; only
- * the two encodings of strings by their differences are, in memory that their own bytes bound. */
+/* parquet_decode.c -- the encodings of a page's values, each able to go on where it stopped, so that a page is never unpacked as a whole;
+ * only the two encodings of strings by their differences are, in memory that their own bytes bound. */
 #include "parquet_impl.h"
 
 #include "micon/base/mem.h"

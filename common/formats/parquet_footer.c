@@ -1,4 +1,5 @@
-/* parquet_footer.c -- the schema and the places of the column chunks. Lists are taken as long as the bytes that are left can be, elements one by one. */
+/* parquet_footer.c -- the schema and the places of the column chunks. Lists are taken as long as the bytes that are left can be, elements
+ * one by one. */
 #include "parquet_impl.h"
 
 #include "micon/base/mem.h"

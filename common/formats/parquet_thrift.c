@@ -1,5 +1,5 @@
-/* parquet_thrift.c -- the compact protocol of thrift, as far as Parquet's structures use it. After the first error everything reads as zero and
- * every struct and list ends, so that callers look at `bad` once. */
+/* parquet_thrift.c -- the compact protocol of thrift, as far as Parquet's structures use it. After the first error everything reads as zero
+ * and every struct and list ends, so that callers look at `bad` once. */
 #include "parquet_impl.h"
 
 enum { MAX_DEPTH = 24 };

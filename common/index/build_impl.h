@@ -94,7 +94,8 @@ extern const char *const source_names[], *const batch_names[], *const plate_name
                                                                                                               *const compound_names[];
 /* Is it one of the key columns' names, under which a column is not metadata of its own? */
 bool is_key_name(const char *name);
-/* Under which name a column of a table is kept: itself if it begins with Metadata_; in compound tables also SMILES, InChIKey, ...; or NULL. */
+/* Under which name a column of a table is kept: itself if it begins with Metadata_; in compound tables also SMILES, InChIKey, ...; or
+ * NULL. */
 const char *metadata_name(const char *column, bool compound_table);
 
 /* ---- the steps, each in a file of its own ---- */

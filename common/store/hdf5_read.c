@@ -1,5 +1,5 @@
-/* hdf5_read.c -- shapes, values and members out of HDF5. What comes from a file is taken as hostile: sizes are capped before memory is asked
- * for. */
+/* hdf5_read.c -- shapes, values and members out of HDF5. What comes from a file is taken as hostile: sizes are capped before memory is
+ * asked for. */
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
 #include "store_impl.h"

@@ -135,8 +135,8 @@ done:
 
 /* ---- big arrays ---- */
 
-/* HDF5 keeps 1 MB of unpacked chunks: too little for wide compressed tables of others, of which reading row by row would unpack all chunks of
- * a row again for each row. This much holds the chunks of a row; 0: the usual does. */
+/* HDF5 keeps 1 MB of unpacked chunks: too little for wide compressed tables of others, of which reading row by row would unpack all chunks
+ * of a row again for each row. This much holds the chunks of a row; 0: the usual does. */
 static size_t cache_wanted(hid_t dset, const value *shape)
 {
     enum { USUAL = 1 << 20, MOST = 1 << 26 };

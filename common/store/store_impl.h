@@ -115,8 +115,8 @@ enum { H5_OWN_MESSAGE = '\1' };    /* begins a text on HDF5's stack that is ours
 status blocks_append_all(const store *s) MUST_USE;
 /* How finished files are opened: what is read is compared with its block's digest, where the file has them. H5Pclose it. */
 hid_t blocks_access(void);
-/* Does a file that was opened by blocks_access, and had block digests when it was written, have them still? A file that another program wrote
- * again ends where its HDF5 part does; any other end is E_FORMAT. */
+/* Does a file that was opened by blocks_access, and had block digests when it was written, have them still? A file that another program
+ * wrote again ends where its HDF5 part does; any other end is E_FORMAT. */
 status blocks_look(hid_t file, bool *there) MUST_USE;
 /* All bytes of a file and its length; a file without block digests is OK. */
 status blocks_verify(const char *path) MUST_USE;

@@ -248,8 +248,8 @@ done:
     return st;
 }
 
-/* A rank that cannot open the file would leave the others waiting inside the collective open for ever. So each opens it plainly first, as often as
- * the library will (descriptors may run out), and all agree. A network file system may show a new file late. */
+/* A rank that cannot open the file would leave the others waiting inside the collective open for ever. So each opens it plainly first, as
+ * often as the library will (descriptors may run out), and all agree. A network file system may show a new file late. */
 static status open_plainly(const store *s)
 {
     enum { DESCRIPTORS = 8, PAUSE_MS = 50 };

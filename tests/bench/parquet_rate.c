@@ -1,5 +1,5 @@
-/* parquet_rate.c -- FILE [rows]: seconds to read all columns of numbers of a Parquet file as floats, one column after another, or into rows as the
- * evaluation wants them. Prints the best of three, and a sum so that nothing can be left out. */
+/* parquet_rate.c -- FILE [rows]: seconds to read all columns of numbers of a Parquet file as floats, one column after another, or into rows
+ * as the evaluation wants them. Prints the best of three, and a sum so that nothing can be left out. */
 #include "micon/base/clock.h"
 #include "micon/formats/parquet.h"
 

@@ -1,4 +1,5 @@
-/* parquet_dump.c -- FILE [f32]: a Parquet file as CSV, for tests/ref/parquet_ref.py; with f32, all columns of numbers as the bits of their floats. */
+/* parquet_dump.c -- FILE [f32]: a Parquet file as CSV, for tests/ref/parquet_ref.py; with f32, all columns of numbers as the bits of their
+ * floats. */
 #include "micon/formats/csv.h"
 #include "micon/formats/parquet.h"
 

@@ -173,7 +173,8 @@ static void test_hidden(void)
     unlink(path);
 }
 
-/* A holder in a PID namespace of its own, as in a container with the host's name: the same number may live here or not, the lock is alive. */
+/* A holder in a PID namespace of its own, as in a container with the host's name: the same number may live here or not, the lock is
+ * alive. */
 static void test_container(void)
 {
     status st;

@@ -1,9 +1,9 @@
 /* parquet.h -- flat Parquet tables, read and written. Local. Every message begins with "path: ".
  *
- * Read: columns of one level (required or optional) of BOOLEAN, INT32, INT64, INT96, FLOAT, DOUBLE, BYTE_ARRAY, FIXED_LEN_BYTE_ARRAY with the
- * annotations of strings, enums, JSON, integers, decimals, dates, times, timestamps and half floats; encodings PLAIN, RLE, PLAIN_DICTIONARY,
- * RLE_DICTIONARY, DELTA_BINARY_PACKED, DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY, BYTE_STREAM_SPLIT; data pages of version 1 and 2;
- * uncompressed, snappy, gzip, zstd, LZ4, LZ4_RAW. Refused: nested columns, encryption, brotli, LZO, chunks in other files.
+ * Read: columns of one level (required or optional) of BOOLEAN, INT32, INT64, INT96, FLOAT, DOUBLE, BYTE_ARRAY, FIXED_LEN_BYTE_ARRAY with
+ * the annotations of strings, enums, JSON, integers, decimals, dates, times, timestamps and half floats; encodings PLAIN, RLE,
+ * PLAIN_DICTIONARY, RLE_DICTIONARY, DELTA_BINARY_PACKED, DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY, BYTE_STREAM_SPLIT; data pages of
+ * version 1 and 2; uncompressed, snappy, gzip, zstd, LZ4, LZ4_RAW. Refused: nested columns, encryption, brotli, LZO, chunks in other files.
  * Nothing in a file is trusted: sizes, offsets and counts are checked before memory is taken or bytes are used.
  *
  * A column is read through a cursor, row group by row group, with a page of it in memory; only the columns asked for are read. */
@@ -35,9 +35,9 @@ void parquet_cursor_close(parquet_cursor **c);
 status parquet_read_f32(parquet_cursor *c, int64_t n, float *out, size_t stride) MUST_USE;
 /* All rows of several columns of numbers, each row's beside one another: out[row * stride + k] is of cols[k]. */
 status parquet_read_rows_f32(const parquet *p, const int *cols, int n_cols, float *out, size_t stride) MUST_USE;
-/* The next row of any column as text, appended to `out`; nothing for a missing value. Whole numbers and decimals in full, reals as the shortest
- * text that reads back the same ("nan", "inf"), "true" and "false", 2026-01-31, 13:05:00.25, 2026-01-31 13:05:00 (with +00:00 where
- * the file says UTC), bytes as they are. */
+/* The next row of any column as text, appended to `out`; nothing for a missing value. Whole numbers and decimals in full, reals as the
+ * shortest text that reads back the same ("nan", "inf"), "true" and "false", 2026-01-31, 13:05:00.25, 2026-01-31 13:05:00 (with +00:00
+ * where the file says UTC), bytes as they are. */
 status parquet_read_text(parquet_cursor *c, text *out) MUST_USE;
 
 #endif
