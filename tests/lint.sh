@@ -95,7 +95,6 @@ done
 # Folders that still have loops, each with its reason; an entry that is not needed any more is an error too.
 declare -A loops_known=(
     [common/store]="blocks.c is new and still calls hdf5.c, which calls it: to be split"
-    [stages/tile]="plate.c holds the site's names: to be split"
 )
 loops_of() { # FOLDER
     local objects=()

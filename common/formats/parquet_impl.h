@@ -1,5 +1,6 @@
-/* parquet_impl.h -- what the parts of the Parquet reader share: thrift's compact protocol (parquet_thrift.c), the footer (parquet_footer.c), codecs
- * (parquet_codec.c), encodings (parquet_decode.c), pages and cursors (parquet_read.c), values as text (parquet_text.c). */
+/* parquet_impl.h -- what the parts of the Parquet reader share: thrift's compact protocol (parquet_thrift.c), the footer
+ * (parquet_footer.c), codecs (parquet_codec.c), encodings (parquet_decode.c), pages and cursors (parquet_read.c), values as text
+ * (parquet_text.c). */
 #ifndef MICON_FORMATS_PARQUET_IMPL_H
 #define MICON_FORMATS_PARQUET_IMPL_H
 #include "micon/formats/parquet.h"

@@ -1,5 +1,5 @@
-/* parquet_read.c -- opening a Parquet file (parquet.h), and cursors: a column's pages one after another, unpacked into the cursor's memory, their
- * values decoded in batches. Files are read with pread, never mapped: one that is cut off while it is read is an error, no signal. */
+/* parquet_read.c -- opening a Parquet file (parquet.h), and cursors: a column's pages one after another, unpacked into the cursor's memory,
+ * their values decoded in batches. Files are read with pread, never mapped: one that is cut off while it is read is an error, no signal. */
 #include "parquet_impl.h"
 
 #include "micon/base/mem.h"

@@ -1,7 +1,7 @@
 /* evaluate.h -- the parts of micon-evaluate. Collective where the name ends in _all.
  *
- * Rank 0 holds the table of wells, transforms it and writes; all ranks share the searches by ranges of queries, so that no result depends on
- * how many there are. */
+ * Rank 0 holds the table of wells, transforms it and writes; all ranks share the searches by ranges of queries, so that no result depends
+ * on how many there are. */
 #ifndef EVALUATE_H
 #define EVALUATE_H
 #include "metric_table.h"

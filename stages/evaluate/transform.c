@@ -1,4 +1,5 @@
-/* transform.c -- raw wells to normalized, sphered and corrected profiles (docs/method.md 7). On one process: the steps learn from all wells together. */
+/* transform.c -- raw wells to normalized, sphered and corrected profiles (docs/method.md 7). On one process: the steps learn from all
+ * wells together. */
 #include "evaluate.h"
 
 #include "micon/base/log.h"

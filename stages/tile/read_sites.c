@@ -1,5 +1,5 @@
-/* read_sites.c -- the first pass: every TIFF of this rank's sites is read once, resampled and measured. A bad image is noted and does not fail
- * the plate; lack of memory or scratch space does. */
+/* read_sites.c -- the first pass: every TIFF of this rank's sites is read once, resampled and measured. A bad image is noted and does not
+ * fail the plate; lack of memory or scratch space does. */
 #include "tile.h"
 
 #include "micon/base/digest.h"

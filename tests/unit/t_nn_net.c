@@ -82,7 +82,8 @@ static void taken_out(nn_params *p, const char *weight, const char *bias, double
     }
 }
 
-/* The input of every ReLU moved away from its edge, three channels of four above it, one below; as far_from_zero() in tests/ref/nn_ref.py. */
+/* The input of every ReLU moved away from its edge, three channels of four above it, one below; as far_from_zero() in
+ * tests/ref/nn_ref.py. */
 static void far_from_zero(nn_params *p)
 {
     const float far = 6, far_projector = 0.125f;
@@ -191,11 +192,11 @@ done:
     return st;
 }
 
-/* What a tensor's gradient may err in fp32: max(1e-4, three times PyTorch's own error on that tensor). It holds where no ReLU's input is within rounding
- * of zero (EACH). Elsewhere single values change sign before a ReLU, others with every way to compute: PyTorch's default way misses this
- * bound in 8 of resnet18's 66 tensors if PyTorch without oneDNN is the yardstick, its channels_last in 60. So at a common point (TOGETHER) those beyond are
- * counted, and none may err more than three times PyTorch's largest error, nor all together (mean square) more than five times PyTorch's.
- * bf16: PyTorch's own cosine in bf16 less 0.03, for every tensor. */
+/* What a tensor's gradient may err in fp32: max(1e-4, three times PyTorch's own error on that tensor). It holds where no ReLU's input is
+ * within rounding of zero (EACH). Elsewhere single values change sign before a ReLU, others with every way to compute: PyTorch's default
+ * way misses this bound in 8 of resnet18's 66 tensors if PyTorch without oneDNN is the yardstick, its channels_last in 60. So at a common
+ * point (TOGETHER) those beyond are counted, and none may err more than three times PyTorch's largest error, nor all together (mean square)
+ * more than five times PyTorch's. bf16: PyTorch's own cosine in bf16 less 0.03, for every tensor. */
 typedef enum { EACH, TOGETHER } bound;
 
 static status check_gradients(const model *m, const safetensors *ref, nn_type type, bound held, const char *what)

@@ -35,7 +35,8 @@ typedef struct {
 status opt_defaults(const opt *table, void *base) MUST_USE; /* base zeroed before; fails only on a table of ours that is wrong */
 void opt_free(const opt *table, void *base);
 
-/* Set one value from text. where: "screen.yaml:12", put before the message; NULL: the command line. A list is appended to; opt_clear first. */
+/* Set one value from text. where: "screen.yaml:12", put before the message; NULL: the command line. A list is appended to; opt_clear
+ * first. */
 status opt_set(const opt *o, void *base, const char *value, const char *where) MUST_USE;
 void opt_clear(const opt *o, void *base);
 

@@ -1,6 +1,6 @@
-/* safetensors.h -- the safetensors format, read and written. Local. Nothing in a file is believed: lengths, offsets and shapes are
- * checked against each other and the file before a byte of data is touched. Messages begin with the file's name. What we write carries a digest
- * of all its bytes, and reading compares it: a file that was changed or damaged since is E_FORMAT. Files of others have none. */
+/* safetensors.h -- the safetensors format, read and written. Local. Nothing in a file is believed: lengths, offsets and shapes are checked
+ * against each other and the file before a byte of data is touched. Messages begin with the file's name. What we write carries a digest of
+ * all its bytes, and reading compares it: a file that was changed or damaged since is E_FORMAT. Files of others have none. */
 #ifndef MICON_FORMATS_SAFETENSORS_H
 #define MICON_FORMATS_SAFETENSORS_H
 #include "micon/base/status.h"
