@@ -4,6 +4,7 @@
 
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
+#include "parquet_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +41,8 @@ struct csv {
 
     int n_cols;
     char **name, **field;
+
+    parquet_rows *rows; /* a Parquet file: its rows, and nothing of the above but the digest */
 };
 
 static status bad(csv *c, int64_t line, const char *what)
@@ -287,6 +290,11 @@ status csv_next(csv *c, char ***field, bool *more)
     status st = OK;
     char *start, *end;
     bool quotes;
+    if (c->rows) {
+        c->line++;
+        *field = c->field;
+        return parquet_rows_next(c->rows, c->field, more);
+    }
     TRY(next_line(c, &start, &end, &quotes, more));
     if (!*more) goto done;
     int n = cut(c, start, end, quotes, c->field, c->n_cols);
@@ -350,8 +358,9 @@ static status read_header(csv *c)
     bool quotes, more;
     size_t shift;
     do TRY(fill(c, &shift));
-    while (c->end < 3 && !c->ended);
+    while (c->end < 4 && !c->ended);
     if (c->end >= 3 && memcmp(c->buf, "\xEF\xBB\xBF", 3) == 0) c->pos = 3;
+    if (parquet_is(c->buf, c->end)) TRY(bad(c, 1, "a Parquet file inside of gzip; unpack it with gunzip"));
     TRY(next_line(c, &start, &end, &quotes, &more));
     if (!more) TRY(bad(c, 1, "the file is empty"));
     c->sep = separator(start, end);
@@ -378,6 +387,34 @@ done:
 
 /* ---- open, close ---- */
 
+/* The names of a Parquet file's columns, in one block as those of a header are. */
+static status take_names(csv *c)
+{
+    status st = OK;
+    text all = {0};
+    c->n_cols = parquet_rows_n_cols(c->rows);
+    TRY(mem_alloc(&c->name, (size_t)c->n_cols, sizeof *c->name, c->shown));
+    TRY(mem_alloc(&c->field, (size_t)c->n_cols, sizeof *c->field, c->shown));
+    for (int i = 0; i < c->n_cols; i++) text_addn(&all, parquet_rows_name(c->rows, i), strlen(parquet_rows_name(c->rows, i)) + 1);
+    for (int i = 0; i < c->n_cols; i++) c->name[i] = i ? c->name[i - 1] + strlen(c->name[i - 1]) + 1 : all.s;
+    TRY(check_names(c));
+done:
+    return st;
+}
+
+static status open_parquet(csv *c)
+{
+    status st = OK;
+    const void *mem = c->fd < 0 ? c->mem - c->raw_n : NULL;
+    size_t size = c->raw_n + c->mem_left;
+    while (!c->raw_end) TRY(raw_read(c)); /* for the digest */
+    TRY(parquet_rows_open(&c->rows, c->path, mem, size));
+    TRY(take_names(c));
+    c->line = 0;
+done:
+    return st;
+}
+
 static status open_bytes(csv *c)
 {
     status st = OK;
@@ -387,6 +424,7 @@ static status open_bytes(csv *c)
     if (!(c->digest = XXH3_createState())) TRY(fail(E_NOMEM, "%s: no memory for a digest", c->shown));
     XXH3_64bits_reset(c->digest);
     TRY(raw_read(c));
+    if (parquet_is(c->raw, c->raw_n)) return open_parquet(c);
     if (c->raw_n >= 2 && c->raw[0] == 0x1f && c->raw[1] == 0x8b) {
         if (inflateInit2(&c->z, 15 + 16) != Z_OK) TRY(fail(E_NOMEM, "%s: no memory for zlib", c->shown));
         c->gzip = c->in_member = true;
@@ -433,6 +471,7 @@ void csv_close(csv **p)
     if (!c) return;
     if (c->fd >= 0) close(c->fd);
     if (c->gzip) inflateEnd(&c->z);
+    parquet_rows_close(&c->rows);
     XXH3_freeState(c->digest);
     if (c->name) free(c->name[0]);
     free(c->name);

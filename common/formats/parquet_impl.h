@@ -145,6 +145,15 @@ const char *parquet_decode_begin(parquet_decoder *d, const uint8_t *p, size_t n,
 const char *parquet_decode(parquet_decoder *d, void *out, size_t n);
 void parquet_decoder_free(parquet_decoder *d);
 
+/* ---- rows, for csv.c ---- */
+typedef struct parquet_rows parquet_rows;
+/* All columns but the nested ones, whose names are empty; data NULL: the file at path. */
+status parquet_rows_open(parquet_rows **out, const char *path, const void *data, size_t size) MUST_USE;
+int parquet_rows_n_cols(const parquet_rows *r);
+const char *parquet_rows_name(const parquet_rows *r, int col);
+status parquet_rows_next(parquet_rows *r, char **field, bool *more) MUST_USE; /* field[i]: borrowed until the next call */
+void parquet_rows_close(parquet_rows **r);
+
 /* ---- text ---- */
 void parquet_value_text(const parquet_col *c, const void *value, text *out);
 double parquet_decimal(const parquet_col *c, const void *value);

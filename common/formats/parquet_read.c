@@ -3,15 +3,16 @@
 #include "parquet_impl.h"
 
 #include "micon/base/mem.h"
+#include "micon/base/path.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 enum { MAX_FOOTER = 1 << 29, FIRST_HEADER = 512, MAX_HEADER = 1 << 24, BATCH = 2048, MAX_PAGE_VALUES = 1 << 28 };
 enum { PAGE_DATA = 0, PAGE_INDEX = 1, PAGE_DICTIONARY = 2, PAGE_DATA_V2 = 3 };
@@ -20,6 +21,7 @@ typedef struct {
     int kind, encoding, level_encoding;
     int64_t unpacked, packed, n_values;
     int64_t def_bytes, rep_bytes; /* version 2 */
+    int64_t crc;                  /* of the bytes as they are in the file; -1: none */
     bool compressed;
 } page_header;
 
@@ -92,10 +94,10 @@ done:
 static status open_file(parquet *p)
 {
     struct stat sb;
-    p->fd = open(p->path, O_RDONLY | O_CLOEXEC);
-    if (p->fd < 0 || fstat(p->fd, &sb) != 0) return fail(E_IO, "%s: %s", p->shown, strerror(errno));
-    p->size = sb.st_size;
-    return OK;
+    status st = path_open_regular(p->path, &p->fd);
+    if (st == OK && fstat(p->fd, &sb) != 0) st = fail(E_IO, "%s: %s", p->shown, strerror(errno));
+    if (st == OK) p->size = sb.st_size;
+    return st;
 }
 
 static status open_any(parquet **out, const char *path, const void *data, size_t size)
@@ -202,7 +204,7 @@ static void parse_part(thrift *t, page_header *h, int part)
 static bool parse_header(thrift *t, page_header *h)
 {
     int id = 0, type;
-    *h = (page_header){.kind = -1, .unpacked = -1, .packed = -1, .n_values = -1, .level_encoding = ENC_RLE, .compressed = true};
+    *h = (page_header){.kind = -1, .unpacked = -1, .packed = -1, .n_values = -1, .level_encoding = ENC_RLE, .crc = -1, .compressed = true};
     while (thrift_field(t, &id, &type)) {
         if (id == 1)
             h->kind = (int)thrift_int(t, type);
@@ -210,6 +212,8 @@ static bool parse_header(thrift *t, page_header *h)
             h->unpacked = thrift_int(t, type);
         else if (id == 3)
             h->packed = thrift_int(t, type);
+        else if (id == 4)
+            h->crc = (uint32_t)thrift_int(t, type);
         else if ((id == 5 || id == 7 || id == 8) && thrift_struct(t, type))
             parse_part(t, h, id);
         else
@@ -234,7 +238,7 @@ static status read_header(parquet_cursor *c, page_header *h)
         }
         if (n == left || n > MAX_HEADER) TRY(bad(c, "the head of a page is damaged"));
     }
-    if (h->packed < 0 || h->packed > c->end - c->at || h->unpacked < 0 || h->unpacked > PARQUET_MAX_PAGE)
+    if (h->packed < 0 || h->packed > c->end - c->at || h->packed > PARQUET_MAX_PAGE || h->unpacked < 0 || h->unpacked > PARQUET_MAX_PAGE)
         TRY(bad(c, "a page has an impossible size"));
 done:
     return st;
@@ -249,14 +253,18 @@ static status read_body(parquet_cursor *c, const page_header *h, size_t as_is, u
     if (as_is > n || as_is > unpacked || unpacked - as_is > parquet_unpacked_most(codec, n - as_is))
         TRY(bad(c, "a page has an impossible size"));
     TRY(mem_grow(block, cap, unpacked + 1, 1, "a page of Parquet"));
+    uint8_t *in = *block;
     if (codec == CODEC_NONE) {
         if (n != unpacked) TRY(bad(c, "a page has an impossible size"));
-        TRY(bytes_at(c->file, c->at, *block, n));
     } else {
         TRY(mem_grow(&c->raw, &c->raw_cap, n + 1, 1, "a page of Parquet"));
-        TRY(bytes_at(c->file, c->at, c->raw, n));
-        memcpy(*block, c->raw, as_is);
-        const char *why = unpacked > as_is ? parquet_unpack(codec, c->raw + as_is, n - as_is, *block + as_is, unpacked - as_is) : NULL;
+        in = c->raw;
+    }
+    TRY(bytes_at(c->file, c->at, in, n));
+    if (h->crc >= 0 && crc32(0, in, (uInt)n) != (uLong)h->crc) TRY(bad(c, "the checksum of a page does not match: the file is damaged"));
+    if (codec != CODEC_NONE) {
+        memcpy(*block, in, as_is);
+        const char *why = unpacked > as_is ? parquet_unpack(codec, in + as_is, n - as_is, *block + as_is, unpacked - as_is) : NULL;
         if (why) TRY(bad(c, why));
     }
     c->at += h->packed;

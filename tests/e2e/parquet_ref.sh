@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# parquet_ref.sh -- Parquet files of pyarrow, pandas, polars and duckdb in many variants, read cell by cell. run: limit=300
+# parquet_ref.sh -- Parquet files of pyarrow, pandas, polars and duckdb in many variants, read cell by cell; ours read by them. run: limit=300
 . "$(dirname "$0")/../tap.sh"
 for py in "${PARQUET_PYTHON:-}" "$ROOT/build/peers/bin/python" python3; do
     [ -n "$py" ] && "$py" -c 'import pyarrow, numpy' 2>/dev/null && break
@@ -10,4 +10,5 @@ if [ -z "$py" ]; then
     tap_done
 fi
 mkdir -p "$T/files"
-exec "$py" "$ROOT/tests/ref/parquet_ref.py" "$ROOT/build/release/tests/tools/parquet_dump" "$T/files"
+tools=$ROOT/build/release/tests/tools
+exec "$py" "$ROOT/tests/ref/parquet_ref.py" "$tools/parquet_dump" "$tools/parquet_make" "$T/files"

@@ -1,11 +1,11 @@
-"""parquet_ref.py DUMP FOLDER -- writes Parquet files with pyarrow (and pandas, polars, duckdb where they are installed) in many variants, has
-DUMP (tests/tools/parquet_dump) print each as CSV, and compares cell by cell with what it wrote. Prints TAP."""
+"""parquet_ref.py DUMP MAKE FOLDER -- writes Parquet files with pyarrow (and pandas, polars, duckdb where they are installed) in many variants, has
+DUMP (tests/tools/parquet_dump) print each as CSV, and compares cell by cell with what it wrote; then has MAKE (tests/tools/parquet_make) write tables, and reads them with each of these. Prints TAP."""
 import csv, datetime, decimal, io, math, os, subprocess, sys
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-dump, folder = sys.argv[1:3]
+dump, make, folder = sys.argv[1:4]
 n_tests = bad = 0
 rng = np.random.default_rng(3)
 
@@ -197,6 +197,46 @@ for module in ["pandas", "polars", "duckdb"]:
                 check(p, plain, f"duckdb, {codec}, {v}")
             continue
         check(p, plain, f"{module}, {codec}")
+
+# ---- ours, read by the others ----
+def ours(n, group, what, missing=0.2):
+    words = ["DMSO", "é", "", "x" * 1000, "a,b", "JCP2022_033924"]
+    text = [words[i] for i in rng.integers(0, 6, n)]
+    x = rng.normal(size=(n, 5)).astype(np.float32)
+    if missing: x[rng.random(x.shape) < missing] = np.nan
+    if n: x[0] = 1
+    path = os.path.join(folder, "ours.csv")
+    with open(path, "w", newline="", encoding="utf-8") as f:
+        w = csv.writer(f, lineterminator="\n")
+        w.writerow(["Metadata_Compound", "Metadata_Plate", "Metadata_None"] + [f"Cells_{j}" for j in range(5)])
+        for i in range(n): w.writerow([text[i], f"P{i // 50}", ""] + ["" if np.isnan(v) else repr(float(v)) for v in x[i]])
+    p = os.path.join(folder, "ours.parquet")
+    if subprocess.run([make, path, p, str(group)]).returncode: return ok(False, what)
+    want = {"Metadata_Compound": [t or None for t in text], "Metadata_Plate": [f"P{i // 50}" for i in range(n)], "Metadata_None": [None] * n}
+    want.update({f"Cells_{j}": [None if np.isnan(v) else float(v) for v in x[:, j]] for j in range(5)})
+    pf = pq.ParquetFile(p, page_checksum_verification=True)
+    t = pf.read()
+    ok(t.to_pydict() == want and (n == 0 or t.schema.field("Cells_0").type == pa.float32() and t.schema.field("Metadata_Plate").type == pa.string()), f"{what}: pyarrow, checksums too")
+    for module in ["pandas", "polars", "duckdb"]:
+        try:
+            lib = __import__(module)
+        except ImportError:
+            continue
+        if module == "pandas":
+            got = {k: [None if v is None or v != v else v for v in c] for k, c in lib.read_parquet(p).to_dict("list").items()}
+        elif module == "polars":
+            got = lib.read_parquet(p).to_dict(as_series=False)
+        else:
+            got = lib.sql(f"SELECT * FROM read_parquet('{p}')").fetchall()
+            got = {k: [r[i] for r in got] for i, k in enumerate(want)}
+        ok(got == want, f"{what}: {module}")
+
+
+ours(0, 10, "ours, no rows")
+ours(1, 10, "ours, one row")
+ours(1000, 64, "ours, row groups of 64")
+ours(1003, 1000, "ours, bits that end in the middle of a byte")
+ours(500, 1000, "ours, no value missing", 0)
 
 nested = pa.table({"a": pa.array([1, 2]), "l": pa.array([[1], [2, 3]])})
 run = subprocess.run([dump, write("nested", nested)], capture_output=True)

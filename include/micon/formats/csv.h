@@ -1,4 +1,4 @@
-/* csv.h -- delimited text: CSV and TSV, plain or gzip, quoted fields (with separators and line ends in them), CRLF, a byte order
+/* csv.h -- tables: delimited text or Parquet. Delimited text is CSV and TSV, plain or gzip, quoted fields (with separators and line ends in them), CRLF, a byte order
  * mark, lines of any length. Local. Every message begins with "file:line".
  *
  * Two levels: a reader that hands out one row at a time in bounded memory (for files of any size), and a table that holds a
@@ -6,7 +6,10 @@
  *
  * A quote opens a quoted field only where a field begins; elsewhere it is an ordinary character (5" plate). What follows a closing
  * quote must be a separator or a line end. gzip is known by its first bytes, whatever the file is called; several members one after
- * the other are one file; data that end early, or something else behind them, are E_FORMAT. */
+ * the other are one file; data that end early, or something else behind them, are E_FORMAT.
+ *
+ * A Parquet file (parquet.h) is known by its first bytes too, and is read as the same rows of text; its nested columns have no name here, a
+ * zero byte in a value is E_FORMAT, and the number after the file's name is the row's, from 1. */
 #ifndef MICON_FORMATS_CSV_H
 #define MICON_FORMATS_CSV_H
 #include "micon/base/status.h"
@@ -24,7 +27,7 @@ typedef struct csv csv;
 /* Open and read the header row. The separator is a comma, or a tab where the header has tabs and no comma. An empty file, a name
  * that is given twice, a header without any name: E_FORMAT. Columns without a name are there, but cannot be asked for by name. */
 status csv_open(csv **out, const char *path) MUST_USE;
-status csv_open_memory(csv **out, const char *name, const void *data, size_t size) MUST_USE; /* data borrowed; may be gzip */
+status csv_open_memory(csv **out, const char *name, const void *data, size_t size) MUST_USE; /* data borrowed */
 int csv_n_cols(const csv *c);
 const char *csv_col_name(const csv *c, int col);
 int csv_col(const csv *c, const char *name); /* position, or -1 */
@@ -32,7 +35,7 @@ int csv_col(const csv *c, const char *name); /* position, or -1 */
 /* The next row; *more is false at the end. field[i] is terminated text, borrowed until the next call. A row with another
  * number of fields than the header, an unterminated quote, a NUL byte: E_FORMAT. Blank lines are passed over. */
 status csv_next(csv *c, char ***field, bool *more) MUST_USE;
-int64_t csv_line(const csv *c); /* first line of the row last given, from 1 */
+int64_t csv_line(const csv *c); /* first line of the row last given, from 1; of Parquet, the row */
 const char *csv_path(const csv *c);
 uint64_t csv_digest(const csv *c); /* XXH3-64 of the bytes on disk: of all of them once *more was false */
 void csv_close(csv **c);           /* NULL-safe, sets NULL */
