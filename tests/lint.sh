@@ -51,11 +51,11 @@ done
 declare -A allowed=(
     [base]="" [config]="base" [formats]="base" [compound]="base" [mpi]="base"
     [table]="base formats" [tiling]="base formats" [provenance]="base config formats"
-    [index]="base config formats table"
+    [index]="base config formats table" [cells]="base"
     [nn]="base config formats" [profile]="base nn"
     [store]="base table mpi"
     [stage]="base config formats table index compound tiling provenance nn profile mpi store"
-    [stages]="base config formats table index compound tiling provenance nn profile mpi store stage"
+    [stages]="base config formats table index compound tiling provenance nn profile mpi store stage cells"
     [pipeline]="base config formats table index compound tiling provenance nn"
 )
 room_of() { # FILE

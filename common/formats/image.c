@@ -403,22 +403,108 @@ static bool is_tiff(const image_file *f)
     return false;
 }
 
-status image_decode(image *im, const image_file *f, int page, double scale)
+/* ---- label images ---- */
+
+#define SAMPLE(name, type)                                                                                                                 \
+    static type sample_##name(const uint8_t *s)                                                                                            \
+    {                                                                                                                                      \
+        type v;                                                                                                                            \
+        memcpy(&v, s, sizeof v);                                                                                                           \
+        return v;                                                                                                                          \
+    }
+SAMPLE(u16, uint16_t)
+SAMPLE(u32, uint32_t)
+SAMPLE(f32, float)
+SAMPLE(f64, double)
+
+/* Samples to labels; fails on the first that is none. */
+static status convert_labels(const layout *l, const char *path, const uint8_t *src, size_t n, int32_t *dst)
+{
+    static const bool is_float[] = {[IMAGE_F32] = true, [IMAGE_F64] = true};
+    for (size_t i = 0; i < n; i++) {
+        double v = 0;
+        const uint8_t *s = src + i * l->sample_bytes;
+        switch (l->kind) {
+        case IMAGE_U8: v = *s; break;
+        case IMAGE_I8: v = (int8_t)*s; break;
+        case IMAGE_U16: v = sample_u16(s); break;
+        case IMAGE_I16: v = (int16_t)sample_u16(s); break;
+        case IMAGE_U32: v = sample_u32(s); break;
+        case IMAGE_I32: v = (int32_t)sample_u32(s); break;
+        case IMAGE_F32: v = (double)sample_f32(s); break;
+        case IMAGE_F64: v = sample_f64(s); break;
+        }
+        if (is_float[l->kind] && !(v == floor(v))) return fail(E_FORMAT, "%s: holds the label %g; labels are whole numbers", path, v);
+        if (v < 0) return fail(E_FORMAT, "%s: holds the label %.0f; labels are 0 (background) or positive", path, v);
+        if (v > INT32_MAX) return fail(E_FORMAT, "%s: holds the label %.0f; the largest that is read is %d", path, v, INT32_MAX);
+        dst[i] = (int32_t)v;
+    }
+    return OK;
+}
+
+static status decode_label_cells(image_labels *out, TIFF *tif, const image_file *f, const layout *l)
+{
+    uint32_t across = (l->width + l->cell_width - 1) / l->cell_width;
+    for (uint32_t c = 0; c < l->n_cells; c++) {
+        uint32_t x = c % across * l->cell_width, y = c / across * l->cell_height;
+        uint32_t columns = l->width - x < l->cell_width ? l->width - x : l->cell_width;
+        uint32_t rows = l->height - y < l->cell_height ? l->height - y : l->cell_height;
+        status st = decode_cell(tif, f, l, c, l->tiled ? l->cell_height : rows, out->raw);
+        for (uint32_t r = 0; st == OK && r < rows; r++)
+            st = convert_labels(l, f->path, out->raw + (size_t)r * l->cell_width * l->sample_bytes, columns,
+                                out->label + (size_t)(y + r) * l->width + x);
+        if (st != OK) return st;
+    }
+    return OK;
+}
+
+static status decode_labels(image_labels *out, TIFF *tif, const image_file *f, const layout *l)
+{
+    status st = OK;
+    TRY(reserve(&out->label, &out->label_cap, (size_t)l->width * l->height * sizeof *out->label, f->path));
+    TRY(reserve(&out->raw, &out->raw_cap, (size_t)l->cell_width * l->cell_height * l->sample_bytes, f->path));
+    TRY(decode_label_cells(out, tif, f, l));
+    out->width_px = (int)l->width;
+    out->height_px = (int)l->height;
+done:
+    return st;
+}
+
+void image_labels_free(image_labels *l)
+{
+    free(l->label);
+    free(l->raw);
+    *l = (image_labels){0};
+}
+
+/* ---- one page of a file, to values or to labels (the other is NULL) ---- */
+static status decode_page(image *im, image_labels *labels, const image_file *f, int page, double scale)
 {
     status st = OK;
     layout l;
     TIFF *tif = NULL;
     tiff_memory m = {.bytes = f->bytes, .size = f->size};
-    im->px = NULL;
     if (!is_tiff(f)) TRY(fail(E_FORMAT, "%s: is not a TIFF file", f->path));
     if (!(tif = tiff_open_read(&m))) TRY(fail(E_FORMAT, "%s: is truncated or damaged: %s", f->path, tiff_why()));
     if (page > 0 && (page > UINT16_MAX || !TIFFSetDirectory(tif, (tdir_t)page)))
         TRY(fail(E_FORMAT, "%s: has no page %d", f->path, page + 1));
     TRY(read_layout(tif, f, &l));
-    TRY(decode_pixels(im, tif, f, &l, scale));
+    TRY(im ? decode_pixels(im, tif, f, &l, scale) : decode_labels(labels, tif, f, &l));
     if (page == IMAGE_ONLY_PAGE) TRY(check_alone(tif, f->path));
 done:
     if (tif) TIFFClose(tif);
+    return st;
+}
+
+status image_decode(image *im, const image_file *f, int page, double scale)
+{
+    im->px = NULL;
+    status st = decode_page(im, NULL, f, page, scale);
     if (st != OK) im->px = NULL;
     return st;
+}
+
+status image_decode_labels(image_labels *out, const image_file *f, int page)
+{
+    return decode_page(NULL, out, f, page, 1);
 }

@@ -86,6 +86,21 @@ done:
     return st;
 }
 
+status plates_look_for_files(const screen_index *ix, int64_t p, bool illumination, double max_bad, const char *label)
+{
+    findings found = {0};
+    text t = {0};
+    index_check_files(ix, p, 1, illumination, max_bad, &found);
+    status st = findings_verdict(&found);
+    if (st != OK && found.n > 1) {
+        findings_show(&found, &t);
+        log_warn("%s:\n%s", label, text_str(&t));
+    }
+    text_free(&t);
+    findings_free(&found);
+    return fail_within(st, "%s", label);
+}
+
 char *plates_file(const stage *g, const screen_index *ix, const char *folder, int64_t p)
 {
     index_plate at = index_plate_at(ix, p);

@@ -472,6 +472,8 @@ DRAW_HOT static void cell_paint(picture *p, const cell *k, float id, const float
             if (owner[i] != id || first[i] >= 1) continue;
             place here = place_of(k, (float)x - k->x, (float)y - k->y, first[i], second[i], um);
             paint_at(k, &here, square, um, store + at);
+            if (p->mask[MASK_CELLS]) p->mask[MASK_CELLS][i] = (uint16_t)(id + 1);
+            if (p->mask[MASK_NUCLEI] && here.nucleus > 0.5f) p->mask[MASK_NUCLEI][i] = (uint16_t)(id + 1);
             for (int c = 0; c < CHANNELS; c++) sum[c] += store[at + (size_t)c];
             at += CHANNELS;
             inside += 1;
@@ -525,6 +527,8 @@ int cells_draw(picture *p, const double factor[FACTORS], double crowding, rng *r
     const float *square = texture_square();
     cell *list;
     for (int c = 0; c < CHANNELS; c++) memset(p->channel[c], 0, n * sizeof(float));
+    for (int m = 0; m < N_MASKS; m++)
+        if (p->mask[m]) memset(p->mask[m], 0, n * sizeof *p->mask[m]);
     int n_cells = cells_place(&list, p, factor, crowding, r), inside = 0;
     texture_field(bend, p->width, p->height, fmax(5 / p->um, 2), r);
     for (size_t i = 0; i < n; i++) bend[i] *= (float)(1.0 / p->um);

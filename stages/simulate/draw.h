@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 enum { DNA, ER, RNA, AGP, MITO, CHANNELS };
+enum { MASK_NUCLEI, MASK_CELLS, N_MASKS };
 
 /* What a compound can change, in units of a typical effect: 0 is an untreated cell, 2 is strong. */
 enum {
@@ -74,6 +75,7 @@ typedef struct {
     double um;                /* of a pixel */
     float *channel[CHANNELS]; /* height x width; 1 is about the mean brightness of a cell; background 0 */
     float *work;              /* scratch of 4 pictures */
+    uint16_t *mask[N_MASKS];  /* height x width: which cell a pixel's nucleus or body belongs to, 1.., 0 none; NULL: not wanted */
 } picture;
 
 status picture_init(picture *p, int width, int height, double um) MUST_USE;

@@ -22,7 +22,12 @@
 #include <unistd.h>
 #include <zlib.h>
 
-static const char *const channel_names[CHANNELS] = {"DNA", "ER", "RNA", "AGP", "Mito"};
+static const char *const file_names[SIM_FILES] = {"DNA", "ER", "RNA", "AGP", "Mito", "NucleiObjects", "CellsObjects"};
+
+int files_a_site(const sim_options *o)
+{
+    return o->masks ? SIM_FILES : CHANNELS;
+}
 
 /* Centres list their channels in different orders. */
 static int channel_in(const sim_plate *p, int i)
@@ -41,27 +46,27 @@ char *files_plate_dir(const sim_options *o, const sim_plate *p)
     return dir;
 }
 
-static char *image_name(const sim_options *o, int well, int site, int channel)
+static char *image_name(const sim_options *o, int well, int site, int file)
 {
     char name[8];
     screen_well_name(o, well, name);
-    return xasprintf("%s_s%d_%s.tif", name, site + 1, channel_names[channel]);
+    return xasprintf("%s_s%d_%s.tif", name, site + 1, file_names[file]);
 }
 
-char *files_image(const sim_options *o, const sim_plate *p, int well, int site, int channel)
+char *files_image(const sim_options *o, const sim_plate *p, int well, int site, int file)
 {
-    char *dir = files_plate_dir(o, p), *name = image_name(o, well, site, channel), *path = xasprintf("%s/Images/%s", dir, name);
+    char *dir = files_plate_dir(o, p), *name = image_name(o, well, site, file), *path = xasprintf("%s/Images/%s", dir, name);
     free(dir);
     free(name);
     return path;
 }
 
-static status write_image(const char *path, const sim_plate *p, const uint16_t *px)
+static status write_image(const char *path, const sim_plate *p, const uint16_t *px, bool mask)
 {
     static const image_compression by_source[] = {IMAGE_NONE, IMAGE_LZW, IMAGE_DEFLATE};
     status st = OK;
     char *part = path_part(path);
-    image_format format = {.bits = p->camera.bits == 8 ? 8 : 16, .compression = by_source[p->source_at % 3]};
+    image_format format = {.bits = p->camera.bits == 8 && !mask ? 8 : 16, .compression = by_source[p->source_at % 3]};
     TRY(fault("write an image"));
     TRY(image_write_tiff(part, px, p->width, p->height, &format));
     if (rename(part, path) != 0) TRY(fail(E_IO, "%s: cannot rename to %s: %s", part, path, strerror(errno)));
@@ -90,12 +95,12 @@ status files_sync(const sim_options *o)
     return good ? OK : fail(E_IO, "%s: cannot bring the images to the disk: %s", o->out, strerror(why));
 }
 
-status files_site(const sim_options *o, const sim_plate *p, int well, int site, uint16_t *const px[CHANNELS], bool again)
+status files_site(const sim_options *o, const sim_plate *p, int well, int site, uint16_t *const px[SIM_FILES], bool again)
 {
     status st = OK;
-    for (int c = 0; c < CHANNELS && st == OK; c++) {
+    for (int c = 0; c < files_a_site(o) && st == OK; c++) {
         char *path = files_image(o, p, well, site, c);
-        if (again || !files_image_is_there(path)) st = write_image(path, p, px[c]);
+        if (again || !files_image_is_there(path)) st = write_image(path, p, px[c], c >= CHANNELS);
         free(path);
     }
     return st;
@@ -106,18 +111,20 @@ status files_load_data(const sim_options *o, const sim_plate *p)
     status st = OK;
     text t = {0};
     char *dir = files_plate_dir(o, p), *path = path_join(dir, "load_data.csv");
-    for (int i = 0; i < CHANNELS; i++) text_addf(&t, "FileName_Orig%s,", channel_names[channel_in(p, i)]);
-    for (int i = 0; i < CHANNELS; i++) text_addf(&t, "PathName_Orig%s,", channel_names[channel_in(p, i)]);
+    for (int i = 0; i < CHANNELS; i++) text_addf(&t, "FileName_Orig%s,", file_names[channel_in(p, i)]);
+    for (int i = CHANNELS; i < files_a_site(o); i++) text_addf(&t, "FileName_%s,", file_names[i]);
+    for (int i = 0; i < CHANNELS; i++) text_addf(&t, "PathName_Orig%s,", file_names[channel_in(p, i)]);
+    for (int i = CHANNELS; i < files_a_site(o); i++) text_addf(&t, "PathName_%s,", file_names[i]);
     text_add(&t, "Metadata_Source,Metadata_Batch,Metadata_Plate,Metadata_Well,Metadata_Site\n");
     for (int well = 0; well < o->wells; well++) {
         for (int site = 0; site < o->sites; site++) {
             char name[8];
-            for (int i = 0; i < CHANNELS; i++) {
-                char *file = image_name(o, well, site, channel_in(p, i));
+            for (int i = 0; i < files_a_site(o); i++) {
+                char *file = image_name(o, well, site, i < CHANNELS ? channel_in(p, i) : i);
                 text_addf(&t, "%s,", file);
                 free(file);
             }
-            for (int i = 0; i < CHANNELS; i++) text_add(&t, "Images,");
+            for (int i = 0; i < files_a_site(o); i++) text_add(&t, "Images,");
             screen_well_name(o, well, name);
             text_addf(&t, "%s,%s,%s,%s,%d\n", p->source, p->batch, p->plate, name, site + 1);
         }
@@ -274,6 +281,7 @@ static void marker_text(const sim_options *o, text *t)
               (long long)o->batches, (long long)o->plates, (long long)o->wells);
     text_addf(t, "sites %lld\ncompounds %lld\nsize %lld\nseed %lld\n", (long long)o->sites, (long long)o->compounds, (long long)o->size,
               (long long)o->seed);
+    if (o->masks) text_add(t, "masks yes\n");
 }
 
 /* An earlier simulation's plate folders: the table first, so that no index finds a plate that is half gone. Only what this program

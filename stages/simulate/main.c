@@ -23,6 +23,8 @@ static const opt options[] = {
     {NULL, "sites", OPT_INT, AT(sites), "2", 1, 36, NULL, 0, "fields of view per well"},
     {NULL, "compounds", OPT_INT, AT(compounds), "24", 1, 459, NULL, 0, "compounds; a third of them have no effect"},
     {NULL, "size", OPT_INT, AT(size), "256", 32, 4096, NULL, 0, "image height in pixels at the first source; others differ"},
+    {NULL, "masks", OPT_YES, AT(masks), "no", 0, 0, NULL, 0,
+     "write true label images of nuclei and cells too: FileName_NucleiObjects, FileName_CellsObjects"},
     {NULL, "seed", OPT_INT, AT(seed), "1", 0, 4294967295.0, NULL, 0, "random seed: each seed gives another screen"},
     {.name = NULL},
 };
@@ -32,7 +34,7 @@ typedef struct {
     sim_plate plate;
     int64_t plate_at; /* -1: none yet */
     picture pic;
-    uint16_t *px[CHANNELS];
+    uint16_t *px[SIM_FILES]; /* channels, then the picture's masks */
     int64_t drawn;
 } desk;
 
@@ -40,7 +42,7 @@ static void desk_free(desk *d)
 {
     screen_plate_free(&d->plate);
     picture_free(&d->pic);
-    for (int c = 0; c < CHANNELS; c++) FREE(d->px[c]);
+    for (int c = 0; c < SIM_FILES; c++) FREE(d->px[c]);
 }
 
 static status desk_turn(desk *d, const sim_options *o, int64_t plate_at)
@@ -57,10 +59,11 @@ static status desk_turn(desk *d, const sim_options *o, int64_t plate_at)
     }
     picture_free(&d->pic);
     TRY(picture_init(&d->pic, d->plate.width, d->plate.height, d->plate.camera.um));
-    for (int c = 0; c < CHANNELS; c++) {
+    for (int c = 0; c < files_a_site(o); c++) {
         FREE(d->px[c]);
         TRY(mem_alloc(&d->px[c], (size_t)d->plate.width * (size_t)d->plate.height, sizeof(uint16_t), "a picture"));
     }
+    for (int m = 0; m < N_MASKS; m++) d->pic.mask[m] = d->px[CHANNELS + m];
 done:
     return st;
 }
@@ -68,7 +71,7 @@ done:
 static bool site_is_there(const sim_options *o, const sim_plate *p, int well, int site)
 {
     bool all = true;
-    for (int c = 0; c < CHANNELS && all; c++) {
+    for (int c = 0; c < files_a_site(o) && all; c++) {
         char *path = files_image(o, p, well, site, c);
         all = files_image_is_there(path);
         free(path);

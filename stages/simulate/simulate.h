@@ -12,6 +12,7 @@
 typedef struct {
     char *out;
     int64_t sources, batches, plates, wells, sites, compounds, size, seed;
+    bool masks; /* true label images too */
 } sim_options;
 
 /* Streams of the random numbers, beside STREAM_SIMULATE itself (the fixed texture, seed of its own). */
@@ -80,9 +81,11 @@ void screen_well_name(const sim_options *o, int well, char out[8]);
 void screen_well(sim_well *out, const sim_plate *p, const sim_compound *list, const sim_options *o, int well);
 
 /* ---- files.c: names are in the out folder ---- */
+enum { SIM_FILES = CHANNELS + N_MASKS }; /* of a site: channels, then label images */
+int files_a_site(const sim_options *o);
 char *files_plate_dir(const sim_options *o, const sim_plate *p);
-char *files_image(const sim_options *o, const sim_plate *p, int well, int site, int channel);
-status files_site(const sim_options *o, const sim_plate *p, int well, int site, uint16_t *const px[CHANNELS], bool again) MUST_USE;
+char *files_image(const sim_options *o, const sim_plate *p, int well, int site, int file);
+status files_site(const sim_options *o, const sim_plate *p, int well, int site, uint16_t *const px[SIM_FILES], bool again) MUST_USE;
 bool files_image_is_there(const char *path);
 status files_sync(const sim_options *o) MUST_USE; /* every image of this rank is on the disk */
 status files_load_data(const sim_options *o, const sim_plate *p) MUST_USE;

@@ -113,36 +113,6 @@ done:
 
 /* ---- uns ---- */
 
-static status put_rejects(const plate_work *w, store *out)
-{
-    static const int keys[] = {INDEX_SOURCE, INDEX_BATCH, INDEX_PLATE, INDEX_WELL, INDEX_SITE};
-    enum { N_KEYS = sizeof keys / sizeof *keys };
-    status st = OK;
-    frame f = {0};
-    text path = {0};
-    int col[N_KEYS + 4];
-    for (int k = 0; k < N_KEYS; k++) TRY(frame_add_col(&f, index_col_name(w->ix, keys[k]), FRAME_TEXT, &col[k]));
-    TRY(frame_add_col(&f, "Channel", FRAME_TEXT, &col[N_KEYS]));
-    TRY(frame_add_col(&f, "File", FRAME_TEXT, &col[N_KEYS + 1]));
-    TRY(frame_add_col(&f, "Code", FRAME_TEXT, &col[N_KEYS + 2]));
-    TRY(frame_add_col(&f, "Text", FRAME_TEXT, &col[N_KEYS + 3]));
-    TRY(frame_add_rows(&f, w->bad.n_rows));
-    for (int64_t i = 0; i < w->bad.n_rows; i++) {
-        int64_t item = w->bad.col[BAD_ITEM].v.i64[i], row = w->plate.first + item / w->n_channels;
-        int channel = (int)(item % w->n_channels);
-        for (int k = 0; k < N_KEYS; k++) TRY(frame_set_text(&f, i, col[k], index_cell(w->ix, row, keys[k])));
-        TRY(frame_set_text(&f, i, col[N_KEYS], w->cfg->screen.channels.item[channel]));
-        TRY(frame_set_text(&f, i, col[N_KEYS + 1], recorded_file_name(w, index_path(w->ix, row, channel, &path))));
-        TRY(frame_set_text(&f, i, col[N_KEYS + 2], frame_text(&w->bad, i, BAD_CODE)));
-        TRY(frame_set_text(&f, i, col[N_KEYS + 3], frame_text(&w->bad, i, BAD_TEXT)));
-    }
-    store_put_frame(out, "uns/rejects", &f);
-done:
-    frame_free(&f);
-    text_free(&path);
-    return st;
-}
-
 static void put_illumination(const plate_work *w, store *out)
 {
     int64_t dims[] = {w->n_channels, w->mosaic_px, w->mosaic_px};
@@ -168,7 +138,8 @@ static status put_uns(const plate_work *w, store *out)
     store_put_values(out, "uns/low", STORE_I64, 1, dims, ends);
     store_put_values(out, "uns/high", STORE_I64, 1, dims, ends + w->n_channels);
     put_illumination(w, out);
-    TRY(put_rejects(w, out));
+    const rejects_of of = plate_rejects_of(w);
+    TRY(rejects_put(out, &w->bad, &of));
     store_put_texts(out, "uns/warnings", &w->warnings);
     up_to_date_made_from(w, &made_from);
     TRY(up_to_date_inputs_sum(w, &sum));

@@ -3,7 +3,7 @@
 
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
-#include "micon/index/findings.h"
+#include "micon/stage/plates.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -43,27 +43,13 @@ done:
     return st;
 }
 
-/* Rank 0, before anything is read: are the files there? A look at each folder is enough. */
-static status look_for_files(const plate_work *w)
-{
-    findings found = {0};
-    text t = {0};
-    index_check_files(w->ix, w->number, 1, w->cfg->tile.illumination == ILLUMINATION_FILE, w->cfg->tile.max_bad, &found);
-    status st = findings_verdict(&found);
-    if (st != OK && found.n > 1) {
-        findings_show(&found, &t);
-        log_warn("%s:\n%s", w->label, text_str(&t));
-    }
-    text_free(&t);
-    findings_free(&found);
-    return fail_within(st, "%s", w->label);
-}
-
 static status plate_make_all(plate_work *w, const char *path)
 {
     status st = OK;
     reader r = {0};
-    TRY_ALL(w->comm, w->rank == 0 ? look_for_files(w) : OK);
+    TRY_ALL(w->comm, w->rank == 0 ? plates_look_for_files(w->ix, w->number, w->cfg->tile.illumination == ILLUMINATION_FILE,
+                                                          w->cfg->tile.max_bad, w->label)
+                                  : OK);
     TRY_ALL(w->comm, plate_prepare(w));
     progress_say(w->shown, "reading");
     TRY_ALL(w->comm, read_sites(w, &r));

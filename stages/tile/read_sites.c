@@ -15,19 +15,12 @@ void reader_free(reader *r)
     text_free(&r->path);
 }
 
-/* The message begins with the name as it was opened; what follows does not depend on where the program was started. */
-static const char *without_path(const char *message, const char *path)
-{
-    size_t n = strlen(path);
-    return strncmp(message, path, n) == 0 && strncmp(message + n, ": ", 2) == 0 ? message + n + 2 : message;
-}
-
 static status note_bad(plate_work *w, int64_t item, status why, const char *path)
 {
     char message[1000];
     msg_take(message, sizeof message);
     w->note[item].bad = (int32_t)why;
-    return bad_add(&w->bad, item, status_name(why), without_path(message, path));
+    return rejects_add(&w->bad, item, status_name(why), rejects_without_path(message, path));
 }
 
 /* What a later check of the inputs will find of a file that could not be used as it is: absent, or other bytes than an image's. Of one that
@@ -100,24 +93,6 @@ static status read_site(plate_work *w, reader *r, int64_t site, uint16_t *square
             tiling_measure(square, w->mosaic_px, w->size_px, t,
                            &w->quality[((site - w->first) * w->tiles_per_site + t) * w->n_channels + c]);
     }
-done:
-    return st;
-}
-
-status bad_add(frame *bad, int64_t item, const char *code, const char *says)
-{
-    status st = OK;
-    int col;
-    if (bad->n_cols == 0) {
-        TRY(frame_add_col(bad, "Item", FRAME_I64, &col));
-        TRY(frame_add_col(bad, "Code", FRAME_TEXT, &col));
-        TRY(frame_add_col(bad, "Text", FRAME_TEXT, &col));
-    }
-    int64_t row = bad->n_rows;
-    TRY(frame_add_rows(bad, 1));
-    bad->col[BAD_ITEM].v.i64[row] = item;
-    TRY(frame_set_text(bad, row, BAD_CODE, code));
-    TRY(frame_set_text(bad, row, BAD_TEXT, says));
 done:
     return st;
 }

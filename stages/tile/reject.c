@@ -41,7 +41,7 @@ static tally most_frequent(const plate_work *w, int64_t start, int64_t step, boo
 static status refuse(plate_work *w, int64_t item, const char *code, const char *says)
 {
     w->note[item].bad = E_FORMAT;
-    return w->rank == 0 ? bad_add(&w->bad, item, code, says) : OK;
+    return w->rank == 0 ? rejects_add(&w->bad, item, code, says) : OK;
 }
 
 /* An image of another size than the plate's, or with other samples than the channel's, is refused. */
@@ -68,58 +68,6 @@ static status check_sizes(plate_work *w)
         }
     }
 done:
-    return st;
-}
-
-/* Rank 0 gets everyone's rows of `bad`. */
-static status gather_bad_all(plate_work *w)
-{
-    status st = OK;
-    uint8_t *mine = NULL;
-    char *all = NULL;
-    size_t n = 0, n_all = 0;
-    int64_t *sizes = NULL;
-    char *packed_sizes = NULL;
-    frame one = {0};
-    TRY_ALL(w->comm, w->rank == 0 ? OK : frame_pack(&w->bad, &mine, &n));
-    int64_t my_size = (int64_t)n;
-    TRY(comm_gather_all(w->comm, 0, &my_size, sizeof my_size, &packed_sizes, &n_all));
-    sizes = (int64_t *)(void *)packed_sizes;
-    TRY(comm_gather_all(w->comm, 0, mine, n, &all, &n_all));
-    size_t at = 0;
-    for (int r = 1; w->rank == 0 && st == OK && r < w->size; r++) {
-        st = frame_unpack(&one, all + at, (size_t)sizes[r]);
-        if (st == OK && one.n_rows > 0) st = frame_append(&w->bad, &one);
-        frame_free(&one);
-        at += (size_t)sizes[r];
-    }
-    TRY_ALL(w->comm, st);
-done:
-    free(mine);
-    free(all);
-    free(packed_sizes);
-    return st;
-}
-
-/* Rank 0 says which images are bad: the first ones, and how many more there are. */
-static status say_bad(plate_work *w)
-{
-    enum { FIRST = 5 };
-    char name[200];
-    text path = {0};
-    status st = w->bad.n_rows > 0 ? frame_sort(&w->bad, &(frame_key){"Item", true}, 1) : OK;
-    for (int64_t i = 0; st == OK && i < w->bad.n_rows; i++) {
-        int64_t item = w->bad.col[BAD_ITEM].v.i64[i];
-        if (i == FIRST) {
-            log_warn("%s: and %lld more bad images", w->label, (long long)(w->bad.n_rows - FIRST));
-            break;
-        }
-        site_name(w, item / w->n_channels, name, sizeof name);
-        const char *file = index_path(w->ix, w->plate.first + item / w->n_channels, (int)(item % w->n_channels), &path);
-        log_warn("%s: %s: %s %s", w->label, name, *file ? file : w->cfg->screen.channels.item[item % w->n_channels],
-                 frame_text(&w->bad, i, BAD_TEXT));
-    }
-    text_free(&path);
     return st;
 }
 
@@ -159,13 +107,14 @@ status reject_all(plate_work *w)
     int64_t bad_sites = 0, n_sites = w->plate.n;
     TRY(comm_gather_all(w->comm, -1, w->note + w->first * w->n_channels, (size_t)(w->n * w->n_channels) * sizeof *w->note, &all, &n_all));
     memcpy(w->note, all, n_all);
-    TRY(gather_bad_all(w));
+    TRY(rejects_gather_all(w->comm, &w->bad));
     TRY_ALL(w->comm, check_sizes(w));
     for (int64_t i = 0; i < n_sites * w->n_channels; i++)
         if (w->note[i].bad) w->site_bad[i / w->n_channels] = 1;
     for (int64_t s = 0; s < n_sites; s++) bad_sites += w->site_bad[s];
     w->n_good = n_sites - bad_sites;
-    TRY_ALL(w->comm, w->rank == 0 ? say_bad(w) : OK);
+    const rejects_of of = plate_rejects_of(w);
+    TRY_ALL(w->comm, w->rank == 0 ? rejects_say(&w->bad, &of, "images") : OK);
     if (w->rank == 0) say_odd(w);
     if (w->n_good == 0) TRY(fail(E_FAILED, "%s: none of its %lld sites can be read", w->label, (long long)n_sites));
     if ((double)bad_sites > w->cfg->tile.max_bad * (double)n_sites)

@@ -13,11 +13,9 @@ void site_name(const plate_work *w, int64_t site, char *out, size_t size)
     snprintf(out, size, "%s site %s", index_cell(w->ix, row, INDEX_WELL), index_cell(w->ix, row, INDEX_SITE));
 }
 
-const char *recorded_file_name(const plate_work *w, const char *path)
+rejects_of plate_rejects_of(const plate_work *w)
 {
-    size_t n = strlen(w->cfg->dir);
-    if (n > 0 && strncmp(path, w->cfg->dir, n) == 0 && path[n] == '/') return path + n + 1;
-    return path;
+    return (rejects_of){.ix = w->ix, .first_row = w->plate.first, .files = w->n_channels, .label = w->label, .dir = w->cfg->dir};
 }
 
 char *plate_record_name(const char *path)

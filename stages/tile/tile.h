@@ -15,6 +15,7 @@
 #include "micon/index/index.h"
 #include "micon/mpi/comm.h"
 #include "micon/mpi/progress.h"
+#include "micon/stage/rejects.h"
 #include "micon/stage/stage.h"
 #include "micon/store/store.h"
 #include "micon/table/frame.h"
@@ -59,7 +60,7 @@ typedef struct plate_work {
     image_note *note;        /* [all sites, n_channels]: of this rank's sites, after reject_all of all */
     uint8_t *site_bad;       /* [all sites] */
     int64_t n_good;          /* sites that have tiles */
-    frame bad;               /* Item, Code, Text: this rank's; on rank 0 in the end all */
+    frame bad;               /* of stage/rejects.h: this rank's; on rank 0 in the end all */
     tiling_quality *quality; /* [this rank's sites, tiles_per_site, n_channels] */
     spool squares;
     image_note *function_note; /* [n_channels] of the .npy files: digest, size, mtime_ns */
@@ -78,10 +79,6 @@ typedef struct {
 } reader;
 void reader_free(reader *r);
 status read_sites(plate_work *w, reader *r) MUST_USE;
-
-/* A further row of `bad`, whose columns these are. */
-enum { BAD_ITEM, BAD_CODE, BAD_TEXT };
-status bad_add(frame *bad, int64_t item, const char *code, const char *says) MUST_USE;
 
 /* ---- reject.c: collective; every rank comes to the same end from the same notes ---- */
 status reject_all(plate_work *w) MUST_USE;
@@ -109,8 +106,7 @@ status plate_run_all(stage *s, const screen_index *ix, int64_t number, bool *mad
 
 /* ---- site_names.c ---- */
 void site_name(const plate_work *w, int64_t site, char *out, size_t size); /* "A01 site 1" */
-/* A file's name as it is recorded: relative to the configuration's folder where it lies below. */
-const char *recorded_file_name(const plate_work *w, const char *path);
+rejects_of plate_rejects_of(const plate_work *w);
 /* NAME of work/tiles/NAME.h5, which its status files carry too; caller frees. */
 char *plate_record_name(const char *path);
 

@@ -78,7 +78,7 @@ same "every marked block was run" "$(sed -n 's/^<!-- \(test\|expect\): \(.*\) --
 for p in "$BIN"/micon-*; do has "${p##*/} is explained" "$ROOT/docs/guide.md" "\`${p##*/}\`"; done
 same "every command of the driver that it names is there" "$(grep -oE '^ micon (check.*clean|compare.*store)' "$README" | tr -d '|' |
     xargs -n1 | grep -v micon | while read -r c; do micon "$c" --help >/dev/null || echo "$c"; done)" ""
-for t in $(sed -n '/^## 11/,/^## 12/p' "$ROOT/docs/method.md" | grep '^|' | awk -F'|' '{print $4}' | grep -oE '`[a-z_0-9]+`' |
+for t in $(sed -n '/^## 12/,/^## 13/p' "$ROOT/docs/method.md" | grep '^|' | awk -F'|' '{print $4}' | grep -oE '`[a-z_0-9]+`' |
     tr -d '`'); do
     ok "the test $t is there" bash -c 'compgen -G "$1" >/dev/null' - "$ROOT/tests/*/$t.*"
 done

@@ -1,6 +1,7 @@
 /* tiff_make.c -- images for shell tests: what cells might look like, or what goes wrong.
  * tiff_make FILE WIDTH HEIGHT SEED [KIND]: KIND is u16 (the default), lzw, deflate, u8, be, zero, rgb, u12, huge (claims 2^31 columns),
- * strips (claims 2^28 strips), nan, pages (5 pages, page k with SEED + k). */
+ * strips (claims 2^28 strips), nan, pages (5 pages, page k with SEED + k), label_big, label_negative, label_half (32-bit values that are no
+ * labels). */
 #include "micon/base/rng.h"
 #include "micon/formats/image.h"
 
@@ -69,6 +70,23 @@ static void with_libtiff(const char *path, int w, int h, uint32_t seed, const ch
     free(row);
 }
 
+/* One 32-bit value throughout: what is no label. */
+static void with_label(const char *path, int w, int h, const char *kind)
+{
+    uint32_t big = 1u << 31;
+    int32_t negative = -3;
+    float half = 1.5f;
+    bool is_big = !strcmp(kind, "label_big"), is_negative = !strcmp(kind, "label_negative");
+    TIFF *t = TIFFOpen(path, "w");
+    uint8_t *row = calloc((size_t)w, 4);
+    if (!t || !row) exit(1);
+    for (int x = 0; x < w; x++) memcpy(row + 4 * x, is_big ? (void *)&big : is_negative ? (void *)&negative : (void *)&half, 4);
+    tags(t, w, h, 32, 1, is_big ? SAMPLEFORMAT_UINT : is_negative ? SAMPLEFORMAT_INT : SAMPLEFORMAT_IEEEFP);
+    for (int y = 0; y < h; y++) TIFFWriteScanline(t, row, (uint32_t)y, 0);
+    TIFFClose(t);
+    free(row);
+}
+
 /* Change a tag's value in a classic little-endian file. */
 static void patch(const char *path, uint16_t tag, uint32_t count, uint32_t value)
 {
@@ -97,6 +115,10 @@ int main(int argc, char **argv)
     image_format format = {16, IMAGE_NONE, false};
     if (!strcmp(kind, "rgb") || !strcmp(kind, "nan") || !strcmp(kind, "u12") || !strcmp(kind, "pages")) {
         with_libtiff(argv[1], w, h, seed, kind);
+        return 0;
+    }
+    if (!strncmp(kind, "label_", 6)) {
+        with_label(argv[1], w, h, kind);
         return 0;
     }
     uint16_t *px = draw(w, h, seed);

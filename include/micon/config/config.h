@@ -17,7 +17,8 @@ enum {
     AFFECTS_SPLIT = 8,
     AFFECTS_MODEL = 16,
     AFFECTS_EMBEDDINGS = 32,
-    AFFECTS_PROFILES = 64
+    AFFECTS_PROFILES = 64,
+    AFFECTS_FEATURES = 128
 };
 
 /* The values of a key stand once: a list gives the enum and, as CHOICES(LIST), the text "a|b|c" that opt.words wants. */
@@ -46,6 +47,28 @@ typedef struct {
     int64_t memory; /* bytes over all ranks for resampled squares; beyond: spooled */
     char *scratch;  /* folder for the spool; "" : beside the output */
 } tile_options;
+
+/* find_threshold, find_split and find_grow of cells/find.h, in their order */
+#define CELL_THRESHOLDS(X) X(CELL_OTSU, "otsu") X(CELL_OTSU3, "otsu3") X(CELL_CROSS_ENTROPY, "cross_entropy")
+enum { CELL_THRESHOLDS(CHOICE_ID) };
+#define CELL_SPLITS(X) X(CELL_SPLIT_DISTANCE, "distance") X(CELL_SPLIT_INTENSITY, "intensity") X(CELL_SPLIT_NONE, "none")
+enum { CELL_SPLITS(CHOICE_ID) };
+#define CELL_GROWS(X) X(CELL_GROW_PROPAGATION, "propagation") X(CELL_GROW_DISTANCE, "distance")
+enum { CELL_GROWS(CHOICE_ID) };
+typedef struct {
+    char *nuclei_channel, *cell_channel, *nuclei_masks, *cell_masks;
+    double smooth, correction, least, most, split_distance, cell_smooth, cell_correction, regularization;
+    int64_t background, local, cell_background, cell_local, grow_distance;
+    int threshold, cell_threshold, split, grow;
+    bool log, cell_log;
+} cells_options;
+
+#define BRIGHTNESSES(X) X(BRIGHTNESS_NONE, "none") X(BRIGHTNESS_FILE, "file")
+enum { BRIGHTNESSES(CHOICE_ID) };
+typedef struct {
+    int illumination;
+    bool cells, border;
+} measure_options;
 
 #define FINGERPRINTS(X)                                                                                                                    \
     X(FINGERPRINT_ECFP2, "ECFP2") X(FINGERPRINT_ECFP4, "ECFP4") X(FINGERPRINT_ECFP6, "ECFP6") X(FINGERPRINT_ECFP8, "ECFP8")
@@ -142,6 +165,8 @@ typedef struct {
     names older_keys; /* a sentence for each key that was given under its older name; config_log_older_keys */
     screen_options screen;
     tile_options tile;
+    cells_options cells;
+    measure_options measure;
     featurize_options featurize;
     split_options split;
     train_options train;

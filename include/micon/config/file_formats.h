@@ -11,6 +11,7 @@
 #define WORK_TILES "tiles"
 #define WORK_MODELS "models"
 #define WORK_EMBEDDINGS "embeddings"
+#define WORK_FEATURES "features"
 #define WORK_PROFILES "profiles"
 #define WORK_REPORTS "reports"
 #define MODEL_FILE "model.safetensors"
@@ -20,8 +21,10 @@
 #define TILES_KIND "tiles"
 #define COMPOUNDS_KIND "compounds"
 #define EMBEDDINGS_KIND "embeddings"
+#define FEATURES_KIND "features" /* of CellProfiler's kind: a row a site */
+#define CELLS_KIND "cells"       /* the same, a row a cell */
 #define PROFILES_KIND "profiles"
-enum { TILES_FORMAT = 1, COMPOUNDS_FORMAT = 1, EMBEDDINGS_FORMAT = 1, PROFILES_FORMAT = 1 };
+enum { TILES_FORMAT = 1, COMPOUNDS_FORMAT = 1, EMBEDDINGS_FORMAT = 1, PROFILES_FORMAT = 1, FEATURES_FORMAT = 1, CELLS_FORMAT = 1 };
 
 /* ---- layouts of other files: the cached index, status/<stage>/<name>.made, status/slurm.json, status/rates.json, metrics.json ---- */
 enum { INDEX_FORMAT = 1, OUTPUT_RECORD_FORMAT = 1, SUBMISSIONS_FORMAT = 1, RATES_FORMAT = 1, METRICS_FORMAT = 1 };

@@ -56,6 +56,17 @@ void image_file_free(image_file *f);
 status image_decode(image *im, const image_file *f, int page, double scale) MUST_USE;
 void image_free(image *im);
 
+/* Label images: whole numbers kept as they are, where image_decode would scale or clip them. 8-, 16- and 32-bit samples; float ones where
+ * they are whole. Negative labels, labels above 2,147,483,647 and fractions are E_FORMAT. {0} is valid and empty. */
+typedef struct {
+    int width_px, height_px;
+    int32_t *label; /* [height_px, width_px] */
+    uint8_t *raw;   /* memory for a strip or tile */
+    size_t label_cap, raw_cap;
+} image_labels;
+status image_decode_labels(image_labels *out, const image_file *f, int page) MUST_USE;
+void image_labels_free(image_labels *l);
+
 /* ---- writing: what the simulator and the tests need ---- */
 typedef enum { IMAGE_NONE, IMAGE_LZW, IMAGE_DEFLATE } image_compression;
 

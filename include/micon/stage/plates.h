@@ -20,6 +20,9 @@ status plates_each_all(stage *g, const int64_t *chosen, int64_t n, status (*one_
  * who wants it. */
 status plates_verify(const stage *g, const screen_index *ix, const int64_t *chosen, int64_t n, const char *compounds) MUST_USE;
 
+/* Rank 0, before a plate is read: are its files there (index_check_files)? Trouble is listed; messages begin with the label. Local. */
+status plates_look_for_files(const screen_index *ix, int64_t p, bool illumination, double max_bad, const char *label) MUST_USE;
+
 /* work/<folder>/<source>__<batch>__<plate>.h5 of plate p, and "source/batch/plate" for messages; caller frees. */
 char *plates_file(const stage *g, const screen_index *ix, const char *folder, int64_t p);
 char *plates_label(const screen_index *ix, int64_t p);
