@@ -18,3 +18,20 @@ read -r -a mpirun <<<"$MPIRUN"
 # read_args FILE -- the arguments of a step as `micon submit` wrote them, a NUL after each, into the array `args`. The shell never
 # interprets them.
 read_args() { mapfile -d "" -t args <"$1"; }
+
+# launch PROGRAM ARGUMENT... -- the program under mpirun. Each launch has a folder of its own for what Open MPI keeps of a run (all runs of a user
+# share one otherwise, and take it from each other). One that failed before the program ran is tried again, three times in all.
+start() { "$@"; } # train.sh has another, which passes signals on
+launch() {
+    local try rc folder
+    for try in 1 2 3; do
+        folder=$(mktemp -d "${TMPDIR:-/tmp}/micon-launch-XXXXXX") || return 1
+        OMPI_MCA_orte_tmpdir_base=$folder PRTE_MCA_prte_tmpdir_base=$folder MICON_STARTED=$folder/started start "${mpirun[@]}" "$@"
+        rc=$?
+        [ $rc = 0 ] || [ $rc = 2 ] || [ $rc -gt 128 ] || [ -e "$folder/started" ] && try=3
+        rm -rf "$folder"
+        [ $try = 3 ] && return $rc
+        echo "$(basename "$0"): mpirun failed before $(basename "$1") started (exit $rc); trying again" >&2
+        sleep $((try * 2))
+    done
+}

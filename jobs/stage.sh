@@ -8,11 +8,11 @@
 . jobs/env.sh || exit 1
 program=$MICON_BIN/micon-$1
 shift
-[ "${1-}" = --args ] || exec "${mpirun[@]}" "$program" "$@"
+if [ "${1-}" != --args ]; then launch "$program" "$@"; exit; fi
 worst=0
 for file in "$2/${SLURM_ARRAY_TASK_ID:-0}".*; do
     read_args "$file" || exit 1
-    "${mpirun[@]}" "$program" "${args[@]}"
+    launch "$program" "${args[@]}"
     rc=$?
     [ $rc -gt $worst ] && worst=$rc
 done

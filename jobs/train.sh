@@ -7,19 +7,27 @@
 #SBATCH --requeue
 #SBATCH --signal=B:USR1@300
 . jobs/env.sh || exit 1
-pid='' told=''
-trap 'told=yes; [ -n "$pid" ] && kill -USR1 "$pid"' USR1
+child='' told=''
+trap 'told=yes; [ -n "$child" ] && kill -USR1 "$child"' USR1
+# launch (env.sh) calls this. A signal ends `wait`, not the training.
+# shellcheck disable=SC2317
+start() {
+    local rc
+    "$@" &
+    child=$!
+    while :; do
+        told=''
+        wait "$child"
+        rc=$?
+        [ -z "$told" ] && break
+    done
+    child=''
+    return "$rc"
+}
 args=("$@")
 if [ "${1-}" = --args ]; then read_args "$2/0.0" || exit 1; fi
-"${mpirun[@]}" "$MICON_BIN/micon-train" "${args[@]}" &
-pid=$!
-# A signal ends `wait`, not the training.
-while :; do
-    told=''
-    wait $pid
-    rc=$?
-    [ -z "$told" ] && break
-done
+launch "$MICON_BIN/micon-train" "${args[@]}"
+rc=$?
 [ "$rc" = 75 ] || exit "$rc"
 echo "train.sh: stopped with everything saved (start $((${SLURM_RESTART_COUNT:-0} + 1))); back into the queue" >&2
 scontrol requeue "$SLURM_JOB_ID" && exit 75

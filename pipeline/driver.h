@@ -35,7 +35,7 @@ char *driver_program(const call *c, const char *name); /* path of micon-NAME in 
 bool driver_has_program(const call *c, const char *name);
 void driver_quote(text *t, const char *word); /* as a shell would want it typed */
 status mpirun_find(names *words) MUST_USE;    /* MPIRUN, or mpirun: its words */
-extern char *const mpi_settings[];            /* for process_start: several mpirun side by side */
+extern char *const mpi_settings[];            /* of the environment: several mpirun side by side */
 
 /* ---- the commands, each in the file of its name ---- */
 status command_check(call *c);
@@ -194,6 +194,17 @@ void process_signal(const process *p, int sig);
 void process_kill_ranks(const process *p); /* of an mpirun, which then tidies up and ends; where it has none, itself */
 void process_end_all(void);                /* what is still below us, all of it, is killed: after the last step has ended */
 status process_find(const char *program, char **path) MUST_USE; /* on PATH; E_FAILED "PROGRAM is not installed" */
+
+/* ---- one mpirun (launch.c) ---- */
+typedef struct {
+    process p;
+    char *folder; /* of this launch alone */
+} launch;
+/* Start argv, an mpirun of a stage program, as process_start does. launch_end in any case where this was OK. */
+status launch_start(launch *l, char *const *argv, const char *log) MUST_USE;
+bool launch_failed_before_start(const launch *l); /* it ended in failure, and the stage program never ran: worth another try */
+void launch_end(launch *l);                       /* removes its folder */
+void launch_sweep(void);                          /* removes what launches of killed drivers left */
 
 int64_t process_cores(void); /* that this process may use */
 

@@ -115,7 +115,7 @@ static int64_t ranks_of(const plan *p, const step *s)
 static status time_step(const call *sample, const plan *p, const step *s, const names *mpirun, const char *log, double *seconds)
 {
     status st = OK;
-    process run = {.pid = -1};
+    launch run = {.p = {.pid = -1}};
     size_t n = 0;
     int told = 0;
     char **argv = xcalloc(mpirun->n + sample->plain.n + 4, sizeof *argv), ranks[24], *program = NULL;
@@ -127,26 +127,27 @@ static status time_step(const call *sample, const plan *p, const step *s, const 
     argv[n++] = program;
     for (size_t i = 0; i < sample->plain.n; i++) argv[n++] = sample->plain.item[i];
     double t0 = now_s();
-    TRY(process_start(&run, argv, mpi_settings, log));
-    while (!process_ended(&run, false)) {
+    TRY(launch_start(&run, argv, log));
+    while (!process_ended(&run.p, false)) {
         struct timespec pause = {0, 20000000L};
         nanosleep(&pause, NULL);
         double spent = now_s() - t0;
         if (stop_asked())
-            process_signal(&run, SIGTERM);
+            process_signal(&run.p, SIGTERM);
         else if (spent > LIMIT_S + PATIENCE_S)
-            process_signal(&run, SIGKILL);
+            process_signal(&run.p, SIGKILL);
         else if (spent > LIMIT_S && told++ == 0)
-            process_signal(&run, stage_table[s->stage].stop_signal);
+            process_signal(&run.p, stage_table[s->stage].stop_signal);
     }
     *seconds = now_s() - t0;
     if (stop_asked()) TRY(fail(E_AGAIN, "stopped on request"));
-    if (run.exit) {
-        char *why = step_failure_reason(log, run.exit);
+    if (run.p.exit) {
+        char *why = step_failure_reason(log, run.p.exit);
         st = fail(E_FAILED, "%s", why);
         free(why);
     }
 done:
+    launch_end(&run);
     free(argv);
     free(program);
     return st;

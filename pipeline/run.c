@@ -140,7 +140,7 @@ static status run_plan(call *c, plan *p, bool anew)
         return OK;
     }
     r.item = xcalloc(p->n, sizeof *r.item);
-    for (size_t i = 0; i < p->n; i++) r.item[i].p.pid = -1;
+    for (size_t i = 0; i < p->n; i++) r.item[i].run.p.pid = -1;
     TRY(mpirun_find(&r.mpirun));
     if (c->a.dry_run) {
         run_print_commands(&r);
@@ -148,6 +148,7 @@ static status run_plan(call *c, plan *p, bool anew)
     }
     TRY(submissions_none_active(c, &q));
     TRY(lock_take(&lock, c));
+    launch_sweep();
     clean_leftovers(&c->cfg, &q);
     stop_catch();
     TRY(run_steps(&r));

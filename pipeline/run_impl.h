@@ -6,7 +6,9 @@
 typedef enum { NOT_STARTED, RUNNING, DONE, FAILED, STOPPED, BLOCKED } outcome;
 
 typedef struct {
-    process p;
+    launch run;
+    int tries; /* launches so far */
+    int64_t ranks;
     outcome how;
     char *log, *reason;
 } work_item; /* one a step of the plan */

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { POLL_MS = 50, LINE_S = 5, PATIENCE_S = 30 };
+enum { POLL_MS = 50, LINE_S = 5, PATIENCE_S = 30, MAX_TRIES = 3 };
 
 static double now_s(void)
 {
@@ -82,30 +82,55 @@ static status start_step(runner *r, size_t i, int64_t ranks)
     step *s = &r->plan->step[i];
     work_item *w = &r->item[i];
     char **argv = command_of(r, s, ranks);
+    free(w->log);
     w->log = step_file(&r->c->cfg, s, "log");
     char *dir = path_dir(w->log);
     status st = path_make_dirs(dir);
     if (st == OK) {
         unlink(w->log);
-        st = process_start(&w->p, argv, mpi_settings, w->log);
+        st = launch_start(&w->run, argv, w->log);
     }
+    w->tries++;
+    w->ranks = ranks;
     w->how = st == OK ? RUNNING : FAILED;
     free_argv(argv);
     free(dir);
     return st;
 }
 
+/* An mpirun that failed before the stage program ran says nothing of the plate: it is started again, MAX_TRIES times in all. */
+static bool try_again(runner *r, size_t i)
+{
+    work_item *w = &r->item[i];
+    const step *s = &r->plan->step[i];
+    bool again = w->tries < MAX_TRIES && !r->stopped && launch_failed_before_start(&w->run);
+    int64_t ranks = w->ranks;
+    launch_end(&w->run);
+    if (!again) return false;
+    char *why = step_failure_reason(w->log, w->run.p.exit);
+    log_warn("%s: %s: mpirun failed before the program started: %s; trying again", stage_table[s->stage].name, step_label(r->plan, s), why);
+    free(why);
+    pause_ms(500L * w->tries);
+    if (start_step(r, i, ranks) == OK) return true;
+    w->how = RUNNING; /* ends below, with the exit status of the try before */
+    log_warn("%s", msg_get());
+    msg_clear();
+    return false;
+}
+
 static void end_step(runner *r, size_t i)
 {
     work_item *w = &r->item[i];
     const step *s = &r->plan->step[i];
-    if (w->p.exit == 0) {
+    if (try_again(r, i)) return;
+    int ended = w->run.p.exit;
+    if (ended == 0) {
         w->how = DONE;
-    } else if (w->p.exit == status_exit(E_AGAIN) || r->passed_on) {
+    } else if (ended == status_exit(E_AGAIN) || r->passed_on) {
         w->how = STOPPED;
     } else {
         w->how = FAILED;
-        w->reason = step_failure_reason(w->log, w->p.exit);
+        w->reason = step_failure_reason(w->log, ended);
         log_warn("%s: %s failed: %s", stage_table[s->stage].name, step_label(r->plan, s), w->reason);
     }
     note_failure(&r->c->cfg, s, w);
@@ -201,7 +226,7 @@ static void pass_stop_on(runner *r, int stage)
     if (asked <= r->passed_on && !late) return;
     if (!r->passed_on) say_stopping(r, stage);
     for (size_t i = 0; i < r->plan->n; i++) {
-        const process *p = &r->item[i].p;
+        const process *p = &r->item[i].run.p;
         if (r->item[i].how != RUNNING) continue;
         if (r->passed_on == 0)
             process_signal(p, stage_table[r->plan->step[i].stage].stop_signal);
@@ -262,7 +287,7 @@ status run_stage(runner *r, int stage)
         }
         pass_stop_on(r, stage);
         for (size_t i = 0; i < r->plan->n; i++)
-            if (r->item[i].how == RUNNING && process_ended(&r->item[i].p, false)) end_step(r, i);
+            if (r->item[i].how == RUNNING && process_ended(&r->item[i].run.p, false)) end_step(r, i);
         t = count(r, stage);
         if (t.running) {
             tell(r, stage, started, false);

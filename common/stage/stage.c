@@ -7,12 +7,15 @@
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
 #include "micon/base/permissions.h"
+#include "micon/config/file_formats.h"
 #include "micon/mpi/comm.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 typedef struct {
     names plates, sets;
@@ -131,6 +134,14 @@ done:
     return st;
 }
 
+/* Whoever started mpirun may want to know that it started us: one that fails before is worth another try. */
+static void mark_started(void)
+{
+    const char *path = getenv(STARTED_VARIABLE);
+    int fd = path && *path ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
+    if (fd >= 0) close(fd);
+}
+
 int stage_main(int argc, char **argv, const stage_def *def)
 {
     opt table[MAX_TABLE];
@@ -163,6 +174,7 @@ int stage_main(int argc, char **argv, const stage_def *def)
     s.rank = comm_rank(s.comm);
     s.size = comm_size(s.comm);
     log_init(def->name, s.rank == 0, args->quiet);
+    if (s.rank == 0) mark_started();
     fault_init(s.rank);
     st = run_all(&s, table, block, &rest, st);
     status flushed = fflush(stdout) == 0 && !ferror(stdout) ? OK : fail(E_IO, "standard output cannot be written");

@@ -42,4 +42,7 @@ enum { INDEX_FORMAT = 1, OUTPUT_RECORD_FORMAT = 1, SUBMISSIONS_FORMAT = 1, RATES
 #define MADE_FROM "uns/micon/made_from"
 #define MADE_FROM_INPUTS "uns/micon/inputs"
 
+/* Named in the environment of a stage program by whoever starts mpirun: a file that rank 0 makes once MPI runs. */
+#define STARTED_VARIABLE "MICON_STARTED"
+
 #endif
