@@ -94,7 +94,6 @@ done
 # tsort names the loops. Static functions are not seen, includes need not be: a header without symbols cannot make a loop.
 # Folders that still have loops, each with its reason; an entry that is not needed any more is an error too.
 declare -A loops_known=(
-    [common/store]="blocks.c is new and still calls hdf5.c, which calls it: to be split"
 )
 loops_of() { # FOLDER
     local objects=()
