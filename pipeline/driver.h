@@ -123,7 +123,7 @@ typedef struct {
     char *path;
     int64_t size, mtime_ns;
     uint64_t digest;
-} input_seen;
+} recorded_input;
 
 typedef struct {
     int stage;
@@ -136,7 +136,7 @@ typedef struct {
     bool built, exists, has_record, of_the_file;
     bool failed; /* the last try to make what is not there */
     output_record record;
-    input_seen *input; /* as recorded */
+    recorded_input *input; /* as recorded */
     size_t n_inputs;
     char *input_changed; /* the first recorded input of another size or time than today, or NULL */
 
@@ -221,7 +221,7 @@ void lock_release(work_lock *l);
 bool lock_holder(const config *c, text *who); /* is a run active here? for `micon status` */
 
 /* ---- what the steps say of themselves (step_status.c) ---- */
-typedef enum { SEEN_NOTHING, SEEN_RUNNING, SEEN_STOPPED, SEEN_FAILED, SEEN_DONE } step_status_state;
+typedef enum { STATUS_NONE, STATUS_RUNNING, STATUS_STOPPED, STATUS_FAILED, STATUS_DONE } step_status_state;
 typedef struct {
     step_status_state state;
     char *message;                  /* the last, or why it failed; "" */

@@ -21,7 +21,7 @@ static void read_inputs(step *s, const char *path)
     status st = path_exists(path) ? csv_open(&c, path) : E_IO;
     if (st == OK && csv_n_cols(c) == 4)
         while ((st = csv_next(c, &f, &more)) == OK && more) {
-            input_seen in = {.digest = strtoull(f[0], &end, 16)};
+            recorded_input in = {.digest = strtoull(f[0], &end, 16)};
             if (*end || !num_i64(f[1], &in.size) || !num_i64(f[2], &in.mtime_ns)) break;
             if (mem_grow(&s->input, &cap, s->n_inputs + 1, sizeof *s->input, "inputs") != OK) break;
             in.path = xstrdup(f[3]);
@@ -37,7 +37,7 @@ static void compare_inputs(step *s)
     char shown[160];
     for (size_t i = 0; i < s->n_inputs && !s->input_changed; i++) {
         int64_t size = -1, mtime_ns = 0;
-        const input_seen *in = &s->input[i];
+        const recorded_input *in = &s->input[i];
         if (path_exists(in->path) && path_stat(in->path, &size, &mtime_ns) != OK) msg_clear();
         if (size == in->size && (size < 0 || mtime_ns == in->mtime_ns)) continue;
         text_show(shown, sizeof shown, path_base(in->path));
@@ -62,7 +62,7 @@ static void look_at_disk(step *s, const call *c)
     if (!s->exists) {
         step_status last;
         step_status_read(&last, &c->cfg, s);
-        s->failed = last.state == SEEN_FAILED;
+        s->failed = last.state == STATUS_FAILED;
         step_status_free(&last);
     }
     free(record);

@@ -40,7 +40,7 @@ static bool same_output(const char *a, const char *b)
     return x == a || y == b || (x[-1] == '/' && y[-1] == '/');
 }
 
-static const input_seen *recorded_input(const step *s, const char *path)
+static const recorded_input *find_recorded_input(const step *s, const char *path)
 {
     for (size_t i = 0; i < s->n_inputs; i++)
         if (same_output(s->input[i].path, path)) return &s->input[i];
@@ -76,13 +76,13 @@ static bool decide_by_inputs(plan *p, step *s, const config *c)
     for (size_t i = 0; i < p->n; i++) {
         const step *u = &p->step[i];
         if (!(needs >> u->stage & 1) || (u->plate >= 0 && s->plate >= 0 && u->plate != s->plate)) continue;
-        const input_seen *seen = recorded_input(s, u->output);
+        const recorded_input *then = find_recorded_input(s, u->output);
         char name[160], *why = NULL;
         text_show(name, sizeof name, path_base(u->output));
-        if (seen && u->of_the_file && u->record.content && /* a record of another file says nothing of this one */
-            seen->digest != u->record.content)
+        if (then && u->of_the_file && u->record.content && /* a record of another file says nothing of this one */
+            then->digest != u->record.content)
             why = xasprintf("%s has changed", name);
-        else if (!seen && s->plate < 0 && u->plate >= 0 && u->exists && s->n_inputs) /* it records every plate that is there */
+        else if (!then && s->plate < 0 && u->plate >= 0 && u->exists && s->n_inputs) /* it records every plate that is there */
             why = xasprintf("%s is there now", name);
         if (!why) continue;
         decided(s, STEP_RUN, why);

@@ -165,7 +165,7 @@ static double listen(const runner *r, int stage, text *say)
         step_status s;
         if (r->plan->step[i].stage != stage || r->item[i].how != RUNNING) continue;
         step_status_read(&s, &r->c->cfg, &r->plan->step[i]);
-        if (s.state == SEEN_RUNNING && s.total > 0) {
+        if (s.state == STATUS_RUNNING && s.total > 0) {
             share += s.done / s.total;
             if (!stage_table[stage].per_plate) step_status_show(&s, say);
         }

@@ -13,32 +13,32 @@
 /* It says that it runs as a SLURM job, and is not in the queue: it was killed, unless it ended, or another began, since we asked. */
 static void doubt(step_status *e, const queue *q, const config *c, const step *s)
 {
-    if (e->state != SEEN_RUNNING || !e->job || !queue_lacks(q, e->job, e->uid)) return;
+    if (e->state != STATUS_RUNNING || !e->job || !queue_lacks(q, e->job, e->uid)) return;
     step_status now;
     step_status_read(&now, c, s);
-    if (now.state == SEEN_RUNNING && now.job && strcmp(now.job, e->job) == 0) step_status_killed(&now);
+    if (now.state == STATUS_RUNNING && now.job && strcmp(now.job, e->job) == 0) step_status_killed(&now);
     step_status_free(e);
     *e = now;
 }
 
 /* The queue is asked where there are submissions or a step says that it runs as a job; that SLURM is silent is said. */
-static step_status *see_all(const plan *p, const config *c, const submissions *jobs, queue *q)
+static step_status *read_all_statuses(const plan *p, const config *c, const submissions *jobs, queue *q)
 {
-    step_status *seen = xcalloc(p->n + 1, sizeof *seen);
+    step_status *last = xcalloc(p->n + 1, sizeof *last);
     long *owners = xcalloc(p->n + 1, sizeof *owners);
     size_t n = 0;
     *q = (queue){0};
     for (size_t i = 0; i < p->n; i++) {
-        step_status_read(&seen[i], c, &p->step[i]);
-        if (seen[i].state == SEEN_RUNNING && seen[i].job) owners[n++] = seen[i].uid;
+        step_status_read(&last[i], c, &p->step[i]);
+        if (last[i].state == STATUS_RUNNING && last[i].job) owners[n++] = last[i].uid;
     }
     if ((jobs->n || n) && queue_read(q, jobs, owners, n) != OK) {
         log_warn("cannot query the SLURM queue: %s", msg_get());
         msg_clear();
     }
-    for (size_t i = 0; i < p->n; i++) doubt(&seen[i], q, c, &p->step[i]);
+    for (size_t i = 0; i < p->n; i++) doubt(&last[i], q, c, &p->step[i]);
     free(owners);
-    return seen;
+    return last;
 }
 
 void status_keep_failed(plan *p, const call *c)
@@ -46,12 +46,12 @@ void status_keep_failed(plan *p, const call *c)
     submissions jobs = {0};
     queue q;
     submissions_read(&jobs, &c->cfg);
-    step_status *seen = see_all(p, &c->cfg, &jobs, &q);
+    step_status *last = read_all_statuses(p, &c->cfg, &jobs, &q);
     for (size_t i = 0; i < p->n; i++) {
-        p->step[i].chosen = p->step[i].chosen && seen[i].state == SEEN_FAILED && p->step[i].state != STEP_CURRENT;
-        step_status_free(&seen[i]);
+        p->step[i].chosen = p->step[i].chosen && last[i].state == STATUS_FAILED && p->step[i].state != STEP_CURRENT;
+        step_status_free(&last[i]);
     }
-    free(seen);
+    free(last);
     queue_free(&q);
     submissions_free(&jobs);
 }
@@ -63,7 +63,7 @@ static const char *const kind_words[N_KINDS] = {"done", "running", "queued", "st
 typedef struct {
     call *c;
     plan plan;
-    step_status *seen;
+    step_status *last;
     kind *kind;
     queue queue;
     submissions jobs;
@@ -92,7 +92,7 @@ static bool is_starting(const report *r, size_t i)
 static kind kind_of(const report *r, size_t i)
 {
     const step *s = &r->plan.step[i];
-    const step_status *e = &r->seen[i];
+    const step_status *e = &r->last[i];
     const queued *q = NULL;
     for (size_t k = 0; k < r->jobs.n && !q; k++) {
         const submitted *j = &r->jobs.item[k];
@@ -106,13 +106,13 @@ static kind kind_of(const report *r, size_t i)
     }
     bool done = s->state == STEP_CURRENT || (s->state == STEP_CHECK && s->exists);
     if (q && strcmp(q->state, "PENDING") == 0) return IS_QUEUED;
-    if (q && !done) return e->state == SEEN_RUNNING || e->state == SEEN_NOTHING ? IS_RUNNING : IS_QUEUED;
-    if (e->state == SEEN_RUNNING) return IS_RUNNING;
+    if (q && !done) return e->state == STATUS_RUNNING || e->state == STATUS_NONE ? IS_RUNNING : IS_QUEUED;
+    if (e->state == STATUS_RUNNING) return IS_RUNNING;
     if (is_starting(r, i)) return IS_RUNNING;
-    if (e->state == SEEN_FAILED) return IS_FAILED; /* the last try, whatever an earlier one left */
+    if (e->state == STATUS_FAILED) return IS_FAILED; /* the last try, whatever an earlier one left */
     if (done) return IS_DONE;
     if (s->state == STEP_ABSENT) return IS_LEFT_OUT;
-    return e->state == SEEN_STOPPED ? IS_STOPPED : IS_TODO;
+    return e->state == STATUS_STOPPED ? IS_STOPPED : IS_TODO;
 }
 
 static status look(report *r)
@@ -123,7 +123,7 @@ static status look(report *r)
     plan_decide(&r->plan, &r->c->cfg);
     submissions_read(&r->jobs, &r->c->cfg);
     r->active = lock_holder(&r->c->cfg, &r->holder);
-    r->seen = see_all(&r->plan, &r->c->cfg, &r->jobs, &r->queue);
+    r->last = read_all_statuses(&r->plan, &r->c->cfg, &r->jobs, &r->queue);
     r->kind = xcalloc(r->plan.n + 1, sizeof *r->kind);
     for (size_t i = 0; i < r->plan.n; i++) {
         r->kind[i] = kind_of(r, i);
@@ -135,8 +135,8 @@ done:
 
 static void report_free(report *r)
 {
-    for (size_t i = 0; r->seen && i < r->plan.n; i++) step_status_free(&r->seen[i]);
-    free(r->seen);
+    for (size_t i = 0; r->last && i < r->plan.n; i++) step_status_free(&r->last[i]);
+    free(r->last);
     free(r->kind);
     queue_free(&r->queue);
     submissions_free(&r->jobs);
@@ -147,14 +147,14 @@ static void report_free(report *r)
 static void show_detail(const report *r, size_t i, text *out)
 {
     const step *s = &r->plan.step[i];
-    const step_status *e = &r->seen[i];
+    const step_status *e = &r->last[i];
     char shown[300];
     text_addf(out, "  %s %s %s: ", kind_words[r->kind[i]], stage_table[s->stage].name, step_label(&r->plan, s));
-    if (r->kind[i] == IS_RUNNING && e->state != SEEN_RUNNING)
+    if (r->kind[i] == IS_RUNNING && e->state != STATUS_RUNNING)
         text_add(out, "started, no progress reported yet");
     else if (r->kind[i] == IS_RUNNING)
         step_status_show(e, out);
-    if (*e->message && (r->kind[i] != IS_RUNNING || e->state == SEEN_RUNNING))
+    if (*e->message && (r->kind[i] != IS_RUNNING || e->state == STATUS_RUNNING))
         text_addf(out, "%s%s", r->kind[i] == IS_RUNNING && e->total > 0 ? "; " : "", text_show(shown, sizeof shown, e->message));
     if (r->kind[i] == IS_FAILED && e->log) text_addf(out, " (log: %s)", e->log);
     text_add(out, "\n");
@@ -199,7 +199,7 @@ static void show_json(const report *r, text *out)
     text_add(out, ", \"steps\": [");
     for (size_t i = 0; i < r->plan.n; i++) {
         const step *s = &r->plan.step[i];
-        const step_status *e = &r->seen[i];
+        const step_status *e = &r->last[i];
         text_addf(out, "%s\n  {\"stage\": \"%s\", \"plate\": ", i ? "," : "", stage_table[s->stage].name);
         if (s->plate >= 0)
             text_add_json(out, step_label(&r->plan, s));

@@ -15,9 +15,7 @@
 
 char *step_file(const config *c, const step *s, const char *end)
 {
-    char *below = xasprintf("status/%s/%s.%s", stage_table[s->stage].name, s->name, end), *path = config_work(c, below);
-    free(below);
-    return path;
+    return config_status_file(c, stage_table[s->stage].name, s->name, end);
 }
 
 static char *text_of(const json_t *o, const char *key)
@@ -56,11 +54,11 @@ static step_status_state state_of(const json_t *o)
     static const struct {
         const char *word;
         step_status_state state;
-    } words[] = {{"running", SEEN_RUNNING}, {"done", SEEN_DONE}, {"failed", SEEN_FAILED}, {"stopped", SEEN_STOPPED}};
+    } words[] = {{"running", STATUS_RUNNING}, {"done", STATUS_DONE}, {"failed", STATUS_FAILED}, {"stopped", STATUS_STOPPED}};
     const char *s = json_string_value(json_object_get(o, "state"));
     for (size_t i = 0; s && i < sizeof words / sizeof *words; i++)
         if (strcmp(s, words[i].word) == 0) return words[i].state;
-    return SEEN_NOTHING;
+    return STATUS_NONE;
 }
 
 bool step_file_is_newer(const char *a, const char *b)
@@ -77,7 +75,7 @@ static void read_failure(step_status *out, const config *c, const step *s)
     size_t n;
     if (path_exists(path) && step_file_is_newer(path, s->output)) {
         if (path_read(path, &why, &n, 1 << 16) != OK) msg_clear();
-        out->state = SEEN_FAILED;
+        out->state = STATUS_FAILED;
         free(out->message);
         out->message = why ? why : xstrdup("");
     }
@@ -92,7 +90,7 @@ static long owner_of(const char *path)
 
 void step_status_killed(step_status *s)
 {
-    s->state = SEEN_FAILED;
+    s->state = STATUS_FAILED;
     free(s->message);
     s->message = xstrdup("ended without reporting a status (killed?)");
 }
@@ -109,8 +107,8 @@ void step_status_read(step_status *out, const config *c, const step *s)
     out->seconds = number_of(o, "seconds", 0);
     out->job = job_of(o);
     out->uid = o ? owner_of(path) : -1;
-    if (out->state == SEEN_RUNNING && is_gone(o)) step_status_killed(out);
-    if (out->state != SEEN_RUNNING) read_failure(out, c, s);
+    if (out->state == STATUS_RUNNING && is_gone(o)) step_status_killed(out);
+    if (out->state != STATUS_RUNNING) read_failure(out, c, s);
     if (path_exists(log))
         out->log = log;
     else

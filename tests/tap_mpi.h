@@ -23,6 +23,17 @@ static inline int tap_ok_all(int cond, const char *what, const char *file, int l
 }
 #define ok_all(cond, what) tap_ok_all(!!(cond), (what), __FILE__, __LINE__)
 
+/* The test's folder, tap_dir of rank 0, on every rank. */
+static inline const char *tap_dir_all(void)
+{
+    static char dir[512];
+    int rank;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    if (rank == 0) snprintf(dir, sizeof dir, "%s", tap_dir());
+    MPI_Bcast(dir, sizeof dir, MPI_CHAR, 0, MPI_COMM_WORLD);
+    return dir;
+}
+
 static inline int tap_done_all(void)
 {
     int rank;

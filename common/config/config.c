@@ -328,6 +328,13 @@ char *config_work(const config *c, const char *below)
     return p;
 }
 
+char *config_status_file(const config *c, const char *stage, const char *name, const char *end)
+{
+    char *below = xasprintf("status/%s/%s.%s", stage, name, end), *path = config_work(c, below);
+    free(below);
+    return path;
+}
+
 char *config_plate_file(const config *c, const char *folder, const char *source, const char *batch, const char *plate)
 {
     char *s = text_encode_name(source), *b = text_encode_name(batch), *p = text_encode_name(plate);

@@ -272,10 +272,11 @@ static void update(progress *p, double t)
 
 /* ---- what others call ---- */
 
-static char *file_name(const progress_info *info)
+/* The path of the JSON file, its folder made; NULL: none is written. */
+static char *prepare_file(const char *path)
 {
-    if (!info->work) return NULL;
-    char *file = xasprintf("%s/status/%s/%s.json", info->work, info->stage, info->name), *dir = path_dir(file);
+    if (!path) return NULL;
+    char *file = xstrdup(path), *dir = path_dir(path);
     if (path_make_dirs(dir) != OK) {
         log_warn("%s; `micon status` will not know of this", msg_get());
         msg_clear();
@@ -302,7 +303,7 @@ progress *progress_start_all(MPI_Comm comm, const progress_info *info)
     p->of_rank = xcalloc((size_t)p->size, sizeof *p->of_rank);
     p->n_got = xcalloc((size_t)p->size, sizeof *p->n_got);
     p->show = what_to_show();
-    p->file = file_name(info);
+    p->file = prepare_file(info->file);
     take_mark(p, p->start, 0);
     file_state(p, p->start, 0, 0, "running", "", OK);
     return p;

@@ -12,9 +12,7 @@
 
 char *output_record_path(const config *c, const char *stage, const char *name)
 {
-    char *below = xasprintf("status/%s/%s.made", stage, name), *path = config_work(c, below);
-    free(below);
-    return path;
+    return config_status_file(c, stage, name, "made");
 }
 
 static void add_text(text *t, const char *key, const char *value)

@@ -65,7 +65,5 @@ status provenance_record(const stage *g, const char *name, const char *output, c
 
 char *provenance_inputs_file(const stage *g, const char *name)
 {
-    char *below = xasprintf("status/%s/%s.inputs", g->def->name, name), *path = config_work(&g->cfg, below);
-    free(below);
-    return path;
+    return config_status_file(&g->cfg, g->def->name, name, "inputs");
 }

@@ -403,14 +403,14 @@ done:
 /* compute_all and write_all, with work/status/embed/RUN/PLATE.json and a progress bar. */
 static status make_shown_all(plate *p, const char *path, const char *made_from, uint64_t sum)
 {
-    char *work = config_work(&p->b->g->cfg, ""), *name = record_name(p, path);
-    const progress_info info = {.work = work, .stage = "embed", .name = name, .unit = "sites", .total = p->n_sites};
+    char *name = record_name(p, path), *file = config_status_file(&p->b->g->cfg, "embed", name, "json");
+    const progress_info info = {.file = file, .stage = "embed", .name = name, .unit = "sites", .total = p->n_sites};
     progress *bar = progress_start_all(p->b->g->comm, &info);
     status st = compute_all(p, bar);
     progress_say(bar, "writing");
     if (st == OK) st = write_all(p, path, made_from, sum);
     progress_end_all(&bar, st);
-    free(work);
+    free(file);
     free(name);
     return st;
 }

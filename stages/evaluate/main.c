@@ -252,8 +252,8 @@ static status make_all(stage *g, const screen_index *ix, const screen_split *spl
     transform_params like = {0};
     bool carried = *g->cfg.evaluate.transform_with;
     uint64_t sum = g->rank == 0 ? input_digests_digest(&from->in) : 0; /* what goes into a file is rank 0's */
-    char *work = config_work(&g->cfg, "");
-    const progress_info info = {.work = work, .stage = "evaluate", .name = o->run, .unit = "steps", .total = 5};
+    char *file = config_status_file(&g->cfg, "evaluate", o->run, "json");
+    const progress_info info = {.file = file, .stage = "evaluate", .name = o->run, .unit = "steps", .total = 5};
     progress *p = progress_start_all(g->comm, &info);
     if (g->rank == 0) sweep(o);
     if (carried) TRY(read_transform_all(g, &like));
@@ -279,7 +279,7 @@ done:
     transformed_free(&c);
     results_free(&r);
     transform_params_free(&like);
-    free(work);
+    free(file);
     return st;
 }
 

@@ -1,4 +1,4 @@
-/* rows.c -- the compound tables: which columns, which rows. */
+/* compound_tables.c -- reading the compound tables: the columns that are used, and all rows. */
 #include "featurize.h"
 
 #include "micon/base/fault.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As the index has them (index.h), so that wells and compounds meet. */
+/* The same names as in the index (index.h), so that wells and compounds can be joined. */
 static const char *const id_names[] = {"Metadata_JCP2022",      "JCP2022",      "Metadata_Compound", "Compound",
                                        "Metadata_broad_sample", "broad_sample", "CompoundID",        NULL};
 static const char *const smiles_names[] = {"Metadata_SMILES", "SMILES", "Metadata_smiles", "smiles", NULL};
@@ -58,7 +58,7 @@ static status add_rows(compound_tables *t, int k, size_t *cap)
     return OK;
 }
 
-status tables_read(compound_tables *out, input_digests *in)
+status compound_tables_read(compound_tables *out, input_digests *in)
 {
     status st = OK;
     size_t cap = 0;
@@ -75,7 +75,7 @@ done:
     return st;
 }
 
-void tables_free(compound_tables *t)
+void compound_tables_free(compound_tables *t)
 {
     for (int i = 0; i < t->n; i++) table_free(&t->item[i]);
     free(t->item);
@@ -83,7 +83,7 @@ void tables_free(compound_tables *t)
     *t = (compound_tables){0};
 }
 
-const char *tables_path(const compound_tables *t, const compound_row *r)
+const char *compound_row_path(const compound_tables *t, const compound_row *r)
 {
     return table_path(t->item[r->table]);
 }

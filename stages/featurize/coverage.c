@@ -22,7 +22,7 @@ static void to_names(names *out, const intern_table *w)
     if (out->n) qsort(out->item, out->n, sizeof *out->item, by_bytes);
 }
 
-/* Distinct compounds of the wells; a site a row, so most rows repeat the one before. */
+/* The distinct compounds of the wells. The index has one row per site, so most rows repeat the compound of the row before. */
 static status collect(const screen_index *ix, intern_table *treated, intern_table *control)
 {
     status st = OK;
@@ -38,7 +38,7 @@ static status collect(const screen_index *ix, intern_table *treated, intern_tabl
     return st;
 }
 
-status needs_read(screen_needs *out, const config *c)
+status coverage_read(screen_coverage *out, const config *c)
 {
     status st = OK;
     screen_index *ix = NULL;
@@ -63,11 +63,11 @@ done:
     return st;
 }
 
-void needs_free(screen_needs *n)
+void coverage_free(screen_coverage *n)
 {
     names_free(&n->treated);
     names_free(&n->control);
-    *n = (screen_needs){0};
+    *n = (screen_coverage){0};
 }
 
 static bool has_vector(const features *f, const char *id)
@@ -96,7 +96,7 @@ static void say_why(const features *f, const char *id, char *why, size_t size)
         }
 }
 
-static status check_control(const screen_needs *n, const features *f, const char *where)
+static status check_control(const screen_coverage *n, const features *f, const char *where)
 {
     text t = {0};
     char why[120];
@@ -120,7 +120,7 @@ static status check_control(const screen_needs *n, const features *f, const char
     return st;
 }
 
-status needs_check(const screen_needs *n, features *f, const config *c)
+status coverage_check(const screen_coverage *n, features *f, const config *c)
 {
     enum { SHOWN = 5 };
     status st = OK;
@@ -128,15 +128,15 @@ status needs_check(const screen_needs *n, features *f, const config *c)
     char why[120];
     const char *key = c->featurize.vectors[0] ? "featurize.vectors" : "screen.compound";
     TRY(check_control(n, f, key));
-    TRY(missing_add(&f->missing, NULL, NULL));
+    TRY(output_add_missing(&f->missing, NULL, NULL));
     for (size_t i = 0; i < n->treated.n; i++) {
         if (has_vector(f, n->treated.item[i])) continue;
         say_why(f, n->treated.item[i], why, sizeof why);
         if (f->missing.n_rows < SHOWN) text_addf(&t, "%s%s (%s)", t.n ? ", " : "", n->treated.item[i], why);
-        TRY(missing_add(&f->missing, n->treated.item[i], why));
+        TRY(output_add_missing(&f->missing, n->treated.item[i], why));
     }
-    features_count(f, "wells_compounds", (int64_t)n->treated.n);
-    features_count(f, "wells_missing", f->missing.n_rows);
+    features_set_count(f, "wells_compounds", (int64_t)n->treated.n);
+    features_set_count(f, "wells_missing", f->missing.n_rows);
     if (f->missing.n_rows == 0) goto done;
     const char *more = f->missing.n_rows > SHOWN ? ", ..." : "";
     if (c->featurize.on_missing == ON_MISSING_FAIL)

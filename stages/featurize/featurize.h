@@ -19,9 +19,9 @@ typedef struct {
     int64_t k;
 } featurize_args;
 
-/* ---- rows.c: the compound tables ---- */
+/* ---- compound_tables.c ---- */
 typedef struct {
-    const char *id, *smiles, *key; /* as the table has them; borrowed */
+    const char *id, *smiles, *key; /* cells of the table; borrowed */
     int table;
     int64_t line;
 } compound_row;
@@ -31,18 +31,18 @@ typedef struct {
     compound_row *row; /* of all tables, in order */
     int64_t n_rows;
 } compound_tables;
-/* Every rank reads them all. Local. The digests of `in` (one a table) are set from the bytes that are parsed. */
-status tables_read(compound_tables *out, input_digests *in) MUST_USE;
-void tables_free(compound_tables *t);
-/* The file that a row is in, and its name without folders. */
-const char *tables_path(const compound_tables *t, const compound_row *r);
-/* Position of the column with the compounds' identifiers, by any of its names, among n; -1. */
+/* Read all tables, on every rank. Local. Sets the digest of each of `in` (one per table) from the bytes that are parsed. */
+status compound_tables_read(compound_tables *out, input_digests *in) MUST_USE;
+void compound_tables_free(compound_tables *t);
+/* Path of the table that holds the row. */
+const char *compound_row_path(const compound_tables *t, const compound_row *r);
+/* Position of the column of compound identifiers among n column names, or -1. */
 int identifier_column(const char *const *name, int n);
-extern const char identifier_columns[]; /* the names, for messages */
+extern const char identifier_columns[]; /* the accepted names, for messages */
 
-/* ---- results.c: what Open Babel says of each row ---- */
+/* ---- results.c: Open Babel's result for each row ---- */
 typedef struct {
-    compound_state state; /* COMPOUND_EMPTY and an empty identifier: see id of the row */
+    compound_state state;
     unsigned changes;
     int32_t n_heavy, charge;
     double weight;
@@ -53,11 +53,11 @@ typedef struct {
     char *block;
     result *of; /* [n_rows] */
 } results;
-/* Rows are shared out over the ranks, the results of all of them are on every rank. */
+/* Each rank computes its share of the rows; afterwards every rank has the results of all rows. */
 status results_make_all(results *out, stage *s, worker *w, progress *p, const compound_tables *t) MUST_USE;
 void results_free(results *r);
 
-/* ---- what is to be written, whatever it was made from ---- */
+/* ---- what is written to compounds.h5: fingerprints or outside vectors ---- */
 typedef struct {
     int64_t n, d;
     store_type type; /* STORE_U8 or STORE_F32 */
@@ -67,41 +67,41 @@ typedef struct {
     /* On rank 0 only: */
     names columns;     /* names of X's columns */
     frame obs;         /* Metadata_Compound first, sorted by it */
-    frame identifiers; /* Metadata_Compound, Key, Row: every identifier that has a row of X, sorted */
+    frame identifiers; /* Metadata_Compound, Key, Row: every identifier that has a row in X, sorted */
     frame rejects, changed, differences, missing;
-    names text_name, text_value; /* further texts of uns */
+    names text_name, text_value; /* further texts below uns */
     names count_name;
     int64_t count[16];
 } features;
 void features_free(features *f);
-void features_count(features *f, const char *name, int64_t value);
-int64_t features_get(const features *f, const char *name);
+void features_set_count(features *f, const char *name, int64_t value);
+int64_t features_count(const features *f, const char *name);
 
-/* ---- output_tables.c: the frames of fingerprints, on rank 0 ---- */
-status lists_make(features *f, const compound_tables *t, const results *r, const merged *m) MUST_USE;
-/* A row more; file NULL, or id NULL in missing_add: only the columns, so that an empty list has them. */
-status rejects_add(frame *f, const char *file, int64_t line, const char *id, const char *smiles, const char *code,
-                   const char *reason) MUST_USE;
-status missing_add(frame *f, const char *id, const char *why) MUST_USE;
-status identifier_add(frame *f, const char *id, const char *key, int64_t at) MUST_USE;
+/* ---- output_tables.c: the tables of compounds.h5, on rank 0 ---- */
+status output_tables_make(features *f, const compound_tables *t, const results *r, const merged *m) MUST_USE;
+/* Append a row. file NULL (output_add_missing: id NULL) adds only the columns: an empty table has its columns too. */
+status output_add_reject(frame *f, const char *file, int64_t line, const char *id, const char *smiles, const char *code,
+                         const char *reason) MUST_USE;
+status output_add_missing(frame *f, const char *id, const char *why) MUST_USE;
+status output_add_identifier(frame *f, const char *id, const char *key, int64_t at) MUST_USE;
 
-/* ---- vectors.c: any outside vectors ---- */
+/* ---- vector_file.c: vectors from a file ---- */
 typedef struct vector_file vector_file;
-/* Local, on every rank: one pass over the file, that finds its rows, what is wrong with them and their order. The digest of `in` is set. */
+/* Local, on every rank. One pass over the file finds its rows, their order and what is wrong with them. Sets the digest of `in`. */
 status vector_file_open(vector_file **out, input *in) MUST_USE;
-/* What is to be written; the lists only where wanted. v stays in use by f. */
-status vector_file_features(vector_file *v, features *f, bool lists) MUST_USE;
+/* Set *f to the contents of the file, with its tables where `tables` is set. f refers to v, which must stay open. */
+status vector_file_features(vector_file *v, features *f, bool tables) MUST_USE;
 void vector_file_close(vector_file **v); /* NULL-safe, sets NULL */
 
-/* ---- coverage.c: what the screen needs, on rank 0 ---- */
+/* ---- coverage.c: the compounds that the screen needs, on rank 0 ---- */
 typedef struct {
-    names treated, control; /* identifiers of the wells, sorted; control with those of screen.control */
-    uint64_t rows;          /* digest of the index, as provenance_record wants it; 0 without an index */
-} screen_needs;
-status needs_read(screen_needs *out, const config *c) MUST_USE;
-void needs_free(screen_needs *n);
+    names treated, control; /* identifiers in the wells, sorted; control: also those of screen.control */
+    uint64_t rows;          /* digest of all rows of the index, for provenance_record; 0 without an index */
+} screen_coverage;
+status coverage_read(screen_coverage *out, const config *c) MUST_USE;
+void coverage_free(screen_coverage *n);
 /* Is there a vector for the control and for every treated compound? Fills f->missing; fails as featurize.on_missing says. */
-status needs_check(const screen_needs *n, features *f, const config *c) MUST_USE;
+status coverage_check(const screen_coverage *n, features *f, const config *c) MUST_USE;
 
 /* ---- write.c ---- */
 /* p counts the rows of X where it is not NULL. */

@@ -1,4 +1,4 @@
-/* main.c -- micon-featurize: the compounds' fingerprints (or outside vectors), one row a compound: work/compounds.h5. */
+/* main.c -- micon-featurize: fingerprints of the compounds, or vectors from a file, one row per compound, to work/compounds.h5. */
 #include "featurize.h"
 
 #include "micon/base/digest.h"
@@ -12,14 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Everything of one run. */
+/* The state of one run. */
 typedef struct {
     stage *s;
     worker *w;
-    char *work, *path, *memory; /* the folder; the output; what is remembered of its inputs */
+    char *path, *status_file, *memory; /* the output; its progress; the digests of its inputs */
     input_digests in;
-    screen_needs needs; /* rank 0 */
-    text made_from;     /* rank 0 */
+    screen_coverage coverage; /* rank 0 */
+    text made_from;           /* rank 0 */
     features f;
 } job;
 
@@ -67,21 +67,21 @@ done:
     return st;
 }
 
-/* What decides the content besides the bytes of the inputs. */
+/* What determines the output, apart from the bytes of the inputs. */
 static void describe(job *j)
 {
     char d[DIGEST_TEXT];
     provenance_config(j->s, &j->made_from);
-    text_addf(&j->made_from, "index rows: %s\n", digest_show(j->needs.rows, d));
+    text_addf(&j->made_from, "index rows: %s\n", digest_show(j->coverage.rows, d));
     if (!has_vectors(j->s)) text_addf(&j->made_from, "library: %s\nstandardization: %s\n", compound_library(), compound_rules);
 }
 
-/* Rank 0: is the file there, and from the same? */
-static status look(job *j, bool *current)
+/* Rank 0: is the output there, and was it made from the same inputs and options? */
+static status check_current(job *j, bool *current)
 {
     status st = OK;
     *current = false;
-    TRY(needs_read(&j->needs, &j->s->cfg));
+    TRY(coverage_read(&j->coverage, &j->s->cfg));
     describe(j);
     if (j->s->force) goto done;
     if (!j->s->verify) input_digests_recall(&j->in, j->memory);
@@ -97,12 +97,13 @@ done:
 
 static void say_counts(const features *f)
 {
-    long long rows = features_get(f, "rows"), compared = features_get(f, "keys_compared");
+    long long rows = features_count(f, "rows"), compared = features_count(f, "keys_compared");
     log_info("%lld rows: %lld read, %lld rejected, %lld repeats; %lld identifiers are %lld compounds; %lld rows changed by standardization",
-             rows, (long long)features_get(f, "read"), (long long)features_get(f, "rejected"), (long long)features_get(f, "repeats"),
-             (long long)features_get(f, "identifiers"), (long long)features_get(f, "compounds"), (long long)features_get(f, "changed"));
-    if (compared) log_info("InChIKeys: %lld of %lld differ from the table's", (long long)features_get(f, "keys_different"), compared);
-    if (features_get(f, "all_zero")) log_warn("%lld vectors are all zero", (long long)features_get(f, "all_zero"));
+             rows, (long long)features_count(f, "read"), (long long)features_count(f, "rejected"), (long long)features_count(f, "repeats"),
+             (long long)features_count(f, "identifiers"), (long long)features_count(f, "compounds"),
+             (long long)features_count(f, "changed"));
+    if (compared) log_info("InChIKeys: %lld of %lld differ from the table's", (long long)features_count(f, "keys_different"), compared);
+    if (features_count(f, "all_zero")) log_warn("%lld vectors are all zero", (long long)features_count(f, "all_zero"));
     int line = frame_col(&f->rejects, "Line"), file = frame_col(&f->rejects, "Table"), reason = frame_col(&f->rejects, "Reason");
     for (int64_t r = 0; r < f->rejects.n_rows && r < 5; r++)
         log_warn("%s:%lld: rejected: %s", frame_text(&f->rejects, r, file), (long long)f->rejects.col[line].v.i64[r],
@@ -125,7 +126,7 @@ static status finish_all(job *j, progress *p)
 {
     status st = OK, local = OK;
     if (j->s->rank == 0) {
-        local = needs_check(&j->needs, &j->f, &j->s->cfg);
+        local = coverage_check(&j->coverage, &j->f, &j->s->cfg);
         say_counts(&j->f);
     }
     TRY_ALL(j->s->comm, local);
@@ -142,8 +143,8 @@ static void add_text(features *f, const char *name, const char *value)
 
 static progress *start_progress_all(const job *j, const char *unit, int64_t total)
 {
-    return progress_start_all(j->s->comm,
-                              &(progress_info){.work = j->work, .stage = "featurize", .name = "compounds", .unit = unit, .total = total});
+    return progress_start_all(
+        j->s->comm, &(progress_info){.file = j->status_file, .stage = "featurize", .name = "compounds", .unit = unit, .total = total});
 }
 
 /* ---- fingerprints ---- */
@@ -152,16 +153,16 @@ typedef struct {
     results r;
     merged m;
     int bits;
-} prints;
+} fingerprints;
 
-static status fill_bits(void *ctx, int64_t first, int64_t n, void *out)
+static status fill_fingerprints(void *ctx, int64_t first, int64_t n, void *out)
 {
-    const prints *p = ctx;
+    const fingerprints *p = ctx;
     for (int64_t k = 0; k < n; k++) compound_unpack(p->r.of[p->m.row[first + k]].fingerprint, p->bits, (uint8_t *)out + k * p->bits);
     return OK;
 }
 
-static status merge_rows(prints *p)
+static status merge_rows(fingerprints *p)
 {
     status st = OK;
     merge_row *rows = NULL;
@@ -174,7 +175,7 @@ static status merge_rows(prints *p)
     TRY(compound_merge(&p->m, rows, p->t.n_rows));
     if (p->m.n_compounds == 0) {
         const compound_row *row = &p->t.row[0];
-        st = fail(E_FAILED, "%s:%lld: %s; no row of the compound table is usable", tables_path(&p->t, row), (long long)row->line,
+        st = fail(E_FAILED, "%s:%lld: %s; no row of the compound table is usable", compound_row_path(&p->t, row), (long long)row->line,
                   row->id[0] ? p->r.of[0].reason : "the row has no identifier");
     }
 done:
@@ -182,7 +183,7 @@ done:
     return st;
 }
 
-static status prints_lists(job *j, const prints *p)
+static status fingerprint_tables(job *j, const fingerprints *p)
 {
     char name[32];
     features *f = &j->f;
@@ -194,31 +195,31 @@ static status prints_lists(job *j, const prints *p)
     add_text(f, "fingerprint", kind);
     add_text(f, "library", compound_library());
     add_text(f, "standardization", compound_rules);
-    return lists_make(f, &p->t, &p->r, &p->m);
+    return output_tables_make(f, &p->t, &p->r, &p->m);
 }
 
-static status make_prints_all(job *j)
+static status make_fingerprints_all(job *j)
 {
     status st = OK;
     stage *s = j->s;
-    prints p = {.bits = (int)s->cfg.featurize.bits};
+    fingerprints p = {.bits = (int)s->cfg.featurize.bits};
     progress *bar = NULL;
     TRY_ALL(s->comm, compound_init((compound_kind)s->cfg.featurize.fingerprint));
-    st = agree_all(s->comm, tables_read(&p.t, &j->in));
+    st = agree_all(s->comm, compound_tables_read(&p.t, &j->in));
     bar = start_progress_all(j, "rows", p.t.n_rows);
     if (st != OK) goto done;
     TRY(results_make_all(&p.r, s, j->w, bar, &p.t));
     progress_say(bar, "writing");
     TRY_ALL(s->comm, merge_rows(&p));
-    j->f = (features){.n = p.m.n_compounds, .d = p.bits, .type = STORE_U8, .fill = fill_bits, .ctx = &p};
-    TRY_ALL(s->comm, s->rank == 0 ? prints_lists(j, &p) : OK);
+    j->f = (features){.n = p.m.n_compounds, .d = p.bits, .type = STORE_U8, .fill = fill_fingerprints, .ctx = &p};
+    TRY_ALL(s->comm, s->rank == 0 ? fingerprint_tables(j, &p) : OK);
     TRY(finish_all(j, NULL));
 done:
     progress_end_all(&bar, st);
     features_free(&j->f);
     merged_free(&p.m);
     results_free(&p.r);
-    tables_free(&p.t);
+    compound_tables_free(&p.t);
     return st;
 }
 
@@ -249,25 +250,25 @@ static status featurize_run_all(stage *s)
     const featurize_args *a = s->options;
     job j = {.s = s,
              .w = s->keep,
-             .work = config_work(&s->cfg, ""),
              .path = config_work(&s->cfg, WORK_COMPOUNDS),
-             .memory = config_work(&s->cfg, "status/featurize/compounds.inputs")};
+             .status_file = config_status_file(&s->cfg, "featurize", "compounds", "json"),
+             .memory = provenance_inputs_file(s, "compounds")};
     TRY_ALL(s->comm, check_options(s));
     TRY_ALL(s->comm, find_inputs(s, &j.in));
-    TRY_ALL(s->comm, s->rank == 0 ? look(&j, &current) : OK);
+    TRY_ALL(s->comm, s->rank == 0 ? check_current(&j, &current) : OK);
     current = comm_max_i64_all(s->comm, current) != 0;
     if (current)
         log_info("%s is up to date", j.path);
     else
-        TRY(has_vectors(s) ? make_vectors_all(&j) : make_prints_all(&j));
+        TRY(has_vectors(s) ? make_vectors_all(&j) : make_fingerprints_all(&j));
     TRY_ALL(s->comm, s->rank == 0 ? record(&j) : OK);
     if (a->nearest[0]) TRY(nearest_all(s, j.w, j.path));
 done:
     input_digests_free(&j.in);
-    needs_free(&j.needs);
+    coverage_free(&j.coverage);
     text_free(&j.made_from);
-    free(j.work);
     free(j.path);
+    free(j.status_file);
     free(j.memory);
     return st;
 }

@@ -1,4 +1,4 @@
-/* nearest.c -- the compounds of the table that are most like a SMILES, by Tanimoto, on standard output. */
+/* nearest.c -- prints the compounds of the table with the largest Tanimoto similarity to a SMILES. */
 #include "featurize.h"
 
 #include "micon/base/mem.h"
@@ -13,7 +13,7 @@ typedef struct {
     int64_t row;
 } hit;
 
-/* The better one first; equal ones in the order of the table. */
+/* Larger similarity first; ties in the order of the table. */
 static bool is_better(const hit *a, const hit *b)
 {
     return a->like > b->like || (a->like == b->like && a->row < b->row);
@@ -27,7 +27,7 @@ static void keep_best(hit *best, int64_t *n, int64_t k, hit h)
     best[at] = h;
 }
 
-static status find_best(const store_file *f, const compound *query, int bits, hit *best, int64_t *n, int64_t k)
+static status find_best(const store_file *f, const compound *wanted, int bits, hit *best, int64_t *n, int64_t k)
 {
     enum { BLOCK = 1024 };
     status st = OK;
@@ -46,7 +46,7 @@ static status find_best(const store_file *f, const compound *query, int bits, hi
         for (int64_t i = 0; i < m; i++) {
             memset(packed, 0, sizeof packed);
             for (int b = 0; b < bits; b++) packed[b / 8] = (uint8_t)(packed[b / 8] | (x[i * bits + b] & 1u) << b % 8);
-            keep_best(best, n, k, (hit){compound_tanimoto(query->fingerprint, packed, bits), at + i});
+            keep_best(best, n, k, (hit){compound_tanimoto(wanted->fingerprint, packed, bits), at + i});
         }
     }
 done:
@@ -57,21 +57,21 @@ done:
 typedef struct {
     const char *smiles;
     compound c;
-} question;
+} query;
 
 static const char *smiles_of(void *ctx, int64_t i)
 {
     (void)i;
-    return ((question *)ctx)->smiles;
+    return ((query *)ctx)->smiles;
 }
 
 static void take_answer(void *ctx, int64_t i, const compound *c)
 {
     (void)i;
-    ((question *)ctx)->c = *c;
+    ((query *)ctx)->c = *c;
 }
 
-static status ask(worker *w, const featurize_options *o, question *q)
+static status standardize_query(worker *w, const featurize_options *o, query *q)
 {
     char shown[120];
     compound_job job = {.n = 1,
@@ -108,11 +108,11 @@ static status nearest(stage *s, worker *w, const char *path)
     status st = OK;
     store_file *f = NULL;
     frame obs = {0};
-    question *q = xcalloc(1, sizeof *q);
+    query *q = xcalloc(1, sizeof *q);
     hit *best = xcalloc((size_t)a->k, sizeof *best);
     int64_t n = 0;
     q->smiles = a->nearest;
-    TRY(ask(w, &s->cfg.featurize, q));
+    TRY(standardize_query(w, &s->cfg.featurize, q));
     TRY(store_open(&f, path, COMPOUNDS_KIND, COMPOUNDS_FORMAT));
     TRY(find_best(f, &q->c, (int)s->cfg.featurize.bits, best, &n, a->k));
     TRY(store_read_frame(f, "obs", &obs));

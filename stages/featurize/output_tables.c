@@ -1,4 +1,4 @@
-/* output_tables.c -- what the file tells of its rows, as frames: compounds, identifiers, rejects, changes, differing InChIKeys. */
+/* output_tables.c -- the tables of compounds.h5: compounds, identifiers, rejected rows, changed rows, differing InChIKeys. */
 #include "featurize.h"
 
 #include "micon/base/mem.h"
@@ -21,7 +21,7 @@ static status add_columns(frame *f, const column *c, int n)
     return st;
 }
 
-/* A row of text and whole numbers, in the order of the columns; numbers as int64_t. */
+/* One cell of a row, in the order of the columns: text, or a whole number. */
 typedef struct {
     const char *text;
     int64_t number;
@@ -41,13 +41,13 @@ static status add_row(frame *f, const cell *c, int n)
 }
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
-status rejects_add(frame *f, const char *file, int64_t line, const char *id, const char *smiles, const char *code, const char *reason)
+status output_add_reject(frame *f, const char *file, int64_t line, const char *id, const char *smiles, const char *code, const char *reason)
 {
     static const column cols[] = {{"Table", FRAME_CATEGORY},       {"Line", FRAME_I64},      {"Metadata_Compound", FRAME_TEXT},
                                   {"Metadata_SMILES", FRAME_TEXT}, {"Code", FRAME_CATEGORY}, {"Reason", FRAME_TEXT}};
     char shown_id[200], shown_smiles[200];
     status st = f->n_cols ? OK : add_columns(f, cols, COUNT(cols));
-    if (!file) return st; /* an empty list has its columns too */
+    if (!file) return st; /* an empty table has its columns too */
     cell row[] = {{.text = file},
                   {.number = line},
                   {.text = text_show(shown_id, sizeof shown_id, id)},
@@ -57,7 +57,7 @@ status rejects_add(frame *f, const char *file, int64_t line, const char *id, con
     return st == OK ? add_row(f, row, COUNT(row)) : st;
 }
 
-status missing_add(frame *f, const char *id, const char *why)
+status output_add_missing(frame *f, const char *id, const char *why)
 {
     static const column cols[] = {{"Metadata_Compound", FRAME_TEXT}, {"Why", FRAME_TEXT}};
     status st = f->n_cols ? OK : add_columns(f, cols, COUNT(cols));
@@ -65,7 +65,7 @@ status missing_add(frame *f, const char *id, const char *why)
     return st == OK && id ? add_row(f, row, COUNT(row)) : st;
 }
 
-status identifier_add(frame *f, const char *id, const char *key, int64_t at)
+status output_add_identifier(frame *f, const char *id, const char *key, int64_t at)
 {
     static const column cols[] = {{"Metadata_Compound", FRAME_TEXT}, {"Key", FRAME_TEXT}, {"Row", FRAME_I64}};
     status st = f->n_cols ? OK : add_columns(f, cols, COUNT(cols));
@@ -73,14 +73,14 @@ status identifier_add(frame *f, const char *id, const char *key, int64_t at)
     return st == OK ? add_row(f, row, COUNT(row)) : st;
 }
 
-void features_count(features *f, const char *name, int64_t value)
+void features_set_count(features *f, const char *name, int64_t value)
 {
     if (f->count_name.n >= sizeof f->count / sizeof *f->count) return;
     f->count[f->count_name.n] = value;
     names_add(&f->count_name, name);
 }
 
-int64_t features_get(const features *f, const char *name)
+int64_t features_count(const features *f, const char *name)
 {
     long at = names_find(&f->count_name, name);
     return at < 0 ? 0 : f->count[at];
@@ -97,7 +97,7 @@ void features_free(features *f)
     *f = (features){0};
 }
 
-/* ---- the lists ---- */
+/* ---- the tables ---- */
 typedef struct {
     features *f;
     const compound_tables *t;
@@ -107,12 +107,12 @@ typedef struct {
 
 static const char *base_of(const source *s, int64_t i)
 {
-    return path_base(tables_path(s->t, &s->t->row[i]));
+    return path_base(compound_row_path(s->t, &s->t->row[i]));
 }
 
 static status list_rejects(const source *s)
 {
-    status st = rejects_add(&s->f->rejects, NULL, 0, "", "", "", "");
+    status st = output_add_reject(&s->f->rejects, NULL, 0, "", "", "", "");
     char why[400];
     for (int64_t i = 0; i < s->t->n_rows && st == OK; i++) {
         const compound_row *row = &s->t->row[i];
@@ -124,14 +124,14 @@ static status list_rejects(const source *s)
             reason = "the row has no identifier";
         } else if (s->m->compound[i] == MERGE_CONFLICT) {
             const compound_row *first = &s->t->row[s->m->first[i]];
-            snprintf(why, sizeof why, "the identifier has another structure in %s:%lld", path_base(tables_path(s->t, first)),
+            snprintf(why, sizeof why, "the identifier has another structure in %s:%lld", path_base(compound_row_path(s->t, first)),
                      (long long)first->line);
             code = "conflict";
             reason = why;
         } else if (r->state == COMPOUND_EMPTY) {
             reason = "there is no SMILES (a genetic perturbation? vectors for those come from featurize.vectors)";
         }
-        st = rejects_add(&s->f->rejects, base_of(s, i), row->line, row->id, row->smiles, code, reason);
+        st = output_add_reject(&s->f->rejects, base_of(s, i), row->line, row->id, row->smiles, code, reason);
     }
     return st;
 }
@@ -156,8 +156,8 @@ static status list_changed(const source *s)
     return st;
 }
 
-/* What differs between two InChIKeys: 14 letters of the skeleton, 8 of stereochemistry and isotopes with 2 of the version, 1 of
- * protonation; NULL: nothing. */
+/* Which part of two InChIKeys differs: the skeleton (14 letters), stereochemistry and isotopes (8, with 2 of the version) or protonation
+ * (1). NULL: they are equal. */
 static const char *key_difference(const char *given, const char *computed)
 {
     if (strcmp(given, computed) == 0) return NULL;
@@ -191,12 +191,12 @@ static status list_differences(const source *s)
                     {.text = compound_show_changes(r->changes, changes, sizeof changes)}};
         st = add_row(&s->f->differences, c, COUNT(c));
     }
-    features_count(s->f, "keys_compared", compared);
-    features_count(s->f, "keys_different", s->f->differences.n_rows);
+    features_set_count(s->f, "keys_compared", compared);
+    features_set_count(s->f, "keys_different", s->f->differences.n_rows);
     return st;
 }
 
-/* Rows that say what an identifier is, sorted by it. */
+/* An identifier and its compound. */
 typedef struct {
     const char *id;
     int64_t compound;
@@ -211,7 +211,7 @@ static status list_identifiers(const source *s, const named *n)
 {
     status st = OK;
     for (int64_t k = 0; k < s->m->n_ids && st == OK; k++)
-        st = identifier_add(&s->f->identifiers, n[k].id, s->t->row[s->m->row[n[k].compound]].id, n[k].compound);
+        st = output_add_identifier(&s->f->identifiers, n[k].id, s->t->row[s->m->row[n[k].compound]].id, n[k].compound);
     return st;
 }
 
@@ -243,7 +243,7 @@ static status add_compounds(const source *s)
     return st;
 }
 
-/* For people: the other identifiers of each compound, "JCP2022_000007|JCP2022_104321". The exact list is `identifiers`. */
+/* A column for people: the other identifiers of each compound, "JCP2022_000007|JCP2022_104321". Programs read the table `identifiers`. */
 static status add_others(const source *s, const named *n)
 {
     frame *f = &s->f->obs;
@@ -269,19 +269,19 @@ static void count_rows(const source *s)
         read += s->m->compound[i] != MERGE_REJECTED;
         no_key += s->m->compound[i] >= 0 && s->r->of[i].state == COMPOUND_NO_INCHIKEY;
     }
-    features_count(s->f, "rows", s->t->n_rows);
-    features_count(s->f, "read", read);
-    features_count(s->f, "no_inchikey", no_key);
-    features_count(s->f, "rejected", s->f->rejects.n_rows);
-    features_count(s->f, "conflicts", s->m->n_conflicts);
-    features_count(s->f, "repeats", s->m->n_repeats);
-    features_count(s->f, "identifiers", s->m->n_ids);
-    features_count(s->f, "compounds", s->m->n_compounds);
-    features_count(s->f, "merged", s->m->n_ids - s->m->n_compounds);
-    features_count(s->f, "changed", s->f->changed.n_rows);
+    features_set_count(s->f, "rows", s->t->n_rows);
+    features_set_count(s->f, "read", read);
+    features_set_count(s->f, "no_inchikey", no_key);
+    features_set_count(s->f, "rejected", s->f->rejects.n_rows);
+    features_set_count(s->f, "conflicts", s->m->n_conflicts);
+    features_set_count(s->f, "repeats", s->m->n_repeats);
+    features_set_count(s->f, "identifiers", s->m->n_ids);
+    features_set_count(s->f, "compounds", s->m->n_compounds);
+    features_set_count(s->f, "merged", s->m->n_ids - s->m->n_compounds);
+    features_set_count(s->f, "changed", s->f->changed.n_rows);
 }
 
-status lists_make(features *f, const compound_tables *t, const results *r, const merged *m)
+status output_tables_make(features *f, const compound_tables *t, const results *r, const merged *m)
 {
     status st = OK;
     named *n = NULL;

@@ -1,4 +1,5 @@
-/* results.c -- rows shared out over the ranks, each with its worker; the answers gathered as one block of records on every rank. */
+/* results.c -- the rows are divided among the ranks, each with its own worker process; the results are gathered on every rank as one block of
+ * records. */
 #include "featurize.h"
 
 #include "micon/base/fault.h"
@@ -8,18 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Followed by the fingerprint, then by reason, key, formula and SMILES, each with its end. Answers come in any order: the row is named. */
+/* Followed by the fingerprint, then by reason, key, formula and SMILES, each with its NUL. Results arrive in any order, so a record names its
+ * row. */
 typedef struct {
     int64_t row;
     double weight;
     int32_t state, n_heavy, charge;
     uint32_t changes;
-    uint32_t size; /* of what follows */
+    uint32_t size; /* bytes that follow the record */
     uint32_t unused;
 } record;
 
 typedef struct {
-    const compound_row *row; /* this rank's */
+    const compound_row *row; /* this rank's rows */
     int64_t first, n, n_done;
     size_t fingerprint_size;
     progress *p;
@@ -81,7 +83,7 @@ static status compute(share *h, worker *w, const featurize_options *o)
     return st;
 }
 
-/* The records of all ranks, row by row. */
+/* Fill out->of from the records of all ranks. */
 static status read_block(results *out, size_t size, int64_t n_rows, size_t fingerprint_size)
 {
     int64_t n = 0;

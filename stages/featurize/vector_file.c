@@ -1,5 +1,5 @@
-/* vectors.c -- any outside vectors, a row a perturbation: CSV or TSV (plain or gzip) with a column of identifiers, or h5ad. The file
- * stays where it is: a first pass finds the rows, and every slab that is written reads its own again, so that memory is bounded. */
+/* vector_file.c -- vectors from a file, one row per perturbation: CSV or TSV (plain or gzip) with a column of identifiers, or h5ad. A first
+ * pass finds the rows; each slab that is written then reads its own rows again, so memory is bounded. */
 #include "featurize.h"
 
 #include "micon/base/digest.h"
@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 typedef struct {
-    uint32_t id; /* in words */
+    uint32_t id; /* in ids */
     int64_t line;
     char *identity; /* NULL: rejected */
     char *reason;
@@ -28,7 +28,7 @@ struct vector_file {
     char *path;
     store_file *h5; /* NULL: a CSV */
     names columns;
-    int *col; /* of the CSV: the features' columns */
+    int *col; /* CSV: the columns of the features */
     int id_col;
     int64_t d;
     uint64_t digest; /* of the CSV */
@@ -37,7 +37,7 @@ struct vector_file {
     int64_t n_rows;
     size_t cap;
     merged m;
-    int64_t *place; /* [n_rows] row of X, or -1 */
+    int64_t *place; /* [n_rows] the row of X, or -1 */
     float *x;       /* [d] */
     int64_t n_zero;
 };
@@ -57,7 +57,7 @@ static status add_row(vector_file *v, const char *id, int64_t line, const char *
         r->reason = xstrdup(reason);
         return OK;
     }
-    /* Rows are one compound only where their identifier is the same; then the values must be, too. */
+    /* Rows with the same identifier are one compound, and must have the same values. */
     r->identity = xasprintf("%s\x01%s", id, digest_show(digest_bytes(v->x, (size_t)v->d * sizeof *v->x), mark));
     bool zero = true;
     for (int64_t i = 0; i < v->d && zero; i++) zero = v->x[i] == 0.0f;
@@ -74,7 +74,8 @@ static status choose_columns(vector_file *v, const csv *c)
     v->id_col = identifier_column(name, n);
     v->col = xcalloc((size_t)n, sizeof *v->col);
     for (int i = 0; i < n; i++) {
-        if (i == v->id_col || !*name[i] || strncmp(name[i], "Metadata_", 9) == 0) continue; /* pandas writes row numbers without a name */
+        if (i == v->id_col || !*name[i] || strncmp(name[i], "Metadata_", 9) == 0)
+            continue; /* pandas writes an unnamed column of row numbers */
         v->col[v->d++] = i;
         names_add(&v->columns, name[i]);
     }
@@ -84,7 +85,7 @@ static status choose_columns(vector_file *v, const csv *c)
     return mem_alloc(&v->x, (size_t)v->d, sizeof *v->x, "a vector");
 }
 
-/* Returns the column that is no finite float, or -1. */
+/* Returns the first feature that is not a finite float, or -1. */
 static int64_t parse_row(vector_file *v, char **field, float *out)
 {
     for (int64_t i = 0; i < v->d; i++) {
@@ -109,7 +110,7 @@ static status scan_csv(vector_file *v)
         if (!more) break;
         int64_t bad = parse_row(v, field, v->x);
         if (bad >= 0)
-            snprintf(why, sizeof why, "column %.60s: '%s' is no finite number", v->columns.item[bad],
+            snprintf(why, sizeof why, "column %.60s: '%s' is not a finite number", v->columns.item[bad],
                      text_show(shown, sizeof shown, field[v->col[bad]]));
         TRY(add_row(v, field[v->id_col], csv_line(c), bad >= 0 ? "not_a_number" : NULL, why));
     }
@@ -189,7 +190,7 @@ static status scan_h5(vector_file *v)
         int64_t bad = 0;
         TRY(store_read_rows(v->h5, "X", STORE_F32, r, 1, v->x));
         while (bad < v->d && isfinite(v->x[bad])) bad++;
-        if (bad < v->d) snprintf(why, sizeof why, "column %.60s is no finite number", v->columns.item[bad]);
+        if (bad < v->d) snprintf(why, sizeof why, "column %.60s is not a finite number", v->columns.item[bad]);
         TRY(add_row(v, frame_text(&obs, r, col), r, bad < v->d ? "not_a_number" : NULL, why));
     }
 done:
@@ -233,13 +234,13 @@ done:
     return st;
 }
 
-/* An HDF5 file by its first bytes; its name may say anything. */
+/* Told by the first bytes, not by the name. */
 static bool is_h5(const char *path)
 {
     static const char magic[8] = {'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
     char head[8] = {0};
     int fd;
-    if (path_open_regular(path, &fd) != OK) { /* whoever reads it says so */
+    if (path_open_regular(path, &fd) != OK) { /* reported when it is read */
         msg_clear();
         return false;
     }
@@ -257,7 +258,7 @@ status vector_file_open(vector_file **out, input *in)
     TRY(fault("read vectors"));
     if (is_h5(v->path)) {
         TRY(scan_h5(v));
-        TRY(digest_file(v->path, &in->digest)); /* also of a store of our own, which keeps another one: so it is looked up */
+        TRY(digest_file(v->path, &in->digest)); /* of the bytes, also for a store of our own: the plan compares this one */
     } else {
         TRY(scan_csv(v));
         in->digest = v->digest;
@@ -269,7 +270,7 @@ done:
     return st;
 }
 
-static status make_lists(vector_file *v, features *f)
+static status make_tables(vector_file *v, features *f)
 {
     status st = OK;
     int id, state;
@@ -283,33 +284,33 @@ static status make_lists(vector_file *v, features *f)
         const char *name = intern_at(&v->ids, v->row[v->m.row[k]].id);
         TRY(frame_set_text(&f->obs, k, id, name));
         TRY(frame_set_text(&f->obs, k, state, "ok"));
-        TRY(identifier_add(&f->identifiers, name, name, k));
+        TRY(output_add_identifier(&f->identifiers, name, name, k));
     }
-    TRY(rejects_add(&f->rejects, NULL, 0, "", "", "", ""));
+    TRY(output_add_reject(&f->rejects, NULL, 0, "", "", "", ""));
     for (int64_t i = 0; i < v->n_rows; i++) {
         const vector_row *r = &v->row[i];
         if (v->m.compound[i] >= 0) continue;
         snprintf(why, sizeof why, "the identifier has other values in line %lld", (long long)v->row[v->m.first[i]].line);
         bool conflict = v->m.compound[i] == MERGE_CONFLICT;
-        TRY(rejects_add(&f->rejects, base, r->line, intern_at(&v->ids, r->id), "", conflict ? "conflict" : r->code,
-                        conflict ? why : r->reason));
+        TRY(output_add_reject(&f->rejects, base, r->line, intern_at(&v->ids, r->id), "", conflict ? "conflict" : r->code,
+                              conflict ? why : r->reason));
     }
-    features_count(f, "rows", v->n_rows);
-    features_count(f, "read", v->m.n_ids + v->m.n_repeats + v->m.n_conflicts);
-    features_count(f, "rejected", f->rejects.n_rows);
-    features_count(f, "conflicts", v->m.n_conflicts);
-    features_count(f, "repeats", v->m.n_repeats);
-    features_count(f, "identifiers", v->m.n_ids);
-    features_count(f, "compounds", v->m.n_compounds);
-    features_count(f, "all_zero", v->n_zero);
+    features_set_count(f, "rows", v->n_rows);
+    features_set_count(f, "read", v->m.n_ids + v->m.n_repeats + v->m.n_conflicts);
+    features_set_count(f, "rejected", f->rejects.n_rows);
+    features_set_count(f, "conflicts", v->m.n_conflicts);
+    features_set_count(f, "repeats", v->m.n_repeats);
+    features_set_count(f, "identifiers", v->m.n_ids);
+    features_set_count(f, "compounds", v->m.n_compounds);
+    features_set_count(f, "all_zero", v->n_zero);
 done:
     return st;
 }
 
-status vector_file_features(vector_file *v, features *f, bool lists)
+status vector_file_features(vector_file *v, features *f, bool tables)
 {
     *f = (features){.n = v->m.n_compounds, .d = v->d, .type = STORE_F32, .fill = fill, .ctx = v};
-    return lists ? make_lists(v, f) : OK;
+    return tables ? make_tables(v, f) : OK;
 }
 
 void vector_file_close(vector_file **pv)

@@ -1,4 +1,4 @@
-/* write.c -- compounds.h5: X by all ranks in slabs of bounded memory, the rest by rank 0. */
+/* write.c -- writes compounds.h5: all ranks write X in slabs of bounded size, rank 0 writes the rest. */
 #include "featurize.h"
 
 #include "micon/base/fault.h"
@@ -11,14 +11,14 @@
 enum { CHUNK_ROWS = 64 };
 #define SLAB_BYTES ((int64_t)64 << 20)
 
-static void put_lists(store *s, const features *f)
+static void put_tables(store *s, const features *f)
 {
     frame var = {0};
     int col;
     status st = frame_add_col(&var, "_index", FRAME_TEXT, &col);
     if (st == OK) st = frame_add_rows(&var, (int64_t)f->columns.n);
     for (size_t i = 0; i < f->columns.n && st == OK; i++) st = frame_set_text(&var, (int64_t)i, col, f->columns.item[i]);
-    if (st == OK) store_put_frame(s, "var", &var); /* without it the file is no AnnData, and commit says so */
+    if (st == OK) store_put_frame(s, "var", &var); /* without it the commit fails: the file would not be an AnnData */
     frame_free(&var);
     store_put_frame(s, "obs", &f->obs);
     store_put_frame(s, COMPOUNDS_IDENTIFIERS, &f->identifiers);
@@ -37,7 +37,7 @@ static void put_lists(store *s, const features *f)
     }
 }
 
-/* This rank's rows of X, in whole chunks, a slab at a time: as many calls on every rank. */
+/* Write this rank's rows of X in whole chunks, one slab at a time; every rank makes the same number of calls. */
 static status write_rows_all(stage *s, features *f, progress *p, store *out)
 {
     status st = OK;
@@ -76,7 +76,7 @@ status features_write_all(stage *s, features *f, progress *p, const char *path, 
     TRY(store_array_all(out, "X", f->type, 2, dims, CHUNK_ROWS));
     TRY(write_rows_all(s, f, p, out));
     if (s->rank == 0) {
-        put_lists(out, f);
+        put_tables(out, f);
         provenance_put(out, s, made_from, inputs_sum);
     }
     TRY(store_commit_all(&out));

@@ -175,14 +175,15 @@ done:
 
 static status make_shown_all(plate_work *w)
 {
-    char *work = config_work(w->cfg, ""), *output = plate_output(w, false), *run = text_encode_name(w->cfg->train.run);
+    char *output = plate_output(w, false), *run = text_encode_name(w->cfg->train.run);
     const char *base = path_base(output);
-    char *name = xasprintf("%s/%.*s", run, (int)(strlen(base) - strlen(".h5")), base);
-    const progress_info info = {.work = work, .stage = "measure", .name = name, .unit = "sites", .total = w->plate.n};
+    char *name = xasprintf("%s/%.*s", run, (int)(strlen(base) - strlen(".h5")), base),
+         *file = config_status_file(w->cfg, "measure", name, "json");
+    const progress_info info = {.file = file, .stage = "measure", .name = name, .unit = "sites", .total = w->plate.n};
     w->shown = progress_start_all(w->comm, &info);
     status st = make_all(w);
     progress_end_all(&w->shown, st);
-    free(work);
+    free(file);
     free(output);
     free(run);
     free(name);

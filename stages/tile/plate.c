@@ -74,12 +74,12 @@ done:
 /* The same, with work/status/tile/NAME.json and a bar. */
 static status plate_make_shown_all(plate_work *w, const char *path)
 {
-    char *work = config_work(w->cfg, ""), *name = plate_record_name(path);
-    const progress_info info = {.work = work, .stage = "tile", .name = name, .unit = "sites", .total = w->plate.n};
+    char *name = plate_record_name(path), *file = config_status_file(w->cfg, "tile", name, "json");
+    const progress_info info = {.file = file, .stage = "tile", .name = name, .unit = "sites", .total = w->plate.n};
     w->shown = progress_start_all(w->comm, &info);
     status st = plate_make_all(w, path);
     progress_end_all(&w->shown, st);
-    free(work);
+    free(file);
     free(name);
     return st;
 }

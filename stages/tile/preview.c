@@ -1,5 +1,5 @@
-/* preview.c -- a contact sheet of a finished plate: every well where it stands on the plate (rows and
- * columns without wells left out), its first unflagged tile, named. */
+/* preview.c -- a contact sheet of a finished plate: the first unflagged tile of every well, with the well's name, laid out as on the plate.
+ * Rows and columns of the plate without wells are left out. */
 #include "tile.h"
 
 #include "micon/base/mem.h"
@@ -14,8 +14,8 @@ enum { GAP = 4, LABEL = PNG_GLYPH_HEIGHT + 2, TITLE = 2 * PNG_GLYPH_HEIGHT + 2 *
 enum { ROWS_MAX = 64, COLUMNS_MAX = 64 }; /* beyond 1,536 wells */
 
 typedef struct {
-    int row[ROWS_MAX], column[COLUMNS_MAX]; /* where a row or column of the plate stands; -1: it has no wells and is left out */
-    int rows, columns, thumb_px;            /* on the sheet; side of a well's picture */
+    int row[ROWS_MAX], column[COLUMNS_MAX]; /* position on the sheet of each row and column of the plate; -1: without wells */
+    int rows, columns, thumb_px;            /* of the sheet; side of a well's picture */
 } sheet;
 
 static bool place_of(const char *well, int *row, int *column)
@@ -39,7 +39,7 @@ static sheet sheet_for(const frame *obs, int well)
     return s;
 }
 
-/* The tile that stands for the well of obs row `row`: of its rows, the first without a flag, else the first. */
+/* The tile to show for the well whose rows of obs are [row, end): the first without a flag, else the first. */
 static int64_t tile_for_well(const frame *obs, int64_t row, int64_t end, int flag)
 {
     for (int64_t i = row; i < end; i++)
@@ -47,33 +47,56 @@ static int64_t tile_for_well(const frame *obs, int64_t row, int64_t end, int fla
     return row;
 }
 
-/* tile [channels, size, size] of uint8; the first three channels become blue, green, red, their square roots: most of a cell is dark. */
-static void draw_tile(picture *p, tiling_plan *plan, const uint8_t *tile, int channels, int size, int x, int y, int thumb_px,
-                      uint16_t *wide, uint16_t *small)
+/* One tile and what it takes to shrink it to a thumbnail. */
+typedef struct {
+    int channels, size, thumb_px;
+    tiling_plan plan;
+    uint8_t *tile;   /* [channels, size, size], as stored */
+    uint16_t *wide;  /* [size, size]: one channel */
+    uint16_t *small; /* [thumb_px, thumb_px] */
+} thumbnail;
+
+static void thumbnail_free(thumbnail *t)
 {
+    tiling_plan_free(&t->plan);
+    free(t->tile);
+    free(t->wide);
+    free(t->small);
+}
+
+static status thumbnail_init(thumbnail *t, int channels, int size, int thumb_px)
+{
+    status st = OK;
     size_t n = (size_t)size * (size_t)size;
-    for (int c = 0; c < channels && c < N_COLOURS; c++) {
-        for (size_t i = 0; i < n; i++) wide[i] = (uint16_t)(sqrt(tile[(size_t)c * n + i] / 255.0) * 255 + 0.5);
-        tiling_resample(plan, wide, small);
-        for (int j = 0; j < thumb_px; j++)
-            for (int i = 0; i < thumb_px; i++)
+    *t = (thumbnail){.channels = channels, .size = size, .thumb_px = thumb_px};
+    TRY(mem_alloc(&t->tile, (size_t)channels * n, 1, "a tile"));
+    TRY(mem_alloc(&t->wide, n, sizeof *t->wide, "a tile"));
+    TRY(mem_alloc(&t->small, (size_t)thumb_px * (size_t)thumb_px, sizeof *t->small, "a tile"));
+    TRY(tiling_plan_for(&t->plan, size, size, thumb_px));
+done:
+    return st;
+}
+
+/* The first three channels become blue, green and red. Square roots brighten them: most of a cell is dark. */
+static void draw_thumbnail(picture *p, thumbnail *t, int x, int y)
+{
+    size_t n = (size_t)t->size * (size_t)t->size;
+    for (int c = 0; c < t->channels && c < N_COLOURS; c++) {
+        for (size_t i = 0; i < n; i++) t->wide[i] = (uint16_t)(sqrt(t->tile[(size_t)c * n + i] / 255.0) * 255 + 0.5);
+        tiling_resample(&t->plan, t->wide, t->small);
+        for (int j = 0; j < t->thumb_px; j++)
+            for (int i = 0; i < t->thumb_px; i++)
                 p->rgb[3 * ((size_t)(y + j) * (size_t)p->width_px + (size_t)(x + i)) + (size_t)(N_COLOURS - 1 - c)] =
-                    (uint8_t)small[j * thumb_px + i];
+                    (uint8_t)t->small[j * t->thumb_px + i];
     }
 }
 
 static status draw_wells(picture *p, const sheet *s, const store_file *f, const frame *obs, const int64_t dims[4])
 {
     status st = OK;
-    tiling_plan plan = {0};
-    uint8_t *tile = NULL;
-    uint16_t *wide = NULL, *small = NULL;
-    int well = frame_col(obs, "Metadata_Well"), flag = frame_col(obs, "QC_Flag"), size = (int)dims[2];
-    size_t n = (size_t)size * (size_t)size;
-    TRY(mem_alloc(&tile, (size_t)dims[1] * n, 1, "a tile"));
-    TRY(mem_alloc(&wide, n, sizeof *wide, "a tile"));
-    TRY(mem_alloc(&small, (size_t)s->thumb_px * (size_t)s->thumb_px, sizeof *small, "a tile"));
-    TRY(tiling_plan_for(&plan, size, size, s->thumb_px));
+    thumbnail t = {0};
+    int well = frame_col(obs, "Metadata_Well"), flag = frame_col(obs, "QC_Flag");
+    TRY(thumbnail_init(&t, (int)dims[1], (int)dims[2], s->thumb_px));
     for (int64_t i = 0, end; i < obs->n_rows; i = end) {
         const char *name = frame_text(obs, i, well);
         int row, column;
@@ -81,15 +104,12 @@ static status draw_wells(picture *p, const sheet *s, const store_file *f, const 
         if (!place_of(name, &row, &column)) continue;
         int x = GAP + s->column[column] * (s->thumb_px + GAP), y = TITLE + s->row[row] * (s->thumb_px + LABEL + GAP);
         int64_t shown = tile_for_well(obs, i, end, flag);
-        TRY(store_read_rows(f, TILES_DATA, STORE_U8, shown, 1, tile));
-        draw_tile(p, &plan, tile, (int)dims[1], size, x, y + LABEL, s->thumb_px, wide, small);
+        TRY(store_read_rows(f, TILES_DATA, STORE_U8, shown, 1, t.tile));
+        draw_thumbnail(p, &t, x, y + LABEL);
         picture_text(p, x, y, 1, obs->col[flag].v.i64[shown] ? 0xff6060 : 0xffffff, name);
     }
 done:
-    tiling_plan_free(&plan);
-    free(tile);
-    free(wide);
-    free(small);
+    thumbnail_free(&t);
     return st;
 }
 

@@ -15,9 +15,8 @@
 /* work/tiles/NAME.h5 -> work/status/tile/NAME.inputs */
 static char *memory_file(const plate_work *w, const char *path)
 {
-    char *plate = plate_record_name(path), *below = xasprintf("status/tile/%s.inputs", plate), *name = config_work(w->cfg, below);
+    char *plate = plate_record_name(path), *name = config_status_file(w->cfg, "tile", plate, "inputs");
     free(plate);
-    free(below);
     return name;
 }
 

@@ -142,8 +142,8 @@ static status train_all(run *r)
     status st = OK;
     stage *g = r->g;
     totals sum = {0};
-    char *work = config_work(&g->cfg, ""), *name = text_encode_name(g->cfg.train.run);
-    const progress_info info = {.work = work, .stage = "train", .name = name, .unit = "steps", .total = g->cfg.train.steps - r->at.step};
+    char *name = text_encode_name(g->cfg.train.run), *file = config_status_file(&g->cfg, "train", name, "json");
+    const progress_info info = {.file = file, .stage = "train", .name = name, .unit = "steps", .total = g->cfg.train.steps - r->at.step};
     TRY_ALL(g->comm, g->rank == 0 ? step_log_open(&r->log, r->log_path, r->at.step) : OK);
     if (r->at.step > 0) log_info("resuming after step %lld", (long long)r->at.step);
     progress *bar = progress_start_all(g->comm, &info);
@@ -163,7 +163,7 @@ static status train_all(run *r)
 done:
     if (r->log) fclose(r->log);
     r->log = NULL;
-    free(work);
+    free(file);
     free(name);
     return st;
 }

@@ -85,7 +85,7 @@ same "sorted by identifier" "$(frame v1/compounds.h5 obs | tail -n +2 | tr '\n' 
 same "last values of the rows" "$("$TOOL/store_tool" read v1/compounds.h5 | sed -n 's/^X\[.\] //p' | tr '\n' ' ')" "0 9 1 -0.003 "
 same "bad rows are rejected" "$(frame v1/compounds.h5 uns/rejects | tail -n +2 | cut -d, -f2,3,5 | tr '\n' ' ')" \
     "7,ethanol,conflict 8,hole,not_a_number 9,nan,not_a_number 10,huge,not_a_number 11,,no_identifier "
-has "... with the reason" <(frame v1/compounds.h5 uns/rejects) "column v2: '' is no finite number"
+has "... with the reason" <(frame v1/compounds.h5 uns/rejects) "column v2: '' is not a finite number"
 has "vectors of nothing but zeros are warned of" "$T/err" '1 vectors are all zero'
 exits "again" 0 "$F" screen.yaml $V --set screen.work=v1
 has "... is up to date" "$T/err" 'up to date'
@@ -111,7 +111,7 @@ exits "vectors without the control" 1 mpi 2 "$F" screen.yaml --set featurize.vec
 has "... say what to set" "$T/err" 'featurize.vectors: the negative control has no vector: DMSO (not in the table); set screen.control'
 printf 'Metadata_JCP2022,Name\na,CCO\n' >w.csv
 exits "vectors that are text" 1 mpi 2 "$F" screen.yaml --set featurize.vectors=w.csv
-has "... are refused with the first reason" "$T/err" "w.csv:2: column Name: 'CCO' is no finite number; no row is usable"
+has "... are refused with the first reason" "$T/err" "w.csv:2: column Name: 'CCO' is not a finite number; no row is usable"
 printf 'Gene,v\na,1\n' >w.csv
 exits "vectors without identifiers" 1 "$F" screen.yaml --set featurize.vectors=w.csv
 has "... say what is looked for" "$T/err" 'w.csv:1: no column with identifiers (Metadata_JCP2022'

@@ -76,12 +76,13 @@ done:
 int main(int argc, char **argv)
 {
     status st = OK;
-    char here[] = ".";
+    char here[] = ".", work[512];
     stage g = {.comm = MPI_COMM_WORLD, .cfg = {.dir = here}};
     model m = {0};
     static uint8_t tiles[TILES * TILE];
-    g.cfg.screen.work = getenv("T") ? getenv("T") : here; /* where choices of primitives are kept */
     MPI_Init(&argc, &argv);
+    snprintf(work, sizeof work, "%s", tap_dir_all());
+    g.cfg.screen.work = work; /* choices of primitives are kept below it */
     MPI_Comm_rank(g.comm, &g.rank);
     MPI_Comm_size(g.comm, &g.size);
     kernels_set_threads(1);

@@ -14,9 +14,14 @@
 static int rank, size;
 static char *work;
 
+static char *file_of(const char *name)
+{
+    return xasprintf("%s/status/tile/%s.json", work, name);
+}
+
 static json_t *status_of(const char *name)
 {
-    char *path = xasprintf("%s/status/tile/%s.json", work, name);
+    char *path = file_of(name);
     json_t *o = json_load_file(path, 0, NULL);
     free(path);
     return o;
@@ -44,7 +49,8 @@ static void nap(double s)
 /* Ranks count unevenly for longer than the file's second. */
 static void counting(void)
 {
-    progress_info info = {work, "tile", "s__b__p \303\274", "sites", 30 * size};
+    char *file = file_of("s__b__p \303\274");
+    progress_info info = {file, "tile", "s__b__p \303\274", "sites", 30 * size};
     progress *p = progress_start_all(MPI_COMM_WORLD, &info);
     json_t *o = rank == 0 ? status_of(info.name) : NULL;
     ok_all(rank != 0 || (is(o, "state", "running") && number(o, "done") == 0 && number(o, "total") == 30 * size && is(o, "message", "")),
@@ -76,11 +82,13 @@ static void counting(void)
     ok_all(rank != 0 || (json_is_null(json_object_get(o, "left_s")) && json_is_string(json_object_get(o, "end"))), "and when it ended");
     ok_all(rank != 0 || (is(o, "job", "77") && is(o, "task", "3")), "under which job");
     json_decref(o);
+    free(file);
 }
 
 static void endings(void)
 {
-    progress_info info = {work, "tile", "x", "steps", 0};
+    char *file = file_of("x");
+    progress_info info = {file, "tile", "x", "steps", 0};
     progress *p = progress_start_all(MPI_COMM_WORLD, &info);
     progress_add(p, 5);
     progress_end_all(&p, agree_all(MPI_COMM_WORLD, rank == size - 1 ? fail(E_FORMAT, "a.tif: not \"a\" TIFF") : OK));
@@ -104,11 +112,12 @@ static void endings(void)
     progress_say(NULL, "x");
     progress_end_all(&p, OK);
     ok_all(p == NULL, "none is fine everywhere");
+    free(file);
 }
 
 static void unwritable(void)
 {
-    progress_info none = {NULL, "tile", "y", "sites", 3}, bad = {"/proc/nowhere", "tile", "y", "sites", 3};
+    progress_info none = {NULL, "tile", "y", "sites", 3}, bad = {"/proc/nowhere/status/tile/y.json", "tile", "y", "sites", 3};
     progress *p = progress_start_all(MPI_COMM_WORLD, &none);
     progress_add(p, 3);
     progress_end_all(&p, OK);
@@ -169,8 +178,7 @@ int main(int argc, char **argv)
     setenv("SLURM_JOB_ID", "78", 1);
     setenv("SLURM_ARRAY_JOB_ID", "77", 1);
     setenv("SLURM_ARRAY_TASK_ID", "3", 1);
-    const char *t = getenv("T");
-    work = xasprintf("%s/work", t ? t : "/tmp");
+    work = xasprintf("%s/work", tap_dir_all());
     status st = rank == 0 ? path_make_dirs(work) : OK;
     ok_all(st == OK, "a folder");
     counting();

@@ -231,7 +231,7 @@ int main(int argc, char **argv)
     TRY(resnet_register(&params, MODEL_PREFIX, shape.depth, shape.out, FREEZE_NONE));
     TRY(params_allocate(&params, false));
     resnet_init(&params, MODEL_PREFIX, 1);
-    TRY(test_all(getenv("T") ? getenv("T") : "."));
+    TRY(test_all(tap_dir_all()));
 done:
     if (st != OK) printf("# %s\n", msg_get());
     ok_all(st == OK, "the test ran to its end");

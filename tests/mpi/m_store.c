@@ -344,8 +344,7 @@ int main(int argc, char **argv)
     rank = comm_rank(MPI_COMM_WORLD);
     size = comm_size(MPI_COMM_WORLD);
     log_init("m_store", rank == 0, false);
-    const char *t = getenv("T");
-    dir = xasprintf("%s/store", t ? t : "/tmp");
+    dir = xasprintf("%s/store", tap_dir_all());
     round_trip();
     frames();
     refusals();

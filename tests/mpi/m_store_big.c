@@ -73,7 +73,7 @@ int main(int argc, char **argv)
     MPI_Init(&argc, &argv);
     int rank = comm_rank(MPI_COMM_WORLD), size = comm_size(MPI_COMM_WORLD);
     log_init("m_store_big", rank == 0, false);
-    const char *dir = getenv("T") ? getenv("T") : "/tmp";
+    const char *dir = tap_dir_all();
     char *path = path_join(dir, "big.h5");
     uint8_t *rows = rank == size - 1 ? rows_map(dir) : NULL, *row = malloc((size_t)row_bytes);
     ok_all(rank != size - 1 || rows, "4.3 GiB of rows");

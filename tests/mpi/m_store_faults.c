@@ -74,8 +74,7 @@ int main(int argc, char **argv)
     rank = comm_rank(MPI_COMM_WORLD);
     size = comm_size(MPI_COMM_WORLD);
     log_init("m_store_faults", rank == 0, false);
-    const char *t = getenv("T");
-    char *path = path_join(t ? t : "/tmp", "faults.h5");
+    char *path = path_join(tap_dir_all(), "faults.h5");
     uint64_t digest = 0;
     for (int at = 0; at < size; at++) {
         int n = 1;

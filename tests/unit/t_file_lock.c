@@ -235,10 +235,10 @@ static void test_strange(void)
 
 int main(void)
 {
-    const char *dir = getenv("T");
-    snprintf(path, sizeof path, "%s/lock", dir && *dir ? dir : ".");
+    const char *dir = tap_dir();
+    snprintf(path, sizeof path, "%s/lock", dir);
     test_one_holder();
-    test_many(dir && *dir ? dir : ".");
+    test_many(dir);
     test_stale();
     test_hidden();
     test_container();

@@ -124,7 +124,7 @@ done:
 /* Whatever byte of a file of ours changes, reading it fails; and so it does where one is lacking or too many. */
 static void test_flips(void)
 {
-    char *path = xasprintf("%s/flip.safetensors", getenv("T") ? getenv("T") : "/tmp"), *data = NULL;
+    char *path = xasprintf("%s/flip.safetensors", tap_dir()), *data = NULL;
     const float x[6] = {1, 2, 3, 4, 5, 6};
     safe_tensor item[2] = {{.name = (char *)(uintptr_t) "a", .type = SAFE_F32, .n_dims = 2, .dim = {2, 2}, .data = x},
                            {.name = (char *)(uintptr_t) "b", .type = SAFE_F32, .n_dims = 1, .dim = {2}, .data = x + 4}};

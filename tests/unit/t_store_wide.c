@@ -67,7 +67,7 @@ int main(void)
     status st = OK;
     size_t wide, narrow, plain, row_of_chunks = (size_t)((WIDTH + CHUNK - 1) / CHUNK) * CHUNK * CHUNK * sizeof(double);
     char path[600];
-    snprintf(path, sizeof path, "%s/x.h5", getenv("T") ? getenv("T") : ".");
+    snprintf(path, sizeof path, "%s/x.h5", tap_dir());
     TRY(try_table(path, WIDTH, true, &wide));
     ok(wide == row_of_chunks, "of a wide compressed table the chunks of a row are kept");
     TRY(try_table(path, CHUNK, true, &narrow));

@@ -206,6 +206,10 @@ void config_comparable(const char *lines, text *out);
 char *config_path(const config *c, const char *name);
 char *config_work(const config *c, const char *below); /* work/below; below may be "" */
 
+/* work/status/<stage>/<name>.<end>: what a step says of itself (.json), what its output was made from (.made, .inputs), its log (.log) and
+ * why it failed (.failed). `name` is encoded already. Caller frees. */
+char *config_status_file(const config *c, const char *stage, const char *name, const char *end);
+
 /* work/<folder>/<source>__<batch>__<plate>.h5 with encoded names. Caller frees. */
 char *config_plate_file(const config *c, const char *folder, const char *source, const char *batch, const char *plate);
 

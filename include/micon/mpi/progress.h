@@ -20,7 +20,7 @@
 typedef struct progress progress;
 
 typedef struct {
-    const char *work;  /* folder of the screen's work; NULL: no JSON */
+    const char *file;  /* the JSON file, config_status_file(.., "json"); NULL: none */
     const char *stage; /* "tile" */
     const char *name;  /* of the item, as in file names: "SOURCE__BATCH__PLATE"; after "RUN/" where a run has its own */
     const char *unit;  /* "sites" */
