@@ -36,23 +36,11 @@ done:
     return st;
 }
 
-/* Values that are not in the file at all (it claims more than it holds) would be read as zeros, for ever if they are many. */
-static status check_stored(hid_t dset, const value *shape)
-{
-    enum { MOST_PACKED = 1100 }; /* deflate packs 1,032 to 1 at best */
-    size_t bytes;
-    status st = value_bytes(shape, &bytes, "array");
-    if (st != OK) return st;
-    if (bytes / MOST_PACKED > (size_t)H5Dget_storage_size(dset))
-        return fail(E_FORMAT, "claims %zu bytes of values that are not in the file", bytes);
-    return OK;
-}
-
 static status read_values(hid_t dset, node *o, int rank, int size)
 {
     int64_t first, n;
     status st = h5_shape(dset, false, &o->v);
-    if (st == OK) st = check_stored(dset, &o->v);
+    if (st == OK) st = h5_check_stored(dset);
     if (st != OK) return st;
     partition(value_rows(&o->v), size, rank, &first, &n);
     return h5_rows_digest(dset, &o->v, first, n, &o->rows);

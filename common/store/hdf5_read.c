@@ -4,6 +4,7 @@
 #include "micon/base/mem.h"
 #include "store_impl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,68 @@ done:
     return st;
 }
 
+status h5_check_stored(hid_t dset)
+{
+    enum { FEW = 1 << 20, MOST_PACKED = 1100 }; /* deflate packs 1,032 to 1 at best */
+    status st = OK;
+    hid_t plist = H5Dget_create_plist(dset), type = H5Dget_type(dset), space = H5Dget_space(dset);
+    if (plist < 0 || type < 0 || space < 0) TRY(h5_fail(E_FORMAT, "cannot be examined"));
+    hssize_t n = H5Sget_simple_extent_npoints(space);
+    size_t bytes, packed = H5Pget_layout(plist) == H5D_CHUNKED && H5Pget_nfilters(plist) != 0 ? MOST_PACKED : 1;
+    if (n < 0 || !mul_size((size_t)n, H5Tget_size(type), &bytes)) TRY(fail(E_FORMAT, "larger than can be addressed"));
+    if (bytes > FEW && bytes / packed > (size_t)H5Dget_storage_size(dset))
+        TRY(fail(E_FORMAT, "claims %zu bytes of values that are not in the file", bytes));
+done:
+    if (space >= 0) H5Sclose(space);
+    if (type >= 0) H5Tclose(type);
+    if (plist >= 0) H5Pclose(plist);
+    return st;
+}
+
+/* The first filter of a dataset that this library does not have, by the name that users know; false: it has all. */
+static bool filter_missing(hid_t dset, char *shown, size_t size, int *number)
+{
+    static const struct {
+        H5Z_filter_t id;
+        const char *name;
+    } known[] = {{H5Z_FILTER_SZIP, "szip"}, {307, "bzip2"}, {32000, "lzf"},  {32001, "blosc"}, {32004, "lz4"},
+                 {32008, "bitshuffle"},     {32013, "zfp"}, {32015, "zstd"}, {32026, "blosc2"}};
+    hid_t plist = H5Dget_create_plist(dset);
+    int n = plist < 0 ? 0 : H5Pget_nfilters(plist);
+    bool missing = false;
+    for (int i = 0; i < n && !missing; i++) {
+        unsigned flags, config;
+        size_t n_values = 0;
+        char in_file[80] = "";
+        const char *name = in_file;
+        H5Z_filter_t id = H5Pget_filter2(plist, (unsigned)i, &flags, &n_values, NULL, sizeof in_file, in_file, &config);
+        if (id < 0 || H5Zfilter_avail(id) > 0) continue;
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+            if (known[k].id == id) name = known[k].name;
+        in_file[sizeof in_file - 1] = '\0';
+        text_show(shown, size, *name ? name : "unknown");
+        *number = (int)id;
+        missing = true;
+    }
+    if (plist >= 0) H5Pclose(plist);
+    H5Eclear2(H5E_DEFAULT);
+    return missing;
+}
+
+/* H5Dread failed: a filter that is missing is the reason that helps. */
+static status read_failed(hid_t dset, const char *what)
+{
+    char name[100];
+    int number;
+    status st = h5_fail(E_FORMAT, "%s", what);
+    if (!filter_missing(dset, name, sizeof name, &number)) return st;
+    msg_clear();
+    return fail(E_FORMAT,
+                "is compressed with the filter '%s' (number %d), which this HDF5 library does not have: write the file again with gzip "
+                "or without compression (h5repack -f GZIP=4, compression='gzip' in Python)",
+                name, number);
+}
+
 /* The memory type that goes with a shape; texts take the file's character set (HDF5 does not convert between them). */
 static hid_t memory_type(hid_t object, bool is_attr, const value *v)
 {
@@ -136,7 +199,7 @@ static status read_variable(hid_t object, bool is_attr, hid_t type, value *v)
     if ((uint64_t)n > STORE_MAX_SMALL / sizeof *each) TRY(fail(E_FORMAT, "claims %lld texts", (long long)n));
     TRY(mem_alloc(&each, (size_t)n, sizeof *each, "texts"));
     if (n && (is_attr ? H5Aread(object, type, each) : H5Dread(object, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, each)) < 0)
-        TRY(h5_fail(E_FORMAT, "cannot be read"));
+        TRY(is_attr ? h5_fail(E_FORMAT, "cannot be read") : read_failed(object, "cannot be read"));
     filled = true;
     for (int64_t i = 0; i < n; i++) {
         size_t len = each[i] ? strlen(each[i]) + 1 : 1;
@@ -161,6 +224,7 @@ status h5_read(hid_t object, bool is_attr, value *v)
     size_t bytes;
     hid_t type = -1, transfer = h5_no_overflow();
     TRY(h5_shape(object, is_attr, v));
+    if (!is_attr) TRY(h5_check_stored(object));
     type = memory_type(object, is_attr, v);
     if (type < 0 || transfer < 0) TRY(h5_fail(E_FORMAT, "cannot tell its type"));
     if (v->type == VAL_TEXT && v->width == 0) {
@@ -171,7 +235,7 @@ status h5_read(hid_t object, bool is_attr, value *v)
     if (bytes > STORE_MAX_SMALL) TRY(fail(E_FORMAT, "claims %zu bytes", bytes));
     TRY(mem_alloc(&v->data, bytes, 1, "value"));
     if (bytes && (is_attr ? H5Aread(object, type, v->data) : H5Dread(object, type, H5S_ALL, H5S_ALL, transfer, v->data)) < 0)
-        TRY(h5_fail(E_FORMAT, "cannot be read"));
+        TRY(is_attr ? h5_fail(E_FORMAT, "cannot be read") : read_failed(object, "cannot be read"));
 done:
     if (transfer >= 0) H5Pclose(transfer);
     if (type >= 0) H5Tclose(type);
@@ -210,6 +274,7 @@ status h5_read_rows(hid_t dset, const value *shape, hid_t type, hid_t transfer, 
     status st = OK;
     hsize_t start[STORE_MAX_DIMS] = {0}, count[STORE_MAX_DIMS] = {1};
     hid_t file_space = -1, memory_space = -1;
+    char what[80];
     if (n == 0) return OK;
     for (int d = 0; d < shape->n_dims; d++) count[d] = (hsize_t)shape->dims[d];
     if (shape->n_dims) {
@@ -221,8 +286,10 @@ status h5_read_rows(hid_t dset, const value *shape, hid_t type, hid_t transfer, 
     if (file_space < 0 || memory_space < 0) TRY(h5_fail(E_FORMAT, "cannot select rows"));
     if (shape->n_dims && H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, count, NULL) < 0)
         TRY(h5_fail(E_FORMAT, "cannot select rows"));
-    if (H5Dread(dset, type, memory_space, file_space, transfer, out) < 0)
-        TRY(h5_fail(E_FORMAT, "rows from %lld cannot be read", (long long)first));
+    if (H5Dread(dset, type, memory_space, file_space, transfer, out) < 0) {
+        snprintf(what, sizeof what, "rows from %lld cannot be read", (long long)first);
+        TRY(read_failed(dset, what));
+    }
 done:
     if (memory_space >= 0) H5Sclose(memory_space);
     if (file_space >= 0) H5Sclose(file_space);

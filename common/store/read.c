@@ -137,9 +137,9 @@ done:
 
 /* HDF5 keeps 1 MB of unpacked chunks: too little for wide compressed tables of others, of which reading row by row would unpack all chunks
  * of a row again for each row. This much holds the chunks of a row; 0: the usual does. */
-static size_t cache_wanted(hid_t dset, const value *shape)
+static size_t cache_wanted(const store_file *f, hid_t dset, const value *shape)
 {
-    enum { USUAL = 1 << 20, MOST = 1 << 26 };
+    enum { USUAL = 1 << 20, MOST = 1 << 26, MOST_FOREIGN = 1 << 29 }; /* of others: in a worker, whose memory is limited */
     hsize_t chunk[H5S_MAX_RANK];
     hid_t plist = H5Dget_create_plist(dset), type = H5Dget_type(dset);
     double bytes = 0;
@@ -150,7 +150,7 @@ static size_t cache_wanted(hid_t dset, const value *shape)
     }
     if (type >= 0) H5Tclose(type);
     if (plist >= 0) H5Pclose(plist);
-    return bytes > USUAL && bytes <= MOST ? (size_t)bytes : 0;
+    return bytes > USUAL && bytes <= (*f->kind ? MOST : MOST_FOREIGN) ? (size_t)bytes : 0;
 }
 
 /* The same array again, with a cache of that size. */
@@ -179,7 +179,7 @@ static status array_open(const store_file *cf, const char *path, opened **out)
         }
     TRY(h5_open(f->file, path, H5I_DATASET, &dset));
     TRY(fail_within(h5_rows_shape(dset, &shape, &is_real), "'%s'", path));
-    size_t cache = cache_wanted(dset, &shape);
+    size_t cache = cache_wanted(f, dset, &shape);
     if (cache) TRY(array_reopen(f->file, path, cache, &dset));
     shape.type = is_real ? VAL_F64 : VAL_I64;
     opened *o = &f->kept[f->next];

@@ -88,12 +88,16 @@ status h5_open_or_make_group(hid_t file, const char *path, hid_t *group) MUST_US
 status h5_write_attr(hid_t object, const char *name, const value *v) MUST_USE;
 /* Open by a path of hard links only. *object is a group or a dataset; want: H5I_GROUP, H5I_DATASET or H5I_BADID for either. */
 status h5_open(hid_t file, const char *path, H5I_type_t want, hid_t *object) MUST_USE;
+/* From now on h5_open leaves the path of what it opens there, cut to size: for the message about a crash. */
+void h5_note_to(char *room, size_t size);
 bool h5_has(hid_t file, const char *path);
 /* Type and shape of a dataset or attribute; a type we do not have is E_FORMAT. */
 status h5_shape(hid_t object, bool is_attr, value *v) MUST_USE;
 status h5_space_shape(hid_t space, value *v) MUST_USE; /* dimensions only */
 /* Shape of a dataset of numbers of any type; is_real: of a floating one. The type of the shape is VAL_F64. */
 status h5_rows_shape(hid_t dset, value *shape, bool *is_real) MUST_USE;
+/* A dataset that claims far more values than the file holds would be read as zeros, for ever if they are many: E_FORMAT. */
+status h5_check_stored(hid_t dset) MUST_USE;
 /* The whole value (shape and data); sizes are capped. v is {0} before. */
 status h5_read(hid_t object, bool is_attr, value *v) MUST_USE;
 status h5_read_attr(hid_t object, const char *name, value *v) MUST_USE; /* missing: E_FORMAT */

@@ -8,6 +8,7 @@
 #include "micon/mpi/comm.h"
 #include "micon/mpi/progress.h"
 #include "micon/nn/kernels.h"
+#include "micon/stage/foreign_helper.h"
 #include "micon/stage/plates.h"
 #include "micon/stage/provenance.h"
 #include "micon/store/store.h"
@@ -435,6 +436,8 @@ int main(int argc, char **argv)
         .options_size = sizeof(evaluate_args),
         .arguments = "[RUN...]",
         .run_all = run_all,
+        .before_mpi = foreign_helper_start,
+        .after_mpi = foreign_helper_stop,
     };
     return stage_main(argc, argv, &def);
 }

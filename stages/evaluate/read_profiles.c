@@ -10,7 +10,7 @@
 #include "micon/formats/csv.h"
 #include "micon/profile/feature_select.h"
 #include "micon/stage/provenance.h"
-#include "micon/store/store.h"
+#include "micon/store/foreign.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -192,40 +192,33 @@ done:
     return st;
 }
 
-static status read_h5ad(raw_table *t, const char *path)
+static status read_h5ad(raw_table *t, foreign_reader *r, const char *path)
 {
     status st = OK;
-    store_file *f = NULL;
-    frame obs = {0}, var = {0}, part = {0};
-    int n_dims, index;
-    int64_t dims[4];
+    foreign_file *f = NULL;
+    frame part = {0};
+    int64_t *row = NULL;
     bool first = t->var.n == 0;
-    TRY(store_open(&f, path, NULL, 0));
-    TRY(store_dims(f, "X", &n_dims, dims));
-    if (n_dims != 2) TRY(fail(E_FORMAT, "%s: X is no plain table of numbers (a sparse one cannot be read)", path));
-    TRY(store_read_frame(f, "obs", &obs));
-    TRY(store_read_frame(f, "var", &var));
-    if (obs.n_rows != dims[0] || var.n_rows != dims[1]) TRY(fail(E_FORMAT, "%s: obs, var and X do not fit together", path));
-    index = frame_col(&var, "_index");
-    for (int64_t j = 0; j < dims[1]; j++) {
-        char *name = index >= 0 ? xstrdup(frame_text(&var, j, index)) : xasprintf("%lld", (long long)j);
+    TRY(foreign_open(&f, r, path));
+    int64_t n = foreign_n(f), d = foreign_d(f);
+    for (int64_t j = 0; j < d; j++) {
+        const char *name = foreign_name(f, j);
         if (first) names_add(&t->var, name);
         if (j >= (int64_t)t->var.n || strcmp(t->var.item[j], name) != 0)
-            st = fail(E_FORMAT, "%s: feature '%s' is not at its place in the first table", path, name);
-        free(name);
-        if (st != OK) goto done;
+            TRY(fail(E_FORMAT, "%s: feature '%s' is not at its place in the first table", path, name));
     }
-    if ((int64_t)t->var.n != dims[1]) TRY(fail(E_FORMAT, "%s: %lld features, the first table has %zu", path, (long long)dims[1], t->var.n));
-    TRY(mem_grow(&t->x, &t->cap, (t->n + (size_t)dims[0]) * (size_t)dims[1], sizeof *t->x, "profiles"));
-    TRY(store_read_rows(f, "X", STORE_F32, 0, dims[0], t->x + t->n * (size_t)dims[1]));
-    t->n += (size_t)dims[0];
-    TRY(copy_obs(&part, &obs));
+    if ((int64_t)t->var.n != d) TRY(fail(E_FORMAT, "%s: %lld features, the first table has %zu", path, (long long)d, t->var.n));
+    TRY(mem_grow(&t->x, &t->cap, (t->n + (size_t)n) * (size_t)d, sizeof *t->x, "profiles"));
+    TRY(mem_alloc(&row, (size_t)n, sizeof *row, "rows"));
+    for (int64_t i = 0; i < n; i++) row[i] = i;
+    TRY(foreign_rows(f, row, n, t->x + t->n * (size_t)d));
+    t->n += (size_t)n;
+    TRY(copy_obs(&part, foreign_obs(f)));
     TRY(frame_append(&t->obs, &part));
 done:
-    store_close(&f);
-    frame_free(&obs);
-    frame_free(&var);
+    foreign_close(&f);
     frame_free(&part);
+    free(row);
     return st;
 }
 
@@ -461,7 +454,7 @@ status profiles_read(const stage *g, wells *w, names *notes)
     for (size_t i = 0; i < file.n; i++) {
         const char *name = file.item[i], *end = strrchr(path_base(name), '.');
         bool h5 = end && (strcmp(end, ".h5ad") == 0 || strcmp(end, ".h5") == 0);
-        TRY(h5 ? read_h5ad(&t, name) : read_csv(&t, name));
+        TRY(h5 ? read_h5ad(&t, g->keep, name) : read_csv(&t, name));
     }
     if (t.n == 0) TRY(fail(E_FAILED, "evaluate.profiles: the tables have no rows"));
     TRY(fill_metadata(&t.obs, &g->cfg, notes));

@@ -11,6 +11,7 @@
 #include "micon/stage/compound_vectors.h"
 #include "micon/stage/provenance.h"
 #include "micon/stage/stage.h"
+#include "micon/store/foreign.h"
 #include "micon/store/store.h"
 #include "micon/table/frame.h"
 
@@ -88,7 +89,7 @@ status output_add_identifier(frame *f, const char *id, const char *key, int64_t 
 /* ---- vector_file.c: vectors from a file ---- */
 typedef struct vector_file vector_file;
 /* Local, on every rank. One pass over the file finds its rows, their order and what is wrong with them. Sets the digest of `in`. */
-status vector_file_open(vector_file **out, input *in) MUST_USE;
+status vector_file_open(vector_file **out, foreign_reader *r, input *in) MUST_USE;
 /* Set *f to the contents of the file, with its tables where `tables` is set. f refers to v, which must stay open. */
 status vector_file_features(vector_file *v, features *f, bool tables) MUST_USE;
 void vector_file_close(vector_file **v); /* NULL-safe, sets NULL */

@@ -12,10 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Processes that were started before MPI: for Open Babel, and for HDF5 files of others. */
+typedef struct {
+    worker *compounds;
+    foreign_reader *foreign;
+} helpers;
+
 /* The state of one run. */
 typedef struct {
     stage *s;
     worker *w;
+    foreign_reader *foreign;
     char *path, *status_file, *memory; /* the output; its progress; the digests of its inputs */
     input_digests in;
     screen_coverage coverage; /* rank 0 */
@@ -229,7 +236,7 @@ static status make_vectors_all(job *j)
     status st = OK;
     vector_file *v = NULL;
     progress *bar = NULL;
-    st = agree_all(j->s->comm, vector_file_open(&v, &j->in.item[0]));
+    st = agree_all(j->s->comm, vector_file_open(&v, j->foreign, &j->in.item[0]));
     if (st == OK) st = agree_all(j->s->comm, vector_file_features(v, &j->f, j->s->rank == 0));
     bar = start_progress_all(j, "vectors", j->f.n);
     if (st != OK) goto done;
@@ -248,8 +255,10 @@ static status featurize_run_all(stage *s)
     status st = OK;
     bool current = false;
     const featurize_args *a = s->options;
+    const helpers *with = s->keep;
     job j = {.s = s,
-             .w = s->keep,
+             .w = with->compounds,
+             .foreign = with->foreign,
              .path = config_work(&s->cfg, WORK_COMPOUNDS),
              .status_file = config_status_file(&s->cfg, "featurize", "compounds", "json"),
              .memory = provenance_inputs_file(s, "compounds")};
@@ -273,19 +282,23 @@ done:
     return st;
 }
 
-static status start_worker(stage *s)
+static status start_helpers(stage *s)
 {
-    worker *w = NULL;
-    status st = compound_worker_start(&w);
-    s->keep = w;
+    status st = OK;
+    helpers *with = xcalloc(1, sizeof *with);
+    s->keep = with;
+    TRY(compound_worker_start(&with->compounds));
+    TRY(foreign_start(&with->foreign));
+done:
     return st;
 }
 
-static void stop_worker(stage *s)
+static void stop_helpers(stage *s)
 {
-    worker *w = s->keep;
-    worker_stop(&w);
-    s->keep = NULL;
+    helpers *with = s->keep;
+    foreign_stop(&with->foreign); /* the last first: worker.h */
+    worker_stop(&with->compounds);
+    FREE(s->keep);
 }
 
 int main(int argc, char **argv)
@@ -304,8 +317,8 @@ int main(int argc, char **argv)
         .options = options,
         .options_size = sizeof(featurize_args),
         .run_all = featurize_run_all,
-        .before_mpi = start_worker,
-        .after_mpi = stop_worker,
+        .before_mpi = start_helpers,
+        .after_mpi = stop_helpers,
     };
     return stage_main(argc, argv, &def);
 }

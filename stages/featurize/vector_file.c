@@ -26,7 +26,7 @@ typedef struct {
 
 struct vector_file {
     char *path;
-    store_file *h5; /* NULL: a CSV */
+    foreign_file *h5; /* NULL: a CSV */
     names columns;
     int *col; /* CSV: the columns of the features */
     int id_col;
@@ -38,11 +38,11 @@ struct vector_file {
     size_t cap;
     merged m;
     int64_t *place; /* [n_rows] the row of X, or -1 */
-    float *x;       /* [d] */
+    float *x;       /* what is being looked at: a row of a CSV, a batch of rows of an h5ad */
     int64_t n_zero;
 };
 
-static status add_row(vector_file *v, const char *id, int64_t line, const char *code, const char *reason)
+static status add_row(vector_file *v, const char *id, const float *x, int64_t line, const char *code, const char *reason)
 {
     char mark[DIGEST_TEXT];
     status st = mem_grow(&v->row, &v->cap, (size_t)v->n_rows + 1, sizeof *v->row, "rows of vectors");
@@ -58,9 +58,9 @@ static status add_row(vector_file *v, const char *id, int64_t line, const char *
         return OK;
     }
     /* Rows with the same identifier are one compound, and must have the same values. */
-    r->identity = xasprintf("%s\x01%s", id, digest_show(digest_bytes(v->x, (size_t)v->d * sizeof *v->x), mark));
+    r->identity = xasprintf("%s\x01%s", id, digest_show(digest_bytes(x, (size_t)v->d * sizeof *x), mark));
     bool zero = true;
-    for (int64_t i = 0; i < v->d && zero; i++) zero = v->x[i] == 0.0f;
+    for (int64_t i = 0; i < v->d && zero; i++) zero = x[i] == 0.0f;
     v->n_zero += zero;
     return OK;
 }
@@ -112,7 +112,7 @@ static status scan_csv(vector_file *v)
         if (bad >= 0)
             snprintf(why, sizeof why, "column %.60s: '%s' is not a finite number", v->columns.item[bad],
                      text_show(shown, sizeof shown, field[v->col[bad]]));
-        TRY(add_row(v, field[v->id_col], csv_line(c), bad >= 0 ? "not_a_number" : NULL, why));
+        TRY(add_row(v, field[v->id_col], v->x, csv_line(c), bad >= 0 ? "not_a_number" : NULL, why));
     }
     v->digest = csv_digest(c);
 done:
@@ -141,21 +141,6 @@ done:
 }
 
 /* ---- h5ad ---- */
-static status columns_of_h5(vector_file *v)
-{
-    frame var = {0};
-    status st = OK;
-    if (store_has(v->h5, "var")) st = store_read_frame(v->h5, "var", &var);
-    int col = st == OK ? frame_col(&var, "_index") : -1;
-    char name[32];
-    for (int64_t i = 0; i < v->d; i++) {
-        snprintf(name, sizeof name, "%lld", (long long)i);
-        names_add(&v->columns, col >= 0 && i < var.n_rows ? frame_text(&var, i, col) : name);
-    }
-    frame_free(&var);
-    return st;
-}
-
 static status ids_of_h5(const vector_file *v, const frame *obs, int *col)
 {
     const char **name = xcalloc((size_t)obs->n_cols, sizeof *name);
@@ -168,40 +153,49 @@ static status ids_of_h5(const vector_file *v, const frame *obs, int *col)
     return OK;
 }
 
-static status scan_h5(vector_file *v)
+/* Rows that are read at once. */
+static int64_t batch_rows(const vector_file *v)
+{
+    enum { BATCH_BYTES = 4 << 20 };
+    int64_t n = BATCH_BYTES / (v->d * (int64_t)sizeof *v->x);
+    return n < 1 ? 1 : n;
+}
+
+static status scan_rows(vector_file *v, const frame *obs, int col)
 {
     status st = OK;
-    frame obs = {0};
-    int col, n_dims;
-    int64_t dims[4];
     char why[200];
-    TRY(store_open(&v->h5, v->path, NULL, 0));
-    TRY(store_dims(v->h5, "X", &n_dims, dims));
-    TRY(store_read_frame(v->h5, "obs", &obs));
-    if (n_dims != 2 || dims[1] < 1 || dims[0] != obs.n_rows) {
-        st = fail(E_FORMAT, "%s: X is not a dense matrix with one row for each row of obs", v->path);
-        goto done;
-    }
-    v->d = dims[1];
-    TRY(columns_of_h5(v));
-    TRY(ids_of_h5(v, &obs, &col));
-    TRY(mem_alloc(&v->x, (size_t)v->d, sizeof *v->x, "a vector"));
-    for (int64_t r = 0; r < dims[0]; r++) {
-        int64_t bad = 0;
-        TRY(store_read_rows(v->h5, "X", STORE_F32, r, 1, v->x));
-        while (bad < v->d && isfinite(v->x[bad])) bad++;
-        if (bad < v->d) snprintf(why, sizeof why, "column %.60s is not a finite number", v->columns.item[bad]);
-        TRY(add_row(v, frame_text(&obs, r, col), r, bad < v->d ? "not_a_number" : NULL, why));
+    int64_t most = batch_rows(v), *row = NULL;
+    TRY(mem_alloc(&row, (size_t)most, sizeof *row, "a batch of rows"));
+    TRY(mem_alloc(&v->x, (size_t)(most * v->d), sizeof *v->x, "a batch of vectors"));
+    float *batch = v->x;
+    for (int64_t first = 0; first < foreign_n(v->h5); first += most) {
+        int64_t n = foreign_n(v->h5) - first < most ? foreign_n(v->h5) - first : most;
+        for (int64_t i = 0; i < n; i++) row[i] = first + i;
+        TRY(foreign_rows(v->h5, row, n, batch));
+        for (int64_t i = 0; i < n; i++) {
+            int64_t bad = 0;
+            const float *x = batch + i * v->d;
+            while (bad < v->d && isfinite(x[bad])) bad++;
+            if (bad < v->d) snprintf(why, sizeof why, "column %.60s is not a finite number", v->columns.item[bad]);
+            TRY(add_row(v, frame_text(obs, first + i, col), x, first + i, bad < v->d ? "not_a_number" : NULL, why));
+        }
     }
 done:
-    frame_free(&obs);
+    free(row);
     return st;
 }
 
-static status fill_h5(vector_file *v, int64_t first, int64_t n, float *out)
+static status scan_h5(vector_file *v, foreign_reader *r)
 {
     status st = OK;
-    for (int64_t k = 0; k < n && st == OK; k++) st = store_read_rows(v->h5, "X", STORE_F32, v->m.row[first + k], 1, out + k * v->d);
+    int col;
+    TRY(foreign_open(&v->h5, r, v->path));
+    v->d = foreign_d(v->h5);
+    for (int64_t i = 0; i < v->d; i++) names_add(&v->columns, foreign_name(v->h5, i));
+    TRY(ids_of_h5(v, foreign_obs(v->h5), &col));
+    TRY(scan_rows(v, foreign_obs(v->h5), col));
+done:
     return st;
 }
 
@@ -210,7 +204,7 @@ static status fill(void *ctx, int64_t first, int64_t n, void *out)
 {
     vector_file *v = ctx;
     if (n == 0) return OK;
-    return v->h5 ? fill_h5(v, first, n, out) : fill_csv(v, first, n, out);
+    return v->h5 ? foreign_rows(v->h5, v->m.row + first, n, out) : fill_csv(v, first, n, out);
 }
 
 static status order_rows(vector_file *v)
@@ -249,7 +243,7 @@ static bool is_h5(const char *path)
     return yes;
 }
 
-status vector_file_open(vector_file **out, input *in)
+status vector_file_open(vector_file **out, foreign_reader *r, input *in)
 {
     status st = OK;
     vector_file *v = xcalloc(1, sizeof *v);
@@ -257,7 +251,7 @@ status vector_file_open(vector_file **out, input *in)
     v->id_col = -1;
     TRY(fault("read vectors"));
     if (is_h5(v->path)) {
-        TRY(scan_h5(v));
+        TRY(scan_h5(v, r));
         TRY(digest_file(v->path, &in->digest)); /* of the bytes, also for a store of our own: the plan compares this one */
     } else {
         TRY(scan_csv(v));
@@ -321,7 +315,7 @@ void vector_file_close(vector_file **pv)
         free(v->row[i].identity);
         free(v->row[i].reason);
     }
-    store_close(&v->h5);
+    foreign_close(&v->h5);
     names_free(&v->columns);
     intern_free(&v->ids);
     merged_free(&v->m);

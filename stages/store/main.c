@@ -4,6 +4,7 @@
 
 #include "micon/base/log.h"
 #include "micon/mpi/comm.h"
+#include "micon/stage/foreign_helper.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -98,6 +99,8 @@ static const stage_def verify_def = {
         "of their own",
     .arguments = "verify FILE... | add screen.yaml STORE | export screen.yaml FOLDER",
     .run_all = run_all,
+    .before_mpi = foreign_helper_start,
+    .after_mpi = foreign_helper_stop,
 };
 
 int main(int argc, char **argv)

@@ -3,7 +3,7 @@
 
 #include "micon/base/digest.h"
 #include "micon/mpi/comm.h"
-#include "micon/store/store.h"
+#include "micon/store/foreign.h"
 
 #include <stdio.h>
 
@@ -16,7 +16,7 @@ static status verify_some(const stage *s, const names *files, int64_t bad[N_BAD]
     for (size_t i = (size_t)s->rank; i < files->n; i += (size_t)s->size) {
         uint64_t digest = 0;
         text_show(shown, sizeof shown, files->item[i]);
-        status st = store_verify(files->item[i], &digest);
+        status st = foreign_verify(s->keep, files->item[i], &digest);
         if (st == OK) {
             printf("ok       %s  %s\n", digest_show(digest, d), shown);
             continue;

@@ -11,7 +11,7 @@
  * Time is the worker's CPU time, so that a busy or suspended machine changes no result; ten times as much on the clock counts
  * as a crash. A worker may hold WORKER_MAX_MEMORY bytes (not limited under AddressSanitizer) and has a stack of 64 MiB where the
  * system allows it, whatever `ulimit -s` says. It has no stdin, stdout or stderr. Both processes end with this one, whatever way
- * it ends. Answers do not depend on how requests are spread or on deaths in between, as long as fn's do not. */
+ * it ends. Of several workers the one that was started last is stopped first: it holds copies of the others' sockets. Answers do not depend on how requests are spread or on deaths in between, as long as fn's do not. */
 #ifndef MICON_BASE_WORKER_H
 #define MICON_BASE_WORKER_H
 #include "micon/base/status.h"
