@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# stage.sh STAGE -- runs featurize, tile, embed or evaluate (train.sh runs training). In a job array each task has its own plates.
+# stage.sh STAGE -- runs featurize, tile, embed, measure or evaluate (train.sh runs training). In a job array each task has its own plates.
 #   by hand, from the MICON folder:  sbatch --ntasks=4 --mem=8G --time=120 jobs/stage.sh tile /path/to/screen.yaml --plate PLATE
 # `micon submit` gives a folder with one file per step, TASK.NUMBER. A step that fails does not stop the ones after it; the exit status is
 # the highest of theirs.

@@ -19,6 +19,7 @@ static const double IMAGE_TILE_S = 0.030;     /* reading and cutting one image o
 static const double COMPOUND_S = 0.002;       /* standardizing and hashing one compound */
 static const double PIXEL_FLOPS_18 = 36500.0; /* resnet18: multiply-adds forward, a pixel of a channel */
 static const double CORE_FLOPS = 80e9;        /* convolutions, fp32 */
+static const double IMAGE_MEASURE_S = 0.25;   /* finding and measuring the cells of one image of about a megapixel */
 static const double WELL_EVALUATE_S = 0.004;
 /* An outside table: by its bytes of text (plan_make), about 8 of which are a value. Evaluating takes 9 times the matrix of 4 bytes a value
  * (62,162 wells of 1,000 features: 2.2 GiB, 210 s of a core), that is 4 bytes, rounded down, and half a microsecond a byte of text. */
@@ -100,6 +101,12 @@ static void embed_cost(const plan *p, const config *c, const screen_plate *plate
                      sites * (double)(c->train.dim + c->train.projection) * 4};
 }
 
+static void measure_cost(const plan *p, const config *c, const screen_plate *plate, stage_cost *cost)
+{
+    double images = (double)plate->images, channels = (double)c->screen.channels.n, values = 2000 * channels; /* of a site, nearly */
+    *cost = (stage_cost){images * IMAGE_MEASURE_S, RANK_MEMORY * 2 * (double)p->ranks, (double)plate->sites * values * 4};
+}
+
 static void evaluate_cost(const plan *p, const config *c, const screen_plate *plate, stage_cost *cost)
 {
     (void)plate;
@@ -109,9 +116,19 @@ static void evaluate_cost(const plan *p, const config *c, const screen_plate *pl
 }
 
 /* ---- the table ---- */
+static bool measures(const config *c)
+{
+    return method_table[c->train.method].measured;
+}
+
+static bool has_network(const config *c)
+{
+    return !measures(c);
+}
+
 static bool trains(const config *c)
 {
-    return !*c->embed.model; /* also for `pretrained`: micon-train writes its model.safetensors */
+    return has_network(c) && !*c->embed.model; /* also for `pretrained`: micon-train writes its model.safetensors */
 }
 
 const stage_info stage_table[] = {
@@ -125,6 +142,7 @@ const stage_info stage_table[] = {
         .folders = ".",
         .job = "stage.sh featurize",
         .stop_signal = SIGTERM,
+        .wanted = has_network,
         .estimate = featurize_cost,
     },
     {
@@ -139,6 +157,7 @@ const stage_info stage_table[] = {
         .stop_signal = SIGTERM,
         .per_plate = true,
         .reads_images = true,
+        .wanted = has_network,
         .estimate = tile_cost,
     },
     {
@@ -166,11 +185,27 @@ const stage_info stage_table[] = {
         .job = "stage.sh embed",
         .stop_signal = SIGTERM,
         .per_plate = true,
+        .wanted = has_network,
         .estimate = embed_cost,
     },
     {
+        .name = "measure",
+        .needs = "",
+        .output = WORK_FEATURES "/{run}/{plate}.h5",
+        .record = "{run}/{plate}",
+        .clean = WORK_FEATURES "/{run}",
+        .ends = ".h5 .yaml",
+        .folders = WORK_FEATURES "/{run}",
+        .job = "stage.sh measure",
+        .stop_signal = SIGTERM,
+        .per_plate = true,
+        .reads_images = true,
+        .wanted = measures,
+        .estimate = measure_cost,
+    },
+    {
         .name = "evaluate",
-        .needs = "embed",
+        .needs = "embed measure",
         .output = WORK_PROFILES "/{run}.h5ad",
         .record = "{run}",
         .clean = WORK_PROFILES "/{run}.h5ad " WORK_PROFILES "/{run}.consensus.h5ad " WORK_REPORTS "/{run}",

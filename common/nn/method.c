@@ -22,6 +22,7 @@ const method_info method_table[] = {
     [METHOD_CLIP] =
         {.trains = true, .items = ITEMS_COMPOUNDS, .compounds = true, .classes = true, .augment = AUGMENT_FLIPS, .temperature = 0.07},
     [METHOD_PRETRAINED] = {.augment = AUGMENT_FLIPS, .temperature = 1},
+    [METHOD_CLASSICAL] = {.measured = true, .augment = AUGMENT_FLIPS, .temperature = 1},
 };
 _Static_assert(sizeof method_table / sizeof *method_table == N_METHODS, "a row for each name of METHODS");
 

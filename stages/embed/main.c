@@ -8,6 +8,7 @@
 #include "micon/base/path.h"
 #include "micon/formats/csv.h"
 #include "micon/mpi/comm.h"
+#include "micon/nn/method.h"
 #include "micon/stage/plates.h"
 #include "micon/stage/provenance.h"
 #include "micon/stage/shared_nets.h"
@@ -199,6 +200,9 @@ static status run_all(stage *g)
     char *name = text_encode_name(g->cfg.train.run);
     r.folder = xasprintf(WORK_EMBEDDINGS "/%s", name);
     char *folder = config_work(&g->cfg, r.folder);
+    if (!*g->cfg.embed.model && method_table[g->cfg.train.method].measured)
+        TRY(fail(E_USAGE, "train.method: %s has no network to embed with: micon-measure makes its profiles",
+                 method_name(g->cfg.train.method)));
     TRY(plates_index_all(g, &r.ix));
     TRY(plates_chosen_all(g, r.ix, &chosen, &n));
     TRY_ALL(g->comm, read_model(&r.b));

@@ -72,6 +72,8 @@ status embeddings_read_all(stage *g, const screen_index *ix, const screen_split 
 /* ---- read_profiles.c: the tables of evaluate.profiles; rank 0, local ---- */
 status profiles_inputs(const stage *g, const char *run, origin *o) MUST_USE;
 status profiles_read(const stage *g, wells *w, names *notes) MUST_USE;
+/* w has features [w->d] of these names: out with those that cannot be used, unless another store says which are needed. */
+status profiles_clean(const stage *g, wells *w, const names *features, names *notes) MUST_USE;
 
 /* ---- transform_reuse.c: another store's transformation for these wells; rank 0, local ---- */
 /* How the configuration's options read then. */

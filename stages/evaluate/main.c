@@ -8,6 +8,7 @@
 #include "micon/mpi/comm.h"
 #include "micon/mpi/progress.h"
 #include "micon/nn/kernels.h"
+#include "micon/nn/method.h"
 #include "micon/stage/foreign_helper.h"
 #include "micon/stage/plates.h"
 #include "micon/stage/provenance.h"
@@ -168,7 +169,7 @@ static status carry_all(stage *g, wells *w, origin *from, transform_params *like
 {
     status st = OK;
     char *path = config_path(&g->cfg, g->cfg.evaluate.transform_with);
-    bool table = g->cfg.evaluate.profiles.n > 0;
+    bool table = g->cfg.evaluate.profiles.n > 0 || method_table[g->cfg.train.method].measured;
     TRY_ALL(g->comm, g->rank == 0 ? transform_fit_features(like, w, table, path) : OK);
     char *note = xasprintf("transformed as %s: %zu of %zu features; %s; %s", path_base(path), like->var.n, like->features.n,
                            like->normalize == SCALE_NONE      ? "not normalized"
@@ -265,7 +266,10 @@ static status make_all(stage *g, const screen_index *ix, const screen_split *spl
         TRY_ALL(g->comm, g->rank == 0 ? profiles_read(g, &w, &from->notes) : OK);
     progress_add(p, g->rank == 0);
     w.model = from->model ? from->model : "";
-    w.representation = !ix ? "table" : g->cfg.embed.representation == REPRESENTATION_RAW ? "raw" : "projected";
+    w.representation = !ix                                                 ? "table"
+                       : method_table[g->cfg.train.method].measured        ? "features"
+                       : g->cfg.embed.representation == REPRESENTATION_RAW ? "raw"
+                                                                           : "projected";
     if (carried) TRY(carry_all(g, &w, from, &like));
     TRY(evaluate_all(g, p, &w, &c, carried ? &like : NULL, &r, &from->notes));
     progress_say(p, "writing");

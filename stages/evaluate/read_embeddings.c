@@ -8,6 +8,7 @@
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
 #include "micon/mpi/comm.h"
+#include "micon/nn/method.h"
 #include "micon/provenance/output_record.h"
 #include "micon/stage/plates.h"
 #include "micon/stage/provenance.h"
@@ -34,9 +35,16 @@ static void part_free(part *p)
     free(p->cf_x);
 }
 
+/* Profiles are the network's, or micon-measure's features of cells. */
+static bool measured(const stage *g)
+{
+    return method_table[g->cfg.train.method].measured;
+}
+
 static char *plate_path(const stage *g, const screen_index *ix, int64_t p)
 {
-    char *run = text_encode_name(g->cfg.train.run), *folder = xasprintf(WORK_EMBEDDINGS "/%s", run), *path = plates_file(g, ix, folder, p);
+    char *run = text_encode_name(g->cfg.train.run), *folder = xasprintf("%s/%s", measured(g) ? WORK_FEATURES : WORK_EMBEDDINGS, run);
+    char *path = plates_file(g, ix, folder, p);
     free(run);
     free(folder);
     return path;
@@ -54,7 +62,8 @@ static bool has_embeddings(const stage *g, const screen_index *ix, int64_t p)
 static status open_plate(const stage *g, const screen_index *ix, int64_t p, store_file **f, char **path)
 {
     *path = plate_path(g, ix, p);
-    if (!path_exists(*path)) return fail(E_FAILED, "%s is not there: run micon-embed first", *path);
+    if (!path_exists(*path)) return fail(E_FAILED, "%s is not there: run %s first", *path, measured(g) ? "micon-measure" : "micon-embed");
+    if (measured(g)) return store_open(f, *path, FEATURES_KIND, FEATURES_FORMAT);
     return store_open(f, *path, EMBEDDINGS_KIND, EMBEDDINGS_FORMAT);
 }
 
@@ -90,8 +99,9 @@ static void list_left_out(const stage *g, const screen_index *ix, origin *o)
         free(label);
     }
     if (n_out > 0 && n_out < n) {
-        char *line = xasprintf("%lld of %lld plates have no embeddings and are left out (micon-embed makes them): %s%s", (long long)n_out,
-                               (long long)n, text_str(&some), n_out > 10 ? " and others" : "");
+        char *line = xasprintf("%lld of %lld plates have no %s and are left out (%s makes them): %s%s", (long long)n_out, (long long)n,
+                               measured(g) ? "features" : "embeddings", measured(g) ? "micon-measure" : "micon-embed", text_str(&some),
+                               n_out > 10 ? " and others" : "");
         names_add(&o->notes, line);
         log_warn("%s", line);
         free(line);
@@ -136,6 +146,7 @@ typedef struct {
     frame obs;
     float *x; /* [sites,d] */
     int64_t d;
+    bool measured;   /* features of cells: a site counts by its cells, an embedding's by its tiles */
     int well, tiles; /* columns of obs */
 } plate;
 
@@ -150,7 +161,9 @@ static void plate_close(plate *p)
 static status plate_open(plate *p, const stage *g, const screen_index *ix, int64_t at)
 {
     status st = OK;
-    const char *which = g->cfg.embed.representation == REPRESENTATION_PROJECTED ? EMBEDDINGS_PROJECTED : "X";
+    const char *which = !measured(g) && g->cfg.embed.representation == REPRESENTATION_PROJECTED ? EMBEDDINGS_PROJECTED : "X";
+    const char *counted = measured(g) ? "QC_Cells" : "QC_Tiles";
+    p->measured = measured(g);
     int n_dims;
     int64_t dims[4];
     TRY(open_plate(g, ix, at, &p->f, &p->path));
@@ -160,30 +173,44 @@ static status plate_open(plate *p, const stage *g, const screen_index *ix, int64
     if (n_dims != 2 || dims[0] != p->obs.n_rows) TRY(fail(E_FORMAT, "%s: obs and %s do not fit together", p->path, which));
     p->d = dims[1];
     p->well = frame_col(&p->obs, "Metadata_Well");
-    p->tiles = frame_col(&p->obs, "QC_Tiles");
+    p->tiles = frame_col(&p->obs, counted);
     if (p->well < 0 || p->tiles < 0 || p->obs.col[p->tiles].type != FRAME_I64)
-        TRY(fail(E_FORMAT, "%s: obs has no Metadata_Well or QC_Tiles", p->path));
+        TRY(fail(E_FORMAT, "%s: obs has no Metadata_Well or %s", p->path, counted));
     TRY(mem_alloc(&p->x, (size_t)(dims[0] * dims[1]), sizeof *p->x, "sites of a plate"));
     TRY(store_read_rows(p->f, which, STORE_F32, 0, dims[0], p->x));
 done:
     return st;
 }
 
-/* The sites [from, to) of a well: out [d] = mean over those with an unflagged tile, or over all; the well's quality to its row of obs. */
+/* Sites [from, to) with an unflagged tile, or with cells. */
+static int64_t count_good(const plate *p, int64_t from, int64_t to)
+{
+    int64_t good = 0;
+    for (int64_t i = from; i < to; i++) good += p->obs.col[p->tiles].v.i64[i] > 0;
+    return good;
+}
+
+/* The sites [from, to) of a well: out [d] = mean over the good ones, or over all; the well's quality to its row of obs. A feature that a
+ * site's cells do not have (NaN) is averaged over the others. */
 static void average_well(const plate *p, int64_t from, int64_t to, float *out, frame *obs, int64_t row)
 {
     const int64_t *tiles = p->obs.col[p->tiles].v.i64;
     double *sum = xcalloc((size_t)p->d + 1, sizeof *sum);
-    int64_t n = 0, good = 0;
-    for (int64_t i = from; i < to; i++) good += tiles[i] > 0;
+    int64_t n = 0, good = count_good(p, from, to), *missing = xcalloc((size_t)p->d + 1, sizeof *missing);
     for (int64_t i = from; i < to; i++) {
         if (good > 0 && tiles[i] <= 0) continue;
         const float *x = p->x + (size_t)(i * p->d);
-        for (int64_t j = 0; j < p->d; j++) sum[j] += x[j];
+        for (int64_t j = 0; j < p->d; j++) {
+            if (p->measured && isnan(x[j]))
+                missing[j]++;
+            else
+                sum[j] += x[j];
+        }
         n++;
     }
-    for (int64_t j = 0; j < p->d; j++) out[j] = (float)(sum[j] / (double)n);
+    for (int64_t j = 0; j < p->d; j++) out[j] = (float)(sum[j] / (double)(n - missing[j]));
     free(sum);
+    free(missing);
     obs->col[frame_col(obs, "QC_Sites")].v.i64[row] = n;
     obs->col[frame_col(obs, "QC_Flagged")].v.i64[row] = good == 0;
     for (int c = 0; c < p->obs.n_cols; c++) {
@@ -194,7 +221,7 @@ static void average_well(const plate *p, int64_t from, int64_t to, float *out, f
         int64_t total = 0;
         for (int64_t i = from; i < to; i++) {
             if (q->type == FRAME_F64) mean += q->v.f64[i] / (double)(to - from);
-            if (q->type == FRAME_I64) total = c == p->tiles ? total + q->v.i64[i] : (total | q->v.i64[i]);
+            if (q->type == FRAME_I64) total = p->measured || c == p->tiles ? total + q->v.i64[i] : (total | q->v.i64[i]);
         }
         if (q->type == FRAME_F64) obs->col[to_col].v.f64[row] = mean;
         if (q->type == FRAME_I64) obs->col[to_col].v.i64[row] = total;
@@ -250,7 +277,7 @@ static status add_wells(part *to, const plate *p, const screen_index *ix, int64_
     }
     for (int64_t i = is.first; i < is.first + is.n; i = index_well_end(ix, i)) {
         int64_t code = intern_find(&p->obs.col[p->well].word, index_cell(ix, i, INDEX_WELL));
-        if (code >= 0 && end[code] > 0)
+        if (code >= 0 && end[code] > 0 && (!p->measured || count_good(p, from[code], end[code]) > 0))
             row[n++] = i;
         else
             lost++;
@@ -370,6 +397,30 @@ static status same_length_all(MPI_Comm comm, int64_t *d)
     return agree_all(comm, st);
 }
 
+/* The names of measured features, and out with those that no metric can use. */
+static status name_features(const stage *g, const screen_index *ix, wells *w, names *notes)
+{
+    status st = OK;
+    store_file *f = NULL;
+    frame var = {0};
+    names all = {0};
+    char *path = NULL;
+    int64_t p = 0;
+    while (p < index_n_plates(ix) - 1 && !has_embeddings(g, ix, p)) p++;
+    TRY(open_plate(g, ix, p, &f, &path));
+    TRY(store_read_frame(f, "var", &var));
+    int col = frame_col(&var, "_index");
+    if (col < 0 || var.n_rows != w->d) TRY(fail(E_FORMAT, "%s: var and X do not fit together", path));
+    for (int64_t i = 0; i < var.n_rows; i++) names_add(&all, frame_text(&var, i, col));
+    TRY(profiles_clean(g, w, &all, notes));
+done:
+    store_close(&f);
+    frame_free(&var);
+    names_free(&all);
+    free(path);
+    return st;
+}
+
 status embeddings_read_all(stage *g, const screen_index *ix, const screen_split *split, wells *w, names *notes)
 {
     status st = OK;
@@ -389,19 +440,22 @@ status embeddings_read_all(stage *g, const screen_index *ix, const screen_split 
     if (g->rank == 0) {
         w->n = w->obs.n_rows;
         w->n_cf = w->cf.n_rows;
-        for (int64_t i = 0; i < w->d; i++) {
+        for (int64_t i = 0; i < w->d && !measured(g); i++) {
             char *name = xasprintf("micon_%lld", (long long)i);
             names_add(&w->var, name);
             free(name);
         }
         for (size_t i = 0; i < split->unseen_compounds.n; i++) names_add(&w->unseen, split->unseen_compounds.item[i]);
         if (mine.n_lost) {
-            char *note = xasprintf("%lld wells of the index have no profile: none of their sites could be read", (long long)mine.n_lost);
+            char *note = xasprintf("%lld wells of the index have no profile: none of their sites %s", (long long)mine.n_lost,
+                                   measured(g) ? "has cells that could be measured" : "could be read");
             names_add(notes, note);
             free(note);
         }
     }
-    TRY_ALL(g->comm, g->rank == 0 && w->n == 0 ? fail(E_FAILED, "the embeddings hold no well of this screen") : OK);
+    TRY_ALL(g->comm,
+            g->rank == 0 && w->n == 0 ? fail(E_FAILED, "the %s hold no well of this screen", measured(g) ? "features" : "embeddings") : OK);
+    if (measured(g)) TRY_ALL(g->comm, g->rank == 0 ? name_features(g, ix, w, notes) : OK);
 done:
     part_free(&mine);
     return st;

@@ -409,7 +409,7 @@ done:
 }
 
 /* Features that cannot be used, with the reason, to w->cleaned. */
-static status clean(wells *w, const raw_table *t, names *notes)
+static status clean(wells *w, const names *features, names *notes)
 {
     status st = OK;
     int32_t *why = NULL;
@@ -422,11 +422,11 @@ static status clean(wells *w, const raw_table *t, names *notes)
     for (int64_t j = 0; j < w->d; j++) {
         count[why[j]]++;
         if (why[j] == SELECT_KEEP) {
-            names_add(&w->var, t->var.item[j]);
+            names_add(&w->var, features->item[j]);
             continue;
         }
         TRY(frame_add_rows(&w->cleaned, 1));
-        TRY(frame_set_text(&w->cleaned, w->cleaned.n_rows - 1, feature, t->var.item[j]));
+        TRY(frame_set_text(&w->cleaned, w->cleaned.n_rows - 1, feature, features->item[j]));
         TRY(frame_set_text(&w->cleaned, w->cleaned.n_rows - 1, reason, select_reason_name(why[j])));
     }
     for (int r = 1; r < SELECT_N_REASONS; r++) {
@@ -437,12 +437,19 @@ static status clean(wells *w, const raw_table *t, names *notes)
         log_warn("%s", note);
         free(note);
     }
-    if (count[SELECT_KEEP] == 0) TRY(fail(E_FAILED, "evaluate.profiles: no feature can be used"));
+    if (count[SELECT_KEEP] == 0) TRY(fail(E_FAILED, "no feature can be used: each has wells without a value, or is the same in all"));
     kept = select_apply(w->x, w->n, w->d, why, w->x);
     w->d = kept;
 done:
     free(why);
     return st;
+}
+
+status profiles_clean(const stage *g, wells *w, const names *features, names *notes)
+{
+    if (!*g->cfg.evaluate.transform_with) return clean(w, features, notes);
+    for (size_t j = 0; j < features->n; j++) names_add(&w->var, features->item[j]); /* which are needed, that store says */
+    return OK;
 }
 
 status profiles_read(const stage *g, wells *w, names *notes)
@@ -460,10 +467,7 @@ status profiles_read(const stage *g, wells *w, names *notes)
     TRY(fill_metadata(&t.obs, &g->cfg, notes));
     TRY(join_split(&t.obs, &g->cfg, notes));
     TRY(to_wells(&t, w));
-    if (*g->cfg.evaluate.transform_with) /* which features are needed, that store says */
-        for (size_t j = 0; j < t.var.n; j++) names_add(&w->var, t.var.item[j]);
-    else
-        TRY(clean(w, &t, notes));
+    TRY(profiles_clean(g, w, &t.var, notes));
 done:
     names_free(&file);
     raw_free(&t);

@@ -44,7 +44,8 @@ void inputs_made_from(const plate_work *w, text *out)
 {
     char d[DIGEST_TEXT];
     provenance_config(w->g, out);
-    text_addf(out, "index rows: %s\n", digest_show(index_plate_digest(w->ix, w->number, INDEX_OF_ALL), d));
+    text_addf(out, "index rows: %s\n", digest_show(index_plate_digest(w->own, w->number, INDEX_OF_ALL), d));
+    if (w->ix != w->own) text_addf(out, "label images: %s\n", digest_show(index_plate_digest(w->ix, w->number, INDEX_OF_IMAGES), d));
 }
 
 static void note(int64_t seen[3], const char *path)

@@ -20,14 +20,20 @@ static const opt own_options[] = {
 
 typedef struct {
     stage *g;
-    screen_index *ix;
+    screen_index *ix;  /* the screen's */
+    screen_index *all; /* with label images; NULL: there are none */
     site_reader site;
 } run;
+
+static screen_index *index_of(const run *r)
+{
+    return r->all ? r->all : r->ix;
+}
 
 static status one_plate_all(void *ctx, int64_t p)
 {
     run *r = ctx;
-    return plate_run_all(r->g, &r->site, r->ix, p);
+    return plate_run_all(r->g, &r->site, index_of(r), r->ix, p);
 }
 
 /* Label images are files of a site like its channels: an index with their names behind those of the channels. It is not the screen's
@@ -47,19 +53,25 @@ static status index_with_masks(const config *c, screen_index **ix)
     return st;
 }
 
-static status open_index_all(stage *g, screen_index **ix)
+static status open_index_all(run *r)
 {
     status st = OK;
-    if (!*g->cfg.cells.nuclei_masks && !*g->cfg.cells.cell_masks) return plates_index_all(g, ix);
-    for (int turn = 0; turn < 2; turn++) TRY_ALL(g->comm, (g->rank == 0) == (turn == 0) ? index_with_masks(&g->cfg, ix) : OK);
-    TRY_ALL(g->comm, findings_verdict(index_findings(*ix)));
+    stage *g = r->g;
+    TRY(plates_index_all(g, &r->ix));
+    if (!*g->cfg.cells.nuclei_masks && !*g->cfg.cells.cell_masks) goto done;
+    for (int turn = 0; turn < 2; turn++) TRY_ALL(g->comm, (g->rank == 0) == (turn == 0) ? index_with_masks(&g->cfg, &r->all) : OK);
+    TRY_ALL(g->comm, findings_verdict(index_findings(r->all)));
+    if (index_n_rows(r->all) != index_n_rows(r->ix))
+        TRY(fail(E_FAILED, "the tables name label images for other sites than images: %lld and %lld of them",
+                 (long long)index_n_rows(r->all), (long long)index_n_rows(r->ix)));
 done:
     return st;
 }
 
 static status draw_preview(run *r, int64_t p, const char *png)
 {
-    plate_work w = {.g = r->g, .cfg = &r->g->cfg, .ix = r->ix, .number = p, .plate = index_plate_at(r->ix, p), .site = &r->site};
+    plate_work w = {
+        .g = r->g, .cfg = &r->g->cfg, .ix = index_of(r), .own = r->ix, .number = p, .plate = index_plate_at(r->ix, p), .site = &r->site};
     return preview_write(&w, png);
 }
 
@@ -71,9 +83,9 @@ static status run_all(stage *g)
     int64_t *chosen = NULL, n = 0;
     char *run_name = text_encode_name(g->cfg.train.run), *below = xasprintf(WORK_FEATURES "/%s", run_name),
          *folder = config_work(&g->cfg, below);
-    TRY(open_index_all(g, &r.ix));
+    TRY(open_index_all(&r));
     TRY(plates_chosen_all(g, r.ix, &chosen, &n));
-    TRY_ALL(g->comm, site_open(&r.site, &g->cfg, r.ix));
+    TRY_ALL(g->comm, site_open(&r.site, &g->cfg, index_of(&r)));
     if (*own->preview) {
         if (n != 1) TRY(fail(E_USAGE, "--preview shows one plate, and there are %lld: choose with --plate", (long long)n));
         TRY_ALL(g->comm, g->rank == 0 ? draw_preview(&r, chosen[0], own->preview) : OK);
@@ -84,6 +96,7 @@ static status run_all(stage *g)
 done:
     site_close(&r.site);
     index_free(&r.ix);
+    index_free(&r.all);
     free(chosen);
     free(run_name);
     free(below);

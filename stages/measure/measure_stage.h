@@ -81,6 +81,7 @@ typedef struct plate_work {
     MPI_Comm comm;
     const config *cfg;
     const screen_index *ix;
+    const screen_index *own; /* the screen's index, without label images: the driver knows the digest of its rows; may be ix */
     int64_t number;
     index_plate plate;
     char label[300];
@@ -97,7 +98,7 @@ typedef struct plate_work {
 } plate_work;
 
 /* ---- plate.c ---- */
-status plate_run_all(stage *g, site_reader *site, const screen_index *ix, int64_t number) MUST_USE;
+status plate_run_all(stage *g, site_reader *site, const screen_index *ix, const screen_index *own, int64_t number) MUST_USE;
 
 /* ---- names.c ---- */
 char *plate_output(const plate_work *w, bool cells); /* features/RUN/PLATE.h5, PLATE.cells.h5; caller frees */

@@ -200,11 +200,18 @@ static void plate_free(plate_work *w)
     names_free(&w->warnings);
 }
 
-status plate_run_all(stage *g, site_reader *site, const screen_index *ix, int64_t number)
+status plate_run_all(stage *g, site_reader *site, const screen_index *ix, const screen_index *own, int64_t number)
 {
     status st = OK;
-    plate_work w = {
-        .g = g, .comm = g->comm, .cfg = &g->cfg, .ix = ix, .number = number, .site = site, .sites = {.fd = -1}, .cells = {.fd = -1}};
+    plate_work w = {.g = g,
+                    .comm = g->comm,
+                    .cfg = &g->cfg,
+                    .ix = ix,
+                    .own = own,
+                    .number = number,
+                    .site = site,
+                    .sites = {.fd = -1},
+                    .cells = {.fd = -1}};
     bool current = false;
     w.plate = index_plate_at(ix, number);
     snprintf(w.label, sizeof w.label, "%s/%s/%s", w.plate.source, w.plate.batch, w.plate.plate);

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { COLUMNS = 3, ROWS = 2, GAP = 6, TITLE = 16, VALUES = 65536 };
 
@@ -79,7 +80,7 @@ static status draw_sites(const plate_work *w, picture *p)
         int left = GAP + k % COLUMNS * (width + GAP), top = GAP + k / COLUMNS * (height + TITLE + GAP);
         plate_name_site(w, site, name, sizeof name);
         snprintf(title, sizeof title, "%s: %d cells", name, s->cells.n);
-        picture_text(p, left, top, 2, 0xffffff, title);
+        picture_text(p, left, top, (int)strlen(title) * PNG_GLYPH_WIDTH * 2 <= width ? 2 : 1, 0xffffff, title);
         if (s->width_px == width && s->height_px == height) draw_site(p, s, left, top + TITLE);
         log_info("%s; nuclei above %.4g (%.1f %% of the image), cells above %.4g (%.1f %%)", title, s->nuclei_report.threshold,
                  100 * s->nuclei_report.foreground, s->cells_report.threshold, 100 * s->cells_report.foreground);

@@ -275,6 +275,7 @@ static const loss_functions functions[] = {
     [METHOD_SIMCLR] = {NULL, contrast_pictures_all},
     [METHOD_CLIP] = {alloc_clip, clip_all},
     [METHOD_PRETRAINED] = {NULL, NULL},
+    [METHOD_CLASSICAL] = {NULL, NULL},
 };
 _Static_assert(sizeof functions / sizeof *functions == N_METHODS, "a row for each name of METHODS");
 

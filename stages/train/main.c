@@ -203,6 +203,8 @@ static status run_all(stage *g)
     r.model_path = path_join(r.folder, "model.safetensors");
     r.checkpoints = path_join(r.folder, "checkpoints");
     r.log_path = path_join(r.folder, "log.jsonl");
+    if (method_table[g->cfg.train.method].measured)
+        TRY(fail(E_USAGE, "train.method: %s has no network to train: micon-measure makes its profiles", method_name(g->cfg.train.method)));
     if (g->plates.n > 0) TRY(fail(E_USAGE, "--plate: a model is trained on all plates; split and screen.index choose them"));
     TRY(run_setup_all(&r, &fresh));
     if (fresh) {

@@ -90,7 +90,9 @@ typedef struct {
 
 /* The values of train.method; what each is and needs is the table of nn/method.h. */
 #define METHODS(X)                                                                                                                         \
-    X(METHOD_MICON, "micon") X(METHOD_PACLR, "paclr") X(METHOD_SIMCLR, "simclr") X(METHOD_CLIP, "clip") X(METHOD_PRETRAINED, "pretrained")
+    X(METHOD_MICON, "micon")                                                                                                               \
+    X(METHOD_PACLR, "paclr")                                                                                                               \
+    X(METHOD_SIMCLR, "simclr") X(METHOD_CLIP, "clip") X(METHOD_PRETRAINED, "pretrained") X(METHOD_CLASSICAL, "classical")
 enum { METHODS(CHOICE_ID) N_METHODS };
 #define ENCODERS(X)                                                                                                                        \
     X(ENCODER_RESNET18, "resnet18") X(ENCODER_RESNET34, "resnet34") X(ENCODER_RESNET50, "resnet50") X(ENCODER_RESNET101, "resnet101")

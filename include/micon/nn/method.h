@@ -7,6 +7,7 @@
 
 typedef struct {
     bool trains;       /* no: the encoder's weights are used as they are */
+    bool measured;     /* no network at all: profiles are micon-measure's features of cells */
     item_source items; /* what a step is made of */
     bool controls;     /* each view of an item has a control tile too */
     bool compounds;    /* there is a compound head: compounds.h5 is required */
