@@ -17,6 +17,7 @@
 typedef struct {
     names stages, plates, sets, rest;
     int64_t ranks, nodes, interval, wait;
+    int format; /* of export: position in csv|parquet */
     bool calibrate, dry_run, force, failed, images, json, watch, yes, quiet, help, version;
 } arguments;
 

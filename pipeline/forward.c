@@ -58,7 +58,7 @@ status command_compare(call *c)
 status command_export(call *c)
 {
     if (c->a.rest.n != 2) return fail(E_USAGE, "missing folder; usage: micon export screen.yaml FOLDER");
-    return start_with(c, "store", "export", NULL);
+    return start_with(c, "store", "export", c->a.format == 1 ? "--format=parquet" : "--format=csv");
 }
 
 status command_store(call *c)

@@ -102,7 +102,8 @@ const opt config_options[] = {
 
     WORD(featurize, fingerprint, "ECFP4", CHOICES(FINGERPRINTS), IN_COMPOUNDS, "Open Babel's circular fingerprint"),
     INT(featurize, bits, "1024", 64, 4096, NULL, IN_COMPOUNDS, "fingerprint length in bits, a power of two"),
-    TEXT(featurize, vectors, "", IN_COMPOUNDS, "read vectors from this file instead: CSV(.gz) with an identifier column, or h5ad"),
+    TEXT(featurize, vectors, "", IN_COMPOUNDS,
+         "read vectors from this file instead: CSV(.gz) or Parquet with an identifier column, or h5ad"),
     WORD(featurize, on_missing, "fail", CHOICES(ON_MISSING), IN_COMPOUNDS,
          "when a compound of the screen has no vector: stop, or leave it out"),
     REAL(featurize, time_limit, "10", 0.1, 3600, NULL, IN_COMPOUNDS, "CPU seconds that Open Babel may spend on one row"),
@@ -166,7 +167,8 @@ const opt config_options[] = {
     INT(evaluate, seed, "1", 0, 4294967295.0, NULL, IN_PROFILES, "of null distributions, intervals, clusters and the UMAP"),
     INT(evaluate, null_size, "10000", 10, 1e7, NULL, IN_PROFILES, "draws of a null distribution"),
     INT(evaluate, bootstrap, "1000", 10, 1e7, NULL, IN_PROFILES, "draws for an interval"),
-    LIST(evaluate, profiles, "", IN_PROFILES, "an outside table instead of embeddings: CSV(.gz) with Metadata_ columns, or h5ad; globs"),
+    LIST(evaluate, profiles, "", IN_PROFILES,
+         "an outside table instead of embeddings: CSV(.gz) or Parquet with Metadata_ columns, or h5ad; globs"),
     TEXT(evaluate, transform_with, "", IN_PROFILES,
          "a finished store: its features, way of normalizing, sphering and components are used, nothing of that is learned"),
 

@@ -70,6 +70,16 @@ bool parquet_is(const void *bytes, size_t n)
     return n >= 4 && (memcmp(bytes, "PAR1", 4) == 0 || memcmp(bytes, "PARE", 4) == 0);
 }
 
+status parquet_is_file(const char *path, bool *yes)
+{
+    char head[4];
+    int fd = -1;
+    status st = path_open_regular(path, &fd);
+    *yes = st == OK && pread(fd, head, sizeof head, 0) == sizeof head && parquet_is(head, sizeof head);
+    if (fd >= 0) close(fd);
+    return st;
+}
+
 static status read_footer(parquet *p)
 {
     status st = OK;

@@ -1,6 +1,7 @@
-/* read_profiles.c -- profiles of others: CSV(.gz) tables with Metadata_ columns, or h5ad files, cleaned and brought into the form of our
- * own wells. Rank 0 reads, row by row. Several rows of one well (sites) are averaged. */
+/* read_profiles.c -- profiles of others (profile_tables.h), cleaned and brought into the form of our
+ * own wells. Rank 0 reads. Several rows of one well (sites) are averaged. */
 #include "evaluate.h"
+#include "profile_tables.h"
 
 #include "micon/base/digest.h"
 #include "micon/base/log.h"
@@ -10,7 +11,6 @@
 #include "micon/formats/csv.h"
 #include "micon/profile/feature_select.h"
 #include "micon/stage/provenance.h"
-#include "micon/store/foreign.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -52,173 +52,6 @@ done:
     names_free(&file);
     free(split);
     free(memory);
-    return st;
-}
-
-/* ---- reading ---- */
-
-typedef struct {
-    frame obs;
-    names var;
-    float *x;
-    size_t n, cap;
-} raw_table;
-
-static void raw_free(raw_table *t)
-{
-    frame_free(&t->obs);
-    names_free(&t->var);
-    free(t->x);
-}
-
-static bool begins(const char *s, const char *with)
-{
-    return strncmp(s, with, strlen(with)) == 0;
-}
-
-static bool of_cellprofiler(const char *s)
-{
-    return begins(s, "Cells_") || begins(s, "Nuclei_") || begins(s, "Cytoplasm_");
-}
-
-/* "", nan, NA, inf in any spelling: no number, NaN. */
-static bool read_cell(const char *s, float *out)
-{
-    static const char *const none[] = {"", "nan", "na", "n/a", "null", "none", "inf", "-inf", "+inf", "infinity", "-infinity"};
-    double v;
-    if (num_f64(s, &v)) {
-        *out = (float)v;
-        return true;
-    }
-    *out = NAN;
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-        if (strcasecmp(s, none[i]) == 0) return true;
-    return false;
-}
-
-/* Which columns are features (what[c] = their number), which metadata (-1), which neither (-2). */
-static status sort_columns(const csv *c, raw_table *t, int *what)
-{
-    status st = OK;
-    bool cellprofiler = false, first = t->var.n == 0;
-    int n = csv_n_cols(c), metadata = 0, col;
-    int64_t found = 0;
-    for (int i = 0; i < n; i++) cellprofiler = cellprofiler || of_cellprofiler(csv_col_name(c, i));
-    for (int i = 0; i < n; i++) {
-        const char *name = csv_col_name(c, i);
-        what[i] = begins(name, "Metadata_") ? -1 : !*name || (cellprofiler && !of_cellprofiler(name)) ? -2 : 0;
-        if (what[i] == -1) {
-            metadata++;
-            if (first) TRY(frame_add_col(&t->obs, name, FRAME_CATEGORY, &col));
-        } else if (what[i] == 0) {
-            if (first) names_add(&t->var, name);
-            what[i] = first                                                                 ? (int)t->var.n - 1
-                      : (int)found < (int)t->var.n && strcmp(t->var.item[found], name) == 0 ? (int)found
-                                                                                            : (int)names_find(&t->var, name);
-            if (what[i] < 0) TRY(fail(E_FORMAT, "%s: feature '%s' is not in the first table", csv_path(c), name));
-            found++;
-        }
-    }
-    if (!metadata) TRY(fail(E_FORMAT, "%s: no column begins with Metadata_: which rows are which wells?", csv_path(c)));
-    if (!found) TRY(fail(E_FORMAT, "%s: no feature columns beside the Metadata_ ones", csv_path(c)));
-    if (found != (int64_t)t->var.n)
-        TRY(fail(E_FORMAT, "%s: %lld features, the first table has %zu", csv_path(c), (long long)found, t->var.n));
-done:
-    return st;
-}
-
-static status read_csv(raw_table *t, const char *path)
-{
-    status st = OK;
-    csv *c = NULL;
-    char **field, shown[60];
-    bool more;
-    frame part = {0};
-    int *what = NULL, *to = NULL, n, col;
-    TRY(csv_open(&c, path));
-    n = csv_n_cols(c);
-    what = xcalloc((size_t)n + 1, sizeof *what);
-    to = xcalloc((size_t)n + 1, sizeof *to);
-    TRY(sort_columns(c, t, what));
-    for (int i = 0; i < n; i++)
-        if (what[i] == -1) {
-            TRY(frame_add_col(&part, csv_col_name(c, i), FRAME_CATEGORY, &col));
-            to[i] = col;
-        }
-    for (size_t d = t->var.n;;) {
-        TRY(csv_next(c, &field, &more));
-        if (!more) break;
-        TRY(mem_grow(&t->x, &t->cap, (t->n + 1) * d, sizeof *t->x, "profiles"));
-        TRY(frame_add_rows(&part, 1));
-        for (int i = 0; i < n; i++) {
-            if (what[i] == -1) TRY(frame_set_text(&part, part.n_rows - 1, to[i], field[i]));
-            if (what[i] >= 0 && !read_cell(field[i], &t->x[t->n * d + (size_t)what[i]]))
-                TRY(fail(E_FORMAT, "%s:%lld: feature '%s': '%s' is not a number", path, (long long)csv_line(c), csv_col_name(c, i),
-                         text_show(shown, sizeof shown, field[i])));
-        }
-        t->n++;
-    }
-    TRY(frame_append(&t->obs, &part));
-done:
-    csv_close(&c);
-    frame_free(&part);
-    free(what);
-    free(to);
-    return st;
-}
-
-/* obs as text columns, Metadata_ put before names that lack it. */
-static status copy_obs(frame *to, const frame *from)
-{
-    status st = OK;
-    text t = {0};
-    int col;
-    TRY(frame_add_rows(to, from->n_rows));
-    for (int c = 0; c < from->n_cols; c++) {
-        const char *name = from->col[c].name;
-        if (strcmp(name, "_index") == 0) continue;
-        char *full = begins(name, "Metadata_") ? xstrdup(name) : xasprintf("Metadata_%s", name);
-        st = frame_add_col(to, full, FRAME_CATEGORY, &col);
-        free(full);
-        for (int64_t i = 0; i < from->n_rows && st == OK; i++) {
-            text_clear(&t);
-            frame_show(from, i, c, &t);
-            st = frame_set_text(to, i, col, text_str(&t));
-        }
-        if (st != OK) goto done;
-    }
-done:
-    text_free(&t);
-    return st;
-}
-
-static status read_h5ad(raw_table *t, foreign_reader *r, const char *path)
-{
-    status st = OK;
-    foreign_file *f = NULL;
-    frame part = {0};
-    int64_t *row = NULL;
-    bool first = t->var.n == 0;
-    TRY(foreign_open(&f, r, path));
-    int64_t n = foreign_n(f), d = foreign_d(f);
-    for (int64_t j = 0; j < d; j++) {
-        const char *name = foreign_name(f, j);
-        if (first) names_add(&t->var, name);
-        if (j >= (int64_t)t->var.n || strcmp(t->var.item[j], name) != 0)
-            TRY(fail(E_FORMAT, "%s: feature '%s' is not at its place in the first table", path, name));
-    }
-    if ((int64_t)t->var.n != d) TRY(fail(E_FORMAT, "%s: %lld features, the first table has %zu", path, (long long)d, t->var.n));
-    TRY(mem_grow(&t->x, &t->cap, (t->n + (size_t)n) * (size_t)d, sizeof *t->x, "profiles"));
-    TRY(mem_alloc(&row, (size_t)n, sizeof *row, "rows"));
-    for (int64_t i = 0; i < n; i++) row[i] = i;
-    TRY(foreign_rows(f, row, n, t->x + t->n * (size_t)d));
-    t->n += (size_t)n;
-    TRY(copy_obs(&part, foreign_obs(f)));
-    TRY(frame_append(&t->obs, &part));
-done:
-    foreign_close(&f);
-    frame_free(&part);
-    free(row);
     return st;
 }
 
@@ -358,7 +191,7 @@ done:
 /* ---- rows to wells ---- */
 
 /* Sorted; rows of one place averaged. A well whose rows name different compounds is an error. */
-static status to_wells(raw_table *t, wells *w)
+static status to_wells(profile_table *t, wells *w)
 {
     static const frame_key key[] = {
         {"Metadata_Source", false}, {"Metadata_Batch", false}, {"Metadata_Plate", false}, {"Metadata_Well", false}};
@@ -456,13 +289,9 @@ status profiles_read(const stage *g, wells *w, names *notes)
 {
     status st = OK;
     names file = {0};
-    raw_table t = {0};
+    profile_table t = {0};
     TRY(list_files(&g->cfg, &file));
-    for (size_t i = 0; i < file.n; i++) {
-        const char *name = file.item[i], *end = strrchr(path_base(name), '.');
-        bool h5 = end && (strcmp(end, ".h5ad") == 0 || strcmp(end, ".h5") == 0);
-        TRY(h5 ? read_h5ad(&t, g->keep, name) : read_csv(&t, name));
-    }
+    for (size_t i = 0; i < file.n; i++) TRY(profile_table_read(&t, g->keep, file.item[i]));
     if (t.n == 0) TRY(fail(E_FAILED, "evaluate.profiles: the tables have no rows"));
     TRY(fill_metadata(&t.obs, &g->cfg, notes));
     TRY(join_split(&t.obs, &g->cfg, notes));
@@ -470,6 +299,6 @@ status profiles_read(const stage *g, wells *w, names *notes)
     TRY(profiles_clean(g, w, &t.var, notes));
 done:
     names_free(&file);
-    raw_free(&t);
+    profile_table_free(&t);
     return st;
 }

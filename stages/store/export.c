@@ -1,11 +1,12 @@
-/* export.c -- finished stores as tables in pycytominer's form: Metadata_ columns, then the features; gzip. What was written is read again
- * before it gets its name: gzip's own checksum tells what the disk lost. */
+/* export.c -- finished stores as tables in pycytominer's form: Metadata_ columns, then the features; CSV in gzip, or Parquet. What was
+ * written is read again before it gets its name: the checksums of gzip and of Parquet's pages tell what the disk lost. */
 #include "store_commands.h"
 
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
 #include "micon/formats/csv.h"
+#include "micon/formats/parquet.h"
 #include "micon/stage/transform_params.h"
 #include "micon/store/store.h"
 
@@ -25,6 +26,12 @@ static status put(gzFile z, text *t, const char *path)
     return n > 0 ? OK : fail(E_IO, "%s cannot be written", path);
 }
 
+static char *metadata_name(const frame *obs, int col)
+{
+    const char *name = obs->col[col].name;
+    return xasprintf("%s%s", strncmp(name, "Metadata_", 9) == 0 ? "" : "Metadata_", name);
+}
+
 /* Rows of `what` behind their metadata. columns: their names. */
 static status write_rows(gzFile z, const char *path, const store_file *f, const char *what, const frame *obs, const names *columns)
 {
@@ -35,8 +42,9 @@ static status write_rows(gzFile z, const char *path, const store_file *f, const 
     TRY(mem_alloc(&x, (size_t)(ROWS * d), sizeof *x, "profiles"));
     for (int c = 0; c < obs->n_cols; c++) {
         if (c) text_add(&line, ",");
-        if (strncmp(obs->col[c].name, "Metadata_", 9) != 0) text_add(&line, "Metadata_");
-        csv_quote(&line, obs->col[c].name);
+        char *name = metadata_name(obs, c);
+        csv_quote(&line, name);
+        free(name);
     }
     for (int64_t j = 0; j < d; j++) {
         text_add(&line, ",");
@@ -84,7 +92,7 @@ done:
     return st;
 }
 
-static status write_table(const char *path, const store_file *f, const char *what, const frame *obs, const names *columns)
+static status write_csv(const char *path, const store_file *f, const char *what, const frame *obs, const names *columns)
 {
     status st = OK;
     char *part = path_part(path);
@@ -105,6 +113,88 @@ done:
     return st;
 }
 
+/* ---- Parquet ---- */
+
+typedef struct {
+    const frame *obs;
+    int64_t first; /* row of the group */
+    text cell;
+} group_cells;
+
+static const char *cell_of(void *user, int64_t row, int col)
+{
+    group_cells *g = user;
+    text_clear(&g->cell);
+    frame_show(g->obs, g->first + row, col, &g->cell);
+    return g->cell.n ? g->cell.s : NULL;
+}
+
+static status write_groups(parquet_writer *w, const store_file *f, const char *what, const frame *obs, int64_t d)
+{
+    status st = OK;
+    float *x = NULL;
+    group_cells g = {.obs = obs};
+    int64_t most = obs->n_rows < PARQUET_GROUP_ROWS ? obs->n_rows : PARQUET_GROUP_ROWS;
+    TRY(mem_alloc(&x, (size_t)(most * d), sizeof *x, "profiles"));
+    for (; g.first < obs->n_rows; g.first += most) {
+        int64_t left = obs->n_rows - g.first, n = left < most ? left : most;
+        TRY(store_read_rows(f, what, STORE_F32, g.first, n, x));
+        TRY(parquet_write_group(w, n, cell_of, &g, x, (size_t)d));
+    }
+done:
+    free(x);
+    text_free(&g.cell);
+    return st;
+}
+
+static status read_parquet_again(const char *part, int64_t n_rows)
+{
+    status st = OK;
+    parquet *p = NULL;
+    parquet_cursor *c = NULL;
+    text cell = {0};
+    TRY(parquet_open(&p, part));
+    for (int i = 0; i < parquet_n_cols(p); i++) {
+        TRY(parquet_cursor_open(&c, p, i));
+        for (int64_t r = 0; r < n_rows; r++) {
+            text_clear(&cell);
+            TRY(parquet_read_text(c, &cell));
+        }
+    }
+done:
+    parquet_cursor_close(&c);
+    parquet_close(&p);
+    text_free(&cell);
+    return st;
+}
+
+static status write_parquet(const char *path, const store_file *f, const char *what, const frame *obs, const names *columns)
+{
+    status st = OK;
+    parquet_writer *w = NULL;
+    names metadata = {0};
+    char *part = path_part(path);
+    for (int c = 0; c < obs->n_cols; c++) {
+        char *name = metadata_name(obs, c);
+        names_add(&metadata, name);
+        free(name);
+    }
+    TRY(parquet_create(&w, part, (const char *const *)metadata.item, (int)metadata.n, (const char *const *)columns->item, (int)columns->n));
+    TRY(write_groups(w, f, what, obs, (int64_t)columns->n));
+    TRY(parquet_finish(&w));
+    TRY(fail_within(read_parquet_again(part, obs->n_rows), "%s reads back otherwise than it was written", path));
+    TRY(path_publish(part, path));
+    log_info("%s", path);
+done:
+    parquet_abandon(&w);
+    if (st != OK) unlink(part);
+    names_free(&metadata);
+    free(part);
+    return st;
+}
+
+/* ---- stores ---- */
+
 /* Names of the d columns of a matrix: the features where it has as many, else components. */
 static void name_columns(const frame *var, int64_t d, bool features, names *out)
 {
@@ -116,8 +206,8 @@ static void name_columns(const frame *var, int64_t d, bool features, names *out)
     }
 }
 
-/* One store's matrices to STEM.{raw,normalized,corrected}.csv.gz. */
-static status export_store(const char *path, const char *stem)
+/* One store's matrices to STEM.{raw,normalized,corrected}.csv.gz or .parquet. */
+static status export_store(const char *path, const char *stem, export_format format)
 {
     static const struct {
         const char *what, *name;
@@ -136,8 +226,8 @@ static status export_store(const char *path, const char *stem)
         TRY(store_dims(f, form[k].what, &n_dims, dims));
         if (n_dims != 2 || dims[0] != obs.n_rows) TRY(fail(E_FORMAT, "%s: obs and %s do not fit together", path, form[k].what));
         name_columns(&var, dims[1], dims[1] == var.n_rows, &columns);
-        char *name = xasprintf("%s.%s.csv.gz", stem, form[k].name);
-        st = write_table(name, f, form[k].what, &obs, &columns);
+        char *name = xasprintf("%s.%s.%s", stem, form[k].name, format == EXPORT_PARQUET ? "parquet" : "csv.gz");
+        st = (format == EXPORT_PARQUET ? write_parquet : write_csv)(name, f, form[k].what, &obs, &columns);
         free(name);
         names_free(&columns);
         if (st != OK) goto done;
@@ -149,7 +239,7 @@ done:
     return st;
 }
 
-status export_tables(const config *c, const char *dir)
+status export_tables(const config *c, const char *dir, export_format format)
 {
     status st = OK;
     char *run = text_encode_name(c->train.run), *stem = NULL, *path = NULL;
@@ -163,7 +253,7 @@ status export_tables(const config *c, const char *dir)
     for (int k = 0; k < 2; k++) {
         path = profiles_path(c, k == 1);
         stem = xasprintf("%s/%s%s", dir, run, k == 1 ? ".consensus" : "");
-        TRY(export_store(path, stem));
+        TRY(export_store(path, stem, format));
         FREE(path);
         FREE(stem);
     }

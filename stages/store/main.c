@@ -13,6 +13,10 @@ typedef struct {
     int64_t wait;
 } add_args;
 
+typedef struct {
+    int format;
+} export_args;
+
 static const char add_usage[] = "micon-store add screen.yaml STORE", export_usage[] = "micon-store export screen.yaml FOLDER",
                   verify_usage[] = "micon-store verify FILE...";
 
@@ -43,8 +47,9 @@ static status export_all(stage *s)
 {
     status st = OK;
     const char *folder = NULL;
+    const export_args *a = s->options;
     TRY(one_argument(s, export_usage, &folder));
-    TRY_ALL(s->comm, s->rank == 0 ? export_tables(&s->cfg, folder) : OK);
+    TRY_ALL(s->comm, s->rank == 0 ? export_tables(&s->cfg, folder, (export_format)a->format) : OK);
 done:
     return st;
 }
@@ -84,11 +89,17 @@ static const stage_def add_def = {
     .arguments = "STORE",
     .run_all = add_all,
 };
+static const opt export_options[] = {
+    {NULL, "format", OPT_CHOICE, offsetof(export_args, format), "csv", 0, 0, "csv|parquet", 0, "CSV in gzip, or Parquet"},
+    {.name = NULL},
+};
 static const stage_def export_def = {
     .name = "store export",
     .summary = "write the finished profiles of train.run as tables in pycytominer's form: FOLDER/RUN.{raw,normalized,corrected}.csv.gz and "
-               "FOLDER/RUN.consensus.{normalized,corrected}.csv.gz; nothing is computed",
+               "FOLDER/RUN.consensus.{normalized,corrected}.csv.gz, or .parquet; nothing is computed",
     .sections = "screen",
+    .options = export_options,
+    .options_size = sizeof(export_args),
     .arguments = "FOLDER",
     .run_all = export_all,
 };

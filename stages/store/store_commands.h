@@ -3,9 +3,10 @@
 #define STORE_COMMANDS_H
 #include "micon/stage/stage.h"
 
-/* export.c: the finished stores of train.run as DIR/RUN.{raw,normalized,corrected}.csv.gz and
+/* export.c: the finished stores of train.run as DIR/RUN.{raw,normalized,corrected}.csv.gz (or .parquet) and
  * DIR/RUN.consensus.{normalized,corrected}.csv.gz. Local. */
-status export_tables(const config *c, const char *dir) MUST_USE;
+typedef enum { EXPORT_CSV, EXPORT_PARQUET } export_format; /* in the order of the option's words */
+status export_tables(const config *c, const char *dir, export_format format) MUST_USE;
 
 /* add.c: a run's finished profiles into a store that screens share. Local. */
 status add_profiles(const stage *g, const char *target, double wait_s) MUST_USE;

@@ -35,6 +35,23 @@ exits "and exported" 0 tables back --set train.run=again
 for form in raw normalized corrected consensus.normalized; do
     same "$form: the same numbers" "$(features back/again.$form)" "$(features tables/r.$form)"
 done
+# The same as Parquet: through our own reader to the same stores, and back to the same text.
+exits "exported as Parquet, by the driver" 0 "$BIN/micon" export t.yaml parquet --format parquet
+same "the files" "$(cd parquet && echo *)" "r.consensus.corrected.parquet r.consensus.normalized.parquet r.corrected.parquet r.normalized.parquet r.raw.parquet"
+one=$(cat parquet/* | sha256sum)
+exits "again" 0 tables parquet --format=parquet
+same "the same bytes" "$(cat parquet/* | sha256sum)" "$one"
+exits "a format that there is not" 2 tables x --format=xml
+exits "the raw Parquet table evaluated" 0 run --set evaluate.profiles=parquet/r.raw.parquet --set train.run=columns
+exits "and exported" 0 tables back --set train.run=columns
+for form in raw normalized corrected consensus.normalized consensus.corrected; do
+    same "$form: every cell as from CSV" "$(zcat back/columns.$form.csv.gz | sha256sum)" "$(zcat back/again.$form.csv.gz | sha256sum)"
+done
+mv parquet/r.raw.parquet raw.csv
+exits "a Parquet file with another name" 0 run --set evaluate.profiles=raw.csv --set train.run=columns
+head -c 3000 raw.csv > cut.parquet
+exits "one that is cut off" 1 run --set evaluate.profiles=cut.parquet --set train.run=columns
+has "one that is cut off: said" "$T/err" "cut.parquet: begins as a Parquet file, but does not end as one: it is cut off"
 if ! /usr/bin/python3 -c 'import pandas, h5py' 2>/dev/null; then
     skip "pandas reads the tables" "python3-pandas or python3-h5py is not installed"
     tap_done

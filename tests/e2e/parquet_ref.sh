@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# parquet_ref.sh -- Parquet files of pyarrow, pandas, polars and duckdb in many variants, read cell by cell; ours read by them. run: limit=300
+# run: limit=300
+# parquet_ref.sh -- Parquet files of pyarrow, pandas, polars and duckdb in many variants, read cell by cell; ours read by them.
 . "$(dirname "$0")/../tap.sh"
 for py in "${PARQUET_PYTHON:-}" "$ROOT/build/peers/bin/python" python3; do
     [ -n "$py" ] && "$py" -c 'import pyarrow, numpy' 2>/dev/null && break

@@ -1,5 +1,5 @@
-/* parquet_make.c -- TABLE OUT [ROWS] : a CSV as a Parquet file, for tests; columns that begin with Metadata_ or FileName_ or PathName_, or that hold
- * something else than numbers in their first row, as text, the others as float32; ROWS a row group. */
+/* parquet_make.c -- TABLE OUT [ROWS]: a CSV as a Parquet file, for tests; columns that begin with Metadata_, FileName_ or PathName_, or
+ * that hold something else than numbers in their first row, as text, the others as float32; ROWS a row group. */
 #include "micon/base/num.h"
 #include "micon/formats/csv.h"
 #include "micon/formats/parquet.h"

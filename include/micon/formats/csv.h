@@ -1,5 +1,5 @@
-/* csv.h -- tables: delimited text or Parquet. Delimited text is CSV and TSV, plain or gzip, quoted fields (with separators and line ends in them), CRLF, a byte order
- * mark, lines of any length. Local. Every message begins with "file:line".
+/* csv.h -- tables: delimited text or Parquet. Delimited text is CSV and TSV, plain or gzip, quoted fields (with separators and line ends
+ * in them), CRLF, a byte order mark, lines of any length. Local. Every message begins with "file:line".
  *
  * Two levels: a reader that hands out one row at a time in bounded memory (for files of any size), and a table that holds a
  * whole file for look-ups by column name.

@@ -19,6 +19,7 @@
 /* ---- reading ---- */
 typedef struct parquet parquet;
 bool parquet_is(const void *bytes, size_t n); /* do a file's first bytes (4 or more) say that it is one? */
+status parquet_is_file(const char *path, bool *yes) MUST_USE;
 status parquet_open(parquet **out, const char *path) MUST_USE;
 status parquet_open_memory(parquet **out, const char *name, const void *data, size_t size) MUST_USE; /* data borrowed */
 void parquet_close(parquet **p);                                                                     /* NULL-safe, sets NULL */
@@ -28,7 +29,8 @@ int64_t parquet_n_rows(const parquet *p);
 bool parquet_col_is_number(const parquet *p, int col); /* integers, floats, half floats and decimals; no dates, no booleans */
 
 typedef struct parquet_cursor parquet_cursor;
-/* At the first row of a column. *c must be NULL, or a cursor (of this file or another) whose memory is used again. p must outlive it. */
+/* At the first row of a column. *c must be NULL, or a cursor (of this file or another) whose memory is used again. p must outlive
+ * it. */
 status parquet_cursor_open(parquet_cursor **c, const parquet *p, int col) MUST_USE;
 void parquet_cursor_close(parquet_cursor **c);
 /* The next n rows (fewer are left: E_INTERNAL) of a column of numbers, to out[0], out[stride], ...; a missing value is NaN. */

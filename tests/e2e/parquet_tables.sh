@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# run: limit=120
+# parquet_tables.sh -- a screen whose tables are all Parquet, under any name, is the screen that it is with CSV tables.
+. "$(dirname "$0")/../tap.sh"
+make_parquet=$ROOT/build/release/tests/tools/parquet_make
+cd "$T" || exit 1
+export PATH=$BIN:$PATH
+exits "a screen is drawn" 0 mpi 1 micon-simulate --out csv --sources 1 --wells 12 --sites 1 --size 48 --compounds 8
+cp -r csv pq
+for f in pq/metadata/*.csv.gz pq/images/*/load_data.csv; do
+    "$make_parquet" "$f" t.parquet 7 || echo "# $f was not converted"
+    case $f in *plate.csv.gz) rm "$f"; f=${f%.csv.gz}.parquet ;; esac # one with its own name, the others with the old one
+    mv t.parquet "$f"
+done
+sed -i 's/plate.csv.gz/plate.parquet/' pq/screen.yaml
+for s in csv pq; do
+    exits "$s: check" 0 micon check $s/screen.yaml
+    exits "$s: tiles" 0 mpi 2 micon-tile $s/screen.yaml
+    exits "$s: compounds" 0 mpi 2 micon-featurize $s/screen.yaml --set featurize.bits=64
+done
+if ! /usr/bin/python3 -c 'import h5py' 2>/dev/null; then
+    skip "the same tables in the tiles and compounds" "python3-h5py is not installed"
+    tap_done
+fi
+cat > same.py <<'EOP'
+import glob, h5py, numpy as np
+bad = 0
+def walk(a, b, path):
+    global bad
+    if isinstance(a, h5py.Dataset):
+        if not np.array_equal(a[()], b[()]) and path not in ("/uns/micon/inputs", "/uns/micon/made_from"): bad += 1; print("#", path)
+        return
+    if set(a) != set(b): bad += 1; print("#", path, set(a) ^ set(b))
+    for k in set(a) & set(b): walk(a[k], b[k], path.rstrip("/") + "/" + k)
+files = sorted(glob.glob("csv/work/tiles/*.h5")) + ["csv/work/compounds.h5"]
+for f in files:
+    with h5py.File(f) as a, h5py.File("pq" + f[3:]) as b: walk(a, b, "/")
+raise SystemExit(bad > 0 or len(files) < 3)
+EOP
+ok "the same tiles, compounds and tables in them" /usr/bin/python3 same.py
+sed -i 's/^  well: .*/  well: broken.parquet/' pq/screen.yaml
+head -c 400 pq/metadata/well.csv.gz > pq/broken.parquet
+exits "a table that is cut off" 1 micon check pq/screen.yaml
+cat "$T/out" "$T/err" > all
+has "a table that is cut off: said" all "broken.parquet: begins as a Parquet file, but does not end as one: it is cut off"
+tap_done
