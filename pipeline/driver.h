@@ -126,6 +126,47 @@ typedef struct {
     uint64_t digest;
 } recorded_input;
 
+/* What is known of a step's last try (step_status.c). */
+typedef enum { STATUS_NONE, STATUS_RUNNING, STATUS_STOPPED, STATUS_FAILED, STATUS_DONE } step_status_state;
+typedef struct {
+    step_status_state state;
+    char *message;                  /* the last, or why it failed; "" */
+    char *unit;                     /* "sites" */
+    double done, total, rate, left; /* rate a second; left in seconds, negative: not known */
+    double seconds;                 /* it took, where it is done */
+    char *log;                      /* NULL: none known */
+    char *job;                      /* as squeue shows it, "12" or "12_3"; NULL: not a SLURM job */
+    long uid;                       /* whose file says so; -1: not known */
+} step_status;
+
+/* What a step is now, from its record, its output, its last try, the lock and the queue (step_state.c): the one answer of all commands. */
+typedef enum { IS_DONE, IS_RUNNING, IS_QUEUED, IS_STOPPED, IS_FAILED, IS_TODO, IS_LEFT_OUT, N_STEP_KINDS } step_kind;
+extern const char *const step_kind_words[N_STEP_KINDS];
+
+/* The queue of SLURM, and what we put there (slurm.c). */
+typedef struct {
+    char *job; /* "123" or "123_4" */
+    char *state, *reason;
+} queued;
+typedef struct {
+    queued *item;
+    size_t n;
+    names numbers; /* of the jobs, each task of an array by its own */
+    names users;   /* whose jobs were asked for: their uids */
+    bool answered; /* squeue was asked, and this is all */
+} queue;
+typedef struct {
+    int stage;
+    bool gate;
+    char *job;   /* number */
+    long uid;    /* who submitted it: a work folder may be shared by a group */
+    names tasks; /* of an array: the step names of each task, separated by ','; of a gate: the steps it waits for; otherwise the one */
+} submitted;
+typedef struct {
+    submitted *item;
+    size_t n, cap;
+} submissions;
+
 typedef struct {
     int stage;
     long plate; /* in the screen, or -1 */
@@ -135,15 +176,16 @@ typedef struct {
 
     /* what is on disk */
     bool built, exists, has_record, of_the_file;
-    bool failed; /* the last try to make what is not there */
+    step_status last; /* try to make it */
     output_record record;
     recorded_input *input; /* as recorded */
     size_t n_inputs;
     char *input_changed; /* the first recorded input of another size or time than today, or NULL */
 
     /* decided */
-    step_state state;
+    step_state state; /* what is to be done */
     char *why;
+    step_kind is;
     double seconds;     /* estimate on the plan's ranks, alone */
     double here_s;      /* its share of the time here, with others beside it */
     int64_t mem, bytes; /* estimate: of memory, all ranks; of output */
@@ -167,14 +209,20 @@ typedef struct plan {
     int64_t ranks, train_ranks; /* train_ranks: of training on a node, 0: ranks */
     double tables;              /* bytes of text of the outside tables (evaluate.profiles) */
     double memory, shared;      /* that a step may have here: free now; of it, windows that its ranks share (base/memory_budget.h) */
+    submissions jobs;           /* recorded for this work folder */
+    queue queue;                /* asked where there are such, or where a step says that it runs as a job */
+    text holder;                /* of the work folder's lock: who runs here; "" nobody */
     bool force;
     bool alone; /* plan_decide judges each step by its own record: what stands, not what would be done */
 } plan;
 
 status plan_make(plan *p, const call *c) MUST_USE;
 void plan_free(plan *p);
-void plan_decide(plan *p, const config *c);   /* pure: fills state and why of every step */
-void plan_estimate(plan *p, const config *c); /* pure: fills seconds, mem, bytes */
+void plan_decide(plan *p, const config *c);       /* pure: fills state and why of every step */
+void plan_estimate(plan *p, const config *c);     /* pure: fills seconds, mem, bytes */
+void step_states_read(plan *p, const config *c);  /* queue and lock; steps that say they run in jobs that are over have failed */
+void step_states_judge(plan *p, const config *c); /* after plan_decide of a plan that is `alone`: what each step is now */
+bool step_is_active(const step *s);               /* running or queued */
 void plan_print(const plan *p, const config *c, int64_t nodes, text *out);
 void plan_warn_left_out(const plan *p);               /* the chosen steps that cannot run here */
 const char *step_label(const plan *p, const step *s); /* the plate's label, or the name */
@@ -219,58 +267,24 @@ typedef struct {
 } work_lock;
 status lock_take(work_lock *l, const call *c) MUST_USE; /* E_FAILED: who holds it, since when, what to do */
 void lock_release(work_lock *l);
-bool lock_holder(const config *c, text *who); /* is a run active here? for `micon status` */
+bool lock_holder(const config *c, text *who); /* is a run active here? who: appended */
 
 /* ---- what the steps say of themselves (step_status.c) ---- */
-typedef enum { STATUS_NONE, STATUS_RUNNING, STATUS_STOPPED, STATUS_FAILED, STATUS_DONE } step_status_state;
-typedef struct {
-    step_status_state state;
-    char *message;                  /* the last, or why it failed; "" */
-    char *unit;                     /* "sites" */
-    double done, total, rate, left; /* rate a second; left in seconds, negative: not known */
-    double seconds;                 /* it took, where it is done */
-    char *log;                      /* NULL: none known */
-    char *job;                      /* as squeue shows it, "12" or "12_3"; NULL: not a SLURM job */
-    long uid;                       /* whose file says so; -1: not known */
-} step_status;
 void step_status_read(step_status *out, const config *c, const step *s); /* what is not there or cannot be read is nothing seen */
 void step_status_free(step_status *s);
-void step_status_show(const step_status *s, text *out);           /* "120 of 345 sites, 12.3 a second, 3 min left" */
-void step_status_killed(step_status *s);                          /* it ended and could not say so */
+void step_status_show(const step_status *s, text *out); /* "120 of 345 sites, 12.3 a second, 3 min left" */
+void step_status_failed(step_status *s, const char *why);
 char *step_file(const config *c, const step *s, const char *end); /* work/status/STAGE/NAME.END; caller frees */
+char *step_job_log(const config *c, int stage, const char *job);  /* of a SLURM job, "12" or "12_3"; caller frees */
 bool step_file_is_newer(const char *a, const char *b);            /* than b, or b is not there */
 /* What the log says of a failure: its last line with an error, else its last line. Caller frees. */
 char *step_failure_reason(const char *log, int exit_status);
 
-void status_keep_failed(plan *p, const call *c); /* un-choose the steps that did not fail (status.c) */
-
 /* ---- SLURM (slurm.c) ---- */
-typedef struct {
-    char *job; /* "123" or "123_4" */
-    char *state, *reason;
-} queued;
-typedef struct {
-    queued *item;
-    size_t n;
-    names numbers; /* of the jobs, each task of an array by its own */
-    names users;   /* whose jobs were asked for: their uids */
-    bool answered; /* squeue was asked, and this is all */
-} queue;
 void queue_free(queue *q);
 int64_t slurm_node_mb(const char *partition); /* of its largest node, "": of the default partition; 0: sinfo does not say */
 const queued *queue_find(const queue *q, const char *job, long task);
 
-typedef struct {
-    int stage;
-    bool gate;
-    char *job;   /* number */
-    long uid;    /* who submitted it: a work folder may be shared by a group */
-    names tasks; /* of an array: the step names of each task, separated by ','; of a gate: the steps it waits for; otherwise the one */
-} submitted;
-typedef struct {
-    submitted *item;
-    size_t n, cap;
-} submissions;
 /* As squeue shows them: our jobs, those of who submitted these, and of the users `also`. */
 status queue_read(queue *q, const submissions *s, const long *also, size_t n_also) MUST_USE;
 bool queue_lacks(const queue *q, const char *job, long uid); /* that user was asked for, and has no such job: it is over */
@@ -279,7 +293,7 @@ status submissions_write(const submissions *s, const config *c) MUST_USE;
 status submissions_none_active(const call *c, queue *q) MUST_USE; /* E_FAILED while jobs of ours are queued or running; q: what was seen */
 void clean_leftovers(const config *c, const queue *q);            /* under the lock: what dead runs left half-written (leftovers.c) */
 bool submitted_is_active(const submitted *s, const queue *q);
-bool submitted_names(const submitted *s, const char *step_name);
+long submitted_task(const submitted *s, const char *step_name);                   /* the task that makes it, -1: none */
 bool submitted_covers(const submitted *s, const queue *q, const char *step_name); /* is that step still to come by it? */
 void submissions_free(submissions *s);
 void submissions_add(submissions *s, int stage, bool gate, const char *job, long uid, const names *tasks);

@@ -129,7 +129,8 @@ static void help_command(const command *cmd, const opt *table, text *t)
         text_add(t, "\nSection 'slurm' of the configuration [default; range]:\n");
         opt_help(config_options, "slurm", t);
     }
-    text_add(t, "\nExit status: 0 done, 1 failed, 2 wrong usage or configuration, 75 stopped on request (the next run resumes).\n");
+    text_addf(t, "\nExit status: 0 done, 1 %s, 2 wrong usage or configuration, 75 stopped on request (the next run resumes).\n",
+              cmd->bit == STATUS ? "failed, or a step has failed" : "failed");
 }
 
 static int print(text *t)

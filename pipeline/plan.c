@@ -59,12 +59,7 @@ static void look_at_disk(step *s, const call *c)
         }
         free(inputs);
     }
-    if (!s->exists) {
-        step_status last;
-        step_status_read(&last, &c->cfg, s);
-        s->failed = last.state == STATUS_FAILED;
-        step_status_free(&last);
-    }
+    step_status_read(&s->last, &c->cfg, s);
     free(record);
 }
 
@@ -118,6 +113,11 @@ status plan_make(plan *p, const call *c)
     }
     rates_read(&p->rates, &c->cfg);
     p->tables = text_of_tables(&c->cfg);
+    step_states_read(p, &c->cfg);
+    p->alone = true; /* first what each is for itself, then what is to be done */
+    plan_decide(p, &c->cfg);
+    step_states_judge(p, &c->cfg);
+    p->alone = false;
     plan_decide(p, &c->cfg);
     plan_estimate(p, &c->cfg);
 done:
@@ -136,8 +136,12 @@ void plan_free(plan *p)
         free(s->why);
         free(s->input_changed);
         output_record_free(&s->record);
+        step_status_free(&s->last);
     }
     free(p->step);
+    submissions_free(&p->jobs);
+    queue_free(&p->queue);
+    text_free(&p->holder);
     screen_free(&p->screen);
     *p = (plan){0};
 }

@@ -118,8 +118,9 @@ static void decide_by_record(plan *p, step *s, const config *c)
         decided(s, STEP_CHECK, "made by another version");
     else if (s->input_changed)
         decided(s, STEP_CHECK, s->input_changed);
-    else if (!decide_by_inputs(p, s, c))
-        decided(s, STEP_CURRENT, "up to date");
+    else if (!decide_by_inputs(p, s, c)) /* after a failure the stage decides whether what an earlier try made will do */
+        decided(s, s->last.state == STATUS_FAILED ? STEP_CHECK : STEP_CURRENT,
+                s->last.state == STATUS_FAILED ? "the last try failed; see micon status" : "up to date");
     text_free(&why);
 }
 
@@ -129,12 +130,12 @@ static void decide(plan *p, step *s, const config *c)
         char *why = xasprintf("program micon-%s is not built", stage_table[s->stage].name);
         decided(s, STEP_ABSENT, why);
         free(why);
-    } else if (p->force && s->chosen) {
+    } else if (p->force && s->chosen && !p->alone) {
         decided(s, STEP_RUN, "--force");
     } else if (!p->alone && decide_by_needs(p, s, c)) {
         return;
     } else if (!s->exists) {
-        decided(s, STEP_RUN, s->failed ? "failed before; see micon status" : "not made yet");
+        decided(s, STEP_RUN, s->last.state == STATUS_FAILED ? "failed before; see micon status" : "not made yet");
     } else if (!s->has_record) {
         decided(s, STEP_CHECK, "no record of what it was made from");
     } else if (!s->of_the_file) {

@@ -165,25 +165,12 @@ done:
     return st;
 }
 
-/* Up to date, images and all: an earlier failure is history. */
-static void forget_failures(const call *c, const plan *p)
-{
-    for (size_t i = 0; i < p->n; i++) {
-        const step *s = &p->step[i];
-        if (s->state != STEP_CURRENT) continue;
-        char *path = step_file(&c->cfg, s, "failed");
-        unlink(path);
-        free(path);
-    }
-}
-
 status command_run(call *c)
 {
     status st = OK;
     plan p = {0};
     if (!c->a.dry_run) c->a.images = true; /* they are about to be read: see which changed */
     TRY(plan_make(&p, c));
-    if (!c->a.dry_run) forget_failures(c, &p);
     TRY(run_plan(c, &p, c->a.force));
 done:
     plan_free(&p);
@@ -214,7 +201,7 @@ status command_rerun(call *c)
     c->a.force = !c->a.failed;
     c->a.images = true;
     TRY(plan_make(&p, c));
-    if (c->a.failed) status_keep_failed(&p, c);
+    for (size_t i = 0; i < p.n && c->a.failed; i++) p.step[i].chosen = p.step[i].chosen && p.step[i].is == IS_FAILED;
     TRY(run_plan(c, &p, !c->a.failed));
     if (!c->a.dry_run) say_stale(c, &p);
 done:

@@ -63,18 +63,22 @@ static void show_command(char *const *argv)
     text_free(&t);
 }
 
-/* work/status/<stage>/<name>.failed: why, for `micon status` and `micon rerun --failed`; a stage that could not even start says nothing
+/* work/status/<stage>/<name>.failed or .stopped: why, for step_status_read; a program that was killed or could not even start says nothing
  * of itself. */
-static void note_failure(const config *c, const step *s, const work_item *w)
+static void note_end(const config *c, const step *s, const work_item *w)
 {
-    char *path = step_file(c, s, "failed");
-    if (w->how != FAILED) {
-        unlink(path);
-    } else if (path_write(path, w->reason, strlen(w->reason)) != OK) {
-        log_warn("%s", msg_get());
-        msg_clear();
+    static const char *const ends[] = {"failed", "stopped"};
+    for (int i = 0; i < 2; i++) {
+        char *path = step_file(c, s, ends[i]);
+        const char *why = i == 0 ? w->reason : "on request";
+        if (w->how != (i == 0 ? FAILED : STOPPED)) {
+            unlink(path);
+        } else if (path_write(path, why, strlen(why)) != OK) {
+            log_warn("%s", msg_get());
+            msg_clear();
+        }
+        free(path);
     }
-    free(path);
 }
 
 static status start_step(runner *r, size_t i, int64_t ranks)
@@ -133,7 +137,7 @@ static void end_step(runner *r, size_t i)
         w->reason = step_failure_reason(w->log, ended);
         log_warn("%s: %s failed: %s", stage_table[s->stage].name, step_label(r->plan, s), w->reason);
     }
-    note_failure(&r->c->cfg, s, w);
+    note_end(&r->c->cfg, s, w);
 }
 
 /* ---- a stage ---- */

@@ -227,8 +227,7 @@ bool submitted_is_active(const submitted *s, const queue *q)
     return false;
 }
 
-/* The task of a job that makes a step, -1: none. */
-static long task_of(const submitted *s, const char *step_name)
+long submitted_task(const submitted *s, const char *step_name)
 {
     long at = -1;
     for (size_t k = 0; k < s->tasks.n && at < 0; k++) {
@@ -240,14 +239,9 @@ static long task_of(const submitted *s, const char *step_name)
     return at;
 }
 
-bool submitted_names(const submitted *s, const char *step_name)
-{
-    return task_of(s, step_name) >= 0;
-}
-
 bool submitted_covers(const submitted *s, const queue *q, const char *step_name)
 {
-    long task = task_of(s, step_name);
+    long task = submitted_task(s, step_name);
     return task >= 0 && (queue_find(q, s->job, task) || queue_find(q, s->job, -1));
 }
 

@@ -1,13 +1,12 @@
 /* step_status.c -- what a step says of itself: its status files under work/status, and why it failed. */
 #include "driver.h"
 
+#include "micon/base/identity.h"
 #include "micon/base/mem.h"
 #include "micon/base/num.h"
 #include "micon/base/path.h"
 
-#include <errno.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,15 +36,19 @@ static char *job_of(const json_t *o)
     return !job ? NULL : task ? xasprintf("%s_%s", job, task) : xstrdup(job);
 }
 
-/* Is the writer gone? Known for certain on this host only; a SLURM job is looked up in the queue by the caller. */
+/* Is the writer gone? Known for certain where process numbers can be compared (base/identity.h), of files of versions before 0.2 on the host
+ * of that name; a SLURM job is looked up in the queue by the caller. */
 static bool is_gone(const json_t *o)
 {
     if (json_is_string(json_object_get(o, "job"))) return false;
-    char host[256] = "", *there = text_of(o, "host");
+    const identity *me = identity_mine();
+    char *host = text_of(o, "host"), *space = text_of(o, "space"), *birth = text_of(o, "birth");
     long pid = (long)number_of(o, "pid", 0);
-    gethostname(host, sizeof host - 1);
-    bool gone = strcmp(host, there) == 0 && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
-    free(there);
+    bool here = *space && *me->space ? strcmp(space, me->space) == 0 : strcmp(host, me->host) == 0;
+    bool gone = here && pid > 0 && identity_is_dead(pid, *birth ? birth : NULL);
+    free(host);
+    free(space);
+    free(birth);
     return gone;
 }
 
@@ -69,35 +72,72 @@ bool step_file_is_newer(const char *a, const char *b)
     return of_a > of_b;
 }
 
-static void read_failure(step_status *out, const config *c, const step *s)
-{
-    char *path = step_file(c, s, "failed"), *why = NULL;
-    size_t n;
-    if (path_exists(path) && step_file_is_newer(path, s->output)) {
-        if (path_read(path, &why, &n, 1 << 16) != OK) msg_clear();
-        out->state = STATUS_FAILED;
-        free(out->message);
-        out->message = why ? why : xstrdup("");
-    }
-    free(path);
-}
-
 static long owner_of(const char *path)
 {
     struct stat sb;
     return stat(path, &sb) == 0 ? (long)sb.st_uid : -1;
 }
 
-void step_status_killed(step_status *s)
+void step_status_failed(step_status *s, const char *why)
 {
     s->state = STATUS_FAILED;
     free(s->message);
-    s->message = xstrdup("ended without reporting a status (killed?)");
+    s->message = xstrdup(why);
+}
+
+/* What the driver wrote at its end (.failed, .stopped), the record of a success (.made) and the program's own file (.json): the youngest has
+ * the word. A driver that is asked to stop ends programs that cannot say so. */
+static void read_end(step_status *out, const config *c, const step *s, const char *json)
+{
+    static const struct {
+        const char *end;
+        step_status_state state;
+    } ends[] = {{"made", STATUS_DONE}, {"stopped", STATUS_STOPPED}, {"failed", STATUS_FAILED}};
+    char *youngest = xstrdup(json), *why = NULL;
+    size_t n;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        char *path = step_file(c, s, ends[i].end);
+        if (path_exists(path) && step_file_is_newer(path, youngest)) {
+            char *t = youngest;
+            youngest = path;
+            path = t;
+            if (out->state != ends[i].state && ends[i].state != STATUS_DONE) FREE(out->message);
+            out->state = ends[i].state;
+            if (out->state != STATUS_DONE) FREE(out->job); /* the driver's, here */
+            if (out->state == STATUS_FAILED) FREE(out->message);
+            if (out->state == STATUS_FAILED && path_read(youngest, &why, &n, 1 << 16) != OK) msg_clear();
+        }
+        free(path);
+    }
+    if (!out->message) out->message = out->state == STATUS_FAILED && why ? xstrdup(why) : xstrdup("");
+    free(why);
+    free(youngest);
+}
+
+char *step_job_log(const config *c, int stage, const char *job)
+{
+    char *below = xasprintf("status/slurm/%s-%s.log", stage_table[stage].name, job), *path = config_work(c, below);
+    free(below);
+    return path;
+}
+
+/* The log of the last try: of its job, or of the driver, unless that is of an earlier try than the status file. */
+static char *find_log(const step_status *out, const config *c, const step *s, const char *json)
+{
+    int64_t size, of_log = 0, of_json = 0;
+    char *log = out->job ? step_job_log(c, s->stage, out->job) : step_file(c, s, "log");
+    bool there = path_exists(log);
+    if (there && !out->job && path_exists(json)) {
+        if (path_stat(log, &size, &of_log) != OK || path_stat(json, &size, &of_json) != OK) msg_clear();
+        there = of_log >= of_json - (int64_t)((out->seconds + 2) * 1e9);
+    }
+    if (!there) FREE(log);
+    return log;
 }
 
 void step_status_read(step_status *out, const config *c, const step *s)
 {
-    char *path = step_file(c, s, "json"), *log = step_file(c, s, "log");
+    char *path = step_file(c, s, "json");
     json_t *o = path_exists(path) ? json_load_file(path, 0, NULL) : NULL;
     *out = (step_status){.state = state_of(o), .message = text_of(o, "message"), .unit = text_of(o, "unit")};
     out->done = number_of(o, "done", 0);
@@ -107,12 +147,9 @@ void step_status_read(step_status *out, const config *c, const step *s)
     out->seconds = number_of(o, "seconds", 0);
     out->job = job_of(o);
     out->uid = o ? owner_of(path) : -1;
-    if (out->state == STATUS_RUNNING && is_gone(o)) step_status_killed(out);
-    if (out->state != STATUS_RUNNING) read_failure(out, c, s);
-    if (path_exists(log))
-        out->log = log;
-    else
-        free(log);
+    if (out->state == STATUS_RUNNING && is_gone(o)) step_status_failed(out, "ended without reporting a status (killed?)");
+    read_end(out, c, s, path);
+    out->log = find_log(out, c, s, path);
     json_decref(o);
     free(path);
 }

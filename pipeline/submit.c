@@ -58,7 +58,7 @@ static bool has_gate(const submitter *s, const step *p)
 {
     for (size_t i = 0; i < s->old.n; i++) {
         const submitted *o = &s->old.item[i];
-        if (o->stage == p->stage && o->gate && submitted_is_active(o, &s->queue) && (!o->tasks.n || submitted_names(o, p->name)))
+        if (o->stage == p->stage && o->gate && submitted_is_active(o, &s->queue) && (!o->tasks.n || submitted_task(o, p->name) >= 0))
             return true;
     }
     return false;
@@ -89,7 +89,7 @@ static bool is_of_this_run(const submitter *s, const submitted *o)
 {
     if (!o->tasks.n) return true;
     for (size_t i = 0; i < s->plan->n; i++)
-        if (s->plan->step[i].stage == o->stage && submitted_names(o, s->plan->step[i].name)) return true;
+        if (s->plan->step[i].stage == o->stage && submitted_task(o, s->plan->step[i].name) >= 0) return true;
     return false;
 }
 

@@ -1,6 +1,7 @@
 /* progress.c -- counts from all ranks to rank 0, and from there to the terminal and to the status file. */
 #include "micon/mpi/progress.h"
 
+#include "micon/base/identity.h"
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
 #include "micon/base/num.h"
@@ -173,10 +174,10 @@ static void add_number(text *out, const char *key, double value, int digits)
 
 static void make_json(const progress *p, double t, int64_t done, double rate, const char *state, const char *message, status end, text *out)
 {
-    char host[256] = "", end_text[32];
+    char birth[64], end_text[32];
     bool over = strcmp(state, "running") != 0;
     const char *array = getenv("SLURM_ARRAY_JOB_ID"), *job = array ? array : getenv("SLURM_JOB_ID");
-    gethostname(host, sizeof host - 1);
+    identity_birth((long)getpid(), birth, sizeof birth);
     utc(end_text);
     text_add(out, "{\n");
     add_text(out, "stage", p->stage);
@@ -188,7 +189,9 @@ static void make_json(const progress *p, double t, int64_t done, double rate, co
     add_number(out, "left_s", over ? -1 : left_of(p, rate, done), 1);
     add_number(out, "seconds", t - p->start, 3);
     add_text(out, "message", message);
-    add_text(out, "host", host);
+    add_text(out, "host", identity_mine()->host);
+    add_text(out, "space", identity_mine()->space);
+    add_text(out, "birth", birth);
     text_addf(out, "  \"pid\": %ld,\n  \"ranks\": %d,\n", (long)getpid(), p->size);
     add_text(out, "job", job);
     add_text(out, "task", getenv("SLURM_ARRAY_TASK_ID"));
