@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Can outputs be written? The folder is not made here. */
+/* Can outputs be written? Does not create the folder. */
 static void check_work(const config *c, findings *f)
 {
     char *work = config_work(c, ""), *dir = xstrdup(work);

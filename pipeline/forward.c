@@ -1,4 +1,4 @@
-/* forward.c -- the commands that only start a stage program on finished outputs: this process becomes it. */
+/* forward.c -- commands that exec a stage program on finished outputs. */
 #include "driver.h"
 
 #include "micon/base/mem.h"
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Returns only if it could not. */
+/* Returns only on failure. */
 static status become(const call *c, const char *name, const names *args)
 {
     char *program = driver_program(c, name), **argv = xcalloc(args->n + 2, sizeof *argv);
@@ -34,7 +34,7 @@ status command_verify(call *c)
     return st;
 }
 
-/* PROGRAM [COMMAND] screen.yaml [--set ..] [OPTION] -- what stands behind screen.yaml. */
+/* PROGRAM [COMMAND] screen.yaml [--set ..] [OPTION] -- the words after screen.yaml. */
 static status start_with(const call *c, const char *stage, const char *command, const char *option)
 {
     names args = {0};

@@ -11,7 +11,7 @@ status command_gate(call *c)
     if (c->a.stages.n != 1) TRY(fail(E_USAGE, "gate needs exactly one --stage"));
     c->a.ranks = 1;
     TRY(plan_make(&p, c));
-    p.alone = true; /* a plate without tiles does not make what was made without it worthless */
+    p.alone = true; /* judge each output by its own record: a missing plate does not invalidate the others */
     plan_decide(&p, &c->cfg);
     for (size_t i = 0; i < p.n; i++) {
         const step *s = &p.step[i];

@@ -1,5 +1,4 @@
-/* lock.c -- one run at a time in a work folder, over hosts too. It does not beat: a run may wait for hours in a debugger or a suspended
- * shell. */
+/* lock.c -- allows one run at a time in a work folder, across hosts. The lock has no heartbeat: a run may be suspended for hours. */
 #include "driver.h"
 
 #include "micon/base/mem.h"

@@ -140,7 +140,7 @@ static int print(text *t)
     return fflush(stdout) == 0 ? 0 : 1;
 }
 
-/* The stage programs stand beside this one; MICON_BIN names another folder. */
+/* The stage programs are in the folder of this program; MICON_BIN names another folder. */
 static char *find_bin(void)
 {
     char self[4096];
@@ -231,7 +231,7 @@ static int execute(const command *cmd, int argc, char **argv)
     if (fflush(stdout) != 0) TRY(fail(E_IO, "standard output cannot be written"));
 done:
     log_bar(NULL);
-    fflush(stdout); /* what was found stands before what is to be said of it, in one file too */
+    fflush(stdout); /* print the findings before the error, also where both go to one file */
     if (st == E_AGAIN)
         log_info("%s", msg_get());
     else if (st != OK && *msg_get())

@@ -1,4 +1,4 @@
-/* plan.c -- what is on disk, as steps. Image files are never touched unless asked (--images). */
+/* plan.c -- finds out what is on disk and makes it a list of steps. Image files are never touched unless asked (--images). */
 #include "driver.h"
 
 #include "micon/base/mem.h"

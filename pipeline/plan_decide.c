@@ -1,4 +1,4 @@
-/* plan_decide.c -- from what is on disk to what has to be done: no file is touched here. */
+/* plan_decide.c -- decides what has to be done from what is on disk. Opens no files. */
 #include "driver.h"
 
 #include "micon/base/digest.h"
@@ -31,7 +31,7 @@ static void decided(step *s, step_state state, const char *why)
     s->why = xstrdup(why);
 }
 
-/* Names an output of ours the way it stands in the work folder, whatever the way there: "tiles/P.h5". */
+/* The name of an output relative to the work folder: "tiles/P.h5". */
 static bool same_output(const char *a, const char *b)
 {
     const char *x = path_base(a), *y = path_base(b);
@@ -62,7 +62,7 @@ static bool decide_by_needs(plan *p, step *s, const config *c)
     char *why = before->state == STEP_ABSENT ? xasprintf("needs %s, which cannot run here", name)
                 : before->state == STEP_RUN  ? xasprintf("after %s", name)
                                              : xasprintf("after checking %s", name);
-    /* What is not there has to be made in any case. */
+    /* A missing output always has to be made. */
     decided(s, before->state == STEP_CHECK && !s->exists ? STEP_RUN : before->state,
             before->state == STEP_CHECK && !s->exists ? "not made yet" : why);
     free(why);
@@ -145,7 +145,7 @@ static void decide(plan *p, step *s, const config *c)
     }
 }
 
-/* Steps stand in the order of the stages, so what a step needs is decided before it. */
+/* Steps are in the order of the stages, so what a step needs is decided before it. */
 void plan_decide(plan *p, const config *c)
 {
     for (size_t i = 0; i < p->n; i++) {

@@ -1,4 +1,4 @@
-/* slurm.c -- what is in the queue, and what we put there. sacct is never asked: many sites have no accounting database. */
+/* slurm.c -- what is in the queue, and what we submitted. sacct is never asked: many sites have no accounting database. */
 #include "driver.h"
 
 #include "micon/base/log.h"

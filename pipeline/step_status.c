@@ -1,4 +1,4 @@
-/* step_status.c -- what a step says of itself: its status files under work/status, and why it failed. */
+/* step_status.c -- reads a step's status files under work/status, and why it failed. */
 #include "driver.h"
 
 #include "micon/base/identity.h"

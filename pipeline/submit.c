@@ -1,6 +1,6 @@
 /* submit.c -- micon submit: the steps of the plan as SLURM jobs. Arguments go through files (jobs/env.sh reads them), so that no name
- * of a table meets a shell. A gate job after each array decides by slurm.max_bad_plates: afterok on an array would hold a night back for
- * one bad plate, and is never fulfilled again once a task was requeued. */
+ * of a table meets a shell. A gate job after each array decides by slurm.max_bad_plates: afterok on an array would stop everything for one
+ * bad plate, and can never be satisfied once a task was requeued. */
 #include "sbatch.h"
 
 #include "micon/base/log.h"

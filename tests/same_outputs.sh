@@ -16,7 +16,7 @@ rm -rf "$out"
 mkdir -p "$out/tmp"
 cd "$out" || exit 1
 export TMPDIR=$PWD/tmp
-seed_choices() { mkdir -p "$1/work"; [ -n "$choices" ] && cp -r "$choices" "$1/work/choices"; :; }
+seed_choices() { mkdir -p "$1/work"; [ -n "$2" ] && cp -r "$2" "$1/work/choices"; :; }
 rc() { "$@" >>log 2>&1 </dev/null; local e=$? what="$*"; what=${what//"$S"/small}; what=${what//"$F"/four}; echo \
     "exit $e : ${what//$PWD/.}"; }
 R="mpirun -n 2 --oversubscribe" F=four
@@ -24,7 +24,7 @@ S="small/screen.yaml --set tile.size=32 --set featurize.bits=64 --set train.batc
    --set evaluate.bootstrap=50 --set split.unseen_compounds=0.2"
 
 rc $R micon-simulate --out small --sources 2 --batches 2 --wells 24 --sites 2 --compounds 6 --size 96
-seed_choices small
+seed_choices small "$choices"
 rc micon check $S
 rc $R micon-train $S
 rc $R micon-tile $S
@@ -63,14 +63,14 @@ printf 'screen: {name: x}\nscreen: {name: y}\n' >twice.yaml
 rc micon check twice.yaml
 
 rc $R micon-simulate --out four --sources 1 --batches 2 --wells 12 --sites 2 --compounds 4 --size 80 --seed 7
-seed_choices four
+seed_choices four small/work/choices
 F="four/screen.yaml --set tile.size=40 --set tile.tiles_per_site=4 --set tile.illumination=none --set featurize.bits=64 --set train.batch=4 --set train.steps=2 --set train.precision=fp32
    --set embed.precision=fp32 --set train.dim=20 --set train.projection=8 --set evaluate.null_size=100 --set evaluate.bootstrap=20 --set evaluate.min_controls=1"
 rc micon run $F -n 2
 rc micon run $F -n 2
 rc micon rerun $F -n 2 --stage evaluate
 rm -rf choices
-cp -r small/work/choices choices 2>/dev/null
+cp -r four/work/choices choices 2>/dev/null # of both screens
 
 # Times, hosts and process numbers are in status files and step logs only; a report quotes the log.
 find . -type f ! -path './tmp/*' ! -path '*/status/*' ! -path './choices/*' ! -path '*/choices/*' ! -name log ! -name 'log.jsonl' ! -name \

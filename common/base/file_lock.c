@@ -1,5 +1,5 @@
-/* file_lock.c -- locks that work over hosts. The file holds a line each: host, process, its start, user, since when, what it does, the time
- * to the nanosecond, machine, boot, PID namespace, and whether the holder has the kernel's lock on the file too. */
+/* file_lock.c -- lock files that work across hosts. The file has one line for each of: host, process, its start, user, start of the lock,
+ * command, the time in nanoseconds, machine, boot, PID namespace, and whether the holder also has the kernel's lock on the file. */
 #define _GNU_SOURCE /* F_OFD_SETLK */
 #include "micon/base/file_lock.h"
 
@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 struct file_lock {
-    char *path, *entry; /* is the file at `path` still ours? Not told by the inode: its number may be given out again */
-    int fd;             /* keeps the kernel's lock */
+    char *path, *entry; /* entry: what we wrote. It tells whether the file at `path` is still ours; an inode number may be reused */
+    int fd;             /* open as long as we hold the kernel's lock */
     bool beats, stop;
     pthread_t thread;
     pthread_mutex_t mutex;
@@ -33,7 +33,7 @@ struct file_lock {
 typedef struct {
     names field;
 } holder;
-/* The first six are all that versions before 0.2 wrote that is read; what is absent is "". */
+/* Versions before 0.2 wrote only the first six of these; missing ones are "". */
 enum { F_HOST, F_PID, F_START, F_USER, F_SINCE, F_COMMAND, N_FIELDS, F_TIME = N_FIELDS, F_MACHINE, F_BOOT, F_SPACE, F_KERNEL, N_KNOWN };
 
 static bool read_holder(const char *path, holder *h)
@@ -60,7 +60,8 @@ static bool is(const holder *h, int field, const char *mine)
     return *mine && strcmp(h->field.item[field], mine) == 0;
 }
 
-/* A lock of the kernel's on the file ends with its holder, in whatever container that lived; false where the kernel does not tell. */
+/* Does a process hold the kernel's lock on the file? That lock ends with its holder, in whichever container it ran. Returns false where
+ * the file system has no such locks. */
 static bool kernel_says(const char *path, bool *held)
 {
     struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -87,8 +88,8 @@ static bool is_of_an_earlier_boot(const char *path, const holder *h, const ident
 
 typedef enum { ALIVE, DEAD, UNKNOWN } life;
 
-/* What this process can know of a holder. The kernel's own lock has the last word where both run under one kernel; process numbers count
- * within one PID namespace; of anything else only the beat tells. */
+/* What this process can find out about a holder. Under one kernel, the kernel's lock decides. Process numbers can be compared within one
+ * PID namespace. For any other holder only the heartbeat tells. */
 static life judge(const char *path, const holder *h)
 {
     const identity *me = identity_mine();
@@ -102,7 +103,7 @@ static life judge(const char *path, const holder *h)
     return !old && !is(h, F_BOOT, me->boot) && is_of_an_earlier_boot(path, h, me) ? DEAD : UNKNOWN;
 }
 
-/* Not touched for long. `mine` was just written: its time is the file system's now. */
+/* Was the lock not touched for long? `mine` was just written, so its time is the file system's current time. */
 static bool is_silent(const char *path, const char *mine)
 {
     int64_t size, then, now;
@@ -131,12 +132,12 @@ static char *our_entry(const char *what, bool locked)
     identity_birth((long)getpid(), birth, sizeof birth);
     if (localtime_r(&now, &tm)) strftime(since, sizeof since, "%Y-%m-%d %H:%M", &tm);
     text_show(shown, sizeof shown, what);
-    clock_gettime(CLOCK_REALTIME, &ns); /* no two entries are the same */
+    clock_gettime(CLOCK_REALTIME, &ns); /* makes every entry unique */
     return xasprintf("%s\n%ld\n%s\n%s\n%s\n%s\n%lld.%09ld\n%s\n%s\n%s\n%s\n", me->host, (long)getpid(), birth, pw ? pw->pw_name : "?",
                      since, shown, (long long)ns.tv_sec, ns.tv_nsec, me->machine, me->boot, me->space, locked ? "locked" : "");
 }
 
-/* Our entry under a name of its own, under the kernel's lock where the file system has such. */
+/* Write our entry to a file of its own, and take the kernel's lock on it where the file system has such locks. */
 static status write_mine(file_lock *l, const char *mine, const char *what)
 {
     struct flock k = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -149,7 +150,7 @@ static status write_mine(file_lock *l, const char *mine, const char *what)
     return OK;
 }
 
-/* Move a stale lock away, and only that one: another process may have done so a moment ago. */
+/* Remove a stale lock, but only that one: another process may have removed it a moment ago and taken the lock. */
 static void take_away(const char *path, const holder *stale)
 {
     char *own = path_part(path), *aside = xasprintf("%s.gone", own);
@@ -184,7 +185,7 @@ static void say_waiting(const holder *h, const file_lock_info *info)
     text_free(&who);
 }
 
-/* A link that the server made can be reported as failed (its answer got lost): the number of links has the last word. */
+/* A network file system may report a link as failed although it was made (the reply got lost): the number of links decides. */
 static bool try_link(const char *mine, const char *path, int *why)
 {
     struct stat sb;
@@ -192,7 +193,7 @@ static bool try_link(const char *mine, const char *path, int *why)
     return *why == 0 || (stat(mine, &sb) == 0 && sb.st_nlink == 2);
 }
 
-/* One look: *got, or whether to look again. */
+/* One attempt. *got: we hold the lock; otherwise the caller tries again. */
 static status look(const char *path, const char *mine, const file_lock_info *info, double since, bool *got, bool *told)
 {
     status st = OK;
@@ -201,7 +202,7 @@ static status look(const char *path, const char *mine, const file_lock_info *inf
     *got = try_link(mine, path, &why);
     if (*got) return OK;
     if (why != EEXIST) return fail(E_IO, "%s: %s", path, strerror(why));
-    if (!read_holder(path, &h)) { /* gone since, or no lock of ours */
+    if (!read_holder(path, &h)) { /* removed meanwhile, or not a lock file of ours */
         struct stat sb;
         if (lstat(path, &sb) == 0 && clock_s() - since > 2)
             return fail(E_FAILED, "%s cannot be read; if no run is active here, remove it", path);
@@ -296,7 +297,7 @@ done:
 
 bool file_lock_held(const file_lock *l)
 {
-    char now[4096]; /* no message is kept or lost here: it is asked on the way out of failures too */
+    char now[4096]; /* no fail() here: called during the handling of other failures */
     int fd = open(l->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return false;
     ssize_t n = read(fd, now, sizeof now);

@@ -1,4 +1,4 @@
-/* identity.c -- what the system tells of this process and of others. */
+/* identity.c -- identifies this process, and tells whether another one is still alive. */
 #define _GNU_SOURCE /* getrandom */
 #include "micon/base/identity.h"
 
@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A file of the system's, read at once; false: it cannot be read, or is empty. */
+/* Read a small system file. False: it cannot be read, or is empty. */
 static bool read_small(const char *path, char *data, size_t size)
 {
     FILE *f = fopen(path, "re");
@@ -68,7 +68,7 @@ bool identity_birth(long pid, char *out, size_t size)
     snprintf(path, sizeof path, "/proc/%ld/stat", pid);
     if (!read_small(path, data, sizeof data)) return false;
     const char *p = strrchr(data, ')');
-    if (p && p[1] == ' ' && p[2] != 'Z') { /* one that ended and was not waited for is gone */
+    if (p && p[1] == ' ' && p[2] != 'Z') { /* a zombie has ended */
         for (int i = 0; i < 20 && p; i++) p = strchr(p + 1, ' ');
         if (p) snprintf(out, size, "%.*s", (int)strcspn(p + 1, " "), p + 1);
     }
@@ -79,6 +79,6 @@ bool identity_is_dead(long pid, const char *birth)
 {
     char now[64];
     if (kill((pid_t)pid, 0) != 0 && errno == ESRCH) return true;
-    /* Where /proc hides other people's processes, all that is known is that one of this number runs. */
+    /* Where /proc hides other users' processes, we only know that a process with this number runs. */
     return identity_birth(pid, now, sizeof now) && (birth ? strcmp(now, birth) != 0 : !*now);
 }

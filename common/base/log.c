@@ -34,7 +34,7 @@ static void say(const char *level, const char *fmt, va_list ap)
     if (n < 0 || (size_t)n >= sizeof line) return;
     vsnprintf(line + n, sizeof line - (size_t)n, fmt, ap);
     wipe_bar();
-    fprintf(stderr, "%s\n", line); /* one write a line: lines of several ranks do not mix */
+    fprintf(stderr, "%s\n", line); /* one write per line, so that lines of several ranks do not mix */
 }
 
 void log_info(const char *fmt, ...)

@@ -112,13 +112,13 @@ static double number_after(const char *path, const char *key)
     return v;
 }
 
-/* Names of the two versions of control groups: limit, use, cache that can be dropped, and where the groups are. */
+/* File names in the two versions of control groups: limit, use, reclaimable cache, and where the groups are. */
 static const struct {
     const char *limit, *use, *cache, *root;
 } group_kind[] = {{"memory.max", "memory.current", "inactive_file ", "/sys/fs/cgroup"},
                   {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file ", "/sys/fs/cgroup/memory"}};
 
-/* What the groups on the way from `below` up to the root leave; `least` where they say nothing. */
+/* Free memory according to the control groups from `below` up to the root; `least` where they set no limit. */
 static double group_leaves(int kind, const char *below, double least)
 {
     char dir[4200], path[4300];

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-/* MPI keeps a window that ranks share in /dev/shm, and where that is too small a rank dies at its first store. */
+/* MPI keeps shared windows in /dev/shm; if that is too small, a rank is killed at its first write. */
 double memory_budget_shared(int64_t ranks)
 {
     int64_t shm = 0;

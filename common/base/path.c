@@ -64,7 +64,7 @@ status path_make_dirs(const char *path)
         char kept = *c;
         *c = '\0';
         if (mkdir(p, 0777) != 0) {
-            int why = errno; /* the look at what is there changes errno */
+            int why = errno; /* the check below changes errno */
             if (!path_is_dir(p)) st = fail(E_IO, "%s: cannot create this folder: %s", p, strerror(why));
         }
         *c = kept;
@@ -82,7 +82,7 @@ status path_free_bytes(const char *dir, int64_t *bytes)
     return OK;
 }
 
-/* dir itself may hold what a glob would take for its own. */
+/* dir itself may contain glob characters. */
 static char *glob_pattern(const char *dir, const char *pattern)
 {
     text t = {0};

@@ -1,4 +1,4 @@
-/* path_open.c -- opening what is read: regular files only. */
+/* path_open.c -- opens files for reading: regular files only. */
 #include "micon/base/path.h"
 
 #include <errno.h>

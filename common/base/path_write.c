@@ -1,4 +1,4 @@
-/* path_write.c -- files that are written aside and renamed when complete, and the removal of what dead writers left. */
+/* path_write.c -- writes files under a temporary name and renames them when complete; removes what dead writers left. */
 #include "micon/base/path.h"
 
 #include "micon/base/identity.h"
@@ -60,9 +60,9 @@ char *path_part(const char *final_name)
     return xasprintf("%s.part.%s-%ld-%.8s-%s", final_name, me->host, (long)getpid(), *me->space ? me->space : "unknown0", me->token);
 }
 
-/* Is the writer named by the suffix of a part file certainly gone, as far as this process can know? HOST-PID-SPACE-TOKEN; versions before
- * 0.2 wrote HOST-PID. One of this host's name whose process numbers are of another boot or container is taken for gone when its file was
- * not written to for a day. */
+/* Has the writer named in the suffix of a part file ended, as far as this process can know? HOST-PID-SPACE-TOKEN; versions before 0.2
+ * wrote HOST-PID. A writer with this host's name but from another boot or container counts as ended when its file was not written for a
+ * day. */
 static bool part_is_dead(const char *suffix, int64_t untouched_s)
 {
     enum { DAY_S = 86400 };
@@ -91,7 +91,7 @@ static bool part_is_of_ended_job(const char *suffix, const names *jobs)
     return ended;
 }
 
-/* What stands behind ".part." of a name, NULL: nothing. Open MPI keeps files of its own beside one that is written together:
+/* The text after ".part." in a name, or NULL. Open MPI keeps files of its own beside one that is written together:
  * NAME.data.RANK, NAME.metadata.RANK (io/ompio, sharedfp/individual); they have the same writer. */
 static char *part_writer(const char *name)
 {

@@ -1,4 +1,4 @@
-/* permissions.c -- umask and group of what is made. */
+/* permissions.c -- umask and group of new files and folders. */
 #include "micon/base/permissions.h"
 
 #include "micon/base/log.h"
@@ -36,7 +36,8 @@ status permissions_give_folder(const char *folder, const char *group)
     status st = find_group(group, &gid);
     if (st != OK) return st;
     if (stat(folder, &sb) != 0) return fail(E_IO, "%s: %s", folder, strerror(errno));
-    if (sb.st_uid != geteuid() || (sb.st_gid == gid && sb.st_mode & S_ISGID)) return OK; /* done, or another one's to do */
+    if (sb.st_uid != geteuid() || (sb.st_gid == gid && sb.st_mode & S_ISGID))
+        return OK; /* already set, or the folder belongs to another user */
     if (chown(folder, (uid_t)-1, gid) != 0 || chmod(folder, (sb.st_mode & 07777) | S_IRWXG | S_ISGID) != 0)
         return fail(E_IO, "%s: cannot change its group to '%s': %s", folder, group, strerror(errno));
     return OK;

@@ -1,4 +1,4 @@
-/* prefetch.c -- blocks made by one thread while the caller works on the ones before. */
+/* prefetch.c -- one thread prepares blocks while the caller works on earlier ones. */
 #include "micon/base/prefetch.h"
 
 #include "micon/base/clock.h"
@@ -19,7 +19,7 @@ struct prefetch {
     bool started;
     pthread_mutex_t lock;
     pthread_cond_t change;
-    int64_t made, given, taken; /* blocks that are ready so far; handed out; let go by the caller */
+    int64_t made, given, taken; /* number of blocks: ready; handed out; released by the caller */
     bool stop;
     status st;
     char message[4096];
@@ -71,7 +71,7 @@ status prefetch_next(prefetch *a, void **block, double *wait_s)
 {
     double from = clock_s();
     pthread_mutex_lock(&a->lock);
-    a->taken = a->given; /* what was handed out before is done with */
+    a->taken = a->given; /* the caller has finished with the previous block */
     int64_t i = a->given;
     pthread_cond_broadcast(&a->change);
     while (a->made <= i && a->st == OK) pthread_cond_wait(&a->change, &a->lock);

@@ -54,7 +54,7 @@ double rng_normal(rng *r)
 
 uint64_t rng_below(rng *r, uint64_t n)
 {
-    uint64_t reject = -n % n, v; /* values below 2^64 mod n would favour the small results */
+    uint64_t reject = -n % n, v; /* reject values below 2^64 mod n, which would favour small results */
     do {
         v = (uint64_t)rng_u32(r) << 32;
         v |= rng_u32(r);

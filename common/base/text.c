@@ -122,7 +122,7 @@ static int edits(const char *a, const char *b)
 const char *names_nearest(const char *word, const char *const *known, size_t n)
 {
     const char *best = NULL;
-    int least = 1 + (int)strlen(word) / 3; /* more than this is another word */
+    int least = 1 + (int)strlen(word) / 3; /* beyond this it is another word */
     for (size_t i = 0; i < n; i++) {
         int e = edits(word, known[i]);
         if (e < least || (e == least && !best)) least = e, best = known[i];

@@ -27,13 +27,13 @@
 #endif
 
 enum { WINDOW = 32, TRIES = 2, CLOCK_FACTOR = 10 };
-enum { DIED_OF_TIME = 1, DIED, NO_FORK }; /* what the keeper says */
+enum { DIED_OF_TIME = 1, DIED, NO_FORK }; /* what the keeper reports */
 
 /* Before every record, both ways. */
 typedef struct {
     uint64_t id;   /* of the request; 0 in the keeper's words: none was being worked on */
-    double limit;  /* request only */
-    int32_t death; /* 0: an answer */
+    double limit;  /* of a request only */
+    int32_t death; /* 0: an ordinary answer */
     int32_t unused;
 } head;
 
@@ -96,7 +96,7 @@ static void follow_parent(pid_t parent)
 
 static void set_signals(void)
 {
-    /* A scheduler's or a user's signal goes to the whole group: the rank decides, we end with it. */
+    /* A signal from a scheduler or a user reaches the whole process group. The rank decides what to do; this process ends with it. */
     static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE};
     static const int usual[] = {SIGPROF, SIGALRM, SIGCHLD, SIGABRT};
     sigset_t none;
@@ -123,7 +123,7 @@ static __attribute__((noreturn)) void be_worker(const post *p)
     record *in = malloc(sizeof *in), *out = malloc(sizeof *out);
     if (!in || !out) _exit(1);
     for (;;) {
-        /* The id is noted before the record is taken: dying in between leaves it in the queue, and named. */
+        /* Note the id before taking the record: if the worker dies in between, the record stays in the queue and its id is known. */
         ssize_t n = recv(p->fd, &in->h, sizeof in->h, MSG_PEEK);
         if (n < 0 && errno == EINTR) continue;
         if (n != (ssize_t)sizeof in->h) _exit(0); /* the rank closed its end */
@@ -213,7 +213,7 @@ static status gone(void)
     return fail(E_IO, "the process that watches the worker is gone (killed?): run again");
 }
 
-/* *sent is false where the queue is full and wait is not wanted. */
+/* *sent is false if the queue is full and `wait` is false. */
 static status send_request(worker *w, const flight *f, double limit, bool wait, bool *sent)
 {
     w->out.h = (head){.id = f->id, .limit = limit};
@@ -240,7 +240,7 @@ static int find(const worker *w, uint64_t id)
     return -1;
 }
 
-/* One record from the other side: an answer, or a death. */
+/* Receive one record: an answer, or a report that the worker died. */
 static status take_one(worker *w, const worker_job *job)
 {
     ssize_t n;

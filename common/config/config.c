@@ -22,7 +22,7 @@ typedef struct {
     struct {
         size_t line; /* 0: not given */
         char key[64];
-    } seen[MAX_OPTIONS]; /* by position in config_options: where each was given, and under which name */
+    } seen[MAX_OPTIONS]; /* by position in config_options: line and name under which each was given */
     names sections;      /* already opened */
     char where[600];
 } parser;
@@ -70,13 +70,13 @@ static status unknown_name(const char *at, const char *section, const char *word
     text_show(shown, sizeof shown, word);
     if (section) snprintf(in, sizeof in, " in section '%s'", section);
     if (near) return fail(E_USAGE, "%s: unknown %s '%s'%s; did you mean '%s'?", at, kind, shown, in, near);
-    /* A key that stands in another section is the next best guess. */
+    /* Next best guess: a key of that name in another section. */
     const opt *other = section ? opt_find(config_options, NULL, word) : NULL;
     if (other) return fail(E_USAGE, "%s: unknown key '%s'%s; it belongs to section '%s'", at, shown, in, other->section);
     return fail(E_USAGE, "%s: unknown %s '%s'%s", at, kind, shown, in);
 }
 
-/* The option of a key, under its name of today or its older one; `out` notes the latter. NULL: unknown. */
+/* The option with this name or older name; the use of an older name is noted in `out`. NULL: unknown. */
 static const opt *find_key(config *out, const char *at, const char *section, const char *key)
 {
     const opt *o = opt_find(config_options, section, key);
@@ -223,7 +223,7 @@ done:
     return st;
 }
 
-/* What a single value's range cannot say. */
+/* Checks that involve several values. */
 static status cross_check(const config *c)
 {
     int64_t tiles = c->tile.tiles_per_site, g = (int64_t)floor(sqrt((double)tiles) + 0.5), bits = c->featurize.bits;
@@ -266,7 +266,7 @@ status config_read(config *out, const char *path, const names *sets)
 {
     char *yaml = NULL;
     size_t size = 0;
-    if (path_read(path, &yaml, &size, MAX_FILE) != OK) return E_USAGE; /* no configuration is a usage error; the message is kept */
+    if (path_read(path, &yaml, &size, MAX_FILE) != OK) return E_USAGE; /* a missing configuration is a usage error */
     status st = config_parse(out, path, yaml, size, sets);
     free(yaml);
     return st;

@@ -233,7 +233,7 @@ void opt_help(const opt *table, const char *section, text *out)
     }
 }
 
-/* `dashes` as they were given: the name stands behind them. */
+/* `dashes` as they were given: the name follows them. */
 static status unknown(const opt *table, const char *dashes, const char *arg, size_t name_len)
 {
     const char *known[128];

@@ -1,5 +1,5 @@
-/* csv.c -- delimited text, row by row: one buffer of decoded bytes in which the fields of a row are cut in place. A row's end is
- * looked for with memchr; only rows that hold a quote are walked byte by byte. */
+/* csv.c -- delimited text, row by row: one buffer of decoded bytes in which the fields of a row are cut in place. memchr finds the end of
+ * a row; only rows with a quote are scanned byte by byte. */
 #include "micon/formats/csv.h"
 
 #include "micon/base/mem.h"
@@ -17,7 +17,7 @@
 
 enum { RAW_BLOCK = 1 << 18, FIRST_BUFFER = 1 << 16 };
 
-/* Where a walk through a row with quotes stands. */
+/* State of the scan of a row with quotes. */
 typedef enum { AT_START, IN_PLAIN, IN_QUOTES, AFTER_QUOTE, AFTER_QUOTE_CR } place;
 
 struct csv {
@@ -27,9 +27,9 @@ struct csv {
     int fd; /* -1: `mem` is read */
     const unsigned char *mem;
     size_t mem_left;
-    unsigned char *raw; /* a block as read */
+    unsigned char *raw; /* a block of the file */
     size_t raw_pos, raw_n;
-    bool gzip, in_member, raw_end, ended; /* raw_end: nothing left to read; ended: nothing left to decode */
+    bool gzip, in_member, raw_end, ended; /* raw_end: end of the file reached; ended: nothing left to decode */
     z_stream z;
     XXH3_state_t *digest;
 
@@ -75,7 +75,7 @@ static status raw_read(csv *c)
     return OK;
 }
 
-/* Between two gzip members: the next one, the end of the file, or zero bytes that fill up the last block of a tape. */
+/* After a gzip member: another member, the end of the file, or zero padding (tapes). */
 static status member_next(csv *c)
 {
     status st = OK;
@@ -123,7 +123,7 @@ done:
     return st;
 }
 
-/* More decoded bytes behind c->end. The rest of the buffer is moved to its front first, so positions change: *shift is how far. */
+/* Append decoded bytes at c->end. The unread rest is first moved to the front of the buffer; *shift says by how much positions changed. */
 static status fill(csv *c, size_t *shift)
 {
     status st = OK;
@@ -152,8 +152,8 @@ done:
 
 typedef struct {
     size_t scan;   /* looked at up to here */
-    bool quotes;   /* the row holds a quote: it is walked */
-    place at;      /* of the walk */
+    bool quotes;   /* the row contains a quote */
+    place at;      /* state of the scan */
     int64_t lines; /* line ends inside quotes */
 } search;
 
@@ -373,7 +373,7 @@ static status read_header(csv *c)
     TRY(mem_alloc(&copy, size + 1, 1, c->shown));
     memcpy(copy, start, size);
     c->n_cols = cut(c, copy, copy + size, quotes, c->name, (int)n_sep);
-    /* The names live in one block that begins with the first of them; a quote taken off moves text, never that start. */
+    /* The names are in one block that begins at the first name; removing its quotes does not move that start. */
     copy = NULL;
     if (c->n_cols > (int)n_sep) {
         c->n_cols = (int)n_sep;

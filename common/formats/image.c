@@ -1,6 +1,6 @@
 /* image.c -- reading grayscale TIFFs (image.h). Relies on libtiff for directories and decompression; uncompressed native 16-bit images
- * are used where they lie in the file's bytes. Nothing in a file is trusted: sizes are compared with the limits and with what the file's
- * bytes can hold before memory is taken. */
+ * are used where they lie in the file's bytes. Sizes in a file are not trusted: they are compared with the limits, and with what the
+ * file's bytes can hold, before memory is allocated. */
 #include "micon/formats/image.h"
 
 #include "lzw_impl.h"
@@ -45,7 +45,7 @@ const char *image_kind_name(image_kind k)
 
 /* ---- the file's bytes ---- */
 
-/* Room for n bytes, aligned, contents lost: what was there is of no use any more. */
+/* Make room for n aligned bytes; the old contents are lost. */
 static status reserve(void *block, size_t *cap, size_t n, const char *what)
 {
     void *old, *p = NULL;
@@ -111,7 +111,7 @@ void image_free(image *im)
 
 /* ---- samples to values ---- */
 
-/* Copies (dst != src) or looks only (dst == src). */
+/* Copies the samples (dst != src) or only examines them (dst == src). */
 HOT static void scan_u16(const uint16_t *src, uint16_t *dst, size_t n, int64_t *saturated, uint32_t *any)
 {
     uint32_t bits = 0, count = 0; /* n <= IMAGE_MAX_PX: the count fits */
@@ -196,7 +196,7 @@ static status read_kind(TIFF *tif, const char *path, layout *l)
     return fail(E_FORMAT, "%s: has %d-bit samples of format %d; 8, 16 or 32 bits, or float, are read", path, bits, format);
 }
 
-/* The most bytes that one byte of a file can become. */
+/* The largest expansion of each compression, in bytes per byte. */
 static uint64_t expansion(uint16_t compression)
 {
     switch (compression) {
@@ -238,7 +238,7 @@ static status read_cells(TIFF *tif, const char *path, size_t file_size, layout *
     return OK;
 }
 
-/* libtiff fills up a table of offsets that is too short with zeros, and would decode the header as pixels. */
+/* libtiff pads a table of offsets that is too short with zeros, and would then decode the header as pixels. */
 static status check_offsets(TIFF *tif, const image_file *f, const layout *l)
 {
     for (uint32_t c = 0; c < l->n_cells; c++) {
@@ -298,7 +298,7 @@ static bool in_place(TIFF *tif, const image_file *f, const layout *l, const uint
     return true;
 }
 
-/* LZW through our decoder, where the layout is one it knows and the stream an ordinary one; false: libtiff is to do it. */
+/* Decode LZW with our decoder if it supports the layout and the stream; false: libtiff must decode it. */
 static bool decode_lzw(TIFF *tif, const image_file *f, const layout *l, uint32_t cell, uint32_t rows, void *out, size_t bytes)
 {
     bool differences = l->predictor == PREDICTOR_HORIZONTAL, swapped = TIFFIsByteSwapped(tif) && l->sample_bytes > 1;
@@ -417,7 +417,7 @@ SAMPLE(u32, uint32_t)
 SAMPLE(f32, float)
 SAMPLE(f64, double)
 
-/* Samples to labels; fails on the first that is none. */
+/* Samples to labels; fails on the first sample that is not a label. */
 static status convert_labels(const layout *l, const char *path, const uint8_t *src, size_t n, int32_t *dst)
 {
     static const bool is_float[] = {[IMAGE_F32] = true, [IMAGE_F64] = true};

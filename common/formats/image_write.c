@@ -1,5 +1,5 @@
-/* image_write.c -- a grayscale TIFF as a microscope would write it: one page, strips of about 64 KiB. Encoded in memory, then written
- * in one go, so that the same pixels give the same bytes and a full disk is seen. */
+/* image_write.c -- a grayscale TIFF as a microscope would write it: one page, strips of about 64 KiB. Encoded in memory, then written at
+ * once: the same pixels give the same bytes, and a full disk is noticed. */
 #include "micon/formats/image.h"
 
 #include "micon/base/mem.h"

@@ -46,7 +46,7 @@ char *safe_show_shape(const safe_tensor *t, char *buf, size_t size)
     return buf;
 }
 
-/* Names in a file are other people's: made fit for a message. */
+/* Names come from the file: make them printable. */
 static status bad(const char *where, const char *name, const char *what)
 {
     char shown[128];
@@ -107,7 +107,7 @@ static int by_place(const void *a, const void *b)
     const safe_tensor *x = a, *y = b;
     const char *p = x->data, *q = y->data;
     if (p != q) return p < q ? -1 : 1;
-    if (x->bytes != y->bytes) return x->bytes < y->bytes ? -1 : 1; /* empty ones before what begins at their place */
+    if (x->bytes != y->bytes) return x->bytes < y->bytes ? -1 : 1; /* empty tensors first */
     return strcmp(x->name, y->name);
 }
 

@@ -116,7 +116,7 @@ TIFF *tiff_open_read(tiff_memory *m)
     pthread_once(&handlers_once, set_handlers);
     tiff_why_clear();
     m->at = 0;
-    /* m: mapped. C: long strips are not cut into pieces behind our back. */
+    /* m: mapped. C: do not split long strips into smaller ones. */
     return TIFFClientOpen("", "rmC", m, memory_read, memory_refuse, memory_seek, memory_close, memory_size, memory_map, memory_unmap);
 }
 

@@ -1,5 +1,5 @@
-/* cache.c -- the index in a file, mapped when it is wanted again. Up to date means: made with the same options from the same
- * tables, by size and time or else by their bytes. */
+/* cache.c -- keeps the index in a file and maps it when it is needed again. It is up to date if it was made with the same options from the
+ * same tables: same size and time, or else the same bytes. */
 #include "block_impl.h"
 #include "build_impl.h"
 
@@ -46,7 +46,7 @@ status index_save(const screen_index *ix, const char *path)
     return path_write(path, ix->block, ix->head->size);
 }
 
-/* On NFS a file that another node replaces is gone for those who have it open, and who then touches a page of it dies: there it is read. */
+/* On NFS, touching a mapped page of a file that another node has replaced kills the process: there the file is read, not mapped. */
 static bool may_be_mapped(int fd)
 {
     enum { NFS = 0x6969 };
@@ -91,7 +91,7 @@ done:
     return st;
 }
 
-/* Is what it was made from still the same? Tables whose size or time differs are read and hashed. */
+/* Are the tables that it was made from unchanged? Tables whose size or time differs are read and hashed. */
 static bool up_to_date(const screen_index *ix, const index_options *o)
 {
     bool same = false;
@@ -120,7 +120,7 @@ status index_open(screen_index **out, const index_options *o, const char *cache)
     status st = OK;
     screen_index *ix = NULL;
     if (cache && path_exists(cache)) {
-        if (index_load(&ix, cache, o->dir) != OK) msg_clear(); /* damaged, or of another version: made anew */
+        if (index_load(&ix, cache, o->dir) != OK) msg_clear(); /* damaged, or of another version: build it again */
         if (ix && !up_to_date(ix, o)) index_free(&ix);
     }
     if (!ix) {

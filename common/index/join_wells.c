@@ -1,5 +1,5 @@
-/* join_wells.c -- what stands in each well that has images, and what is known of that compound. The tables are read row by row: of
- * 742,825 wells only those of this screen's plates are kept. */
+/* join_wells.c -- the compound of each well that has images, and the metadata of that compound. The tables are read row by row: of JUMP's
+ * 742,825 wells only those on this screen's plates are kept. */
 #include "build_impl.h"
 
 #include "micon/base/mem.h"
@@ -15,7 +15,7 @@ static const char *table_name(const index_builder *b, uint32_t tab)
     return b->table.item[tab].opened;
 }
 
-/* Two tables, or two sites, name different compounds for a well. */
+/* Two tables, or two sites, name different compounds for one well. */
 static void two_compounds(index_builder *b, size_t w, uint32_t compound, const char *tab, unsigned line, const char *well)
 {
     const grid_col *c = b->wells.col;
@@ -216,7 +216,7 @@ done:
     return builder_report(b, st);
 }
 
-/* Wells that have images but that no well table names. If that is all of them, the tables do not belong together. */
+/* Wells with images that no well table names. If that is all of them, the tables do not belong together. */
 static void report_unknown(index_builder *b, const bool *seen)
 {
     const grid_col *c = b->rows.col;

@@ -36,7 +36,7 @@ status agree_all(MPI_Comm comm, status mine)
     MPI_Allreduce(&in, &worst, 1, MPI_2INT, MPI_MAXLOC, comm);
     if (worst.st == OK) return OK;
     char message[4200] = "";
-    /* A wrong command line is no rank's own fault; and what was agreed before names its rank already. */
+    /* No rank is named for usage errors, which all ranks share, nor where an earlier agreement has named it. */
     bool plain = mine == E_USAGE || strncmp(msg_get(), "rank ", 5) == 0;
     if (in.rank == worst.rank && plain)
         snprintf(message, sizeof message, "%s", msg_get());
@@ -86,7 +86,7 @@ status comm_gather_all(MPI_Comm comm, int root, const void *mine, size_t n, char
     MPI_Allgather(&my_n, 1, MPI_UINT64_T, counts, 1, MPI_UINT64_T, comm);
     for (int r = 0; r < size; r++) total += counts[r];
     TRY_ALL(comm, gets ? mem_alloc(all, total + 1, 1, "gathered data") : OK);
-    if (root < 0) { /* a broadcast a rank: simple, and any size */
+    if (root < 0) { /* one broadcast per rank: simple, and works for any size */
         uint64_t at = 0;
         for (int r = 0; r < size; at += counts[r], r++) {
             if (r == rank && n) memcpy(*all + at, mine, n);
@@ -139,7 +139,7 @@ int comm_threads_of(const uint64_t *sets, int n_ranks)
             for (int other = 0; other < n_ranks; other++) seen += has_cpu(sets + other * COMM_CPU_WORDS, cpu);
             share += 1.0 / seen;
         }
-        int64_t whole = (int64_t)(share + 1e-6); /* fourteen sevenths are two */
+        int64_t whole = (int64_t)(share + 1e-6); /* rounding: 14 * (1/7) must give 2 */
         if (r == 0 || whole < least) least = whole;
     }
     return least > 0 ? (int)least : 1;

@@ -44,7 +44,7 @@ struct progress {
     int64_t on_way, n_sent;
     /* rank 0 */
     int64_t *of_rank, *n_got;
-    mark recent[MARKS]; /* one a second, for the rate of lately */
+    mark recent[MARKS]; /* one per second, for the recent rate */
     int n_marks;
 };
 
@@ -203,7 +203,7 @@ static void make_json(const progress *p, double t, int64_t done, double rate, co
         text_add(out, "  \"exit\": null\n}\n");
 }
 
-/* Aside and renamed, but not forced to the disk: it is about now. */
+/* Written to a temporary name and renamed. No fsync: after a crash the status is obsolete anyway. */
 static void write_file(progress *p, const text *json)
 {
     char *part = path_part(p->file);
@@ -248,7 +248,7 @@ static void receive(progress *p)
     }
 }
 
-/* At most one message of a rank is on its way. */
+/* Each rank has at most one message in flight. */
 static void send_count(progress *p, double t)
 {
     int free_now = 1;
@@ -332,7 +332,7 @@ void progress_say(progress *p, const char *fmt, ...)
     update(p, now());
 }
 
-/* Every message that is on its way arrives before the communicator goes; the last counts are exact. */
+/* Receive all messages in flight before the communicator is freed; the final counts are exact. */
 static void gather_last(progress *p)
 {
     int64_t last[2] = {p->mine, p->n_sent};

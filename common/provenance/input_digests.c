@@ -18,7 +18,7 @@ status input_digests_add(input_digests *in, const char *path)
     input *i = &in->item[in->n++];
     *i = (input){.path = xstrdup(path)};
     if (path_stat(path, &i->size, &i->mtime_ns) != OK) {
-        msg_clear(); /* a missing input is a fact to record; who needs it will say so */
+        msg_clear(); /* a missing input is recorded as missing; the step that needs it reports it */
         i->size = -1;
         i->known = true;
     }
@@ -39,13 +39,13 @@ uint64_t input_digests_digest(const input_digests *in)
     return d;
 }
 
-/* ---- the memory: absolute paths, so that it holds wherever a command is given. Older ones hold paths as they were given. ---- */
+/* ---- the file of digests: absolute paths, so that it is valid in any working folder. Older versions wrote paths as given. ---- */
 typedef struct {
     char *key;
     input *in;
 } known_as;
 
-/* The folder of a path with every link resolved; one after the other is mostly in the same. */
+/* The last folder and its resolved path: most paths are in the same folder as the one before. */
 typedef struct {
     char *dir, *real;
 } folder;

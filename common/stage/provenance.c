@@ -50,7 +50,7 @@ bool provenance_current(const char *path, const char *kind, int format, const st
     bool current = path_exists(path) && store_open(&f, path, kind, format) == OK && text_is(f, MADE_BY_PROGRAM, program) &&
                    made_from_is(f, made_from) && text_is(f, MADE_FROM_INPUTS, digest_show(inputs_sum, d));
     store_close(&f);
-    msg_clear(); /* an unreadable file is not current, and will be made anew */
+    msg_clear(); /* an unreadable file is not current: it is computed again */
     return current;
 }
 

@@ -1,9 +1,9 @@
 /* blocks.c -- every byte of a finished file has its digest, and is compared with it when it is read.
  *
- * Behind the HDF5 part of a file stands a tail: the XXH3-64 of each 64 KiB block of that part (the last one may be shorter), then a foot:
+ * The HDF5 part of a file is followed by a tail: the XXH3-64 of each 64 KiB block of that part (the last one may be shorter), then a foot:
  *     size of the HDF5 part | bytes of a block | number of blocks | digest of the digests and of these three     (u64, little-endian)
  *     "MICON-BLOCKS-001"
- * HDF5 is told that the file ends where the tail begins; other programs ignore what stands behind the HDF5 part. Files are read through a
+ * HDF5 is told that the file ends where the tail begins; other programs ignore the bytes behind the HDF5 part. Files are read through a
  * file driver of our own: whatever HDF5 reads of a block, the block is read as a whole once and compared, so that a bit that flipped on the
  * disk is an error of the read and never a value. */
 #include "micon/base/digest.h"

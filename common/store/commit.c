@@ -49,8 +49,8 @@ done:
 
 /* ---- closing ---- */
 
-/* HDF5 failed, and is not asked to close: seen, with a full disk, are ranks that wait for each other in H5Fclose for ever, and handles
- * that stay behind and crash the end of the process. This is what comm_abort is for. The other ranks wait to be ended. */
+/* HDF5 failed and must not close the file: on a full disk, ranks were seen to wait for each other in H5Fclose for ever, and handles left
+ * open crashed the process at its end. So the job is aborted (comm_abort); the other ranks wait for that. */
 static void give_up(const store *s)
 {
     if (s->rank == 0) {
@@ -149,7 +149,7 @@ static status small_write(store *s)
     TRY(root_attrs(file, digest));
 done:
     if (st != OK)
-        s->broken = true; /* what HDF5 could not write it would try again when closing */
+        s->broken = true; /* HDF5 would try the failed write again when closing */
     else if (H5Fclose(file) < 0)
         st = h5_fail(E_IO, "cannot be closed"), s->broken = true;
     return st == OK ? OK : fail_within(st, "%s", s->final_name);

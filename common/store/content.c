@@ -1,4 +1,4 @@
-/* content.c -- the content of a file as it stands there: every object, its attributes, the digest of its rows. */
+/* content.c -- lists the content of a file: every object, its attributes, the digest of its rows. */
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
 #include "micon/mpi/comm.h"

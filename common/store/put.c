@@ -1,5 +1,4 @@
-/* put.c -- small things: kept on rank 0 as objects of the coming file until the commit writes them. What goes wrong is kept too,
- * and returned by the commit. */
+/* put.c -- small objects: kept in memory on rank 0 until the commit writes them. The commit also returns the first error of a put. */
 #include "micon/base/mem.h"
 #include "store_impl.h"
 

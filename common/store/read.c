@@ -167,7 +167,7 @@ static status array_reopen(hid_t file, const char *path, size_t bytes, hid_t *ds
 
 static status array_open(const store_file *cf, const char *path, opened **out)
 {
-    store_file *f = (store_file *)(uintptr_t)cf; /* what is kept is no part of the file's meaning */
+    store_file *f = (store_file *)(uintptr_t)cf; /* the cache of open arrays is not part of the file's value */
     status st = OK;
     hid_t dset = -1;
     bool is_real = false;

@@ -1,4 +1,4 @@
-/* reserve.c -- room on the disk for a file being written: looked for, reserved, or written once where that cannot be. Rank 0. */
+/* reserve.c -- disk space for a file being written: checked, reserved, or written once with zeros where it cannot be reserved. Rank 0. */
 #define _GNU_SOURCE /* fallocate */
 #include "micon/base/mem.h"
 #include "micon/base/num.h"

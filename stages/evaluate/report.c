@@ -236,7 +236,7 @@ done:
     return st;
 }
 
-/* Only what JSON.parse takes: a number that is none, a line cut short or two run together would leave the whole page blank. */
+/* Only what JSON.parse takes: an invalid number, a line cut short or two run together would leave the whole page blank. */
 static bool is_object(const char *line, size_t n)
 {
     json_t *value = json_loadb(line, n, 0, NULL);

@@ -1,4 +1,4 @@
-/* output.c -- the finished files in AnnData's layout: rows from all ranks' spools, and on rank 0 what stands beside them. */
+/* output.c -- the finished files in AnnData's layout: all ranks write the rows from their spools, rank 0 writes everything else. */
 #include "measure_stage.h"
 
 #include "micon/base/mem.h"

@@ -1,6 +1,6 @@
 /* cells.c -- places cells in a field of view and draws their five stains.
  *
- * Three steps. (1) place: cells are thrown into the field, apart from each other, thick here and thin there. (2) claim: every
+ * Three steps. (1) place: cells are placed at random in the field, apart from each other, denser in some parts. (2) claim: every
  * pixel goes to the cell it lies deepest in; a cell's outline is a circle stretched, bent by a few harmonics and pulled out into
  * protrusions, its nucleus always belongs to it. Neighbours thus meet in a common border, as cells on a plate do, and an outer
  * border is the cell's own. (3) paint: for each cell the stains are functions of the place in the cell (distance from the nucleus,
@@ -241,7 +241,7 @@ static int cells_place(cell **out, const picture *p, const double factor[FACTORS
     double want = w * h * um * um / 2700 * crowding * exp(0.16 * between(factor[F_COUNT], -3, 3));
     int n = 0, most = (int)(want * 1.3) + 4;
     cell *list = xmalloc(sizeof(cell) * (size_t)most);
-    /* Thick and thin: a few soft bumps that attract. */
+    /* Local density: a few smooth peaks that attract cells. */
     enum { BUMPS = 5 };
     double bump_x[BUMPS], bump_y[BUMPS], spread = 85 / um;
     for (int i = 0; i < BUMPS; i++) bump_x[i] = rng_uniform(r) * w, bump_y[i] = rng_uniform(r) * h;
@@ -486,7 +486,7 @@ DRAW_HOT static void cell_paint(picture *p, const cell *k, float id, const float
     for (int c = 0; c < CHANNELS; c++) {
         float grow = c == DNA ? 1 : size;
         scale[c] = sum[c] > 0 ? k->total[c] * usual_total[c] * grow * part / (um * um) / sum[c] : 0;
-        float plain = k->total[c]; /* a sliver at the edge must not burn */
+        float plain = k->total[c]; /* keeps a sliver at the edge from becoming too bright */
         if (scale[c] > 2.2f * plain) scale[c] = 2.2f * plain;
     }
     at = 0;

@@ -83,7 +83,7 @@ bool files_image_is_there(const char *path)
     return path_stat(path, &size, &when) == OK && size > 0; /* 0: what a power cut leaves of a file that was not yet on the disk */
 }
 
-/* Images are not waited for one by one (a screen has thousands, an fsync takes milliseconds): all at once, before the tables that
+/* Images are not synced one by one (an fsync takes milliseconds, a screen has thousands of images) but all at once, before the tables that
  * name them are written. */
 status files_sync(const sim_options *o)
 {
@@ -263,7 +263,7 @@ done:
     return st;
 }
 
-/* ---- whose folder is it ---- */
+/* ---- may we write into this folder ---- */
 
 static bool is_empty_dir(const char *path)
 {

@@ -1,4 +1,4 @@
-/* screen.c -- who holds what, and what differs between centres, batches, plates and wells without any compound's doing. */
+/* screen.c -- the layout of the wells, and the differences between centres, batches, plates and wells that no compound causes. */
 #include "micon/base/mem.h"
 #include "simulate.h"
 
@@ -134,7 +134,7 @@ status screen_plate(sim_plate *out, const sim_options *o, int64_t at)
     out->source_at = (int)(at / (o->plates * o->batches));
     snprintf(out->source, sizeof out->source, "source_%d", out->source_at + 1);
     snprintf(out->batch, sizeof out->batch, "Batch%d", out->batch_at + 1);
-    /* One centre names its plates by digits alone, with zeros in front: they are names all the same. */
+    /* One centre names its plates by digits alone, with zeros in front: they must still be read as names. */
     if (out->source_at == 1)
         snprintf(out->plate, sizeof out->plate, "00%02d%02d%03d", out->source_at + 1, out->batch_at + 1, out->plate_at + 1);
     else

@@ -1,4 +1,4 @@
-/* channel_swap.c -- are a plate's channels what they are called? Each channel of a finished plate is described by a few medians over its
+/* channel_swap.c -- warns if a plate's channels look exchanged. Each channel of a finished plate is described by a few medians over its
  * tiles, relative to the plate's other channels, and compared with the channels of the other finished plates of its batch. Where another
  * naming of the plate's channels fits these clearly better than the one it has, someone should look: one channel alone being near to
  * another is common. Only a warning, and not kept in the tile file: it depends on which other plates are there. */
@@ -115,7 +115,7 @@ static status check_batch(const screen_index *ix, const config *cfg, int64_t fir
             centre(all + plates * n, channels->n);
             known[plates++] = (size_t)p;
         }
-        msg_clear(); /* another plate's unreadable file is its own affair */
+        msg_clear(); /* an unreadable file of another plate is reported elsewhere */
         free(path);
     }
     for (size_t i = 0; i < plates && plates > 1; i++) {

@@ -37,7 +37,7 @@ static int64_t count_images(const plate_work *w, int channel)
     return n;
 }
 
-/* The channels are dealt to the ranks; each function goes to all as its maker computed it, since exp() may differ between machines. */
+/* Each rank computes the functions of some channels and sends them to all: exp() may differ between machines. */
 static status plate_illumination_all(plate_work *w)
 {
     status st = OK;
@@ -94,7 +94,7 @@ static status read_function(plate_work *w, int channel)
     while (w->note[item].bad) item += w->n_channels; /* there is a good site, and its images have the plate's size */
     TRY(find_function(w, channel, &path));
     st = image_file_read(&file, path.s);
-    TRY(st == E_IO ? E_FAILED : st); /* this plate's trouble, not the others' */
+    TRY(st == E_IO ? E_FAILED : st); /* fails this plate only */
     w->function_note[channel] = (image_note){.digest = file.digest, .size = (int64_t)file.size, .mtime_ns = file.mtime_ns};
     TRY(npy_decode(&file, &values, &width_px, &height_px));
     if (width_px != w->note[item].width_px || height_px != w->note[item].height_px)

@@ -1,5 +1,5 @@
-/* output.c -- the last pass: stretched tiles into the store by all ranks, and on rank 0 what stands beside them: obs with the quality
- * of every tile, the ends of the stretch, illumination, rejects, and what the file was made from. */
+/* output.c -- the last pass. All ranks write the stretched tiles; rank 0 adds obs with the quality of every tile, the limits of the
+ * stretch, the illumination functions, the rejects, and the record of what the file was made from. */
 #include "tile.h"
 
 #include "micon/base/mem.h"
@@ -55,7 +55,7 @@ static double measured(const plate_work *w, const tiling_quality *q, measure m, 
     }
 }
 
-/* A column of quality, and its median. */
+/* Add a column of quality and compute its median. */
 static status add_measure(const plate_work *w, frame *obs, const tiling_quality *all, measure m, int channel, double *median)
 {
     status st = OK;

@@ -60,7 +60,7 @@ static status plate_make_all(plate_work *w, const char *path)
     TRY(output_all(w, path));
     if (w->rank == 0) {
         for (size_t i = 0; i < w->warnings.n; i++) log_warn("%s: %s", w->label, w->warnings.item[i]);
-        /* Without this note the next run reads the inputs again: slower, not wrong. */
+        /* If this cannot be written, the next run reads the inputs again. */
         if (up_to_date_remember(w, path) != OK) {
             log_warn("%s", msg_get());
             msg_clear();

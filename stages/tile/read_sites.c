@@ -24,7 +24,7 @@ static status note_bad(plate_work *w, int64_t item, status why, const char *path
 }
 
 /* What a later check of the inputs will find of a file that could not be used as it is: absent, or other bytes than an image's. Of one that
- * could not be read nothing is noted, so that a later run that can read it makes the plate anew. */
+ * could not be read nothing is noted, so that a later run that can read it computes the plate again. */
 static void note_unreadable(image_note *note, const char *path, status why)
 {
     char message[1000];

@@ -1,5 +1,5 @@
-/* spool.c -- the resampled squares of this rank's sites: in memory up to a budget, the rest in a file that has no name, so that whatever
- * happens to the process nothing of it is left. */
+/* spool.c -- the resampled squares of this rank's sites: in memory up to a limit, the rest in an unlinked file, which disappears with the
+ * process. */
 #include "tile.h"
 
 #include "micon/base/mem.h"

@@ -27,7 +27,7 @@ typedef struct {
     size_t values;           /* of a site: channels * T * T */
     uint16_t **kept;
     uint16_t *work; /* one record, for the others, */
-    int fd;         /* which are in a file without a name */
+    int fd;         /* which are in an unlinked file */
 } spool;
 status spool_open(spool *s, int64_t n_sites, size_t values, int64_t budget_bytes, const char *folder) MUST_USE;
 void spool_close(spool *s);                                            /* {.fd = -1} is valid and empty */
@@ -89,7 +89,7 @@ status illumination_all(plate_work *w) MUST_USE;
 /* ---- output.c: the tile file ---- */
 status output_all(plate_work *w, const char *path) MUST_USE;
 
-/* ---- up_to_date.c: is the finished file still what would be written? ---- */
+/* ---- up_to_date.c: is the finished file up to date? ---- */
 /* *fresh: the file at `path` was made with this configuration, from these rows of the index and these bytes. With `verify` all inputs
  * are read again. */
 status up_to_date_check_all(plate_work *w, const char *path, bool verify, bool *fresh) MUST_USE;
@@ -101,7 +101,7 @@ status up_to_date_inputs_sum(const plate_work *w, uint64_t *sum) MUST_USE;
 status up_to_date_remember(const plate_work *w, const char *path) MUST_USE;
 
 /* ---- plate.c ---- */
-/* The plate's tile file, made or left alone. */
+/* Make the plate's tile file, unless it is up to date. */
 status plate_run_all(stage *s, const screen_index *ix, int64_t number, bool *made) MUST_USE;
 
 /* ---- site_names.c ---- */

@@ -1,5 +1,5 @@
-/* up_to_date.c -- may a finished tile file be left alone? It records what it was made with and one digest over all inputs; size, time and
- * digest of each input stand in work/status/tile/NAME.inputs, so that only what has changed since is read again. */
+/* up_to_date.c -- tells whether a finished tile file is up to date. The file records its options and one digest over all inputs;
+ * work/status/tile/NAME.inputs holds size, time and digest of each input, so that only changed inputs are read again. */
 #include "tile.h"
 
 #include "micon/base/digest.h"
@@ -27,7 +27,7 @@ void up_to_date_made_from(const plate_work *w, text *out)
     text_addf(out, "index rows: %s\n", digest_show(index_plate_digest(w->ix, w->number, INDEX_OF_ALL), d));
 }
 
-/* Is this image in the file of the channel before? Then it is no input of its own. */
+/* Is this image in the same file as the channel before? Then it is not a further input. */
 static bool shares_file(const plate_work *w, int64_t row, int channel, text *path, text *before)
 {
     return channel > 0 && strcmp(index_path(w->ix, row, channel, path), index_path(w->ix, row, channel - 1, before)) == 0;
@@ -171,7 +171,7 @@ static bool same_recipe(const char *path, const char *made_from)
                 output_record_same(got, made_from);
     store_close(&f);
     free(got);
-    msg_clear(); /* a file that cannot be read is made anew */
+    msg_clear(); /* a file that cannot be read is computed again */
     return same;
 }
 

@@ -239,7 +239,7 @@ typedef struct {
     pair_sampler *it, *valid; /* of training; of validation, NULL: none */
     model m;
     net_kit kit;
-    double step_s; /* mean time of a step, by the clock that times convolutions (conv_clock) */
+    double step_s; /* mean time of a step, measured as convolutions are (conv_clock) */
     trainer *t;
     progress_state at;
     char *folder, *model_path, *checkpoints, *log_path;

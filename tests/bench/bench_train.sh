@@ -3,7 +3,7 @@
 # AdamW, channels_last; tests/bench/peers/nn_torch.py) on one core and on two, in one run; what of the step is convolution, and what its
 # convolutions take alone; then the whole step of micon-train (items, augmentation, heads, losses, AdamW too), 2 ranks against 1.
 # One core's figures are processor seconds of the best step after the first, which other programs disturb less than time on the clock; two
-# cores' and two ranks' are by the clock. BENCH_STEPS, BENCH_PEER_STEPS, BENCH_PICTURES: for a shorter try.
+# cores' and two ranks' are wall time. BENCH_STEPS, BENCH_PEER_STEPS, BENCH_PICTURES: for a shorter try.
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/bench/marks.sh"
 cd "$T" || exit 1

@@ -45,7 +45,7 @@ plan; golden "nothing is made" "$T/plan" plan-empty.txt
 not_ok "a plan leaves no work folder" test -e work
 plan --nodes 8
 has "--nodes tells when" "$T/plan" "on 8 nodes"
-has "by the clock" "$T/plan" "it finishes at"
+has "the wall time" "$T/plan" "it finishes at"
 stage() { "$MICON_BIN/micon-$1" screen.yaml "${@:2}"; }
 plates="s1/b1/P1 s1/b1/P2 s2/b1/P1"
 for p in $plates; do stage tile --plate $p; done

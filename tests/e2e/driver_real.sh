@@ -56,13 +56,13 @@ grep -o "train: [0-9]* of [0-9]* steps" "$T/err" | head -n 1 | sed 's/^/# /'
 same "each step once" "$(sed 's/.*"step": \([0-9]*\),.*/\1/' "$log" | xargs)" "$(seq 30 | xargs)"
 echo "# stopped after $steps steps"
 
-# ---- what stands ----
+# ---- what is done ----
 ok "the report is there" test -s "$work"/reports/run*/report.html
 same "a file a plate" "$(ls "$work"/tiles/*.h5 | wc -l) $(ls "$work"/embeddings/*/*.h5 | wc -l)" "4 4"
 exits "and nothing is left to do" 0 micon run screen.yaml
 has "says so" "$T/err" "nothing to do"
 exits "the plate by its name" 0 micon plan screen.yaml --plate "source_1/$bad/$bad"
-exits "made anew" 0 micon rerun screen.yaml --stage tile --plate "source_1/$bad/$bad"
+exits "computed again" 0 micon rerun screen.yaml --stage tile --plate "source_1/$bad/$bad"
 not_ok "nothing of a name was ever run" sh -c "find '$T' / -maxdepth 1 -name hacked | grep . || find '$dir' -name hacked | grep ."
 find "$T" -path "$T/a screen/*" -type f ! -path "*/w ork*" | sort >"$T/after"
 ok "outside the work folder nothing was made" diff "$T/before" "$T/after"

@@ -79,7 +79,7 @@ exits "rerun of nothing" 2 micon rerun screen.yaml
 exits "rerun of what failed, where nothing did" 1 micon rerun screen.yaml --failed
 has "says so" "$T/err" "none of the chosen steps can run here: no step has failed"
 exits "rerun a plate of a stage" 0 micon rerun screen.yaml --stage tile --plate s2/b1/P1
-has "made anew" "$FAKE/calls" "tile s2/b1/P1 "
+has "computed again" "$FAKE/calls" "tile s2/b1/P1 "
 has "with --force" "$FAKE/calls" " force"
 rm "$FAKE/calls"
 

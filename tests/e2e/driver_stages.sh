@@ -19,11 +19,11 @@ touch images/A01_1_DNA.tif
 plan --images; has "an image with another time is looked at" "$T/plan" "A01_1_DNA.tif was changed"
 was=$(stat -c %i "$(ls work/tiles/*.h5)")
 exits "the run lets the stage look" 0 micon run screen.yaml --stage tile -n 2
-same "same contents: the file is left alone" "$(stat -c %i "$(ls work/tiles/*.h5)")" "$was"
+same "same contents: the file is not rewritten" "$(stat -c %i "$(ls work/tiles/*.h5)")" "$was"
 plan --images; has "and all is up to date again" "$T/plan" "Nothing to do"
 sed -i 's/C2$/C9/' well.csv
 plan; has "another compound in a well" "$T/plan" "its rows of the tables have changed"
-exits "made anew" 0 micon run screen.yaml --stage tile -n 2
+exits "computed again" 0 micon run screen.yaml --stage tile -n 2
 plan; has "and up to date" "$T/plan" "Nothing to do"
 rm work/status/tile/*.made
 plan; has "without the record it is looked at" "$T/plan" "no record of what it was made from"

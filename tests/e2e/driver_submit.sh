@@ -71,7 +71,7 @@ for j in 101 102 103 104 105 106 107; do : >"$FAKE/sbatch.$j"; done
 exits "some tasks are still queued, others ended badly" 0 submit
 has "only the missing plate of an ended task" "$T/err" "tile: job 109, 1 task, 1 step"
 same "what an ended job left half-written is removed, of others not" "$(cd work/tiles && echo *.part.*)" "x.h5.part.103.0 x.h5.part.501.1"
-has "the running one is left alone" "$T/err" "tile: 1 step is already in the queue"
+has "the running one is not submitted again" "$T/err" "tile: 1 step is already in the queue"
 has "the new gate waits for the old array too" <(tr '\0' ' ' <"$FAKE/sbatch.110") "--dependency=afterany:102:109 "
 
 # ---- a second run in the same work folder: it waits for the tiles of the first, not for its training ----
@@ -152,7 +152,7 @@ for p in s1/b1/P1 s2/b1/P1; do "$MICON_BIN/micon-embed" screen.yaml --plate $p; 
 exits "embeddings stand though a plate has no tiles" 0 micon gate screen.yaml --stage embed --set slurm.max_bad_plates=0.5
 has "two of three" "$T/out" "2 of 3 plates complete"
 printf 'digest,size,mtime_ns,path\n%s,12,13,%s\n' 00000000000000aa work/tiles/s1__b1__P1.h5 >work/status/embed/micon/s1__b1__P1.inputs
-exits "not those of tiles that were made anew" 1 micon gate screen.yaml --stage embed --set slurm.max_bad_plates=0.5
+exits "not those of tiles that were computed again" 1 micon gate screen.yaml --stage embed --set slurm.max_bad_plates=0.5
 has "says why" "$T/out" "embed: s1/b1/P1 is not complete: s1__b1__P1.h5 was changed"
 exits "a gate wants one stage" 2 micon gate screen.yaml
 

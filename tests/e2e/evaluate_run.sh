@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=240
-# micon-evaluate after the stages before it: the same bytes from any number of ranks, finished files left alone, what changed made anew, anndata reads
-# the stores, and says the same of them as numpy.
+# micon-evaluate after the stages before it: the same bytes from any number of ranks, finished files kept, what changed computed again,
+# anndata reads the stores, and says the same of them as numpy.
 . "$(dirname "$0")/../tap.sh"
 S=$T/s W=$T/s/work
 run() { mpi "${N:-1}" "$BIN/micon-evaluate" "$S/screen.yaml" "$@"; }
@@ -31,7 +31,7 @@ rm "$W/reports/micon/metrics.csv"
 exits "a table is gone" 0 run
 same "a table is gone: all there again" "$(sum)" "$one"
 exits "another seed" 0 run --set evaluate.seed=2
-hasnt "another seed: made anew" "$T/err" "up to date"
+hasnt "another seed: computed again" "$T/err" "up to date"
 exits "Harmony" 0 run --set evaluate.batch_correction=harmony --set evaluate.harmony_by=batch
 exits "no sphering, no normalization" 0 run --set evaluate.sphere=none --set evaluate.normalize=none
 hasnt "without correction there is one form" "$W/reports/micon/metrics.csv" ",corrected,"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=300
-# micon-measure: the same bytes from any number of ranks, finished files left alone, changed inputs made anew; drawn nuclei found; label images read
-# and refused; two and three channels; the preview.
+# micon-measure: the same bytes from any number of ranks, finished files kept, changed inputs measured again; drawn nuclei found; label
+# images read and refused; two and three channels; the preview.
 . "$(dirname "$0")/../tap.sh"
 S=$T/s PLATE=source_1__Batch1__S1B01P001 TOOL=$ROOT/build/release/tests/tools MAKE_TIFF=$ROOT/build/release/tests/tools/tiff_make
 run() { mpi "${N:-1}" "$BIN/micon-measure" "$S/screen.yaml" --plate S1B01P001 "$@"; }
@@ -23,7 +23,7 @@ same "nothing of the rows kept aside is left" "$(find "$S" -name '.micon-rows*' 
 
 # ---- up to date ----
 exits "a finished plate" 0 run --set screen.work=w1 --set measure.cells=yes
-has "is left alone" "$T/err" "up to date"
+has "is skipped" "$T/err" "up to date"
 touch "$IMAGES"/*.tif
 exits "touched images" 0 run --set screen.work=w1 --set measure.cells=yes
 has "of the same bytes change nothing" "$T/err" "up to date"
@@ -52,7 +52,7 @@ same "the same bytes" "$(sum "$S/m2/$FILE")" "$(sum "$S/m1/$FILE")"
 N=1
 exits "nuclei's label images alone" 0 run --set screen.work=m3 --set cells.nuclei_masks=NucleiObjects
 exits "finished" 0 run --set screen.work=m3 --set cells.nuclei_masks=NucleiObjects
-has "is left alone" "$T/err" "up to date"
+has "is skipped" "$T/err" "up to date"
 exits "a name that no table has" 1 run --set screen.work=m4 --set cells.nuclei_masks=Nothing
 has "says so" "$T/err" "Nothing"
 # bad KIND TEXT: the first site's nuclei as such a file; its site is a reject, which max_bad allows or not

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run: limit=240
-# micon-tile: the same bytes from any number of ranks and with any memory, finished files left alone, what has changed made anew, the
+# micon-tile: the same bytes from any number of ranks and with any memory, finished files kept, what has changed computed again, the
 # preview, real images.
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/tile_screen.sh"
@@ -29,8 +29,8 @@ same "nothing of the spool is left" "$(find "$S" -name '*spool*' -o -name '*.par
 N=2
 
 # Up to date, or not.
-exits "a finished plate is left alone" 0 run "$S/screen.yaml" --set screen.work=w2
-has "a plate with a changed input is made anew" "$T/err" "8 of 9 sites"
+exits "a finished plate is skipped" 0 run "$S/screen.yaml" --set screen.work=w2
+has "a plate with a changed input is computed again" "$T/err" "8 of 9 sites"
 exits "a second time" 0 run "$S/screen.yaml" --set screen.work=w2
 has "a second time: up to date" "$T/err" "up to date"
 before=$(stat -c %Y.%i "$S/w2/$FILE")
@@ -40,23 +40,23 @@ has "touched inputs: up to date, the bytes are the same" "$T/err" "up to date"
 same "touched inputs: the file is the same" "$(stat -c %Y.%i "$S/w2/$FILE")" "$before"
 "$MAKE_TIFF" "$S/images/A03_3_DNA.tif" 70 64 99 deflate
 exits "a changed image" 0 run "$S/screen.yaml" --set screen.work=w2
-has "a changed image: made anew" "$T/err" "8 of 9 sites"
+has "a changed image: computed again" "$T/err" "8 of 9 sites"
 sed -i 's/P1,A02,C2/P1,A02,C9/' "$S/well.csv"
 exits "a changed compound" 0 run "$S/screen.yaml" --set screen.work=w2
-has "a changed compound: made anew" "$T/err" "8 of 9 sites"
+has "a changed compound: computed again" "$T/err" "8 of 9 sites"
 exits "another low" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.percentile_low=1
-has "another low: made anew" "$T/err" "8 of 9 sites"
+has "another low: computed again" "$T/err" "8 of 9 sites"
 exits "--set back, --verify" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.percentile_low=1 --verify
 has "--verify: up to date" "$T/err" "up to date"
 exits "--force" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.percentile_low=1 --force
-has "--force: made anew" "$T/err" "8 of 9 sites"
+has "--force: computed again" "$T/err" "8 of 9 sites"
 rm "$S"/w2/status/tile/*
 exits "without its records" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.percentile_low=1
 has "without its records: up to date" "$T/err" "up to date"
 same "without its records: they are back" "$(ls "$S/w2/status/tile" | tr '\n' ' ')" "S1__s__P1.inputs S1__s__P1.made "
 head -c 5000 "$S/w2/$FILE" > "$T/half" && cp "$T/half" "$S/w2/$FILE"
 exits "a damaged tile file" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.percentile_low=1
-has "a damaged tile file: made anew" "$T/err" "8 of 9 sites"
+has "a damaged tile file: computed again" "$T/err" "8 of 9 sites"
 
 # The preview.
 exits "--preview" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.percentile_low=1 --plate P1 --preview "$T/p.png"

@@ -605,11 +605,11 @@ static void cached(void)
     utimensat(AT_FDCWD, file, times, 0);
     ok(reused(&s, cache, &mtime), "a table of another time but the same bytes");
     put("t.csv", HEAD "a,b,S,B,P,A01,1,DMSO\nx,z,S,B,P,A02,1,X\na,b,S,B,Q,A02,1,X\n");
-    ok(!reused(&s, cache, &mtime), "other bytes: made anew");
+    ok(!reused(&s, cache, &mtime), "other bytes: built again");
     put("u.csv", HEAD "a,b,S,B,R,A01,1,DMSO\n");
-    ok(!reused(&s, cache, &mtime), "another table: made anew");
+    ok(!reused(&s, cache, &mtime), "another table: built again");
     list(&s.control, "X");
-    ok(!reused(&s, cache, &mtime), "other options: made anew");
+    ok(!reused(&s, cache, &mtime), "other options: built again");
     ok(reused(&s, cache, &mtime), "and then used again");
     put("t.csv", HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A01,1,DMSO\n");
     ok(reused(&s, cache, &mtime), "an index with errors is not cached");
@@ -619,7 +619,7 @@ static void cached(void)
     char *moved = xasprintf("%s-renamed", folder), *there = path_join(moved, "work.index");
     ok(rename(folder, moved) == 0, "the folder is renamed");
     s.o.dir = moved;
-    ok(!reused(&s, there, &mtime) && reused(&s, there, &mtime), "made anew");
+    ok(!reused(&s, there, &mtime) && reused(&s, there, &mtime), "built again");
     free(moved), free(there);
     ok(index_save(ix, tap_absent("x")) == E_IO, "a folder that is not there");
     msg_clear();

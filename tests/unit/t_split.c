@@ -204,7 +204,7 @@ static void file(const screen_index *ix)
     msg_clear();
     screen_split_free(&s), screen_split_free(&r);
     ok(split_sync(&s, ix, &o, base, path, &notes) == OK && split_read(&r, ix, path) == OK && split_digest(&s, ix) == split_digest(&r, ix),
-       "made anew where it is wrong");
+       "written again where it is wrong");
     screen_split_free(&s), screen_split_free(&r), options_free(&o), findings_free(&notes);
     free(data), free(path);
 }

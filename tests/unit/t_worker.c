@@ -145,7 +145,8 @@ static void answers(void)
     ok(worker_deaths(w) == 2 * 5 + 1 + 2, "two tries for a crash, one for a hang");
     ok(go(w, &r, text + 1, 10, 5) == OK, "the worker works afterwards");
     check(&r, "with the right answers");
-    ok(go(w, &r, (const char *[]){"r1", "s", "r2"}, 3, 0.5) == OK && r.how[1] == WORKER_CRASHED, "a sleeping worker is found by the clock");
+    ok(go(w, &r, (const char *[]){"r1", "s", "r2"}, 3, 0.5) == OK && r.how[1] == WORKER_CRASHED,
+       "a sleeping worker is found by its wall time");
 #ifndef __SANITIZE_ADDRESS__
     ok(go(w, &r, (const char *[]){"r1", "m", "r2"}, 3, 20) == OK && r.how[1] == WORKER_CRASHED && r.how[2] == WORKER_DONE,
        "a worker that takes all memory is stopped");

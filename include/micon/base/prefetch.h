@@ -1,4 +1,4 @@
-/* prefetch.h -- blocks made by one thread while the caller works on the ones before: reading ahead of the computation. Local.
+/* prefetch.h -- one thread prepares blocks while the caller works on earlier ones: reading ahead of the computation. Local.
  * The thread runs `fill` for first, first + 1, ... and waits when all blocks are full. Whatever fill uses is its own while the thread
  * lives: where it reads HDF5, nobody else in the process may (store.h). */
 #ifndef MICON_BASE_PREFETCH_H

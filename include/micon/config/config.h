@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Whose output a key changes; what only changes how a program runs (memory, retries) affects none. */
+/* Which outputs a key changes. Keys that only change how a program runs (memory, retries) affect none. */
 enum {
     AFFECTS_INDEX = 1,
     AFFECTS_TILES = 2,
@@ -21,7 +21,7 @@ enum {
     AFFECTS_FEATURES = 128
 };
 
-/* The values of a key stand once: a list gives the enum and, as CHOICES(LIST), the text "a|b|c" that opt.words wants. */
+/* The values of a choice are listed once: the list defines the enum and, as CHOICES(LIST), the text "a|b|c" for opt.words. */
 #define CHOICE_ID(id, word) id,
 #define CHOICE_WORD(id, word) "|" word
 #define CHOICES(list) (&(list(CHOICE_WORD))[1])
@@ -200,11 +200,12 @@ void config_log_older_keys(const config *c);
  * in an output and compared later. */
 void config_show(const config *c, unsigned affects, text *out);
 
-/* Such lines, whatever version wrote them, in the one form in which they are compared and digested: every renamed key under its older
- * name, so that a rename makes no output out of date. Other lines are copied. Appended. */
+/* Such lines, of any version, in the form in which they are compared and digested: every renamed key has its older name, so that a rename
+ * makes no output out of date. Other lines are copied. Appended. */
 void config_comparable(const char *lines, text *out);
 
-/* A folder or file of the configuration, made absolute-or-relative as the program sees it. Caller frees. */
+/* A folder or file of the configuration, as the program can open it (relative names are relative to the configuration file). Caller frees.
+ * */
 char *config_path(const config *c, const char *name);
 char *config_work(const config *c, const char *below); /* work/below; below may be "" */
 

@@ -1,9 +1,9 @@
 /* progress.h -- how far an item of work is: a bar on a terminal, a line every 10 s elsewhere, and always work/status/<stage>/<name>.json
  * for `micon status`.
  *
- * Every rank counts its own units with progress_add; the counts travel to rank 0 in small messages of their own, at most twice a second,
- * so nobody waits for anybody. Rank 0 shows what has arrived: between two messages that is up to half a second behind, never ahead.
- * Rank 0 shows it when it calls progress_add itself (n = 0 will do).
+ * Every rank counts its own units with progress_add. The counts go to rank 0 in small non-blocking messages, at most twice a second, so no
+ * rank waits. Rank 0 updates the display when it calls progress_add itself (n = 0 will do); what it shows may be half a second behind,
+ * never ahead.
  *
  * The JSON is rewritten at most once a second, by rename (a reader never sees half of it): stage, name, state (running, done, failed,
  * stopped), done, total, unit, rate (a second), left_s, seconds, message, host, pid (rank 0's), ranks, job, task (SLURM), start, end

@@ -1,8 +1,8 @@
-/* output_record.h -- the record beside the outputs of what each was made from: work/status/<stage>/<name>.made, a small JSON file written
+/* output_record.h -- records what an output was made from: work/status/<stage>/<name>.made, a small JSON file written
  * by the stage when its output is published, read by the driver, which links no HDF5. Local.
  *
- * The output itself holds the same facts and has the last word: a record that is missing, damaged or not of the file that is there
- * only means that the stage program has to look. */
+ * The output holds the same facts and is authoritative: where the record is missing, damaged or of another file, the stage program
+ * examines the output. */
 #ifndef MICON_PROVENANCE_OUTPUT_RECORD_H
 #define MICON_PROVENANCE_OUTPUT_RECORD_H
 #include "micon/base/status.h"
