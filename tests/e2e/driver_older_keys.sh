@@ -16,7 +16,7 @@ put percentile_low percentile_high gradient_dtype positives batch_correction on_
 put low high wire views correct missing >older.yaml
 
 # What a file says it was made from, as the earlier version wrote it: shorter names, so the text fits in its place (NULs or spaces fill it
-# up).
+# up). The digests that later versions compare are computed again, or in a model renamed: earlier versions had none.
 older() {
     for f in "$@"; do
         touch -r "$f" "$T/time"
@@ -27,7 +27,8 @@ older() {
                 $t =~ s/train\.gradient_dtype/train.wire/g; $t =~ s/evaluate\.batch_correction/evaluate.correct/g; return ($t, $n - length $t); }
             if (/^\x89HDF/) { s{(screen\.[a-z]+: [^\0]*)}{my ($t, $pad) = renamed($1); $t . "\0" x $pad}ge }
             elsif (/^\{/) { ($_) = renamed($_) }
-            else { s{("micon\.made_from":\s*"(?:[^"\\]|\\.)*")}{my ($t, $pad) = renamed($1); $t . " " x $pad}e }' "$f"
+            else { s/"micon\.digest"/"other.digest"/; s{("micon\.made_from":\s*"(?:[^"\\]|\\.)*")}{my ($t, $pad) = renamed($1); $t . " " x $pad}e }' "$f"
+        case $f in *.h5 | *.h5ad) "$ROOT/build/release/tests/tools/block_digests" "$f" || exit 1 ;; esac
         touch -r "$T/time" "$f"
     done
 }
