@@ -19,6 +19,7 @@ typedef struct {
     int64_t files, bytes;
     const char *ends; /* of the names of outputs, where we are */
     const char *run;  /* NULL, or: only what is called this and an end */
+    text busy;        /* the first program found that writes there now */
     status st;
 } sweep;
 
@@ -49,6 +50,8 @@ static void sweep_file(sweep *w, const char *path, const struct stat *sb)
 {
     w->files++;
     w->bytes += sb->st_size;
+    if (!w->busy.n && text_ends(path, ".json")) step_status_is_live(path, &w->busy);
+    if (!w->busy.n && path_part_is_live(path_base(path))) text_addf(&w->busy, "a program that is writing %s", path);
     if (w->remove && unlink(path) != 0 && w->st == OK) w->st = fail(E_IO, "%s: %s", path, strerror(errno));
 }
 
@@ -143,7 +146,7 @@ status command_clean(call *c)
     status st = OK;
     unsigned stages;
     areas all = {.run = text_encode_name(c->cfg.train.run)};
-    sweep look = {0}, sweep_now = {.remove = true};
+    sweep look = {0}, again = {0}, sweep_now = {.remove = true};
     work_lock lock = {NULL};
     queue q = {0};
     char size[32], *work = config_work(&c->cfg, "");
@@ -166,11 +169,17 @@ status command_clean(call *c)
     if (!c->a.yes && !agreed()) TRY(fail(E_FAILED, "nothing was removed"));
     TRY(submissions_none_active(c, &q));
     TRY(lock_take(&lock, c));
+    TRY(sweep_all(c, &all, &again));
+    if (again.busy.n)
+        TRY(fail(E_FAILED, "still running here: %s; nothing was removed. Stop it or wait for its end", text_str(&again.busy)));
     TRY(sweep_all(c, &all, &sweep_now));
     printf("removed\n");
 done:
     lock_release(&lock);
     queue_free(&q);
+    text_free(&look.busy);
+    text_free(&again.busy);
+    text_free(&sweep_now.busy);
     areas_free(&all);
     free(work);
     return st;

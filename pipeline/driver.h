@@ -224,9 +224,12 @@ void step_states_read(plan *p, const config *c);  /* queue and lock; steps that 
 void step_states_judge(plan *p, const config *c); /* after plan_decide of a plan that is `alone`: what each step is now */
 bool step_is_active(const step *s);               /* running or queued */
 void plan_print(const plan *p, const config *c, int64_t nodes, text *out);
-void plan_warn_left_out(const plan *p);               /* the chosen steps that cannot run here */
-const char *step_label(const plan *p, const step *s); /* the plate's label, or the name */
-bool step_wants_run(const step *s);                   /* chosen, and to be run or looked at */
+/* Sentences on what exceeds this machine, or (here: false) a node, by the plan's estimates (remarks.c). */
+void plan_remarks(const plan *p, const config *c, bool here, names *out);
+status plan_check_possible(const plan *p, const config *c) MUST_USE; /* says them, and stops what cannot work */
+void plan_warn_left_out(const plan *p);                              /* the chosen steps that cannot run here */
+const char *step_label(const plan *p, const step *s);                /* the plate's label, or the name */
+bool step_wants_run(const step *s);                                  /* chosen, and to be run or looked at */
 const step *plan_find(const plan *p, int stage, long plate);
 
 /* ---- processes (process.c) ---- */
@@ -272,6 +275,8 @@ bool lock_holder(const config *c, text *who); /* is a run active here? who: appe
 /* ---- what the steps say of themselves (step_status.c) ---- */
 void step_status_read(step_status *out, const config *c, const step *s); /* what is not there or cannot be read is nothing seen */
 void step_status_free(step_status *s);
+/* Does the status file at `path` belong to a program that runs, as far as can be told here and by SLURM? who: appended. */
+bool step_status_is_live(const char *path, text *who);
 void step_status_show(const step_status *s, text *out); /* "120 of 345 sites, 12.3 a second, 3 min left" */
 void step_status_failed(step_status *s, const char *why);
 char *step_file(const config *c, const step *s, const char *end); /* work/status/STAGE/NAME.END; caller frees */

@@ -65,6 +65,7 @@ static double time_on(const plan *p, int64_t lanes)
 void plan_print(const plan *p, const config *c, int64_t nodes, text *out)
 {
     bool *shown = xcalloc(p->n + 1, sizeof *shown);
+    names remarks = {0};
     size_t todo = 0, active = 0;
     int64_t sites = 0;
     char name[200], t[32];
@@ -88,6 +89,9 @@ void plan_print(const plan *p, const config *c, int64_t nodes, text *out)
     if (todo && !p->rates.measured)
         text_add(out, "The rates are built in; --calibrate measures this machine with a few sites of the screen.\n");
     for (size_t i = 0; i < p->n; i++) active += step_is_active(&p->step[i]);
+    plan_remarks(p, c, true, &remarks);
+    for (size_t i = 0; i < remarks.n; i++) text_addf(out, "Note: %s.\n", remarks.item[i]);
+    names_free(&remarks);
     if (active) text_addf(out, "%zu step%s running or queued now: see micon status.\n", active, active == 1 ? " is" : "s are");
     if (todo && nodes) {
         time_t end = time(NULL) + (time_t)seconds;

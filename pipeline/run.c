@@ -146,6 +146,7 @@ static status run_plan(call *c, plan *p, bool anew)
         run_print_commands(&r);
         goto done;
     }
+    TRY(plan_check_possible(p, &c->cfg));
     TRY(submissions_none_active(c, &q));
     TRY(lock_take(&lock, c));
     launch_sweep();

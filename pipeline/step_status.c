@@ -154,6 +154,28 @@ void step_status_read(step_status *out, const config *c, const step *s)
     free(path);
 }
 
+bool step_status_is_live(const char *path, text *who)
+{
+    json_t *o = json_load_file(path, 0, NULL);
+    char *job = job_of(o), *stage = text_of(o, "stage"), *host = text_of(o, "host"), shown[300];
+    bool live = state_of(o) == STATUS_RUNNING && !is_gone(o);
+    if (live && job) {
+        queue q;
+        submissions none = {0};
+        long owner = owner_of(path);
+        if (queue_read(&q, &none, &owner, 1) != OK) msg_clear();
+        live = q.answered && !queue_lacks(&q, job, owner);
+        queue_free(&q);
+    }
+    if (live && job) text_addf(who, "micon-%s (job %s)", stage, job);
+    if (live && !job) text_addf(who, "micon-%s (process %.0f on %s)", stage, number_of(o, "pid", 0), text_show(shown, sizeof shown, host));
+    free(job);
+    free(stage);
+    free(host);
+    json_decref(o);
+    return live;
+}
+
 void step_status_free(step_status *s)
 {
     free(s->message);

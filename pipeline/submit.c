@@ -312,18 +312,22 @@ status command_submit(call *c)
     plan p = {0};
     work_lock lock = {NULL};
     submitter s = {.c = c, .plan = &p};
+    names remarks = {0};
     if (c->a.ranks < 0) c->a.ranks = RANKS;
     if (!c->a.dry_run) TRY(lock_take(&lock, c));
     TRY(plan_make(&p, c));
     TRY(prepare(&s));
     size_to_nodes(&s);
     plan_warn_left_out(&p);
+    if (s.site.node_mb > 0) plan_remarks(&p, &c->cfg, false, &remarks);
+    for (size_t i = 0; i < remarks.n; i++) log_warn("%s", remarks.item[i]);
     for (int stage = 0; stage < n_stages; stage++) {
         if (stage_wanted(&c->cfg, stage)) TRY(submit_stage(&s, stage));
     }
     if (!s.made) log_info("nothing to submit: everything is up to date or in the queue");
 done:
     lock_release(&lock);
+    names_free(&remarks);
     submitter_free(&s);
     plan_free(&p);
     return st;

@@ -105,6 +105,18 @@ static char *part_writer(const char *name)
     return writer;
 }
 
+bool path_part_is_live(const char *name)
+{
+    char *writer = part_writer(name), space[IDENTITY_TEXT] = "";
+    const identity *me = identity_mine();
+    size_t n = strlen(me->host);
+    long pid = 0;
+    bool here = writer && strncmp(writer, me->host, n) == 0 && sscanf(writer + n, "-%ld-%16[0-9a-f]", &pid, space) == 2;
+    bool live = here && *me->space && strncmp(space, me->space, 8) == 0 && !identity_is_dead(pid, NULL);
+    free(writer);
+    return live;
+}
+
 int path_sweep_parts(const char *dir, const names *jobs)
 {
     int removed = 0;

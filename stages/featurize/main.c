@@ -249,6 +249,14 @@ done:
     return st;
 }
 
+/* What dead runs left half-written. */
+static void sweep(const job *j)
+{
+    char *folder = path_dir(j->path);
+    path_sweep_parts(folder, NULL);
+    free(folder);
+}
+
 /* ---- the stage ---- */
 static status featurize_run_all(stage *s)
 {
@@ -266,6 +274,7 @@ static status featurize_run_all(stage *s)
     TRY_ALL(s->comm, find_inputs(s, &j.in));
     TRY_ALL(s->comm, s->rank == 0 ? check_current(&j, &current) : OK);
     current = comm_max_i64_all(s->comm, current) != 0;
+    if (s->rank == 0) sweep(&j);
     if (current)
         log_info("%s is up to date", j.path);
     else

@@ -206,6 +206,10 @@ static status run_all(stage *g)
     if (method_table[g->cfg.train.method].measured)
         TRY(fail(E_USAGE, "train.method: %s has no network to train: micon-measure makes its profiles", method_name(g->cfg.train.method)));
     if (g->plates.n > 0) TRY(fail(E_USAGE, "--plate: a model is trained on all plates; split and screen.index choose them"));
+    if (g->rank == 0) { /* what dead runs left half-written */
+        path_sweep_parts(r.folder, NULL);
+        path_sweep_parts(r.checkpoints, NULL);
+    }
     TRY(run_setup_all(&r, &fresh));
     if (fresh) {
         log_info("%s is up to date", r.model_path);

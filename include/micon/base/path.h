@@ -38,6 +38,8 @@ char *path_part(const char *final_name);
  * are queued or running, the jobs that are not among them. jobs NULL: nothing is known of SLURM. Other people's files stay. Returns the
  * count. Call it while holding the work lock. */
 int path_sweep_parts(const char *dir, const names *jobs);
+/* Is NAME.part.* being written by a process that runs here, as far as process numbers tell? */
+bool path_part_is_live(const char *name);
 /* Remove all that is left of the writing of this one file. Call it while holding that file's lock. */
 int path_sweep_parts_of(const char *final_name);
 
