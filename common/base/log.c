@@ -1,6 +1,8 @@
 /* log.c -- one place that writes to stderr, so that a progress bar and messages never tear each other. */
 #include "micon/base/log.h"
 
+#include "micon/base/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +35,7 @@ static void say(const char *level, const char *fmt, va_list ap)
     int n = snprintf(line, sizeof line, "[%s] %s", who, level);
     if (n < 0 || (size_t)n >= sizeof line) return;
     vsnprintf(line + n, sizeof line - (size_t)n, fmt, ap);
+    text_disarm(line); /* names of files and of tables come from anyone */
     wipe_bar();
     fprintf(stderr, "%s\n", line); /* one write per line, so that lines of several ranks do not mix */
 }
@@ -63,10 +66,13 @@ void log_any(const char *fmt, ...)
     va_end(ap);
 }
 
-void log_error(const char *program, const char *text)
+void log_error(const char *program, const char *message)
 {
+    char line[4200];
+    snprintf(line, sizeof line, "%s", message);
+    text_disarm(line);
     wipe_bar();
-    fprintf(stderr, "%s: error: %s\n", program, text);
+    fprintf(stderr, "%s: error: %s\n", program, line);
 }
 
 void log_bar(const char *line)

@@ -234,12 +234,46 @@ bool text_ends(const char *s, const char *end)
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
+/* What a terminal would obey instead of showing it: control characters of both sets (C1 as UTF-8 too), marks that turn the direction of
+ * writing, line and paragraph separators, the byte order mark; and bytes that are no UTF-8. */
+static bool is_odd(const unsigned char *s, int len)
+{
+    if (len == 1) return s[0] < 0x20 || s[0] == 0x7F;
+    if (len == 2) return (s[0] == 0xC2 && s[1] < 0xA0) || (s[0] == 0xD8 && s[1] == 0x9C);
+    if (len == 3 && s[0] == 0xE2 && s[1] == 0x80) return s[2] == 0x8E || s[2] == 0x8F || (s[2] >= 0xA8 && s[2] <= 0xAE);
+    if (len == 3 && s[0] == 0xE2 && s[1] == 0x81) return s[2] >= 0xA6 && s[2] <= 0xA9;
+    return len == 0 || (len == 3 && memcmp(s, "\xEF\xBB\xBF", 3) == 0);
+}
+
+/* Of a character of one to three bytes. */
+static unsigned code_point(const unsigned char *s, int len)
+{
+    if (len == 1) return s[0];
+    if (len == 2) return (s[0] & 0x1Fu) << 6 | (s[1] & 0x3Fu);
+    return (s[0] & 0x0Fu) << 12 | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu);
+}
+
+void text_disarm(char *s)
+{
+    char *to = s;
+    while (*s) {
+        int len = utf8_length((const unsigned char *)s);
+        size_t take = len ? (size_t)len : 1;
+        if (*s != '\n' && *s != '\t' && is_odd((const unsigned char *)s, len))
+            *to++ = '?';
+        else
+            memmove(to, s, take), to += take;
+        s += take;
+    }
+    *to = '\0';
+}
+
 char *text_show(char *buf, size_t size, const char *s)
 {
     size_t n = 0;
     while (*s) {
         int len = utf8_length((const unsigned char *)s);
-        bool odd = len == 0 || (unsigned char)*s < 0x20 || *s == 0x7F;
+        bool odd = is_odd((const unsigned char *)s, len);
         size_t take = len ? (size_t)len : 1;
         if (n + take + 4 >= size) {
             if (size >= 4) memcpy(buf + n, "...", 3), n += 3;
@@ -265,8 +299,8 @@ void text_add_json(text *t, const char *s)
             text_add(t, "\xEF\xBF\xBD"), len = 1;
         else if (c == '"' || c == '\\')
             text_addf(t, "\\%c", c);
-        else if (c < 0x20 || c == 0x7F)
-            text_addf(t, "\\u%04x", c);
+        else if (is_odd((const unsigned char *)s, len))
+            text_addf(t, "\\u%04x", code_point((const unsigned char *)s, len));
         else
             text_addn(t, s, (size_t)len);
         s += len;

@@ -164,7 +164,7 @@ void frame_show_csv(const frame *f, text *out)
     text cell = {0};
     for (int i = 0; i < f->n_cols; i++) {
         if (i) text_add(out, ",");
-        csv_quote(out, f->col[i].name);
+        csv_quote_text(out, f->col[i].name);
     }
     text_add(out, "\n");
     for (int64_t row = 0; row < f->n_rows; row++) {
@@ -172,7 +172,10 @@ void frame_show_csv(const frame *f, text *out)
             text_clear(&cell);
             frame_show(f, row, i, &cell);
             if (i) text_add(out, ",");
-            csv_quote(out, text_str(&cell));
+            if (is_text(f->col[i].type))
+                csv_quote_text(out, text_str(&cell));
+            else
+                text_add(out, text_str(&cell));
         }
         text_add(out, "\n");
     }

@@ -52,7 +52,7 @@ static status method_read(method *m, const config *cfg, const char *name, intern
     TRY(mem_alloc(&m->den, (size_t)table_n_rows(t), sizeof *m->den, "figures"));
     for (int64_t i = 0; i < table_n_rows(t); i++) {
         uint32_t id;
-        const char *compound = table_cell(t, i, col[5]);
+        const char *compound = csv_text(table_cell(t, i, col[5]));
         text_clear(&figure);
         for (int k = 0; k < 5; k++) text_addf(&figure, "%s%s", k ? "," : "", table_cell(t, i, col[k]));
         TRY(intern_add(figures, text_str(&figure), &id));
@@ -120,7 +120,7 @@ static status add_figure(const method *m, size_t n, const char *figure, const in
         }
         if (i > 0) TRY(bootstrap_difference(kind, room[0], room[1], room[2], room[3], common, o->bootstrap, (uint32_t)o->seed, &diff));
         text_addf(rows, "%s,%s,%s,%s,", part.item[0], part.item[1], part.item[2], part.item[3]);
-        csv_quote(rows, m[i].name);
+        csv_quote_text(rows, m[i].name);
         text_add(rows, ",");
         show_interval(rows, &v, ",", "");
         text_add(rows, ",");

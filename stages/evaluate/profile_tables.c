@@ -86,7 +86,7 @@ static status read_csv(profile_table *t, const char *path)
     int *what = NULL, *to = NULL, n, col;
     TRY(csv_open(&c, path));
     n = csv_n_cols(c);
-    for (int i = 0; i < n; i++) names_add(&name, csv_col_name(c, i));
+    for (int i = 0; i < n; i++) names_add(&name, csv_text(csv_col_name(c, i)));
     what = xcalloc((size_t)n + 1, sizeof *what);
     to = xcalloc((size_t)n + 1, sizeof *to);
     TRY(sort_columns(path, &name, t, what));
@@ -101,7 +101,7 @@ static status read_csv(profile_table *t, const char *path)
         TRY(mem_grow(&t->x, &t->cap, (t->n + 1) * d, sizeof *t->x, "profiles"));
         TRY(frame_add_rows(&part, 1));
         for (int i = 0; i < n; i++) {
-            if (what[i] == -1) TRY(frame_set_text(&part, part.n_rows - 1, to[i], field[i]));
+            if (what[i] == -1) TRY(frame_set_text(&part, part.n_rows - 1, to[i], csv_text(field[i])));
             if (what[i] >= 0 && !read_cell(field[i], &t->x[t->n * d + (size_t)what[i]]))
                 TRY(fail(E_FORMAT, "%s:%lld: feature '%s': '%s' is not a number", path, (long long)csv_line(c), csv_col_name(c, i),
                          text_show(shown, sizeof shown, field[i])));

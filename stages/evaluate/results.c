@@ -179,7 +179,7 @@ void results_show_compounds(const results *r, const wells *w, text *out)
                              r->consistency[which], r->consistency_p[which], r->consistency_q[which]};
         for (int32_t l = 0; l < w->n_label && (v[0] || v[3]); l++) {
             text_addf(out, "%s,", profiles[which]);
-            csv_quote(out, intern_at(&w->label_name, (size_t)l));
+            csv_quote_text(out, intern_at(&w->label_name, (size_t)l));
             for (int k = 0; k < 6; k++) {
                 text_add(out, ",");
                 number_add(out, v[k] ? v[k][l] : NAN, "");
@@ -199,7 +199,7 @@ void results_show_by_compound(const results *r, const wells *w, text *out)
             if (m->den[c] == 0) continue;
             text_addf(out, "%s,%s,%s,%d,%s,", m->profiles, metric_table[m->metric].name, m->setting, m->k,
                       kind_of(m) == BOOTSTRAP_RATIO ? "ratio" : "mean");
-            csv_quote(out, intern_at(&w->compound_name, (size_t)c));
+            csv_quote_text(out, intern_at(&w->compound_name, (size_t)c));
             text_add(out, ",");
             number_add(out, m->num[c], "");
             text_add(out, ",");

@@ -112,7 +112,7 @@ static status scan_csv(vector_file *v)
         if (bad >= 0)
             snprintf(why, sizeof why, "column %.60s: '%s' is not a finite number", v->columns.item[bad],
                      text_show(shown, sizeof shown, field[v->col[bad]]));
-        TRY(add_row(v, field[v->id_col], v->x, csv_line(c), bad >= 0 ? "not_a_number" : NULL, why));
+        TRY(add_row(v, csv_text(field[v->id_col]), v->x, csv_line(c), bad >= 0 ? "not_a_number" : NULL, why));
     }
     v->digest = csv_digest(c);
 done:

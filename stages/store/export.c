@@ -48,7 +48,7 @@ static status write_rows(gzFile z, const char *path, const store_file *f, const 
     }
     for (int64_t j = 0; j < d; j++) {
         text_add(&line, ",");
-        csv_quote(&line, columns->item[j]);
+        csv_quote_text(&line, columns->item[j]);
     }
     text_add(&line, "\n");
     for (int64_t i = 0; i < obs->n_rows; i++) {
@@ -58,7 +58,10 @@ static status write_rows(gzFile z, const char *path, const store_file *f, const 
             text_clear(&cell);
             frame_show(obs, i, c, &cell);
             if (c) text_add(&line, ",");
-            csv_quote(&line, text_str(&cell));
+            if (obs->col[c].type == FRAME_TEXT || obs->col[c].type == FRAME_CATEGORY)
+                csv_quote_text(&line, text_str(&cell));
+            else
+                text_add(&line, text_str(&cell));
         }
         for (int64_t j = 0; j < d; j++) {
             text_add(&line, ",");

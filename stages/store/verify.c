@@ -12,7 +12,7 @@ enum { DAMAGED, UNREAD, N_BAD };
 /* Ranks share the files; each says what it found, in one line a file. Local. */
 static status verify_some(const stage *s, const names *files, int64_t bad[N_BAD])
 {
-    char shown[300], d[DIGEST_TEXT];
+    char shown[300], message[1200], d[DIGEST_TEXT];
     for (size_t i = (size_t)s->rank; i < files->n; i += (size_t)s->size) {
         uint64_t digest = 0;
         text_show(shown, sizeof shown, files->item[i]);
@@ -21,7 +21,7 @@ static status verify_some(const stage *s, const names *files, int64_t bad[N_BAD]
             printf("ok       %s  %s\n", digest_show(digest, d), shown);
             continue;
         }
-        printf("%s  %s\n", st == E_IO ? "unread " : "damaged", msg_get());
+        printf("%s  %s\n", st == E_IO ? "unread " : "damaged", text_show(message, sizeof message, msg_get()));
         msg_clear();
         bad[st == E_IO ? UNREAD : DAMAGED]++;
     }

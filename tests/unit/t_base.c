@@ -121,9 +121,22 @@ static void naming(void)
     text_add_json(&t, "a\"\\\n\xC3\xA9\xFF");
     same(text_str(&t), "\"a\\\"\\\\\\u000a\xC3\xA9\xEF\xBF\xBD\"", "JSON strings");
     text_free(&t);
+    text_clear(&t);
+    text_add_json(&t, "\xC2\x9B\x7F\xE2\x80\xAE\xC2\xA0");
+    same(text_str(&t), "\"\\u009b\\u007f\\u202e\xC2\xA0\"", "JSON: what a terminal would obey");
+    text_free(&t);
     char show[16];
     same(text_show(show, sizeof show, "a\tb\x01"), "a?b?", "control characters are not shown");
     same(text_show(show, sizeof show, "abcdefghijklmnopqrstuvwxyz"), "abcdefghijk...", "long texts are cut");
+    char wide[64], line[] = "a\xC2\x9B"
+                            "31m\n\tb\xE2\x80\xAE"
+                            "c\xC3\xA9\x1B[0m\xFF";
+    same(text_show(wide, sizeof wide,
+                   "a\xC2\x9B"
+                   "31m\xE2\x80\xAE\xE2\x81\xA6\xE2\x80\xA8\xEF\xBB\xBF\xC2\xA0\xC3\xA9"),
+         "a?31m????\xC2\xA0\xC3\xA9", "C1 controls and marks of direction are not shown");
+    text_disarm(line);
+    same(line, "a?31m\n\tb?c\xC3\xA9?[0m?", "a whole message");
 }
 
 typedef struct {

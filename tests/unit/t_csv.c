@@ -1,6 +1,8 @@
 /* t_csv.c -- the CSV reader: dialects, gzip, buffer borders, every way to be wrong; and the 742,825 rows of JUMP where they are. */
 #include "../tap.h"
 #include "micon/base/digest.h"
+#include "micon/base/mem.h"
+#include "micon/base/num.h"
 #include "micon/base/path.h"
 #include "micon/formats/csv.h"
 
@@ -218,6 +220,24 @@ static void quoting(void)
     csv_quote(&t, "plain 'x'"), text_add(&t, ","), csv_quote(&t, "a,b"), text_add(&t, ","), csv_quote(&t, "\"\""), text_add(&t, ",");
     csv_quote(&t, "a\nb"), text_add(&t, ","), csv_quote(&t, ""), text_add(&t, ","), csv_quote(&t, "t\tt");
     same(t.s, "plain 'x',\"a,b\",\"\"\"\"\"\",\"a\nb\",,\"t\tt\"", "quoted where it must be");
+    static const char *const name[] = {
+        "=1+1", "+x",    "-cmd|' /C calc'!A0", "@SUM(A1)", "\tx", "\rx", "'", "''", "'=1", "''=1", "'a", "-5", "+3.2e4", "", "a=b", "=",
+        "-",    "5'-AMP"};
+    int bad = 0;
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        text_clear(&t);
+        csv_quote_text(&t, name[i]);
+        char first = *t.s == '"' ? t.s[1] : *t.s, *plain = xstrdup(t.s);
+        double number;
+        if (*plain == '"') plain[strlen(plain) - 1] = '\0';
+        bad += strchr("=+-@\t\r", first) != NULL && first && !num_f64(name[i], &number);
+        bad += strcmp(csv_text(*plain == '"' ? plain + 1 : plain), name[i]) != 0;
+        free(plain);
+    }
+    ok(bad == 0, "no text is a formula of a spreadsheet, and each is read back");
+    text_clear(&t);
+    csv_quote_text(&t, "=1+1"), text_add(&t, ","), csv_quote_text(&t, "-5"), text_add(&t, ","), csv_quote_text(&t, "'=1");
+    same(t.s, "'=1+1,-5,''=1", "how they are written");
     text_free(&t);
 }
 

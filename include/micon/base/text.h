@@ -46,10 +46,13 @@ bool text_ends(const char *s, const char *end); /* does s end so? */
 bool text_well(const char *s, char out[8]);
 bool text_well_place(const char *well, int *row, int *column); /* from 0 */
 
-/* For messages: control characters, and anything past `max` bytes, replaced; valid UTF-8 kept. buf is returned. */
+/* For messages: what a terminal would obey (control characters, C1 too; marks of writing direction; invalid UTF-8) becomes '?', and what
+ * does not fit into `size` "..."; other UTF-8 is kept. buf is returned. */
 char *text_show(char *buf, size_t size, const char *s);
+/* The same in place, but for ends of lines and tabs: for whole messages on their way to the terminal. */
+void text_disarm(char *s);
 
-/* JSON string with quotes, appended; invalid UTF-8 becomes U+FFFD. */
+/* JSON string with quotes, appended; what text_show replaces is written as \uXXXX, invalid UTF-8 becomes U+FFFD. */
 void text_add_json(text *t, const char *s);
 
 #endif

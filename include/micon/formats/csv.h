@@ -60,5 +60,9 @@ int64_t table_line(const table *t, int64_t row);              /* its line in the
 /* ---- writing ---- */
 /* Append one field, quoted where it must be. */
 void csv_quote(text *out, const char *field);
+/* The same for a text that came from anyone, in a table that people open as a spreadsheet: one that begins as a formula does (= + - @, tab
+ * or carriage return) and is no number gets a ' in front, and so does one that begins with such a ' already. csv_text takes it off. */
+void csv_quote_text(text *out, const char *field);
+const char *csv_text(const char *field); /* borrowed: field, or what follows its first character */
 
 #endif

@@ -56,7 +56,7 @@ void frame_set_real(frame *f, int64_t row, int col, double v);
 
 /* Append a cell of any type as a file would show it: numbers in the shortest form that reads back the same, yes as True, NaN as "". */
 void frame_show(const frame *f, int64_t row, int col, text *out);
-/* The whole as CSV, with a header; appended. */
+/* The whole as CSV, with a header; appended. Texts are written so that no spreadsheet runs them (csv_quote_text). */
 void frame_show_csv(const frame *f, text *out);
 
 /* Rows of `more` behind those of f. Columns meet by name; one that either lacks is filled as by add_col; types that differ: E_FORMAT. */
