@@ -154,10 +154,30 @@ static inline double raised(double own, double by, double limit)
     return z < limit ? z : limit;
 }
 
+HOT static void take_over(double *row, const double *before, const double *limit, int w)
+{
+    for (int x = 0; x < w; x++) {
+        double z = before[x] > row[x] ? before[x] : row[x];
+        row[x] = z < limit[x] ? z : limit[x];
+    }
+}
+
 /* Is there something to hand on from pixel i to neighbour j? */
 static inline bool hands_on(const double *out, const double *limit, int64_t i, int64_t j)
 {
     return out[j] < out[i] && out[j] < limit[j];
+}
+
+/* A row takes over what the row before it has to hand on, and then its own pixels' from left to right (step 1) or back. */
+static void sweep_row(double *row, const double *before, const double *limit, int w, int step)
+{
+    int x = step > 0 ? 0 : w - 1;
+    if (before) take_over(row, before, limit, w);
+    double last = row[x];
+    for (int k = 1; k < w; k++) {
+        x += step;
+        last = row[x] = raised(row[x], last, limit[x]);
+    }
 }
 
 /* Dilations of the marker `out` under `limit` until nothing changes: one sweep forth, one back, then a queue of what is left (Vincent,
@@ -166,32 +186,28 @@ static void reconstruct(double *out, const double *limit, int w, int h, int32_t 
 {
     int64_t n = (int64_t)w * h;
     size_t head = 0, tail = 0;
-    for (int64_t i = 0; i < n; i++) {
-        double z = out[i];
-        if (i >= w) z = raised(z, out[i - w], limit[i]);
-        if (i % w) z = raised(z, out[i - 1], limit[i]);
-        out[i] = z;
-    }
-    for (int64_t i = n - 1; i >= 0; i--) {
-        double z = out[i];
-        bool right = (i + 1) % w != 0, below = i + w < n;
-        if (below) z = raised(z, out[i + w], limit[i]);
-        if (right) z = raised(z, out[i + 1], limit[i]);
-        out[i] = z;
-        if ((below && hands_on(out, limit, i, i + w)) || (right && hands_on(out, limit, i, i + 1))) {
+    for (int y = 0; y < h; y++) sweep_row(out + (int64_t)y * w, y > 0 ? out + (int64_t)(y - 1) * w : NULL, limit + (int64_t)y * w, w, 1);
+    for (int y = h - 1; y >= 0; y--) {
+        int64_t row = (int64_t)y * w;
+        sweep_row(out + row, y < h - 1 ? out + row + w : NULL, limit + row, w, -1);
+        for (int x = 0; x < w; x++) {
+            int64_t i = row + x;
+            bool below = y < h - 1 && hands_on(out, limit, i, i + w), right = x < w - 1 && hands_on(out, limit, i, i + 1);
+            if (!below && !right) continue;
             queue[tail] = (int32_t)i;
             tail = (tail + 1) % queue_cap;
         }
     }
     while (head != tail) {
-        int64_t i = queue[head], next[4] = {i >= w ? i - w : -1, i + w < n ? i + w : -1, i % w ? i - 1 : -1, (i + 1) % w ? i + 1 : -1};
-        head = (head + 1) % queue_cap;
+        int32_t i = queue[head], x = i % w;
+        int64_t next[4] = {i >= w ? i - w : -1, i + (int64_t)w < n ? i + (int64_t)w : -1, x > 0 ? i - 1 : -1, x < w - 1 ? i + 1 : -1};
+        head = head + 1 == queue_cap ? 0 : head + 1;
         for (int k = 0; k < 4; k++) {
             int64_t j = next[k];
             if (j < 0 || !hands_on(out, limit, i, j)) continue;
             out[j] = out[i] < limit[j] ? out[i] : limit[j];
             queue[tail] = (int32_t)j;
-            tail = (tail + 1) % queue_cap;
+            tail = tail + 1 == queue_cap ? 0 : tail + 1;
         }
     }
 }
@@ -239,8 +255,10 @@ static status gather_weights(granularity *g, const objects *o, int32_t i, small_
     size_t n = (size_t)b->height * (size_t)b->width;
     TRY(mem_grow(&g->weight, &g->weight_cap, n, sizeof *g->weight, "an object's weights"));
     memset(g->weight, 0, n * sizeof *g->weight);
+    int row = box[0], row_end = (row + 1) * o->width_px; /* pixels come row by row */
     for (int64_t k = o->first[i]; k < o->first[i + 1]; k++) {
-        double y = o->pixel[k] / o->width_px * step_y, x = o->pixel[k] % o->width_px * step_x;
+        for (; o->pixel[k] >= row_end; row_end += o->width_px) row++;
+        double y = row * step_y, x = (o->pixel[k] - row_end + o->width_px) * step_x;
         if (y > g->height - 1 || x > g->width - 1) continue; /* by rounding: counts as 0, as in scipy */
         int y0 = (int)y, x0 = (int)x;
         double fy = y - y0, fx = x - x0, *w = g->weight + (int64_t)(y0 - b->top) * b->width + x0 - b->left;

@@ -2,6 +2,7 @@
  *   cells_tool measure IN OUT     features of the cells of IN (one row a cell, float32, names in OUT.names), seconds by family on stdout
  *   cells_tool find IN OUT KEY=VALUE...   nuclei in channel 0 and cells in channel 1 of IN, as int32 to OUT
  *   cells_tool score DNA TRUTH KEY=VALUE...   nuclei of an image against a true label image: "TRUE FOUND MATCHED" on stdout
+ *   cells_tool pack OUT NUCLEI CELLS CHANNEL=FILE...   such an IN from TIFFs (label images, then 16-bit channels)
  * IN: a line "WIDTH HEIGHT UNIT CHANNEL...", then nuclei and cells as int32 and each channel as uint16, all [HEIGHT, WIDTH],
  * little-endian. */
 #include "micon/base/clock.h"
@@ -61,7 +62,8 @@ static void read_input(const char *path, input *in)
         need(fread(in->px[c], sizeof **in->px, n, f) == n, "pixels");
     }
     fclose(f);
-    need(in->nuclei.n == in->cells.n, "nuclei and cells differ in number");
+    in->nuclei.n = in->cells.n = in->nuclei.n > in->cells.n ? in->nuclei.n : in->cells.n; /* a cell may lack its nucleus */
+    need(objects_index(&in->nuclei) == OK && objects_index(&in->cells) == OK, "objects");
     need(objects_subtract(&in->cytoplasm, &in->cells, &in->nuclei) == OK, "cytoplasm");
 }
 
@@ -219,15 +221,51 @@ static void run_score(const char *dna, const char *mask, char **words)
     finder_free(&fd);
 }
 
+static void read_label_image(image_labels *l, const char *path)
+{
+    image_file f = {0};
+    need(image_file_read(&f, path) == OK && image_decode_labels(l, &f, IMAGE_ONLY_PAGE) == OK, path);
+    image_file_free(&f);
+}
+
+static void run_pack(const char *to, const char *nuclei, const char *cells, char **words)
+{
+    image_labels inner = {0}, outer = {0};
+    image_file f = {0};
+    image im = {0};
+    FILE *out = fopen(to, "wb");
+    need(out != NULL, to);
+    read_label_image(&inner, nuclei);
+    read_label_image(&outer, cells);
+    size_t n = (size_t)inner.width_px * (size_t)inner.height_px;
+    need((size_t)outer.width_px * (size_t)outer.height_px == n, cells);
+    fprintf(out, "%d %d 65535", inner.width_px, inner.height_px);
+    for (char **word = words; *word; word++) fprintf(out, " %.*s", (int)strcspn(*word, "="), *word);
+    fprintf(out, "\n");
+    need(fwrite(inner.label, sizeof *inner.label, n, out) == n && fwrite(outer.label, sizeof *outer.label, n, out) == n, to);
+    image_labels_free(&inner);
+    image_labels_free(&outer);
+    for (; *words; words++) {
+        const char *path = *words + strcspn(*words, "=") + 1;
+        need(image_file_read(&f, path) == OK && image_decode(&im, &f, IMAGE_ONLY_PAGE, 1) == OK, path);
+        need((size_t)im.width_px * (size_t)im.height_px == n && fwrite(im.px, sizeof *im.px, n, out) == n, path);
+    }
+    need(fclose(out) == 0, to);
+    image_file_free(&f);
+    image_free(&im);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "measure") == 0)
         run_measure(argv[2], argv[3]);
     else if (argc >= 4 && strcmp(argv[1], "find") == 0)
         run_find(argv[2], argv[3], argv + 4);
+    else if (argc >= 6 && strcmp(argv[1], "pack") == 0)
+        run_pack(argv[2], argv[3], argv[4], argv + 5);
     else if (argc >= 4 && strcmp(argv[1], "score") == 0)
         run_score(argv[2], argv[3], argv + 4);
     else
-        return fprintf(stderr, "usage: cells_tool measure|find|score ...\n"), 2;
+        return fprintf(stderr, "usage: cells_tool measure|find|score|pack ...\n"), 2;
     return 0;
 }
