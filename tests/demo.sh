@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # demo.sh [FOLDER] -- make demo: a drawn screen of three centres, one of them never trained on, through all stages on two ranks; then the
-# same with a network that was not trained (its learning rate is next to nothing), to compare with. Prints the table and the reports.
+# same with a network that was not trained (its learning rate is next to nothing), and with classical features of cells, to compare with.
+# Prints the table and the reports.
 set -eu
 cd "$(dirname "$0")/.."
 PATH=$PWD/build/release/bin:$PATH
 demo=${1:-build/demo}
 mkdir -p "$(dirname "$demo")"
-echo "The demo: a drawn screen of 3 centres, 9 plates and 864 wells; two networks are trained. It takes some minutes on two cores." >&2
+echo "The demo: a drawn screen of 3 centres, 9 plates and 864 wells; two networks are trained, cells are measured. It takes some minutes on two cores." >&2
 micon-simulate --out "$demo" --sources 3 --batches 3 --wells 96 --sites 2 --compounds 24 --size 96 --quiet
 cat >"$demo/screen.yaml" <<'END'
 screen:
@@ -32,6 +33,8 @@ train:
 END
 micon run "$demo/screen.yaml" -n 2
 micon run "$demo/screen.yaml" -n 2 --set train.run=untrained --set train.steps=30 --set train.lr=1e-12
+micon run "$demo/screen.yaml" -n 2 --set train.run=classical --set train.method=classical --set evaluate.select=pycytominer \
+    --set evaluate.sphere=none
 
 # RUN METRIC SETTING K: "value (low to high)", or with a fifth word that column alone
 figure() {
@@ -39,10 +42,11 @@ figure() {
         if (alone) printf "%.2f", $alone; else printf "%.2f (%.2f to %.2f)", $5, $6, $7 }' "$demo/work/reports/$1/metrics.csv"
 }
 printf '\nRetrieval on held-out wells: how often is a nearest neighbour in another batch or source the same compound?\n'
-printf '%-48s %-21s %-21s %s\n' "fraction of wells, with its 95 % interval" trained untrained "by chance"
+printf '%-48s %-21s %-21s %-21s %s\n' "fraction of wells, with its 95 % interval" trained "classical features" untrained "by chance"
 while IFS='|' read -r what metric setting k; do
-    printf '%-48s %-21s %-21s %s\n' "$what" "$(figure micon "$metric" "$setting" "$k")" "$(figure untrained "$metric" "$setting" "$k")" \
-        "$(figure micon "$metric" "$setting" "$k" 8)"
+    printf '%-48s' "$what"
+    for run in micon classical untrained; do printf ' %-21s' "$(figure $run "$metric" "$setting" "$k")"; done
+    printf ' %s\n' "$(figure micon "$metric" "$setting" "$k" 8)"
 done <<'END'
 seen sources: the first, in another batch|nsb|seen_sources|1
 seen sources: one of five, in another batch|nsb|seen_sources|5
@@ -53,6 +57,7 @@ END
 cat <<END
 
 Open the report in a browser:        $demo/work/reports/micon/report.html
+Report of classical features:        $demo/work/reports/classical/report.html
 Report of the untrained network:     $demo/work/reports/untrained/report.html
 This took $(((SECONDS + 30) / 60)) minutes. To see its parts: build/release/bin/micon status $demo/screen.yaml
 END

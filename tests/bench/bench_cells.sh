@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# bench_cells.sh -- micon-measure on 1080 px, five-channel drawn sites: CPU seconds a site against the PyPI package cp_measure on the same label
-# images, images a core-hour against CellProfiler's published 58, and 2 ranks against 1 by the clock. The peer needs a Python with cp_measure:
-# MICON_CELLS_PYTHON names it (default: /usr/bin/python3). BENCH_CELL_SITES: sites of the plate (12).
+# bench_cells.sh -- micon-measure on 1080 px, five-channel drawn sites: CPU seconds a site against the PyPI package cp_measure on the same
+# label images, images a core-hour against CellProfiler's published 58, and 2 ranks against 1 by the clock. The peer needs a Python with
+# cp_measure: MICON_CELLS_PYTHON names it (default: /usr/bin/python3). BENCH_CELL_SITES: sites of the plate (12).
 . "$(dirname "$0")/../tap.sh"
 . "$(dirname "$0")/marks.sh"
 TOOLS=$ROOT/build/release/tests/tools PYTHON=${MICON_CELLS_PYTHON:-/usr/bin/python3} SITES=${BENCH_CELL_SITES:-12} S=$T/s
@@ -16,7 +16,8 @@ clock() {
     echo "$(date +%s.%N) - $t0" | bc -l
 }
 command -v bc >/dev/null || { echo "bench_cells: bc is not installed"; exit 0; }
-"$BIN/micon-simulate" --out "$S" --sources 1 --batches 1 --wells 12 --sites $(((SITES + 11) / 12)) --size 1080 --compounds 4 --masks yes --quiet
+"$BIN/micon-simulate" --out "$S" --sources 1 --batches 1 --wells 12 --sites $(((SITES + 11) / 12)) --size 1080 --compounds 4 --masks yes \
+    --quiet
 plate=$(echo "$S"/images/*) line=Images
 head -n $((SITES + 1)) "$plate/load_data.csv" > "$T/rows" && cp "$T/rows" "$plate/load_data.csv"
 cell() { local s=$plate/$line/A01_s1; "$TOOLS/cells_tool" pack "$T/in" "${s}_NucleiObjects.tif" "${s}_CellsObjects.tif" \
@@ -36,7 +37,8 @@ fi
 measure() { mpi "$1" "$BIN/micon-measure" "$S/screen.yaml" --force --quiet; }
 all=$(cpu "$BIN/micon-measure" "$S/screen.yaml" --force --quiet)
 printf 'cells found and measured: %.2f s of CPU a site\n' "$(ratio "$all" "$SITES")"
-mark "cells found and measured, times CellProfiler's published 58 images a core-hour" "$(ratio "$(ratio $((SITES * 5 * 3600)) "$all")" 58)" 200
+mark "cells found and measured, times CellProfiler's published 58 images a core-hour" \
+    "$(ratio "$(ratio $((SITES * 5 * 3600)) "$all")" 58)" 200
 mark "2 ranks against 1, by the clock" "$(ratio "$(clock measure 1)" "$(clock measure 2)")" 1.9
 rm -rf "$T"
 exit $bad

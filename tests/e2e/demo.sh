@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: long alone limit=1500
 # make demo: the whole pipeline; a trained network finds compounds again above chance and above an untrained one, at a source it never saw
-# too. And what micon plan says after --calibrate is within a factor 2 of what each stage of it took.
+# too; classical features do so as well. And what micon plan says after --calibrate is within a factor 2 of what each stage of it took.
 . tests/tap.sh
 unset MICON_BIN MICON_HOME
 exits "the demo" 0 bash tests/demo.sh "$T/demo"
@@ -16,6 +16,7 @@ for setting in seen_sources unseen_source; do
     trained=$(value micon $setting 5) low=$(value micon $setting 6) chance=$(value micon $setting 8) untrained=$(value untrained $setting 5)
     echo "# $setting, one of five in another batch: $trained (from $low), chance $chance, untrained $untrained"
     ok "$setting: above chance, with its interval" awk "BEGIN {exit !($low > $chance)}"
+    ok "$setting: classical features are above chance" awk "BEGIN {exit !($(value classical $setting 6) > $chance)}"
     ok "$setting: above the untrained network" awk "BEGIN {exit !($trained > $untrained)}"
 done
 
