@@ -15,7 +15,8 @@
 
 /* ---- the command line (main.c) ---- */
 typedef struct {
-    names stages, plates, sets, rest;
+    names stages, plates, sets, channels, rest;
+    char *out, *pattern; /* of index */
     int64_t ranks, nodes, interval, wait;
     int format; /* of export: position in csv|parquet */
     bool calibrate, dry_run, force, failed, images, json, watch, yes, quiet, help, version;
@@ -39,6 +40,7 @@ status mpirun_find(names *words) MUST_USE;    /* MPIRUN, or mpirun: its words */
 extern char *const mpi_settings[];            /* of the environment: several mpirun side by side */
 
 /* ---- the commands, each in the file of its name ---- */
+status command_index(call *c); /* make_index.c */
 status command_check(call *c);
 status command_plan(call *c);
 status command_run(call *c);

@@ -26,6 +26,7 @@ enum {
     COMPARE = 512,
     EXPORT = 1024,
     STORE = 2048,
+    INDEX = 4096,
     STEPS = PLAN | RUN | RERUN | SUBMIT,
     PROFILES = COMPARE | EXPORT | STORE, /* these start a stage program; names follow screen.yaml */
     ALL = ~0
@@ -38,6 +39,7 @@ typedef struct {
 } command;
 
 static const command commands[] = {
+    {"index", "FOLDER...", "write the index table of images that a microscope exported, by their names", INDEX, command_index},
     {"check", "screen.yaml", "check all inputs before anything runs", CHECK, command_check},
     {"plan", "screen.yaml", "show what would run and why, with time, memory and disk space", PLAN, command_plan},
     {"run", "screen.yaml", "run what is not up to date on this machine, through mpirun, stage by stage", RUN, command_run},
@@ -66,6 +68,12 @@ static const struct {
     {STEPS,
      {NULL, "n", OPT_INT, A(ranks), "auto", 1, 1e6, "auto", 0,
       "ranks: here, in total over the steps that run at a time (auto: number of cores); on SLURM, per task (auto: 4)"}},
+    {INDEX, {NULL, "out", OPT_TEXT, A(out), "load_data.csv", 0, 0, NULL, 0, "the table; a file that exists is not replaced"}},
+    {INDEX,
+     {NULL, "pattern", OPT_TEXT, A(pattern), "", 0, 0, NULL, 0,
+      "how files are named, such as {plate}/{well}_s{site}_{channel}.tif; also {row} {col} {z} {time} {guid} {*}. Without it: Operetta, "
+      "Opera Phenix, Yokogawa CV7000 and CV8000, ImageXpress, ScanR"}},
+    {INDEX, {NULL, "channel", OPT_LIST, A(channels), "", 0, 0, NULL, 0, "OLD=NEW: another name for a channel, Ch1=DNA; may be repeated"}},
     {STEPS | CHECK | GATE | STATUS | CLEAN | PROFILES,
      {NULL, "set", OPT_LIST, A(sets), "", 0, 0, NULL, 0, "section.key=value, overrides the configuration; may be repeated"}},
     {PLAN | RUN | SUBMIT, {NULL, "force", OPT_FLAG, A(force), "", 0, 0, NULL, 0, "recompute finished output"}},
@@ -157,6 +165,7 @@ static status prepare(call *c, const command *cmd)
     status st = OK;
     char shown[200];
     text again = {0};
+    if (cmd->bit == INDEX) return c->a.rest.n ? OK : fail(E_USAGE, "missing folder; usage: micon index FOLDER... (see --help)");
     if (c->a.rest.n < 1) return fail(E_USAGE, "missing screen.yaml; usage: micon %s %s (see --help)", cmd->name, cmd->arguments);
     if (!(cmd->bit & PROFILES) && c->a.rest.n > 1)
         return fail(E_USAGE, "unexpected argument '%s'; see --help", text_show(shown, sizeof shown, c->a.rest.item[1]));

@@ -64,7 +64,7 @@ static void put_field(text *t, int *last, int id, int type)
 static void put_int(text *t, int *last, int id, int type, int64_t v)
 {
     put_field(t, last, id, type);
-    put_varint(t, (uint64_t)v << 1 ^ (uint64_t)(v >> 63));
+    put_varint(t, (uint64_t)v << 1 ^ (0 - (uint64_t)(v < 0)));
 }
 
 static void put_string(text *t, const char *s)
@@ -268,7 +268,7 @@ status parquet_create(parquet_writer **out, const char *path, const char *const 
     TRY(mem_alloc(&w->start, PARQUET_GROUP_ROWS, sizeof *w->start, path));
     TRY(mem_alloc(&w->sorted, PARQUET_GROUP_ROWS, sizeof *w->sorted, path));
     if (!(w->zstd = ZSTD_createCCtx())) TRY(fail(E_NOMEM, "%s: no memory for zstd", path));
-    if (!(w->file = fopen(path, "wb"))) TRY(fail(E_IO, "%s cannot be written: %s", path, strerror(errno)));
+    if (!(w->file = fopen(path, "wbx"))) TRY(fail(E_IO, "%s cannot be written: %s", path, strerror(errno)));
     TRY(put_bytes(w, "PAR1", 4));
     *out = w;
     w = NULL;

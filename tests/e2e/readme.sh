@@ -52,7 +52,7 @@ runs again
 runs outside
 ok "outside: a report of its own" test -s "$clone/demo/work/reports/outside/report.html"
 runs own
-ok "own: a picture to look at" test -s "$clone/my_screen/plate1.png"
+ok "own: a picture to look at" test -s "$clone/my_screen/S1B01P001.png"
 runs table
 runs model
 runs share

@@ -47,6 +47,7 @@ int main(int argc, char **argv)
     int64_t rows = argc > 3 ? atoll(argv[3]) : 1000;
     float *x = calloc((size_t)rows * (size_t)(n - n_text) + 1, sizeof *x);
     parquet_writer *w = NULL;
+    remove(argv[2]);
     status st = parquet_create(&w, argv[2], name, n_text, name + n_text, n - n_text);
     for (first_row = 0; first_row < table_n_rows(t) && st == OK; first_row += rows) {
         int64_t k = table_n_rows(t) - first_row < rows ? table_n_rows(t) - first_row : rows;

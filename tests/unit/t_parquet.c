@@ -8,6 +8,7 @@
 #include "micon/formats/parquet.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 static table *want;
 
@@ -174,7 +175,8 @@ static void test_writer(const char *dir, int64_t group)
     parquet_writer *w = NULL;
     table *t = NULL;
     int64_t first = 0, bad = 0;
-    snprintf(path, sizeof path, "%s/w.parquet", dir);
+    snprintf(path, sizeof path, "%s/w%d.parquet", dir, (int)group);
+    unlink(path);
     status st = parquet_create(&w, path, text_name, 2, float_name, 2);
     for (int64_t i = 0; i < 60; i++) {
         const char *s = table_cell(want, i, table_col(want, "f"));

@@ -46,7 +46,7 @@ status parquet_read_text(parquet_cursor *c, text *out) MUST_USE;
 /* Tables as JUMP's profiles are: columns of text (dictionary-encoded strings), then columns of float32, all optional; zstd, a checksum a page. */
 typedef struct parquet_writer parquet_writer;
 enum { PARQUET_GROUP_ROWS = 1 << 16 };
-/* Names of the text and of the float columns; no name twice. The file is not written aside: path is of a part file. */
+/* Names of the text and of the float columns; no name twice. path is of a part file, which must not exist. */
 status parquet_create(parquet_writer **out, const char *path, const char *const *text_name, int n_text, const char *const *float_name,
                       int n_floats) MUST_USE;
 /* One row group of n_rows (1 to PARQUET_GROUP_ROWS). cell(user, row, col) is the text of a cell, borrowed until the next call, NULL where it is

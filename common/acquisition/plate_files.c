@@ -1,0 +1,285 @@
+/* plate_files.c -- walking a folder, and what the names of its images say (plate_files.h). */
+#include "micon/acquisition/plate_files.h"
+
+#include "micon/base/mem.h"
+#include "micon/base/path.h"
+#include "micon/formats/csv.h"
+#include "name_pattern_impl.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { MOST_DEPTH = 12 };
+
+/* The more telling names first; an ImageXpress numbers sites and channels only where there are several. */
+static const char *const known[] = {
+    "r{row}c{col}f{site}p{z}-ch{channel}sk{time}fk{*}fl{*}.tiff",
+    "r{row}c{col}f{site}p{z}-ch{channel}sk{time}fk{*}fl{*}.tif",
+    "{plate}_{well}_T{time}F{site}L{*}A{*}Z{z}C{channel}.tif",
+    "{plate}_{well}_s{site}_w{channel}{guid}.tif",
+    "{plate}_{well}_w{channel}{guid}.tif",
+    "{plate}_{well}_s{site}{guid}.tif",
+    "{plate}_{well}_s{site}_w{channel}.tif",
+    "{plate}_{well}_w{channel}.tif",
+    "{well}--W{*}--P{site}--Z{z}--T{time}--{channel}.tif",
+};
+
+void plate_files_free(plate_files *f)
+{
+    for (size_t i = 0; i < f->n; i++) free(f->item[i].path), free(f->item[i].plate), free(f->item[i].channel);
+    free(f->item);
+    names_free(&f->unknown);
+    *f = (plate_files){0};
+}
+
+/* ---- what a path says ---- */
+
+static int64_t number_of(const name_fields *f, field_kind k, int64_t otherwise)
+{
+    return f->at[k] ? strtoll(f->at[k], NULL, 10) : otherwise;
+}
+
+/* N of the last folder PREFIXN of a path, or `otherwise`. */
+static int64_t folder_number(const char *path, const char *prefix, int64_t otherwise)
+{
+    for (const char *p = path; (p = strchr(p, '/')) != NULL;)
+        if (strncmp(++p, prefix, strlen(prefix)) == 0 && strchr(p, '/')) otherwise = strtoll(p + strlen(prefix), NULL, 10);
+    return otherwise;
+}
+
+static char *plate_of_folder(const char *path)
+{
+    char *dir = path_dir(path);
+    for (;;) {
+        const char *base = path_base(dir);
+        if (strcasecmp(base, "Images") != 0 && strncmp(base, "TimePoint_", 10) != 0 && strncmp(base, "ZStep_", 6) != 0) break;
+        char *up = path_dir(dir);
+        free(dir);
+        dir = up;
+    }
+    char *name = xstrdup(path_base(dir)), *date = strstr(name, "__");
+    if (date && date > name && strstr(date, "-Measurement")) *date = '\0';
+    free(dir);
+    return name;
+}
+
+static char *channel_of(const name_fields *f)
+{
+    char *name = f->at[FIELD_CHANNEL] ? xstrndup(f->at[FIELD_CHANNEL], f->n[FIELD_CHANNEL]) : xstrdup("1");
+    if (name[strspn(name, "0123456789")]) return name;
+    char *numbered = xasprintf("Ch%lld", strtoll(name, NULL, 10));
+    free(name);
+    return numbered;
+}
+
+/* False: row or column are of no plate. */
+static bool well_of(const name_fields *f, char out[8])
+{
+    char place[16];
+    if (f->at[FIELD_WELL]) {
+        snprintf(place, sizeof place, "%.*s", (int)f->n[FIELD_WELL], f->at[FIELD_WELL]);
+    } else if (isalpha((unsigned char)*f->at[FIELD_ROW])) {
+        snprintf(place, sizeof place, "%.*s%d", (int)f->n[FIELD_ROW], f->at[FIELD_ROW], (int)number_of(f, FIELD_COL, 0));
+    } else {
+        int64_t row = number_of(f, FIELD_ROW, 0) - 1, col = number_of(f, FIELD_COL, 0);
+        if (row < 0 || row >= 26 * 27 || col < 1 || col > 99) return false;
+        char letters[3] = {(char)('A' + row % 26), '\0', '\0'};
+        if (row >= 26) letters[0] = (char)('A' + row / 26 - 1), letters[1] = (char)('A' + row % 26);
+        snprintf(place, sizeof place, "%s%02d", letters, (int)col);
+    }
+    return text_well(place, out);
+}
+
+static status add_file(plate_files *f, const char *path, const char *pattern)
+{
+    status st = OK;
+    name_fields found;
+    bool is = false;
+    plate_file p = {0};
+    if (pattern && *pattern) is = name_pattern_match(pattern, path, &found);
+    for (size_t k = 0; !is && !(pattern && *pattern) && k < sizeof known / sizeof *known; k++)
+        is = name_pattern_match(known[k], path, &found);
+    if (!is || !well_of(&found, p.well)) {
+        names_add(&f->unknown, path);
+        return OK;
+    }
+    TRY(mem_grow(&f->item, &f->cap, f->n + 1, sizeof *f->item, "names of images"));
+    p.path = xstrdup(path);
+    p.plate = found.at[FIELD_PLATE] ? xstrndup(found.at[FIELD_PLATE], found.n[FIELD_PLATE]) : plate_of_folder(path);
+    p.channel = channel_of(&found);
+    p.site = number_of(&found, FIELD_SITE, 1);
+    p.z = number_of(&found, FIELD_Z, folder_number(path, "ZStep_", 1));
+    p.time = number_of(&found, FIELD_TIME, folder_number(path, "TimePoint_", 1));
+    f->item[f->n++] = p;
+done:
+    return st;
+}
+
+/* ---- the walk ---- */
+
+static int is_shown(const struct dirent *e)
+{
+    return e->d_name[0] != '.';
+}
+
+static status walk(plate_files *f, const char *dir, const char *pattern, int depth)
+{
+    status st = OK;
+    struct dirent **entry = NULL;
+    char shown[300];
+    int n = scandir(dir, &entry, is_shown, alphasort);
+    if (n < 0) return fail(E_IO, "%s: %s", text_show(shown, sizeof shown, dir), strerror(errno));
+    for (int i = 0; i < n && st == OK; i++) {
+        char *path = path_join(dir, entry[i]->d_name);
+        const char *end = strrchr(entry[i]->d_name, '.');
+        bool image = end && (strcasecmp(end, ".tif") == 0 || strcasecmp(end, ".tiff") == 0);
+        if (path_is_dir(path)) {
+            if (depth < MOST_DEPTH) st = walk(f, path, pattern, depth + 1);
+        } else if (image && strstr(entry[i]->d_name, "_thumb")) {
+            f->n_thumbnails++;
+        } else if (image) {
+            st = add_file(f, path, pattern);
+        }
+        free(path);
+    }
+    for (int i = 0; i < n; i++) free(entry[i]);
+    free(entry);
+    return st;
+}
+
+status plate_files_find(plate_files *f, const char *folder, const char *pattern)
+{
+    status st = OK;
+    char full[PATH_MAX], shown[300];
+    if (pattern && *pattern) TRY(name_pattern_check(pattern));
+    if (!realpath(folder, full)) TRY(fail(E_IO, "%s: %s", text_show(shown, sizeof shown, folder), strerror(errno)));
+    if (!path_is_dir(full)) TRY(fail(E_FAILED, "%s is not a folder", text_show(shown, sizeof shown, folder)));
+    TRY(walk(f, full, pattern, 0));
+done:
+    return st;
+}
+
+/* ---- one image for each place ---- */
+
+static int by_place(const plate_file *a, const plate_file *b)
+{
+    int c = text_natural_cmp(a->plate, b->plate);
+    if (c == 0) c = strcmp(a->well, b->well);
+    if (c == 0) c = (a->site > b->site) - (a->site < b->site);
+    return c;
+}
+
+static int by_image(const plate_file *a, const plate_file *b)
+{
+    int c = by_place(a, b);
+    return c ? c : text_natural_cmp(a->channel, b->channel);
+}
+
+static int by_all(const void *p, const void *q)
+{
+    const plate_file *a = p, *b = q;
+    int c = by_image(a, b);
+    if (c == 0) c = (a->time > b->time) - (a->time < b->time);
+    if (c == 0) c = (a->z > b->z) - (a->z < b->z);
+    return c ? c : strcmp(a->path, b->path);
+}
+
+/* The images of one place and channel, all times and planes: the middle plane of the first time. */
+static status choose(const plate_file *p, size_t n, size_t *chosen, size_t *n_z, size_t *n_times)
+{
+    char a[300], b[300];
+    *n_z = *n_times = 1;
+    for (size_t i = 1; i < n; i++) {
+        if (p[i].time == p[i - 1].time && p[i].z == p[i - 1].z)
+            return fail(E_FORMAT, "two files for channel %s of plate %s, well %s, site %lld: %s and %s", p->channel, p->plate, p->well,
+                        (long long)p->site, text_show(a, sizeof a, p[i - 1].path), text_show(b, sizeof b, p[i].path));
+        *n_times += p[i].time != p[i - 1].time;
+        *n_z += p[i].time == p[0].time;
+    }
+    *chosen = (*n_z - 1) / 2;
+    return OK;
+}
+
+status plate_files_choose(plate_files *f, names *notes)
+{
+    status st = OK;
+    size_t kept = 0, most_z = 1, most_times = 1;
+    if (f->n) qsort(f->item, f->n, sizeof *f->item, by_all);
+    for (size_t i = 0, n; i < f->n; i += n) {
+        size_t chosen = 0, n_z = 1, n_times = 1;
+        for (n = 1; i + n < f->n && by_image(&f->item[i], &f->item[i + n]) == 0; n++) continue;
+        TRY(choose(&f->item[i], n, &chosen, &n_z, &n_times));
+        most_z = n_z > most_z ? n_z : most_z;
+        most_times = n_times > most_times ? n_times : most_times;
+        plate_file one = f->item[i + chosen];
+        f->item[i + chosen] = f->item[kept]; /* an image that was looked at before, or itself */
+        f->item[kept++] = one;
+    }
+    for (size_t i = kept; i < f->n; i++) free(f->item[i].path), free(f->item[i].plate), free(f->item[i].channel);
+    f->n = kept;
+    char line[120];
+    snprintf(line, sizeof line, "up to %zu planes an image: the middle one is taken (of an even number the one before the middle)", most_z);
+    if (most_z > 1) names_add(notes, line);
+    snprintf(line, sizeof line, "up to %zu time points: the first one is taken", most_times);
+    if (most_times > 1) names_add(notes, line);
+done:
+    return st;
+}
+
+/* ---- the table ---- */
+
+static int by_number(const void *a, const void *b)
+{
+    return text_natural_cmp(*(char *const *)a, *(char *const *)b);
+}
+
+void plate_files_channels(const plate_files *f, names *out)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (names_find(out, f->item[i].channel) < 0) names_add(out, f->item[i].channel);
+    if (out->n) qsort(out->item, out->n, sizeof *out->item, by_number);
+}
+
+static void put_row(const plate_file *p, size_t n, const names *channel, text *out)
+{
+    csv_quote(out, p->plate);
+    text_addf(out, ",%s,%lld", p->well, (long long)p->site);
+    for (size_t c = 0; c < channel->n; c++) {
+        const plate_file *one = NULL;
+        for (size_t i = 0; i < n && !one; i++)
+            if (strcmp(p[i].channel, channel->item[c]) == 0) one = &p[i];
+        char *dir = one ? path_dir(one->path) : xstrdup("");
+        text_add(out, ",");
+        csv_quote(out, one ? path_base(one->path) : "");
+        text_add(out, ",");
+        csv_quote(out, dir);
+        free(dir);
+    }
+    text_add(out, "\n");
+}
+
+void plate_files_csv(const plate_files *f, text *out)
+{
+    names channel = {0};
+    plate_files_channels(f, &channel);
+    text_add(out, "Metadata_Plate,Metadata_Well,Metadata_Site");
+    for (size_t c = 0; c < channel.n; c++)
+        for (int k = 0; k < 2; k++) {
+            char *name = xasprintf("%s_Orig%s", k ? "PathName" : "FileName", channel.item[c]);
+            text_add(out, ",");
+            csv_quote(out, name);
+            free(name);
+        }
+    text_add(out, "\n");
+    for (size_t i = 0, n; i < f->n; i += n) {
+        for (n = 1; i + n < f->n && by_place(&f->item[i], &f->item[i + n]) == 0; n++) continue;
+        put_row(&f->item[i], n, &channel, out);
+    }
+    names_free(&channel);
+}

@@ -1,0 +1,46 @@
+/* plate_files.h -- the images below a folder that a microscope exported, by their names: which plate, well, site, channel, plane and time point
+ * each is of. Local.
+ *
+ * Known layouts, by file name: Operetta and Opera Phenix (r04c14f05p01-ch1sk1fk1fl1.tiff), Yokogawa CV7000 and CV8000
+ * (PLATE_D08_T0001F002L01A01Z04C01.tif), ImageXpress (PLATE_C07_s1_w1GUID.tif), ScanR (A1--W00001--P00001--Z00000--T00000--DAPI.tif).
+ * For others a pattern, which is compared with as many of the last parts of the path as it has itself:
+ *     {plate}/{well}_s{site}_{channel}.tif
+ * Fields: {plate}, {well} (A1, A01) or {row} and {col} (the row a letter or a number), {site}, {channel}, {z}, {time}, {guid}, {*} (anything without a '/').
+ * A field given twice must be the same text both times. Without {plate} it is the name of the folder that holds the file, folders called
+ * Images, TimePoint_N and ZStep_N left out and an Operetta's "__DATE-Measurement N" cut off; without {site} it is 1. */
+#ifndef MICON_ACQUISITION_PLATE_FILES_H
+#define MICON_ACQUISITION_PLATE_FILES_H
+#include "micon/base/status.h"
+#include "micon/base/text.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    char *path, *plate, *channel; /* path absolute; a channel that is a number is called Ch1 */
+    char well[8];
+    int64_t site, z, time;
+} plate_file;
+
+/* {0} is valid and empty. */
+typedef struct {
+    plate_file *item;
+    size_t n, cap;
+    names unknown;        /* TIFF files whose name is not understood */
+    int64_t n_thumbnails; /* left out */
+} plate_files;
+void plate_files_free(plate_files *f);
+
+/* Add the files below a folder. pattern NULL or "": the known layouts. A folder that cannot be read, or a pattern with an unknown field or
+ * without {well} or {row}{col}, fails. */
+status plate_files_find(plate_files *f, const char *folder, const char *pattern) MUST_USE;
+
+/* One image for each plate, well, site and channel, in this order: the first time point, of several planes the middle one; notes say so.
+ * Two files for one place: E_FORMAT names both. */
+status plate_files_choose(plate_files *f, names *notes) MUST_USE;
+
+/* Names of the channels, in their order; a LoadData table of the chosen files, appended. */
+void plate_files_channels(const plate_files *f, names *out);
+void plate_files_csv(const plate_files *f, text *out);
+
+#endif
