@@ -158,6 +158,7 @@ const opt config_options[] = {
     WORD(evaluate, normalize, "mad", CHOICES(SCALES), IN_PROFILES, "of the features, by group, on controls"),
     TEXT(evaluate, normalize_by, "Metadata_Plate", IN_PROFILES, "the groups: a metadata column, or none"),
     WORD(evaluate, normalize_on, "control", CHOICES(ON_WELLS), IN_PROFILES, "the wells the numbers come from"),
+    WORD(evaluate, recipe, "0.2", CHOICES(RECIPES), IN_PROFILES, "definitions and defaults of this version; 0.1 repeats older numbers"),
     WORD(evaluate, sphere, "ZCA", CHOICES(SPHERINGS), IN_PROFILES, "sphering on all controls"),
     WORD(evaluate, batch_correction, "none", CHOICES(CORRECTIONS), IN_PROFILES, "batch correction after it"),
     WORD(evaluate, harmony_by, "source", CHOICES(HARMONY_BY), IN_PROFILES, "what Harmony mixes"),
@@ -167,10 +168,32 @@ const opt config_options[] = {
     INT(evaluate, seed, "1", 0, 4294967295.0, NULL, IN_PROFILES, "of null distributions, intervals, clusters and the UMAP"),
     INT(evaluate, null_size, "10000", 10, 1e7, NULL, IN_PROFILES, "draws of a null distribution"),
     INT(evaluate, bootstrap, "1000", 10, 1e7, NULL, IN_PROFILES, "draws for an interval"),
+    WORD(evaluate, negatives, "plate", CHOICES(NEGATIVES), IN_PROFILES, "activity: controls of the same plate, batch or source, or all"),
+    WORD(evaluate, wells, "auto", CHOICES(EVALUATED_WELLS), IN_PROFILES,
+         "treated wells that are evaluated; auto: those held out of training, all where the model was not trained on this screen"),
+    WORD(evaluate, features, "same", CHOICES(FEATURE_SETS), IN_PROFILES,
+         "outside tables must have the same features, or those they share are used"),
+    YES(evaluate, image_features, "no", IN_PROFILES, "use CellProfiler's Image_ features too"),
+    WORD(evaluate, duplicate_wells, "fail", CHOICES(DUPLICATE_WELLS), IN_PROFILES, "a well in two tables: refuse, or average"),
     LIST(evaluate, profiles, "", IN_PROFILES,
          "an outside table instead of embeddings: CSV(.gz) or Parquet with Metadata_ columns, or h5ad; globs"),
     TEXT(evaluate, transform_with, "", IN_PROFILES,
          "a finished store: its features, way of normalizing, sphering and components are used, nothing of that is learned"),
+
+#define COLUMN(key, help)                                                                                                                  \
+    {                                                                                                                                      \
+        "evaluate.columns", #key, OPT_TEXT, AT(evaluate, columns.key), "", 0, 0, NULL, IN_PROFILES, help                                   \
+    }
+    COLUMN(source, "outside tables: name of the source column, with or without Metadata_; empty: recognized by name"),
+    COLUMN(batch, "outside tables: name of the batch column"),
+    COLUMN(plate, "outside tables: name of the plate column"),
+    COLUMN(well, "outside tables: name of the well column"),
+    COLUMN(treatment, "outside tables: name of the column that identifies treatments"),
+    COLUMN(control, "column that tells controls from treatments; empty: Metadata_control_type, then Metadata_pert_type"),
+    {"evaluate.columns", "negative", OPT_LIST, AT(evaluate, columns.negative), "negcon", 0, 0, NULL, IN_PROFILES,
+     "values of the control column that mean negative control"},
+    COLUMN(mechanism, "column of mechanisms, separated by |; empty: recognized by name"),
+#undef COLUMN
 
     TEXT(slurm, partition, "", 0, "partition; empty: the site's default"),
     TEXT(slurm, account, "", 0, "account; empty: the site's default"),

@@ -279,21 +279,22 @@ static void longest_lists(const ap_controls *c, const int32_t *row, const int32_
     }
 }
 
-status ap_activity(const float *x, int64_t n, int64_t d, const int32_t *label, const uint8_t *use, const ap_controls *controls,
-                   int64_t first, int64_t n_range, double *ap, int32_t *n_positive, int32_t *n_total)
+status ap_activity(const profile_rows *r, const ap_controls *controls, row_range queries, const ap_scores *out)
 {
     status st = OK;
+    int64_t n = r->n, d = r->d, n_range = queries.n;
+    const int32_t *label = r->label;
     coded *work = NULL;
     int32_t *member = NULL, *query = NULL;
     int64_t set, members, step;
     int unused;
-    activity a = {.x = x, .d = d, .controls = controls};
+    activity a = {.x = r->x, .d = d, .controls = controls};
     TRY(int_from_i64(d, &unused));
     TRY(int_from_i64(n, &unused));
     TRY(mem_alloc(&work, (size_t)n, sizeof *work, "wells by compound"));
     TRY(mem_alloc(&member, (size_t)n, sizeof *member, "wells by compound"));
     TRY(mem_alloc(&query, (size_t)n_range, sizeof *query, "wells by control set"));
-    int64_t m = sort_rows(label, label, use, 0, n, work, member);
+    int64_t m = sort_rows(label, label, r->use, 0, n, work, member);
     longest_lists(controls, member, label, m, &set, &members);
     step = CHUNK_FLOATS / set < QUERIES ? QUERIES : CHUNK_FLOATS / set;
     if (step > n_range) step = n_range;
@@ -304,11 +305,11 @@ status ap_activity(const float *x, int64_t n, int64_t d, const int32_t *label, c
     TRY(mem_alloc(&a.rows[0], QUERIES, (size_t)d * sizeof(float), "gathered profiles"));
     TRY(mem_alloc(&a.rows[1], (size_t)longest, (size_t)d * sizeof(float), "gathered profiles"));
     TRY(mem_alloc(&a.above, (size_t)members, sizeof(int32_t), "ranks"));
-    for (int64_t i = 0; i < n_range; i++) ap[i] = NAN, n_positive[i] = n_total[i] = 0;
+    for (int64_t i = 0; i < n_range; i++) out->ap[i] = NAN, out->n_positive[i] = out->n_total[i] = 0;
     for (int64_t at = 0; at < n_range; at += step) {
-        a.first = first + at, a.n = n_range - at < step ? n_range - at : step;
-        a.ap = ap + at, a.n_positive = n_positive + at, a.n_total = n_total + at;
-        activity_negatives(&a, query, sort_rows(controls->set_of, label, use, a.first, a.n, work, query));
+        a.first = queries.first + at, a.n = n_range - at < step ? n_range - at : step;
+        a.ap = out->ap + at, a.n_positive = out->n_positive + at, a.n_total = out->n_total + at;
+        activity_negatives(&a, query, sort_rows(controls->set_of, label, r->use, a.first, a.n, work, query));
         for (int64_t i = 0, end; i < m; i = end) {
             for (end = i; end < m && label[member[end]] == label[member[i]];) end++;
             activity_label(&a, member + i, end - i);
@@ -336,27 +337,28 @@ static bool share_any(const int32_t *a, int64_t na, const int32_t *b, int64_t nb
     return false;
 }
 
-status ap_consistency(const float *x, int64_t n, int64_t d, const int64_t *start, const int32_t *target, const uint8_t *use, int64_t first,
-                      int64_t n_range, double *ap, int32_t *n_positive, int32_t *n_total)
+status ap_consistency(const profile_rows *r, const ap_targets *targets, row_range queries, const ap_scores *out)
 {
     status st = OK;
+    const int64_t *start = targets->start;
+    const int32_t *target = targets->code;
     linear_panels all = {0};
     int32_t *row = NULL;
     double *sim = NULL, *positive = NULL, *negative = NULL;
     int64_t m = 0;
-    TRY(mem_alloc(&row, (size_t)n, sizeof *row, "compounds"));
-    for (int64_t i = 0; i < n; i++)
-        if ((!use || use[i]) && start[i + 1] > start[i]) row[m++] = (int32_t)i;
-    TRY(linear_panels_init(&all, x, d, row, m));
+    TRY(mem_alloc(&row, (size_t)r->n, sizeof *row, "compounds"));
+    for (int64_t i = 0; i < r->n; i++)
+        if ((!r->use || r->use[i]) && start[i + 1] > start[i]) row[m++] = (int32_t)i;
+    TRY(linear_panels_init(&all, r->x, r->d, row, m));
     TRY(mem_alloc(&sim, (size_t)m + LINEAR_PANEL, sizeof *sim, "similarities"));
     TRY(mem_alloc(&positive, (size_t)m, sizeof *positive, "similarities"));
     TRY(mem_alloc(&negative, (size_t)m, sizeof *negative, "similarities"));
-    for (int64_t i = 0; i < n_range; i++) {
-        int64_t q = first + i, np = 0, nn = 0;
+    for (int64_t i = 0; i < queries.n; i++) {
+        int64_t q = queries.first + i, np = 0, nn = 0;
         const int32_t *own = target + start[q];
-        ap[i] = NAN, n_positive[i] = n_total[i] = 0;
-        if ((use && !use[q]) || start[q + 1] == start[q]) continue;
-        linear_panels_dot(&all, x + q * d, sim);
+        out->ap[i] = NAN, out->n_positive[i] = out->n_total[i] = 0;
+        if ((r->use && !r->use[q]) || start[q + 1] == start[q]) continue;
+        linear_panels_dot(&all, r->x + q * r->d, sim);
         for (int64_t j = 0; j < m; j++) {
             if (row[j] == q) continue;
             if (share_any(own, start[q + 1] - start[q], target + start[row[j]], start[row[j] + 1] - start[row[j]]))
@@ -364,8 +366,8 @@ status ap_consistency(const float *x, int64_t n, int64_t d, const int64_t *start
             else
                 negative[nn++] = sim[j];
         }
-        ap[i] = ap_of_similarities(positive, np, negative, nn);
-        n_positive[i] = (int32_t)np, n_total[i] = (int32_t)(np + nn);
+        out->ap[i] = ap_of_similarities(positive, np, negative, nn);
+        out->n_positive[i] = (int32_t)np, out->n_total[i] = (int32_t)(np + nn);
     }
 done:
     linear_panels_free(&all);

@@ -52,6 +52,52 @@ void ap_null(int32_t m, int32_t total, uint32_t seed, int64_t size, double *null
     free(rank);
 }
 
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* C(total, m), or a number above `most`. */
+static int64_t count_rankings(int32_t m, int32_t total, int64_t most)
+{
+    int64_t n = 1;
+    for (int32_t i = 1; i <= m && n <= most; i++) n = n * (total - m + i) / i;
+    return n;
+}
+
+/* The APs of all n rankings of m positives among total, in any order. */
+static void list_rankings(int32_t m, int32_t total, double *ap, int32_t *rank)
+{
+    for (int32_t i = 0; i < m; i++) rank[i] = i + 1;
+    for (int64_t n = 0;; n++) {
+        int32_t at = m - 1;
+        ap[n] = ap_of_ranks(rank, m);
+        while (at >= 0 && rank[at] == total - m + at + 1) at--;
+        if (at < 0) return;
+        rank[at]++;
+        for (int32_t i = at + 1; i < m; i++) rank[i] = rank[i - 1] + 1;
+    }
+}
+
+void ap_null_quantiles(int32_t m, int32_t total, uint32_t seed, int64_t size, double *null)
+{
+    enum { MOST = 100000 };
+    int64_t n = m > 0 ? count_rankings(m, total, MOST) : MOST + 1;
+    if (n > MOST) {
+        ap_null(m, total, seed, size, null);
+        qsort(null, (size_t)size, sizeof *null, ascending);
+        return;
+    }
+    double *all = xmalloc((size_t)n * sizeof *all);
+    int32_t *rank = xmalloc((size_t)m * sizeof *rank);
+    list_rankings(m, total, all, rank);
+    qsort(all, (size_t)n, sizeof *all, ascending);
+    for (int64_t s = 0; s < size; s++) null[s] = all[(int64_t)(((double)s + 0.5) / (double)size * (double)n)];
+    free(all);
+    free(rank);
+}
+
 /* A query as the p-values see it. */
 typedef struct {
     int32_t group, m, total;
@@ -89,6 +135,7 @@ typedef struct {
     int n, next;
     int64_t size;
     uint32_t seed;
+    bool as_0_1;
 } cache;
 
 static status cache_get(cache *c, int32_t m, int32_t total, const double **null)
@@ -106,7 +153,10 @@ static status cache_get(cache *c, int32_t m, int32_t total, const double **null)
         c->n = at + 1;
     }
     c->m[at] = m, c->total[at] = total;
-    ap_null(m, total, c->seed, c->size, c->null[at]);
+    if (c->as_0_1)
+        ap_null(m, total, c->seed, c->size, c->null[at]);
+    else
+        ap_null_quantiles(m, total, c->seed, c->size, c->null[at]);
     *null = c->null[at];
     return OK;
 }
@@ -124,31 +174,32 @@ static status group_pvalue(cache *c, const query *q, int64_t n, const double *ap
     }
     /* sums are compared: dividing both by n would change nothing but the last bits */
     int64_t above = 0;
-    for (int64_t s = 0; s < c->size; s++) above += sum[s] > observed;
+    double least = observed * (1 - 1e-12); /* equal but for the order of addition */
+    for (int64_t s = 0; s < c->size; s++) above += c->as_0_1 ? sum[s] > observed : sum[s] >= least;
     *mean_ap = observed / (double)n;
     *p = (double)(1 + above) / (double)(1 + c->size);
     return OK;
 }
 
-status ap_pvalues(const double *ap, const int32_t *n_positive, const int32_t *n_total, const int32_t *group, int64_t n, int32_t first,
-                  int32_t n_range, int64_t null_size, uint32_t seed, double *mean_ap, double *p, int64_t *n_query)
+status ap_pvalues(const ap_scores *scores, const int32_t *group, int64_t n, row_range groups, const ap_null_options *null,
+                  const ap_groups *out)
 {
     status st = OK;
     query *q = NULL;
     span *spans = NULL;
     double *sum = NULL;
     int64_t m = 0, n_span = 0;
-    cache c = {.size = null_size, .seed = seed};
+    cache c = {.size = null->size, .seed = null->seed, .as_0_1 = null->as_0_1};
     TRY(mem_alloc(&q, (size_t)n, sizeof *q, "queries"));
-    TRY(mem_alloc(&spans, (size_t)n_range, sizeof *spans, "groups"));
-    TRY(mem_alloc(&sum, (size_t)null_size, sizeof *sum, "a null distribution"));
-    for (int32_t g = 0; g < n_range; g++) {
-        mean_ap[g] = p[g] = NAN;
-        if (n_query) n_query[g] = 0;
+    TRY(mem_alloc(&spans, (size_t)groups.n, sizeof *spans, "groups"));
+    TRY(mem_alloc(&sum, (size_t)null->size, sizeof *sum, "a null distribution"));
+    for (int64_t g = 0; g < groups.n; g++) {
+        out->mean_ap[g] = out->p[g] = NAN;
+        if (out->n_query) out->n_query[g] = 0;
     }
     for (int64_t i = 0; i < n; i++)
-        if (group[i] >= first && group[i] < first + n_range && n_positive[i] > 0 && !isnan(ap[i]))
-            q[m++] = (query){group[i], n_positive[i], n_total[i], i};
+        if (group[i] >= groups.first && group[i] < groups.first + groups.n && scores->n_positive[i] > 0 && !isnan(scores->ap[i]))
+            q[m++] = (query){group[i], scores->n_positive[i], scores->n_total[i], i};
     qsort(q, (size_t)m, sizeof *q, by_group);
     for (int64_t i = 0, end; i < m; i = end) {
         for (end = i; end < m && q[end].group == q[i].group;) end++;
@@ -156,9 +207,9 @@ status ap_pvalues(const double *ap, const int32_t *n_positive, const int32_t *n_
     }
     qsort(spans, (size_t)n_span, sizeof *spans, by_sizes);
     for (int64_t s = 0; s < n_span; s++) {
-        int32_t g = q[spans[s].first].group - first;
-        TRY(group_pvalue(&c, q + spans[s].first, spans[s].n, ap, sum, &mean_ap[g], &p[g]));
-        if (n_query) n_query[g] = spans[s].n;
+        int64_t g = q[spans[s].first].group - groups.first;
+        TRY(group_pvalue(&c, q + spans[s].first, spans[s].n, scores->ap, sum, &out->mean_ap[g], &out->p[g]));
+        if (out->n_query) out->n_query[g] = spans[s].n;
     }
 done:
     for (int i = 0; i < KEEP; i++) free(c.null[i]);

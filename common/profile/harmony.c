@@ -133,7 +133,7 @@ static void update_weights(state *s)
     }
 }
 
-/* Rounds of clustering until the mean objective of three rounds stands still. */
+/* Rounds of clustering until the mean objective of three rounds converges. */
 static void cluster(state *s)
 {
     for (int round = 0; round < s->o.max_cluster_rounds; round++) {
@@ -248,7 +248,9 @@ static status begin(state *s)
         TRY(mem_alloc(&label, (size_t)s->n, sizeof *label, "Harmony"));
         for (int64_t i = 0; i < s->n; i++) /* in the rows' own order: the start does not depend on how batches are numbered */
             for (int64_t j = 0; j < s->d; j++) rows[i * s->d + j] = (float)s->unit[s->place[i] * s->d + j];
-        TRY(kmeans_fit(rows, s->n, s->d, s->k, s->o.seed, 0, 10, 25, s->center, label, NULL));
+        TRY(kmeans_fit(&(profile_rows){.x = rows, .n = s->n, .d = s->d},
+                       &(kmeans_options){.k = s->k, .seed = s->o.seed, .first = 0, .starts = 10, .max_rounds = 25}, s->center, label,
+                       NULL));
     }
     unit_rows(s->center, s->k, s->d);
     update_dist(s);

@@ -224,22 +224,22 @@ done:
     return st;
 }
 
-status kmeans_fit(const float *x, int64_t n, int64_t d, int k, uint32_t seed, int first, int starts, int max_rounds, double *center,
-                  int32_t *label, double *inertia)
+status kmeans_fit(const profile_rows *r, const kmeans_options *o, double *center, int32_t *label, double *inertia)
 {
     status st = OK;
-    int unused;
+    int unused, k = o->k;
+    int64_t n = r->n, d = r->d;
     double best = INFINITY;
-    work w = {.x = x, .n = n, .d = d, .k = k, .starts = starts};
+    work w = {.x = r->x, .n = n, .d = d, .k = k, .starts = o->starts};
     TRY(int_from_i64(n, &unused));
     TRY(int_from_i64(d, &unused));
     if (k < 1 || k > n) TRY(fail(E_FAILED, "k-means: %d clusters of %lld rows", k, (long long)n));
-    if (starts < 1 || starts > KMEANS_MOST_STARTS) TRY(fail(E_INTERNAL, "k-means: %d starts", starts));
+    if (o->starts < 1 || o->starts > KMEANS_MOST_STARTS) TRY(fail(E_INTERNAL, "k-means: %d starts", o->starts));
     TRY(work_alloc(&w));
-    choose_starts(&w, seed, first);
-    for (int start = 0; start < starts; start++) {
+    choose_starts(&w, o->seed, o->first);
+    for (int start = 0; start < o->starts; start++) {
         begin(&w, start);
-        for (int round = 0; round < max_rounds && assign(&w) > 0; round++) move_centers(&w);
+        for (int round = 0; round < o->max_rounds && assign(&w) > 0; round++) move_centers(&w);
         double sum = total_distance(&w);
         if (!(sum < best)) continue;
         best = sum;

@@ -87,7 +87,8 @@ status neighbours_euclid(const float *x, int64_t n, int64_t d, int64_t first, in
         q[i * width + d] = q[i * width + d + 1] = 1;
     }
     retrieval_setting set = {.query_group = own + first, .candidate_group = own};
-    TRY(retrieval_topk(q, 0, n_range, c, n, width, &set, 1, k, row, NULL));
+    TRY(retrieval_topk(&(profile_rows){.x = q, .d = width}, (row_range){0, n_range}, &(profile_rows){.x = c, .n = n, .d = width},
+                       &(retrieval_search){.set = &set, .n_set = 1, .k = k}, row, NULL));
     for (int64_t i = 0; i < n_range; i++) measure(x, d, first + i, k, row + i * k, dist + i * k);
 done:
     free(own);

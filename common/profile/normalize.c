@@ -6,6 +6,7 @@
 #include "micon/profile/linear_algebra.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,15 +78,20 @@ static void learn_one(normalize_kind kind, double *v, int64_t m, double *center,
     }
 }
 
+static double cell(const normalize_table *t, int64_t at)
+{
+    return t->exact ? t->exact[at] : (double)t->x[at];
+}
+
 /* All features of one group. The rows are copied column by column in strips, so that x is read along its rows. */
-static void learn_group(normalize_params *p, int64_t group, const float *x, const row_list *l, double *strip, int strip_width)
+static void learn_group(normalize_params *p, int64_t group, const normalize_table *t, const row_list *l, double *strip, int strip_width)
 {
     int64_t d = p->d, m = l->n;
     for (int64_t at = 0; at < d; at += strip_width) {
         int64_t width = d - at < strip_width ? d - at : strip_width;
         for (int64_t i = 0; i < m; i++) {
-            const float *from = x + l->row[i] * d + at;
-            for (int64_t j = 0; j < width; j++) strip[j * m + i] = from[j];
+            int64_t from = l->row[i] * d + at;
+            for (int64_t j = 0; j < width; j++) strip[j * m + i] = cell(t, from + j);
         }
         for (int64_t j = 0; j < width; j++) {
             double *v = strip + j * m;
@@ -143,16 +149,17 @@ static status sort_by_group(const normalize_rows *r, int64_t n, int64_t *start, 
     return OK;
 }
 
-status normalize_fit(normalize_params *p, normalize_kind kind, const float *x, int64_t n, int64_t d, const normalize_rows *r)
+status normalize_fit(normalize_params *p, normalize_kind kind, const normalize_table *t, const normalize_rows *r)
 {
     enum { STRIP = 16 };
     status st = OK;
+    int64_t n = t->n;
     int64_t n_batch = code_count(r->batch, n), n_source = code_count(r->source, n), *start = NULL;
     int32_t *order = NULL;
     uint8_t *hit = NULL;
     double *strip = NULL;
     row_list list = {0};
-    *p = (normalize_params){.kind = kind, .n_group = r->n_group, .d = d};
+    *p = (normalize_params){.kind = kind, .n_group = r->n_group, .d = t->d};
     TRY(alloc_params(p));
     TRY(mem_alloc(&start, (size_t)r->n_group + 1, sizeof *start, "groups"));
     TRY(mem_alloc(&order, (size_t)n, sizeof *order, "groups"));
@@ -164,7 +171,7 @@ status normalize_fit(normalize_params *p, normalize_kind kind, const float *x, i
         row_list own = {order + start[g], start[g + 1] - start[g]};
         p->level[g] = (int32_t)choose_rows(&list, r, n, g, &own, hit, n_batch, n_source);
         p->n_learn[g] = list.n;
-        learn_group(p, g, x, &list, strip, STRIP);
+        learn_group(p, g, t, &list, strip, STRIP);
     }
     drop_features(p);
 done:
@@ -177,30 +184,45 @@ done:
     return st;
 }
 
-/* One row; scale is 0 where the feature does not vary. Returns how many of its kept cells are no numbers. */
-HOT static int64_t apply_row(const float *x, const double *center, const double *scale, const int32_t *kept, int64_t n, float *y)
+/* One row; scale is 0 where the feature does not vary. Returns how many of its kept cells are NaN or infinite. */
+HOT static int64_t apply_row(const double *x, const double *center, const double *scale, const int32_t *kept, int64_t n, float *y)
 {
     int64_t bad = 0;
     for (int64_t k = 0; k < n; k++) {
         int32_t j = kept[k];
-        float v = x[j];
-        int good = v - v == 0; /* neither infinite nor NaN */
-        double z = (v - center[j]) / (scale[j] > 0 ? scale[j] : 1);
+        int good = x[j] - x[j] == 0; /* neither infinite nor NaN */
+        double z = (x[j] - center[j]) / (scale[j] > 0 ? scale[j] : 1);
         bad += !good;
         y[k] = good && scale[j] > 0 ? (float)z : 0;
     }
     return bad;
 }
 
-void normalize_apply(const normalize_params *p, const float *x, int64_t n, const int32_t *group, float *y, int64_t *n_not_finite)
+void normalize_apply(const normalize_params *p, const normalize_table *t, const int32_t *group, float *y, int64_t *n_not_finite)
 {
     int64_t bad = 0;
     int32_t *kept = xmalloc((size_t)p->d_kept * sizeof *kept);
+    double *row = xmalloc((size_t)p->d * sizeof *row);
     normalize_kept(p, kept);
-    for (int64_t i = 0; i < n; i++)
-        bad += apply_row(x + i * p->d, p->center + group[i] * p->d, p->scale + group[i] * p->d, kept, p->d_kept, y + i * p->d_kept);
+    for (int64_t i = 0; i < t->n; i++) {
+        for (int64_t j = 0; j < p->d; j++) row[j] = cell(t, i * p->d + j);
+        bad += apply_row(row, p->center + group[i] * p->d, p->scale + group[i] * p->d, kept, p->d_kept, y + i * p->d_kept);
+    }
     if (n_not_finite) *n_not_finite = bad;
     free(kept);
+    free(row);
+}
+
+void normalize_count_undefined(const normalize_params *p, const normalize_table *t, const int32_t *group, int64_t *n_nan, int64_t *n_inf)
+{
+    *n_nan = *n_inf = 0;
+    for (int64_t i = 0; i < t->n; i++)
+        for (int64_t j = 0; j < p->d; j++) {
+            double v = cell(t, i * p->d + j), z = v - p->center[group[i] * p->d + j];
+            bool flat = p->scale[group[i] * p->d + j] == 0;
+            *n_nan += isnan(v) || (flat && z == 0);
+            *n_inf += isinf(v) || (flat && z != 0 && !isnan(v));
+        }
 }
 
 void normalize_kept(const normalize_params *p, int32_t *kept)

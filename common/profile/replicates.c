@@ -49,20 +49,19 @@ static double median_of_pairs(const float *x, int64_t d, const int32_t *row, int
     return linear_median(pair, m * (m - 1) / 2);
 }
 
-status replicate_scores(const float *x, int64_t n, int64_t d, const int32_t *label, int32_t n_label, int32_t first, int32_t n_range,
-                        double *score)
+status replicate_scores(const profile_rows *r, int32_t n_label, row_range labels, double *score)
 {
     status st = OK;
     by_label b = {0};
     double *pair = NULL;
     int64_t most = 0;
-    TRY(sort_rows(&b, label, n, n_label));
-    for (int32_t c = first; c < first + n_range; c++)
+    TRY(sort_rows(&b, r->label, r->n, n_label));
+    for (int64_t c = labels.first; c < labels.first + labels.n; c++)
         if (b.start[c + 1] - b.start[c] > most) most = b.start[c + 1] - b.start[c];
     TRY(mem_alloc(&pair, (size_t)most, ((size_t)most + 1) / 2 * sizeof *pair, "correlations of a compound's wells"));
-    for (int32_t c = first; c < first + n_range; c++) {
+    for (int64_t c = labels.first; c < labels.first + labels.n; c++) {
         int64_t m = b.start[c + 1] - b.start[c];
-        score[c - first] = m < 2 ? NAN : median_of_pairs(x, d, b.row + b.start[c], m, pair);
+        score[c - labels.first] = m < 2 ? NAN : median_of_pairs(r->x, r->d, b.row + b.start[c], m, pair);
     }
 done:
     by_label_free(&b);
@@ -83,21 +82,20 @@ static void draw_set(const by_label *b, int32_t *order, int set, uint32_t seed, 
     }
 }
 
-status replicate_null(const float *x, int64_t n, int64_t d, const int32_t *label, int32_t n_label, int set, uint32_t seed, int64_t first,
-                      int64_t n_range, double *null)
+status replicate_null(const profile_rows *r, int32_t n_label, int set, uint32_t seed, row_range draws, double *null)
 {
     status st = OK;
     by_label b = {0};
     int32_t *order = NULL, row[REPLICATE_MAX_SET];
     double pair[REPLICATE_MAX_SET * (REPLICATE_MAX_SET - 1) / 2];
     if (set < 2 || set > REPLICATE_MAX_SET) return fail(E_INTERNAL, "percent replicating: null sets of %d wells", set);
-    TRY(sort_rows(&b, label, n, n_label));
+    TRY(sort_rows(&b, r->label, r->n, n_label));
     if (b.n_filled < set)
         TRY(fail(E_FAILED, "percent replicating: null sets of %d wells need as many compounds, there are %d", set, b.n_filled));
     TRY(mem_alloc(&order, (size_t)n_label, sizeof *order, "compounds"));
-    for (int64_t i = 0; i < n_range; i++) {
-        draw_set(&b, order, set, seed, first + i, row);
-        null[i] = median_of_pairs(x, d, row, set, pair);
+    for (int64_t i = 0; i < draws.n; i++) {
+        draw_set(&b, order, set, seed, draws.first + i, row);
+        null[i] = median_of_pairs(r->x, r->d, row, set, pair);
     }
 done:
     by_label_free(&b);

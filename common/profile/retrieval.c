@@ -85,38 +85,34 @@ static status check_sizes(int64_t n_candidate, int64_t d)
     return st == OK ? int_from_i64(d, &unused) : st;
 }
 
-status retrieval_topk_by(retrieval_way way, const float *q, int64_t first, int64_t n, const float *c, int64_t n_candidate, int64_t d,
-                         const retrieval_setting *set, int n_set, int k, int32_t *row, double *sim)
+status retrieval_topk(const profile_rows *query, row_range range, const profile_rows *candidate, const retrieval_search *what, int32_t *row,
+                      double *sim)
 {
     status st = OK;
-    search h = {.q = q, .n_candidate = n_candidate, .d = d, .set = set, .n_set = n_set};
-    h.list = xcalloc((size_t)n_set, sizeof *h.list);
-    TRY(check_sizes(n_candidate, d));
-    TRY(similarity_create(&h.products, way, q + first * d, n, c, n_candidate, d, k));
+    int64_t n = range.n, d = candidate->d;
+    int k = what->k;
+    search h = {.q = query->x, .n_candidate = candidate->n, .d = d, .set = what->set, .n_set = what->n_set};
+    h.list = xcalloc((size_t)h.n_set, sizeof *h.list);
+    TRY(check_sizes(candidate->n, d));
+    TRY(similarity_create(&h.products, what->way, query->x + range.first * d, n, candidate->x, candidate->n, d, k));
     TRY(mem_alloc(&h.block, QUERIES, CANDIDATES * sizeof *h.block, "a block of similarities"));
-    for (int s = 0; s < n_set; s++) TRY(shortlists_init(&h.list[s], QUERIES, k, ROOM, q, c, d));
+    for (int s = 0; s < h.n_set; s++) TRY(shortlists_init(&h.list[s], QUERIES, k, ROOM, query->x, candidate->x, d));
     for (int64_t b = 0; b < n; b += QUERIES) {
         int64_t nq = n - b < QUERIES ? n - b : QUERIES;
         bool too_many;
-        TRY(search_block(&h, first + b, nq, &too_many));
+        TRY(search_block(&h, range.first + b, nq, &too_many));
         if (too_many) {
             similarity_refine(h.products);
-            TRY(search_block(&h, first + b, nq, &too_many));
+            TRY(search_block(&h, range.first + b, nq, &too_many));
         }
-        for (int s = 0; s < n_set; s++) report(&h, s, nq, k, row + (s * n + b) * k, sim ? sim + (s * n + b) * k : NULL);
+        for (int s = 0; s < h.n_set; s++) report(&h, s, nq, k, row + (s * n + b) * k, sim ? sim + (s * n + b) * k : NULL);
     }
 done:
     similarity_destroy(&h.products);
     free(h.block);
-    for (int s = 0; s < n_set; s++) shortlists_free(&h.list[s]);
+    for (int s = 0; s < h.n_set; s++) shortlists_free(&h.list[s]);
     free(h.list);
     return st;
-}
-
-status retrieval_topk(const float *q, int64_t first, int64_t n, const float *c, int64_t n_candidate, int64_t d,
-                      const retrieval_setting *set, int n_set, int k, int32_t *row, double *sim)
-{
-    return retrieval_topk_by(RETRIEVAL_AUTO, q, first, n, c, n_candidate, d, set, n_set, k, row, sim);
 }
 
 /* One query's sought place: the best match is found first, then everybody before it is counted. */
@@ -126,66 +122,69 @@ typedef struct {
     int64_t before;
 } place;
 
+/* A block of similarities of one query: s [width] to the candidates [at, at + width). */
+typedef struct {
+    const profile_rows *candidate;
+    const retrieval_setting *set;
+    int64_t query, at, width;
+    int32_t label;
+    const float *s, *q;
+} strip;
+
 /* Pass 1: the best match, by the same float-then-exact rule. */
-static void seek_match(place *p, const retrieval_setting *set, int64_t query, int32_t label, const int32_t *labels, const float *s,
-                       int64_t at, int64_t width, const float *q, const float *c, int64_t d)
+static void seek_match(place *p, const strip *t)
 {
-    for (int64_t i = 0; i < width; i++) {
-        int64_t row = at + i;
-        if (labels[row] != label || (p->row >= 0 && s[i] < p->best - MARGIN)) continue;
-        if ((set->candidate_mask && !set->candidate_mask[row]) ||
-            (set->query_group && set->candidate_group[row] == set->query_group[query]))
-            continue;
-        double sim = linear_dot(q, c + row * d, d);
+    for (int64_t i = 0; i < t->width; i++) {
+        int64_t row = t->at + i;
+        if (t->candidate->label[row] != t->label || (p->row >= 0 && t->s[i] < p->best - MARGIN)) continue;
+        if (!shortlists_may(t->set, t->query, row)) continue;
+        double sim = linear_dot(t->q, t->candidate->x + row * t->candidate->d, t->candidate->d);
         if (p->row < 0 || sim > p->best) p->best = sim, p->row = (int32_t)row;
     }
 }
 
 /* Pass 2: who comes before it. */
-static void count_before(place *p, const retrieval_setting *set, int64_t query, const float *s, int64_t at, int64_t width, const float *q,
-                         const float *c, int64_t d)
+static void count_before(place *p, const strip *t)
 {
-    for (int64_t i = 0; i < width; i++) {
-        int64_t row = at + i;
-        if (!(s[i] >= p->best - MARGIN) || row == p->row) continue;
-        if ((set->candidate_mask && !set->candidate_mask[row]) ||
-            (set->query_group && set->candidate_group[row] == set->query_group[query]))
-            continue;
-        double sim = s[i] > p->best + MARGIN ? (double)s[i] : linear_dot(q, c + row * d, d);
+    for (int64_t i = 0; i < t->width; i++) {
+        int64_t row = t->at + i;
+        if (!(t->s[i] >= p->best - MARGIN) || row == p->row || !shortlists_may(t->set, t->query, row)) continue;
+        double sim =
+            t->s[i] > p->best + MARGIN ? (double)t->s[i] : linear_dot(t->q, t->candidate->x + row * t->candidate->d, t->candidate->d);
         p->before += sim > p->best || (sim == p->best && row < p->row);
     }
 }
 
-status retrieval_match_rank(const float *q, int64_t first, int64_t n, const float *c, int64_t n_candidate, int64_t d,
-                            const retrieval_setting *set, const int32_t *query_label, const int32_t *candidate_label, int64_t *rank)
+status retrieval_match_rank(const profile_rows *query, row_range range, const profile_rows *candidate, const retrieval_setting *set,
+                            int64_t *rank)
 {
     status st = OK;
     float *block = NULL;
     similarity *products = NULL;
+    int64_t d = candidate->d;
     place p[QUERIES];
-    TRY(check_sizes(n_candidate, d));
-    TRY(similarity_create(&products, RETRIEVAL_FLOAT, q + first * d, n, c, n_candidate, d, 1));
+    TRY(check_sizes(candidate->n, d));
+    TRY(similarity_create(&products, RETRIEVAL_FLOAT, query->x + range.first * d, range.n, candidate->x, candidate->n, d, 1));
     TRY(mem_alloc(&block, QUERIES, CANDIDATES * sizeof *block, "a block of similarities"));
-    for (int64_t b = 0; b < n; b += QUERIES) {
-        int64_t nq = n - b < QUERIES ? n - b : QUERIES;
-        const float *qb = q + (first + b) * d;
+    for (int64_t b = 0; b < range.n; b += QUERIES) {
+        int64_t nq = range.n - b < QUERIES ? range.n - b : QUERIES, first = range.first + b;
+        const float *qb = query->x + first * d;
         for (int64_t i = 0; i < nq; i++) p[i] = (place){.row = -1};
         for (int pass = 1; pass <= 2; pass++)
-            for (int64_t at = 0; at < n_candidate; at += CANDIDATES) {
-                int64_t nc = n_candidate - at < CANDIDATES ? n_candidate - at : CANDIDATES;
+            for (int64_t at = 0; at < candidate->n; at += CANDIDATES) {
+                int64_t nc = candidate->n - at < CANDIDATES ? candidate->n - at : CANDIDATES;
                 TRY(similarity_block(products, qb, nq, at == 0, at, block));
                 for (int64_t i = 0; i < nq; i++) {
-                    int64_t query = first + b + i;
-                    const float *s = block + i * CANDIDATES;
-                    if ((set->query_mask && !set->query_mask[query]) || query_label[query] < 0) continue;
+                    const strip t = {candidate, set, first + i, at, nc, query->label[first + i], block + i * CANDIDATES, qb + i * d};
+                    if ((set->query_mask && !set->query_mask[t.query]) || t.label < 0) continue;
                     if (pass == 1)
-                        seek_match(&p[i], set, query, query_label[query], candidate_label, s, at, nc, qb + i * d, c, d);
+                        seek_match(&p[i], &t);
                     else if (p[i].row >= 0)
-                        count_before(&p[i], set, query, s, at, nc, qb + i * d, c, d);
+                        count_before(&p[i], &t);
                 }
             }
         for (int64_t i = 0; i < nq; i++)
-            rank[b + i] = set->query_mask && !set->query_mask[first + b + i] ? -1 : p[i].row < 0 ? 0 : p[i].before + 1;
+            rank[b + i] = set->query_mask && !set->query_mask[first + i] ? -1 : p[i].row < 0 ? 0 : p[i].before + 1;
     }
 done:
     similarity_destroy(&products);

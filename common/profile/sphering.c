@@ -26,7 +26,8 @@ static status centred_columns(const sphering_params *p, const float *x, int64_t 
         for (int64_t j = 0; j < d; j++)
             for (int64_t t = 0; t < k; t++) {
                 double v = x[row[t] * d + j];
-                if (!isfinite(v)) return fail(E_FAILED, "sphering: row %lld, column %lld is no number", (long long)row[t], (long long)j);
+                if (!isfinite(v))
+                    return fail(E_FAILED, "sphering: row %lld, column %lld is NaN or infinite", (long long)row[t], (long long)j);
                 a[j * m + at + t] = v;
                 p->mean[j] += v;
             }

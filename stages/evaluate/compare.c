@@ -42,7 +42,7 @@ static status method_read(method *m, const config *cfg, const char *name, intern
     int col[8];
     char *run = text_encode_name(name), *below = xasprintf(WORK_REPORTS "/%s/by_compound.csv", run), *path = config_work(cfg, below);
     m->name = name;
-    if (!path_exists(path)) TRY(fail(E_FAILED, "%s is not there: run micon-evaluate with train.run set to %s first", path, name));
+    if (!path_exists(path)) TRY(fail(E_FAILED, "%s does not exist: run micon-evaluate with train.run set to %s first", path, name));
     TRY(table_read(&t, path));
     if (table_col(t, column[5]) < 0 && table_col(t, "treatment") >= 0)
         TRY(fail(E_FAILED, "%s is by treatment, as older versions wrote it: run micon-evaluate --force with train.run set to %s", path,

@@ -26,7 +26,8 @@ typedef struct {
     names var;     /* names of the d features; rank 0 only */
     frame cleaned; /* features that an outside table had beside them: feature, reason; rank 0 only */
     int64_t n, d;
-    float *x; /* [n,d] raw; rank 0 only */
+    float *x;      /* [n,d] raw; rank 0 only */
+    double *exact; /* [n,d] the same in double where they were read so, else NULL; rank 0 only */
     /* Codes [n] from 0, on every rank. */
     int32_t *source, *batch, *plate; /* batch is (source, batch), plate (source, batch, plate) */
     int32_t *label;                  /* compound and treatment columns; -1: control or empty */
@@ -35,6 +36,7 @@ typedef struct {
     int32_t *group;                  /* evaluate.normalize_by */
     uint8_t *control;                /* [n] */
     uint8_t *set;                    /* [n] split_set, NO_SET without a split */
+    bool own_set;                    /* an outside table says itself what training used; rank 0 */
     uint8_t *evaluated;              /* [n] 1: in E of docs/method.md 8 */
     int32_t n_source, n_batch, n_plate, n_label, n_compound, n_group;
     intern_table label_name, compound_name, group_name; /* rank 0 */
@@ -55,6 +57,8 @@ typedef struct {
 void wells_free(wells *w);
 /* Codes from obs, on rank 0: Metadata_Source, _Batch, _Plate, _Compound, _pert_type must be there. */
 status wells_label(wells *w, const config *cfg, names *notes) MUST_USE;
+/* The column that a user means: as written, or with Metadata_ before it. key: the option, for the message. */
+status wells_find_column(const frame *f, const char *name, const char *key, int *col) MUST_USE;
 /* Codes to all ranks. */
 status wells_share_all(wells *w, MPI_Comm comm) MUST_USE;
 
@@ -78,7 +82,7 @@ status profiles_clean(const stage *g, wells *w, const names *features, names *no
 /* ---- transform_reuse.c: another store's transformation for these wells; rank 0, local ---- */
 /* How the configuration's options read then. */
 void transform_adopt(const transform_params *p, evaluate_options *o);
-/* Bring the wells' features into the store's form, or refuse; table: they are no embeddings, and may have more features. */
+/* Bring the wells' features into the store's form, or fail; table: outside tables, which may have more features. */
 status transform_fit_features(const transform_params *p, wells *w, bool table, const char *path) MUST_USE;
 void transform_keep(const transform_params *p, const wells *w, uint8_t *keep, int64_t *n_kept); /* keep [w->d] */
 status transform_normal(const transform_params *p, const wells *w, normalize_params *out) MUST_USE;
@@ -90,7 +94,7 @@ typedef struct {
     float *final;              /* [n,d_final] as configured */
     float *pca;                /* [n,d_pca] of the sphered profiles; after Harmony where that is asked for */
     float *umap;               /* [n,2] */
-    float *cf_norm, *cf_final; /* [n_cf, d_norm], [n_cf, d_sphere]: before Harmony, which has no way for single profiles */
+    float *cf_norm, *cf_final; /* [n_cf, d_norm], [n_cf, d_sphere]: before Harmony, which cannot correct single profiles */
     int64_t d_sphere;
     float *sphered; /* [n,d_sphere] where Harmony follows (final is another thing then); NULL: it is final */
     int32_t *kept;  /* [d_norm] features of wells.x */
@@ -138,9 +142,15 @@ void results_show_by_compound(const results *r, const wells *w, text *out); /* b
 void number_add(text *out, double v, const char *missing);
 
 /* ---- metrics.c ---- */
-/* All metrics of x [n,d], which all ranks hold; which: 0 without, 1 with correction. cf [n_cf,d] likewise or NULL. */
-status metrics_all(MPI_Comm comm, const wells *w, const float *x, int64_t d, const float *cf, int which, const evaluate_options *o,
-                   results *r, names *notes) MUST_USE;
+/* One form of the profiles, on all ranks. */
+typedef struct {
+    float *x;  /* [w->n,d] */
+    float *cf; /* [w->n_cf,d] predicted profiles, or NULL */
+    int64_t d;
+    bool corrected;
+} metric_input;
+/* All metrics of one form. */
+status metrics_all(MPI_Comm comm, const wells *w, const metric_input *in, const evaluate_options *o, results *r, names *notes) MUST_USE;
 
 /* ---- write.c ---- */
 status write_profiles_all(stage *g, const char *path, const wells *w, const transformed *c, const char *made_from, uint64_t sum) MUST_USE;

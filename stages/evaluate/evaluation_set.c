@@ -69,7 +69,7 @@ done:
     return st;
 }
 
-/* How many of the codes the judged wells have: scIB scales by what is in the data, not by what training or controls have beside it. */
+/* The number of distinct codes among the wells of E: scIB scales by the batches and labels in the data, not by those of training wells or controls. */
 status evaluation_count_present(const evaluation_set *e, const int32_t *code, int32_t n_code, int32_t *present)
 {
     status st = OK;

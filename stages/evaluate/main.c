@@ -149,17 +149,18 @@ static status share_matrix_all(MPI_Comm comm, float **x, int64_t n, int64_t *d)
     return st;
 }
 
-/* Metrics of one form; the matrices of rank 0 stay its own. */
-static status measure_all(stage *g, const wells *w, float *x, int64_t d, float *cf, int64_t d_cf, int which, results *r, names *notes)
+/* Metrics of one form of the profiles, which only rank 0 has; d_cf: features of its predicted profiles. */
+static status measure_all(stage *g, const wells *w, metric_input in, int64_t d_cf, results *r, names *notes)
 {
     status st = OK;
-    TRY(share_matrix_all(g->comm, &x, w->n, &d));
-    TRY(share_matrix_all(g->comm, &cf, w->n_cf, &d_cf));
-    TRY(metrics_all(g->comm, w, x, d, d_cf == d ? cf : NULL, which, &g->cfg.evaluate, r, notes));
+    TRY(share_matrix_all(g->comm, &in.x, w->n, &in.d));
+    TRY(share_matrix_all(g->comm, &in.cf, w->n_cf, &d_cf));
+    TRY(metrics_all(g->comm, w, &(metric_input){.x = in.x, .cf = d_cf == in.d ? in.cf : NULL, .d = in.d, .corrected = in.corrected},
+                    &g->cfg.evaluate, r, notes));
 done:
     if (g->rank != 0) {
-        free(x);
-        free(cf);
+        free(in.x);
+        free(in.cf);
     }
     return st;
 }
@@ -180,7 +181,7 @@ static status carry_all(stage *g, wells *w, origin *from, transform_params *like
     log_info("%s", note);
     free(note);
     if (like->harmony) {
-        note = xasprintf("%s was corrected by Harmony, which cannot be carried over to other wells: these are not corrected by it",
+        note = xasprintf("%s was corrected by Harmony, which cannot be applied to other wells: these are not corrected by it",
                          path_base(path));
         names_add(&from->notes, note);
         if (g->rank == 0) log_warn("%s", note);
@@ -209,9 +210,9 @@ static status evaluate_all(stage *g, progress *p, wells *w, transformed *c, tran
         from = now_s();
         progress_say(p, which ? "metrics with correction" : "metrics without correction");
         if (which) /* sphered predictions have no place among Harmony's components, however many there are */
-            TRY(measure_all(g, w, c->final, c->d_final, c->cf_final, c->final == c->pca ? 0 : c->d_sphere, 1, r, notes));
+            TRY(measure_all(g, w, (metric_input){c->final, c->cf_final, c->d_final, true}, c->final == c->pca ? 0 : c->d_sphere, r, notes));
         else
-            TRY(measure_all(g, w, c->norm, c->d_norm, c->cf_norm, c->d_norm, 0, r, notes));
+            TRY(measure_all(g, w, (metric_input){c->norm, c->cf_norm, c->d_norm, false}, c->d_norm, r, notes));
         log_info("metrics %s correction in %.1f s", which ? "with" : "without", now_s() - from);
         progress_add(p, g->rank == 0);
     }
@@ -378,17 +379,16 @@ static status run_all(stage *g)
     TRY(check_arguments(g, a));
     if (*a->transform_with) TRY_ALL(g->comm, name_store(g, a->transform_with));
     if (*g->cfg.evaluate.transform_with && g->cfg.evaluate.batch_correction == CORRECTION_HARMONY)
-        TRY(fail(
-            E_USAGE,
-            "evaluate.batch_correction: harmony learns from all wells together and cannot be carried over from a store: set it to none "
-            "with --transform-with"));
+        TRY(fail(E_USAGE,
+                 "evaluate.batch_correction: harmony is fitted on all wells together and cannot be taken from a store: set it to none "
+                 "with --transform-with"));
     outputs_name(&o, &g->cfg);
     if (a->compare) {
         TRY_ALL(g->comm, g->rank == 0 ? compare_runs(g, &g->arguments) : OK);
         goto done;
     }
     kernels_set_threads(1); /* a product's last bits would depend on how many ranks share the machine */
-    if (g->plates.n) TRY(fail(E_USAGE, "--plate: profiles are judged over the whole screen; leave it out"));
+    if (g->plates.n) TRY(fail(E_USAGE, "--plate: profiles are evaluated over the whole screen; leave it out"));
     if (g->cfg.evaluate.profiles.n) {
         TRY_ALL(g->comm, g->rank == 0 ? profiles_inputs(g, o.run, &from) : OK);
     } else {

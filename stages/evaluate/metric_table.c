@@ -6,7 +6,7 @@ const metric_info metric_table[N_METRICS] = {METRIC_TABLE(METRIC_ROW)};
 
 static const struct {
     const char *name, *label;
-} settings[N_SETTINGS] = {[ALL_WELLS] = {"all", "All judged wells"},
+} settings[N_SETTINGS] = {[ALL_WELLS] = {"all", "All evaluated wells"},
                           [SEEN_SOURCES] = {"seen_sources", "Seen sources (held-out batches)"},
                           [UNSEEN_SOURCE] = {"unseen_source", "Unseen source"},
                           [UNSEEN_COMPOUNDS] = {"unseen_compounds", "Unseen compounds"}};

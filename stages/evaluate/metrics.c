@@ -8,8 +8,7 @@
 
 #include <stdlib.h>
 
-status metrics_all(MPI_Comm comm, const wells *w, const float *x, int64_t d, const float *cf, int which, const evaluate_options *o,
-                   results *r, names *notes)
+status metrics_all(MPI_Comm comm, const wells *w, const metric_input *in, const evaluate_options *o, results *r, names *notes)
 {
     status st = OK;
     evaluation_set e = {.comm = comm,
@@ -19,15 +18,16 @@ status metrics_all(MPI_Comm comm, const wells *w, const float *x, int64_t d, con
                         .o = o,
                         .r = r,
                         .notes = notes,
-                        .which = which,
-                        .profiles = which ? "corrected" : "uncorrected",
-                        .d = d};
+                        .which = in->corrected,
+                        .profiles = in->corrected ? "corrected" : "uncorrected",
+                        .d = in->d};
+    const float *x = in->x;
     float *unit = NULL;
     TRY_ALL(comm, evaluation_set_init(&e, x));
     TRY(retrieval_metrics_all(&e));
-    TRY(prediction_metrics_all(&e, cf));
-    TRY_ALL(comm, mem_alloc(&unit, (size_t)(w->n * d), sizeof *unit, "profiles"));
-    linear_unit_rows(x, w->n, d, unit);
+    TRY(prediction_metrics_all(&e, in->cf));
+    TRY_ALL(comm, mem_alloc(&unit, (size_t)(w->n * in->d), sizeof *unit, "profiles"));
+    linear_unit_rows(x, w->n, in->d, unit);
     TRY(activity_metrics_all(&e, unit));
     FREE(unit);
     TRY(consistency_metrics_all(&e, x));

@@ -132,7 +132,10 @@ static status clusters_all(const evaluation_set *e, const sample *s)
     TRY_ALL(e->comm, mem_alloc(&cluster, (size_t)s->n, sizeof *cluster, "clusters"));
     for (int64_t i = 0; i < s->n; i++) present += !seen[s->label[i]], seen[s->label[i]] = 1;
     TRY_ALL(e->comm,
-            n > 0 ? kmeans_fit(s->x, s->n, e->d, present, (uint32_t)e->o->seed, (int)first, (int)n, ROUNDS, NULL, cluster, &mine.inertia)
+            n > 0 ? kmeans_fit(&(profile_rows){.x = s->x, .n = s->n, .d = e->d},
+                               &(kmeans_options){
+                                   .k = present, .seed = (uint32_t)e->o->seed, .first = (int)first, .starts = (int)n, .max_rounds = ROUNDS},
+                               NULL, cluster, &mine.inertia)
                   : OK);
     MPI_Allreduce(&mine, &best, 1, MPI_DOUBLE_INT, MPI_MINLOC, e->comm); /* of equals the lower rank, that is the earlier start */
     MPI_Bcast(cluster, (int)s->n, MPI_INT32_T, best.rank, e->comm);

@@ -26,8 +26,9 @@ static status replicate_bars_all(const evaluation_set *e, const float *p, const 
         bar[l] = NAN;
         if (set < 2) continue;
         if (isnan(by_set[set])) {
-            TRY_ALL(e->comm,
-                    n > 0 ? replicate_null(p, e->n, e->d, e->compound, n_compound, set, (uint32_t)e->o->seed, first, n, null) : OK);
+            TRY_ALL(e->comm, n > 0 ? replicate_null(&(profile_rows){.x = p, .n = e->n, .d = e->d, .label = e->compound}, n_compound, set,
+                                                    (uint32_t)e->o->seed, (row_range){first, n}, null)
+                                   : OK);
             TRY(evaluation_gather_all(e, null, n, sizeof *null, size, all));
             by_set[set] = linear_quantile(all, size, 0.95);
         }
@@ -56,7 +57,9 @@ status replicate_metrics_all(const evaluation_set *e, const float *raw_x)
     TRY_ALL(e->comm, mem_alloc(&count, (size_t)n_label, sizeof *count, "compounds"));
     TRY_ALL(e->comm, evaluation_count_present(e, e->compound, e->w->n_compound, &filled));
     for (int64_t i = 0; i < e->n; i++) count[e->label[i]]++;
-    TRY_ALL(e->comm, n > 0 ? replicate_scores(p, e->n, e->d, e->label, n_label, (int32_t)first, (int32_t)n, mine) : OK);
+    TRY_ALL(e->comm,
+            n > 0 ? replicate_scores(&(profile_rows){.x = p, .n = e->n, .d = e->d, .label = e->label}, n_label, (row_range){first, n}, mine)
+                  : OK);
     TRY(evaluation_gather_all(e, mine, n, sizeof *mine, n_label, score));
     TRY(replicate_bars_all(e, p, count, filled, bar));
     one.n = one.left_out = 0;

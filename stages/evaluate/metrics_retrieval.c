@@ -51,7 +51,10 @@ static status search_all(const evaluation_set *e, const float *q, int64_t n_q, c
     partition(n_q, e->size, e->rank, &first, &n);
     TRY_ALL(e->comm, mem_alloc(&hit, (size_t)n * K, sizeof *hit, "neighbours"));
     TRY_ALL(e->comm, found_alloc(out, n_q));
-    TRY_ALL(e->comm, n > 0 ? retrieval_topk(q, first, n, e->x, e->n, e->d, rule, 1, K, hit, NULL) : OK);
+    TRY_ALL(e->comm, n > 0 ? retrieval_topk(&(profile_rows){.x = q, .d = e->d}, (row_range){first, n},
+                                            &(profile_rows){.x = e->x, .n = e->n, .d = e->d},
+                                            &(retrieval_search){.set = rule, .n_set = 1, .k = K}, hit, NULL)
+                           : OK);
     TRY(evaluation_gather_all(e, hit, n, K * sizeof *hit, n_q, out->hit));
     TRY_ALL(e->comm, retrieval_counts(rule, query_label, 0, n_q, label, e->n, out->possible, out->match));
     retrieval_first_match(out->hit, n_q, K, query_label, label, out->rank);
@@ -258,7 +261,9 @@ static status add_median_rank_all(const evaluation_set *e, metric_id metric, con
     TRY_ALL(e->comm, mem_alloc(&rank, (size_t)mine, sizeof *rank, "ranks"));
     TRY_ALL(e->comm, mem_alloc(&all, (size_t)n, sizeof *all, "ranks"));
     TRY_ALL(e->comm, mem_alloc(&v, (size_t)n, sizeof *v, "ranks"));
-    TRY_ALL(e->comm, mine > 0 ? retrieval_match_rank(q, first, mine, e->x, e->n, e->d, rule, label, e->compound, rank) : OK);
+    TRY_ALL(e->comm, mine > 0 ? retrieval_match_rank(&(profile_rows){.x = q, .d = e->d, .label = label}, (row_range){first, mine},
+                                                     &(profile_rows){.x = e->x, .n = e->n, .d = e->d, .label = e->compound}, rule, rank)
+                              : OK);
     TRY(evaluation_gather_all(e, rank, mine, sizeof *rank, n, all));
     for (int64_t i = 0; i < n; i++)
         if (all[i] > 0) v[m++] = (double)all[i];
@@ -309,7 +314,7 @@ status prediction_metrics_all(const evaluation_set *e, const float *cf)
         memcpy(q + n++ * e->d, cf + i * e->d, (size_t)e->d * sizeof *q);
     }
     if (n == 0) goto done;
-    TRY_ALL(e->comm, consensus_mean(q, n, e->d, label, NULL, w->n_compound, mean, count));
+    TRY_ALL(e->comm, consensus_mean(&(profile_rows){.x = q, .n = n, .d = e->d, .label = label}, w->n_compound, mean, count));
     TRY(ask_predictions_all(e, METRIC_COUNTERFACTUAL, METRIC_COUNTERFACTUAL_BY_COMPOUND, METRIC_COUNTERFACTUAL_MEDIAN_RANK, q, n, label,
                             batch));
     for (int32_t c = 0; c < w->n_compound; c++) {

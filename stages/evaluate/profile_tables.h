@@ -1,19 +1,24 @@
-/* profile_tables.h -- tables of profiles as other programs write them: CSV(.gz) or Parquet with Metadata_ columns, or h5ad. Local. */
+/* profile_tables.h -- tables of profiles as other programs write them: CSV(.gz) or Parquet, or h5ad. Local. */
 #ifndef PROFILE_TABLES_H
 #define PROFILE_TABLES_H
+#include "micon/config/config.h"
 #include "micon/store/foreign.h"
 #include "micon/table/frame.h"
 
 typedef struct {
-    frame obs; /* the Metadata_ columns, as text */
+    frame obs; /* metadata, as text; every column begins with Metadata_ */
     names var; /* of the features, as in the first file */
-    float *x;  /* [n, var.n]; what is no finite number is NaN */
+    double *x; /* [n, var.n]; what is no finite number is NaN. From Parquet and h5ad: floats */
     size_t n, cap;
+    int32_t *file; /* [n] number of the file that a row is from */
+    size_t file_cap;
+    names dropped; /* columns of the first file that are neither metadata nor features */
 } profile_table;
 
-/* The rows of a file behind those that t ({0} before the first) has. The features must be those of the first file, in any order; h5ad in
- * the same one. r reads h5ad. Where the table has names of CellProfiler's, only those are features. */
-status profile_table_read(profile_table *t, foreign_reader *r, const char *path) MUST_USE;
+/* The rows of all files, in order. Metadata: columns that begin with Metadata_, that the configuration names, or that begin with a text;
+ * where the table has names of CellProfiler's, only those are features. The features must be those of the first file, in any order, or,
+ * with evaluate.features: intersection, those that all files have are used. r reads h5ad. */
+status profile_tables_read(profile_table *t, foreign_reader *r, const names *file, const config *cfg) MUST_USE;
 void profile_table_free(profile_table *t);
 
 #endif

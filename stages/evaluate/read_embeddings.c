@@ -62,7 +62,7 @@ static bool has_embeddings(const stage *g, const screen_index *ix, int64_t p)
 static status open_plate(const stage *g, const screen_index *ix, int64_t p, store_file **f, char **path)
 {
     *path = plate_path(g, ix, p);
-    if (!path_exists(*path)) return fail(E_FAILED, "%s is not there: run %s first", *path, measured(g) ? "micon-measure" : "micon-embed");
+    if (!path_exists(*path)) return fail(E_FAILED, "%s does not exist: run %s first", *path, measured(g) ? "micon-measure" : "micon-embed");
     if (measured(g)) return store_open(f, *path, FEATURES_KIND, FEATURES_FORMAT);
     return store_open(f, *path, EMBEDDINGS_KIND, EMBEDDINGS_FORMAT);
 }
@@ -170,7 +170,7 @@ static status plate_open(plate *p, const stage *g, const screen_index *ix, int64
     if (!store_has(p->f, which)) TRY(fail(E_FAILED, "%s has no projected representation: set embed.representation to raw", p->path));
     TRY(store_dims(p->f, which, &n_dims, dims));
     TRY(store_read_frame(p->f, "obs", &p->obs));
-    if (n_dims != 2 || dims[0] != p->obs.n_rows) TRY(fail(E_FORMAT, "%s: obs and %s do not fit together", p->path, which));
+    if (n_dims != 2 || dims[0] != p->obs.n_rows) TRY(fail(E_FORMAT, "%s: obs and %s differ in their number of rows", p->path, which));
     p->d = dims[1];
     p->well = frame_col(&p->obs, "Metadata_Well");
     p->tiles = frame_col(&p->obs, counted);
@@ -268,10 +268,10 @@ static status add_wells(part *to, const plate *p, const screen_index *ix, int64_
     TRY(mem_alloc(&row, (size_t)is.n, sizeof *row, "wells"));
     TRY(mem_alloc(&from, words_n + 1, sizeof *from, "wells"));
     TRY(mem_alloc(&end, words_n + 1, sizeof *end, "wells"));
-    for (int64_t i = 0; i < p->obs.n_rows; i++) { /* a well's sites stand together */
+    for (int64_t i = 0; i < p->obs.n_rows; i++) { /* the sites of a well are consecutive rows */
         int32_t code = p->obs.col[p->well].v.code[i];
         if (code < 0 || (end[code] > 0 && end[code] != i))
-            TRY(fail(E_FORMAT, "%s: row %lld of obs: the sites of a well do not stand together", p->path, (long long)i));
+            TRY(fail(E_FORMAT, "%s: row %lld of obs: the sites of a well are not consecutive rows", p->path, (long long)i));
         if (end[code] == 0) from[code] = i;
         end[code] = i + 1;
     }
@@ -319,7 +319,7 @@ static status add_predictions(part *to, const plate *p, const stage *g, const sc
     TRY(store_dims(p->f, which, &n_dims, dims));
     TRY(store_read_texts(p->f, COUNTERFACTUAL_COMPOUND, &compound));
     if (n_dims != 2 || dims[0] != (int64_t)compound.n || dims[1] != p->d)
-        TRY(fail(E_FORMAT, "%s: %s and its compounds do not fit together", p->path, which));
+        TRY(fail(E_FORMAT, "%s: %s and its compounds differ in length", p->path, which));
     for (int k = 0; k < 4; k++) TRY(frame_add_col(&row, name[k], FRAME_TEXT, &col[k]));
     for (size_t i = 0; i < compound.n; i++) {
         if (names_find(unseen, compound.item[i]) < 0) continue;

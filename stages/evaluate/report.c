@@ -236,7 +236,7 @@ done:
     return st;
 }
 
-/* Only what JSON.parse takes: an invalid number, a line cut short or two run together would leave the whole page blank. */
+/* Only what JSON.parse accepts: one malformed line would leave the whole page blank. */
 static bool is_object(const char *line, size_t n)
 {
     json_t *value = json_loadb(line, n, 0, NULL);
@@ -267,7 +267,7 @@ static void add_log(text *t, const char *path)
         text_addn(t, line, (size_t)(end - line));
     }
     text_add(t, "]");
-    if (lost) log_warn("%s: %lld lines are no JSON objects: the training curve is drawn without them", path, (long long)lost);
+    if (lost) log_warn("%s: %lld lines are not JSON objects: the training curve leaves them out", path, (long long)lost);
     free(data);
 }
 

@@ -122,8 +122,8 @@ static void show_config(const stage *g, text *out)
 
 void results_show_json(const results *r, const stage *g, const wells *w, const names *notes, text *out)
 {
-    int64_t controls = 0, treated = 0, judged = 0;
-    for (int64_t i = 0; i < w->n; i++) controls += w->control[i], treated += w->label[i] >= 0, judged += w->evaluated[i];
+    int64_t controls = 0, treated = 0, evaluated = 0;
+    for (int64_t i = 0; i < w->n; i++) controls += w->control[i], treated += w->label[i] >= 0, evaluated += w->evaluated[i];
     text_addf(out, "{\"format\":%d,\"screen\":", METRICS_FORMAT);
     text_add_json(out, g->cfg.screen.name);
     text_add(out, ",\"run\":");
@@ -131,7 +131,7 @@ void results_show_json(const results *r, const stage *g, const wells *w, const n
     text_addf(out,
               ",\n\"counts\":{\"wells\":%lld,\"controls\":%lld,\"treated\":%lld,\"judged\":%lld,\"features\":%lld,\"sources\":%d,"
               "\"batches\":%d,\"plates\":%d,\"treatments\":%d,\"mechanisms\":%d,\"predicted\":%lld}",
-              (long long)w->n, (long long)controls, (long long)treated, (long long)judged, (long long)w->d, w->n_source, w->n_batch,
+              (long long)w->n, (long long)controls, (long long)treated, (long long)evaluated, (long long)w->d, w->n_source, w->n_batch,
               w->n_plate, w->n_label, w->n_target, (long long)w->n_cf);
     text_add(out, ",\n\"mechanism_column\":");
     text_add_json(out, w->target_column ? w->target_column : "");

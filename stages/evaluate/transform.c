@@ -65,7 +65,7 @@ static const char *flat_groups(const transformed *c, const wells *w, char *buf, 
     return buf;
 }
 
-/* What was learned on other wells than the controls of the group, and which features went. */
+/* Notes groups that were fitted on other wells than their own controls, and features that were dropped. */
 static void tell_normal(const transformed *c, const wells *w, names *notes)
 {
     static const char *const level[] = {"its own controls", "the controls of its batch", "the controls of its source", "all of its wells"};
@@ -74,7 +74,7 @@ static void tell_normal(const transformed *c, const wells *w, names *notes)
     int64_t zero = 0;
     for (int64_t g = 0; g < p->n_group; g++)
         if (p->level[g] != NORMALIZE_ON_CONTROLS)
-            note(notes, "normalization: '%s' has too few controls and was learned on %s (%lld wells)", intern_at(&w->group_name, (size_t)g),
+            note(notes, "normalization: '%s' has too few controls: fitted on %s (%lld wells)", intern_at(&w->group_name, (size_t)g),
                  level[p->level[g]], (long long)p->n_learn[g]);
     if (p->d_kept < p->d && !c->carried)
         note(notes, "normalization: %lld of %lld features were dropped: they do not vary in over 10 %% of the groups%s",
@@ -85,7 +85,8 @@ static void tell_normal(const transformed *c, const wells *w, names *notes)
              flat_groups(c, w, where, sizeof where));
 }
 
-/* What another store keeps: groups learn on their own wells, unless there is one of all wells; the features are the store's. */
+/* With another store's transformation: each group is fitted on its own wells, unless the store has one group of all wells; the features are
+ * the store's. */
 static status learn(transformed *c, const wells *w, const evaluate_options *o, const normalize_rows *rows, const transform_params *like,
                     names *notes)
 {
@@ -94,7 +95,7 @@ static status learn(transformed *c, const wells *w, const evaluate_options *o, c
     if (like && transform_params_one_group(like)) {
         TRY(transform_normal(like, w, &c->normal));
     } else {
-        TRY(normalize_fit(&c->normal, (normalize_kind)o->normalize, w->x, w->n, w->d, rows));
+        TRY(normalize_fit(&c->normal, (normalize_kind)o->normalize, &(normalize_table){w->x, w->exact, w->n, w->d}, rows));
         if (c->normal.d_kept == 0)
             TRY(fail(E_FAILED,
                      "normalization: none of %lld features varies in 90 %% of the groups%s; leave those out, group by something larger "
@@ -130,8 +131,8 @@ static status normalize(transformed *c, const wells *w, const evaluate_options *
     TRY(mem_alloc(&c->cf_norm, (size_t)(w->n_cf * c->d_norm), sizeof *c->cf_norm, "predicted profiles"));
     TRY(mem_alloc(&c->kept, (size_t)c->d_norm, sizeof *c->kept, "features"));
     if (c->has_normal) {
-        normalize_apply(&c->normal, w->x, w->n, w->group, c->norm, &bad);
-        normalize_apply(&c->normal, w->cf_x, w->n_cf, w->cf_group, c->cf_norm, &cf_bad);
+        normalize_apply(&c->normal, &(normalize_table){w->x, w->exact, w->n, w->d}, w->group, c->norm, &bad);
+        normalize_apply(&c->normal, &(normalize_table){w->cf_x, NULL, w->n_cf, w->d}, w->cf_group, c->cf_norm, &cf_bad);
         normalize_kept(&c->normal, c->kept);
     } else {
         TRY(mem_alloc(&keep, (size_t)d, 1, "features"));
@@ -145,8 +146,7 @@ static status normalize(transformed *c, const wells *w, const evaluate_options *
         }
         for (int64_t i = 0; i < w->n_cf * c->d_norm; i++) c->cf_norm[i] = w->cf_x[i / c->d_norm * d + c->kept[i % c->d_norm]];
     }
-    if (bad)
-        note(notes, "normalization: %lld cells are no numbers (empty, NaN or infinite) and count as the group's centre", (long long)bad);
+    if (bad) note(notes, "normalization: %lld cells are empty, NaN or infinite and count as the group's centre", (long long)bad);
 done:
     free(keep);
     return st;
@@ -233,7 +233,7 @@ static status harmonize_profiles(transformed *c, const wells *w, const evaluate_
     }
     TRY(mem_alloc(&y, (size_t)(w->n * c->d_pca), sizeof *y, "corrected profiles"));
     TRY(harmony_correct(c->pca, w->n, c->d_pca, code, n_code, &h, y, &done_as));
-    if (w->n_cf > 0) note(notes, "predicted profiles have no figures with correction: Harmony has no way for single profiles");
+    if (w->n_cf > 0) note(notes, "predicted profiles have no corrected figures: Harmony cannot correct single profiles");
     if (!done_as.converged) note(notes, "Harmony had not converged after %d rounds", done_as.rounds);
     free(c->pca);
     c->pca = y, y = NULL;

@@ -69,22 +69,30 @@ static status pick(const transform_params *p, wells *w, const char *path)
     status st = OK;
     int32_t *at = NULL;
     float *x = NULL;
+    double *exact = NULL;
     int64_t m = (int64_t)p->var.n;
     names left = {0};
     TRY(mem_alloc(&at, (size_t)m, sizeof *at, "features"));
     TRY(find_features(p, w, path, at));
     TRY(mem_alloc(&x, (size_t)(w->n * m), sizeof *x, "wells"));
+    if (w->exact) TRY(mem_alloc(&exact, (size_t)(w->n * m), sizeof *exact, "wells"));
     for (int64_t i = 0; i < w->n; i++)
-        for (int64_t j = 0; j < m; j++) x[i * m + j] = w->x[i * w->d + at[j]];
+        for (int64_t j = 0; j < m; j++) {
+            x[i * m + j] = w->x[i * w->d + at[j]];
+            if (exact) exact[i * m + j] = w->exact[i * w->d + at[j]];
+        }
     for (int64_t j = 0; j < m; j++) names_add(&left, p->var.item[j]);
     free(w->x);
+    free(w->exact);
     names_free(&w->var);
     w->x = x, x = NULL;
+    w->exact = exact, exact = NULL;
     w->var = left;
     w->d = m;
 done:
     free(at);
     free(x);
+    free(exact);
     return st;
 }
 

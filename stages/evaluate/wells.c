@@ -19,6 +19,7 @@ void wells_free(wells *w)
     names_free(&w->var);
     names_free(&w->unseen);
     free(w->x);
+    free(w->exact);
     free(w->cf_x);
     free(w->control);
     free(w->set);
@@ -62,8 +63,7 @@ static status need(const frame *f, const char *name, int *col)
     return *col >= 0 ? OK : fail(E_FORMAT, "the profiles have no column %s", name);
 }
 
-/* The column a user means: as written, or with Metadata_ before it. */
-static status find_column(const frame *f, const char *name, const char *key, int *col)
+status wells_find_column(const frame *f, const char *name, const char *key, int *col)
 {
     char *full = xasprintf("Metadata_%s", name), shown[100];
     const char **known = xcalloc((size_t)f->n_cols + 1, sizeof *known);
@@ -81,8 +81,8 @@ static status find_column(const frame *f, const char *name, const char *key, int
     return st;
 }
 
-/* Mechanisms: the first such column that there is; a label's are those of its first well, separated by '|'. */
-static status label_targets(wells *w, const uint8_t *treated)
+/* Mechanisms: the configured column, or the first usual one that exists; a label's are those of its first well, separated by '|'. */
+static status label_targets(wells *w, const char *given, const uint8_t *treated)
 {
     static const char *const known[] = {"Metadata_target_list", "Metadata_target", "Metadata_targets",
                                         "Metadata_moa",         "Metadata_MOA",    "Metadata_mechanism"};
@@ -92,6 +92,7 @@ static status label_targets(wells *w, const uint8_t *treated)
     size_t n = 0, cap = 0;
     uint8_t *done_label = NULL;
     names *of = xcalloc((size_t)w->n_label + 1, sizeof *of);
+    if (*given) TRY(wells_find_column(&w->obs, given, "evaluate.columns.mechanism", &col));
     for (size_t i = 0; i < sizeof known / sizeof *known && col < 0; i++) col = frame_col(&w->obs, known[i]);
     TRY(mem_alloc(&w->target_start, (size_t)w->n_label + 1, sizeof *w->target_start, "mechanisms"));
     TRY(mem_alloc(&done_label, (size_t)w->n_label + 1, 1, "mechanisms"));
@@ -158,7 +159,7 @@ done:
     return st;
 }
 
-/* Treatments with a single judged well have nothing to be compared with: that is said. */
+/* Notes treatments with a single evaluated well, which has no replicate. */
 static status tell_single(const wells *w, names *notes)
 {
     int64_t *count = NULL, single = 0, some = 0;
@@ -169,7 +170,7 @@ static status tell_single(const wells *w, names *notes)
     for (int32_t l = 0; l < w->n_label; l++) single += count[l] == 1, some += count[l] > 0;
     if (single > 0) {
         char *note =
-            xasprintf("%lld of %lld judged treatments have one well only: they have no replicates, and are left out of retrieval and mAP",
+            xasprintf("%lld of %lld evaluated treatments have a single well: without replicates they are left out of retrieval and mAP",
                       (long long)single, (long long)some);
         names_add(notes, note);
         log_warn("%s", note);
@@ -180,24 +181,29 @@ static status tell_single(const wells *w, names *notes)
 }
 
 /* E of docs/method.md 8. */
-static status mark_evaluated(wells *w, const uint8_t *treated, names *notes)
+static status mark_evaluated(wells *w, const uint8_t *treated, const config *cfg, names *notes)
 {
     status st = OK;
     int64_t n = 0;
     int set = frame_col(&w->obs, "Metadata_Set");
+    bool trained =
+        !cfg->evaluate.profiles.n && cfg->train.method != METHOD_PRETRAINED && cfg->train.method != METHOD_CLASSICAL && !*cfg->embed.model;
+    bool all = cfg->evaluate.wells == WELLS_ALL ||
+               (cfg->evaluate.wells == WELLS_AUTO && !w->own_set && !trained && cfg->evaluate.recipe != RECIPE_0_1);
     TRY(mem_alloc(&w->evaluated, (size_t)w->n, 1, "wells"));
     TRY(mem_alloc(&w->set, (size_t)w->n, 1, "wells"));
     for (int64_t i = 0; i < w->n; i++) {
         w->set[i] = NO_SET;
         for (int s = 0; set >= 0 && s < SET_COUNT; s++)
             if (strcmp(frame_text(&w->obs, i, set), split_set_name((split_set)s)) == 0) w->set[i] = (uint8_t)s;
-        w->evaluated[i] = treated[i] && w->set[i] != SET_TRAIN;
+        w->evaluated[i] = treated[i] && (all || w->set[i] != SET_TRAIN);
         n += w->evaluated[i];
     }
     if (n == 0) {
         memcpy(w->evaluated, treated, (size_t)w->n);
-        names_add(notes, "no well was held out of training: all treated wells are judged, and the figures say nothing about new data");
+        names_add(notes, "no well was held out of training: all treated wells are evaluated, and the figures say nothing about new data");
     }
+    if (all && set >= 0) names_add(notes, "all treated wells are evaluated, whatever the split: the model was not trained on this screen");
     TRY(tell_single(w, notes));
 done:
     return st;
@@ -214,7 +220,7 @@ status wells_label(wells *w, const config *cfg, names *notes)
     for (int k = 0; k < 5; k++) TRY(need(&w->obs, name[k], &place[k]));
     label_col[0] = place[3];
     for (size_t k = 0; k < cfg->screen.treatment.n; k++)
-        TRY(find_column(&w->obs, cfg->screen.treatment.item[k], "screen.treatment", &label_col[k + 1]));
+        TRY(wells_find_column(&w->obs, cfg->screen.treatment.item[k], "screen.treatment", &label_col[k + 1]));
     TRY(mem_alloc(&w->control, (size_t)w->n, 1, "wells"));
     TRY(mem_alloc(&treated, (size_t)w->n, 1, "wells"));
     for (int64_t i = 0; i < w->n; i++) {
@@ -228,18 +234,18 @@ status wells_label(wells *w, const config *cfg, names *notes)
     TRY(code_rows(&w->obs, place, 3, NULL, &plate, &w->plate, &w->n_plate));
     TRY(code_rows(&w->obs, label_col, 1 + (int)cfg->screen.treatment.n, treated, &w->label_name, &w->label, &w->n_label));
     TRY(code_rows(&w->obs, label_col, 1, treated, &w->compound_name, &w->compound, &w->n_compound));
-    if (strcmp(by, "none") != 0) TRY(find_column(&w->obs, by, "evaluate.normalize_by", &group_col));
+    if (strcmp(by, "none") != 0) TRY(wells_find_column(&w->obs, by, "evaluate.normalize_by", &group_col));
     if (group_col == place[2]) /* plates of one name at two sources are two */
         TRY(code_rows(&w->obs, place, 3, NULL, &w->group_name, &w->group, &w->n_group));
     else
         TRY(code_rows(&w->obs, &group_col, group_col >= 0, NULL, &w->group_name, &w->group, &w->n_group));
-    TRY(label_targets(w, treated));
+    TRY(label_targets(w, cfg->evaluate.columns.mechanism, treated));
     TRY(label_predictions(w, place));
-    TRY(mark_evaluated(w, treated, notes));
+    TRY(mark_evaluated(w, treated, cfg, notes));
     if (w->n_source < 2) names_add(notes, "there is only one source: retrieval across sources has no possible match");
     if (w->n_batch < 2) names_add(notes, "there is only one batch: retrieval across batches has no possible match");
     if (w->n_label < 2) names_add(notes, "there is only one treatment: nothing can be told apart");
-    if (n_treated == 0) TRY(fail(E_FAILED, "the profiles hold no treated well: nothing can be judged"));
+    if (n_treated == 0) TRY(fail(E_FAILED, "the profiles have no treated well: there is nothing to evaluate"));
 done:
     free(label_col);
     free(treated);

@@ -175,10 +175,10 @@ static status make_consensus(const wells *w, const transformed *c, frame *obs, f
     int64_t *count = NULL;
     TRY(mem_alloc(&count, (size_t)w->n_label, sizeof *count, "treatments"));
     TRY(mem_alloc(norm, (size_t)(w->n_label * c->d_norm), sizeof **norm, "consensus"));
-    TRY(consensus_median(c->norm, w->n, c->d_norm, w->label, NULL, w->n_label, *norm, count));
+    TRY(consensus_median(&(profile_rows){.x = c->norm, .n = w->n, .d = c->d_norm, .label = w->label}, w->n_label, *norm, count));
     if (c->corrected) {
         TRY(mem_alloc(corrected, (size_t)(w->n_label * c->d_final), sizeof **corrected, "consensus"));
-        TRY(consensus_median(c->final, w->n, c->d_final, w->label, NULL, w->n_label, *corrected, count));
+        TRY(consensus_median(&(profile_rows){.x = c->final, .n = w->n, .d = c->d_final, .label = w->label}, w->n_label, *corrected, count));
     }
     TRY(consensus_frame(w, count, obs));
 done:

@@ -69,8 +69,8 @@ static status compare_transforms(const side *here, const side *new)
     static const char advice[] = "evaluate the new ones with --transform-with that store";
     const transform_params *a = &here->p, *b = &new->p;
     if (strcmp(a->model, b->model) != 0 || strcmp(a->representation, b->representation) != 0)
-        return fail(E_FAILED, "%s holds %s profiles of model %s, %s %s ones of model %s: a store is of one model", here->path,
-                    a->representation, *a->model ? a->model : "(not known)", new->path, b->representation,
+        return fail(E_FAILED, "%s has %s profiles of model %s, %s has %s profiles of model %s: a store holds profiles of one model",
+                    here->path, a->representation, *a->model ? a->model : "(not known)", new->path, b->representation,
                     *b->model ? b->model : "(not known)");
     if (transform_params_features_digest(a) != transform_params_features_digest(b))
         return fail(E_FAILED, "%s has %zu features of %zu, %s %zu of %zu, and they are not the same: %s", here->path, a->var.n,
@@ -78,7 +78,7 @@ static status compare_transforms(const side *here, const side *new)
     if (transform_params_normal_digest(a) != transform_params_normal_digest(b))
         return fail(E_FAILED, "the profiles of %s and %s were normalized differently: %s", here->path, new->path, advice);
     if (transform_params_sphere_digest(a) != transform_params_sphere_digest(b))
-        return fail(E_FAILED, "the sphering or the components of %s and %s were learned on different wells: %s", here->path, new->path,
+        return fail(E_FAILED, "the sphering or the components of %s and %s were fitted on different wells: %s", here->path, new->path,
                     advice);
     return OK;
 }
@@ -272,7 +272,8 @@ static status matrix_width(const side *s, const char *what, int64_t *d)
     int n_dims;
     int64_t dims[4];
     status st = store_dims(s->f, what, &n_dims, dims);
-    if (st == OK && (n_dims != 2 || dims[0] != s->obs.n_rows)) st = fail(E_FORMAT, "%s: obs and %s do not fit together", s->path, what);
+    if (st == OK && (n_dims != 2 || dims[0] != s->obs.n_rows))
+        st = fail(E_FORMAT, "%s: obs and %s differ in their number of rows", s->path, what);
     *d = dims[1];
     return st;
 }

@@ -88,8 +88,8 @@ static status read_again(const char *part, const char *path, int64_t size)
     gzFile z = gzopen(part, "rb");
     if (!z) TRY(fail(E_IO, "%s cannot be read back", path));
     while ((n = gzread(z, block, BLOCK)) > 0) seen += n;
-    if (n < 0 || seen != size) st = fail(E_IO, "%s reads back otherwise than it was written (is the disk full, or failing?)", path);
-    if (gzclose(z) != Z_OK && st == OK) st = fail(E_IO, "%s reads back otherwise than it was written", path);
+    if (n < 0 || seen != size) st = fail(E_IO, "%s differs when read back (is the disk full, or failing?)", path);
+    if (gzclose(z) != Z_OK && st == OK) st = fail(E_IO, "%s differs when read back", path);
 done:
     free(block);
     return st;
@@ -227,7 +227,7 @@ static status export_store(const char *path, const char *stem, export_format for
         int64_t dims[4];
         if (!store_has(f, form[k].what)) continue;
         TRY(store_dims(f, form[k].what, &n_dims, dims));
-        if (n_dims != 2 || dims[0] != obs.n_rows) TRY(fail(E_FORMAT, "%s: obs and %s do not fit together", path, form[k].what));
+        if (n_dims != 2 || dims[0] != obs.n_rows) TRY(fail(E_FORMAT, "%s: obs and %s differ in their number of rows", path, form[k].what));
         name_columns(&var, dims[1], dims[1] == var.n_rows, &columns);
         char *name = xasprintf("%s.%s.%s", stem, form[k].name, format == EXPORT_PARQUET ? "parquet" : "csv.gz");
         st = (format == EXPORT_PARQUET ? write_parquet : write_csv)(name, f, form[k].what, &obs, &columns);

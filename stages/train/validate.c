@@ -209,7 +209,8 @@ static status score(const wells *w, int dim, validation *out)
         if (w->label[i] >= n_label) n_label = w->label[i] + 1;
     }
     l2_forward((int)n, dim, q, q, norm);
-    TRY(retrieval_topk(q, 0, n, q, n, dim, &set, 1, 1, row, NULL));
+    TRY(retrieval_topk(&(profile_rows){.x = q, .d = dim}, (row_range){0, n}, &(profile_rows){.x = q, .n = n, .d = dim},
+                       &(retrieval_search){.set = &set, .n_set = 1, .k = 1}, row, NULL));
     TRY(retrieval_counts(&set, w->label, 0, n, w->label, n, possible, match));
     retrieval_first_match(row, n, 1, w->label, w->label, rank);
     retrieval_summarize(rank, possible, match, w->label, n, n_label, 1, &s);

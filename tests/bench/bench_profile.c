@@ -161,7 +161,7 @@ static void average_sites(bench *b, int64_t first, int64_t n)
 
 static void apply_mad(bench *b, int64_t first, int64_t n)
 {
-    normalize_apply(&b->norm, b->x + first * b->d, n, b->plate + first, b->y + first * b->d, NULL);
+    normalize_apply(&b->norm, &(normalize_table){.x = b->x + first * b->d, .n = n}, b->plate + first, b->y + first * b->d, NULL);
 }
 
 static void apply_sphere(bench *b, int64_t first, int64_t n)
@@ -189,12 +189,14 @@ static void merge(bench *b)
 
 static void precision(bench *b, int64_t first, int64_t n)
 {
-    must(ap_activity(b->x, b->n, b->d, b->label, b->treated, &b->controls, first, n, b->ap + first, b->m + first, b->total + first));
+    must(ap_activity(&(profile_rows){.x = b->x, .n = b->n, .d = b->d, .label = b->label, .use = b->treated}, &b->controls,
+                     (row_range){first, n}, &(ap_scores){b->ap + first, b->m + first, b->total + first}));
 }
 
 static void pvalues(bench *b, int64_t first, int64_t n)
 {
-    must(ap_pvalues(b->ap, b->m, b->total, b->label, b->n, (int32_t)first, (int32_t)n, 10000, 1, b->map + first, b->p + first, NULL));
+    must(ap_pvalues(&(ap_scores){b->ap, b->m, b->total}, b->label, b->n, (row_range){first, n},
+                    &(ap_null_options){.size = 10000, .seed = 1}, &(ap_groups){b->map + first, b->p + first, NULL}));
 }
 
 static void timed(bench *b, const char *name, double start)
@@ -207,7 +209,7 @@ static void normalize_and_sphere(bench *b)
 {
     double t = now();
     normalize_rows rows = {b->plate, b->batch, b->source, b->control, b->n_plate, 4};
-    must(normalize_fit(&b->norm, NORMALIZE_MAD, b->x, b->n, b->d, &rows));
+    must(normalize_fit(&b->norm, NORMALIZE_MAD, &(normalize_table){.x = b->x, .n = b->n, .d = b->d}, &rows));
     timed(b, "mad_fit", t);
     share_work(b, b->n, apply_mad, "mad_apply");
     t = now();

@@ -52,7 +52,7 @@ refused() { # "what" TEXT NAME options...
     has "$what: said" "$T/err" "$text"
 }
 table 6 B3 1 12 > p6.csv; table_screen f p6.csv
-refused "sphered for itself" "were learned on different wells: evaluate the new ones with --transform-with" f s/all.h5ad
+refused "sphered for itself" "were fitted on different wells: evaluate the new ones with --transform-with" f s/all.h5ad
 # Locks.
 printf 'elsewhere\n1\n77\nsomeone\n2026-01-01 00:00\nadding x.h5ad\n' > s/new.h5ad.lock
 refused "a lock of another host" "s/new.h5ad is being added to by: someone on elsewhere (process 1) since 2026-01-01 00:00: adding x.h5ad. If it has ended, remove s/new.h5ad.lock" \

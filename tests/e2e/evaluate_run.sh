@@ -51,7 +51,7 @@ exits "the plate is there again" 0 run
 same "the plate is there again: the same bytes" "$(sum)" "$one"
 same "the training's log: what is JSON" "$(sed -n 's/^"log":\(.*\)}<.script>$/\1/p' "$W/reports/micon/report.html")" \
     '[{"step":0,"loss":2.5},{"step":5,"loss":0.5}]'
-has "the training's log: what is not is said" "$T/first" "log.jsonl: 6 lines are no JSON objects"
+has "the training's log: what is not is said" "$T/first" "log.jsonl: 6 lines are not JSON objects"
 hasnt "the report loads nothing" "$W/reports/micon/report.html" "src="
 hasnt "the report names no address" "$W/reports/micon/report.html" "://"
 ok "the store verifies" "$BIN/micon-store" verify "$W/profiles/micon.h5ad" "$W/profiles/micon.consensus.h5ad"

@@ -17,7 +17,7 @@ cp work_t/profiles/r.h5ad store.h5ad
 N=2
 exits "the same screen" 0 run --transform-with store.h5ad --set train.run=same
 alike "the same screen" same
-has "the report says it" work_t/reports/same/metrics.json "transformed as store.h5ad: 10 of 10 features; normalized by group, each on its own wells; its sphering"
+has "the report says it" work_t/reports/same/metrics.json "transformed as store.h5ad: 10 of 11 features; normalized by group, each on its own wells; its sphering"
 exits "the same, again" 0 run --transform-with store.h5ad --set train.run=same
 has "the same, again: up to date" "$T/err" "up to date"
 exits "as the configuration has it" 0 run --set evaluate.transform_with=store.h5ad --set train.run=config
@@ -27,7 +27,7 @@ exits "one plate of it" 0 run --transform-with store.h5ad --set train.run=plate 
 alike "one plate of it" plate P3
 # What does not fit.
 exits "Harmony asked for" 2 evaluate t --transform-with store.h5ad --set train.run=plate --set evaluate.batch_correction=harmony
-has "Harmony asked for: said" "$T/err" "evaluate.batch_correction: harmony learns from all wells together"
+has "Harmony asked for: said" "$T/err" "evaluate.batch_correction: harmony is fitted on all wells together"
 cp store.h5ad first.h5ad
 exits "onto itself" 2 evaluate t --transform-with work_t/profiles/r.h5ad
 has "onto itself: said" "$T/err" "would be overwritten by what it transforms"

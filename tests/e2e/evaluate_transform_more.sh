@@ -44,8 +44,8 @@ other "not normalized, not sphered" --set evaluate.normalize=none --set evaluate
 exits "by Harmony: the store" 0 run --force --set evaluate.batch_correction=harmony --set evaluate.harmony_by=batch
 cp work_t/profiles/r.h5ad store.h5ad
 exits "by Harmony" 0 run --transform-with store.h5ad --set train.run=plate --set evaluate.profiles=in/p3.csv
-has "by Harmony: said" "$T/err" "was corrected by Harmony, which cannot be carried over"
-has "by Harmony: the report says it" work_t/reports/plate/metrics.json "was corrected by Harmony, which cannot be carried over"
+has "by Harmony: said" "$T/err" "was corrected by Harmony, which cannot be applied to other wells"
+has "by Harmony: the report says it" work_t/reports/plate/metrics.json "was corrected by Harmony, which cannot be applied to other wells"
 
 # Embeddings say which model they are of.
 for m in a b; do "$ROOT/build/release/tests/tools/evaluate_make" "$m" perfect "model-$m"; done

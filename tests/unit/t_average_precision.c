@@ -30,7 +30,9 @@ static void activity(const screen *s, const float *u, outcome *o)
     ok(ap_controls_init(&c, learn, s->plate, s->batch, s->source, N, 4) == OK, "controls of each plate");
     ok(c.level[c.set_of[0]] == 0 && c.level[c.set_of[3 * 40]] == 1 && c.start[c.set_of[120] + 1] - c.start[c.set_of[120]] == 12,
        "two controls on a plate: its batch's twelve");
-    ok(ap_activity(u, N, D, s->label, s->treated, &c, 0, N, o->ap, o->m, o->total) == OK, "activity");
+    ok(ap_activity(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label, .use = s->treated}, &c, (row_range){0, N},
+                   &(ap_scores){o->ap, o->m, o->total}) == OK,
+       "activity");
     for (int i = 0; i < N; i++)
         if (s->treated[i]) ap[n] = o->ap[i], total[n++] = o->total[i];
     ref_check(ap, n, "activity_ap", 1e-12, 0, "every average precision is numpy's");
@@ -41,7 +43,8 @@ static void activity(const screen *s, const float *u, outcome *o)
     int32_t pm[N], pt[N];
     int st = 0;
     for (int i = 0; i + 1 < 5; i++)
-        st |= (int)ap_activity(u, N, D, s->label, s->treated, &c, cut[i], cut[i + 1] - cut[i], part + cut[i], pm + cut[i], pt + cut[i]);
+        st |= (int)ap_activity(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label, .use = s->treated}, &c,
+                               (row_range){cut[i], cut[i + 1] - cut[i]}, &(ap_scores){part + cut[i], pm + cut[i], pt + cut[i]});
     ok(st == OK && memcmp(part, o->ap, sizeof part) == 0 && memcmp(pm, o->m, sizeof pm) == 0, "any cut of the queries: the same bits");
     ap_controls_free(&c);
     uint8_t nobody[N] = {0};
@@ -70,7 +73,8 @@ static void ties(void)
     linear_unit_rows(x, M, W, u);
     ap_controls c;
     int st = (int)ap_controls_init(&c, control, plate, NULL, NULL, M, 4);
-    st |= (int)ap_activity(u, M, W, label, use, &c, 0, M, ap, m, t);
+    st |= (int)ap_activity(&(profile_rows){.x = u, .n = M, .d = W, .label = label, .use = use}, &c, (row_range){0, M},
+                           &(ap_scores){ap, m, t});
     for (int i = 0; i < M && st == OK; i++) {
         double pos[M], neg[M];
         int np = 0, nn = 0;
@@ -124,23 +128,85 @@ static void nulls(void)
     free(w);
 }
 
-static void pvalues(const screen *s, const outcome *o)
+static void pvalues(const screen *s, outcome *o)
 {
     double map[COMPOUNDS], p[COMPOUNDS], part_map[COMPOUNDS], part_p[COMPOUNDS];
     int64_t asked[COMPOUNDS];
-    ok(ap_pvalues(o->ap, o->m, o->total, s->label, N, 0, COMPOUNDS, 10000, 1, map, p, asked) == OK, "p-values");
+    ok(ap_pvalues(&(ap_scores){o->ap, o->m, o->total}, s->label, N, (row_range){0, COMPOUNDS}, &(ap_null_options){.size = 10000, .seed = 1},
+                  &(ap_groups){map, p, asked}) == OK,
+       "p-values");
     ref_check(map, COMPOUNDS, "activity_map", 1e-12, 0, "mean average precision of each compound");
-    ref_check(p, COMPOUNDS, "activity_p", 0, 0.025, "p-values are those of numpy's own draws, to sampling error");
+    double as_0_1[COMPOUNDS];
+    int below = 0;
+    int st_0_1 = (int)ap_pvalues(&(ap_scores){o->ap, o->m, o->total}, s->label, N, (row_range){0, COMPOUNDS},
+                                 &(ap_null_options){.size = 10000, .seed = 1, .as_0_1 = true}, &(ap_groups){map, as_0_1, NULL});
+    ref_check(as_0_1, COMPOUNDS, "activity_p", 0, 0.025, "p-values as in 0.1 are those of numpy's own draws, to sampling error");
+    for (int c = 0; c < COMPOUNDS; c++) below += as_0_1[c] < 0.2 && p[c] < as_0_1[c] - 0.025;
+    ok(st_0_1 == OK && below == 0, "small p-values are not smaller where replicates vary together");
     ok(asked[0] == 15 && asked[23] + asked[24] == 15, "queries of each");
-    int st = (int)ap_pvalues(o->ap, o->m, o->total, s->label, N, 0, 9, 10000, 1, part_map, part_p, NULL);
-    st |= (int)ap_pvalues(o->ap, o->m, o->total, s->label, N, 9, COMPOUNDS - 9, 10000, 1, part_map + 9, part_p + 9, NULL);
+    int st = (int)ap_pvalues(&(ap_scores){o->ap, o->m, o->total}, s->label, N, (row_range){0, 9},
+                             &(ap_null_options){.size = 10000, .seed = 1}, &(ap_groups){part_map, part_p, NULL});
+    st |= (int)ap_pvalues(&(ap_scores){o->ap, o->m, o->total}, s->label, N, (row_range){9, COMPOUNDS - 9},
+                          &(ap_null_options){.size = 10000, .seed = 1}, &(ap_groups){part_map + 9, part_p + 9, NULL});
     ok(st == OK && memcmp(p, part_p, sizeof p) == 0 && memcmp(map, part_map, sizeof map) == 0, "compounds in two ranges: the same bits");
     double perfect[3] = {1, 1, 1}, all[1], one_p[1];
     int32_t m[3] = {2, 2, 2}, t[3] = {12, 12, 12}, g[3] = {0, 0, 0}, same[3] = {2, 2, 2};
-    st = (int)ap_pvalues(perfect, m, t, g, 3, 0, 1, 10000, 1, all, one_p, NULL);
-    ok(st == OK && all[0] == 1 && fabs(one_p[0] - 1 / 10001.0) < 1e-12, "nothing is above a perfect order: the smallest p there is");
-    st = (int)ap_pvalues(perfect, m, same, g, 3, 0, 1, 1000, 1, all, one_p, NULL);
-    ok(st == OK && one_p[0] == 1 / 1001.0, "p counts what is above, not what is equal");
+    st = (int)ap_pvalues(&(ap_scores){perfect, m, t}, g, 3, (row_range){0, 1}, &(ap_null_options){.size = 10000, .seed = 1},
+                         &(ap_groups){all, one_p, NULL});
+    ok(st == OK && all[0] == 1 && fabs(one_p[0] - 1 / 66.0) < 2e-4, "2 of 12 in perfect order: one of the 66 rankings");
+    st = (int)ap_pvalues(&(ap_scores){perfect, m, same}, g, 3, (row_range){0, 1}, &(ap_null_options){.size = 1000, .seed = 1},
+                         &(ap_groups){all, one_p, NULL});
+    ok(st == OK && one_p[0] == 1, "no negatives: what is equal counts, p is 1");
+    st = (int)ap_pvalues(&(ap_scores){perfect, m, same}, g, 3, (row_range){0, 1},
+                         &(ap_null_options){.size = 1000, .seed = 1, .as_0_1 = true}, &(ap_groups){all, one_p, NULL});
+    ok(st == OK && one_p[0] == 1 / 1001.0, "as release 0.1: p counts what is above, not what is equal");
+}
+
+/* Noise alone, 60 treatments of `replicates` wells on as many plates of 60 to 67 controls: is any active at q < 0.05? */
+static bool false_discoveries(int replicates, uint32_t seed, bool as_0_1)
+{
+    enum { TREATMENTS = 60, CONTROLS = 60, WIDTH = 10, MOST = 8 * (TREATMENTS + CONTROLS + 8) };
+    float *x = calloc((size_t)MOST * WIDTH, sizeof *x);
+    int32_t label[MOST], plate[MOST], m[MOST], t[MOST];
+    uint8_t control[MOST], use[MOST];
+    double ap[MOST], map[TREATMENTS], p[TREATMENTS], q[TREATMENTS];
+    int64_t n = 0, active = 0;
+    ap_controls c;
+    for (int r = 0; r < replicates; r++)
+        for (int i = 0; i < TREATMENTS + CONTROLS + r % 8; i++, n++) {
+            label[n] = i < TREATMENTS ? i : -1, plate[n] = r, control[n] = i >= TREATMENTS, use[n] = !control[n];
+            for (int j = 0; j < WIDTH; j++) x[n * WIDTH + j] = (float)noise(100 + seed, (uint64_t)(n * WIDTH + j));
+        }
+    linear_unit_rows(x, n, WIDTH, x);
+    const profile_rows rows = {.x = x, .n = n, .d = WIDTH, .label = label, .use = use};
+    int st = (int)ap_controls_init(&c, control, plate, NULL, NULL, n, 4);
+    st |= (int)ap_activity(&rows, &c, (row_range){0, n}, &(ap_scores){ap, m, t});
+    st |= (int)ap_pvalues(&(ap_scores){ap, m, t}, label, n, (row_range){0, TREATMENTS},
+                          &(ap_null_options){.size = 2000, .seed = 1, .as_0_1 = as_0_1}, &(ap_groups){map, p, NULL});
+    ap_adjust(p, TREATMENTS, q);
+    for (int i = 0; i < TREATMENTS; i++) active += q[i] < 0.05;
+    ap_controls_free(&c);
+    free(x);
+    return st != OK || active > 0;
+}
+
+static void simulation(void)
+{
+    enum { SCREENS = 40 };
+    double worst = 0, older = 0;
+    for (int replicates = 2; replicates <= 8; replicates++) {
+        double share = 0, share_0_1 = 0;
+        for (uint32_t s = 0; s < SCREENS; s++) {
+            share += false_discoveries(replicates, s, false) / (double)SCREENS;
+            if (replicates < 4) share_0_1 += false_discoveries(replicates, s, true) / (double)SCREENS;
+        }
+        printf("# %d replicates of noise: %.2f of the screens with a discovery at q < 0.05 (recipe 0.1: %.2f)\n", replicates, share,
+               share_0_1);
+        worst = share > worst ? share : worst;
+        older = share_0_1 > older ? share_0_1 : older;
+    }
+    ok(worst <= 0.05, "noise of 2 to 8 replicates: a treatment is active at q < 0.05 in at most 5 % of the screens");
+    ok(older > 0.05, "the test sees the fault of recipe 0.1");
 }
 
 static void adjust(void)
@@ -160,7 +226,8 @@ static void consistency(const screen *s)
     int64_t count[COMPOUNDS], start[COMPOUNDS + 1] = {0};
     int32_t target[2 * COMPOUNDS], m[COMPOUNDS], t[COMPOUNDS];
     double mark[COMPOUNDS], ap[COMPOUNDS], part[COMPOUNDS], c64[COMPOUNDS];
-    ok(consensus_median(s->x, N, D, s->label, s->treated, COMPOUNDS, med, count) == OK, "consensus profiles");
+    ok(consensus_median(&(profile_rows){.x = s->x, .n = N, .d = D, .label = s->label, .use = s->treated}, COMPOUNDS, med, count) == OK,
+       "consensus profiles");
     row_marks(med, COMPOUNDS, D, mark);
     ref_check(mark, COMPOUNDS, "consensus", 1e-12, 1e-12, "they are numpy's medians");
     for (int c = 0; c < COMPOUNDS; c++) {
@@ -172,13 +239,17 @@ static void consistency(const screen *s)
     }
     ref_check(c64, COMPOUNDS, "consensus_count", 0, 1e-9, "of as many wells");
     linear_unit_rows(med, COMPOUNDS, D, med);
-    ok(ap_consistency(med, COMPOUNDS, D, start, target, NULL, 0, COMPOUNDS, ap, m, t) == OK, "consistency");
+    ok(ap_consistency(&(profile_rows){.x = med, .n = COMPOUNDS, .d = D}, &(ap_targets){start, target}, (row_range){0, COMPOUNDS},
+                      &(ap_scores){ap, m, t}) == OK,
+       "consistency");
     ref_check(ap, COMPOUNDS, "consistency_ap", 1e-12, 0, "every average precision is numpy's; a compound without targets has none");
-    int st = (int)ap_consistency(med, COMPOUNDS, D, start, target, NULL, 0, 11, part, m, t);
-    st |= (int)ap_consistency(med, COMPOUNDS, D, start, target, NULL, 11, COMPOUNDS - 11, part + 11, m, t);
+    int st = (int)ap_consistency(&(profile_rows){.x = med, .n = COMPOUNDS, .d = D}, &(ap_targets){start, target}, (row_range){0, 11},
+                                 &(ap_scores){part, m, t});
+    st |= (int)ap_consistency(&(profile_rows){.x = med, .n = COMPOUNDS, .d = D}, &(ap_targets){start, target},
+                              (row_range){11, COMPOUNDS - 11}, &(ap_scores){part + 11, m, t});
     ok(st == OK && memcmp(part, ap, sizeof ap) == 0, "in two ranges: the same bits");
     float mean[COMPOUNDS * D];
-    ok(consensus_mean(s->x, N, D, s->label, NULL, COMPOUNDS, mean, count) == OK, "means by label");
+    ok(consensus_mean(&(profile_rows){.x = s->x, .n = N, .d = D, .label = s->label}, COMPOUNDS, mean, count) == OK, "means by label");
     double sum = 0;
     for (int i = 0; i < N; i++) sum += s->label[i] == 4 ? s->x[i * D + 3] : 0;
     near(mean[4 * D + 3], sum / (double)count[4], 1e-6, "are means");
@@ -195,6 +266,7 @@ int main(void)
     ties();
     nulls();
     pvalues(s, o);
+    simulation();
     adjust();
     consistency(s);
     free(u);

@@ -94,9 +94,10 @@ static void mechanisms(const profiles *p, int64_t d)
     ok(n == 103 && moa.n == 12, "103 treatments of 12 mechanisms");
     float *consensus = calloc((size_t)(n * d), sizeof *consensus);
     retrieval_setting set = {NULL, NULL, comp, comp};
-    int st = (int)consensus_median(p->y, WELLS, d, label, NULL, n, consensus, count);
+    int st = (int)consensus_median(&(profile_rows){.x = p->y, .n = WELLS, .d = d, .label = label}, n, consensus, count);
     linear_unit_rows(consensus, n, d, consensus);
-    st |= (int)retrieval_topk(consensus, 0, n, consensus, n, d, &set, 1, 1, row, NULL);
+    st |= (int)retrieval_topk(&(profile_rows){.x = consensus, .d = d}, (row_range){0, n}, &(profile_rows){.x = consensus, .n = n, .d = d},
+                              &(retrieval_search){.set = &set, .n_set = 1, .k = 1}, row, NULL);
     retrieval_vote(row, n, 1, mech, vote);
     double accuracy = retrieval_accuracy(vote, mech, n, NULL);
     printf("# mechanism accuracy, not same compound, nearest neighbour: %.3f\n", accuracy);
@@ -124,8 +125,9 @@ int main(void)
         int32_t group[WELLS] = {0};
         normalize_params n;
         normalize_rows rows = {.group = group, .n_group = 1, .min_controls = 4};
-        ok(normalize_fit(&n, NORMALIZE_MAD, p.x, WELLS, p.d, &rows) == OK && n.d_kept == 513, "513 of 516 features vary");
-        normalize_apply(&n, p.x, WELLS, group, p.y, NULL);
+        ok(normalize_fit(&n, NORMALIZE_MAD, &(normalize_table){.x = p.x, .n = WELLS, .d = p.d}, &rows) == OK && n.d_kept == 513,
+           "513 of 516 features vary");
+        normalize_apply(&n, &(normalize_table){.x = p.x, .n = WELLS}, group, p.y, NULL);
         published(&p, &n);
         mechanisms(&p, n.d_kept);
         normalize_free(&n);

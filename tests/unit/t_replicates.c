@@ -11,14 +11,16 @@ static void replicating(const screen *s)
     float *u = malloc(sizeof s->x);
     double score[COMPOUNDS], part[COMPOUNDS], *null = malloc(NULLS * sizeof *null), *again = malloc(NULLS * sizeof *again);
     linear_pearson_rows(s->x, N, D, u);
-    ok(replicate_scores(u, N, D, s->label, COMPOUNDS, 0, COMPOUNDS, score) == OK, "scores");
+    ok(replicate_scores(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, COMPOUNDS, (row_range){0, COMPOUNDS}, score) == OK,
+       "scores");
     ref_check(score, COMPOUNDS, "replicate_score", 0, 1e-6, "are the medians of numpy's correlations");
-    int st = (int)replicate_scores(u, N, D, s->label, COMPOUNDS, 0, 3, part) |
-             (int)replicate_scores(u, N, D, s->label, COMPOUNDS, 3, 22, part + 3);
+    int st = (int)replicate_scores(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, COMPOUNDS, (row_range){0, 3}, part) |
+             (int)replicate_scores(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, COMPOUNDS, (row_range){3, 22}, part + 3);
     ok(st == OK && memcmp(part, score, sizeof part) == 0, "in two ranges: the same bits");
-    st = (int)replicate_null(u, N, D, s->label, COMPOUNDS, 15, 1, 0, NULLS, null);
-    st |= (int)replicate_null(u, N, D, s->label, COMPOUNDS, 15, 1, 0, 10, again) |
-          (int)replicate_null(u, N, D, s->label, COMPOUNDS, 15, 1, 10, NULLS - 10, again + 10);
+    st = (int)replicate_null(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, COMPOUNDS, 15, 1, (row_range){0, NULLS}, null);
+    st |= (int)replicate_null(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, COMPOUNDS, 15, 1, (row_range){0, 10}, again) |
+          (int)replicate_null(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, COMPOUNDS, 15, 1, (row_range){10, NULLS - 10},
+                              again + 10);
     ok(st == OK && memcmp(null, again, NULLS * sizeof *null) == 0, "null sets in two ranges: the same bits");
     double q = linear_quantile(null, NULLS, 0.95);
     ref_check(&q, 1, "replicate_q95_15", 0, 0.006, "their 95th percentile is numpy's, to sampling error");
@@ -34,11 +36,13 @@ static void replicating(const screen *s)
     for (int i = 0; i < N; i++) order[i] = i;
     rng_shuffle(&g, order, N);
     for (int i = 0; i < N; i++) shuffled[i] = s->label[order[i]];
-    ok(replicate_scores(u, N, D, shuffled, COMPOUNDS, 0, COMPOUNDS, score) == OK, "shuffled labels");
+    ok(replicate_scores(&(profile_rows){.x = u, .n = N, .d = D, .label = shuffled}, COMPOUNDS, (row_range){0, COMPOUNDS}, score) == OK,
+       "shuffled labels");
     above = 0;
     for (int c = 0; c < COMPOUNDS; c++) above += score[c] > q;
     ok(above < 0.3 * COMPOUNDS, "do not replicate");
-    ok(replicate_null(u, N, D, s->label, COMPOUNDS, 30, 1, 0, 1, null) == E_FAILED && strstr(msg_get(), "there are 25"),
+    ok(replicate_null(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, COMPOUNDS, 30, 1, (row_range){0, 1}, null) == E_FAILED &&
+           strstr(msg_get(), "there are 25"),
        "too few compounds");
     msg_clear();
     free(null);

@@ -34,7 +34,9 @@ static void hand_made(void)
         label[i] = HAND[i].label, batch[i] = HAND[i].batch, source[i] = HAND[i].source, query[i] = (uint8_t)HAND[i].query;
     }
     retrieval_setting set[2] = {{query, NULL, batch, batch}, {query, NULL, source, source}};
-    ok(retrieval_topk(x, 0, HN, x, HN, 2, set, 2, 3, row, sim) == OK, "both settings in one pass");
+    ok(retrieval_topk(&(profile_rows){.x = x, .d = 2}, (row_range){0, HN}, &(profile_rows){.x = x, .n = HN, .d = 2},
+                      &(retrieval_search){.set = set, .n_set = 2, .k = 3}, row, sim) == OK,
+       "both settings in one pass");
     const int32_t *nss = row + HN * 3;
     ok(row[0] == 4 && row[1] == 6 && row[2] == 8, "equal similarity: the lower row first");
     ok(row[3] == 5 && row[4] == 3 && row[5] == 8, "the query's own batch is left out");
@@ -77,7 +79,9 @@ static void against_numpy(const screen *s, const float *u)
     int64_t possible[N], match[N], full[N];
     double top3[N * 3], at[N];
     char name[64];
-    ok(retrieval_topk(u, 0, N, u, N, D, set, 2, 10, row, NULL) == OK, "the made screen");
+    ok(retrieval_topk(&(profile_rows){.x = u, .d = D}, (row_range){0, N}, &(profile_rows){.x = u, .n = N, .d = D},
+                      &(retrieval_search){.set = set, .n_set = 2, .k = 10}, row, NULL) == OK,
+       "the made screen");
     for (int k = 0; k < 2; k++) {
         int m = 0, q = 0;
         retrieval_score score;
@@ -97,7 +101,8 @@ static void against_numpy(const screen *s, const float *u)
         double impossible = (double)score.n_impossible;
         snprintf(name, sizeof name, "%s_impossible", NAME[k]);
         ref_check(&impossible, 1, name, 0, 1e-9, "impossible queries");
-        st |= (int)retrieval_match_rank(u, 0, N, u, N, D, &set[k], s->label, s->label, full);
+        st |= (int)retrieval_match_rank(&(profile_rows){.x = u, .d = D, .label = s->label}, (row_range){0, N},
+                                        &(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, &set[k], full);
         for (int i = 0; i < N; i++)
             if (s->treated[i]) at[q++] = (double)full[i];
         snprintf(name, sizeof name, "%s_match_rank", NAME[k]);
@@ -114,15 +119,20 @@ static void ranges(const screen *s, const float *u)
     int64_t a[N], b[N];
     double *sw = malloc(2 * N * 10 * sizeof *sw), *sp = malloc(2 * N * 10 * sizeof *sp);
     static const int cut[] = {0, 1, 63, 64, 200, N};
-    int st = (int)retrieval_topk(u, 0, N, u, N, D, set, 2, 10, whole, sw), good = 1;
-    st |= (int)retrieval_match_rank(u, 0, N, u, N, D, set, s->label, s->label, a);
+    int st = (int)retrieval_topk(&(profile_rows){.x = u, .d = D}, (row_range){0, N}, &(profile_rows){.x = u, .n = N, .d = D},
+                                 &(retrieval_search){.set = set, .n_set = 2, .k = 10}, whole, sw),
+        good = 1;
+    st |= (int)retrieval_match_rank(&(profile_rows){.x = u, .d = D, .label = s->label}, (row_range){0, N},
+                                    &(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, set, a);
     for (int c = 0; c + 1 < 6; c++) {
         int first = cut[c], n = cut[c + 1] - cut[c];
-        st |= (int)retrieval_topk(u, first, n, u, N, D, set, 2, 10, part, sp);
+        st |= (int)retrieval_topk(&(profile_rows){.x = u, .d = D}, (row_range){first, n}, &(profile_rows){.x = u, .n = N, .d = D},
+                                  &(retrieval_search){.set = set, .n_set = 2, .k = 10}, part, sp);
         for (int k = 0; k < 2; k++)
             good &= memcmp(part + k * n * 10, whole + (k * N + first) * 10, (size_t)n * 10 * sizeof *part) == 0 &&
                     memcmp(sp + k * n * 10, sw + (k * N + first) * 10, (size_t)n * 10 * sizeof *sp) == 0;
-        st |= (int)retrieval_match_rank(u, first, n, u, N, D, set, s->label, s->label, b + first);
+        st |= (int)retrieval_match_rank(&(profile_rows){.x = u, .d = D, .label = s->label}, (row_range){first, n},
+                                        &(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, set, b + first);
     }
     ok(st == OK && good, "any cut of the queries: the same rows and the same bits of similarity");
     ok(memcmp(a, b, sizeof a) == 0, "and the same places of matches");
@@ -147,7 +157,10 @@ static void permuted(const screen *s, const float *u)
     rng_shuffle(&r, order, N);
     for (int i = 0; i < N; i++) memcpy(v + i * D, u + order[i] * D, D * sizeof *v), batch[i] = s->batch[order[i]];
     retrieval_setting sa = {NULL, NULL, s->batch, s->batch}, sb = {NULL, NULL, batch, batch};
-    int st = (int)retrieval_topk(u, 0, N, u, N, D, &sa, 1, 5, a, NULL) | (int)retrieval_topk(v, 0, N, v, N, D, &sb, 1, 5, b, NULL);
+    int st = (int)retrieval_topk(&(profile_rows){.x = u, .d = D}, (row_range){0, N}, &(profile_rows){.x = u, .n = N, .d = D},
+                                 &(retrieval_search){.set = &sa, .n_set = 1, .k = 5}, a, NULL) |
+             (int)retrieval_topk(&(profile_rows){.x = v, .d = D}, (row_range){0, N}, &(profile_rows){.x = v, .n = N, .d = D},
+                                 &(retrieval_search){.set = &sb, .n_set = 1, .k = 5}, b, NULL);
     for (int i = 0; i < N; i++)
         for (int j = 0; j < 5; j++) good &= order[b[i * 5 + j]] == a[order[i] * 5 + j];
     ok(st == OK && good, "the order of the wells does not change who is found");
@@ -166,7 +179,9 @@ static void flood(void)
         for (int j = 0; j < W; j++) x[i * W + j] = j == 0 ? 1 : (i % 1000 == 999 && j == 1) ? 0.001f : 0;
     }
     retrieval_setting set = {NULL, NULL, own, own};
-    ok(retrieval_topk(x, 0, 3, x, M, W, &set, 1, 10, row, NULL) == OK, "5,000 rows, nearly all equal");
+    ok(retrieval_topk(&(profile_rows){.x = x, .d = W}, (row_range){0, 3}, &(profile_rows){.x = x, .n = M, .d = W},
+                      &(retrieval_search){.set = &set, .n_set = 1, .k = 10}, row, NULL) == OK,
+       "5,000 rows, nearly all equal");
     for (int q = 0; q < 3; q++)
         for (int j = 0, want = 0; j < 10; j++, want++) {
             if (want == q) want++;
@@ -174,7 +189,10 @@ static void flood(void)
         }
     ok(good, "ties go to the lowest rows");
     for (int i = 0; i < M * W; i++) x[i] = 0;
-    ok(retrieval_topk(x, 4999, 1, x, M, W, &set, 1, 2, row, NULL) == OK && row[0] == 0 && row[1] == 1, "rows of zeros too");
+    ok(retrieval_topk(&(profile_rows){.x = x, .d = W}, (row_range){4999, 1}, &(profile_rows){.x = x, .n = M, .d = W},
+                      &(retrieval_search){.set = &set, .n_set = 1, .k = 2}, row, NULL) == OK &&
+           row[0] == 0 && row[1] == 1,
+       "rows of zeros too");
     free(x);
 }
 
@@ -194,11 +212,14 @@ static void ways(void)
         }
         linear_unit_rows(x, M, W, u);
         retrieval_setting set[2] = {{NULL, NULL, group, group}, {NULL, NULL, NULL, NULL}};
-        int st = (int)retrieval_topk_by(RETRIEVAL_FLOAT, u, 0, n, u, M, W, set, 2, 10, a, sa);
-        st |= (int)retrieval_topk_by(RETRIEVAL_BF16, u, 0, n, u, M, W, set, 2, 10, b, sb);
+        int st = (int)retrieval_topk(&(profile_rows){.x = u, .d = W}, (row_range){0, n}, &(profile_rows){.x = u, .n = M, .d = W},
+                                     &(retrieval_search){.way = RETRIEVAL_FLOAT, .set = set, .n_set = 2, .k = 10}, a, sa);
+        st |= (int)retrieval_topk(&(profile_rows){.x = u, .d = W}, (row_range){0, n}, &(profile_rows){.x = u, .n = M, .d = W},
+                                  &(retrieval_search){.way = RETRIEVAL_BF16, .set = set, .n_set = 2, .k = 10}, b, sb);
         ok(st == OK && memcmp(a, b, (size_t)(2 * n * 10) * sizeof *a) == 0 && memcmp(sa, sb, (size_t)(2 * n * 10) * sizeof *sa) == 0,
            alike ? "bf16 and float: the same, all rows alike" : "bf16 and float: the same rows and similarities");
-        st = (int)retrieval_topk(u, 0, n, u, M, W, set, 2, 10, b, sb);
+        st = (int)retrieval_topk(&(profile_rows){.x = u, .d = W}, (row_range){0, n}, &(profile_rows){.x = u, .n = M, .d = W},
+                                 &(retrieval_search){.set = set, .n_set = 2, .k = 10}, b, sb);
         ok(st == OK && memcmp(a, b, (size_t)(2 * n * 10) * sizeof *a) == 0, "and so is what is chosen here");
     }
     free(x);
@@ -226,7 +247,8 @@ static void worst_rounding(void)
     }
     q[W - 1] = 0x1p-7f, c[M * W - 1] = 0x1p-4f;
     retrieval_setting all = {NULL, NULL, NULL, NULL};
-    int st = (int)retrieval_topk_by(RETRIEVAL_BF16, q, 0, 1, c, M, W, &all, 1, 10, row, NULL);
+    int st = (int)retrieval_topk(&(profile_rows){.x = q, .d = W}, (row_range){0, 1}, &(profile_rows){.x = c, .n = M, .d = W},
+                                 &(retrieval_search){.way = RETRIEVAL_BF16, .set = &all, .n_set = 1, .k = 10}, row, NULL);
     ok(st == OK && row[0] == M - 1 && row[1] == 0 && row[9] == 8, "bf16 misses nobody, however it rounds");
 }
 
@@ -262,7 +284,8 @@ static void among(void)
                 }
             }
             for (int q = 0; q < 3; q++) {
-                st |= (int)retrieval_topk(u, 0, n, u, n, W, &rule[q], 1, ks[q], row, sim);
+                st |= (int)retrieval_topk(&(profile_rows){.x = u, .d = W}, (row_range){0, n}, &(profile_rows){.x = u, .n = n, .d = W},
+                                          &(retrieval_search){.set = &rule[q], .n_set = 1, .k = ks[q]}, row, sim);
                 for (int i = 0; i < n * ks[q]; i++) good &= hit[q][i].row == row[i] && (row[i] < 0 || hit[q][i].sim == sim[i]);
             }
             char what[80];
@@ -294,7 +317,8 @@ static void among_alike(void)
         int n = ns[a], good[2] = {1, 1}, st = (int)retrieval_among(RETRIEVAL_FLOAT, u, n, W, ask[0], 3, 0, 1);
         st |= (int)retrieval_among(RETRIEVAL_BF16, u, n, W, ask[1], 3, 0, 1);
         for (int q = 0; q < 3; q++) {
-            st |= (int)retrieval_topk_by(RETRIEVAL_FLOAT, u, 0, n, u, n, W, &rule, 1, ks[q], row, sim);
+            st |= (int)retrieval_topk(&(profile_rows){.x = u, .d = W}, (row_range){0, n}, &(profile_rows){.x = u, .n = n, .d = W},
+                                      &(retrieval_search){.way = RETRIEVAL_FLOAT, .set = &rule, .n_set = 1, .k = ks[q]}, row, sim);
             for (int way = 0; way < 2; way++)
                 for (int i = 0; i < n * ks[q]; i++) good[way] &= ask[way][q].hit[i].row == row[i] && ask[way][q].hit[i].sim == sim[i];
         }
@@ -337,7 +361,9 @@ int main(void)
     among_alike();
     votes();
     int32_t row[1];
-    ok(retrieval_topk(u, 0, 1, u, N, D, &(retrieval_setting){0}, 1, 1000, row, NULL) == E_INTERNAL, "k of 1,000 is refused");
+    ok(retrieval_topk(&(profile_rows){.x = u, .d = D}, (row_range){0, 1}, &(profile_rows){.x = u, .n = N, .d = D},
+                      &(retrieval_search){.set = &(retrieval_setting){0}, .n_set = 1, .k = 1000}, row, NULL) == E_INTERNAL,
+       "k of 1,000 is refused");
     free(u);
     free(s);
     return tap_done();

@@ -106,30 +106,43 @@ static void clusters(const treated *t)
     ref_check(&ari, 1, "ari", 1e-9, 0, "adjusted Rand index");
     st = (int)scib_agreement(t->a, 7, t->a, 7, n, &nmi, &ari);
     ok(st == OK && fabs(nmi - 1) < 1e-12 && ari == 1, "with itself: 1");
-    ok(kmeans_fit(t->u, n, D, 25, 1, 0, 10, 300, NULL, label, &inertia) == OK, "k-means, 25 clusters, 10 starts");
+    ok(kmeans_fit(&(profile_rows){.x = t->u, .n = n, .d = D},
+                  &(kmeans_options){.k = 25, .seed = 1, .first = 0, .starts = 10, .max_rounds = 300}, NULL, label, &inertia) == OK,
+       "k-means, 25 clusters, 10 starts");
     want = ref_load("kmeans_inertia", &one);
     stored = want ? *want : NAN;
     ok(inertia <= 1.02 * stored, "as tight as scikit-learn's, within 2 %");
     free(want);
-    ok(kmeans_fit(t->u, n, D, 25, 1, 0, 10, 300, NULL, again, NULL) == OK && memcmp(label, again, (size_t)n * sizeof *label) == 0,
+    ok(kmeans_fit(&(profile_rows){.x = t->u, .n = n, .d = D},
+                  &(kmeans_options){.k = 25, .seed = 1, .first = 0, .starts = 10, .max_rounds = 300}, NULL, again, NULL) == OK &&
+           memcmp(label, again, (size_t)n * sizeof *label) == 0,
        "repeatable");
     double of_start[10], least = INFINITY;
     int best = 0, same = 1;
     for (int i = 0; i < 10; i++) {
-        same &= kmeans_fit(t->u, n, D, 25, 1, i, 1, 300, NULL, again, &of_start[i]) == OK;
+        same &=
+            kmeans_fit(&(profile_rows){.x = t->u, .n = n, .d = D},
+                       &(kmeans_options){.k = 25, .seed = 1, .first = i, .starts = 1, .max_rounds = 300}, NULL, again, &of_start[i]) == OK;
         if (of_start[i] < least) least = of_start[i], best = i;
     }
-    same &= kmeans_fit(t->u, n, D, 25, 1, best, 1, 300, NULL, again, NULL) == OK;
+    same &= kmeans_fit(&(profile_rows){.x = t->u, .n = n, .d = D},
+                       &(kmeans_options){.k = 25, .seed = 1, .first = best, .starts = 1, .max_rounds = 300}, NULL, again, NULL) == OK;
     ok(same && least == inertia && memcmp(label, again, (size_t)n * sizeof *label) == 0,
        "starts one by one: the best is the same to the bit");
     float two[8] = {0, 0, 0, 1, 9, 9, 9, 8};
     double center[4];
-    ok(kmeans_fit(two, 4, 2, 2, 3, 0, 3, 50, center, label, &inertia) == OK && label[0] == label[1] && label[2] == label[3] &&
-           label[0] != label[2] && fabs(inertia - 1) < 1e-12,
+    ok(kmeans_fit(&(profile_rows){.x = two, .n = 4, .d = 2},
+                  &(kmeans_options){.k = 2, .seed = 3, .first = 0, .starts = 3, .max_rounds = 50}, center, label, &inertia) == OK &&
+           label[0] == label[1] && label[2] == label[3] && label[0] != label[2] && fabs(inertia - 1) < 1e-12,
        "two pairs");
     float alike[10] = {0};
-    ok(kmeans_fit(alike, 5, 2, 3, 1, 0, 2, 50, NULL, label, &inertia) == OK && inertia == 0, "fewer different rows than clusters");
-    ok(kmeans_fit(two, 4, 2, 5, 1, 0, 1, 10, NULL, label, NULL) == E_FAILED && strstr(msg_get(), "5 clusters of 4 rows"),
+    ok(kmeans_fit(&(profile_rows){.x = alike, .n = 5, .d = 2},
+                  &(kmeans_options){.k = 3, .seed = 1, .first = 0, .starts = 2, .max_rounds = 50}, NULL, label, &inertia) == OK &&
+           inertia == 0,
+       "fewer different rows than clusters");
+    ok(kmeans_fit(&(profile_rows){.x = two, .n = 4, .d = 2},
+                  &(kmeans_options){.k = 5, .seed = 1, .first = 0, .starts = 1, .max_rounds = 10}, NULL, label, NULL) == E_FAILED &&
+           strstr(msg_get(), "5 clusters of 4 rows"),
        "more clusters than rows");
     msg_clear();
 }

@@ -139,8 +139,25 @@ enum { SCALES(CHOICE_ID) }; /* the first two: normalize_kind of profile/normaliz
 #define ON_WELLS(X) X(ON_CONTROL, "control") X(ON_ALL, "all")
 enum { ON_WELLS(CHOICE_ID) };
 #define SPHERINGS(X)                                                                                                                       \
-    X(SPHERING_NONE, "none") X(SPHERING_ZCA, "ZCA") X(SPHERING_PCA, "PCA") X(SPHERING_ZCA_COR, "ZCA-cor") X(SPHERING_PCA_COR, "PCA-cor")
+    X(SPHERING_NONE, "none")                                                                                                               \
+    X(SPHERING_ZCA, "ZCA") X(SPHERING_PCA, "PCA") X(SPHERING_ZCA_COR, "ZCA-cor") X(SPHERING_PCA_COR, "PCA-cor")
 enum { SPHERINGS(CHOICE_ID) }; /* sphering_kind of profile/sphering.h */
+/* The definitions of another version: configurations of 0.1 with "0.1" give the numbers of 0.1. */
+#define RECIPES(X) X(RECIPE_0_2, "0.2") X(RECIPE_0_1, "0.1")
+enum { RECIPES(CHOICE_ID) };
+#define FEATURE_SETS(X) X(FEATURES_SAME, "same") X(FEATURES_INTERSECTION, "intersection")
+enum { FEATURE_SETS(CHOICE_ID) };
+#define DUPLICATE_WELLS(X) X(DUPLICATES_FAIL, "fail") X(DUPLICATES_MEAN, "mean")
+enum { DUPLICATE_WELLS(CHOICE_ID) };
+#define EVALUATED_WELLS(X) X(WELLS_AUTO, "auto") X(WELLS_HELD_OUT, "held_out") X(WELLS_ALL, "all")
+enum { EVALUATED_WELLS(CHOICE_ID) };
+#define NEGATIVES(X) X(NEGATIVES_PLATE, "plate") X(NEGATIVES_BATCH, "batch") X(NEGATIVES_SOURCE, "source") X(NEGATIVES_ALL, "all")
+enum { NEGATIVES(CHOICE_ID) };
+/* Columns of outside tables, with or without Metadata_; empty: recognized by name. negative: values of `control`. */
+typedef struct {
+    char *source, *batch, *plate, *well, *treatment, *control, *mechanism;
+    names negative;
+} table_columns;
 #define CORRECTIONS(X) X(CORRECTION_NONE, "none") X(CORRECTION_HARMONY, "harmony")
 enum { CORRECTIONS(CHOICE_ID) };
 #define SELECTS(X) X(SELECT_NONE, "none") X(SELECT_PYCYTOMINER, "pycytominer")
@@ -149,6 +166,9 @@ enum { SELECTS(CHOICE_ID) };
 enum { HARMONY_BY(CHOICE_ID) };
 typedef struct {
     int normalize, normalize_on, sphere, batch_correction, select, harmony_by;
+    int recipe, features, duplicate_wells, wells, negatives;
+    table_columns columns;
+    bool image_features;
     char *normalize_by, *transform_with;
     names profiles;
     int64_t min_controls, seed, null_size, bootstrap;

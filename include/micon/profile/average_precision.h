@@ -4,7 +4,9 @@
 #ifndef MICON_PROFILE_AVERAGE_PRECISION_H
 #define MICON_PROFILE_AVERAGE_PRECISION_H
 #include "micon/base/status.h"
+#include "micon/profile/profile_rows.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The mean over m positives of precision at their rank; rank ascending, from 1. */
@@ -26,25 +28,48 @@ status ap_controls_init(ap_controls *c, const uint8_t *control, const int32_t *p
                         int64_t n, int min_controls) MUST_USE;
 void ap_controls_free(ap_controls *c);
 
-/* Activity: for the rows [first, first+n_range) with use[i] = 1 and label >= 0, positives are the other used rows of the label, negatives
- * its controls. x [n,d] unit rows. ap, n_positive, n_total [n_range]; a row that does not ask has NaN, 0, 0; one without positives NaN, 0,
- * its negatives. */
-status ap_activity(const float *x, int64_t n, int64_t d, const int32_t *label, const uint8_t *use, const ap_controls *controls,
-                   int64_t first, int64_t n_range, double *ap, int32_t *n_positive, int32_t *n_total) MUST_USE;
+/* Of each query: its average precision, its number of positives, and of positives and negatives together. */
+typedef struct {
+    double *ap;
+    int32_t *n_positive, *n_total;
+} ap_scores;
 
-/* Consistency: each used row has a set of targets target[start[i] .. start[i+1]); positives share any with the query, negatives none;
- * rows without targets are left out. */
-status ap_consistency(const float *x, int64_t n, int64_t d, const int64_t *start, const int32_t *target, const uint8_t *use, int64_t first,
-                      int64_t n_range, double *ap, int32_t *n_positive, int32_t *n_total) MUST_USE;
+/* Activity of the used rows with a label among `queries`: positives are the other used rows of the label, negatives the query's controls.
+ * Unit rows. out [queries.n]; a row that is no query has NaN, 0, 0; one without positives NaN, 0, its negatives. */
+status ap_activity(const profile_rows *r, const ap_controls *controls, row_range queries, const ap_scores *out) MUST_USE;
+
+/* The targets of row i: code[start[i] .. start[i+1]). */
+typedef struct {
+    const int64_t *start;
+    const int32_t *code;
+} ap_targets;
+
+/* Consistency: positives share a target with the query, negatives none; rows without targets are left out. */
+status ap_consistency(const profile_rows *r, const ap_targets *targets, row_range queries, const ap_scores *out) MUST_USE;
 
 /* null[size]: the AP of m positives placed at random among total, the same for a seed wherever it is computed. */
 void ap_null(int32_t m, int32_t total, uint32_t seed, int64_t size, double *null);
 
-/* For the groups [first, first+n_range) below n_group: mean AP over the group's queries (NaN: none), and p = (1 + #null > mean) / (1 +
- * size) where the group's null is the element-wise mean over its queries' arrays. Arrays [n] over all queries; group < 0 or NaN AP: left
- * out. n_query may be NULL. */
-status ap_pvalues(const double *ap, const int32_t *n_positive, const int32_t *n_total, const int32_t *group, int64_t n, int32_t first,
-                  int32_t n_range, int64_t null_size, uint32_t seed, double *mean_ap, double *p, int64_t *n_query) MUST_USE;
+/* The same in ascending order; where there are at most 100,000 rankings, the quantiles (s + 0.5) / size of all of them. */
+void ap_null_quantiles(int32_t m, int32_t total, uint32_t seed, int64_t size, double *null);
+
+typedef struct {
+    int64_t size; /* draws */
+    uint32_t seed;
+    bool as_0_1; /* the p-values of release 0.1: only what is above counts, and null arrays are averaged in the order of their draws */
+} ap_null_options;
+
+/* Of each group: the mean AP over its queries (NaN: no query), its p-value, and the number of queries (may be NULL). */
+typedef struct {
+    double *mean_ap, *p;
+    int64_t *n_query;
+} ap_groups;
+
+/* For the groups of the range: p = (1 + #null >= mean) / (1 + size). The group's null is the element-wise mean over its queries' arrays,
+ * each in ascending order, so that queries of one group rise and fall together as those of replicates do; where all rankings of m among
+ * total can be listed, an array holds the exact quantiles. group [n] and the scores are over all queries; group < 0 or NaN AP: left out. out [groups.n]. */
+status ap_pvalues(const ap_scores *scores, const int32_t *group, int64_t n, row_range groups, const ap_null_options *null,
+                  const ap_groups *out) MUST_USE;
 
 /* Benjamini-Hochberg: q[i] for p[i]; NaN stays NaN and does not count. */
 void ap_adjust(const double *p, int64_t n, double *q);

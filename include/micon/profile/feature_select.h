@@ -1,7 +1,7 @@
 /* feature_select.h -- which columns of a feature table are fit for use: cleaning of outside tables, and pycytominer's rules. Local.
  *
  * Each rule looks only at columns whose why[j] is SELECT_KEEP and marks those that it drops with its own code, so that the record says of
- * every column what dropped it. Cells that are no numbers (NaN; infinite ones too) are left out of all statistics. */
+ * every column what dropped it. NaN and infinite cells are left out of all statistics. */
 #ifndef MICON_PROFILE_FEATURE_SELECT_H
 #define MICON_PROFILE_FEATURE_SELECT_H
 #include "micon/base/status.h"
@@ -23,7 +23,7 @@ typedef enum {
 
 const char *select_reason_name(int32_t reason); /* "all_nan", "variance", .. */
 
-/* All-NaN, absurd, constant, MAD zero, in this order; why [d] is set anew. */
+/* All-NaN, absurd, constant, MAD zero, in this order; why [d] is overwritten. */
 status select_clean(const float *x, int64_t n, int64_t d, int32_t *why) MUST_USE;
 
 /* Columns with a share of cells without a number above `cutoff` (pycytominer: 0.05). */

@@ -2,15 +2,21 @@
 #ifndef MICON_PROFILE_KMEANS_H
 #define MICON_PROFILE_KMEANS_H
 #include "micon/base/status.h"
+#include "micon/profile/profile_rows.h"
 
 #include <stdint.h>
 
 enum { KMEANS_MOST_STARTS = 16 };
 
-/* x [n,d]; center [k,d] or NULL; label [n]; *inertia: the sum of squared distances, or NULL. Needs 1 <= k <= n.
- * The best of the starts [first, first + starts), the earlier of equals: ranks may share the starts and take the best of theirs.
- * A start ends when no label changes, or after max_rounds. A cluster left empty takes the row farthest from its centre. */
-status kmeans_fit(const float *x, int64_t n, int64_t d, int k, uint32_t seed, int first, int starts, int max_rounds, double *center,
-                  int32_t *label, double *inertia) MUST_USE;
+typedef struct {
+    int k;
+    uint32_t seed;
+    int first, starts; /* the starts [first, first + starts): ranks may share them and take the best of theirs */
+    int max_rounds;    /* of a start, which ends earlier when no label changes */
+} kmeans_options;
+
+/* center [k,d] or NULL; label [n]; *inertia: the sum of squared distances, or NULL. Needs 1 <= k <= n. The best start wins, the earlier of
+ * equals. An empty cluster takes the row farthest from its centre. */
+status kmeans_fit(const profile_rows *r, const kmeans_options *o, double *center, int32_t *label, double *inertia) MUST_USE;
 
 #endif

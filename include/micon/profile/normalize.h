@@ -1,7 +1,7 @@
 /* normalize.h -- put plates on one scale: robust MAD or mean and sd, per group, learned on its controls (docs/method.md 7). Local.
  *
- * The parameters live in a struct, so that they can be stored and applied to another plate or screen. Cells that are no numbers
- * (NaN, infinite) take no part in the learning and become 0, the group's own centre; how many there were is returned. */
+ * The parameters live in a struct, so that they can be stored and applied to another plate or screen. NaN and infinite
+ * cells take no part in the fit and become 0, the group's own centre; how many there were is returned. */
 #ifndef MICON_PROFILE_NORMALIZE_H
 #define MICON_PROFILE_NORMALIZE_H
 #include "micon/base/status.h"
@@ -35,14 +35,25 @@ typedef struct {
     int min_controls; /* a group with fewer learns on the controls of its batches, then its sources, then on all its rows */
 } normalize_rows;
 
-/* Learn from x [n,d]. E_FAILED where a group has no rows. That nothing is left after dropping (d_kept 0) is for the caller to say. */
-status normalize_fit(normalize_params *p, normalize_kind kind, const float *x, int64_t n, int64_t d, const normalize_rows *rows) MUST_USE;
+/* Features [n,d]; exact takes the place of x where it is not NULL. */
+typedef struct {
+    const float *x;
+    const double *exact;
+    int64_t n, d;
+} normalize_table;
+
+/* Learn from the table. E_FAILED where a group has no rows. That nothing is left after dropping (d_kept 0) is for the caller to say. */
+status normalize_fit(normalize_params *p, normalize_kind kind, const normalize_table *t, const normalize_rows *rows) MUST_USE;
 
 /* How many features do not vary in the group. */
 int64_t normalize_flat(const normalize_params *p, int64_t group);
 
-/* y [n, d_kept] = the kept features of x [n,d], normalized; group: as at the fit. y may not overlap x. */
-void normalize_apply(const normalize_params *p, const float *x, int64_t n, const int32_t *group, float *y, int64_t *n_not_finite);
+/* y [n, d_kept] = the kept features of the table, normalized; group: as at the fit. y may not overlap x. */
+void normalize_apply(const normalize_params *p, const normalize_table *t, const int32_t *group, float *y, int64_t *n_not_finite);
+
+/* Cells, over all features, for which division by a spread of 0 gives no number (the median itself, or NaN cells) or infinity: as others
+ * write them. */
+void normalize_count_undefined(const normalize_params *p, const normalize_table *t, const int32_t *group, int64_t *n_nan, int64_t *n_inf);
 
 /* kept [d_kept]: the columns of x that are left, in order. */
 void normalize_kept(const normalize_params *p, int32_t *kept);

@@ -6,20 +6,19 @@
 #ifndef MICON_PROFILE_REPLICATES_H
 #define MICON_PROFILE_REPLICATES_H
 #include "micon/base/status.h"
+#include "micon/profile/profile_rows.h"
 
 #include <stdint.h>
 
 enum { REPLICATE_MAX_SET = 32 };
 
-/* score [n_range]: of the labels [first, first+n_range); NaN for a label with fewer than two wells. x [n,d] from linear_pearson_rows;
- * rows with label < 0 are left out. */
-status replicate_scores(const float *x, int64_t n, int64_t d, const int32_t *label, int32_t n_label, int32_t first, int32_t n_range,
-                        double *score) MUST_USE;
+/* score [labels.n]: of the labels of the range; NaN for a label with fewer than two wells. Rows from linear_pearson_rows; those with
+ * label < 0 are left out. */
+status replicate_scores(const profile_rows *r, int32_t n_label, row_range labels, double *score) MUST_USE;
 
-/* null [n_range]: medians of the null sets [first, first+n_range) of `set` wells (2..REPLICATE_MAX_SET). E_FAILED with fewer labels than
+/* null [draws.n]: medians of the null sets of the range, of `set` wells each (2..REPLICATE_MAX_SET). E_FAILED with fewer labels than
  * that. */
-status replicate_null(const float *x, int64_t n, int64_t d, const int32_t *label, int32_t n_label, int set, uint32_t seed, int64_t first,
-                      int64_t n_range, double *null) MUST_USE;
+status replicate_null(const profile_rows *r, int32_t n_label, int set, uint32_t seed, row_range draws, double *null) MUST_USE;
 
 /* Wells in the null sets of a compound with `count` wells where `filled` compounds have any; 0: it is not scored. */
 int replicate_set(int64_t count, int64_t filled);

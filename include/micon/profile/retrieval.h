@@ -8,6 +8,7 @@
 #ifndef MICON_PROFILE_RETRIEVAL_H
 #define MICON_PROFILE_RETRIEVAL_H
 #include "micon/base/status.h"
+#include "micon/profile/profile_rows.h"
 
 #include <stdint.h>
 
@@ -19,17 +20,21 @@ typedef struct {
     const int32_t *candidate_group; /* both NULL: nobody is left out */
 } retrieval_setting;
 
-/* The k best candidates of the queries [first, first+n), for several settings in one pass over the product.
- * q [n_query,d] whole, c [n_candidate,d] whole: rows of length 1 (or 0: similarity 0). q may be c.
- * row [n_set][n][k]: best first, -1 where there are no more (or the query does not ask); sim alike (exact), may be NULL. */
-status retrieval_topk(const float *q, int64_t first, int64_t n, const float *c, int64_t n_candidate, int64_t d,
-                      const retrieval_setting *set, int n_set, int k, int32_t *row, double *sim) MUST_USE;
-
-/* The same, by a stated way of making the approximate products: outcomes are equal, the time is not. retrieval_topk is RETRIEVAL_AUTO: bf16
- * on machines that multiply it in hardware (where it lets too much through, float after all), else float. */
+/* How the approximate products are made; the outcome is the same. AUTO: bf16 on machines that multiply it in hardware (where it lets too
+ * much through, float after all), else float. */
 typedef enum { RETRIEVAL_AUTO, RETRIEVAL_FLOAT, RETRIEVAL_BF16 } retrieval_way;
-status retrieval_topk_by(retrieval_way way, const float *q, int64_t first, int64_t n, const float *c, int64_t n_candidate, int64_t d,
-                         const retrieval_setting *set, int n_set, int k, int32_t *row, double *sim) MUST_USE;
+
+typedef struct {
+    retrieval_way way;
+    const retrieval_setting *set;
+    int n_set, k;
+} retrieval_search;
+
+/* The k best candidates of the queries of the range, for several settings in one pass over the product. Rows of length 1 (or 0: similarity
+ * 0); both tables may be the same. row [n_set][range.n][k]: best first, -1 where there are no more (or the row is no query); sim alike
+ * (exact), may be NULL. */
+status retrieval_topk(const profile_rows *query, row_range range, const profile_rows *candidate, const retrieval_search *search,
+                      int32_t *row, double *sim) MUST_USE;
 
 /* ---- all rows of a table among each other: half the products, each used from both its ends ---- */
 typedef struct {
@@ -60,9 +65,9 @@ status retrieval_counts(const retrieval_setting *set, const int32_t *query_label
 /* rank[i] = place (from 1) of the first of row [n,k] with the query's label, 0 if none; query_label: of the range. */
 void retrieval_first_match(const int32_t *row, int64_t n, int k, const int32_t *query_label, const int32_t *candidate_label, int32_t *rank);
 
-/* Place, from 1, of the best matching candidate among all of a query's candidates; 0 where there is none, -1 where it does not ask. */
-status retrieval_match_rank(const float *q, int64_t first, int64_t n, const float *c, int64_t n_candidate, int64_t d,
-                            const retrieval_setting *set, const int32_t *query_label, const int32_t *candidate_label,
+/* Place, from 1, of the best candidate with the query's label among all of its candidates; 0 where there is none, -1 for a row that is no
+ * query. */
+status retrieval_match_rank(const profile_rows *query, row_range range, const profile_rows *candidate, const retrieval_setting *set,
                             int64_t *rank) MUST_USE;
 
 /* 1 - C(n-m,k) / C(n,k): what a random order would hit. */
