@@ -99,12 +99,7 @@ DRIVE static void NAME(block)(amx_tiles *t, const amx_walk *w, float *c, bool lo
 
 DRIVE static void NAME(configure)(amx_tiles *t, int upper, int lower, int pair)
 {
-    t->config = (amx_config){.palette = 1};
-    for (int i = 0; i < 8; i++) {
-        int n = i >= 6 ? pair / 2 : i == 2 || i == 3 || i == 5 ? lower : upper;
-        t->config.rows[i] = (uint8_t)n;
-        t->config.row_bytes[i] = (uint16_t)(n == 0 ? 0 : i == 4 || i == 5 ? 2 * pair : 64);
-    }
+    shape(&t->config, upper, lower, pair);
     TILE_CONFIGURE(t);
 }
 
@@ -155,7 +150,8 @@ LOOP static void NAME(turn_rows)(const char *from, ptrdiff_t stride, int n, char
     for (int p = 0; p < 16; p++) *(vu_at *)(tile + 64 * p) = row[p];
 }
 
-static const amx_loops NAME(loops) = {NAME(configure), NAME(release), NAME(block), NAME(finish), NAME(pair_rows), NAME(turn_rows)};
+static const amx_loops NAME(loops) = {"amx",       true,         NAME(configure), NAME(release),
+                                      NAME(block), NAME(finish), NAME(pair_rows), NAME(turn_rows)};
 #undef NAME
 #undef LOOP
 #undef DRIVE

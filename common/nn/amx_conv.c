@@ -12,12 +12,32 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 bool amx_conv_can(const conv_spec *s)
 {
     bool stem = s->ci == 1 && s->k == STEM_K && s->stride == 2 && s->pad == 3 && s->way != CONV_BACK_DATA;
     bool inner = s->ci % 16 == 0 && (s->k == 3 || s->k == 1) && (s->stride == 1 || s->stride == 2) && s->pad == s->k / 2;
-    return amx_loops_here() && s->type == NN_BF16 && s->layout == NN_NHWC && s->co % 16 == 0 && (stem || inner);
+    const amx_loops *l = amx_loops_here();
+    return l && (l->all_kernels || s->k == 3) && s->type == NN_BF16 && s->layout == NN_NHWC && s->co % 16 == 0 && (stem || inner);
+}
+
+const char *amx_conv_way(void)
+{
+    const amx_loops *l = amx_loops_here();
+    return l ? l->name : NULL;
+}
+
+bool amx_conv_streams(const conv_spec *s)
+{
+    return amx_loops_here()->all_kernels && s->way != CONV_BACK_WEIGHTS;
+}
+
+/* Of a core; 2 MiB, as CPUs with AMX have, where the system does not know. No result depends on it. */
+static size_t l2_bytes(void)
+{
+    long known = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    return known > 0 ? (size_t)known : (size_t)1 << 21;
 }
 
 static amx_grid grid(int c, int h, int w)
@@ -36,7 +56,7 @@ static void pass_plan(amx_conv *op)
     op->tile = op->pair / 2 * 64;
     op->block = 2 * op->tile * op->taps * op->chunks;
     op->co_blocks = amx_blocks(op->to.c);
-    ptrdiff_t row = op->from.pixel * op->from.w * AMX_BLOCK, half = L2_BYTES / 2;
+    ptrdiff_t row = op->from.pixel * op->from.w * AMX_BLOCK, half = (ptrdiff_t)op->l2_bytes / 2;
     op->blocks_most = half / op->block < 1 ? 1 : (int)(half / op->block);
     op->rows_most = half / row < 1 ? 1 : (int)(half / row);
 }
@@ -45,8 +65,13 @@ status amx_conv_create(amx_conv **out, const conv_spec *s, bool stream)
 {
     status st = OK;
     amx_conv *op = xcalloc(1, sizeof *op);
-    *op = (amx_conv){
-        .s = *s, .loops = amx_loops_here(), .stream = stream, .stem = s->ci == 1, .taps = s->k * s->k, .threads = kernels_threads()};
+    *op = (amx_conv){.s = *s,
+                     .loops = amx_loops_here(),
+                     .stream = stream,
+                     .stem = s->ci == 1,
+                     .taps = s->k * s->k,
+                     .threads = kernels_threads(),
+                     .l2_bytes = l2_bytes()};
     op->x = grid(s->ci, s->h, s->w);
     op->y = grid(s->co, conv_out(s->h, s->k, s->stride, s->pad), conv_out(s->w, s->k, s->stride, s->pad));
     op->co_blocks = amx_blocks(s->co);

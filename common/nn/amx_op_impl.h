@@ -5,12 +5,7 @@
 #include "amx_conv_impl.h"
 #include "amx_loops_impl.h"
 
-enum {
-    L2_BYTES = 1 << 21, /* every CPU with AMX has 2 MiB a core */
-    MAX_TAPS = 9,
-    BLOCK_FLOATS = AMX_BLOCK * AMX_BLOCK,
-    STEM_K = 7
-};
+enum { MAX_TAPS = 9, BLOCK_FLOATS = AMX_BLOCK * AMX_BLOCK, STEM_K = 7 };
 
 typedef struct {
     int h, w, c;
@@ -21,7 +16,8 @@ struct amx_conv {
     conv_spec s;
     const amx_loops *loops;
     bool stem, stream;
-    amx_grid x, y; /* of the convolution's input and output */
+    size_t l2_bytes; /* of a core */
+    amx_grid x, y;   /* of the convolution's input and output */
     int taps, co_blocks, threads;
     double *sums; /* [2, co], and then of each thread */
     /* Forward and backward data: from one grid to the other. */

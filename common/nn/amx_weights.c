@@ -31,7 +31,7 @@ static int ring_of(const amx_conv *op, int rows)
 
 void amx_weights_plan(amx_conv *op)
 {
-    const size_t budget = L2_BYTES / 4 * 3;
+    const size_t budget = op->l2_bytes / 4 * 3;
     op->every = op->s.k < op->s.stride ? op->s.stride : 1;
     op->step = op->s.stride / op->every;
     op->in_h = (op->x.h + op->every - 1) / op->every;

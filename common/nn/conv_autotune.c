@@ -19,7 +19,7 @@ struct conv_op {
     amx_conv *amx; /* one of these three */
 };
 
-static const char amx_way[] = "amx", amx_stream_way[] = "amx/stream";
+static const char stream_part[] = "/stream";
 static const char *const way_name[] = {"forward", "back_data", "back_weights"};
 
 enum { TRIAL_PICTURES = 64 };
@@ -92,8 +92,12 @@ status conv_list(dnn *d, const conv_spec *s, names *out)
     bool unsafe = s->way == CONV_BACK_WEIGHTS && s->type == NN_BF16 && s->h == 1 && s->w == 1 && s->k > 1;
     if (!unsafe || !im2col_can(s)) TRY(dnn_conv_list(d, s, out));
     if (im2col_can(s)) names_add(out, "gather");
-    if (amx_conv_can(s)) names_add(out, amx_way);
-    if (amx_conv_can(s) && s->way != CONV_BACK_WEIGHTS) names_add(out, amx_stream_way);
+    if (amx_conv_can(s)) {
+        names_add(out, amx_conv_way());
+        char *streaming = xasprintf("%s%s", amx_conv_way(), stream_part);
+        if (amx_conv_streams(s)) names_add(out, streaming);
+        free(streaming);
+    }
 done:
     return st;
 }
@@ -103,8 +107,9 @@ status conv_create(conv_op **out, dnn *d, const conv_spec *s, const char *how)
     status st = OK;
     conv_op *op = xcalloc(1, sizeof *op);
     op->how = xstrdup(how);
-    if ((strcmp(how, amx_way) == 0 || strcmp(how, amx_stream_way) == 0) && amx_conv_can(s))
-        TRY(amx_conv_create(&op->amx, s, strcmp(how, amx_stream_way) == 0));
+    size_t own = amx_conv_can(s) ? strlen(amx_conv_way()) : 0;
+    if (own > 0 && strncmp(how, amx_conv_way(), own) == 0 && (how[own] == '\0' || strcmp(how + own, stream_part) == 0))
+        TRY(amx_conv_create(&op->amx, s, how[own] != '\0'));
     else if (strcmp(how, "gather") != 0)
         TRY(dnn_conv_create(&op->dnn, d, s, how));
     else if (im2col_can(s))
@@ -170,6 +175,11 @@ status conv_run(conv_op *op, const void *a, const void *b, const float *bias, vo
         return OK;
     }
     return op->dnn ? dnn_op_run(op->dnn, a, b, bias, out, scratch) : im2col_run(op->gather, a, b, bias, out, scratch);
+}
+
+const double *conv_sums(const conv_op *op)
+{
+    return op->amx ? amx_conv_sums(op->amx) : NULL;
 }
 
 /* ---- measuring ---- */

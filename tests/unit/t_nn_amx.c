@@ -1,4 +1,4 @@
-/* t_nn_amx.c -- run: limit=240 : the AMX kernels on emulated tiles: the tile product bit by bit, then all directions against naive loops: odd
+/* t_nn_amx.c -- run: limit=240 : the AMX kernels on emulated tiles, and on AVX-512: the tile product bit by bit, then all directions against naive loops: odd
  * sizes, remainders of pictures and channels, what is done to a result on its way out, threads. t_nn_amx_long.c has more sizes. */
 #include "../amx_reference.h"
 
@@ -102,9 +102,10 @@ done:
     return st;
 }
 
-static status test_convolutions(void)
+static status test_convolutions(const char *what)
 {
     status st = OK;
+    cases_run = cases_bad = 0;
     /* pictures, channels in, out, height, width, kernel, stride */
     static const int shape[][7] = {
         {1, 16, 16, 1, 1, 3, 1},  {5, 32, 48, 3, 3, 3, 1},   {33, 48, 32, 7, 5, 3, 1},  {32, 64, 64, 3, 3, 3, 2},
@@ -118,7 +119,7 @@ static status test_convolutions(void)
             if (way == CONV_FORWARD) TRY(one_case(CONV_FORWARD, shape[i], true, i % 2 == 0, i % 3 == 1));
         }
     printf("# %d cases\n", cases_run);
-    ok(cases_run > 50 && cases_bad == 0, "every direction agrees with naive loops, and with itself on two threads");
+    ok(cases_run > 50 && cases_bad == 0, what);
 done:
     return st;
 }
@@ -144,10 +145,17 @@ static void test_limits(void)
 
 int main(void)
 {
+    status st = OK;
     amx_use(AMX_EMULATED);
     test_product();
     test_limits();
-    status st = test_convolutions();
+    TRY(test_convolutions("on tiles, every direction agrees with naive loops, and with itself on two threads"));
+    amx_use(AMX_VECTOR);
+    if (__builtin_cpu_supports("avx512bf16"))
+        TRY(test_convolutions("on AVX-512, every direction agrees with naive loops, and with itself on two threads"));
+    else
+        tap_skip("on AVX-512", "this CPU has no AVX512_BF16");
+done:
     if (st != OK) printf("# %s\n", msg_get());
     ok(st == OK, "the test ran to its end");
     return tap_done();

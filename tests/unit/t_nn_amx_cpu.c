@@ -165,7 +165,7 @@ int main(void)
         return tap_done();
     }
     omp_set_num_threads(1);
-    bool own = amx_loops_here() != NULL;
+    bool own = amx_unit_here() == AMX_CPU;
     if (!own) sigaction(SIGILL, &act, NULL);
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
         for (int way = 0; way < 3; way++) {

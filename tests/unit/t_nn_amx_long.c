@@ -28,7 +28,7 @@ int main(void)
     static const int many[][5] = {
         {64, 64, 3, 3, 1}, {32, 48, 7, 3, 2}, {1, 32, 9, 7, 2}, {64, 32, 4, 1, 2}}; /* channels, size, kernel, stride */
     status st = OK;
-    if (!amx_loops_here()) amx_use(AMX_EMULATED);
+    if (amx_unit_here() != AMX_CPU) amx_use(AMX_EMULATED);
     omp_set_num_threads(1);
     for (size_t s = 0; s < sizeof size / sizeof *size; s++)
         for (size_t p = 0; p < sizeof pictures / sizeof *pictures; p++) {

@@ -346,7 +346,7 @@ static status amx_create(model *m, int size)
     status st = OK;
     text measured_lines = {0}, lines = {0};
     names line = {0};
-    if (!amx_loops_here()) amx_use(AMX_EMULATED);
+    if (amx_unit_here() != AMX_CPU) amx_use(AMX_EMULATED);
     TRY(model_create(m, 18, size, NN_BF16, FREEZE_NONE, 0));
     conv_choices_write(m->choices, &measured_lines);
     names_split(&line, measured_lines.s, '\n');
@@ -397,6 +397,7 @@ static status test_amx(void)
 done:
     model_free(&a);
     model_free(&b);
+    amx_use(AMX_DEFAULT);
     return st;
 }
 

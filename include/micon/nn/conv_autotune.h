@@ -1,7 +1,8 @@
 /* conv_autotune.h -- one direction of one convolution, by the implementation measured to be the fastest here. Local. Implementations: those
- * of oneDNN ("direct/...", "winograd/..."), and "gather": the pixels under the kernel are gathered into a matrix, which is multiplied (NHWC
- * only). The choice is made once a shape, can be written and read as text, and be dictated by another process: the same choices give the
- * same bits. */
+ * of oneDNN ("direct/...", "winograd/..."); "gather": the pixels under the kernel are gathered into a matrix, which is multiplied (NHWC
+ * only); and kernels of our own: "amx", "amx/stream" (results stored past the caches) on a CPU with AMX, "avx512_bf16" on one without.
+ * The choice is made once a shape, can be written and read as text, and be dictated by another process: the same choices give the same
+ * bits. */
 #ifndef MICON_NN_CONV_AUTOTUNE_H
 #define MICON_NN_CONV_AUTOTUNE_H
 #include "micon/nn/onednn.h"
@@ -38,5 +39,8 @@ size_t conv_packed_bytes(const conv_op *op);
 size_t conv_scratch_bytes(const conv_op *op);
 status conv_pack(conv_op *op, const float *oihw, void *packed, void *scratch) MUST_USE;
 status conv_run(conv_op *op, const void *a, const void *b, const float *bias, void *out, void *scratch) MUST_USE;
+/* Sums of each channel over the last result of a forward convolution without bias, as it is stored, and of the squares: [2, co], where the
+ * way makes them on its way; NULL: it does not, see kernels_stats. They depend on the number of threads. */
+const double *conv_sums(const conv_op *op);
 
 #endif
