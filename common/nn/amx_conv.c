@@ -7,6 +7,8 @@
  * empty: other ways are then faster (conv_autotune.c measures them). */
 #include "amx_op_impl.h"
 
+#include "vector16_impl.h"
+
 #include "micon/base/mem.h"
 
 #include <omp.h>
@@ -125,8 +127,8 @@ static void pack_block(const amx_conv *op, const float *oihw, int block, char *p
                 const float *w = oihw + (back ? source * (size_t)op->s.ci + result : result * (size_t)op->s.ci + source) * taps;
                 char *to = packed + (chunk * tiles + j / 16) * op->tile + 64 * p + 4 * (j % 16);
                 for (size_t t = 0; t < taps; t++, to += op->chunks * tiles * op->tile) {
-                    float two[2] = {w[t], w[next + t]};
-                    kernels_to_bf16(two, (uint16_t *)(void *)to, 2);
+                    uint32_t two = bf16_of(w[t]) | (uint32_t)bf16_of(w[next + t]) << 16;
+                    memcpy(to, &two, sizeof two);
                 }
             }
 }

@@ -11,6 +11,8 @@
  * parity - 1; the first of 7 x 8 is left out). */
 #include "amx_op_impl.h"
 
+#include "vector16_impl.h"
+
 #include <omp.h>
 #include <string.h>
 
@@ -54,7 +56,7 @@ void amx_stem_pack(const amx_conv *op, const float *oihw, char *packed)
     for (int o = 0; o < op->s.co; o++) {
         const int tiles = amx_least(2, (op->s.co - o / AMX_BLOCK * AMX_BLOCK) / 16);
         uint16_t w[STEM_K * STEM_K];
-        kernels_to_bf16(oihw + (ptrdiff_t)o * STEM_K * STEM_K, w, STEM_K * STEM_K);
+        for (int k = 0; k < STEM_K * STEM_K; k++) w[k] = bf16_of(oihw[o * STEM_K * STEM_K + k]);
         for (int phase = 0; phase < PHASES; phase++)
             for (int k = 0; k < 4 * SLOTS; k++)
                 for (int parity = 0; parity < 2; parity++) {

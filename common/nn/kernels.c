@@ -50,11 +50,7 @@ CLONES static void seg_to_bf16(const float *x, uint16_t *y, size_t n)
 {
     size_t i = 0;
     for (; i + 16 <= n; i += 16) STH(y + i, LDF(x + i));
-    for (; i < n; i++) {
-        uint32_t u;
-        memcpy(&u, x + i, 4);
-        y[i] = (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
-    }
+    for (; i < n; i++) y[i] = bf16_of(x[i]);
 }
 
 CLONES static void seg_from_bf16(const uint16_t *x, float *y, size_t n)

@@ -3,6 +3,7 @@
 #ifndef MICON_NN_VECTOR16_IMPL_H
 #define MICON_NN_VECTOR16_IMPL_H
 #include <stdint.h>
+#include <string.h>
 
 typedef float vf __attribute__((vector_size(64)));
 typedef int32_t vi __attribute__((vector_size(64)));
@@ -28,5 +29,13 @@ typedef uint16_t vh_at __attribute__((vector_size(32), aligned(2), may_alias));
         __builtin_convertvector(round_u >> 16, vh);                                                                                        \
     })
 #define STH(p, v) (*(vh_at *)(p) = ROUND_H(v))
+
+/* One value, rounded alike. */
+static inline uint16_t bf16_of(float v)
+{
+    uint32_t u;
+    memcpy(&u, &v, sizeof u);
+    return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
 
 #endif

@@ -1,4 +1,4 @@
-/* t_nn_conv_autotune.c -- run: limit=240 nosan : every way of every direction of convolution against naive loops in double; the loops
+/* t_nn_conv_autotune.c -- run: limit=400 nosan : every way of every direction of convolution against naive loops in double; the loops
  * themselves against central differences. Odd sizes; one and two threads. */
 #include "../tap.h"
 #include "micon/base/mem.h"
