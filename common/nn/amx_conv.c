@@ -114,23 +114,33 @@ const double *amx_conv_sums(const amx_conv *op)
     return op->sums;
 }
 
-/* [32 result channels][tap][chunk of source channels][1 or 2 tiles of 16 result channels][pair of source channels][result channel][2]. */
+CLONES static void round_row(const float *v, uint16_t *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++) out[i] = bf16_of(v[i]);
+}
+
+/* [32 result channels][tap][chunk of source channels][1 or 2 tiles of 16 result channels][pair of source channels][result channel][2]. A chunk's
+ * weights lie in rows of one channel each: of a result channel, or on the way back of a source channel. */
 static void pack_block(const amx_conv *op, const float *oihw, int block, char *packed)
 {
+    enum { ROW = AMX_BLOCK * MAX_TAPS };
+    uint16_t row[AMX_BLOCK][ROW];
     const bool back = op->s.way == CONV_BACK_DATA;
-    const int first = block * AMX_BLOCK, n = amx_least(AMX_BLOCK, op->to.c - first), tiles = n / 16, pairs = op->pair / 2;
-    const size_t taps = (size_t)op->taps, next = (back ? (size_t)op->s.ci : 1) * taps; /* from one source channel to the next */
-    for (int chunk = 0; chunk < op->chunks; chunk++)
-        for (int p = 0; p < pairs; p++)
-            for (int j = 0; j < n; j++) {
-                size_t source = (size_t)(chunk * op->pair + 2 * p), result = (size_t)(first + j);
-                const float *w = oihw + (back ? source * (size_t)op->s.ci + result : result * (size_t)op->s.ci + source) * taps;
-                char *to = packed + (chunk * tiles + j / 16) * op->tile + 64 * p + 4 * (j % 16);
-                for (size_t t = 0; t < taps; t++, to += op->chunks * tiles * op->tile) {
-                    uint32_t two = bf16_of(w[t]) | (uint32_t)bf16_of(w[next + t]) << 16;
-                    memcpy(to, &two, sizeof two);
+    const int first = block * AMX_BLOCK, n = amx_least(AMX_BLOCK, op->to.c - first), tiles = n / 16, taps = op->taps;
+    const ptrdiff_t next = back ? ROW : taps, across = back ? taps : ROW, tap_bytes = op->chunks * tiles * op->tile;
+    for (int chunk = 0; chunk < op->chunks; chunk++) {
+        for (int r = 0; r < (back ? op->pair : n); r++) {
+            const ptrdiff_t co = back ? chunk * op->pair + r : first + r, ci = back ? first : chunk * op->pair;
+            round_row(oihw + (co * op->s.ci + ci) * taps, row[r], (size_t)(taps * (back ? n : op->pair)));
+        }
+        for (int t = 0; t < taps; t++) /* tap by tap: those of one weight lie a power of two apart, in one set of the cache */
+            for (int p = 0; p < op->pair / 2; p++)
+                for (int j = 0; j < n; j++) {
+                    const uint16_t *w = row[0] + 2 * p * next + j * across + t;
+                    uint32_t two = w[0] | (uint32_t)w[next] << 16;
+                    memcpy(packed + t * tap_bytes + (chunk * tiles + j / 16) * op->tile + 64 * p + 4 * (j % 16), &two, sizeof two);
                 }
-            }
+    }
 }
 
 void amx_conv_pack(const amx_conv *op, const float *oihw, void *packed)
