@@ -142,7 +142,7 @@ typedef struct {
 } step_status;
 
 /* What a step is now, from its record, its output, its last try, the lock and the queue (step_state.c): the one answer of all commands. */
-typedef enum { IS_DONE, IS_RUNNING, IS_QUEUED, IS_STOPPED, IS_FAILED, IS_TODO, IS_LEFT_OUT, N_STEP_KINDS } step_kind;
+typedef enum { IS_DONE, IS_RUNNING, IS_QUEUED, IS_STOPPED, IS_FAILED, IS_TODO, IS_NOT_HERE, N_STEP_KINDS } step_kind;
 extern const char *const step_kind_words[N_STEP_KINDS];
 
 /* The queue of SLURM, and what we put there (slurm.c). */

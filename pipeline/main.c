@@ -40,19 +40,21 @@ typedef struct {
 
 static const command commands[] = {
     {"index", "FOLDER...", "write the index table of images that a microscope exported, by their names", INDEX, command_index},
-    {"check", "screen.yaml", "check all inputs before anything runs", CHECK, command_check},
+    {"check", "screen.yaml", "check tables and configuration, and that every image file exists", CHECK, command_check},
     {"plan", "screen.yaml", "show what would run and why, with time, memory and disk space", PLAN, command_plan},
-    {"run", "screen.yaml", "run what is not up to date on this machine, through mpirun, stage by stage", RUN, command_run},
-    {"submit", "screen.yaml", "run it on SLURM: job arrays over the plates", SUBMIT, command_submit},
+    {"run", "screen.yaml", "on this machine, run what is not up to date, stage by stage", RUN, command_run},
+    {"submit", "screen.yaml", "run the stages as SLURM jobs: an array per stage over plates", SUBMIT, command_submit},
     {"status", "screen.yaml", "show what is running, done and failed", STATUS, command_status},
     {"rerun", "screen.yaml", "run a stage, a plate or the failed steps again", RERUN, command_rerun},
-    {"compare", "screen.yaml RUN RUN...", "compare finished runs: a table and a figure, with paired intervals", COMPARE, command_compare},
+    {"compare", "screen.yaml RUN RUN...", "compare finished runs: a table and a figure, with intervals of the paired differences", COMPARE,
+     command_compare},
     {"export", "screen.yaml FOLDER", "write a run's finished profiles as CSV or Parquet tables, in pycytominer's layout", EXPORT,
      command_export},
     {"store", "add screen.yaml STORE", "add a run's finished profiles to a store that several screens share", STORE, command_store},
-    {"verify", "FILE...", "recompute the checksums stored in files (starts micon-store)", VERIFY, command_verify},
+    {"verify", "FILE...", "check files against the checksums stored in them", VERIFY, command_verify},
     {"clean", "screen.yaml", "remove outputs, after asking; never inputs", CLEAN, command_clean},
-    {"gate", "screen.yaml", "for job scripts: exit 1 unless enough plates of a stage are complete", GATE, command_gate},
+    {"gate", "screen.yaml", "for job scripts: exit 1 unless enough plates of a stage are complete (slurm.max_bad_plates)", GATE,
+     command_gate},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -61,13 +63,15 @@ static const struct {
     unsigned commands; /* that take it */
     opt o;
 } all_options[] = {
-    {STEPS | GATE | CLEAN,
-     {NULL, "stage", OPT_LIST, A(stages), "", 0, 0, NULL, 0, "only this stage; may be repeated (micon --help lists them)"}},
+    {STEPS | CLEAN,
+     {NULL, "stage", OPT_LIST, A(stages), "", 0, 0, NULL, 0, "only this stage; may be repeated; default: all (micon --help lists them)"}},
+    {GATE, {NULL, "stage", OPT_LIST, A(stages), "", 0, 0, NULL, 0, "the stage to look at (required, one)"}},
     {STEPS | GATE,
-     {NULL, "plate", OPT_LIST, A(plates), "", 0, 0, NULL, 0, "only this plate: PLATE or SOURCE/BATCH/PLATE; may be repeated"}},
-    {STEPS,
-     {NULL, "n", OPT_INT, A(ranks), "auto", 1, 1e6, "auto", 0,
-      "ranks: here, in total over the steps that run at a time (auto: number of cores); on SLURM, per task (auto: 4)"}},
+     {NULL, "plate", OPT_LIST, A(plates), "", 0, 0, NULL, 0,
+      "only this plate: PLATE or SOURCE/BATCH/PLATE; may be repeated; default: all"}},
+    {PLAN | RUN | RERUN,
+     {NULL, "n", OPT_INT, A(ranks), "auto", 1, 1e6, "auto", 0, "MPI ranks in total over concurrent steps (auto: cores)"}},
+    {SUBMIT, {NULL, "n", OPT_INT, A(ranks), "auto", 1, 1e6, "auto", 0, "MPI ranks per task (auto: 4)"}},
     {INDEX, {NULL, "out", OPT_TEXT, A(out), "load_data.csv", 0, 0, NULL, 0, "the table; a file that exists is not replaced"}},
     {INDEX,
      {NULL, "pattern", OPT_TEXT, A(pattern), "", 0, 0, NULL, 0,
@@ -75,19 +79,20 @@ static const struct {
       "Opera Phenix, Yokogawa CV7000 and CV8000, ImageXpress, ScanR"}},
     {INDEX, {NULL, "channel", OPT_LIST, A(channels), "", 0, 0, NULL, 0, "OLD=NEW: another name for a channel, Ch1=DNA; may be repeated"}},
     {STEPS | CHECK | GATE | STATUS | CLEAN | PROFILES,
-     {NULL, "set", OPT_LIST, A(sets), "", 0, 0, NULL, 0, "section.key=value, overrides the configuration; may be repeated"}},
-    {PLAN | RUN | SUBMIT, {NULL, "force", OPT_FLAG, A(force), "", 0, 0, NULL, 0, "recompute finished output"}},
-    {RERUN, {NULL, "failed", OPT_FLAG, A(failed), "", 0, 0, NULL, 0, "only what failed"}},
-    {STEPS, {NULL, "images", OPT_FLAG, A(images), "", 0, 0, NULL, 0, "compare size and time of every image with the record"}},
-    {PLAN, {NULL, "nodes", OPT_INT, A(nodes), "0", 0, 1e5, NULL, 0, "estimate the finish time on this many nodes like this one"}},
+     {NULL, "set", OPT_LIST, A(sets), "", 0, 0, NULL, 0, "override a key: section.key=value; may be repeated"}},
+    {PLAN | RUN | SUBMIT, {NULL, "force", OPT_FLAG, A(force), "", 0, 0, NULL, 0, "recompute even what is up to date"}},
+    {RERUN, {NULL, "failed", OPT_FLAG, A(failed), "", 0, 0, NULL, 0, "only steps that failed"}},
+    {STEPS, {NULL, "images", OPT_FLAG, A(images), "", 0, 0, NULL, 0, "also look for changed images (size and time)"}},
+    {PLAN,
+     {NULL, "nodes", OPT_INT, A(nodes), "0", 0, 1e5, NULL, 0, "estimate the finish time on N nodes like this one; 0: on this machine"}},
     {PLAN,
      {NULL, "calibrate", OPT_FLAG, A(calibrate), "", 0, 0, NULL, 0,
-      "first measure this machine on a few sites of the screen; kept in work/status/rates.json"}},
+      "first measure this machine on a few sites of the screen; the result is kept in work/status/rates.json"}},
     {RUN | RERUN | SUBMIT | CLEAN, {NULL, "dry-run", OPT_FLAG, A(dry_run), "", 0, 0, NULL, 0, "print what would be done and exit"}},
     {STATUS, {NULL, "json", OPT_FLAG, A(json), "", 0, 0, NULL, 0, "machine-readable output"}},
     {STATUS, {NULL, "watch", OPT_FLAG, A(watch), "", 0, 0, NULL, 0, "refresh until nothing is running"}},
     {STATUS, {NULL, "interval", OPT_INT, A(interval), "5", 1, 3600, NULL, 0, "refresh interval in seconds"}},
-    {STORE, {NULL, "wait", OPT_INT, A(wait), "600", 0, 1e6, NULL, 0, "seconds to wait while another process writes to that store"}},
+    {STORE, {NULL, "wait", OPT_INT, A(wait), "600", 0, 1e6, NULL, 0, "seconds to wait while another process writes to STORE"}},
     {EXPORT, {NULL, "format", OPT_CHOICE, A(format), "csv", 0, 0, "csv|parquet", 0, "CSV in gzip, or Parquet"}},
     {CLEAN, {NULL, "yes", OPT_FLAG, A(yes), "", 0, 0, NULL, 0, "do not ask"}},
     {RUN | RERUN | SUBMIT | PROFILES, {NULL, "quiet", OPT_FLAG, A(quiet), "", 0, 0, NULL, 0, "print only warnings and errors"}},
@@ -106,7 +111,7 @@ static void table_of(const command *cmd, opt table[N_OPTIONS + 1])
 
 static void help_all(text *t)
 {
-    text_add(t, "micon -- from the images of a Cell Painting screen to profiles and a report, here or on SLURM\n\n"
+    text_add(t, "micon -- from the images of a Cell Painting screen to profiles and a report, on this machine or on SLURM\n\n"
                 "Usage: micon COMMAND screen.yaml [options]\n\nCommands:\n");
     for (size_t i = 0; i < N_COMMANDS; i++) text_addf(t, "  %-9s %s\n", commands[i].name, commands[i].summary);
     text_add(t, "\nmicon COMMAND --help describes a command; micon-STAGE --help describes a stage and its sections of the configuration.\n"
@@ -125,17 +130,15 @@ static void help_command(const command *cmd, const opt *table, text *t)
         text_add(t, "\nOptions [default; range]:\n");
         opt_help(table, NULL, t);
     }
-    if (cmd->bit & PROFILES)
-        text_addf(t, "\n%sStarts micon-%s.\n",
-                  cmd->bit == COMPARE ? ""
-                  : cmd->bit == STORE
-                      ? "The store is created if it does not exist. It belongs to one model and one transformation: evaluate later\n"
-                        "screens with evaluate.transform_with: STORE. Wells that it already holds are refused. "
-                      : "The run is the configuration's train.run; --set train.run=RUN selects another. ",
-                  cmd->bit == COMPARE ? "evaluate" : "store");
+    if (cmd->bit == STORE)
+        text_add(t, "\nSTORE is created if it does not exist. It belongs to one model and one transformation: evaluate later\n"
+                    "screens with evaluate.transform_with: STORE. Wells that it already holds are refused.\n");
+    if (cmd->bit == EXPORT) text_add(t, "\nThe run is the configuration's train.run; --set train.run=RUN selects another.\n");
     if (cmd->bit == SUBMIT) {
         text_add(t, "\nSection 'slurm' of the configuration [default; range]:\n");
         opt_help(config_options, "slurm", t);
+        text_add(t, "\nSection 'slurm.train', for the training job:\n");
+        opt_help(config_options, "slurm.train", t);
     }
     text_addf(t, "\nExit status: 0 done, 1 %s, 2 wrong usage or configuration, 75 stopped on request (the next run resumes).\n",
               cmd->bit == STATUS ? "failed, or a step has failed" : "failed");

@@ -18,7 +18,7 @@ static void add_row(text *out, const char *stage, const char *what, const char *
 /* Steps of one stage with the same verdict are one row. */
 static void add_group(const plan *p, size_t first, bool *shown, text *out)
 {
-    static const char *const verdict[] = {"up to date", "check", "run", "left out"};
+    static const char *const verdict[] = {"up to date", "check", "run", "not here"};
     const step *s = &p->step[first];
     double seconds = 0, bytes = 0, mem = 0;
     size_t n = 0;
@@ -66,19 +66,23 @@ void plan_print(const plan *p, const config *c, int64_t nodes, text *out)
 {
     bool *shown = xcalloc(p->n + 1, sizeof *shown);
     names remarks = {0};
-    size_t todo = 0, active = 0;
+    size_t todo = 0, active = 0, current = 0, absent = 0;
     int64_t sites = 0;
     char name[200], t[32];
     for (size_t i = 0; i < p->screen.n; i++) sites += p->screen.plate[i].sites;
     text_addf(out, "screen '%s': %zu plate%s, %lld sites\n\n", text_show(name, sizeof name, c->screen.name), p->screen.n,
               p->screen.n == 1 ? "" : "s", (long long)sites);
-    add_row(out, "STAGE", "DO", "WHAT", (const char *[3]){"TIME", "MEMORY", "OUTPUT"}, "WHY");
+    add_row(out, "STAGE", "ACTION", "WHAT", (const char *[3]){"TIME", "MEMORY", "DISK"}, "WHY");
     for (size_t i = 0; i < p->n; i++) {
         if (p->step[i].chosen && !shown[i]) add_group(p, i, shown, out);
         todo += step_wants_run(&p->step[i]);
+        current += p->step[i].chosen && p->step[i].state == STEP_CURRENT;
+        absent += p->step[i].chosen && p->step[i].state == STEP_ABSENT;
     }
     double seconds = time_on(p, nodes);
-    if (!todo)
+    if (!todo && !current && absent)
+        text_add(out, "\nNothing can run here: see WHY.\n");
+    else if (!todo)
         text_add(out, "\nNothing to do: all outputs that can be made here are up to date.\n");
     else
         text_addf(out, "\n%zu step%s to do, about %s on %lld %s.\n", todo, todo == 1 ? "" : "s", num_show_time(t, sizeof t, seconds),
@@ -86,8 +90,7 @@ void plan_print(const plan *p, const config *c, int64_t nodes, text *out)
                   nodes           ? (nodes == 1 ? "node" : "nodes")
                   : p->ranks == 1 ? "core"
                                   : "cores");
-    if (todo && !p->rates.measured)
-        text_add(out, "The rates are built in; --calibrate measures this machine with a few sites of the screen.\n");
+    if (todo && !p->rates.measured) text_add(out, "Times are from built-in rates; micon plan --calibrate measures this machine.\n");
     for (size_t i = 0; i < p->n; i++) active += step_is_active(&p->step[i]);
     plan_remarks(p, c, true, &remarks);
     for (size_t i = 0; i < remarks.n; i++) text_addf(out, "Note: %s.\n", remarks.item[i]);

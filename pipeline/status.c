@@ -62,15 +62,18 @@ static void show(const report *r, text *out)
     text_free(&who);
     for (int k = 0; k < N_STEP_KINDS; k++) text_addf(out, " %9s", step_kind_words[k]);
     text_add(out, "\n");
+    size_t absent = 0;
     for (int stage = 0; stage < n_stages; stage++) {
         size_t n[N_STEP_KINDS] = {0}, all = 0;
         for (size_t i = 0; i < r->plan.n; i++)
             if (r->plan.step[i].stage == stage) n[r->plan.step[i].is]++, all++;
         if (!all) continue;
+        absent += n[IS_NOT_HERE];
         text_addf(out, "%-10s", stage_table[stage].name);
         for (int k = 0; k < N_STEP_KINDS; k++) text_addf(out, " %9zu", n[k]);
         text_add(out, "\n");
     }
+    if (absent) text_add(out, "\nnot here: these steps cannot run on this machine; micon plan says why\n");
     size_t detailed = 0;
     for (size_t i = 0; i < r->plan.n; i++) {
         step_kind is = r->plan.step[i].is;

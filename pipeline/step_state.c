@@ -1,6 +1,6 @@
-/* step_state.c -- what a step is now: done, running, queued, stopped, failed, to do or left out. One answer from its record and output (as
- * plan_decide sees them, each step for itself), its last try (step_status.c), the lock of the work folder and the queue; status, plan, run,
- * rerun and submit all go by it. */
+/* step_state.c -- what a step is now: done, running, queued, stopped, failed, to do, or cannot run here. One answer from its record and
+ * output (as plan_decide sees them, each step for itself), its last try (step_status.c), the lock of the work folder and the queue; status,
+ * plan, run, rerun and submit all go by it. */
 #include "driver.h"
 
 #include "micon/base/log.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const step_kind_words[N_STEP_KINDS] = {"done", "running", "queued", "stopped", "failed", "to do", "left out"};
+const char *const step_kind_words[N_STEP_KINDS] = {"done", "running", "queued", "stopped", "failed", "to do", "not here"};
 
 bool step_is_active(const step *s)
 {
@@ -145,7 +145,7 @@ static step_kind judge(const plan *p, const step *s, const config *c)
     if (s->last.state == STATUS_RUNNING || is_starting(p, s, c)) return IS_RUNNING;
     if (s->last.state == STATUS_FAILED) return IS_FAILED; /* the last try, whatever an earlier one left */
     if (s->state == STEP_CURRENT || (s->state == STEP_CHECK && s->exists)) return IS_DONE;
-    if (s->state == STEP_ABSENT) return IS_LEFT_OUT;
+    if (s->state == STEP_ABSENT) return IS_NOT_HERE;
     return s->last.state == STATUS_STOPPED ? IS_STOPPED : IS_TODO;
 }
 

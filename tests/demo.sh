@@ -41,18 +41,18 @@ figure() {
     awk -F, -v want="$2,$3,$4" -v alone="${5-}" '$1 == "uncorrected" && $2 "," $3 "," $4 == want {
         if (alone) printf "%.2f", $alone; else printf "%.2f (%.2f to %.2f)", $5, $6, $7 }' "$demo/work/reports/$1/metrics.csv"
 }
-printf '\nRetrieval on held-out wells: how often is a nearest neighbour in another batch or source the same compound?\n'
+printf '\nRetrieval on held-out wells: how often is a near neighbour from another batch or source a well of the same compound?\n'
 printf '%-48s %-21s %-21s %-21s %s\n' "fraction of wells, with its 95 % interval" trained "classical features" untrained "by chance"
 while IFS='|' read -r what metric setting k; do
     printf '%-48s' "$what"
     for run in micon classical untrained; do printf ' %-21s' "$(figure $run "$metric" "$setting" "$k")"; done
     printf ' %s\n' "$(figure micon "$metric" "$setting" "$k" 8)"
 done <<'END'
-seen sources: the first, in another batch|nsb|seen_sources|1
-seen sources: one of five, in another batch|nsb|seen_sources|5
-unseen source: the first, in another batch|nsb|unseen_source|1
-unseen source: one of five, in another batch|nsb|unseen_source|5
-all: one of five, in another source|nss|all|5
+seen sources: top 1, in another batch|nsb|seen_sources|1
+seen sources: top 5, in another batch|nsb|seen_sources|5
+unseen source: top 1, in another batch|nsb|unseen_source|1
+unseen source: top 5, in another batch|nsb|unseen_source|5
+all: top 5, in another source|nss|all|5
 END
 cat <<END
 

@@ -208,8 +208,9 @@ void opt_show(const opt *o, const void *base, text *out)
 /* "[default; range or choices]" */
 static void help_range(const opt *o, text *out)
 {
-    if (o->type == OPT_FLAG) return;
-    text_addf(out, " [%s", *o->def ? o->def : "none");
+    bool of_texts = o->type == OPT_TEXT || o->type == OPT_LIST;
+    if (o->type == OPT_FLAG || (of_texts && !*o->def)) return; /* empty: the help text says what that means */
+    text_addf(out, " [%s", o->def);
     if (o->type == OPT_CHOICE) text_addf(out, "; %s", o->words);
     if (o->type == OPT_INT || o->type == OPT_REAL) text_addf(out, "; %.15g..%.15g", o->min, o->max);
     bool number = o->type == OPT_INT || o->type == OPT_REAL;

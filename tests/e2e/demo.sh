@@ -14,7 +14,7 @@ value() { awk -F, -v want="uncorrected,nsb,$2,5" -v col="$3" '$1 "," $2 "," $3 "
     "$T/demo/work/reports/$1/metrics.csv"; }
 for setting in seen_sources unseen_source; do
     trained=$(value micon $setting 5) low=$(value micon $setting 6) chance=$(value micon $setting 8) untrained=$(value untrained $setting 5)
-    echo "# $setting, one of five in another batch: $trained (from $low), chance $chance, untrained $untrained"
+    echo "# $setting, top 5 in another batch: $trained (from $low), chance $chance, untrained $untrained"
     ok "$setting: above chance, with its interval" awk "BEGIN {exit !($low > $chance)}"
     ok "$setting: classical features are above chance" awk "BEGIN {exit !($(value classical $setting 6) > $chance)}"
     ok "$setting: above the untrained network" awk "BEGIN {exit !($trained > $untrained)}"
