@@ -216,7 +216,7 @@ static int32_t main_nucleus(const objects *nuclei, const objects *cells, int32_t
     for (int64_t k = cells->first[cell]; k < cells->first[cell + 1]; k++) count[nuclei->label[cells->pixel[k]]]++;
     for (int64_t k = cells->first[cell]; k < cells->first[cell + 1]; k++) {
         int32_t l = nuclei->label[cells->pixel[k]];
-        if (l > 0 && (best == 0 || count[l] > count[best] || (count[l] == count[best] && l < best))) best = l;
+        if (l > 0 && (best == 0 || count[l] > count[best] || (l < best && count[l] == count[best]))) best = l;
     }
     for (int64_t k = cells->first[cell]; k < cells->first[cell + 1]; k++) count[nuclei->label[cells->pixel[k]]] = 0;
     return best;

@@ -117,7 +117,7 @@ static void hull_of(object_view *v)
     int right = v->n_hull - 1; /* both chains share the rightmost column, and the leftmost */
     if (bottom[v->width - 1] != top[v->width - 1]) right = v->n_hull;
     for (int x = v->width - 1; x >= 0; x--)
-        if (top[x] >= 0 && (x < v->width - 1 || bottom[x] != top[x])) hull_add(v, right, bottom[x] + v->top, x + v->left);
+        if ((x < v->width - 1 || bottom[x] != top[x]) && top[x] >= 0) hull_add(v, right, bottom[x] + v->top, x + v->left);
     if (v->n_hull > 1 && v->hull[2 * (v->n_hull - 1)] == v->hull[0] && v->hull[2 * (v->n_hull - 1) + 1] == v->hull[1]) v->n_hull--;
 }
 

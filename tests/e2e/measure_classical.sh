@@ -4,7 +4,7 @@
 # refuse; wells without cells are left out.
 . "$(dirname "$0")/../tap.sh"
 S=$T/s
-classical=(--set train.method=classical --set train.run=classical --set evaluate.select=pycytominer --set screen.channels=DNA,RNA
+classical=(--set train.method=classical --set train.run=classical --set evaluate.select=pycytominer --set "screen.channels=DNA,RNA"
     --set evaluate.null_size=100 --set evaluate.bootstrap=100)
 exits "a drawn screen" 0 "$BIN/micon-simulate" --out "$S" --sources 1 --batches 2 --wells 12 --sites 1 --size 256 --compounds 8
 sed -i 's/test_batches: 1/test_batches: 0/' "$S/screen.yaml"

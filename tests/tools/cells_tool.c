@@ -2,6 +2,7 @@
  *   cells_tool measure IN OUT     features of the cells of IN (one row a cell, float32, names in OUT.names), seconds by family on stdout
  *   cells_tool find IN OUT KEY=VALUE...   nuclei in channel 0 and cells in channel 1 of IN, as int32 to OUT
  *   cells_tool score DNA TRUTH KEY=VALUE...   nuclei of an image against a true label image: "TRUE FOUND MATCHED" on stdout
+ *   cells_tool count DNA KEY=VALUE...     how many nuclei of an image, on stdout
  *   cells_tool pack OUT NUCLEI CELLS CHANNEL=FILE...   such an IN from TIFFs (label images, then 16-bit channels)
  * IN: a line "WIDTH HEIGHT UNIT CHANNEL...", then nuclei and cells as int32 and each channel as uint16, all [HEIGHT, WIDTH],
  * little-endian. */
@@ -221,6 +222,25 @@ static void run_score(const char *dna, const char *mask, char **words)
     finder_free(&fd);
 }
 
+static void run_count(const char *dna, char **words)
+{
+    image_file f = {0};
+    image im = {0};
+    objects found = {0};
+    finder *fd = NULL;
+    find_report r;
+    find_options o = usual;
+    for (; *words; words++) set_option(&o, *words);
+    need(image_file_read(&f, dna) == OK && image_decode(&im, &f, IMAGE_ONLY_PAGE, 1) == OK, dna);
+    need(finder_create(&fd) == OK, "finder");
+    need(find_nuclei(fd, &o, im.px, im.width_px, im.height_px, 65535, &found, &r) == OK, "nuclei");
+    printf("%d\n", found.n);
+    image_file_free(&f);
+    image_free(&im);
+    objects_free(&found);
+    finder_free(&fd);
+}
+
 static void read_label_image(image_labels *l, const char *path)
 {
     image_file f = {0};
@@ -261,11 +281,13 @@ int main(int argc, char **argv)
         run_measure(argv[2], argv[3]);
     else if (argc >= 4 && strcmp(argv[1], "find") == 0)
         run_find(argv[2], argv[3], argv + 4);
+    else if (argc >= 3 && strcmp(argv[1], "count") == 0)
+        run_count(argv[2], argv + 3);
     else if (argc >= 6 && strcmp(argv[1], "pack") == 0)
         run_pack(argv[2], argv[3], argv[4], argv + 5);
     else if (argc >= 4 && strcmp(argv[1], "score") == 0)
         run_score(argv[2], argv[3], argv + 4);
     else
-        return fprintf(stderr, "usage: cells_tool measure|find|score|pack ...\n"), 2;
+        return fprintf(stderr, "usage: cells_tool measure|find|score|count|pack ...\n"), 2;
     return 0;
 }

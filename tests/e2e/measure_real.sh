@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# run: limit=200
+# Real images of three microscopes: as many nuclei as a scikit-image pipeline of the same steps finds (tests/ref/cells_counts.txt, made by
+# cells_counts.py), within 5 %; and micon-measure on whole screens of them, one of which is not square.
+. "$(dirname "$0")/../tap.sh"
+. "$ROOT/tests/ref/tile_real.sh"
+if [ ! -d "$SHARED_DATA" ]; then
+    skip "real images" "no $SHARED_DATA"
+    tap_done
+fi
+while read -r file want; do
+    got=$("$ROOT/build/release/tests/tools/cells_tool" count "$SHARED_DATA/$file")
+    ok "$file: $got nuclei, scikit-image finds $want" awk "BEGIN {d = $got - $want; exit !(d * d <= 0.0025 * $want * $want)}"
+done < "$ROOT/tests/ref/cells_counts.txt"
+measure() { # NAME KEY=VALUE...
+    local name=$1 set=() k; shift
+    for k in "$@"; do set+=(--set "$k"); done
+    tile_real "$name" "$SHARED_DATA" "$T/$name"
+    exits "$name: measured" 0 mpi 2 "$BIN/micon-measure" "$T/$name/screen.yaml" "${set[@]}"
+    has "$name: all sites" "$T/err" "$(($(wc -l < "$T/$name/load_data.csv") - 1)) of $(($(wc -l < "$T/$name/load_data.csv") - 1)) sites"
+    ok "$name: the file is complete" "$BIN/micon-store" verify "$T/$name"/work/features/micon/*.h5
+}
+measure cpjump1
+measure nf1 cells.nuclei_channel=DAPI cells.cell_channel=RFP
+measure faim cells.nuclei_channel=w1 cells.cell_channel=w2 cells.split_distance=6
+tap_done
