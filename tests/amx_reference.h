@@ -1,5 +1,5 @@
-/* amx_reference.h -- convolutions by naive loops in double, on bf16 numbers, for the tests of the AMX kernels; and one run of a kernel, with
- * everything around its operands made poisonous. */
+/* amx_reference.h -- convolutions by naive loops in double, on bf16 numbers, for the tests of the AMX kernels; and one run of a kernel,
+ * with everything around its operands made poisonous. */
 #ifndef AMX_REFERENCE_H
 #define AMX_REFERENCE_H
 #include "../common/nn/amx_conv_impl.h"

@@ -121,7 +121,8 @@ LOOP static void NAME(pair_rows)(const char *from, ptrdiff_t stride, int n, char
     }
 }
 
-/* The same, and then the 16 x 16 pairs are transposed: in four rounds, of which round s exchanges the squares of s x s pairs beside the diagonal. */
+/* The same, and then the 16 x 16 pairs are transposed: in four rounds, of which round s exchanges the squares of s x s pairs beside the
+ * diagonal. */
 LOOP static void NAME(turn_rows)(const char *from, ptrdiff_t stride, int n, char *tile)
 {
     static const vu keep[4] = {{0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30},

@@ -1,10 +1,9 @@
 /* amx_conv.c -- convolutions on the AMX unit: creation, packing, and the directions whose result is a picture.
- *
- * A row of a tile is one picture at one pixel: 32 pictures x 32 channels of one result pixel are a block of 2 x 2 tiles, and a step of the sum
- * multiplies 32 channels of the same pictures at one source pixel by a 32 x 32 piece of the weights of one tap. Nothing is gathered: the rows
- * of a tile lie a picture apart. Forward and backward data differ in which source pixels a result pixel has, and in what a weight's rows and columns
- * are. Taps outside of the picture, or between the pixels that a stride leaves, are not there at all. Few pictures leave most rows of the tiles
- * empty: other ways are then faster (conv_autotune.c measures them). */
+ * A row of a tile is one picture at one pixel: 32 pictures x 32 channels of one result pixel are a block of 2 x 2 tiles, and a step of
+ * the sum multiplies 32 channels of the same pictures at one source pixel by a 32 x 32 piece of the weights of one tap. Nothing is
+ * gathered: the rows of a tile lie a picture apart. Forward and backward data differ in which source pixels a result pixel has, and in
+ * what a weight's rows and columns are. Taps outside of the picture, or between the pixels that a stride leaves, are not there at all.
+ * Few pictures leave most rows of the tiles empty: other ways are then faster (conv_autotune.c measures them). */
 #include "amx_op_impl.h"
 
 #include "vector16_impl.h"
@@ -119,8 +118,8 @@ CLONES static void round_row(const float *v, uint16_t *out, size_t n)
     for (size_t i = 0; i < n; i++) out[i] = bf16_of(v[i]);
 }
 
-/* [32 result channels][tap][chunk of source channels][1 or 2 tiles of 16 result channels][pair of source channels][result channel][2]. A chunk's
- * weights lie in rows of one channel each: of a result channel, or on the way back of a source channel. */
+/* [32 result channels][tap][chunk of source channels][1 or 2 tiles of 16 result channels][pair of source channels][result channel][2].
+ * A chunk's weights lie in rows of one channel each: of a result channel, or on the way back of a source channel. */
 static void pack_block(const amx_conv *op, const float *oihw, int block, char *packed)
 {
     enum { ROW = AMX_BLOCK * MAX_TAPS };

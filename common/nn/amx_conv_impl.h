@@ -1,6 +1,7 @@
-/* amx_conv_impl.h -- convolutions on the AMX unit, or on AVX-512 (3 x 3 only): bf16, NHWC; kernels 3 x 3 and 1 x 1, stride 1 and 2, of any channels that are multiples of 16, all
- * three directions; and the stem, 7 x 7 with stride 2 on one channel, forward and backward weights. Used by conv_autotune.c only.
- * The forward and backward-data results are the same on any number of threads, and so are weight gradients; the sums of amx_conv_sums depend on it. */
+/* amx_conv_impl.h -- convolutions on the AMX unit, or on AVX-512 (3 x 3 only): bf16, NHWC; kernels 3 x 3 and 1 x 1, stride 1 and 2, of
+ * any channels that are multiples of 16, all three directions; and the stem, 7 x 7 with stride 2 on one channel, forward and backward
+ * weights. Used by conv_autotune.c only. The forward and backward-data results are the same on any number of threads, and so are weight
+ * gradients; the sums of amx_conv_sums depend on it. */
 #ifndef MICON_NN_AMX_CONV_IMPL_H
 #define MICON_NN_AMX_CONV_IMPL_H
 #include "micon/base/status.h"
@@ -18,7 +19,8 @@ size_t amx_conv_scratch_bytes(const amx_conv *op);
 void amx_conv_pack(const amx_conv *op, const float *oihw, void *packed);
 void amx_conv_run(amx_conv *op, const void *a, const void *b, const float *bias, void *out, void *scratch);
 
-/* Of the last run of a forward convolution without bias: sums of each channel of the result, and of its squares, as they are stored. NULL: none. */
+/* Of the last run of a forward convolution without bias: sums of each channel of the result, and of its squares, as they are stored.
+ * NULL: none. */
 const double *amx_conv_sums(const amx_conv *op); /* [2, co] */
 
 #endif

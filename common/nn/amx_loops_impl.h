@@ -1,12 +1,11 @@
-/* amx_loops_impl.h -- the unit that the convolutions of amx_*.c are made of: tiles, and the loops over them. One set of loops runs on the
- * AMX unit of the CPU; a second one, of the same source (amx_block_impl.h), on tile operations written in C: it is for tests, and runs on any
- * x86-64; a third (amx_vector_impl.h) on AVX-512's dot products of bf16, for CPUs that have these and no AMX.
- *
- * What the emulation promises: the tiles' shapes are checked as the CPU checks them (the process ends where the CPU would raise #UD), bytes
- * beyond a tile's rows and columns are not touched, and a product has the bits that Intel's manual defines for TDPBF16PS: for each result
- * two sums in fp32, of the even and of the odd members of the pairs, both from zero and rounded to nearest even after each term, then
- * their sum, then that is added to the result; denormals are zeros. One case differs: a product of two bf16 that is a denormal itself is
- * dropped before it is added, where the CPU's fused operation adds it. */
+/* amx_loops_impl.h -- the unit that the convolutions of amx_*.c are made of: tiles, and the loops over them. One set of loops runs on
+ * the AMX unit of the CPU; a second one, of the same source (amx_block_impl.h), on tile operations written in C: it is for tests, and
+ * runs on any x86-64; a third (amx_vector_impl.h) on AVX-512's dot products of bf16, for CPUs that have these and no AMX.
+ * What the emulation promises: the tiles' shapes are checked as the CPU checks them (the process ends where the CPU would raise #UD),
+ * bytes beyond a tile's rows and columns are not touched, and a product has the bits that Intel's manual defines for TDPBF16PS: for
+ * each result two sums in fp32, of the even and of the odd members of the pairs, both from zero and rounded to nearest even after each
+ * term, then their sum, then that is added to the result; denormals are zeros. One case differs: a product of two bf16 that is a
+ * denormal itself is dropped before it is added, where the CPU's fused operation adds it. */
 #ifndef MICON_NN_AMX_LOOPS_IMPL_H
 #define MICON_NN_AMX_LOOPS_IMPL_H
 #include <stdbool.h>
@@ -65,7 +64,8 @@ typedef struct {
 typedef struct {
     const char *name; /* of the way, as conv_autotune has it */
     bool all_kernels; /* false: 3 x 3 only; on AVX-512, oneDNN was faster with all 1 x 1 and 7 x 7 that were measured */
-    /* The upper and the lower left tile of so many rows (lower 0: it is not used) and `pair` bf16 (16 or 32); products are sums over `pair`. */
+    /* The upper and the lower left tile of so many rows (lower 0: it is not used) and `pair` bf16 (16 or 32); products are sums over
+     * `pair`. */
     void (*configure)(amx_tiles *t, int upper, int lower, int pair);
     void (*release)(amx_tiles *t);
     /* c = (load ? c : 0) + the walk's products. `before`, an earlier block's epilogue, is done meanwhile; may be NULL. */
@@ -76,8 +76,8 @@ typedef struct {
     void (*turn_rows)(const char *from, ptrdiff_t stride, int n, char *tile);
 } amx_loops;
 
-/* Which unit the process uses. By default AMX, if the CPU has it and the system lets the process use it; else AVX-512's bf16, else none. Tests
- * choose. */
+/* Which unit the process uses. By default AMX, if the CPU has it and the system lets the process use it; else AVX-512's bf16, else
+ * none. Tests choose. */
 typedef enum { AMX_DEFAULT, AMX_NONE, AMX_CPU, AMX_VECTOR, AMX_EMULATED } amx_unit;
 void amx_use(amx_unit unit);           /* what the CPU lacks ends the process when it is used */
 amx_unit amx_unit_here(void);          /* by default: AMX_CPU, AMX_VECTOR or AMX_NONE */

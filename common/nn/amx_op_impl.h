@@ -1,5 +1,5 @@
-/* amx_op_impl.h -- the inside of a convolution on the AMX unit, shared by amx_conv.c (creation, and the directions whose result is a picture),
- * amx_weights.c (weight gradients) and amx_stem.c. */
+/* amx_op_impl.h -- the inside of a convolution on the AMX unit, shared by amx_conv.c (creation, and the directions whose result is a
+ * picture), amx_weights.c (weight gradients) and amx_stem.c. */
 #ifndef MICON_NN_AMX_OP_IMPL_H
 #define MICON_NN_AMX_OP_IMPL_H
 #include "amx_conv_impl.h"
@@ -66,7 +66,8 @@ static inline void amx_share(long n, int threads, int t, long *first, long *end)
     *end = n * (t + 1) / threads;
 }
 
-/* The walk's block into the worker's next buffer; it then goes to `out`, from result channel `first` on, while the next block is computed. */
+/* The walk's block into the worker's next buffer; it then goes to `out`, from result channel `first` on, while the next block is
+ * computed. */
 static inline void amx_block_to(const amx_conv *op, amx_worker *w, const amx_pass *p, amx_walk *walk, char *out, ptrdiff_t out_stride,
                                 int rows, int first)
 {

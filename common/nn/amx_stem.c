@@ -1,14 +1,13 @@
-/* amx_stem.c -- the first layer on the AMX unit: 7 x 7, stride 2, padding 3, one channel. Here a row of a tile is a result pixel; a step sums
- * over pixels of the kernel's window.
- *
- * Forward: the pixels of eight input rows are laid out pair by pair, pairs[p][slot][2] with p = x / 2 + 2 and slot = (y + 3) % 8, so that the window
- * of a result pixel is 128 bytes in one piece, and that of the next begins 32 bytes on: rows of a tile overlap. The next result row
- * needs two new input rows, which take the places of the two oldest; in which slot the first kernel row lies then depends on the result row
- * (four phases), and the weights are packed for each. The eighth slot, and the pixel to the left of the window, meet weights of zero.
- *
- * Backward weights: a step sums over 32 result pixels of a row. The pixels that one tap meets are every second one of an input row, so that rows are split
- * by parity, split[y + 3][parity][x / 2 + 2]: 14 rows of them, from the same column on, are 14 taps; four columns make all 49 (kx = 2 column +
- * parity - 1; the first of 7 x 8 is left out). */
+/* amx_stem.c -- the first layer on the AMX unit: 7 x 7, stride 2, padding 3, one channel. Here a row of a tile is a result pixel; a
+ * step sums over pixels of the kernel's window.
+ * Forward: the pixels of eight input rows are laid out pair by pair, pairs[p][slot][2] with p = x / 2 + 2 and slot = (y + 3) % 8, so
+ * that the window of a result pixel is 128 bytes in one piece, and that of the next begins 32 bytes on: rows of a tile overlap. The
+ * next result row needs two new input rows, which take the places of the two oldest; in which slot the first kernel row lies then
+ * depends on the result row (four phases), and the weights are packed for each. The eighth slot, and the pixel to the left of the
+ * window, meet weights of zero.
+ * Backward weights: a step sums over 32 result pixels of a row. The pixels that one tap meets are every second one of an input row, so
+ * that rows are split by parity, split[y + 3][parity][x / 2 + 2]: 14 rows of them, from the same column on, are 14 taps; four columns
+ * make all 49 (kx = 2 column + parity - 1; the first of 7 x 8 is left out). */
 #include "amx_op_impl.h"
 
 #include "vector16_impl.h"
@@ -49,7 +48,8 @@ void amx_stem_plan(amx_conv *op)
     op->sum_bytes = (size_t)(COLUMNS / 2 * op->co_blocks) * BLOCK_FLOATS * sizeof(float);
 }
 
-/* [32 result channels][phase][step][1 or 2 tiles][pair of pixels][result channel][2]: pair k of a step is slot k % 8 of pair of columns k / 8. */
+/* [32 result channels][phase][step][1 or 2 tiles][pair of pixels][result channel][2]: pair k of a step is slot k % 8 of pair of columns
+ * k / 8. */
 void amx_stem_pack(const amx_conv *op, const float *oihw, char *packed)
 {
     memset(packed, 0, (size_t)(op->block * op->co_blocks));

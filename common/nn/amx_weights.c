@@ -1,12 +1,11 @@
 /* amx_weights.c -- weight gradients on the AMX unit: for each tap, dw[ci, co] = sum over pictures and pixels of x[ci] dy[co].
- *
- * A step sums over 32 pictures at one pixel. Its left tile holds channels of x in its rows, so that x must be transposed, picture pairs by
- * picture pairs; its right tile is pairs of rows of dy. Both are prepared once for a strip (some rows of the output, or several times 32 whole pictures,
- * as L2 holds), and used by all taps and all blocks of 32 x 32 channels. Input rows that the next strip needs too stay where they are, in a ring of rows.
- * The sums of a block stay in fp32 between strips. All threads prepare a strip, then each computes its blocks: the sums are added in the same
- * order on any number of threads.
- *
- * A 1 x 1 kernel with a stride needs every second pixel of x only (`every`): it is a kernel with stride 1 (`step`) on a picture of these (in_h x in_w). */
+ * A step sums over 32 pictures at one pixel. Its left tile holds channels of x in its rows, so that x must be transposed, picture pairs
+ * by picture pairs; its right tile is pairs of rows of dy. Both are prepared once for a strip (some rows of the output, or several
+ * times 32 whole pictures, as L2 holds), and used by all taps and all blocks of 32 x 32 channels. Input rows that the next strip needs
+ * too stay where they are, in a ring of rows. The sums of a block stay in fp32 between strips. All threads prepare a strip, then each
+ * computes its blocks: the sums are added in the same order on any number of threads.
+ * A 1 x 1 kernel with a stride needs every second pixel of x only (`every`): it is a kernel with stride 1 (`step`) on a picture of
+ * these (in_h x in_w). */
 #include "amx_op_impl.h"
 
 #include <omp.h>

@@ -1,5 +1,6 @@
-/* t_nn_amx.c -- run: limit=240 : the AMX kernels on emulated tiles, and on AVX-512: the tile product bit by bit, then all directions against naive loops: odd
- * sizes, remainders of pictures and channels, what is done to a result on its way out, threads. t_nn_amx_long.c has more sizes. */
+/* t_nn_amx.c -- run: limit=240 : the AMX kernels on emulated tiles, and on AVX-512: the tile product bit by bit, then all directions
+ * against naive loops: odd sizes, remainders of pictures and channels, what is done to a result on its way out, threads.
+ * t_nn_amx_long.c has more sizes. */
 #include "../amx_reference.h"
 
 #include <omp.h>
@@ -27,7 +28,8 @@ static float one_result(float c, const uint16_t *a, const uint16_t *b, int colum
     return flushed(flushed(c) + flushed(sum[0] + sum[1]));
 }
 
-/* kind 0: ordinary numbers; 1: some denormals among them, which count as zeros; 2: products just above the denormals, whose differences are some. */
+/* kind 0: ordinary numbers; 1: some denormals among them, which count as zeros; 2: products just above the denormals, whose differences
+ * are some. */
 static void fill(uint16_t *v, size_t n, int kind, uint32_t tag)
 {
     amx_numbers(v, NULL, n, tag, 1);

@@ -1,6 +1,6 @@
-/* t_nn_amx_cpu.c -- run: limit=120 nosan : the AMX kernels as they are compiled for the CPU's unit give the bytes of the emulated ones. Where the
- * CPU has no such unit, it raises SIGILL at each tile instruction, and a handler here does what the instruction would: so its operands, and the
- * code around it, are tested on any CPU with AVX-512. */
+/* t_nn_amx_cpu.c -- run: limit=120 nosan : the AMX kernels as they are compiled for the CPU's unit give the bytes of the emulated ones.
+ * Where the CPU has no such unit, it raises SIGILL at each tile instruction, and a handler here does what the instruction would: so its
+ * operands, and the code around it, are tested on any CPU with AVX-512. */
 #define _GNU_SOURCE 1 /* the names of registers in ucontext.h */
 #include "../amx_reference.h"
 

@@ -1,5 +1,5 @@
-/* t_nn_amx_long.c -- run: long limit=900 nosan : the AMX kernels on emulated tiles (or the CPU's unit, where there is one) against naive loops: all
- * pairs of size and picture count, channels from 16 to 512, 640 pictures. */
+/* t_nn_amx_long.c -- run: long limit=900 nosan : the AMX kernels on emulated tiles (or the CPU's unit, where there is one) against
+ * naive loops: all pairs of size and picture count, channels from 16 to 512, 640 pictures. */
 #include "../amx_reference.h"
 
 #include <omp.h>
