@@ -56,6 +56,7 @@ static bool hybrid_run(parquet_hybrid *h)
     size_t size = (h->width + 7) / 8;
     if (size > left) return false;
     h->value = (uint32_t)(load(h->p, h->p + size));
+    if (h->width < 32 && h->value >> h->width) return false; /* levels are counted by adding them up: none may be more than 1 */
     h->packed = NULL;
     h->left = (uint32_t)n;
     h->p += size;
