@@ -26,6 +26,8 @@ typedef struct {
     bool tiled;
     image_kind kind;
     size_t sample_bytes;
+    bool mapped; /* 8-bit samples are numbers in a palette of greys that is not the identity */
+    uint8_t grey[256];
 } layout;
 
 static const struct {
@@ -176,6 +178,24 @@ static const char *photometric_name(uint16_t p)
     }
 }
 
+/* A palette that is a ramp of greys, dark to light, stands for grey values: the map's, as 8 bits. False: colours, or no ramp. */
+static bool grey_ramp(TIFF *tif, layout *l)
+{
+    enum { N = 256 };
+    uint16_t *c[3] = {NULL}, most = 0;
+    if (!TIFFGetField(tif, TIFFTAG_COLORMAP, &c[0], &c[1], &c[2]) || !c[0] || !c[1] || !c[2]) return false;
+    for (int i = 0; i < N; i++) {
+        if (c[1][i] != c[0][i] || c[2][i] != c[0][i] || (i && c[0][i] < c[0][i - 1])) return false;
+        most = c[0][i];
+    }
+    int shift = most < N ? 0 : 8; /* some writers put 8 bits into the map's 16 */
+    for (int i = 0; i < N; i++) {
+        l->grey[i] = (uint8_t)(c[0][i] >> shift);
+        l->mapped = l->mapped || l->grey[i] != i;
+    }
+    return c[0][0] < most;
+}
+
 static status read_kind(TIFF *tif, const char *path, layout *l)
 {
     uint16_t bits = 1, samples = 1, format = SAMPLEFORMAT_UINT, photometric = PHOTOMETRIC_MINISBLACK;
@@ -183,7 +203,8 @@ static status read_kind(TIFF *tif, const char *path, layout *l)
     TIFFGetFieldDefaulted(tif, TIFFTAG_SAMPLESPERPIXEL, &samples);
     TIFFGetFieldDefaulted(tif, TIFFTAG_SAMPLEFORMAT, &format);
     TIFFGetField(tif, TIFFTAG_PHOTOMETRIC, &photometric);
-    if (photometric != PHOTOMETRIC_MINISBLACK)
+    bool ramp = photometric == PHOTOMETRIC_PALETTE && bits == 8 && samples == 1 && format == SAMPLEFORMAT_UINT && grey_ramp(tif, l);
+    if (photometric != PHOTOMETRIC_MINISBLACK && !ramp)
         return fail(E_FORMAT, "%s: is %s; grayscale with 0 as black is expected", path, photometric_name(photometric));
     if (samples != 1) return fail(E_FORMAT, "%s: has %d samples a pixel; one is expected", path, samples);
     if (format == SAMPLEFORMAT_VOID) format = SAMPLEFORMAT_UINT;
@@ -316,9 +337,13 @@ static bool decode_lzw(TIFF *tif, const image_file *f, const layout *l, uint32_t
 static status decode_cell(TIFF *tif, const image_file *f, const layout *l, uint32_t cell, uint32_t rows, void *out)
 {
     tmsize_t bytes = (tmsize_t)((size_t)rows * l->cell_width * l->sample_bytes);
-    if (decode_lzw(tif, f, l, cell, rows, out, (size_t)bytes)) return OK;
-    tmsize_t got = l->tiled ? TIFFReadEncodedTile(tif, cell, out, bytes) : TIFFReadEncodedStrip(tif, cell, out, bytes);
-    return got == bytes ? OK : damaged(f->path, cell, l);
+    if (!decode_lzw(tif, f, l, cell, rows, out, (size_t)bytes)) {
+        tmsize_t got = l->tiled ? TIFFReadEncodedTile(tif, cell, out, bytes) : TIFFReadEncodedStrip(tif, cell, out, bytes);
+        if (got != bytes) return damaged(f->path, cell, l);
+    }
+    uint8_t *sample = out;
+    for (tmsize_t i = 0; i < bytes && l->mapped; i++) sample[i] = l->grey[sample[i]];
+    return OK;
 }
 
 static status decode_strips(image *im, TIFF *tif, const image_file *f, const layout *l, double scale, uint32_t *any)

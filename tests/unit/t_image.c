@@ -228,6 +228,41 @@ static void test_pages(void)
     ok(is_want(path, 1), "a thumbnail beside the page is no second page");
 }
 
+/* 8-bit samples that are numbers in a palette: read where the palette is a ramp of greys. */
+static void test_palettes(void)
+{
+    static const struct {
+        const char *what;
+        int step, from; /* map[i] = from + i * step */
+        bool read;
+        uint16_t value; /* of sample 100 */
+    } c[] = {{"a ramp of 16 bits", 257, 0, true, 100},
+             {"a ramp by 256", 256, 0, true, 100},
+             {"a ramp of 8 bits in 16", 1, 0, true, 100},
+             {"half a ramp", 128, 0, true, 50},
+             {"a ramp that does not begin at 0", 128, 25600, true, 150},
+             {"a ramp from light to dark", -257, 65535, false, 0},
+             {"one grey", 0, 500, false, 0}};
+    uint8_t px[N];
+    uint16_t map[256], red[256];
+    for (int i = 0; i < N; i++) px[i] = (uint8_t)i;
+    for (size_t k = 0; k < sizeof c / sizeof *c; k++)
+        for (int colour = 0; colour < 2; colour++) {
+            for (int i = 0; i < 256; i++) red[i] = map[i] = (uint16_t)(c[k].from + i * c[k].step);
+            if (colour) red[200] ^= 1;
+            TIFF *t = TIFFOpen(in_dir("palette.tif"), "w");
+            set_tags(t, &(make){.bits = 8, .photometric = PHOTOMETRIC_PALETTE, .compression = k % 2 ? COMPRESSION_LZW : COMPRESSION_NONE});
+            TIFFSetField(t, TIFFTAG_COLORMAP, red, map, map);
+            for (uint32_t y = 0; y < H; y++) TIFFWriteScanline(t, px + y * W, y, 0);
+            TIFFClose(t);
+            if (c[k].read && !colour)
+                ok(read_path(in_dir("palette.tif"), IMAGE_ONLY_PAGE, 1) == OK && im.px[100] == c[k].value && im.kind == IMAGE_U8,
+                   c[k].what);
+            else
+                refused(in_dir("palette.tif"), IMAGE_ONLY_PAGE, "is palette colour", colour ? "one entry is a colour" : c[k].what);
+        }
+}
+
 static void test_refused(void)
 {
     static uint8_t rgb[N * 12];
@@ -388,6 +423,7 @@ int main(void)
     test_kinds();
     test_values();
     test_pages();
+    test_palettes();
     test_refused();
     test_hostile();
     test_cut();

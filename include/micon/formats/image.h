@@ -10,10 +10,10 @@
  *
  * Values are integers 0..65535 (docs/method.md 2.1): 8- and 16-bit samples as they are, 32-bit and float ones floor(v * scale + 0.5),
  * clipped; negative samples become 0. Strips or tiles, either byte order, BigTIFF, no compression, LZW, deflate or PackBits. Refused with
- * E_FORMAT and "path: what": colour, palettes, MinIsWhite, other sample sizes, other compressions, NaN or infinity, more than IMAGE_MAX_PX
- * pixels or IMAGE_MAX_SIDE of them in a row, sizes that the bytes of the file cannot hold, whatever libtiff cannot decode. Sizes are
- * checked before memory is taken. Ordinary LZW goes through a decoder of our own, for speed. libtiff writes nothing to stderr; its text
- * becomes part of our message. */
+ * E_FORMAT and "path: what": colour, palettes (but those that are a ramp of greys, whose values are the map's, 8 bits), MinIsWhite, other
+ * sample sizes, other compressions, NaN or infinity, more than IMAGE_MAX_PX pixels or IMAGE_MAX_SIDE of them in a row, sizes that the
+ * bytes of the file cannot hold, whatever libtiff cannot decode. Sizes are checked before memory is taken. Ordinary LZW goes through a
+ * decoder of our own, for speed. libtiff writes nothing to stderr; its text becomes part of our message. */
 #ifndef MICON_FORMATS_IMAGE_H
 #define MICON_FORMATS_IMAGE_H
 #include "micon/base/status.h"
