@@ -180,6 +180,42 @@ static status tell_single(const wells *w, names *notes)
     return OK;
 }
 
+/* Treatments whose evaluated wells, two or more, are all at one position: there, a shared position looks like a shared effect. */
+static status note_positions(const wells *w, names *notes)
+{
+    status st = OK;
+    int col;
+    int64_t *first = NULL, *count = NULL, fixed = 0, replicated = 0;
+    uint8_t *moved = NULL;
+    TRY(need(&w->obs, "Metadata_Well", &col));
+    TRY(mem_alloc(&first, (size_t)w->n_label, sizeof *first, "treatments"));
+    TRY(mem_alloc(&count, (size_t)w->n_label, sizeof *count, "treatments"));
+    TRY(mem_alloc(&moved, (size_t)w->n_label, 1, "treatments"));
+    for (int64_t i = 0; i < w->n; i++) {
+        char at[8], before[8];
+        int32_t l = w->label[i];
+        if (!w->evaluated[i]) continue;
+        if (count[l]++ == 0) first[l] = i;
+        const char *own = frame_text(&w->obs, i, col), *other = frame_text(&w->obs, first[l], col);
+        if (strcmp(text_well(own, at) ? at : own, text_well(other, before) ? before : other) != 0) moved[l] = 1;
+    }
+    for (int32_t l = 0; l < w->n_label; l++) replicated += count[l] > 1, fixed += count[l] > 1 && !moved[l];
+    if (2 * fixed > replicated) {
+        char *note =
+            xasprintf("%lld of %lld replicated treatments (%.0f %%) are at one well position on all plates: effects of the position "
+                      "raise retrieval, mAP and percent replicating (docs/evaluation.md)",
+                      (long long)fixed, (long long)replicated, 100.0 * (double)fixed / (double)replicated);
+        names_add(notes, note);
+        log_warn("%s", note);
+        free(note);
+    }
+done:
+    free(first);
+    free(count);
+    free(moved);
+    return st;
+}
+
 /* E of docs/method.md 8. */
 static status mark_evaluated(wells *w, const uint8_t *treated, const config *cfg, names *notes)
 {
@@ -205,6 +241,7 @@ static status mark_evaluated(wells *w, const uint8_t *treated, const config *cfg
     }
     if (all && set >= 0) names_add(notes, "all treated wells are evaluated, whatever the split: the model was not trained on this screen");
     TRY(tell_single(w, notes));
+    TRY(note_positions(w, notes));
 done:
     return st;
 }

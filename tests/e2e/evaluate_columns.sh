@@ -12,6 +12,8 @@ exits "plain tables" 0 evaluate t
 cp $R/metrics.csv plain.csv
 has "how wells were recognized" $R/metrics.json "recognized: 32 negative controls (screen.control = DMSO: 32), 64 treated wells (no control type: 64), 0 empty wells"
 
+hasnt "every treatment has two positions: no warning" $R/metrics.json "at one well position"
+
 # Other names for everything; text columns are metadata without a prefix.
 mkdir other
 for p in 1 2 3 4; do

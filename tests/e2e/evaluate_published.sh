@@ -24,6 +24,7 @@ EOP
 exits "four plates, as published" 0 mpi 2 "$BIN/micon-evaluate" screen.yaml
 has "positive controls are treated wells" work/reports/r/metrics.json "256 negative controls (Metadata_control_type = negcon: 256), 1280 treated wells"
 has "each kind with its count" work/reports/r/metrics.json "Metadata_control_type = poscon_diverse: 112"
+has "one plate map: said, with the share" work/reports/r/metrics.json "292 of 306 replicated treatments (95 %) are at one well position on all plates"
 # The published values are mean AP minus 3/259, the chance of 3 replicates among 256 controls, in the order of the compounds' names.
 awk -F, 'NR > 1 && $1 == "uncorrected" { print $2, $3 }' work/reports/r/compounds.csv | LC_ALL=C sort | awk '{ printf "%.12f\n", $2 - 3 / 259 }' > ours
 awk -F, '$1 == "compound" && $2 == "U2OS" && $3 == "long" { print $4 }' "$D/cellprofiler_replicability_ap.csv" > published
