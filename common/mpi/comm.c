@@ -2,14 +2,18 @@
 /* comm.c -- agreement over ranks. MPI calls keep MPI_ERRORS_ARE_FATAL: their failure ends the job, so they are not checked here. */
 #include "micon/mpi/comm.h"
 
+#include "micon/base/clock.h"
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
 #include "micon/base/num.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 enum { PIECE = 1 << 28 }; /* bytes or elements a call: counts are int */
 
@@ -45,6 +49,76 @@ status agree_all(MPI_Comm comm, status mine)
     MPI_Bcast(message, (int)sizeof message, MPI_CHAR, worst.rank, comm);
     msg_set(message);
     return (status)worst.st;
+}
+
+status agree_after_library_all(MPI_Comm comm, status mine)
+{
+    MPI_Request request;
+    int done = 0, worst, own = mine;
+    double since = clock_s();
+    if (comm_size(comm) == 1) return mine;
+    MPI_Iallreduce(&own, &worst, 1, MPI_INT, MPI_MAX, comm, &request);
+    if (mine == OK) MPI_Wait(&request, MPI_STATUS_IGNORE);
+    while (mine != OK && !done) {
+        MPI_Test(&request, &done, MPI_STATUS_IGNORE);
+        if (!done && clock_s() - since > COMM_PATIENCE_S) comm_abort(msg_get());
+        if (!done) nanosleep(&(struct timespec){0, 1000000L}, NULL);
+    }
+    return agree_all(comm, mine);
+}
+
+struct comm_deadline {
+    const char *what;
+    int rank;
+    bool started, over;
+    struct timespec until;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+};
+
+static void *watch(void *arg)
+{
+    comm_deadline *d = arg;
+    int rc = 0;
+    pthread_mutex_lock(&d->mutex);
+    while (!d->over && rc == 0) rc = pthread_cond_timedwait(&d->wake, &d->mutex, &d->until);
+    if (!d->over) {
+        log_any("rank %d: %s; ending the job", d->rank, d->what);
+        _exit(1);
+    }
+    pthread_mutex_unlock(&d->mutex);
+    return NULL;
+}
+
+comm_deadline *comm_deadline_start(const char *what, double seconds)
+{
+    comm_deadline *d = xcalloc(1, sizeof *d);
+    pthread_condattr_t attr;
+    d->what = what;
+    d->rank = comm_rank(MPI_COMM_WORLD);
+    clock_gettime(CLOCK_MONOTONIC, &d->until); /* the time of day may jump */
+    d->until.tv_sec += (time_t)seconds;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&d->mutex, NULL);
+    pthread_cond_init(&d->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    d->started = pthread_create(&d->thread, NULL, watch, d) == 0;
+    return d;
+}
+
+void comm_deadline_end(comm_deadline **dp)
+{
+    comm_deadline *d = *dp;
+    pthread_mutex_lock(&d->mutex);
+    d->over = true;
+    pthread_cond_signal(&d->wake);
+    pthread_mutex_unlock(&d->mutex);
+    if (d->started) pthread_join(d->thread, NULL);
+    pthread_cond_destroy(&d->wake);
+    pthread_mutex_destroy(&d->mutex);
+    FREE(*dp);
 }
 
 status agree_same_all(MPI_Comm comm, uint64_t value, const char *what)

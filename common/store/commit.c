@@ -61,6 +61,8 @@ static void give_up(const store *s)
     comm_abort("the store's first rank did not end the job");
 }
 
+enum { CLOSE_S = 300 };
+
 /* All ranks together. Afterwards the file is closed, or the job is at its end. */
 static void close_all(store *s)
 {
@@ -70,8 +72,16 @@ static void close_all(store *s)
         s->arrays[i].dset = -1;
     }
     if (agree_all(s->comm, mine) != OK) give_up(s);
+    /* What HDF5 still has to write is written before closing: a rank that fails there returns, one that fails in H5Fclose does not. */
+    if (s->file >= 0 && H5Fflush(s->file, H5F_SCOPE_LOCAL) < 0) mine = h5_fail(E_IO, "%s: cannot be written", s->final_name);
+    if (agree_after_library_all(s->comm, mine) != OK) give_up(s);
     if (s->transfer >= 0) H5Pclose(s->transfer);
+    /* It writes the head of the file once more, and MPI-IO closes files of its own: a rank that fails there waits for ever, as do the
+     * others. Everything else is written, so that it takes little time. */
+    comm_deadline *limit =
+        s->file >= 0 ? comm_deadline_start("closing a file on all ranks does not end (is the disk full, or failing?)", CLOSE_S) : NULL;
     if (s->file >= 0 && H5Fclose(s->file) < 0) mine = h5_fail(E_IO, "%s: cannot be closed", s->final_name);
+    if (limit) comm_deadline_end(&limit);
     s->transfer = s->file = -1;
     if (s->serial >= 0 && H5Fclose(s->serial) < 0) mine = h5_fail(E_IO, "%s: cannot be closed", s->final_name);
     s->serial = -1;

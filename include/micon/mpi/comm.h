@@ -21,6 +21,17 @@ int comm_size(MPI_Comm comm);
 status agree_all(MPI_Comm comm, status mine) MUST_USE;
 #define TRY_ALL(comm, local) TRY(agree_all((comm), (local)))
 
+/* The same after a collective call of a library. A rank for which that failed has left the call early, and the others may wait in it for ever:
+ * where they do not come to agree within COMM_PATIENCE_S, the failed rank ends the job, with its message. */
+enum { COMM_PATIENCE_S = 30 };
+status agree_after_library_all(MPI_Comm comm, status mine) MUST_USE;
+
+/* For a collective call of a library in which a failed rank may wait for the others and they for it: unless comm_deadline_end comes within
+ * `seconds`, this process says `what` and ends, and with it the job. Local. */
+typedef struct comm_deadline comm_deadline;
+comm_deadline *comm_deadline_start(const char *what, double seconds);
+void comm_deadline_end(comm_deadline **d); /* sets NULL */
+
 /* Every rank must have the same value: E_USAGE with "what differs between rank 0 and rank k" otherwise. */
 status agree_same_all(MPI_Comm comm, uint64_t value, const char *what) MUST_USE;
 

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# run: long limit=3000
+# A small campaign of each kind (tests/campaign/campaign.sh): no wrong byte, hang, crash, silent flip, nor a run that does not recover.
+. "$(dirname "$0")/../tap.sh"
+for kind in kill io flip foreign two; do
+    BIN=$BIN exits "$kind" 0 bash "$ROOT/tests/campaign/campaign.sh" --folder "$T/c" --seed 7 --count 4 $kind
+    grep -E '^(WRONG|HANG|CRASH|SILENT|STUCK)' "$T/out" | sed 's/^/#   /'
+done
+tap_done
