@@ -304,6 +304,18 @@ static size_t line_is_of(const char *line, const char *section, const char *name
                                                                                                                              : 0;
 }
 
+/* Is the line of a key that was added, at the value that does as before? */
+static bool is_as_before(const char *line, size_t len)
+{
+    for (const config_addition *a = config_added; a->section; a++) {
+        size_t key = line_is_of(line, a->section, a->name), n = strlen(a->as_before);
+        if (key && len >= key + 2 + n && memcmp(line + key, ": ", 2) == 0 && memcmp(line + key + 2, a->as_before, n) == 0 &&
+            (len == key + 2 + n || line[key + 2 + n] == '\n'))
+            return true;
+    }
+    return false;
+}
+
 void config_comparable(const char *lines, text *out)
 {
     for (const char *p = lines; *p;) {
@@ -311,7 +323,7 @@ void config_comparable(const char *lines, text *out)
         len += p[len] == '\n';
         for (const config_rename *r = config_renamed; r->section && !key; r++)
             if ((key = line_is_of(p, r->section, r->name))) text_addf(out, "%s.%s", r->section, r->older);
-        text_addn(out, p + key, len - key);
+        if (!is_as_before(p, len)) text_addn(out, p + key, len - key);
         p += len;
     }
 }

@@ -134,6 +134,8 @@ const opt config_options[] = {
     INT(train, steps, "1000", 1, 1e9, NULL, IN_MODEL, "training steps"),
     REAL(train, lr, "0.005", 1e-12, 100, NULL, IN_MODEL, "learning rate; from scratch try 0.001"),
     WORD(train, precision, "auto", CHOICES(PRECISIONS), IN_MODEL, "arithmetic; auto: bf16 where the CPU has it, else fp32"),
+    YES(train, deterministic, "no", IN_MODEL,
+        "choose convolutions by rule, not by measurement: a fresh work folder on the same kind of CPU gives the same bytes; slower"),
     WORD(train, positives, "other_batch", CHOICES(POSITIVES), IN_MODEL, "what the second view of a compound must differ in from the first"),
     WORD(train, norm, "sync", CHOICES(NORMS), IN_MODEL,
          "batch norm statistics; sync: over all ranks; local: per rank; frozen: the stored ones"),
@@ -220,6 +222,11 @@ const opt config_options[] = {
     {NULL, NULL, OPT_TEXT, 0, NULL, 0, 0, NULL, 0, NULL},
 };
 /* clang-format on */
+
+const config_addition config_added[] = {
+    {"train", "deterministic", "no"},
+    {NULL, NULL, NULL},
+};
 
 const config_rename config_renamed[] = {
     {"tile", "low", "percentile_low"},

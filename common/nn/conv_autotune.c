@@ -270,6 +270,23 @@ done:
     return st;
 }
 
+static status no_way(const conv_spec *s)
+{
+    return fail(E_FAILED, "convolution %d -> %d, %d x %d: oneDNN %s has no implementation for it here", s->ci, s->co, s->h, s->w,
+                dnn_version());
+}
+
+/* The first that oneDNN offers: its own preference for this kind of CPU. */
+static status choose_by_rule(dnn *d, const conv_spec *s, char **how)
+{
+    names list = {0};
+    status st = conv_list(d, s, &list);
+    if (st == OK && list.n == 0) st = no_way(s);
+    if (st == OK) *how = xstrdup(list.item[0]);
+    names_free(&list);
+    return st;
+}
+
 static status measure(dnn *d, const conv_spec *full, char **how, double *gflops)
 {
     status st = OK;
@@ -289,9 +306,7 @@ static status measure(dnn *d, const conv_spec *full, char **how, double *gflops)
         free(*how);
         *how = xstrdup(list.item[i]);
     }
-    if (!*how)
-        st = fail(E_FAILED, "convolution %d -> %d, %d x %d: oneDNN %s has no implementation for it here", s.ci, s.co, s.h, s.w,
-                  dnn_version());
+    if (!*how) st = no_way(&s);
     *gflops = best < 1e30 ? conv_flop(&s) / best * 1e-9 : 0;
 done:
     if (st != OK) FREE(*how);
@@ -308,9 +323,9 @@ status conv_choose(conv_op **out, dnn *d, const conv_spec *s, conv_choices *c)
     *out = NULL;
     long at = names_find(&c->key, key);
     if (at < 0) {
-        TRY(measure(d, s, &how, &gflops));
+        TRY(c->by_rule ? choose_by_rule(d, s, &how) : measure(d, s, &how, &gflops));
         TRY(choices_add(c, key, how, gflops));
-        c->measured++;
+        c->measured += !c->by_rule;
         at = (long)c->key.n - 1;
     }
     st = conv_create(out, d, s, c->how.item[at]);

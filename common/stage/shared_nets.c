@@ -78,6 +78,7 @@ static status create_first(resnet **net, dnn *dn, const resnet_config *c, nn_par
     status st = OK;
     conv_choices kept = {0};
     text mine = {0};
+    if (choices->by_rule) return resnet_create(net, dn, c, p, MODEL_PREFIX, choices);
     char *file = file_of(folder);
     recall(choices, file);
     size_t known = choices->key.n;
@@ -102,6 +103,11 @@ done:
     return st;
 }
 
+char *shared_nets_folder(const config *c)
+{
+    return c->train.deterministic ? NULL : config_work(c, NETS_FOLDER);
+}
+
 nn_type shared_nets_type_all(MPI_Comm comm, int precision)
 {
     int bf16 = precision == PRECISION_BF16 || (precision == PRECISION_AUTO && dnn_bf16());
@@ -119,6 +125,7 @@ status shared_nets_create_all(MPI_Comm comm, resnet **net, dnn *dn, const resnet
     char *data = NULL;
     size_t size = 0;
     bool root = comm_rank(comm) == 0;
+    choices->by_rule = !folder;
     if (root) {
         st = create_first(net, dn, c, p, choices, folder);
         conv_choices_write(choices, &lines);
@@ -131,6 +138,7 @@ status shared_nets_create_all(MPI_Comm comm, resnet **net, dnn *dn, const resnet
         conv_choices_free(choices);
         st = conv_choices_read(choices, data, "choices of rank 0");
         free(data);
+        choices->by_rule = !folder;
         if (st == OK) st = resnet_create(net, dn, c, p, MODEL_PREFIX, choices);
     }
     TRY_ALL(comm, st);

@@ -20,7 +20,7 @@ status inference_create_all(inference *e, stage *g, const model *m, nn_type type
     e->n_tiles = (sites > 0 ? sites : 1) * tiles_per_site; /* whole sites */
     const resnet_config c = {
         .depth = m->depth, .n = e->n_tiles * channels, .size = m->size_px, .out = model_out(m), .type = type, .training = false};
-    char *folder = config_work(&g->cfg, NETS_FOLDER);
+    char *folder = shared_nets_folder(&g->cfg);
     nn_params *p = (nn_params *)&m->params; /* a network that does not train does not change them */
     size_t tile = (size_t)channels * (size_t)m->size_px * (size_t)m->size_px;
     TRY_ALL(g->comm, dnn_create(&e->d));

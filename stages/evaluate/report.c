@@ -236,11 +236,21 @@ done:
     return st;
 }
 
-/* Only what JSON.parse accepts: one malformed line would leave the whole page blank. */
-static bool is_object(const char *line, size_t n)
+/* What the training computed, of a line of its log; how long it took, and with which memory, differs between two runs that are the same.
+ * Only what JSON.parse accepts: one malformed line would leave the whole page blank. False: not an object. */
+static bool add_step(text *t, const char *line, size_t n, bool first)
 {
-    json_t *value = json_loadb(line, n, 0, NULL);
-    bool is = json_is_object(value);
+    static const char *const key[] = {"step", "loss"};
+    json_t *value = json_loadb(line, n, JSON_DECODE_INT_AS_REAL, NULL);
+    bool is = json_is_object(value), any = false;
+    if (is) text_add(t, first ? "{" : ",{");
+    for (size_t k = 0; is && k < sizeof key / sizeof *key; k++) {
+        const json_t *v = json_object_get(value, key[k]);
+        if (!json_is_real(v)) continue;
+        text_addf(t, "%s\"%s\":%.9g", any ? "," : "", key[k], json_real_value(v));
+        any = true;
+    }
+    if (is) text_add(t, "}");
     json_decref(value);
     return is;
 }
@@ -259,12 +269,10 @@ static void add_log(text *t, const char *path)
     }
     for (char *line = data, *end; line && (end = strchr(line, '\n')); line = end + 1) {
         if (end == line) continue;
-        if (!is_object(line, (size_t)(end - line))) {
+        if (add_step(t, line, (size_t)(end - line), taken == 0))
+            taken++;
+        else
             lost++;
-            continue;
-        }
-        if (taken++ > 0) text_add(t, ",");
-        text_addn(t, line, (size_t)(end - line));
     }
     text_add(t, "]");
     if (lost) log_warn("%s: %lld lines are not JSON objects: the training curve leaves them out", path, (long long)lost);

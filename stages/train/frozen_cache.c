@@ -148,7 +148,7 @@ status frozen_cache_create_all(frozen_cache **out, stage *g, const model *m, con
 {
     status st = OK;
     frozen_cache *f = xcalloc(1, sizeof *f);
-    char *folder = config_work(&g->cfg, NETS_FOLDER);
+    char *folder = shared_nets_folder(&g->cfg);
     *out = f;
     *f = (frozen_cache){.m = m, .d = d, .window = MPI_WIN_NULL};
     size_t pixels = m->channels.n * (size_t)m->size_px * (size_t)m->size_px;

@@ -58,7 +58,7 @@ static status make_net_all(trainer *t, net_kit *kit)
                        .sum = o->norm == NORM_SYNC ? allreduce_norm : NULL,
                        .ready = allreduce_ready,
                        .ctx = t->allreduce};
-    char *folder = config_work(&t->g->cfg, NETS_FOLDER);
+    char *folder = shared_nets_folder(&t->g->cfg);
     status st = shared_nets_create_all(t->g->comm, &t->net, kit->dn, &c, &t->m->params, &kit->choices, folder);
     free(folder);
     return st;

@@ -236,7 +236,7 @@ status validate_all(trainer *t, pair_sampler *it, net_kit *kit, validation *out)
     resnet *net = NULL;
     const resnet_config c = {
         .depth = m->depth, .n = PASS_TILES * (int)m->channels.n, .size = m->size_px, .out = model_out(m), .type = kit->type};
-    char *folder = config_work(&g->cfg, NETS_FOLDER);
+    char *folder = shared_nets_folder(&g->cfg);
     *out = (validation){.top1 = NAN, .chance = NAN};
     double loss = NAN;
     TRY_ALL(g->comm, list_wells(&w, in->d, m->dim));

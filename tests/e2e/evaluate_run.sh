@@ -16,7 +16,7 @@ mkdir -p "$W/models/micon"
 "$ROOT/build/release/tests/tools/model_make" "$W/models/micon/model.safetensors" 32 40 16 1024 1 DNA ER RNA AGP Mito
 exits "embeddings" 0 "$BIN/micon-embed" "$S/screen.yaml" --quiet
 # A log with lines that are no JSON objects: no number, two run together, no object, nothing, cut short.
-printf '%s\n' '{"step":0,"loss":2.5}' '{"step":1,"loss":nan}' '{"step":2,"loss":1}{"step":3,"loss":1}' '{[}' '[4]' '' '{"step":5,"loss":0.5}' '{"step":6,"loss":}' \
+printf '%s\n' '{"step":0,"loss":2.5,"seconds":1.25,"memory_mb":7}' '{"step":1,"loss":nan}' '{"step":2,"loss":1}{"step":3,"loss":1}' '{[}' '[4]' '' '{"step":5,"loss":0.5}' '{"step":6,"loss":}' \
     '{"step":7' > "$W/models/micon/log.jsonl"
 
 for N in 1 2 3; do

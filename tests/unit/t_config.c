@@ -118,6 +118,12 @@ static void renamed(void)
     same(text_str(&same_as), "tile.low: 1\ntrain.views: any\ntrain.positives_too: 2\nplate left out: train.positives: x",
          "compared under the older name, whole keys at the start of a line only");
     text_clear(&same_as);
+    text_clear(&same_as);
+    config_comparable("train.seed: 1\ntrain.deterministic: no\ntrain.dim: 2\ntrain.deterministic: yes\ntrain.deterministic: nothing",
+                      &same_as);
+    same(text_str(&same_as), "train.seed: 1\ntrain.dim: 2\ntrain.deterministic: yes\ntrain.deterministic: nothing",
+         "an added key that does as before");
+    text_clear(&same_as);
     config_comparable("", &same_as);
     same(text_str(&same_as), "", "nothing");
     text_free(&shown);

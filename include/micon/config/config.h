@@ -121,7 +121,7 @@ typedef struct {
     int method, encoder, freeze, precision, positives, norm, augment, schedule, gradient_dtype;
     int64_t seed, batch, steps, memory, tiles_memory, cache_memory, checkpoint_steps, dim, projection, valid_every, early_stop;
     double lr, temperature, lambda, aux_weight, weight_decay, warmup, grad_clip;
-    bool detach, aux;
+    bool detach, aux, deterministic;
 } train_options;
 
 #define REPRESENTATIONS(X) X(REPRESENTATION_RAW, "raw") X(REPRESENTATION_PROJECTED, "projected")
@@ -212,6 +212,13 @@ typedef struct {
     const char *section, *older, *name;
 } config_rename;
 extern const config_rename config_renamed[];
+
+/* Keys that 0.1.0 did not have, with the value that does as it did: such a line makes no output of it out of date (config_comparable). The
+ * table ends with a NULL section. */
+typedef struct {
+    const char *section, *name, *as_before;
+} config_addition;
+extern const config_addition config_added[];
 
 /* Say on the log which keys should be given under their new names. */
 void config_log_older_keys(const config *c);

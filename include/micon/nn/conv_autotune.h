@@ -13,6 +13,7 @@ typedef struct {
     double *gflops; /* as measured: here, or where the choice was read from */
     size_t cap;
     int measured; /* how many were measured in this process */
+    bool by_rule; /* new choices are the first implementation of the list, in oneDNN's order: nothing is measured */
 } conv_choices;
 void conv_choices_free(conv_choices *c);
 void conv_choices_write(const conv_choices *c, text *out);                                /* lines "key<TAB>how<TAB>GFLOP/s" */
@@ -23,7 +24,7 @@ status conv_list(dnn *d, const conv_spec *s, names *out) MUST_USE;
 status conv_create(conv_op **out, dnn *d, const conv_spec *s, const char *how) MUST_USE;
 void conv_destroy(conv_op **op); /* NULL-safe, sets NULL */
 
-/* Use the choice kept in `c`; where there is none, or this CPU cannot run it, measure all implementations on random numbers and keep the
+/* Use the choice kept in `c`; where there is none (and c->by_rule is not set), or this CPU cannot run it, measure all implementations on random numbers and keep the
  * best (takes a second or so). */
 status conv_choose(conv_op **out, dnn *d, const conv_spec *s, conv_choices *c) MUST_USE;
 

@@ -2,11 +2,15 @@
  * ends in _all. */
 #ifndef MICON_STAGE_SHARED_NETS_H
 #define MICON_STAGE_SHARED_NETS_H
+#include "micon/config/config.h"
 #include "micon/nn/resnet.h"
 
 #include <mpi.h>
 
 #define NETS_FOLDER "choices" /* below work */
+
+/* The folder of choices below work; NULL where train.deterministic wants them by rule. Caller frees. */
+char *shared_nets_folder(const config *c);
 
 /* What networks compute in: bf16 where train.precision or embed.precision (`precision`) says so, or leaves it open and every rank's CPU has
  * it. */
@@ -16,7 +20,8 @@ nn_type shared_nets_type_all(MPI_Comm comm, int precision);
  * `choices` has, else those kept in `folder` for this kind of CPU, else what rank 0 measures now. Measured ones are kept in the folder;
  * where another job kept its own meanwhile, those are taken, so that the tasks of an array give the same bits. A folder that cannot be
  * read or written is a warning.
- * choices: in and out, the same on every rank afterwards. folder: looked at by rank 0 only. */
+ * choices: in and out, the same on every rank afterwards. folder: looked at by rank 0 only; NULL: by rule (conv_choices), and nothing is
+ * kept. */
 status shared_nets_create_all(MPI_Comm comm, resnet **net, dnn *dn, const resnet_config *wanted, nn_params *p, conv_choices *choices,
                               const char *folder) MUST_USE;
 
