@@ -19,8 +19,8 @@ read -r -a mpirun <<<"$MPIRUN"
 # interprets them.
 read_args() { mapfile -d "" -t args <"$1"; }
 
-# launch PROGRAM ARGUMENT... -- the program under mpirun. Each launch has a folder of its own for what Open MPI keeps of a run (all runs of a user
-# share one otherwise, and take it from each other). One that failed before the program ran is tried again, three times in all.
+# launch PROGRAM ARGUMENT... -- the program under mpirun. Each launch has a folder of its own for what Open MPI keeps of a run: all runs of
+# a user share one otherwise, and take it from each other. One that failed before the program ran is tried again, three times in all.
 start() { "$@"; } # train.sh has another, which passes signals on
 launch() {
     local try rc folder

@@ -1,9 +1,9 @@
 /* launch.c -- one mpirun: a folder of its own for what Open MPI keeps of a run, and whether the program in it ever started.
  *
- * All mpirun of a user on a node keep their files in one folder below TMPDIR, made when it is missing and removed by whoever finds it empty.
- * One that ends takes it from under one that has just begun, which then fails in session_dir.c before it starts a program. So each launch gets
- * a folder alone. In it the stage program leaves a mark once MPI runs (common/stage/stage.c); a launch that failed without that mark is tried
- * again, whatever made it fail. */
+ * All mpirun of a user on a node keep their files in one folder below TMPDIR, made when it is missing and removed by whoever finds it
+ * empty. One that ends takes it from under one that has just begun, which then fails in session_dir.c before it starts a program. So each
+ * launch gets a folder alone. In it the stage program leaves a mark once MPI runs (common/stage/stage.c); a launch that failed without that
+ * mark is tried again, whatever made it fail. */
 #define _GNU_SOURCE /* nftw */
 #include "driver.h"
 

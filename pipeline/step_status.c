@@ -36,8 +36,8 @@ static char *job_of(const json_t *o)
     return !job ? NULL : task ? xasprintf("%s_%s", job, task) : xstrdup(job);
 }
 
-/* Is the writer gone? Known for certain where process numbers can be compared (base/identity.h), of files of versions before 0.2 on the host
- * of that name; a SLURM job is looked up in the queue by the caller. */
+/* Is the writer gone? Known for certain where process numbers can be compared (base/identity.h), of files of versions before 0.2 on the
+ * host of that name; a SLURM job is looked up in the queue by the caller. */
 static bool is_gone(const json_t *o)
 {
     if (json_is_string(json_object_get(o, "job"))) return false;
@@ -85,8 +85,8 @@ void step_status_failed(step_status *s, const char *why)
     s->message = xstrdup(why);
 }
 
-/* What the driver wrote at its end (.failed, .stopped), the record of a success (.made) and the program's own file (.json): the youngest has
- * the word. A driver that is asked to stop ends programs that cannot say so. */
+/* What the driver wrote at its end (.failed, .stopped), the record of a success (.made) and the program's own file (.json): the youngest
+ * has the word. A driver that is asked to stop ends programs that cannot say so. */
 static void read_end(step_status *out, const config *c, const step *s, const char *json)
 {
     static const struct {

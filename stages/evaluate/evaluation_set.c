@@ -69,7 +69,8 @@ done:
     return st;
 }
 
-/* The number of distinct codes among the wells of E: scIB scales by the batches and labels in the data, not by those of training wells or controls. */
+/* The number of distinct codes among the wells of E: scIB scales by the batches and labels in the data, not by those of training wells or
+ * controls. */
 status evaluation_count_present(const evaluation_set *e, const int32_t *code, int32_t n_code, int32_t *present)
 {
     status st = OK;

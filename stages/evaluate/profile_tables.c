@@ -1,5 +1,5 @@
-/* profile_tables.c -- files of profiles behind each other (profile_tables.h). CSV is read row by row, Parquet column by column: its features
- * never become text. */
+/* profile_tables.c -- files of profiles behind each other (profile_tables.h). CSV is read row by row, Parquet column by column: its
+ * features never become text. */
 #include "profile_tables.h"
 
 #include "micon/base/mem.h"

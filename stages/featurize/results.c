@@ -1,5 +1,5 @@
-/* results.c -- the rows are divided among the ranks, each with its own worker process; the results are gathered on every rank as one block of
- * records. */
+/* results.c -- the rows are divided among the ranks, each with its own worker process; the results are gathered on every rank as one block
+ * of records. */
 #include "featurize.h"
 
 #include "micon/base/fault.h"
@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Followed by the fingerprint, then by reason, key, formula and SMILES, each with its NUL. Results arrive in any order, so a record names its
- * row. */
+/* Followed by the fingerprint, then by reason, key, formula and SMILES, each with its NUL. Results arrive in any order, so a record names
+ * its row. */
 typedef struct {
     int64_t row;
     double weight;

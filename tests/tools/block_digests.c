@@ -1,5 +1,5 @@
-/* block_digests.c -- block_digests FILE... : computes the block digests at the end of finished HDF5 files again (common/store/blocks.c), for
- * tests that edit a stored text in place. */
+/* block_digests.c -- block_digests FILE... : computes the block digests at the end of finished HDF5 files again (common/store/blocks.c),
+ * for tests that edit a stored text in place. */
 #include "micon/base/digest.h"
 
 #include <stdbool.h>

@@ -340,7 +340,8 @@ done:
     return st;
 }
 
-/* A resnet18 in bf16, of whose convolutions all are done by the AMX kernels: on the CPU's unit, or where there is none on emulated tiles. */
+/* A resnet18 in bf16, of whose convolutions all are done by the AMX kernels: on the CPU's unit, or where there is none on emulated
+ * tiles. */
 static status amx_create(model *m, int size)
 {
     status st = OK;

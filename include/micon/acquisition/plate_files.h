@@ -1,13 +1,14 @@
-/* plate_files.h -- the images below a folder that a microscope exported, by their names: which plate, well, site, channel, plane and time point
- * each is of. Local.
+/* plate_files.h -- the images below a folder that a microscope exported, by their names: which plate, well, site, channel, plane and time
+ * point each is of. Local.
  *
  * Known layouts, by file name: Operetta and Opera Phenix (r04c14f05p01-ch1sk1fk1fl1.tiff), Yokogawa CV7000 and CV8000
  * (PLATE_D08_T0001F002L01A01Z04C01.tif), ImageXpress (PLATE_C07_s1_w1GUID.tif), ScanR (A1--W00001--P00001--Z00000--T00000--DAPI.tif).
  * For others a pattern, which is compared with as many of the last parts of the path as it has itself:
  *     {plate}/{well}_s{site}_{channel}.tif
- * Fields: {plate}, {well} (A1, A01) or {row} and {col} (the row a letter or a number), {site}, {channel}, {z}, {time}, {guid}, {*} (anything without a '/').
- * A field given twice must be the same text both times. Without {plate} it is the name of the folder that holds the file, folders called
- * Images, TimePoint_N and ZStep_N left out and an Operetta's "__DATE-Measurement N" cut off; without {site} it is 1. */
+ * Fields: {plate}, {well} (A1, A01) or {row} and {col} (the row a letter or a number), {site}, {channel}, {z}, {time}, {guid}, {*}
+ * (anything without a '/'). A field given twice must be the same text both times. Without {plate} it is the name of the folder that holds
+ * the file, folders called Images, TimePoint_N and ZStep_N left out and an Operetta's "__DATE-Measurement N" cut off; without {site} it is
+ * 1. */
 #ifndef MICON_ACQUISITION_PLATE_FILES_H
 #define MICON_ACQUISITION_PLATE_FILES_H
 #include "micon/base/status.h"

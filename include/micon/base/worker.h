@@ -5,13 +5,14 @@
  *     worker_run(w, &job);           any number of times: requests go over, answers come back, several under way
  *     worker_stop(&w);
  *
- * Two processes are made: a keeper, that only waits, and the worker, that calls fn. When the worker dies the keeper (which never saw
- * MPI) forks the next one from the state that worker_start found, and says which request it was. A request whose worker died is
- * tried once more in the next one, so that a stray kill is nobody's fault; the second time it is WORKER_CRASHED.
- * Time is the worker's CPU time, so that a busy or suspended machine changes no result; ten times as much on the clock counts
- * as a crash. A worker may hold WORKER_MAX_MEMORY bytes (not limited under AddressSanitizer) and has a stack of 64 MiB where the
- * system allows it, whatever `ulimit -s` says. It has no stdin, stdout or stderr. Both processes end with this one, whatever way
- * it ends. Of several workers the one that was started last is stopped first: it holds copies of the others' sockets. Answers do not depend on how requests are spread or on deaths in between, as long as fn's do not. */
+ * Two processes are made: a keeper, that only waits, and the worker, that calls fn. When the worker dies the keeper (which never saw MPI)
+ * forks the next one from the state that worker_start found, and says which request it was. A request whose worker died is tried once more
+ * in the next one, so that a stray kill is nobody's fault; the second time it is WORKER_CRASHED. Time is the worker's CPU time, so that a
+ * busy or suspended machine changes no result; ten times as much on the clock counts as a crash. A worker may hold WORKER_MAX_MEMORY bytes
+ * (not limited under AddressSanitizer) and has a stack of 64 MiB where the system allows it, whatever `ulimit -s` says. It has no stdin,
+ * stdout or stderr. Both processes end with this one, whatever way it ends. Of several workers the one that was started last is stopped
+ * first: it holds copies of the others' sockets. Answers do not depend on how requests are spread or on deaths in between, as long as fn's
+ * do not. */
 #ifndef MICON_BASE_WORKER_H
 #define MICON_BASE_WORKER_H
 #include "micon/base/status.h"

@@ -213,8 +213,8 @@ typedef struct {
 } config_rename;
 extern const config_rename config_renamed[];
 
-/* Keys that 0.1.0 did not have, with the value that does as it did: such a line makes no output of it out of date (config_comparable). The
- * table ends with a NULL section. */
+/* Keys that version 0.1 did not have, with the value that does as it did: such a line makes no output of it out of date
+ * (config_comparable). The table ends with a NULL section. */
 typedef struct {
     const char *section, *name, *as_before;
 } config_addition;

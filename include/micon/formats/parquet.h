@@ -43,14 +43,15 @@ status parquet_read_rows_f32(const parquet *p, const int *cols, int n_cols, floa
 status parquet_read_text(parquet_cursor *c, text *out) MUST_USE;
 
 /* ---- writing ---- */
-/* Tables as JUMP's profiles are: columns of text (dictionary-encoded strings), then columns of float32, all optional; zstd, a checksum a page. */
+/* Tables as JUMP's profiles are: columns of text (dictionary-encoded strings), then columns of float32, all optional; zstd, a checksum a
+ * page. */
 typedef struct parquet_writer parquet_writer;
 enum { PARQUET_GROUP_ROWS = 1 << 16 };
 /* Names of the text and of the float columns; no name twice. path is of a part file, which must not exist. */
 status parquet_create(parquet_writer **out, const char *path, const char *const *text_name, int n_text, const char *const *float_name,
                       int n_floats) MUST_USE;
-/* One row group of n_rows (1 to PARQUET_GROUP_ROWS). cell(user, row, col) is the text of a cell, borrowed until the next call, NULL where it is
- * missing; x[row * stride + k] is of float column k, missing where it is not finite. */
+/* One row group of n_rows (1 to PARQUET_GROUP_ROWS). cell(user, row, col) is the text of a cell, borrowed until the next call, NULL where
+ * it is missing; x[row * stride + k] is of float column k, missing where it is not finite. */
 status parquet_write_group(parquet_writer *w, int64_t n_rows, const char *(*cell)(void *user, int64_t row, int col), void *user,
                            const float *x, size_t stride) MUST_USE;
 status parquet_finish(parquet_writer **w) MUST_USE; /* the footer; closed and NULL, whatever comes of it */

@@ -21,8 +21,8 @@ int comm_size(MPI_Comm comm);
 status agree_all(MPI_Comm comm, status mine) MUST_USE;
 #define TRY_ALL(comm, local) TRY(agree_all((comm), (local)))
 
-/* The same after a collective call of a library. A rank for which that failed has left the call early, and the others may wait in it for ever:
- * where they do not come to agree within COMM_PATIENCE_S, the failed rank ends the job, with its message. */
+/* The same after a collective call of a library. A rank for which that failed has left the call early, and the others may wait in it for
+ * ever: where they do not come to agree within COMM_PATIENCE_S, the failed rank ends the job, with its message. */
 enum { COMM_PATIENCE_S = 30 };
 status agree_after_library_all(MPI_Comm comm, status mine) MUST_USE;
 

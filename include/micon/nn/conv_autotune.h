@@ -24,8 +24,8 @@ status conv_list(dnn *d, const conv_spec *s, names *out) MUST_USE;
 status conv_create(conv_op **out, dnn *d, const conv_spec *s, const char *how) MUST_USE;
 void conv_destroy(conv_op **op); /* NULL-safe, sets NULL */
 
-/* Use the choice kept in `c`; where there is none (and c->by_rule is not set), or this CPU cannot run it, measure all implementations on random numbers and keep the
- * best (takes a second or so). */
+/* Use the choice kept in `c`; where there is none (and c->by_rule is not set), or this CPU cannot run it, measure all implementations on
+ * random numbers and keep the best (takes a second or so). */
 status conv_choose(conv_op **out, dnn *d, const conv_spec *s, conv_choices *c) MUST_USE;
 
 const char *conv_how(const conv_op *op);

@@ -67,7 +67,8 @@ typedef struct {
 
 /* For the groups of the range: p = (1 + #null >= mean) / (1 + size). The group's null is the element-wise mean over its queries' arrays,
  * each in ascending order, so that queries of one group rise and fall together as those of replicates do; where all rankings of m among
- * total can be listed, an array holds the exact quantiles. group [n] and the scores are over all queries; group < 0 or NaN AP: left out. out [groups.n]. */
+ * total can be listed, an array holds the exact quantiles. group [n] and the scores are over all queries; group < 0 or NaN AP: left out.
+ * out [groups.n]. */
 status ap_pvalues(const ap_scores *scores, const int32_t *group, int64_t n, row_range groups, const ap_null_options *null,
                   const ap_groups *out) MUST_USE;
 
