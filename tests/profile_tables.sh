@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # profile_tables.sh -- for tests of micon-evaluate: tables of profiles out of nothing. After tap.sh.
 
-# table PLATE BATCH SITES FEATURES: 24 wells, a third of them controls, the others 8 compounds, two wells each; features 1 and 2 cannot be used
+# table PLATE BATCH SITES FEATURES: 24 wells, a third of them controls, the others 8 compounds, two wells each; features 1 and 2 cannot be
+# used
 table() {
     awk -v plate="$1" -v batch="$2" -v sites="$3" -v d="$4" 'function noise() { return rand() + rand() + rand() - 1.5 }
     BEGIN { srand(7); for (c = 0; c < 8; c++) for (j = 1; j <= d; j++) effect[c, j] = 3 * noise()
@@ -22,7 +23,8 @@ table_screen() {
 # evaluate NAME options... : that screen, without mpirun, which takes seconds over a failure
 evaluate() { local name=$1; shift; "$BIN/micon-evaluate" "$name.yaml" "$@"; }
 
-# added NAME STORE options... : that screen evaluated, then added to the shared store; --set goes to both, -- ends what goes to micon-evaluate
+# added NAME STORE options... : that screen evaluated, then added to the shared store; --set goes to both, -- ends what goes to
+# micon-evaluate
 added() {
     local name=$1 store=$2 to=both evaluate=() add=()
     shift 2

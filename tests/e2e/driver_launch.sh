@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=120
-# Launches: an mpirun that fails before the program runs is started again, one whose program failed is not; each has a folder of its own, and
-# none is left. The same for the job scripts.
+# Launches: an mpirun that fails before the program runs is started again, one whose program failed is not; each has a folder of its own,
+# and none is left. The same for the job scripts.
 . "$(dirname "$0")/../tap.sh"
 . "$(dirname "$0")/../driver.sh"
 export TMPDIR=$T/tmp

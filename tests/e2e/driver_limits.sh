@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=120
-# What exceeds the machine is said before a run starts, and what cannot work is stopped; half-written files of dead runs are removed by stages
-# that were started by hand, those of running ones are not removed by micon clean.
+# What exceeds the machine is said before a run starts, and what cannot work is stopped; half-written files of dead runs are removed by
+# stages that were started by hand, those of running ones are not removed by micon clean.
 . tests/tap.sh
 . tests/driver.sh
 cd "$SCREEN" || exit 1
@@ -36,7 +36,8 @@ has "the plan says it" <(micon plan screen.yaml -n 64 --stage train "${big[@]}")
 rm -rf work "$FAKE/calls"
 dead=$(hostname)-4194305
 mkdir -p work/models/micon/checkpoints
-half=(work/compounds.h5.part."$dead" work/models/micon/model.safetensors.part."$dead" work/models/micon/checkpoints/step-1.safetensors.part."$dead")
+half=(work/compounds.h5.part."$dead" work/models/micon/model.safetensors.part."$dead" \
+    work/models/micon/checkpoints/step-1.safetensors.part."$dead")
 for f in "${half[@]}"; do echo half >"$f"; done
 exits "featurize by hand" 0 "$BIN/micon-featurize" screen.yaml
 not_ok "removes what a dead run of it left" test -e "${half[0]}"

@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
 # run: long limit=500
-# micon run with the real stages: names that a shell would act upon, from the tables to the report; stopped while it tiles and while it trains,
-# and going on from there; a full disk, a disk that cannot be written.
+# micon run with the real stages: names that a shell would act upon, from the tables to the report; stopped while it tiles and while it
+# trains, and going on from there; a full disk, a disk that cannot be written.
 . tests/tap.sh
 unset MICON_BIN MICON_HOME SLURM_JOB_ID SLURM_RESTART_COUNT
 micon() { "$BIN/micon" "$@"; }
 bad='$(touch "$T/hacked"); `touch hacked` && x'"'"' "y" | *
 end'
 dir="$T/a screen"; mkdir -p "$dir"
-mpi 2 "$BIN/micon-simulate" --out "$dir/$bad" --sources 2 --batches 2 --wells 12 --sites 4 --compounds 4 --size 128 --quiet; same "a screen in such a folder" $? 0
+mpi 2 "$BIN/micon-simulate" --out "$dir/$bad" --sources 2 --batches 2 --wells 12 --sites 4 --compounds 4 --size 128 --quiet; same \
+    "a screen in such a folder" $? 0
 cd "$dir/$bad" || exit 1
 # Plate, batch, compound: the cells of the tables, quoted as CSV wants it.
 cell="\"${bad//\"/\"\"}\""
 shopt -u patsub_replacement 2>/dev/null   # bash 5.2: & is a letter
-rename() { local t; t=$(cat "$1"); t=${t//,S1B01P001,/,$cell,}; t=${t//,Batch1,/,$cell,}; printf '%s\n' "${t//JCP2022_2/JCP \$(touch hacked)\' 2}" >"$1"; }
+rename() { local t; t=$(cat "$1"); t=${t//,S1B01P001,/,$cell,}; t=${t//,Batch1,/,$cell,}; printf '%s\n' \
+    "${t//JCP2022_2/JCP \$(touch hacked)\' 2}" >"$1"; }
 for f in images/*/load_data.csv; do rename "$f"; done
 for f in metadata/*.csv.gz; do gunzip "$f"; rename "${f%.gz}"; done
 cat >screen.yaml <<'Y'
@@ -71,14 +73,17 @@ not_ok "never world-writable" sh -c 'find "$1" -perm -002 ! -type l | grep .' - 
 # ---- disks ----
 if [ "$(id -u)" = 0 ] && unshare --mount true 2>/dev/null; then
     cd "$T" || exit 1
-    mkdir full && printf 'screen: {index: %s/images/*/load_data.csv, well: %s/metadata/well.csv.gz, compound: %s/metadata/compound.csv.gz, control: JCP2022_033924, work: full/work}\n' plain plain plain >full.yaml
+    mkdir full && printf \
+        'screen: {index: %s/images/*/load_data.csv, well: %s/metadata/well.csv.gz, compound: %s/metadata/compound.csv.gz, control: JCP2022_033924, work: full/work}\n' plain plain plain >full.yaml
     mpi 2 "$BIN/micon-simulate" --out plain --sources 1 --batches 1 --wells 6 --sites 1 --compounds 2 --size 96 --quiet
     on() { unshare --mount bash -c 'mount -t tmpfs -o "$1" none full && shift && "$@"' - "$@" >"$T/out" 2>"$T/err" </dev/null; }
     on size=64k "$BIN/micon" run full.yaml --stage tile --set tile.size=96; same "a full disk: exit 1" $? 1
     ok "is named as such" grep -qiE "no space|only .* left" "$T/err"
-    on size=4k sh -c 'head -c 9999 /dev/zero >full/zero; exec "$@"' - "$BIN/micon" run full.yaml --stage tile; same "not a byte is left: exit 1" $? 1
+    on size=4k sh -c 'head -c 9999 /dev/zero >full/zero; exec "$@"' - "$BIN/micon" run full.yaml --stage tile; same \
+        "not a byte is left: exit 1" $? 1
     has "says so" "$T/err" "No space left on device"
-    on size=1m sh -c 'mount -o remount,ro full; exec "$@"' - "$BIN/micon" plan full.yaml; same "micon plan on a disk that cannot be written" $? 0
+    on size=1m sh -c 'mount -o remount,ro full; exec "$@"' - "$BIN/micon" plan full.yaml; same \
+        "micon plan on a disk that cannot be written" $? 0
     on size=1m sh -c 'mount -o remount,ro full; exec "$@"' - "$BIN/micon" check full.yaml; same "micon check: exit 1" $? 1
     has "says what cannot be written" "$T/out" "the work folder cannot be written"
     on size=1m sh -c 'mount -o remount,ro full; exec "$@"' - "$BIN/micon" run full.yaml; same "micon run: exit 1" $? 1

@@ -9,14 +9,16 @@ table s1/b1/P1 s1/b1/P2 s2/b1/P1 >load_data.csv
 stages featurize tile train embed evaluate
 run() { micon run screen.yaml -n 2 "$@"; }
 calls() { sort "$FAKE/calls" 2>/dev/null | tr '\n' ';'; rm -f "$FAKE/calls"; }
-state() { micon status screen.yaml --json "${@:3}" | /usr/bin/env sed -n "s/.*\"stage\": \"$1\", \"plate\": $2, \"state\": \"\([a-z ]*\)\".*/\1/p"; }
+state() { micon status screen.yaml --json "${@:3}" | /usr/bin/env sed -n \
+    "s/.*\"stage\": \"$1\", \"plate\": $2, \"state\": \"\([a-z ]*\)\".*/\1/p"; }
 
 # ---- all of it ----
 run --dry-run >"$T/dry" 2>"$T/err"; same "--dry-run ends with 0" $? 0
 golden "--dry-run prints the commands" "$T/dry" run-dry.txt
 not_ok "and does nothing" test -e work
 exits "a run" 0 run
-same "each step once, plates side by side" "$(calls)" "embed s1/b1/P1 ranks=1;embed s1/b1/P2 ranks=1;embed s2/b1/P1 ranks=1;evaluate - ranks=2;featurize - ranks=2;tile s1/b1/P1 ranks=1;tile s1/b1/P2 ranks=1;tile s2/b1/P1 ranks=1;train - ranks=2;"
+same "each step once, plates side by side" "$(calls)" \
+    "embed s1/b1/P1 ranks=1;embed s1/b1/P2 ranks=1;embed s2/b1/P1 ranks=1;evaluate - ranks=2;featurize - ranks=2;tile s1/b1/P1 ranks=1;tile s1/b1/P2 ranks=1;tile s2/b1/P1 ranks=1;train - ranks=2;"
 has "a line a stage" "$T/err" "tile: 3 of 3 plates done"
 not_ok "the lock is gone" test -e work/status/lock
 exits "again: nothing to do" 0 run
@@ -29,7 +31,8 @@ not_ok "never world-writable" sh -c 'find work -perm -002 ! -type l | grep .'
 # ---- two runs in one work folder ----
 calls >/dev/null
 exits "another run" 0 run --set train.run=other
-same "makes what is its own" "$(calls)" "embed s1/b1/P1 ranks=1;embed s1/b1/P2 ranks=1;embed s2/b1/P1 ranks=1;evaluate - ranks=2;train - ranks=2;"
+same "makes what is its own" "$(calls)" \
+    "embed s1/b1/P1 ranks=1;embed s1/b1/P2 ranks=1;embed s2/b1/P1 ranks=1;evaluate - ranks=2;train - ranks=2;"
 for r in micon other; do
     micon plan screen.yaml --set train.run=$r >"$T/plan"
     has "$r: nothing to do" "$T/plan" "Nothing to do"
@@ -43,12 +46,15 @@ exits "clean removes what is of one run" 0 micon clean screen.yaml --set train.r
 not_ok "its records" test -e work/status/embed/other
 same "of the other it stays" "$(echo work/status/embed/*/*.made | wc -w)" 3
 exits "of all stages of a run" 0 micon clean screen.yaml --set train.run=other --stage train --stage evaluate --yes
-same "the records of train and evaluate are that run's only" "$(cd work/status && echo train/*.made evaluate/*.made)" "train/micon.made evaluate/micon.made"
+same "the records of train and evaluate are that run's only" "$(cd work/status && echo train/*.made evaluate/*.made)" \
+    "train/micon.made evaluate/micon.made"
 
 # ---- a record of another file than the one that stands ----
 f=work/embeddings/micon/s1__b1__P1.h5
 touch -d 2001-01-01 $f
-{ echo digest,size,mtime_ns,path; for g in work/embeddings/micon/*.h5; do echo "00000000000000$([ "$g" = $f ] && echo ff || echo aa),$(stat -c %s "$g"),$(date -r "$g" +%s%N),$g"; done; } >work/status/evaluate/micon.inputs
+{ echo digest,size,mtime_ns,path; for g in work/embeddings/micon/*.h5; do echo \
+    "00000000000000$([ "$g" = $f ] && echo ff || echo aa),$(stat -c %s "$g"),$(date -r "$g" +%s%N),$g"; done; } \
+    >work/status/evaluate/micon.inputs
 same "does not make the report stale" "$(state evaluate null)" "done"
 
 # ---- a stage of the whole screen that fails ----
@@ -70,7 +76,8 @@ has "the plan too" <(micon plan screen.yaml) "failed before; see micon status"
 same "of the others too" "$(state tile '"s1\/b1\/P1"')" "done"
 micon status screen.yaml >"$T/status"; golden "micon status" "$T/status" status-failed.txt
 exits "with max_bad_plates the rest goes on" 1 run --set slurm.max_bad_plates=0.5
-same "all but what the bad plate feeds" "$(calls)" "embed s1/b1/P1 ranks=1;embed s2/b1/P1 ranks=1;evaluate - ranks=2;tile s1/b1/P2 ranks=2;train - ranks=2;"
+same "all but what the bad plate feeds" "$(calls)" \
+    "embed s1/b1/P1 ranks=1;embed s2/b1/P1 ranks=1;evaluate - ranks=2;tile s1/b1/P2 ranks=2;train - ranks=2;"
 rm "$FAKE/fail"
 exits "rerun --failed" 0 micon rerun screen.yaml --failed -n 2
 same "just the failed one" "$(calls)" "tile s1/b1/P2 ranks=2;"
@@ -115,11 +122,13 @@ kill -HUP $pid; sleep 0.3
 hasnt "under nohup it does not mind that its terminal goes" "$T/err" "stopping"
 kill -TERM $pid; wait $pid; same "stopped while training: exit 75" $? 75
 has "training was asked to save itself" "$FAKE/calls" "train - stopped"
-has "and has all the time it wants" "$T/err" "stopping after training has finished its step and saved a checkpoint (a second request kills it); finished"
+has "and has all the time it wants" "$T/err" \
+    "stopping after training has finished its step and saved a checkpoint (a second request kills it); finished"
 has "then the same command goes on" "$T/err" "stopped on request; to resume: micon run screen.yaml"
 rm -f "$FAKE/sleep" "$FAKE/stop" "$FAKE/calls"
 
-# ---- a stop asked for again: ranks that do not listen, in groups of their own as Open MPI's are, and what they have started, are killed ----
+# ---- a stop asked for again: ranks that do not listen, in groups of their own as Open MPI's are, and what they have started, are killed
+# ----
 mkdir -p deaf
 long=$((100000 + $$)) # seconds, and a name that no other test has
 printf '%s\n' '#!/usr/bin/env bash' 'trap "" INT TERM USR1' "setsid bash -c 'trap \"\" INT TERM; sleep $long & wait' &" 'wait' >deaf/mpirun
@@ -147,7 +156,8 @@ for _ in $(seq 100); do grep -q tile "$FAKE/calls" 2>/dev/null && break; sleep 0
 micon status screen.yaml --json >"$T/json"
 has "--json: a run is active" "$T/json" '"active": true'
 has "who" "$T/json" '"run": "'"$(id -un) on $(hostname)"
-if /usr/bin/python3 -c '' 2>/dev/null; then ok "it is JSON" /usr/bin/python3 -c 'import json, sys; assert len(json.load(open(sys.argv[1]))["steps"]) == 9' "$T/json"; else skip "it is JSON" "no python3"; fi
+if /usr/bin/python3 -c '' 2>/dev/null; then ok "it is JSON" /usr/bin/python3 -c \
+    'import json, sys; assert len(json.load(open(sys.argv[1]))["steps"]) == 9' "$T/json"; else skip "it is JSON" "no python3"; fi
 exits "--watch ends with the run" 0 timeout 30 "$MICON_BIN/micon" status screen.yaml --watch --interval 1
 ok "after several looks" [ "$(grep -c '^screen ' "$T/out")" -ge 2 ]
 has "the last one: nothing runs" <(tail -n 12 "$T/out") "no run is active here"
@@ -181,7 +191,8 @@ rm work/status/lock
 # ---- what cannot be ----
 mv work kept
 exits "a stage whose inputs are not made" 1 run --stage train
-has "names the stages and what to do" "$T/err" "1 step could not start: the output of featurize, tile is missing; make it first: micon run screen.yaml"
+has "names the stages and what to do" "$T/err" \
+    "1 step could not start: the output of featurize, tile is missing; make it first: micon run screen.yaml"
 rm -rf work "$FAKE/calls"; mv kept work
 mv "$MICON_BIN/micon-evaluate" "$T/away"
 exits "only a stage that is not built" 1 run --stage evaluate
@@ -192,7 +203,8 @@ has "says which file" "$T/err" ". is a folder; the configuration is a file in it
 MPIRUN=no-such-mpirun exits "no mpirun" 1 run --force
 has "says what to do" "$T/err" "load an MPI module, or set MPIRUN"
 if [ "$(id -u)" = 0 ] && unshare --mount true 2>/dev/null; then
-    unshare --mount bash -c 'mount -t tmpfs none work && mount -o remount,ro work && exec "$@"' - "$MICON_BIN/micon" run screen.yaml >"$T/out" 2>"$T/err"
+    unshare --mount bash -c 'mount -t tmpfs none work && mount -o remount,ro work && exec "$@"' - "$MICON_BIN/micon" run screen.yaml \
+        >"$T/out" 2>"$T/err"
     same "a work folder that cannot be written: exit 1" $? 1
     has "says so" "$T/err" "Read-only file system"
 else
@@ -203,7 +215,8 @@ has "names it" "$T/err" "no group 'no-such-group'"
 group=$(id -Gn | tr ' ' '\n' | grep -vx "$(id -gn)" | head -n 1)
 [ "$(id -u)" = 0 ] && group=daemon
 if [ -n "$group" ]; then
-    (umask 000; run --set screen.group="$group" --set screen.work=shared) >"$T/out" 2>"$T/err"; same "a group, and a umask that forbids nothing" $? 0
+    (umask 000; run --set screen.group="$group" --set screen.work=shared) >"$T/out" 2>"$T/err"; same \
+        "a group, and a umask that forbids nothing" $? 0
     same "every output is the group's" "$(find shared ! -group "$group" | wc -l) $(find shared -type f -group "$group" | grep -c h5)" "0 8"
     not_ok "which may write all of it" sh -c 'find shared ! -perm -020 | grep .'
     not_ok "and nobody else" sh -c 'find shared -perm -002 | grep .'
@@ -246,7 +259,8 @@ rm "$FAKE/fail"
 # ---- clean ----
 table s1/b1/P1 s1/b1/P2 s2/b1/P1 >load_data.csv
 rm -rf work; run >"$T/out" 2>"$T/err"
-echo mine >work/tiles/notes.txt; echo image >work/tiles/a.tif; mkdir elsewhere; echo x >elsewhere/y.h5; ln -s ../../elsewhere work/tiles/link
+echo mine >work/tiles/notes.txt; echo image >work/tiles/a.tif; mkdir elsewhere; echo x >elsewhere/y.h5; ln -s ../../elsewhere \
+    work/tiles/link
 exits "clean asks" 1 micon clean screen.yaml
 has "nothing was removed" "$T/err" "nothing was removed"
 ok "indeed" test -e work/tiles/s1__b1__P1.h5

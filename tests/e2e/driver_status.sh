@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=200
-# What a step is, told the same way by status, plan, run and rerun: after Ctrl-C in each stage, after SIGKILL of the driver, of mpirun and of a
-# program, and while SLURM jobs wait, run and are killed. status exits with 1 where a step has failed.
+# What a step is, told the same way by status, plan, run and rerun: after Ctrl-C in each stage, after SIGKILL of the driver, of mpirun and
+# of a program, and while SLURM jobs wait, run and are killed. status exits with 1 where a step has failed.
 . tests/tap.sh
 . tests/driver.sh
 cd "$SCREEN" || exit 1
@@ -10,7 +10,8 @@ table s1/b1/P1 s1/b1/P2 s2/b1/P1 >load_data.csv
 stages featurize tile train embed evaluate
 run() { micon run screen.yaml -n 2 "$@"; }
 : >"$FAKE/reports"
-status_of() { micon status screen.yaml --json 2>"$T/err" | sed -n "s/.*\"stage\": \"$1\", \"plate\": \([^,]*\), \"state\": \"\([a-z ]*\)\".*/\2/p" | sort -u | xargs; }
+status_of() { micon status screen.yaml --json 2>"$T/err" | sed -n \
+    "s/.*\"stage\": \"$1\", \"plate\": \([^,]*\), \"state\": \"\([a-z ]*\)\".*/\2/p" | sort -u | xargs; }
 # begin STAGE ARGS: a run, up to where a program of that stage runs (and would for long)
 begin() {
     local stage=$1
@@ -67,7 +68,8 @@ rm -rf work/models work/status/train
 begin train
 kill -KILL "$(rank_of train)"; wait $pid 2>/dev/null; same "SIGKILL of a program: run exits with 1" $? 1
 micon status screen.yaml >"$T/status" 2>/dev/null
-has "status says by what, and where the log is" "$T/status" "failed train whole screen: killed by signal 9 (log: work/status/train/micon.log)"
+has "status says by what, and where the log is" "$T/status" \
+    "failed train whole screen: killed by signal 9 (log: work/status/train/micon.log)"
 micon status screen.yaml --json >"$T/json" 2>/dev/null
 has "--json has the log" "$T/json" '"log": "work/status/train/micon.log"'
 has "and the count" "$T/json" '"failed": 1,'
@@ -83,7 +85,8 @@ stories "a program that cannot start" failed train 1
 
 # ---- a process of the same number, which is another ----
 mkdir -p work/status/train; rm -rf work/models work/status/train/*
-claim() { echo "{\"state\": \"running\", \"host\": \"$(hostname)\", \"space\": \"$1\", \"birth\": \"$2\", \"pid\": $$}" >work/status/train/micon.json; }
+claim() { echo "{\"state\": \"running\", \"host\": \"$(hostname)\", \"space\": \"$1\", \"birth\": \"$2\", \"pid\": $$}" \
+    >work/status/train/micon.json; }
 claim "" ""
 same "a program that runs is running" "$(status_of train)" running
 claim "" 17
@@ -105,11 +108,15 @@ tile=$(sed -n 's/.*"stage": "tile", "gate": false, "job": "\([0-9]*\)".*/\1/p' w
 sed -i "s/^\(${tile}_0\)|PENDING|.*/\1|RUNNING|None/" "$FAKE/queue"
 same "a task runs: its first plate does, the others wait" "$(status_of tile)" "queued running"
 same "one of three" "$(micon status screen.yaml --json | grep -c '"stage": "tile".*"state": "running"')" 1
-report() { mkdir -p work/status/tile; echo "{\"state\": \"$2\", \"message\": \"$3\", \"job\": \"$tile\", \"task\": \"0\", \"host\": \"n7\", \"pid\": 5}" >"work/status/tile/$1.json"; }
-state() { micon status screen.yaml --json 2>"$T/err" | sed -n "s|.*\"stage\": \"tile\", \"plate\": \"$1\", \"state\": \"\([a-z ]*\)\".*|\1|p"; }
+report() { mkdir -p work/status/tile; echo \
+    "{\"state\": \"$2\", \"message\": \"$3\", \"job\": \"$tile\", \"task\": \"0\", \"host\": \"n7\", \"pid\": 5}" \
+    >"work/status/tile/$1.json"; }
+state() { micon status screen.yaml --json 2>"$T/err" | sed -n \
+    "s|.*\"stage\": \"tile\", \"plate\": \"$1\", \"state\": \"\([a-z ]*\)\".*|\1|p"; }
 report s1__b1__P1 failed "all images are damaged"
 mkdir -p work/status/slurm; echo "micon-tile: error: all images are damaged" >"work/status/slurm/tile-${tile}_0.log"
-same "the first has failed: the second runs, the third waits" "$(state s1/b1/P1) $(state s1/b1/P2) $(state s2/b1/P1)" "failed running queued"
+same "the first has failed: the second runs, the third waits" "$(state s1/b1/P1) $(state s1/b1/P2) $(state s2/b1/P1)" \
+    "failed running queued"
 micon status screen.yaml >"$T/status" 2>"$T/err"; same "status exits with 1" $? 1
 has "the failed plate's log is the job's" "$T/status" "all images are damaged (log: work/status/slurm/tile-${tile}_0.log)"
 report s1__b1__P2 running ""
@@ -118,7 +125,8 @@ grep -v "^${tile}_" "$FAKE/queue" >"$T/queue"; cp "$T/queue" "$FAKE/queue"
 same "the job was killed: so was the plate that ran" "$(state s1/b1/P2) $(state s2/b1/P1)" "failed to do"
 rm -f work/status/tile/*.json
 same "a job that ended in silence" "$(state s1/b1/P1)" failed
-has "is named, with its log" <(micon status screen.yaml 2>/dev/null) "job ${tile}_0 ended before the program reported anything (log: work/status/slurm/tile-${tile}_0.log)"
+has "is named, with its log" <(micon status screen.yaml 2>/dev/null) \
+    "job ${tile}_0 ended before the program reported anything (log: work/status/slurm/tile-${tile}_0.log)"
 rm -rf work/status/slurm*; : >"$FAKE/queue"
 run >/dev/null 2>&1
 exits "training again, as a job" 0 micon submit screen.yaml --stage train --force

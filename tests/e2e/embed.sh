@@ -40,7 +40,8 @@ before=$(records micon)
 mkdir -p work/models/other
 cp $M work/models/other/model.safetensors
 exits "another run in the same folder" 0 mpi 2 "$BIN/micon-embed" $S --set train.run=other --set embed.counterfactual=no
-same "has records of its own" "$(cd $R/other && echo *)" "$(cd work/embeddings/other && for f in *.h5; do echo ${f%.h5}.inputs ${f%.h5}.json ${f%.h5}.made; done | xargs)"
+same "has records of its own" "$(cd $R/other && echo *)" "$(cd work/embeddings/other &&
+    for f in *.h5; do echo ${f%.h5}.inputs ${f%.h5}.json ${f%.h5}.made; done | xargs)"
 ok "of its own model" grep -qF work/models/other/model.safetensors "$R/other/$plate.inputs"
 ok "and files" grep -qF "\"size\": $(stat -c %s "work/embeddings/other/$plate.h5")," "$R/other/$plate.made"
 same "the first run's stay as they were" "$(records micon)" "$before"
@@ -119,7 +120,8 @@ killed_at_points() { # of rank 1; a point beyond the last is a run to its end, t
     local n reached=0
     for n in 2 9 16; do
         rm -rf work/embeddings
-        MICON_FAULT=kill:$n:1 quiet timeout 60 "$MPIRUN" --oversubscribe -n 2 -x MICON_FAULT "$DEBUG_BIN/micon-embed" $S || reached=$((reached + 1))
+        MICON_FAULT=kill:$n:1 quiet timeout 60 "$MPIRUN" --oversubscribe -n 2 -x MICON_FAULT "$DEBUG_BIN/micon-embed" $S ||
+            reached=$((reached + 1))
         next_run "killed at point $n" || return 1
     done
     echo "# $reached of 3 points reached"
@@ -163,7 +165,8 @@ assert (a[[0, 2]] == b).all()' all.h5 "$E"
     exits "a compound without a vector: exit 1" 1 mpi 2 "$BIN/micon-embed" $L
     has "is named with its line" "$T/err" "list.csv:5: compound 'nonsense' has no vector"
     MODEL_SEEN=$(sed -n 2p ids) "$TOOLS/model_make" seen.safetensors 64 100 32 1024 1 DNA ER RNA AGP Mito
-    exits "those that the model has not seen" 0 mpi 2 "$BIN/micon-embed" $S --set embed.counterfactual_compounds=unseen --set embed.model=seen.safetensors
+    exits "those that the model has not seen" 0 mpi 2 "$BIN/micon-embed" $S --set embed.counterfactual_compounds=unseen --set \
+        embed.model=seen.safetensors
     same "all but one" "$(compounds "$E" | xargs)" "$(sed 2d ids | xargs)"
 else skip "which compounds are predicted" "no python3-h5py"; fi
 "$TOOLS/model_make" clip.safetensors 64 100 32 1024 0 DNA ER RNA AGP Mito

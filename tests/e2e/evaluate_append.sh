@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=120
-# micon-store add: runs of several screens in one store, in any order and at the same time; what does not go together is refused, and the store
-# stays as it was.
+# micon-store add: runs of several screens in one store, in any order and at the same time; what does not go together is refused, and the
+# store stays as it was.
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/profile_tables.sh"
 cd "$T" || exit 1
@@ -41,7 +41,8 @@ added b s/new.h5ad --transform-with one.h5ad 2>"$T/err.b" & one=$!
 added c s/new.h5ad --transform-with one.h5ad 2>"$T/err.c"; rc=$?
 wait $one; same "two that make it at the same time" "$rc $?" "0 0"
 exits "c again" 1 added c s/new.h5ad --transform-with one.h5ad
-has "c again: the first of its wells are named" "$T/err" "s/new.h5ad has 24 of the 24 wells already: S1/B2/P4/A01, S1/B2/P4/A02, S1/B2/P4/A03, S1/B2/P4/A04, S1/B2/P4/A05, ...; nothing was added"
+has "c again: the first of its wells are named" "$T/err" \
+    "s/new.h5ad has 24 of the 24 wells already: S1/B2/P4/A01, S1/B2/P4/A02, S1/B2/P4/A03, S1/B2/P4/A04, S1/B2/P4/A05, ...; nothing was added"
 same "nothing else is left" "$(ls s | tr '\n' ' ')" "all.h5ad busy.h5ad new.h5ad other.h5ad "
 
 # What does not go together.
@@ -55,7 +56,8 @@ table 6 B3 1 12 > p6.csv; table_screen f p6.csv
 refused "sphered for itself" "were fitted on different wells: evaluate the new ones with --transform-with" f s/all.h5ad
 # Locks.
 printf 'elsewhere\n1\n77\nsomeone\n2026-01-01 00:00\nadding x.h5ad\n' > s/new.h5ad.lock
-refused "a lock of another host" "s/new.h5ad is being added to by: someone on elsewhere (process 1) since 2026-01-01 00:00: adding x.h5ad. If it has ended, remove s/new.h5ad.lock" \
+refused "a lock of another host" \
+    "s/new.h5ad is being added to by: someone on elsewhere (process 1) since 2026-01-01 00:00: adding x.h5ad. If it has ended, remove s/new.h5ad.lock" \
     d s/new.h5ad --transform-with one.h5ad -- --wait 0
 touch -d '11 minutes ago' s/new.h5ad.lock
 exits "that is silent for long" 0 added d s/new.h5ad --transform-with one.h5ad -- --wait 0
@@ -69,9 +71,11 @@ same "no lock is left" "$(find s -name "*lock*")" ""
 exits "not evaluated yet" 1 "$BIN/micon-store" add a.yaml s/x.h5ad --set train.run=absent
 has "not evaluated yet: what to do" "$T/err" "work_a/profiles/absent.h5ad does not exist: run micon-evaluate first"
 exits "another configuration" 1 "$BIN/micon-store" add a.yaml s/x.h5ad --set evaluate.sphere=PCA
-has "another configuration: which key" "$T/err" "was made with another configuration than today's 'evaluate.sphere: PCA': run micon-evaluate first"
+has "another configuration: which key" "$T/err" \
+    "was made with another configuration than today's 'evaluate.sphere: PCA': run micon-evaluate first"
 exits "no store named" 2 "$BIN/micon-store" add a.yaml
 has "no store named: usage" "$T/err" "missing argument; usage: micon-store add screen.yaml STORE"
-for o in --append=s/x.h5ad --wait=3; do exits "the old spelling $o" 2 evaluate a $o; has "the old spelling $o: the new one" "$T/err" "micon store add screen.yaml STORE"; done
+for o in --append=s/x.h5ad --wait=3; do exits "the old spelling $o" 2 evaluate a $o; has "the old spelling $o: the new one" "$T/err" \
+    "micon store add screen.yaml STORE"; done
 not_ok "nothing was added" test -e s/x.h5ad
 tap_done

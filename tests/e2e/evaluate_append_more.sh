@@ -17,7 +17,8 @@ exits "the store is evaluated" 0 evaluate s
 same "the store is evaluated: all wells" "$(wc -l < work_s/reports/r/wells.csv)" 121
 exits "exported, they are the runs' own" 0 exported s t
 exits "exported: b" 0 exported b t_b
-same "the same numbers" "$(zcat t/r.normalized.csv.gz | grep ',P3,' | sed 's/.*,1,//' | sha256sum)" "$(zcat t_b/r.normalized.csv.gz | grep ',P3,' | sed 's/.*,1,//' | sha256sum)"
+same "the same numbers" "$(zcat t/r.normalized.csv.gz | grep ',P3,' | sed 's/.*,1,//' | sha256sum)" \
+    "$(zcat t_b/r.normalized.csv.gz | grep ',P3,' | sed 's/.*,1,//' | sha256sum)"
 
 # What does not go together.
 before=$(sha256sum < s/all.h5ad)
@@ -31,7 +32,8 @@ table 6 B3 1 12 > p6.csv; table_screen f p6.csv
 refused "normalized otherwise" "were normalized differently" f s/all.h5ad --set evaluate.normalize=standardize
 cut -d, -f1-17 p6.csv > p7.csv; table_screen g p7.csv
 refused "other features" "s/all.h5ad has 10 features of 10, work_g/profiles/r.h5ad 8 of 8, and they are not the same" g s/all.h5ad
-refused "corrected by Harmony" "was corrected by Harmony: its profiles are comparable only among themselves" s s/all.h5ad --set evaluate.batch_correction=harmony
+refused "corrected by Harmony" "was corrected by Harmony: its profiles are comparable only among themselves" s s/all.h5ad --set \
+    evaluate.batch_correction=harmony
 refused "the store of one run" "is the store of one run, not one that runs were added to" b work_c/profiles/r.h5ad --transform-with one.h5ad
 refused "no store" "is not an HDF5 file" b p1.csv --transform-with one.h5ad
 cp one.h5ad bad.h5ad

@@ -10,7 +10,8 @@ for p in 1 2 3 4; do table $p B$((1 + (p - 1) / 2)) 1 12 > p$p.csv; done
 table_screen t "p*.csv"
 exits "plain tables" 0 evaluate t
 cp $R/metrics.csv plain.csv
-has "how wells were recognized" $R/metrics.json "recognized: 32 negative controls (screen.control = DMSO: 32), 64 treated wells (no control type: 64), 0 empty wells"
+has "how wells were recognized" $R/metrics.json \
+    "recognized: 32 negative controls (screen.control = DMSO: 32), 64 treated wells (no control type: 64), 0 empty wells"
 
 hasnt "every treatment has two positions: no warning" $R/metrics.json "at one well position"
 
@@ -18,7 +19,8 @@ hasnt "every treatment has two positions: no warning" $R/metrics.json "at one we
 mkdir other
 for p in 1 2 3 4; do
     sed '1s/Metadata_Source/centre/;1s/Metadata_Batch/Metadata_week/;1s/Metadata_Plate/dish/;1s/Metadata_Well/place/;1s/Metadata_Compound/drug/;1s/Metadata_moa/class/;1s/Metadata_Site/Metadata_field/' p$p.csv |
-        awk -F, -v OFS=, 'NR == 1 { print $0, "role" } NR > 1 { print $0, $6 == "DMSO" ? "vehicle" : $6 ~ /0$/ ? "positive" : "" }' > other/p$p.csv
+        awk -F, -v OFS=, 'NR == 1 { print $0, "role" } NR > 1 { print $0, $6 == "DMSO" ? "vehicle" : $6 ~ /0$/ ? "positive" : "" }' > \
+        other/p$p.csv
 done
 cat > o.yaml <<'EOP'
 screen: {name: o, control: nothing, work: work_o}
@@ -40,7 +42,8 @@ has "a name that no column has: said" "$T/err" "evaluate.columns.treatment: the 
 # control_type decides: poscon with pert_type control is no negative control.
 mkdir kinds
 for p in 1 2 3 4; do
-    awk -F, -v OFS=, 'NR == 1 { print $0, "Metadata_pert_type,Metadata_control_type" } NR > 1 { print $0, $6 == "DMSO" ? "control,negcon" : $6 ~ /0$/ ? "control,poscon_cp" : "trt," }' p$p.csv > kinds/p$p.csv
+    awk -F, -v OFS=, \
+        'NR == 1 { print $0, "Metadata_pert_type,Metadata_control_type" } NR > 1 { print $0, $6 == "DMSO" ? "control,negcon" : $6 ~ /0$/ ? "control,poscon_cp" : "trt," }' p$p.csv > kinds/p$p.csv
 done
 table_screen k "kinds/*.csv"
 sed -i 's/control: DMSO/control: nothing/' k.yaml

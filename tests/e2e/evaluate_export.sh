@@ -18,19 +18,23 @@ exits "evaluated" 0 run
 rm -r in
 N=2
 exits "exported, without the inputs" 0 tables tables
-same "the files" "$(cd tables && echo *)" "r.consensus.corrected.csv.gz r.consensus.normalized.csv.gz r.corrected.csv.gz r.normalized.csv.gz r.raw.csv.gz"
+same "the files" "$(cd tables && echo *)" \
+    "r.consensus.corrected.csv.gz r.consensus.normalized.csv.gz r.corrected.csv.gz r.normalized.csv.gz r.raw.csv.gz"
 one=$(cat tables/* | sha256sum)
 exits "again, by the driver" 0 "$BIN/micon" export t.yaml tables
 same "the same bytes" "$(cat tables/* | sha256sum)" "$one"
 same "a row a well" "$(zcat tables/r.normalized.csv.gz | wc -l)" 97
 same "a row a treatment" "$(zcat tables/r.consensus.normalized.csv.gz | wc -l)" 9
-for o in --export=tables --csv; do exits "the old spelling $o" 2 evaluate t $o; has "the old spelling $o: the new one" "$T/err" "micon export screen.yaml FOLDER"; done
+for o in --export=tables --csv; do exits "the old spelling $o" 2 evaluate t $o; has "the old spelling $o: the new one" "$T/err" \
+    "micon export screen.yaml FOLDER"; done
 exits "a stray argument" 2 exported t tables more
 exits "no folder can be made there" 1 exported t t.yaml/tables
 has "no folder can be made there: said" "$T/err" "t.yaml: cannot create this folder"
 
 # Without the metadata, of which the second table has more.
-features() { zcat $1.csv.gz | awk -F, '{ for (i = 1; i <= NF; i++) { if (NR == 1) keep[i] = $i !~ /^Metadata_/; if (keep[i]) printf "%s,", $i } print "" }' | sha256sum; zcat $1.csv.gz | wc -l; }
+features() { zcat $1.csv.gz | awk -F, \
+    '{ for (i = 1; i <= NF; i++) { if (NR == 1) keep[i] = $i !~ /^Metadata_/; if (keep[i]) printf "%s,", $i } print "" }' |
+    sha256sum; zcat $1.csv.gz | wc -l; }
 # Through our own reader and back.
 exits "the raw table evaluated" 0 run --set evaluate.profiles=tables/r.raw.csv.gz --set train.run=again
 exits "and exported" 0 tables back --set train.run=again
@@ -39,7 +43,8 @@ for form in raw normalized corrected consensus.normalized; do
 done
 # The same as Parquet: through our own reader to the same stores, and back to the same text.
 exits "exported as Parquet, by the driver" 0 "$BIN/micon" export t.yaml parquet --format parquet
-same "the files" "$(cd parquet && echo *)" "r.consensus.corrected.parquet r.consensus.normalized.parquet r.corrected.parquet r.normalized.parquet r.raw.parquet"
+same "the files" "$(cd parquet && echo *)" \
+    "r.consensus.corrected.parquet r.consensus.normalized.parquet r.corrected.parquet r.normalized.parquet r.raw.parquet"
 one=$(cat parquet/* | sha256sum)
 exits "again" 0 tables parquet --format=parquet
 same "the same bytes" "$(cat parquet/* | sha256sum)" "$one"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=240
-# micon-evaluate on tables of others: CSV, gzip, several files, h5ad; sites averaged, features cleaned; bad tables are refused with the place, poor ones
-# are evaluated with a note.
+# micon-evaluate on tables of others: CSV, gzip, several files, h5ad; sites averaged, features cleaned; bad tables are refused with the
+# place, poor ones are evaluated with a note.
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/profile_tables.sh"
 cd "$T" || exit 1

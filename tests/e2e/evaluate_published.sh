@@ -22,14 +22,19 @@ evaluate:
   columns: {batch: Plate}
 EOP
 exits "four plates, as published" 0 mpi 2 "$BIN/micon-evaluate" screen.yaml
-has "positive controls are treated wells" work/reports/r/metrics.json "256 negative controls (Metadata_control_type = negcon: 256), 1280 treated wells"
+has "positive controls are treated wells" work/reports/r/metrics.json \
+    "256 negative controls (Metadata_control_type = negcon: 256), 1280 treated wells"
 has "each kind with its count" work/reports/r/metrics.json "Metadata_control_type = poscon_diverse: 112"
-has "one plate map: said, with the share" work/reports/r/metrics.json "292 of 306 replicated treatments (95 %) are at one well position on all plates"
+has "one plate map: said, with the share" work/reports/r/metrics.json \
+    "292 of 306 replicated treatments (95 %) are at one well position on all plates"
 # The published values are mean AP minus 3/259, the chance of 3 replicates among 256 controls, in the order of the compounds' names.
-awk -F, 'NR > 1 && $1 == "uncorrected" { print $2, $3 }' work/reports/r/compounds.csv | LC_ALL=C sort | awk '{ printf "%.12f\n", $2 - 3 / 259 }' > ours
+awk -F, 'NR > 1 && $1 == "uncorrected" { print $2, $3 }' work/reports/r/compounds.csv | LC_ALL=C sort |
+    awk '{ printf "%.12f\n", $2 - 3 / 259 }' > ours
 awk -F, '$1 == "compound" && $2 == "U2OS" && $3 == "long" { print $4 }' "$D/cellprofiler_replicability_ap.csv" > published
 same "306 compounds" "$(wc -l < ours) $(wc -l < published)" "306 306"
-paste -d' ' ours published | awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > worst) worst = d } END { printf "%.2e\n", worst + 0; exit !(NR == 306 && worst <= 1e-9) }' > worst
+paste -d' ' ours published | awk \
+    '{ d = $1 - $2; if (d < 0) d = -d; if (d > worst) worst = d } END { printf "%.2e\n", worst + 0; exit !(NR == 306 && worst <= 1e-9) }' \
+    > worst
 ok "all published average precisions within 1e-9 ($(cat worst))" test "${PIPESTATUS[1]}" = 0
 exits "the rules of 0.1" 0 "$BIN/micon-evaluate" screen.yaml --set evaluate.recipe=0.1 --force
 ok "the rules of 0.1: positive controls among the negatives" grep -q '"controls":496' work/reports/r/metrics.json

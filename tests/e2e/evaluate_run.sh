@@ -16,7 +16,8 @@ mkdir -p "$W/models/micon"
 "$ROOT/build/release/tests/tools/model_make" "$W/models/micon/model.safetensors" 32 40 16 1024 1 DNA ER RNA AGP Mito
 exits "embeddings" 0 "$BIN/micon-embed" "$S/screen.yaml" --quiet
 # A log with lines that are no JSON objects: no number, two run together, no object, nothing, cut short.
-printf '%s\n' '{"step":0,"loss":2.5,"seconds":1.25,"memory_mb":7}' '{"step":1,"loss":nan}' '{"step":2,"loss":1}{"step":3,"loss":1}' '{[}' '[4]' '' '{"step":5,"loss":0.5}' '{"step":6,"loss":}' \
+printf '%s\n' '{"step":0,"loss":2.5,"seconds":1.25,"memory_mb":7}' '{"step":1,"loss":nan}' '{"step":2,"loss":1}{"step":3,"loss":1}' '{[}' \
+    '[4]' '' '{"step":5,"loss":0.5}' '{"step":6,"loss":}' \
     '{"step":7' > "$W/models/micon/log.jsonl"
 
 for N in 1 2 3; do
@@ -62,7 +63,8 @@ raw() { "$BIN/micon-store" export "$S/screen.yaml" "$T/$1" --quiet && cat "$T/$1
 before=$(raw before)
 exits "transformed with its own store" 0 run --transform-with "$T/store.h5ad"
 same "transformed with its own store: the same tables" "$(raw after)" "$before"
-exits "another representation" 1 "$BIN/micon-evaluate" "$S/screen.yaml" --transform-with "$T/store.h5ad" --set embed.representation=projected
+exits "another representation" 1 "$BIN/micon-evaluate" "$S/screen.yaml" --transform-with "$T/store.h5ad" --set \
+    embed.representation=projected
 has "another representation: said" "$T/err" "holds the raw representation, these are projected: set embed.representation to raw"
 exits "as at first again" 0 run
 same "as at first again: the same bytes" "$(sum)" "$one"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=120
-# micon-evaluate --transform-with: the same wells, one plate of them and other tables come out as a finished store's own wells did; what does not fit
-# is refused.
+# micon-evaluate --transform-with: the same wells, one plate of them and other tables come out as a finished store's own wells did; what
+# does not fit is refused.
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/profile_tables.sh"
 cd "$T" || exit 1
@@ -17,7 +17,8 @@ cp work_t/profiles/r.h5ad store.h5ad
 N=2
 exits "the same screen" 0 run --transform-with store.h5ad --set train.run=same
 alike "the same screen" same
-has "the report says it" work_t/reports/same/metrics.json "transformed as store.h5ad: 10 of 11 features; normalized by group, each on its own wells; its sphering"
+has "the report says it" work_t/reports/same/metrics.json \
+    "transformed as store.h5ad: 10 of 11 features; normalized by group, each on its own wells; its sphering"
 exits "the same, again" 0 run --transform-with store.h5ad --set train.run=same
 has "the same, again: up to date" "$T/err" "up to date"
 exits "as the configuration has it" 0 run --set evaluate.transform_with=store.h5ad --set train.run=config

@@ -20,12 +20,15 @@ exits "columns in another order" 0 run --transform-with store.h5ad --set train.r
 alike "columns in another order" order P3
 # A plate where a feature does not vary: the feature stays, and is 0.
 awk -F, -v OFS=, 'NR > 1 { $10 = 7 } 1' in/p3.csv > flat.csv
-exits "a feature that does not vary on the new plate" 0 run --transform-with store.h5ad --set train.run=flat --set evaluate.profiles=flat.csv
+exits "a feature that does not vary on the new plate" 0 run --transform-with store.h5ad --set train.run=flat --set \
+    evaluate.profiles=flat.csv
 has "it counts as 0" work_t/reports/flat/metrics.json "1 features are 0 in the few groups"
 exported t t_flat --set train.run=flat --quiet
-same "and is still there" "$(zcat t_flat/flat.normalized.csv.gz | head -1 | grep -o 'f3,.*')" "$(zcat t_r/r.normalized.csv.gz | head -1 | grep -o 'f3,.*')"
+same "and is still there" "$(zcat t_flat/flat.normalized.csv.gz | head -1 | grep -o 'f3,.*')" \
+    "$(zcat t_r/r.normalized.csv.gz | head -1 | grep -o 'f3,.*')"
 exits "the same screen" 0 run --transform-with store.h5ad --set train.run=same
-exits "a transformed screen's store serves as well" 0 run --transform-with work_t/profiles/same.h5ad --set train.run=chain --set evaluate.profiles=in/p3.csv
+exits "a transformed screen's store serves as well" 0 run --transform-with work_t/profiles/same.h5ad --set train.run=chain --set \
+    evaluate.profiles=in/p3.csv
 alike "a transformed screen's store serves as well" chain P3
 
 # Other ways of normalizing; the configuration of the new screen does not say them again.
@@ -58,5 +61,6 @@ exits "other profiles than embeddings" 1 quick a --transform-with store.h5ad
 has "other profiles than embeddings: said" "$T/err" "these are of length 32: it is of another model"
 cp a/work/embeddings/micon/S1__B1__P1.h5 b/work/embeddings/micon/
 exits "plates of two models" 1 quick b
-has "plates of two models: said" "$T/err" "S1__B2__P2.h5 was embedded with another model (model-b) than plates before it (model-a): run micon-embed"
+has "plates of two models: said" "$T/err" \
+    "S1__B2__P2.h5 was embedded with another model (model-b) than plates before it (model-a): run micon-embed"
 tap_done

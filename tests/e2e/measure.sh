@@ -7,7 +7,8 @@ S=$T/s PLATE=source_1__Batch1__S1B01P001 TOOL=$ROOT/build/release/tests/tools MA
 run() { mpi "${N:-1}" "$BIN/micon-measure" "$S/screen.yaml" --plate S1B01P001 "$@"; }
 sum() { sha256sum < "$1" | cut -d' ' -f1; }
 FILE=features/micon/$PLATE.h5 CELLS=features/micon/$PLATE.cells.h5
-exits "a drawn screen with its masks" 0 "$BIN/micon-simulate" --out "$S" --sources 1 --batches 1 --wells 6 --sites 2 --size 200 --compounds 2 --masks yes
+exits "a drawn screen with its masks" 0 "$BIN/micon-simulate" --out "$S" --sources 1 --batches 1 --wells 6 --sites 2 --size 200 \
+    --compounds 2 --masks yes
 IMAGES=$S/images/$PLATE/Images
 
 # ---- ranks ----
@@ -39,7 +40,8 @@ has "it stays up to date" "$T/err" "up to date"
 
 # ---- how well nuclei are found ----
 for f in "$IMAGES"/*_DNA.tif; do "$TOOL/cells_tool" score "$f" "${f/DNA/NucleiObjects}"; done > "$T/score"
-ok "F1 at an overlap of 0.7 is at least 0.95" awk '{t += $1; f += $2; m += $3} END {print "# " t " true, " f " found, " m " match: F1 " 2 * m / (t + f); exit !(2 * m / (t + f) >= 0.95)}' "$T/score"
+ok "F1 at an overlap of 0.7 is at least 0.95" awk \
+    '{t += $1; f += $2; m += $3} END {print "# " t " true, " f " found, " m " match: F1 " 2 * m / (t + f); exit !(2 * m / (t + f) >= 0.95)}' "$T/score"
 exits "the preview" 0 run --preview "$T/p.png"
 ok "is a PNG" sh -c "head -c 4 '$T/p.png' | grep -q PNG"
 has "says what was found" "$T/err" "nuclei above"
@@ -65,9 +67,12 @@ bad() {
 }
 cp "$IMAGES/A01_s1_NucleiObjects.tif" "$T/keep.tif"
 "$MAKE_TIFF" "$IMAGES/A01_s1_NucleiObjects.tif" 60 70 1; bad "a mask of another size" "is 60 x 70 pixels; the site's images are"
-"$MAKE_TIFF" "$IMAGES/A01_s1_NucleiObjects.tif" 200 200 1 label_big; bad "label 2^31" "holds the label 2147483648; the largest that is read is 2147483647"
-"$MAKE_TIFF" "$IMAGES/A01_s1_NucleiObjects.tif" 200 200 1 label_negative; bad "a negative label" "holds the label -3; labels are 0 (background) or positive"
-"$MAKE_TIFF" "$IMAGES/A01_s1_NucleiObjects.tif" 200 200 1 label_half; bad "a label with a fraction" "holds the label 1.5; labels are whole numbers"
+"$MAKE_TIFF" "$IMAGES/A01_s1_NucleiObjects.tif" 200 200 1 label_big; bad "label 2^31" \
+    "holds the label 2147483648; the largest that is read is 2147483647"
+"$MAKE_TIFF" "$IMAGES/A01_s1_NucleiObjects.tif" 200 200 1 label_negative; bad "a negative label" \
+    "holds the label -3; labels are 0 (background) or positive"
+"$MAKE_TIFF" "$IMAGES/A01_s1_NucleiObjects.tif" 200 200 1 label_half; bad "a label with a fraction" \
+    "holds the label 1.5; labels are whole numbers"
 echo no > "$IMAGES/A01_s1_NucleiObjects.tif"; bad "no image" "is not a TIFF file"
 cp "$T/keep.tif" "$IMAGES/A01_s1_NucleiObjects.tif"
 
@@ -77,9 +82,12 @@ has "names those there are" "$T/err" "cells.nuclei_channel: the screen has no ch
 exits "sizes that no nucleus can have" 2 run --set cells.least=50 --set cells.most=20
 has "are named" "$T/err" "cells.least (50) is above cells.most (20)"
 exits "two channels" 0 run --set screen.work=c2 --set screen.channels=DNA,RNA
-exits "three channels, a rim of 6 pixels" 0 run --set screen.work=c3 --set screen.channels=DNA,AGP,Mito --set cells.grow=distance --set cells.grow_distance=6
+exits "three channels, a rim of 6 pixels" 0 run --set screen.work=c3 --set screen.channels=DNA,AGP,Mito --set cells.grow=distance --set \
+    cells.grow_distance=6
 exits "a threshold that finds nothing" 0 run --set screen.work=e1 --set cells.correction=50
-has "is a warning, with what to change" "$T/err" "12 of 12 sites have no cells, the first: A01 site 1; look at --preview: cells.correction below 1 finds more"
+has "is a warning, with what to change" "$T/err" \
+    "12 of 12 sites have no cells, the first: A01 site 1; look at --preview: cells.correction below 1 finds more"
 exits "a threshold that finds everything" 0 run --set screen.work=e2 --set cells.correction=0.01 --set cells.most=2000
-has "is a warning too" "$T/err" "12 of 12 sites are more than half nuclei, the first: A01 site 1; look at --preview: cells.correction above 1 finds less"
+has "is a warning too" "$T/err" \
+    "12 of 12 sites are more than half nuclei, the first: A01 site 1; look at --preview: cells.correction above 1 finds less"
 tap_done

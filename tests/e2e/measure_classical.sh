@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=300
-# train.method: classical: micon run measures and evaluates, and nothing else; the profiles find compounds again in another batch; stages of networks
-# refuse; wells without cells are left out.
+# train.method: classical: micon run measures and evaluates, and nothing else; the profiles find compounds again in another batch; stages of
+# networks refuse; wells without cells are left out.
 . "$(dirname "$0")/../tap.sh"
 S=$T/s
 classical=(--set train.method=classical --set train.run=classical --set evaluate.select=pycytominer --set "screen.channels=DNA,RNA"
@@ -15,7 +15,8 @@ exits "micon run" 0 "$BIN/micon" run "$S/screen.yaml" -n 2 "${classical[@]}"
 exits "again" 0 "$BIN/micon" run "$S/screen.yaml" -n 2 "${classical[@]}"
 has "finds all up to date" "$T/err" "nothing to do"
 awk -F, '$1 == "uncorrected" && $2 == "nsb" && $3 == "all" && $4 == 1 {print $5, $8}' "$S/work/reports/classical/metrics.csv" > "$T/nsb"
-ok "the first wells elsewhere are of the same compound at least twice as often as by chance" awk '{print "# " $0; exit !($1 >= 2 * $2)}' "$T/nsb"
+ok "the first wells elsewhere are of the same compound at least twice as often as by chance" awk '{print "# " $0; exit !($1 >= 2 * $2)}' \
+    "$T/nsb"
 exits "as tables" 0 "$BIN/micon" export "$S/screen.yaml" "$T/tables" "${classical[@]}"
 zcat "$T/tables/classical.raw.csv.gz" | head -1 | tr , '\n' > "$T/columns"
 has "features are called as CellProfiler calls them" "$T/columns" "Nuclei_RadialDistribution_FracAtD_DNA_1of4"
@@ -26,7 +27,8 @@ exits "micon-embed" 2 mpi 1 "$BIN/micon-embed" "$S/screen.yaml" "${classical[@]}
 has "has nothing to embed with" "$T/err" "train.method: classical has no network to embed with: micon-measure makes its profiles"
 
 # A well whose cells are gone: black pictures.
-for f in "$S"/images/source_1__Batch1__S1B01P001/Images/A02_s1_*.tif; do "$ROOT/build/release/tests/tools/tiff_make" "$f" 256 256 1 zero; done
+for f in "$S"/images/source_1__Batch1__S1B01P001/Images/A02_s1_*.tif; do "$ROOT/build/release/tests/tools/tiff_make" "$f" 256 256 1 zero; \
+    done
 rm "$S"/images/source_1__Batch1__S1B01P001/Images/A02_s1_RNA.tif && cp "$S"/images/source_1__Batch1__S1B01P001/Images/A02_s1_DNA.tif \
     "$S"/images/source_1__Batch1__S1B01P001/Images/A02_s1_RNA.tif
 exits "with a well of no cells" 0 "$BIN/micon" run "$S/screen.yaml" -n 1 --stage measure --force --plate S1B01P001 "${classical[@]}"

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # run: long limit=900
-# The real stages on a real SLURM: a plate's task killed -9 and made again, a plate with damaged images, training that outlives its limit with
-# the controller restarted in the middle, training on a node that is lost: in both the weights of an uninterrupted one, bit for bit.
+# The real stages on a real SLURM: a plate's task killed -9 and made again, a plate with damaged images, training that outlives its limit
+# with the controller restarted in the middle, training on a node that is lost: in both the weights of an uninterrupted one, bit for bit.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
 . tests/slurm/cluster.sh
 slurm_or_skip "$0"
 unset MICON_BIN MICON_HOME SLURM_JOB_ID SLURM_RESTART_COUNT
 micon() { "$BIN/micon" "$@"; }
-status_of() { micon status screen.yaml --json 2>/dev/null | sed -n "s/.*\"stage\": \"$1\", \"plate\": \"*\([^\",]*\)\"*, \"state\": \"\([a-z ]*\)\".*/\1 \2/p"; }
+status_of() { micon status screen.yaml --json 2>/dev/null | sed -n \
+    "s/.*\"stage\": \"$1\", \"plate\": \"*\([^\",]*\)\"*, \"state\": \"\([a-z ]*\)\".*/\1 \2/p"; }
 log_of() { echo "work/models/$1/log.jsonl"; }
 steps_of() { local n; n=$(wc -l <"$(log_of "$1")" 2>/dev/null); echo "${n:-0}"; }
 model() { echo "work/models/$1/model.safetensors"; }
@@ -79,5 +80,6 @@ ok "the controller sees it" slurm_wait 60 "sinfo -h -N -n $node -o %T | grep -q 
 ok "it is done on the other node" slurm_idle 200
 ok "from where it was" grep -q "resuming after step" work/status/slurm/train-*.log
 ok "with the same weights, bit for bit" cmp "$(model lost)" "$(model short)"
-cmp -s "$(model lost)" "$(model short)" || { tail -n 30 "$(ls -t work/status/slurm/train-*.log | head -n 1)"; paste "$(log_of short)" "$(log_of lost)"; } | cut -c1-300 | sed 's/^/#   /'
+cmp -s "$(model lost)" "$(model short)" || { tail -n 30 "$(ls -t work/status/slurm/train-*.log | head -n 1)"; paste "$(log_of short)" \
+    "$(log_of lost)"; } | cut -c1-300 | sed 's/^/#   /'
 tap_done

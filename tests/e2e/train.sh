@@ -33,18 +33,21 @@ for n in 1 2 4; do
     same "a line a step" "$(wc -l <work/models/r$n/log.jsonl)" 20
 done
 apart() { # A B LINES: the largest relative difference of losses
-    paste <(losses "$1") <(losses "$2") | head -n "$3" | awk '{ d = ($1 - $2) / $1; if (d < 0) d = -d; if (d > m) m = d } END { print NR ? m + 0 : "none" }'
+    paste <(losses "$1") <(losses "$2") | head -n "$3" | awk \
+        '{ d = ($1 - $2) / $1; if (d < 0) d = -d; if (d > m) m = d } END { print NR ? m + 0 : "none" }'
 }
 one=checkpoints/step-0000000001.safetensors
 for n in 2 4; do
-    echo "# $n ranks: first loss $(apart r1 r$n 1), 20 losses $(apart r1 r$n 20), gradients $("$TENSOR" far work/models/g1/$one work/models/g$n/$one moment1)"
+    echo "# $n ranks: first loss $(apart r1 r$n 1), 20 losses $(apart r1 r$n 20), gradients $("$TENSOR" far work/models/g1/$one \
+        work/models/g$n/$one moment1)"
     ok "first loss on $n ranks within 1e-5" less "$(apart r1 r$n 1)" 1e-5
     ok "20 losses on $n ranks within 1e-3" less "$(apart r1 r$n 20)" 1e-3
     ok "every gradient of the first step on $n ranks within 1e-4" less "$(far work/models/g1/$one work/models/g$n/$one moment1)" 1e-4
 done
 exits "norm: local" 0 mpi 2 "$TRAIN" $S $(run_of local 3) --set train.norm=local
 not_ok "norm: local is another run" less "$(apart r1 local 1)" 1e-5
-for key in step loss contrast generated aux lr grad_norm items_per_s seconds processor_s compute_s wait_s comm_s comm_hidden_s comm_bytes fell_back memory_mb allocations; do
+for key in step loss contrast generated aux lr grad_norm items_per_s seconds processor_s compute_s wait_s comm_s comm_hidden_s comm_bytes \
+    fell_back memory_mb allocations; do
     grep -q "\"$key\": [-0-9.e+]*[,}]" work/models/r2/log.jsonl || echo "# no $key" >>"$T/lost"
 done
 ok "log.jsonl has every field" test ! -e "$T/lost"
@@ -59,13 +62,16 @@ for m in paclr simclr clip; do
     exits "$m" 0 mpi 2 "$TRAIN" $S $(run_of $m 2) --set train.method=$m --set train.checkpoint_steps=1
     same "$m: two lines" "$(wc -l <work/models/$m/log.jsonl)" 2
 done
-exits "pretrained" 0 mpi 2 "$TRAIN" $S $(run_of trunk 1) --set train.method=pretrained --set train.weights=work/models/paclr/model.safetensors
+exits "pretrained" 0 mpi 2 "$TRAIN" $S $(run_of trunk 1) --set train.method=pretrained --set \
+    train.weights=work/models/paclr/model.safetensors
 same "pretrained: the trunk as it was" "$(far "$(model trunk)" "$(model paclr)" encoder.layer)" 0
 exits "pretrained without weights: exit 2" 2 "$TRAIN" $S $(run_of other 1) --set train.method=pretrained
-exits "on from weights, frozen" 0 mpi 2 "$TRAIN" $S $(run_of frozen 2) --set train.method=paclr --set train.freeze=layer2 --set train.weights=work/models/r1/model.safetensors
+exits "on from weights, frozen" 0 mpi 2 "$TRAIN" $S $(run_of frozen 2) --set train.method=paclr --set train.freeze=layer2 --set \
+    train.weights=work/models/r1/model.safetensors
 same "frozen layers stay" "$(far "$(model r1)" "$(model frozen)" encoder.layer2.1)" 0
 not_ok "others move" test "$(far "$(model r1)" "$(model frozen)" encoder.layer3.0.conv1)" = 0
-exits "aux, bf16, bf16 on the wire, plateau, and a profile" 0 mpi 2 "$TRAIN" $S $(run_of aux 2) --set train.aux=yes --set train.precision=bf16 \
+exits "aux, bf16, bf16 on the wire, plateau, and a profile" 0 mpi 2 "$TRAIN" $S $(run_of aux 2) --set train.aux=yes --set \
+    train.precision=bf16 \
     --set train.gradient_dtype=bf16 --set train.schedule=plateau --profile
 has "the profile has its layers" "$T/out" "layer1"
 # The first moment after one step is 0.1 x the (clipped) gradient.
@@ -77,7 +83,9 @@ echo "# encoder gradients of paclr and micon: $("$TENSOR" far work/models/dp/$on
 ok "paclr and micon have the same encoder gradient" less "$(far work/models/dp/$one work/models/dm/$one moment1.encoder)" 1e-6
 not_ok "but not with detach: no" less "$(far work/models/dp/$one work/models/dn/$one moment1.encoder)" 1e-3
 exits "validation" 0 mpi 2 "$TRAIN" $S $(run_of valid 2) --set train.valid_every=1 --set split.valid_batches=1 --set split.test_batches=0
-same "and its figures" "$(grep -c '"valid_top1": [0-9.e+-]*, "valid_chance": [0-9.e+-]*, "valid_queries": [1-9][0-9]*, "valid_loss": [0-9.]*}' work/models/valid/log.jsonl)" 2
+same "and its figures" \
+    "$(grep -c '"valid_top1": [0-9.e+-]*, "valid_chance": [0-9.e+-]*, "valid_queries": [1-9][0-9]*, "valid_loss": [0-9.]*}' \
+    work/models/valid/log.jsonl)" 2
 exits "early stop without validation: exit 2" 2 mpi 2 "$TRAIN" $S $(run_of other 2) --set train.early_stop=1
 python=/usr/bin/python3
 if $python -c 'import torch' 2>/dev/null; then
@@ -164,9 +172,13 @@ ranks=1
 "$TENSOR" nan $W bad.safetensors encoder.layer2.0.conv2.weight; bad "a NaN" "layer2.0.conv2.weight"
 { printf '\377\377\377\377\377\377\377\177'; tail -c +9 $W; } >bad.safetensors; bad "a huge header" "bad.safetensors"
 head -c 100000 $W >bad.safetensors; bad "cut off" "bad.safetensors"
-header() { local h=$1; printf "$(printf '%016x' ${#h} | sed 's/\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)/\\x\8\\x\7\\x\6\\x\5\\x\4\\x\3\\x\2\\x\1/')"; printf '%s' "$h"; head -c 64 /dev/zero; }
-header '{"conv1.weight":{"dtype":"F32","shape":[4294967296,4294967296,4],"data_offsets":[0,64]}}' >bad.safetensors; bad "a shape that overflows" "bad.safetensors"
-header '{"a":{"dtype":"F32","shape":[8],"data_offsets":[0,32]},"b":{"dtype":"F32","shape":[12],"data_offsets":[16,64]}}' >bad.safetensors; bad "overlapping tensors" "bad.safetensors"
+header() { local h=$1; printf \
+    "$(printf '%016x' ${#h} | sed 's/\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)/\\x\8\\x\7\\x\6\\x\5\\x\4\\x\3\\x\2\\x\1/')";
+    printf '%s' "$h"; head -c 64 /dev/zero; }
+header '{"conv1.weight":{"dtype":"F32","shape":[4294967296,4294967296,4],"data_offsets":[0,64]}}' >bad.safetensors; bad \
+    "a shape that overflows" "bad.safetensors"
+header '{"a":{"dtype":"F32","shape":[8],"data_offsets":[0,32]},"b":{"dtype":"F32","shape":[12],"data_offsets":[16,64]}}' \
+    >bad.safetensors; bad "overlapping tensors" "bad.safetensors"
 header '{"a":{"dtype":"F32","shape":[16],"data_offsets":[640,704]}}' >bad.safetensors; bad "offsets beyond the end" "bad.safetensors"
 ranks=2
 refused "weights that are not there" 2 "is not there" --set train.weights=nothing.safetensors

@@ -12,9 +12,11 @@ S="screen.yaml --set tile.size=32 --set featurize.bits=64 --set train.batch=4 --
 quiet mpi 2 "$BIN/micon-tile" $S
 quiet "$BIN/micon-featurize" $S
 # run NAME STEPS ARGS... : checkpoints after each step
-run() { local name=$1 steps=$2; shift 2; mpi 2 "$TRAIN" $S --set train.run="$name" --set train.steps="$steps" --set train.checkpoint_steps=1 "$@"; }
+run() { local name=$1 steps=$2; shift 2; mpi 2 "$TRAIN" $S --set train.run="$name" --set train.steps="$steps" --set \
+    train.checkpoint_steps=1 "$@"; }
 model() { echo "work/models/$1/model.safetensors"; }
-steps_in() { (cd "$1" && find . -maxdepth 1 -name 'step-*' | sed 's/.*step-0*\([0-9]*\).*/\1/' | sort | xargs); } # FOLDER : of its checkpoints
+steps_in() { (cd "$1" && find . -maxdepth 1 -name 'step-*' | sed 's/.*step-0*\([0-9]*\).*/\1/' | sort | xargs); } \
+    # FOLDER : of its checkpoints
 other() { find work/models/forced/checkpoints -name 'other-*'; }
 
 # ---- --force, and a job that SLURM put back into its queue ----
@@ -22,11 +24,13 @@ exits "three steps" 0 run forced 3
 same "two checkpoints" "$(steps_in work/models/forced/checkpoints)" "1 2"
 cp "$(model forced)" whole.safetensors
 rm work/models/forced/checkpoints/step-0000000002.safetensors
-exits "--force, started again by SLURM" 0 env SLURM_RESTART_COUNT=1 mpirun --oversubscribe -n 2 "$TRAIN" $S --set train.run=forced --set train.steps=3 \
+exits "--force, started again by SLURM" 0 env SLURM_RESTART_COUNT=1 mpirun --oversubscribe -n 2 "$TRAIN" $S --set train.run=forced --set \
+    train.steps=3 \
     --set train.checkpoint_steps=1 --force
 has "goes on from its checkpoint" "$T/err" "resuming after step 1"
 ok "with the same bytes in the end" cmp whole.safetensors "$(model forced)"
-exits "--force, started for the first time" 0 env SLURM_RESTART_COUNT=0 mpirun --oversubscribe -n 2 "$TRAIN" $S --set train.run=forced --set train.steps=3 \
+exits "--force, started for the first time" 0 env SLURM_RESTART_COUNT=0 mpirun --oversubscribe -n 2 "$TRAIN" $S --set train.run=forced \
+    --set train.steps=3 \
     --set train.checkpoint_steps=1 --force
 hasnt "begins anew" "$T/err" "resuming after step"
 stop_forced() { # told to stop once a step is logged
@@ -87,7 +91,8 @@ printf '\252\125' | dd of=work/models/hurt/checkpoints/step-0000000001.safetenso
 rm "$(model hurt)"
 exits "its only checkpoint is damaged" 0 run hurt 2
 has "is named" "$T/err" "step-0000000001.safetensors: is not as it was written: the file was changed or damaged"
-same "best begins as ever" "$("$ROOT/build/release/tests/tools/tensor_tool" meta work/models/hurt/checkpoints/step-0000000001.safetensors micon.best)" -1
+same "best begins as ever" "$("$ROOT/build/release/tests/tools/tensor_tool" meta work/models/hurt/checkpoints/step-0000000001.safetensors \
+    micon.best)" -1
 
 # ---- inputs that were damaged behind size and time ----
 tiles=$(ls work/tiles/*.h5 | tail -n 1)
@@ -108,7 +113,8 @@ for f in "$tiles" work/compounds.h5; do
 done
 
 # ---- norm: local, frozen layers ----
-exits "norm: local, frozen, on three ranks" 0 mpi 3 "$TRAIN" $S --set train.run=frozen --set train.method=paclr --set train.steps=1 --set train.norm=local \
+exits "norm: local, frozen, on three ranks" 0 mpi 3 "$TRAIN" $S --set train.run=frozen --set train.method=paclr --set train.steps=1 --set \
+    train.norm=local \
     --set train.freeze=layer2 --set train.weights=whole.safetensors
 far() { "$ROOT/build/release/tests/tools/tensor_tool" far whole.safetensors "$(model frozen)" "$1" | cut -d' ' -f1; }
 for part in conv1 layer1.0.conv1 layer1.0.bn1 layer2.1; do
@@ -119,7 +125,8 @@ not_ok "layers that are trained move" test "$(far encoder.layer3.0.bn1.running_m
 # ---- precision auto on nodes of two kinds ----
 if grep -q avx512_bf16 /proc/cpuinfo; then
     auto() { # NAME OF_RANK_0 OF_RANK_1 STEPS: ranks on CPUs with and without bf16
-        local how=("" "ONEDNN_MAX_CPU_ISA=AVX512_CORE") a="$TRAIN $S --set train.precision=auto --set train.run=$1 --set train.steps=$4 --set train.checkpoint_steps=1"
+        local how=("" "ONEDNN_MAX_CPU_ISA=AVX512_CORE") \
+            a="$TRAIN $S --set train.precision=auto --set train.run=$1 --set train.steps=$4 --set train.checkpoint_steps=1"
         "$MPIRUN" --oversubscribe -n 1 env ${how[$2]} $a : -n 1 env ${how[$3]} $a
     }
     exits "the second rank has no bf16" 0 auto mixed 0 1 2
@@ -147,7 +154,8 @@ V="--set split.valid_batches=1 --set split.test_batches=0 --set train.valid_ever
 exits "no query: the training runs" 0 run mute 3 $V
 has "and warns" "$T/err" "no validation well has its compound in another validation batch"
 same "once" "$(grep -c "no validation well" "$T/err")" 1
-same "log.jsonl is JSON" "$(grep -c '"valid_queries": 0[,}]' work/models/mute/log.jsonl) $(grep -cE 'nan|inf|valid_top1|valid_chance' work/models/mute/log.jsonl)" "3 0"
+same "log.jsonl is JSON" "$(grep -c '"valid_queries": 0[,}]' work/models/mute/log.jsonl) $(grep -cE 'nan|inf|valid_top1|valid_chance' \
+    work/models/mute/log.jsonl)" "3 0"
 exits "no query, early stop: exit 2" 2 run early 3 $V --set train.early_stop=1
 has "what to do" "$T/err" "raise split.valid_batches or set train.early_stop 0"
 not_ok "before the first step" test -e work/models/early

@@ -34,9 +34,11 @@ exits "vectors of two of three compounds" 0 mpi 2 "$TRAIN" $S --set train.run=fe
 has "vectors of two of three: said" "$T/err" "1 of 3 compounds have no vector in compounds.h5: their tiles are left out"
 few=$(sed -n 's/.* \([0-9]*\) training tiles.*/\1/p' "$T/err")
 mv kept.h5 work/compounds.h5
-exits "clip, a batch larger than all tiles" 0 mpi 2 "$TRAIN" $S --set train.run=clip --set train.method=clip --set train.batch=1000 --set train.steps=1
+exits "clip, a batch larger than all tiles" 0 mpi 2 "$TRAIN" $S --set train.run=clip --set train.method=clip --set train.batch=1000 --set \
+    train.steps=1
 has "clip: a step's items" "$T/err" "clip: a step has 3 items"
-ok "and those are counted" awk -F'[:,]' '{ for (i = 1; i < NF; i++) { if ($i ~ /items_per_s/) a = $(i + 1); if ($i ~ /"seconds"/) b = $(i + 1) } exit !(a * b > 2.99 && a * b < 3.01) }' work/models/clip/log.jsonl
+ok "and those are counted" awk -F'[:,]' \
+    '{ for (i = 1; i < NF; i++) { if ($i ~ /items_per_s/) a = $(i + 1); if ($i ~ /"seconds"/) b = $(i + 1) } exit !(a * b > 2.99 && a * b < 3.01) }' work/models/clip/log.jsonl
 exits "clip, fewer compounds than ranks: exit 2" 2 mpi 4 "$TRAIN" $S --set train.method=clip --set train.batch=1000
 has "said" "$T/err" "3 compounds cannot be divided among 4 ranks: use fewer ranks"
 hasnt "before a tile is loaded" "$T/err" "training tiles"
@@ -46,7 +48,8 @@ refused "no control anywhere" 1 "training needs control tiles" --set screen.cont
 cp metadata/well.csv.gz kept.gz
 zcat kept.gz | grep -v ',A01,' | gzip >metadata/well.csv.gz
 for f in images/*/load_data.csv; do cp "$f" "$f.kept"; grep -v ',A01,' "$f.kept" >"$f"; done
-refused "tiles of wells that the tables do not have" 1 "source_1__Batch1__S1B01P001.h5: well A01 is not in the screen's tables: run micon-tile again"
+refused "tiles of wells that the tables do not have" 1 \
+    "source_1__Batch1__S1B01P001.h5: well A01 is not in the screen's tables: run micon-tile again"
 for f in images/*/load_data.csv; do mv "$f.kept" "$f"; done
 mv kept.gz metadata/well.csv.gz
 fast="--set train.schedule=constant --set train.warmup=0 --set train.weight_decay=10 --set train.checkpoint_steps=1"
@@ -57,11 +60,14 @@ has "where the checkpoints are" "$T/err" "are kept in work/models/bad/checkpoint
 all=$(sed -n 's/.* \([0-9]*\) training tiles.*/\1/p' "$T/err")
 ok "of three compounds there are more tiles than of two" test "${all:-0}" -gt "${few:-999}"
 last=$(ls work/models/bad/checkpoints/*.safetensors 2>/dev/null | tail -n 1)
-same "the last good checkpoint stays, with no NaN" "$("$ROOT/build/release/tests/tools/tensor_tool" far "$last" "$last" "" | cut -d' ' -f1)" 0
+same "the last good checkpoint stays, with no NaN" "$("$ROOT/build/release/tests/tools/tensor_tool" far "$last" "$last" "" |
+    cut -d' ' -f1)" 0
 # A filter so large that the variance behind it is no float: the loss is finite, and what is kept of the variance is not.
 rm -r work/models/bad
 "$ROOT/build/release/tests/tools/tensor_tool" huge work/models/few/model.safetensors huge.safetensors encoder.conv1.weight
-refused "statistics that are infinite after a step" 1 "is not finite: training diverged" --set train.weights=huge.safetensors --set train.checkpoint_steps=1
+refused "statistics that are infinite after a step" 1 "is not finite: training diverged" --set train.weights=huge.safetensors --set \
+    train.checkpoint_steps=1
 same "no checkpoint of them" "$(ls work/models/bad/checkpoints 2>/dev/null)" ""
-refused "statistics that are infinite in the end" 1 "is not finite: training diverged" --set train.weights=huge.safetensors --set train.steps=1
+refused "statistics that are infinite in the end" 1 "is not finite: training diverged" --set train.weights=huge.safetensors --set \
+    train.steps=1
 tap_done

@@ -21,7 +21,8 @@ for layers in stem layer2 all; do
         exits "$layers, $n ranks: outputs kept" 0 mpi $n "$TRAIN" $S $F --set train.freeze=$layers --set train.run=kept$layers$n
         has "said" "$T/err" "frozen layers: outputs of"
         hasnt "some are" "$T/err" "those of 0 tiles"
-        exits "$layers, $n ranks: computed at every step" 0 mpi $n "$TRAIN" $S $F --set train.freeze=$layers --set train.run=none$layers$n --set train.cache_memory=0
+        exits "$layers, $n ranks: computed at every step" 0 mpi $n "$TRAIN" $S $F --set train.freeze=$layers --set \
+            train.run=none$layers$n --set train.cache_memory=0
         has "none is kept" "$T/err" "those of 0 tiles"
         ok "the same model, byte for byte" cmp "$(model kept$layers$n)" "$(model none$layers$n)"
         same "and the same figures" "$(figures kept$layers$n)" "$(figures none$layers$n)"
@@ -32,16 +33,20 @@ same "frozen layers stay" "$(far "$(model first)" "$(model keptlayer22)" encoder
 not_ok "others move" test "$(far "$(model first)" "$(model keptlayer22)" encoder.layer3)" = 0
 same "their statistics too" "$(far "$(model first)" "$(model keptall2)" encoder.layer)" 0
 not_ok "all: the last layer moves" test "$(far "$(model first)" "$(model keptall2)" encoder.fc)" = 0
-exits "some kept, few tiles in memory" 0 mpi 2 "$TRAIN" $S $F --set train.freeze=layer2 --set train.run=some --set train.cache_memory=2MiB --set train.tiles_memory=250KiB
+exits "some kept, few tiles in memory" 0 mpi 2 "$TRAIN" $S $F --set train.freeze=layer2 --set train.run=some --set \
+    train.cache_memory=2MiB --set train.tiles_memory=250KiB
 ok "the same model" cmp "$(model some)" "$(model keptlayer22)"
-exits "simclr, whose items ask for a tile twice" 0 mpi 2 "$TRAIN" $S $F --set train.freeze=all --set train.run=twice --set train.method=simclr --set train.aux=no
-exits "computed" 0 mpi 2 "$TRAIN" $S $F --set train.freeze=all --set train.run=twice0 --set train.cache_memory=0 --set train.method=simclr --set train.aux=no
+exits "simclr, whose items ask for a tile twice" 0 mpi 2 "$TRAIN" $S $F --set train.freeze=all --set train.run=twice --set \
+    train.method=simclr --set train.aux=no
+exits "computed" 0 mpi 2 "$TRAIN" $S $F --set train.freeze=all --set train.run=twice0 --set train.cache_memory=0 --set \
+    train.method=simclr --set train.aux=no
 ok "the same model" cmp "$(model twice)" "$(model twice0)"
 
 # ---- validation loss ----
 same "validation loss" "$(grep -c '"valid_queries": [1-9][0-9]*, "valid_loss": [0-9.]*}' work/models/keptall2/log.jsonl)" 2
 grep -h '"valid_loss"' work/models/keptall1/log.jsonl work/models/keptall2/log.jsonl | sed 's/.*"valid_loss": \([^}]*\).*/\1/' >"$T/losses"
-ok "the same on 1 and 2 ranks" awk 'NR <= 2 { a[NR] = $1 } NR > 2 { d = ($1 - a[NR - 2]) / a[NR - 2]; if (d < 0) d = -d; if (d > 1e-3) bad = 1 } END { exit bad || NR != 4 }' "$T/losses"
+ok "the same on 1 and 2 ranks" awk \
+    'NR <= 2 { a[NR] = $1 } NR > 2 { d = ($1 - a[NR - 2]) / a[NR - 2]; if (d < 0) d = -d; if (d > 1e-3) bad = 1 } END { exit bad || NR != 4 }' "$T/losses"
 # Validated or not, the training is the same.
 exits "without validation" 0 mpi 2 "$TRAIN" $S $F --set train.freeze=all --set train.run=blind --set train.valid_every=0
 same "looking changes no weight" "$(far "$(model blind)" "$(model keptall2)" "")" 0

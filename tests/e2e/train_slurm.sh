@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: long limit=600
-# micon-train on two virtual nodes of a real SLURM, over TCP, started by jobs/train.sh: the same run as on one node; told to stop, the job goes back
-# into the queue and ends with the bytes of a run that was left alone.
+# micon-train on two virtual nodes of a real SLURM, over TCP, started by jobs/train.sh: the same run as on one node; told to stop, the job
+# goes back into the queue and ends with the bytes of a run that was left alone.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
 . tests/slurm/cluster.sh
@@ -13,7 +13,8 @@ quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
 less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a != "" && a + 0 <= b + 0) }'; }
 losses() { sed 's/.*"loss": \([^,]*\),.*/\1/' "$W/models/$1/log.jsonl"; }
 apart() { # A B LINES: the largest relative difference of losses
-    paste <(losses "$1") <(losses "$2") | head -n "$3" | awk '{ d = ($1 - $2) / $1; if (d < 0) d = -d; if (d > m) m = d } END { print NR ? m + 0 : "none" }'
+    paste <(losses "$1") <(losses "$2") | head -n "$3" | awk \
+        '{ d = ($1 - $2) / $1; if (d < 0) d = -d; if (d > m) m = d } END { print NR ? m + 0 : "none" }'
 }
 
 ok "SLURM is up" slurm_up 2 2
@@ -29,12 +30,14 @@ quiet "$BIN/micon-featurize" $S
 job() {
     local run=$1 nodes=$2 ranks=$3
     shift 3
-    id=$(sbatch --parsable --nodes="$nodes" --ntasks-per-node="$ranks" --mem=1G --time=10 --output="$T/$run.log" jobs/train.sh $S --set train.run="$run" "$@")
+    id=$(sbatch --parsable --nodes="$nodes" --ntasks-per-node="$ranks" --mem=1G --time=10 --output="$T/$run.log" jobs/train.sh $S --set \
+        train.run="$run" "$@")
 }
 ended() { # WHAT RUN NODES : the job that was submitted last
     ok "$1: ends" slurm_idle 240
     ok "$1: has its model" test -s "$W/models/$2/model.safetensors"
-    same "$1: had its nodes, and ended well" "$(scontrol -o show job "$id" | grep -o 'NumNodes=[0-9]*\|ExitCode=[0-9:]*' | sort | xargs)" "ExitCode=0:0 NumNodes=$3"
+    same "$1: had its nodes, and ended well" "$(scontrol -o show job "$id" | grep -o 'NumNodes=[0-9]*\|ExitCode=[0-9:]*' | sort | xargs)" \
+        "ExitCode=0:0 NumNodes=$3"
     same "$1: ranks on each of them" "$(grep -o 'Data for node: n[0-9]*' "$T/$2.log" | sort -u | wc -l)" "$3"
     [ -s "$W/models/$2/model.safetensors" ] || tail -n 20 "$T/$2.log" >&2
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: long limit=900
-# micon-evaluate under faults: every fault point on either rank is exit 1, one message that names the rank, nothing wrong under a final name, and the
-# next run makes the right bytes; the same, and SIGKILL at every point, for adding to a shared store.
+# micon-evaluate under faults: every fault point on either rank is exit 1, one message that names the rank, nothing wrong under a final
+# name, and the next run makes the right bytes; the same, and SIGKILL at every point, for adding to a shared store.
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/profile_tables.sh"
 cd "$T" || exit 1
@@ -29,7 +29,8 @@ fault_loop() { # RANKS RANK
         MICON_FAULT="$n:$2" timeout 60 "${call[@]}" a.yaml --quiet >out 2>err </dev/null
         rc=$?
         [ $rc = 0 ] && break
-        if [ $rc != 1 ] || [ "$(grep -c 'error:' err)" != 1 ] || ! grep -q 'fault' err || { [ "$1" -gt 1 ] && ! grep -q "error: rank $2: " err; }; then
+        if [ $rc != 1 ] || [ "$(grep -c 'error:' err)" != 1 ] || ! grep -q 'fault' err || { [ "$1" -gt 1 ] &&
+            ! grep -q "error: rank $2: " err; }; then
             bad=1
             echo "#   point $n of rank $2: exit $rc"
             sed 's/^/#   | /' err | head -n 5
@@ -75,7 +76,8 @@ append_loop() { # PREFIX
             "$A" add b.yaml s/all.h5ad --quiet 2>err || { bad=1; cat err; }
         fi
         cmp -s s/all.h5ad both.h5ad || { bad=1; echo "#   $what: not the right bytes"; }
-        [ "$(ls s)" = all.h5ad ] || { rm -f s/*.lock; [ "$(ls s)" = all.h5ad ]; } || { bad=1; echo "#   $what: at the end there are $(ls s)"; }
+        [ "$(ls s)" = all.h5ad ] || { rm -f s/*.lock; [ "$(ls s)" = all.h5ad ]; } ||
+            { bad=1; echo "#   $what: at the end there are $(ls s)"; }
         n=$((n + 1))
     done
     echo "# $((n - 1)) points"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=120
-# micon-evaluate on a full disk: exit 1, said plainly, nothing wrong under a final name, and with room the next run makes the right bytes; and the same
-# for a shared store, which stays as it was, and for tables.
+# micon-evaluate on a full disk: exit 1, said plainly, nothing wrong under a final name, and with room the next run makes the right bytes;
+# and the same for a shared store, which stays as it was, and for tables.
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/profile_tables.sh"
 cd "$T" || exit 1
@@ -28,7 +28,8 @@ fi
 sums calm > calm.sums; sums t > t.sums
 export -f sums
 # on_disk FOLDER KIB SCRIPT : SCRIPT runs with FOLDER on a disk of that size; `room` gives it more
-on_disk() { unshare -m bash -c 'room() { mount -o remount,size=64m "$0"; }; mount -t tmpfs -o size='"$2"'k none "$0" || exit 99; '"$3" "$1" "$E" "$A"; }
+on_disk() { unshare -m bash -c 'room() { mount -o remount,size=64m "$0"; }; mount -t tmpfs -o size='"$2"'k none "$0" || exit 99; '"$3" \
+    "$1" "$E" "$A"; }
 for part in 8 60 97; do
     same "work has $part % of its $need KiB: exit 1, nothing wrong; with room all is right" "$(on_disk work_a $((need * part / 100)) '
         "$1" a.yaml --quiet >out 2>err; echo -n "$? $(grep -c "error:" err) "

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=120
-# micon-evaluate killed while it writes, or while it adds to a shared store: no half file under a final name, and the next run makes the right bytes and
-# leaves nothing. (evaluate.sh, among the long tests, goes through all points.)
+# micon-evaluate killed while it writes, or while it adds to a shared store: no half file under a final name, and the next run makes the
+# right bytes and leaves nothing. (evaluate.sh, among the long tests, goes through all points.)
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/profile_tables.sh"
 cd "$T" || exit 1
@@ -24,7 +24,8 @@ kill_at() { # POINT... : of the writing of the two stores
         [ ! -e work_a/profiles/r.h5ad ] || { bad=1; echo "#   killed at point $n: a store"; }
         "$E" a.yaml --quiet 2>err || { bad=1; cat err; }
         cmp -s calm.sums <(sums work_a) || { bad=1; echo "#   other bytes after point $n"; }
-        [ -d work_a ] && [ -z "$(find work_a -name '*.part.*')" ] || { bad=1; echo "#   left after point $n: $(find work_a -name '*.part.*')"; }
+        [ -d work_a ] && [ -z "$(find work_a -name '*.part.*')" ] || { bad=1; echo \
+            "#   left after point $n: $(find work_a -name '*.part.*')"; }
     done
     [ $bad = 0 ]
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # foreign.sh -- damaged h5ad files of others: a message that names the file, exit 1, whatever the HDF5 library does on them.
-#   tests/fault/foreign.sh [COUNT [SECONDS]]   COUNT damages (100; each by its number, so a run can be repeated), or as many as SECONDS allow
-# run: limit=500
+#   tests/fault/foreign.sh [COUNT [SECONDS]]   COUNT damages (100; each by its number, so a run can be repeated), or as many as SECONDS
+# allow run: limit=500
 . "$(dirname "$0")/../tap.sh"
 cd "$T" || exit 1
 TOOL=$ROOT/build/release/tests/tools/foreign_tool

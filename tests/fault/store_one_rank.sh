@@ -12,7 +12,8 @@ fi
 final() { find "$T/s/work/tiles" -name '*.h5' 2>/dev/null; }
 for k in 3 4 5; do
     rm -rf "$T/s/work" "$T/struck"
-    timeout -k 5 400 "$MPIRUN" --oversubscribe -n 2 env LD_PRELOAD="$T/shim.so" IO_SHIM="write:$k:enospc:.h5" IO_SHIM_RANK=0 IO_SHIM_MARK="$T/struck" \
+    timeout -k 5 400 "$MPIRUN" --oversubscribe -n 2 env LD_PRELOAD="$T/shim.so" IO_SHIM="write:$k:enospc:.h5" IO_SHIM_RANK=0 \
+        IO_SHIM_MARK="$T/struck" \
         "$BIN/micon-tile" "$T/s/screen.yaml" --quiet >"$T/out" 2>&1 </dev/null
     rc=$?
     ok "write $k of a tile file failed" test -e "$T/struck"
