@@ -74,6 +74,7 @@ static void close_all(store *s)
     if (agree_all(s->comm, mine) != OK) give_up(s);
     /* What HDF5 still has to write is written before closing: a rank that fails there returns, one that fails in H5Fclose does not. */
     if (s->file >= 0 && H5Fflush(s->file, H5F_SCOPE_LOCAL) < 0) mine = h5_fail(E_IO, "%s: cannot be written", s->final_name);
+    if (mine != OK && s->made) unlink(s->part); /* whatever becomes of the others, it will not be finished */
     if (agree_after_library_all(s->comm, mine) != OK) give_up(s);
     if (s->transfer >= 0) H5Pclose(s->transfer);
     /* It writes the head of the file once more, and MPI-IO closes files of its own: a rank that fails there waits for ever, as do the

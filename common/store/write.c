@@ -33,6 +33,7 @@ enum { STORE_SHOWN_WITHIN_S = 30 };
 /* A collective HDF5 call that failed anywhere: the file must not be closed any more (close_all). */
 static status store_io_all(store *s, status mine)
 {
+    if (mine != OK && s->made) unlink(s->part); /* whatever becomes of the others, it will not be finished */
     status st = agree_after_library_all(s->comm, mine);
     if (st != OK) s->broken = true;
     return st;

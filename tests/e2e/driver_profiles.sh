@@ -15,7 +15,7 @@ handed() { local what=$1 want=$2; shift 2; exits "$what" 0 "$@"; same "$what: ha
 handed "compare" "[screen.yaml] [--compare] [--] [a] [b c] [--d]" micon compare screen.yaml -- a "b c" --d
 handed "compare with --set" "[screen.yaml] [--set] [evaluate.seed=2] [--quiet] [--compare] [--] [a] [b]" micon compare screen.yaml a b \
     --set evaluate.seed=2 --quiet
-handed "export" '[export] [screen.yaml] [--] [$(touch x); y]' micon export screen.yaml '$(touch x); y'
+handed "export" '[export] [screen.yaml] [--format=csv] [--] [$(touch x); y]' micon export screen.yaml '$(touch x); y'
 handed "store add" "[add] [screen.yaml] [--wait=600] [--] [a b.h5ad]" micon store add screen.yaml "a b.h5ad"
 handed "store add --wait" "[add] [screen.yaml] [--wait=0] [--] [-s]" micon store add --wait 0 screen.yaml -- -s
 not_ok "nothing was interpreted" test -e x

@@ -81,12 +81,12 @@ has "no such file: said" "$T/err" "no file matches"
 rm -rf in; cp -r good in
 rm -f in/*.gz; table 2 B1 3 12 > in/p2.csv
 sed -i $'s/,c\303\2511,/,=1+1,/; s/,c\303\2512,/,-cmd|x,/; s/,c\303\2513,/,@q,/; s/,c\303\2514,/,\'\'=q,/' in/*.csv
-exits "names that begin as formulas" 0 run --set train.run=names
+exits "names that begin as formulas" 0 run --set train.run=names --set evaluate.recipe=0.1
 exits "... exported" 0 "$BIN/micon-store" export screen.yaml names --set train.run=names
 formulas() { awk -F, '{ for (i = 1; i <= NF; i++) if ($i ~ /^[=+@-]/ && $i !~ /^-[0-9.]/) n++ } END { print n + 0 }'; }
 same "... no cell of a table is a formula" "$(cat work/reports/names/*.csv | formulas) $(zcat names/*.csv.gz | formulas)" "0 0"
 same "... but a text" "$(grep -c "'=1+1" work/reports/names/wells.csv) $(grep -c "''=q" work/reports/names/wells.csv)" "8 8"
-exits "... and read again" 0 run --set train.run=again --set evaluate.profiles=names/names.raw.csv.gz
+exits "... and read again" 0 run --set train.run=again --set evaluate.recipe=0.1 --set evaluate.profiles=names/names.raw.csv.gz
 ok "... the same names" cmp work/reports/names/by_compound.csv work/reports/again/by_compound.csv
 rm -rf in; cp -r good in
 
