@@ -28,7 +28,7 @@ launch() {
         folder=$(mktemp -d "${TMPDIR:-/tmp}/micon-launch-XXXXXX") || return 1
         OMPI_MCA_orte_tmpdir_base=$folder PRTE_MCA_prte_tmpdir_base=$folder MICON_STARTED=$folder/started start "${mpirun[@]}" "$@"
         rc=$?
-        [ $rc = 0 ] || [ $rc = 2 ] || [ $rc -gt 128 ] || [ -e "$folder/started" ] && try=3
+        [ $rc = 0 ] || [ $rc = 2 ] || [ $rc = 75 ] || [ $rc -gt 128 ] || [ -e "$folder/started" ] && try=3
         rm -rf "$folder"
         [ $try = 3 ] && return $rc
         echo "$(basename "$0"): mpirun failed before $(basename "$1") started (exit $rc); trying again" >&2

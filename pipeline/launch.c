@@ -87,7 +87,7 @@ status launch_start(launch *l, char *const *argv, const char *log)
 bool launch_failed_before_start(const launch *l)
 {
     char *started = path_join(l->folder, "started");
-    bool failed = l->p.exit != 0 && l->p.exit != status_exit(E_USAGE) && !path_exists(started);
+    bool failed = l->p.exit != 0 && l->p.exit != status_exit(E_USAGE) && l->p.exit != status_exit(E_AGAIN) && !path_exists(started);
     free(started);
     return failed;
 }

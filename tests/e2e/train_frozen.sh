@@ -23,7 +23,7 @@ for layers in stem layer2 all; do
         hasnt "some are" "$T/err" "those of 0 tiles"
         exits "$layers, $n ranks: computed at every step" 0 mpi $n "$TRAIN" $S $F --set train.freeze=$layers --set \
             train.run=none$layers$n --set train.cache_memory=0
-        has "none is kept" "$T/err" "those of 0 tiles"
+        has "none is kept" "$T/err" "outputs of 0 tiles cached"
         ok "the same model, byte for byte" cmp "$(model kept$layers$n)" "$(model none$layers$n)"
         same "and the same figures" "$(figures kept$layers$n)" "$(figures none$layers$n)"
     done

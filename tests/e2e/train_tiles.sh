@@ -62,7 +62,7 @@ size=$(stat -c %s "$plate")
 dd if=/dev/zero of="$plate" bs=1024 seek=$((size * 4 / 10240)) count=$((size * 2 / 10240)) conv=notrunc status=none
 ended
 same "tiles that change while they are read: exit 1" "$(cat "$T/rc")" 1
-has "said" "$T/err" "has changed since training began"
+has "said" "$T/err" "changed or damaged"
 cp kept.h5 "$plate"
 begun asked 2
 kill -TERM "$(pgrep -P $pid | tail -n 1)" # mpirun itself would end the job
