@@ -1,6 +1,7 @@
 /* path_write.c -- writes files under a temporary name and renames them when complete; removes what dead writers left. */
 #include "micon/base/path.h"
 
+#include "micon/base/digest.h"
 #include "micon/base/identity.h"
 #include "micon/base/mem.h"
 
@@ -52,12 +53,25 @@ done:
     return st;
 }
 
+/* A name that would get longer than a file system takes is cut, and told from others by a digest. */
 char *path_part(const char *final_name)
 {
-    const char *job = getenv("SLURM_JOB_ID"), *restart = getenv("SLURM_RESTART_COUNT");
+    enum { NAME_LIMIT = 255, OF_MPI = 24 }; /* Open MPI's own files beside it have a longer name */
+    const char *job = getenv("SLURM_JOB_ID"), *restart = getenv("SLURM_RESTART_COUNT"), *base = path_base(final_name);
     const identity *me = identity_mine();
-    if (job) return xasprintf("%s.part.%s.%s-%ld-%s", final_name, job, restart ? restart : "0", (long)getpid(), me->token);
-    return xasprintf("%s.part.%s-%ld-%.8s-%s", final_name, me->host, (long)getpid(), *me->space ? me->space : "unknown0", me->token);
+    char *writer, *part, digest[DIGEST_TEXT];
+    if (job)
+        writer = xasprintf("%s.%s-%ld-%s", job, restart ? restart : "0", (long)getpid(), me->token);
+    else
+        writer = xasprintf("%s-%ld-%.8s-%s", me->host, (long)getpid(), *me->space ? me->space : "unknown0", me->token);
+    size_t taken = OF_MPI + strlen(".part.") + strlen(writer), n = strlen(base), before = (size_t)(base - final_name);
+    if (taken + 64 > NAME_LIMIT || n + taken <= NAME_LIMIT)
+        part = xasprintf("%s.part.%s", final_name, writer);
+    else
+        part = xasprintf("%.*s~%.8s.part.%s", (int)(before + NAME_LIMIT - taken - 9), final_name, digest_show(digest_text(base), digest),
+                         writer);
+    free(writer);
+    return part;
 }
 
 /* Has the writer named in the suffix of a part file ended, as far as this process can know? HOST-PID-SPACE-TOKEN; versions before 0.2

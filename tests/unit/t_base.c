@@ -263,6 +263,10 @@ static void files(void)
     ok(strcmp(mine, again) == 0, "a process has one part name for a file");
     free(again);
     in_containers(dir, path);
+    char *long_name = xasprintf("%s/%0250d", dir, 7), *long_part = path_part(long_name);
+    ok(strlen(path_base(long_part)) <= 255 && path_write(long_name, "x", 1) == OK, "a name of 250 characters can be written aside");
+    unlink(long_name);
+    free(long_name), free(long_part);
     char *of_job[7] = {xasprintf("%s.part.12.0", path),
                        xasprintf("%s.part.123.1", path),
                        xasprintf("%s.part.12.0x", path),
