@@ -115,7 +115,8 @@ static status write_foreign(const nn_params *p, const char *path, const char *ch
 static status test_foreign(void)
 {
     static const char *const change[] = {"missing", "shape", "type", "surplus", "nan"};
-    static const char *const says[] = {"layer1.1.bn2.bias' is missing", "has the shape", "it holds integers", "conv1.0.weight", "not finite"};
+    static const char *const says[] = {"layer1.1.bn2.bias' is missing", "has the shape", "it holds integers", "conv1.0.weight",
+                                       "not finite"};
     status st = OK;
     nn_params a = {0}, b = {0};
     safetensors f = {0};
