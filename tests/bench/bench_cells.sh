@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # bench_cells.sh -- micon-measure on 1080 px, five-channel drawn sites: CPU seconds a site against the PyPI package cp_measure on the same
-# label images, images a core-hour against CellProfiler's published 58, and 2 ranks against 1 by the clock. The peer needs a Python with
+# label images, images a core-hour against CellProfiler's published 58, and 2 ranks against 1 in wall time. The peer needs a Python with
 # cp_measure: MICON_CELLS_PYTHON names it (default: /usr/bin/python3). BENCH_CELL_SITES: sites of the plate (12).
 . "$(dirname "$0")/../tap.sh"
 . "$(dirname "$0")/marks.sh"
@@ -39,6 +39,6 @@ all=$(cpu "$BIN/micon-measure" "$S/screen.yaml" --force --quiet)
 printf 'cells found and measured: %.2f s of CPU a site\n' "$(ratio "$all" "$SITES")"
 mark "cells found and measured, times CellProfiler's published 58 images a core-hour" \
     "$(ratio "$(ratio $((SITES * 5 * 3600)) "$all")" 58)" 200
-mark "2 ranks against 1, by the clock" "$(ratio "$(clock measure 1)" "$(clock measure 2)")" 1.9
+mark "2 ranks against 1, wall time" "$(ratio "$(clock measure 1)" "$(clock measure 2)")" 1.9
 rm -rf "$T"
 exit $bad
