@@ -105,8 +105,8 @@ for f in "$tiles" work/compounds.h5; do
     cp "$f" kept.h5
     exits "--verify" 0 run forced 3 --verify
     damage "$f"
-    exits "$f is damaged" 0 run forced 3
-    has "without --verify the model is up to date" "$T/err" "is up to date"
+    exits "$f is damaged" 1 run forced 3
+    has "its digests tell so, also without --verify" "$T/err" "the file was changed or damaged"
     exits "--verify" 1 run forced 3 --verify
     has "finds it" "$T/err" "$f"
     mv kept.h5 "$f"
