@@ -67,7 +67,8 @@ OPT_release := -O2 -g -fno-tree-slp-vectorize
 OPT_debug   := -O1 -g -fno-tree-slp-vectorize -DMICON_FAULTS
 comma       := ,
 SANFLAGS    := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
-CPPFLAGS_ALL := -Iinclude -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DMICON_VERSION='"$(VERSION)"' $(PKG_CFLAGS) $(DNNL_CFLAGS) $(EXTRA_CFLAGS)
+CPPFLAGS_ALL := -Iinclude -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DMICON_VERSION='"$(VERSION)"' \
+                $(PKG_CFLAGS) $(DNNL_CFLAGS) $(EXTRA_CFLAGS)
 CFLAGS_ALL   := -std=c11 $(OPT_$(MODE)) $(SANFLAGS) $(WARN) $(CWARN) $(CFLAGS)
 CXXFLAGS_ALL := -std=c++17 $(OPT_$(MODE)) $(SANFLAGS) $(WARN) $(OB_CFLAGS) $(CXXFLAGS)
 # --as-needed: each program ends up linked with what it uses, and only that (tests/lint checks it).
@@ -94,7 +95,8 @@ tests: $(TESTS) $(FUZZERS)
 # Rewritten only when the flags differ, and every object depends on it.
 FLAGS_TEXT := $(CC) $(CXX) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(CXXFLAGS_ALL) $(LIBS_ALL)
 ifeq ($(DEPS),no)
-$(shell mkdir -p $(B); printf '%s\n' '$(subst ','\'',$(FLAGS_TEXT))' | cmp -s - $(B)/flags || printf '%s\n' '$(subst ','\'',$(FLAGS_TEXT))' > $(B)/flags)
+$(shell mkdir -p $(B); printf '%s\n' '$(subst ','\'',$(FLAGS_TEXT))' | cmp -s - $(B)/flags || \
+    printf '%s\n' '$(subst ','\'',$(FLAGS_TEXT))' > $(B)/flags)
 endif
 $(B)/flags: ;
 

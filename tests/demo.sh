@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 PATH=$PWD/build/release/bin:$PATH
 demo=${1:-build/demo}
 mkdir -p "$(dirname "$demo")"
-echo "The demo: a drawn screen of 3 centres, 9 plates and 864 wells; two networks are trained, cells are measured. It takes some minutes on two cores." >&2
+echo "The demo: a drawn screen of 3 centres, 9 plates and 864 wells; two networks are trained, cells are measured." \
+    "It takes some minutes on two cores." >&2
 micon-simulate --out "$demo" --sources 3 --batches 3 --wells 96 --sites 2 --compounds 24 --size 96 --quiet
 cat >"$demo/screen.yaml" <<'END'
 screen:

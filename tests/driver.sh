@@ -15,7 +15,8 @@ FAKE_VERSION=$(micon --version | cut -d" " -f2)
 # table SOURCE/BATCH/PLATE... : the image table, 2 wells of 2 sites each, one of them the control
 table() {
     local p s b w f
-    echo "Metadata_Source,Metadata_Batch,Metadata_Plate,Metadata_Well,Metadata_Site,Metadata_JCP2022,FileName_OrigDNA,PathName_OrigDNA,FileName_OrigER,PathName_OrigER"
+    echo -n "Metadata_Source,Metadata_Batch,Metadata_Plate,Metadata_Well,Metadata_Site,Metadata_JCP2022,"
+    echo "FileName_OrigDNA,PathName_OrigDNA,FileName_OrigER,PathName_OrigER"
     for p; do
         IFS=/ read -r s b p <<<"$p"
         p=${p//\"/\"\"}

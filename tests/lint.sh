@@ -14,10 +14,9 @@ if have clang-format; then # all files at once: starting it takes longer than a 
         note "$f: not formatted; clang-format -i $f"
     done
 fi
-# ---- no line over 140 columns in C, comments, job scripts and pages; tables and addresses are excepted. In tests' scripts and in the
-# report's page a text in quotes may make a line longer. ----
-long=$(git ls-files '*.c' '*.h' '*.cc' '*.md' 'jobs/*.sh' .ci/run site.mk | LC_ALL=C.UTF-8 xargs grep -nE '^[^|].{140}' | grep -vE 'https?:' |
-    cut -d: -f1,2)
+# ---- no line over 140 columns in anything that a person reads; the rows of pages' tables and addresses are excepted ----
+long=$(git ls-files '*.c' '*.h' '*.cc' '*.md' '*.sh' '*.py' '*.js' '*.css' '*.html' '*.mk' Makefile .ci/run CITATION.cff |
+    grep -v '^stages/evaluate/report\.' | LC_ALL=C.UTF-8 xargs grep -nE '^[^|].{140}' | grep -vE 'https?:' | cut -d: -f1,2)
 [ -z "$long" ] || while read -r l; do note "$l: longer than 140 columns"; done <<<"$long"
 
 # ---- every page and section of docs/ that is cited exists: docs/NAME.md, docs/NAME.md N, docs/NAME.md N.M, docs/NAME.md "Heading" ----
@@ -41,14 +40,16 @@ done
 
 # ---- one version: the Makefile has it, nothing else may ----
 version=$(sed -n 's/^VERSION := //p' Makefile)
-for f in $(git grep -lF "$version" -- '*.c' '*.h' '*.cc' '*.sh' '*.mk' site.mk README.md CITATION.cff docs jobs | xargs -r grep -lE "(^|[^0-9.])${version//./\\.}([^0-9.]|\$)"); do
+for f in $(git grep -lF "$version" -- '*.c' '*.h' '*.cc' '*.sh' '*.mk' site.mk README.md CITATION.cff docs jobs |
+    xargs -r grep -lE "(^|[^0-9.])${version//./\\.}([^0-9.]|\$)"); do
     # "encoding-version" of AnnData is a number of its own
-    grep -nF "$version" "$f" | grep -qvE 'encoding|anndata|array|dict|dataframe|categorical' && note "$f: holds the version; the Makefile defines it (MICON_VERSION)"
+    grep -nF "$version" "$f" | grep -qvE 'encoding|anndata|array|dict|dataframe|categorical' &&
+        note "$f: holds the version; the Makefile defines it (MICON_VERSION)"
 done
 
 # ---- layers: who may include whom ----
-# A room is a folder of common/ with its headers in include/micon/ROOM/. This table says which other rooms each may include; what is not named is refused,
-# upward and sideways alike. Stages and the driver may include any room below them (last lines).
+# A room is a folder of common/ with its headers in include/micon/ROOM/. This table says which other rooms each may include; what is not
+# named is refused, upward and sideways alike. Stages and the driver may include any room below them (last lines).
 declare -A allowed=(
     [base]="" [config]="base" [formats]="base" [compound]="base" [mpi]="base"
     [acquisition]="base formats"
@@ -74,17 +75,23 @@ for f in $(git ls-files | grep -E '^(common|include|stages|pipeline)/.*\.(c|cc|h
         [ "$other" = "$room" ] && continue
         case " ${allowed[$room]} " in *" $other "*) ;; *) note "$f: includes a header of '$other', which '$room' may not" ;; esac
     done
-    grep -nE '^#include "(micon/[^/"]*"|.*/.*_impl\.h"|\.\./)' "$f" | sed "s|^|lint: $f: an include that crosses rooms without naming one: |" | grep . && bad=1
+    grep -nE '^#include "(micon/[^/"]*"|.*/.*_impl\.h"|\.\./)' "$f" |
+        sed "s|^|lint: $f: an include that crosses rooms without naming one: |" | grep . && bad=1
 done
 # A public header is one that another room, a test or another public header includes; the rest are NAME_impl.h beside their source.
 for h in $(git ls-files 'include/micon/*/*.h'); do
     room=$(room_of "$h")
-    git grep -lF "\"${h#include/}\"" -- '*.c' '*.cc' '*.h' | grep -v "^common/$room/" | grep -q . || note "$h: nobody outside common/$room includes it: make it common/$room/$(basename "$h" .h)_impl.h"
+    git grep -lF "\"${h#include/}\"" -- '*.c' '*.cc' '*.h' | grep -v "^common/$room/" | grep -q . ||
+        note "$h: nobody outside common/$room includes it: make it common/$room/$(basename "$h" .h)_impl.h"
 done
 for f in $(git ls-files | grep -E '^(common|include|stages|pipeline)/.*\.(c|cc|h)$'); do
     case $f in common/store/*) ;; *) grep -qE '^#include [<"]hdf5' "$f" && note "$f: only common/store knows HDF5" ;; esac
-    case $f in common/nn/onednn*) ;; *) grep -qE '#include [<"](oneapi/)?dnnl' "$f" && note "$f: only common/nn/onednn*.c know oneDNN" ;; esac
-    case $f in common/mpi/* | common/store/* | common/stage/* | include/micon/mpi/* | include/micon/store/* | include/micon/stage/* | stages/*) ;;
+    case $f in
+    common/nn/onednn*) ;;
+    *) grep -qE '#include [<"](oneapi/)?dnnl' "$f" && note "$f: only common/nn/onednn*.c know oneDNN" ;;
+    esac
+    case $f in
+    common/mpi/* | common/store/* | common/stage/* | include/micon/mpi/* | include/micon/store/* | include/micon/stage/* | stages/*) ;;
     *) grep -qE '^#include [<"]mpi\.h' "$f" && note "$f: MPI below common/mpi" ;; esac
 done
 for f in $(git ls-files 'stages/*'); do
@@ -92,8 +99,8 @@ for f in $(git ls-files 'stages/*'); do
     grep -oE '#include "[^"]*stages/[a-z]+' "$f" | grep -v "stages/$own" | grep -q . && note "$f: includes another stage"
 done
 # ---- no cycles between the files of a folder ----
-# File a uses file b where a.o has an undefined symbol that b.o of the same folder defines (nm): calls, data, and addresses taken for callbacks.
-# tsort names the loops. Static functions are not seen, includes need not be: a header without symbols cannot make a loop.
+# File a uses file b where a.o has an undefined symbol that b.o of the same folder defines (nm): calls, data, and addresses taken for
+# callbacks. tsort names the loops. Static functions are not seen, includes need not be: a header without symbols cannot make a loop.
 # Folders that still have loops, each with its reason; an entry that is not needed any more is an error too.
 declare -A loops_known=(
 )
@@ -105,7 +112,8 @@ loops_of() { # FOLDER
         {sub(/:$/, "", $1); sub(/.*\//, "", $1); sub(/\.o$/, "", $1)}
         $3 == "U" {use[$1 " " $2]; next}
         $3 ~ /^[A-Zi]$/ {def[$2] = $1}
-        END {for (u in use) {split(u, a, " "); if (a[2] in def && def[a[2]] != a[1]) edge[a[1] " " def[a[2]]]; }; for (e in edge) print e}' |
+        END {for (u in use) {split(u, a, " "); if (a[2] in def && def[a[2]] != a[1]) edge[a[1] " " def[a[2]]]; }
+             for (e in edge) print e}' |
         sort | tsort 2>&1 >/dev/null | awk '/loop/ {if (l) print l; l = ""; next} {l = l " " $2} END {if (l) print l}'
 }
 if [ -d build/release/common ]; then
@@ -123,9 +131,11 @@ fi
 # ---- collective functions must not leave early between collectives ----
 for f in $(git ls-files 'common/mpi/*.c' 'common/store/*.c' 'common/stage/*.c' 'stages/*.c'); do
     awk -v f="$f" '/^[a-z].*_all\(.*\)$/ || /^(static )?status [a-z_]*_all\(/ {inside=1; n=0; name=$0} inside && /^}/ {inside=0}
-        inside && /TRY_ALL|TRY\(/ {n++} inside && /^    +.*return / && n>0 && !/return st;/ && !/lint: ok/ {print f ": " FNR ": a return between collectives in " name}' "$f"
+        inside && /TRY_ALL|TRY\(/ {n++} inside && /^    +.*return / && n>0 && !/return st;/ && !/lint: ok/ {
+            print f ": " FNR ": a return between collectives in " name}' "$f"
 done | while read -r l; do echo "lint: $l"; done | grep . && bad=1
-grep -nE '\b(atoi|atof|strcpy|sprintf|gets|rand)\(' $(git ls-files 'common/*.c' 'stages/*.c' 'pipeline/*.c') /dev/null | sed 's/^/lint: not used here: /' | grep . && bad=1
+grep -nE '\b(atoi|atof|strcpy|sprintf|gets|rand)\(' $(git ls-files 'common/*.c' 'stages/*.c' 'pipeline/*.c') /dev/null |
+    sed 's/^/lint: not used here: /' | grep . && bad=1
 
 # ---- programs: Open Babel (GPL) and oneDNN (Apache) never in one; the driver without MPI ----
 for p in build/release/bin/*; do
@@ -137,7 +147,10 @@ done
 
 # ---- static analysis ----
 if have cppcheck; then
-    cppcheck -j 2 -q --std=c11 --enable=warning,portability --inline-suppr --suppress=missingInclude --suppress=unmatchedSuppression --suppress=invalidPointerCast --suppress=varFuncNullUB --suppress=uninitvar:common/nn/onednn.c --suppress=invalidFunctionArg:common/nn/heads.c --suppress=ctunullpointer:common/base/text.c --suppress=ctuuninitvar:common/formats/lzw.c \
+    cppcheck -j 2 -q --std=c11 --enable=warning,portability --inline-suppr --suppress=missingInclude --suppress=unmatchedSuppression \
+        --suppress=invalidPointerCast --suppress=varFuncNullUB --suppress=uninitvar:common/nn/onednn.c \
+        --suppress=invalidFunctionArg:common/nn/heads.c --suppress=ctunullpointer:common/base/text.c \
+        --suppress=ctuuninitvar:common/formats/lzw.c \
         --error-exitcode=1 -Iinclude $(git ls-files 'common/*.c' 'stages/*.c' 'pipeline/*.c') || bad=1
 fi
 if have shellcheck; then

@@ -10,14 +10,19 @@ table() {
             for (j = 1; j <= d; j++) printf ",f%d", j; print ""
             for (w = 0; w < 24; w++) for (s = 1; s <= sites; s++) {
                 c = w % 3 == 0 ? -1 : int(w / 3) % 8
-                printf "S%d,%s,P%d,%c%02d,%d,%s,%s", 1 + plate % 2, batch, plate, 65 + int(w / 6), 1 + w % 6, s, c < 0 ? "DMSO" : "c\303\251" c, c < 0 ? "" : "m" int(c / 2) "|x" c
-                for (j = 1; j <= d; j++) printf ",%s", j == 1 ? "5" : j == 2 ? "nan" : sprintf("%.6f", noise() + (c < 0 ? 0 : effect[c, j]) + plate)
+                printf "S%d,%s,P%d,%c%02d,%d,%s,%s", 1 + plate % 2, batch, plate, 65 + int(w / 6), 1 + w % 6, s,
+                    c < 0 ? "DMSO" : "c\303\251" c, c < 0 ? "" : "m" int(c / 2) "|x" c
+                for (j = 1; j <= d; j++) printf ",%s",
+                    j == 1 ? "5" : j == 2 ? "nan" : sprintf("%.6f", noise() + (c < 0 ? 0 : effect[c, j]) + plate)
                 print "" } }'
 }
 
 # table_screen NAME FILES : NAME.yaml, to evaluate these tables quickly, into work_NAME
 table_screen() {
-    printf 'screen: {name: %s, control: DMSO, work: work_%s}\ntrain: {run: r}\nevaluate: {profiles: "%s", bootstrap: 20, null_size: 100}\n' "$1" "$1" "$2" > "$1.yaml"
+    {
+        printf 'screen: {name: %s, control: DMSO, work: work_%s}\n' "$1" "$1"
+        printf 'train: {run: r}\nevaluate: {profiles: "%s", bootstrap: 20, null_size: 100}\n' "$2"
+    } > "$1.yaml"
 }
 
 # evaluate NAME options... : that screen, without mpirun, which takes seconds over a failure

@@ -20,8 +20,9 @@ seed_choices() { mkdir -p "$1/work"; [ -n "$2" ] && cp -r "$2" "$1/work/choices"
 rc() { "$@" >>log 2>&1 </dev/null; local e=$? what="$*"; what=${what//"$S"/small}; what=${what//"$F"/four}; echo \
     "exit $e : ${what//$PWD/.}"; }
 R="mpirun -n 2 --oversubscribe" F=four
-S="small/screen.yaml --set tile.size=32 --set featurize.bits=64 --set train.batch=8 --set train.precision=fp32 --set embed.precision=fp32 --set train.dim=40 --set train.projection=16 --set train.temperature=0.1 --set train.lr=1e-4 --set train.steps=3 --set evaluate.null_size=200
-   --set evaluate.bootstrap=50 --set split.unseen_compounds=0.2"
+S="small/screen.yaml --set tile.size=32 --set featurize.bits=64 --set train.batch=8 --set train.precision=fp32
+   --set embed.precision=fp32 --set train.dim=40 --set train.projection=16 --set train.temperature=0.1 --set train.lr=1e-4
+   --set train.steps=3 --set evaluate.null_size=200 --set evaluate.bootstrap=50 --set split.unseen_compounds=0.2"
 
 rc $R micon-simulate --out small --sources 2 --batches 2 --wells 24 --sites 2 --compounds 6 --size 96
 seed_choices small "$choices"
@@ -35,7 +36,8 @@ for m in micon paclr clip simclr; do
     rc $R micon-embed $S --set train.method=$m --set train.run=$m
     rc $R micon-evaluate $S --set train.method=$m --set train.run=$m
 done
-T="$S --set train.method=micon --set train.run=aux --set train.aux=yes --set train.detach=no --set train.augment=full --set train.schedule=plateau"
+T="$S --set train.method=micon --set train.run=aux --set train.aux=yes --set train.detach=no --set train.augment=full
+   --set train.schedule=plateau"
 rc $R micon-train $T
 rc $R micon-embed $T --set embed.representation=projected
 rc $R micon-evaluate $T --set evaluate.sphere=PCA --set evaluate.correct=harmony
@@ -64,8 +66,9 @@ rc micon check twice.yaml
 
 rc $R micon-simulate --out four --sources 1 --batches 2 --wells 12 --sites 2 --compounds 4 --size 80 --seed 7
 seed_choices four small/work/choices
-F="four/screen.yaml --set tile.size=40 --set tile.tiles_per_site=4 --set tile.illumination=none --set featurize.bits=64 --set train.batch=4 --set train.steps=2 --set train.precision=fp32
-   --set embed.precision=fp32 --set train.dim=20 --set train.projection=8 --set evaluate.null_size=100 --set evaluate.bootstrap=20 --set evaluate.min_controls=1"
+F="four/screen.yaml --set tile.size=40 --set tile.tiles_per_site=4 --set tile.illumination=none --set featurize.bits=64
+   --set train.batch=4 --set train.steps=2 --set train.precision=fp32 --set embed.precision=fp32 --set train.dim=20
+   --set train.projection=8 --set evaluate.null_size=100 --set evaluate.bootstrap=20 --set evaluate.min_controls=1"
 rc micon run $F -n 2
 rc micon run $F -n 2
 rc micon rerun $F -n 2 --stage evaluate
@@ -97,7 +100,8 @@ for f in sorted(glob.glob("**/*.h5", recursive=True) + glob.glob("**/*.h5ad", re
         for k, v in sorted(o.attrs.items()): rows.append((f"{name}@{k}", digest(repr(v).encode())))
         if isinstance(o, h5py.Dataset):
             v = o[()]
-            rows.append((name, digest(v.tobytes() if hasattr(v, "tobytes") and o.dtype.kind != "O" else repr(v.tolist() if hasattr(v, "tolist") else v).encode())))
+            raw = hasattr(v, "tobytes") and o.dtype.kind != "O"
+            rows.append((name, digest(v.tobytes() if raw else repr(v.tolist() if hasattr(v, "tolist") else v).encode())))
     with h5py.File(f) as h: h.visititems(visit)
     for n, d in sorted(rows): print("   ", d, f, n)
 END_PY

@@ -7,7 +7,8 @@ SHOW=$ROOT/build/release/tests/tools/tile_show
 tile_screen() {
     local dir=$1 wells=$2 sites=$3 w=$4 h=$5 kind=${6:-u16} n=0 i s c well line
     mkdir -p "$dir/images"
-    echo "Metadata_Plate,Metadata_Well,Metadata_Site,FileName_OrigDNA,PathName_OrigDNA,FileName_OrigER,PathName_OrigER,FileName_OrigMito,PathName_OrigMito" > "$dir/load_data.csv"
+    { echo -n "Metadata_Plate,Metadata_Well,Metadata_Site,FileName_OrigDNA,PathName_OrigDNA,"
+      echo "FileName_OrigER,PathName_OrigER,FileName_OrigMito,PathName_OrigMito"; } > "$dir/load_data.csv"
     echo "Metadata_Plate,Metadata_Well,Metadata_JCP2022" > "$dir/well.csv"
     for i in $(seq 1 "$wells"); do
         well=$(printf 'A%02d' "$i")

@@ -1,22 +1,33 @@
-const COLORS = ["#3b82f6", "#f97316", "#10b981", "#e11d48", "#8b5cf6", "#b08900", "#06b6d4", "#ec4899"], col = (i) => COLORS[i % COLORS.length];
+const COLORS = ["#3b82f6", "#f97316", "#10b981", "#e11d48", "#8b5cf6", "#b08900", "#06b6d4", "#ec4899"];
+const col = (i) => COLORS[i % COLORS.length];
 document.title = D.screen + ": " + D.runs.join(" · ");
 add(main, "<h1>" + [D.screen, ...D.runs].map(esc).join(" · ") + "</h1>");
-add(main, "<p class=sub>Δ: the difference to " + esc(D.runs[0]) + ", over the compounds that both have; intervals: 95&nbsp;%, paired bootstrap over compounds. An interval without 0 is drawn full.</p>");
+add(main, "<p class=sub>Δ: the difference to " + esc(D.runs[0]) + ", over the compounds that both have; intervals: 95&nbsp;%, " +
+  "paired bootstrap over compounds. An interval without 0 is drawn full.</p>");
 const groups = {};
 for (const f of D.figures) (groups[f.profiles + "|" + f.setting] ||= []).push(f);
 for (const [g, list] of Object.entries(groups)) {
-  const [p, s] = g.split("|"), sec = add(main, "<section><h2>" + (SETTINGS[s] || s.replace(/_/g, " ")) + ", " + (p === "corrected" ? "with" : "without") + " correction</h2><div class=legend>" +
-    D.runs.map((r, i) => "<span><i style='background:" + col(i) + "'></i>" + esc(r) + "</span>").join("") + "</div><table class=m style='--cols:" + D.runs.length + "'><thead><tr><th></th>" +
+  const [p, s] = g.split("|"), heading = (SETTINGS[s] || s.replace(/_/g, " ")) + ", " + (p === "corrected" ? "with" : "without");
+  const sec = add(main, "<section><h2>" + heading + " correction</h2><div class=legend>" +
+    D.runs.map((r, i) => "<span><i style='background:" + col(i) + "'></i>" + esc(r) + "</span>").join("") +
+    "</div><table class=m style='--cols:" + D.runs.length + "'><thead><tr><th></th>" +
     D.runs.map((r) => "<th>" + esc(r) + "</th>").join("") + "</tr></thead><tbody></tbody></table><div class=plot></div></section>");
   const name = (f) => named(f.metric, f.k), change = (v) => Math.abs(v) < 1e-6 ? "0" : figure(v);
-  for (const f of list) add(sec.querySelector("tbody").appendChild(document.createElement("tr")), "<i></i>").parentElement.innerHTML = "<td>" + name(f) + "</td>" +
-    f.runs.map((r, i) => "<td title='" + r.v[0] + "'>" + figure(r.v[0]) + (r.v[1] !== null ? "<small>" + figure(r.v[1]) + " – " + figure(r.v[2]) + "</small>" : "") + (i && r.d[0] !== null ? "<small>Δ " + (r.d[0] >= 1e-6 ? "+" : "") + change(r.d[0]) + " (" + change(r.d[1]) + " – " + change(r.d[2]) + ")</small>" : "") + "</td>").join("");
-  const W = 720, row = 14 * (D.runs.length - 1) + 10, L = 330, all = list.flatMap((f) => f.runs.slice(1).flatMap((r) => r.d)).filter((v) => v !== null), m = Math.max(.01, ...all.map(Math.abs)) * 1.08;
-  const x = (v) => L + (v + m) / (2 * m) * (W - L - 14), H = list.length * row + 30; let y = 6, inner = "<line x1=" + x(0) + " x2=" + x(0) + " y1=0 y2=" + (H - 24) + " stroke='var(--soft)'/>";
+  const interval = (r) => r.v[1] === null ? "" : "<small>" + figure(r.v[1]) + " – " + figure(r.v[2]) + "</small>";
+  const delta = (r, i) => !i || r.d[0] === null ? "" :
+    "<small>Δ " + (r.d[0] >= 1e-6 ? "+" : "") + change(r.d[0]) + " (" + change(r.d[1]) + " – " + change(r.d[2]) + ")</small>";
+  const cell = (r, i) => "<td title='" + r.v[0] + "'>" + figure(r.v[0]) + interval(r) + delta(r, i) + "</td>";
+  for (const f of list)
+    sec.querySelector("tbody").appendChild(document.createElement("tr")).innerHTML = "<td>" + name(f) + "</td>" + f.runs.map(cell).join("");
+  const all = list.flatMap((f) => f.runs.slice(1).flatMap((r) => r.d)).filter((v) => v !== null);
+  const W = 720, row = 14 * (D.runs.length - 1) + 10, L = 330, m = Math.max(.01, ...all.map(Math.abs)) * 1.08;
+  const x = (v) => L + (v + m) / (2 * m) * (W - L - 14), H = list.length * row + 30;
+  let y = 6, inner = "<line x1=" + x(0) + " x2=" + x(0) + " y1=0 y2=" + (H - 24) + " stroke='var(--soft)'/>";
   for (const f of list) {
     inner += "<text x=" + (L - 10) + " y=" + (y + row / 2) + " text-anchor=end>" + name(f) + "</text>";
     f.runs.slice(1).forEach((r, i) => { if (r.d[0] === null) return; const yy = y + 9 + 14 * i, sure = r.d[1] > 0 || r.d[2] < 0;
-      inner += "<g opacity=" + (sure ? 1 : .45) + "><line x1=" + x(r.d[1]) + " x2=" + x(r.d[2]) + " y1=" + yy + " y2=" + yy + " stroke='" + col(i + 1) + "' stroke-width=3 /><circle cx=" + x(r.d[0]) + " cy=" + yy + " r=4 fill='" + col(i + 1) + "'/></g>"; });
+      inner += "<g opacity=" + (sure ? 1 : .45) + "><line x1=" + x(r.d[1]) + " x2=" + x(r.d[2]) + " y1=" + yy + " y2=" + yy +
+        " stroke='" + col(i + 1) + "' stroke-width=3 /><circle cx=" + x(r.d[0]) + " cy=" + yy + " r=4 fill='" + col(i + 1) + "'/></g>"; });
     y += row;
   }
   for (const v of [-m / 1.08, 0, m / 1.08]) inner += "<text x=" + x(v) + " y=" + (H - 8) + " text-anchor=middle>" + num(v) + "</text>";

@@ -12,7 +12,8 @@ grep -E ' s$' "$T/log" | sed 's/^/  /'
 # Two cores of its own would take half the processor seconds; the clock is shown as well, and is the larger the busier the machine.
 awk -v spent="$spent" -v wells="$wells" '{ kib += $1 } END {
     split(spent, s, " ")
-    printf "%d wells x 9 sites x 1,000 features, 2 ranks, the whole stage: %.0f processor s a core, %.0f s wall time (wanted 120), %.2f GiB (wanted 4)\n", wells, (s[2] + s[3]) / 2, s[1], kib / 1048576
+    printf "%d wells x 9 sites x 1,000 features, 2 ranks, the whole stage: ", wells
+    printf "%.0f processor s a core, %.0f s wall time (wanted 120), %.2f GiB (wanted 4)\n", (s[2] + s[3]) / 2, s[1], kib / 1048576
     exit NR != 2 || (s[2] + s[3]) / 2 > 120 || kib > 4 * 1048576 }' "$T/peaks" || bad=1
 [ $bad = 0 ] || tail -n 3 "$T/log"
 rm -rf "$T/screen"

@@ -30,6 +30,7 @@ fi
 cat "$T/out" | sed 's/^/  /'
 # Two cores of its own would take half the processor seconds; the clock is shown as well, and is the larger the busier the machine.
 awk -v s="$(value total "$T/out")" -v c="$(value cpu "$T/out")" -v b="$(value peak_bytes "$T/out")" 'BEGIN {
-    printf "62,162 wells x 1,000 features, NSB and NSS top 10 and mAP, 2 processes: %.0f processor s a core, %.0f s wall time (wanted 120), %.2f GiB (wanted 4)\n", c / 2, s, b / 1073741824
+    printf "62,162 wells x 1,000 features, NSB and NSS top 10 and mAP, 2 processes: "
+    printf "%.0f processor s a core, %.0f s wall time (wanted 120), %.2f GiB (wanted 4)\n", c / 2, s, b / 1073741824
     exit c / 2 > 120 || b > 4 * 1073741824 }' || bad=1
 exit $bad

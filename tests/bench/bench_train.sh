@@ -22,7 +22,8 @@ for threads in 1 2; do
         line=$(nn "$k" $threads)
         s=$(field $clock <<<"$line") other=$(field other <<<"$line") alone=$(field alone <<<"$line") \
             theirs=$(peer "$k" $threads | field $clock)
-        echo "train, $threads core(s), $k: $s s a step, $other s of it no convolution; the same convolutions alone $alone s; PyTorch ${theirs:-missing}"
+        echo "train, $threads core(s), $k: $s s a step, $other s of it no convolution; the same convolutions alone $alone s;" \
+            "PyTorch ${theirs:-missing}"
         best_ours=$(least "$best_ours" "$s") best_peer=$(least "$best_peer" "$theirs")
         [ "$k" = fp32 ] && [ -n "$theirs" ] && mark "train, $threads core(s), PyTorch's fp32 / ours in fp32" "$(ratio "$theirs" "$s")" 1.5
         [ $threads = 1 ] && most "train, 1 core, $k: all in the network that is not convolution, s" "$other" 1.0

@@ -21,7 +21,10 @@ for setting in seen_sources unseen_source; do
 done
 
 # ---- the README shows this table ----
-figures() { sed -E 's/[0-9]\.[0-9]+/N/g; s/ +/ /g; s/ $//; s|[^ ]*/work/reports|work/reports|; s/This took [0-9]+/This took N/; s| [^ ]*/screen.yaml| screen.yaml|'; }
+figures() {
+    sed -E 's/[0-9]\.[0-9]+/N/g; s/ +/ /g; s/ $//; s|[^ ]*/work/reports|work/reports|; s/This took [0-9]+/This took N/
+        s| [^ ]*/screen.yaml| screen.yaml|'
+}
 awk '$0 == "<!-- expect: demo -->" {f = 1; next} f && /^```/ {if (i) exit; i = 1; next} i' README.md | figures | grep . >"$T/shown"
 figures <"$T/table" | grep . >"$T/printed"
 ok "the README shows what it prints" diff "$T/shown" "$T/printed"

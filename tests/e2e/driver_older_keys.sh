@@ -10,8 +10,11 @@ cd "$T" || exit 1
 micon-simulate --out s --sources 2 --wells 12 --sites 1 --size 48 --compounds 8 --quiet
 cd s || exit 1
 cp screen.yaml base.yaml
-put() { sed "/^tile:/a\\  $1: 0.1\\n  $2: 99.9" base.yaml && printf \
-    'train:\n  steps: 2\n  batch: 8\n  %s: bf16\n  %s: other_well\nevaluate:\n  %s: none\n  bootstrap: 10\n  null_size: 10\nfeaturize:\n  %s: drop\n' "${@:3}"; }
+put() {
+    sed "/^tile:/a\\  $1: 0.1\\n  $2: 99.9" base.yaml &&
+        printf 'train:\n  steps: 2\n  batch: 8\n  %s: bf16\n  %s: other_well\n' "$3" "$4" &&
+        printf 'evaluate:\n  %s: none\n  bootstrap: 10\n  null_size: 10\nfeaturize:\n  %s: drop\n' "$5" "$6"
+}
 put percentile_low percentile_high gradient_dtype positives batch_correction on_missing >screen.yaml
 put low high wire views correct missing >older.yaml
 
@@ -23,11 +26,15 @@ older() {
         # shellcheck disable=SC2016
         perl -0777 -i -pe '
             sub renamed { my $t = shift; my $n = length $t;
-                $t =~ s/tile\.percentile_/tile./g; $t =~ s/featurize\.on_missing/featurize.missing/g; $t =~ s/train\.positives/train.views/g;
-                $t =~ s/train\.gradient_dtype/train.wire/g; $t =~ s/evaluate\.batch_correction/evaluate.correct/g; return ($t, $n - length $t); }
+                $t =~ s/tile\.percentile_/tile./g; $t =~ s/featurize\.on_missing/featurize.missing/g;
+                $t =~ s/train\.positives/train.views/g;
+                $t =~ s/train\.gradient_dtype/train.wire/g; $t =~ s/evaluate\.batch_correction/evaluate.correct/g;
+                return ($t, $n - length $t); }
             if (/^\x89HDF/) { s{(screen\.[a-z]+: [^\0]*)}{my ($t, $pad) = renamed($1); $t . "\0" x $pad}ge }
             elsif (/^\{/) { ($_) = renamed($_) }
-            else { s/"micon\.digest"/"other.digest"/; s{("micon\.made_from":\s*"(?:[^"\\]|\\.)*")}{my ($t, $pad) = renamed($1); $t . " " x $pad}e }' "$f"
+            else {
+                s/"micon\.digest"/"other.digest"/;
+                s{("micon\.made_from":\s*"(?:[^"\\]|\\.)*")}{my ($t, $pad) = renamed($1); $t . " " x $pad}e }' "$f"
         case $f in *.h5 | *.h5ad) "$ROOT/build/release/tests/tools/block_digests" "$f" || exit 1 ;; esac
         touch -r "$T/time" "$f"
     done

@@ -19,8 +19,8 @@ rename() { local t; t=$(cat "$1"); t=${t//,S1B01P001,/,$cell,}; t=${t//,Batch1,/
 for f in images/*/load_data.csv; do rename "$f"; done
 for f in metadata/*.csv.gz; do gunzip "$f"; rename "${f%.gz}"; done
 cat >screen.yaml <<'Y'
-screen: {name: "$(touch hacked)' \"x", index: images/*/load_data.csv, plate: metadata/plate.csv, well: metadata/well.csv, compound: metadata/compound.csv,
-         control: JCP2022_033924, work: "w ork'$(touch hacked)"}
+screen: {name: "$(touch hacked)' \"x", index: images/*/load_data.csv, plate: metadata/plate.csv, well: metadata/well.csv,
+         compound: metadata/compound.csv, control: JCP2022_033924, work: "w ork'$(touch hacked)"}
 tile: {size: 32}
 featurize: {bits: 64}
 train: {run: "run $(touch hacked)' x", steps: 30, batch: 8, dim: 40, projection: 16, checkpoint_steps: 2}
@@ -73,8 +73,9 @@ not_ok "never world-writable" sh -c 'find "$1" -perm -002 ! -type l | grep .' - 
 # ---- disks ----
 if [ "$(id -u)" = 0 ] && unshare --mount true 2>/dev/null; then
     cd "$T" || exit 1
-    mkdir full && printf \
-        'screen: {index: %s/images/*/load_data.csv, well: %s/metadata/well.csv.gz, compound: %s/metadata/compound.csv.gz, control: JCP2022_033924, work: full/work}\n' plain plain plain >full.yaml
+    mkdir full
+    printf 'screen: {index: %s/images/*/load_data.csv, well: %s/metadata/well.csv.gz, compound: %s/metadata/compound.csv.gz, %s}\n' \
+        plain plain plain 'control: JCP2022_033924, work: full/work' >full.yaml
     mpi 2 "$BIN/micon-simulate" --out plain --sources 1 --batches 1 --wells 6 --sites 1 --compounds 2 --size 96 --quiet
     on() { unshare --mount bash -c 'mount -t tmpfs -o "$1" none full && shift && "$@"' - "$@" >"$T/out" 2>"$T/err" </dev/null; }
     on size=64k "$BIN/micon" run full.yaml --stage tile --set tile.size=96; same "a full disk: exit 1" $? 1

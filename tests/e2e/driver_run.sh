@@ -18,7 +18,8 @@ golden "--dry-run prints the commands" "$T/dry" run-dry.txt
 not_ok "and does nothing" test -e work
 exits "a run" 0 run
 same "each step once, plates side by side" "$(calls)" \
-    "embed s1/b1/P1 ranks=1;embed s1/b1/P2 ranks=1;embed s2/b1/P1 ranks=1;evaluate - ranks=2;featurize - ranks=2;tile s1/b1/P1 ranks=1;tile s1/b1/P2 ranks=1;tile s2/b1/P1 ranks=1;train - ranks=2;"
+    "embed s1/b1/P1 ranks=1;embed s1/b1/P2 ranks=1;embed s2/b1/P1 ranks=1;evaluate - ranks=2;featurize - ranks=2;\
+tile s1/b1/P1 ranks=1;tile s1/b1/P2 ranks=1;tile s2/b1/P1 ranks=1;train - ranks=2;"
 has "a line a stage" "$T/err" "tile: 3 of 3 plates done"
 not_ok "the lock is gone" test -e work/status/lock
 exits "again: nothing to do" 0 run
@@ -67,7 +68,8 @@ rm "$FAKE/calls"
 rm -rf work
 echo "tile s1/b1/P2" >"$FAKE/fail"
 exits "a plate fails, and is too much of a screen of three" 1 run
-has "what" "$T/err" "failed: tile s1/b1/P2: micon-tile: error: rank 0: s1/b1/P2: the images are damaged (log: work/status/tile/s1__b1__P2.log)"
+has "what" "$T/err" \
+    "failed: tile s1/b1/P2: micon-tile: error: rank 0: s1/b1/P2: the images are damaged (log: work/status/tile/s1__b1__P2.log)"
 has "how again" "$T/err" "to run only these again: micon run screen.yaml --stage tile --plate s1/b1/P2"
 has "why nothing else came" "$T/err" "1 of 3 plates failed, more than slurm.max_bad_plates allows"
 same "the other plates were done" "$(calls)" "featurize - ranks=2;tile s1/b1/P1 ranks=1;tile s1/b1/P2 ranks=1;tile s2/b1/P1 ranks=1;"

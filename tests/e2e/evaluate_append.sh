@@ -42,7 +42,7 @@ added c s/new.h5ad --transform-with one.h5ad 2>"$T/err.c"; rc=$?
 wait $one; same "two that make it at the same time" "$rc $?" "0 0"
 exits "c again" 1 added c s/new.h5ad --transform-with one.h5ad
 has "c again: the first of its wells are named" "$T/err" \
-    "s/new.h5ad has 24 of the 24 wells already: S1/B2/P4/A01, S1/B2/P4/A02, S1/B2/P4/A03, S1/B2/P4/A04, S1/B2/P4/A05, ...; nothing was added"
+    "s/new.h5ad has 24 of the 24 wells already: $(printf "S1/B2/P4/%s, " A01 A02 A03 A04 A05)...; nothing was added"
 same "nothing else is left" "$(ls s | tr '\n' ' ')" "all.h5ad busy.h5ad new.h5ad other.h5ad "
 
 # What does not go together.
@@ -57,7 +57,8 @@ refused "sphered for itself" "were fitted on different wells: evaluate the new o
 # Locks.
 printf 'elsewhere\n1\n77\nsomeone\n2026-01-01 00:00\nadding x.h5ad\n' > s/new.h5ad.lock
 refused "a lock of another host" \
-    "s/new.h5ad is being added to by: someone on elsewhere (process 1) since 2026-01-01 00:00: adding x.h5ad. If it has ended, remove s/new.h5ad.lock" \
+    "s/new.h5ad is being added to by: someone on elsewhere (process 1) since 2026-01-01 00:00: adding x.h5ad. \
+If it has ended, remove s/new.h5ad.lock" \
     d s/new.h5ad --transform-with one.h5ad -- --wait 0
 touch -d '11 minutes ago' s/new.h5ad.lock
 exits "that is silent for long" 0 added d s/new.h5ad --transform-with one.h5ad -- --wait 0

@@ -12,7 +12,10 @@ exits "the first" 0 added a s/all.h5ad
 cp s/all.h5ad one.h5ad
 for n in b c d; do exits "$n" 0 added $n s/all.h5ad --transform-with one.h5ad; done
 # The store is a table like others, with who brought what.
-printf 'screen: {name: shared, control: DMSO, work: work_s}\ntrain: {run: r}\nevaluate: {profiles: s/all.h5ad, normalize: none, bootstrap: 20, null_size: 100}\n' > s.yaml
+{
+    printf 'screen: {name: shared, control: DMSO, work: work_s}\ntrain: {run: r}\n'
+    printf 'evaluate: {profiles: s/all.h5ad, normalize: none, bootstrap: 20, null_size: 100}\n'
+} > s.yaml
 exits "the store is evaluated" 0 evaluate s
 same "the store is evaluated: all wells" "$(wc -l < work_s/reports/r/wells.csv)" 121
 exits "exported, they are the runs' own" 0 exported s t

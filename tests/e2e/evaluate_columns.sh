@@ -18,7 +18,8 @@ hasnt "every treatment has two positions: no warning" $R/metrics.json "at one we
 # Other names for everything; text columns are metadata without a prefix.
 mkdir other
 for p in 1 2 3 4; do
-    sed '1s/Metadata_Source/centre/;1s/Metadata_Batch/Metadata_week/;1s/Metadata_Plate/dish/;1s/Metadata_Well/place/;1s/Metadata_Compound/drug/;1s/Metadata_moa/class/;1s/Metadata_Site/Metadata_field/' p$p.csv |
+    sed '1s/Metadata_Source/centre/;1s/Metadata_Batch/Metadata_week/;1s/Metadata_Plate/dish/;1s/Metadata_Well/place/
+        1s/Metadata_Compound/drug/;1s/Metadata_moa/class/;1s/Metadata_Site/Metadata_field/' p$p.csv |
         awk -F, -v OFS=, 'NR == 1 { print $0, "role" } NR > 1 { print $0, $6 == "DMSO" ? "vehicle" : $6 ~ /0$/ ? "positive" : "" }' > \
         other/p$p.csv
 done
@@ -42,8 +43,9 @@ has "a name that no column has: said" "$T/err" "evaluate.columns.treatment: the 
 # control_type decides: poscon with pert_type control is no negative control.
 mkdir kinds
 for p in 1 2 3 4; do
-    awk -F, -v OFS=, \
-        'NR == 1 { print $0, "Metadata_pert_type,Metadata_control_type" } NR > 1 { print $0, $6 == "DMSO" ? "control,negcon" : $6 ~ /0$/ ? "control,poscon_cp" : "trt," }' p$p.csv > kinds/p$p.csv
+    awk -F, -v OFS=, '
+        NR == 1 { print $0, "Metadata_pert_type,Metadata_control_type" }
+        NR > 1 { print $0, $6 == "DMSO" ? "control,negcon" : $6 ~ /0$/ ? "control,poscon_cp" : "trt," }' p$p.csv > kinds/p$p.csv
 done
 table_screen k "kinds/*.csv"
 sed -i 's/control: DMSO/control: nothing/' k.yaml
@@ -68,7 +70,8 @@ same "features that tables share: the same figures" "$(cat work_s/reports/r/metr
 # One well in two tables.
 cp p1.csv again.csv
 table_screen d "p1.csv again.csv p2.csv p3.csv p4.csv"
-sed -i 's/profiles: "\(.*\)", boot/profiles: [\1], boot/; s/p1.csv again.csv p2.csv p3.csv p4.csv/p1.csv, again.csv, p2.csv, p3.csv, p4.csv/' d.yaml
+sed -i 's/profiles: "\(.*\)", boot/profiles: [\1], boot/
+    s/p1.csv again.csv p2.csv p3.csv p4.csv/p1.csv, again.csv, p2.csv, p3.csv, p4.csv/' d.yaml
 exits "a well in two tables" 1 evaluate d
 has "a well in two tables: said" "$T/err" "is in two tables (number 1 and 2)"
 exits "a well in two tables, averaged" 0 evaluate d --set evaluate.duplicate_wells=mean

@@ -29,7 +29,8 @@ has "Harmony: wells with correction" "$T/perfect/work/reports/micon/metrics.csv"
 has "Harmony: said in the report" "$T/perfect/work/reports/micon/report.html" \
     "predicted profiles have no corrected figures: Harmony cannot correct single profiles"
 # Labels shuffled within plates: nothing can be found.
-awk -F, -v OFS=, 'NR == 1 { print; next } { row[NR] = $0; c[NR] = $6 } END { srand(3); for (i = NR; i > 2; i--) { j = 2 + int(rand() * (i - 1)); t = c[i]; c[i] = c[j]; c[j] = t }
+awk -F, -v OFS=, 'NR == 1 { print; next } { row[NR] = $0; c[NR] = $6 }
+    END { srand(3); for (i = NR; i > 2; i--) { j = 2 + int(rand() * (i - 1)); t = c[i]; c[i] = c[j]; c[j] = t }
     for (i = 2; i <= NR; i++) { $0 = row[i]; $6 = c[i]; print } }' "$T/random/load_data.csv" > "$T/shuffled.csv"
 mv "$T/shuffled.csv" "$T/random/load_data.csv"
 exits "shuffled: evaluated" 0 mpi 1 "$BIN/micon-evaluate" "$T/random/screen.yaml" --set evaluate.bootstrap=200

@@ -20,7 +20,9 @@ for p in 1 2 3 4; do table $p B$((1 + (p - 1) / 2)) 3 12 > in/p$p.csv; done
 exits "four tables" 0 run
 has "four tables: what was cleaned" "$T/err" "1 features were dropped: all_nan"
 ok "four tables: known compounds are found again" awk -v v="$(value uncorrected nsb 1)" 'BEGIN { exit !(v > 0.9) }'
-same "sites are averaged" "$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "QC_Sites") c = i } NR > 1 { print $c }' $R/wells.csv | sort | uniq -c | tr -s ' ')" " 96 3"
+same "sites are averaged" \
+    "$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "QC_Sites") c = i } NR > 1 { print $c }' $R/wells.csv | sort | uniq -c |
+        tr -s ' ')" " 96 3"
 plain=$(cat $R/metrics.csv)
 one=$(cat work/profiles/* $R/* | sha256sum)
 exits "again" 0 run
@@ -42,15 +44,18 @@ same "an h5ad: the same figures" "$(cat $R/metrics.csv)" "$first"
 exits "the first tables again" 0 run
 exits "as CSV" 0 "$BIN/micon-store" export screen.yaml work/profiles
 same "as CSV: a row a well" "$(zcat work/profiles/r.normalized.csv.gz | wc -l)" 97
-same "as CSV: the first columns" "$(zcat work/profiles/r.raw.csv.gz | head -n 1 | cut -d, -f1-3)" "Metadata_Source,Metadata_Batch,Metadata_Plate"
+same "as CSV: the first columns" \
+    "$(zcat work/profiles/r.raw.csv.gz | head -n 1 | cut -d, -f1-3)" "Metadata_Source,Metadata_Batch,Metadata_Plate"
 exits "the CSV evaluated" 0 run --set evaluate.profiles=work/profiles/r.raw.csv.gz --set train.run=again
 same "the CSV evaluated: the same figures" "$(rounded work/reports/again/metrics.csv)" "$(rounded $R/metrics.csv)"
 exits "another run, worse" 0 run --set train.run=worse --set evaluate.sphere=none
 exits "side by side" 0 run --compare r worse again
 C=work/reports/compare/r__worse__again/compare.csv
-same "a run with itself: no difference" "$(awk -F, '$5 == "again" && ($9 * $9 > 1e-8 || $10 * $10 > 1e-8 || $11 * $11 > 1e-8)' $C | wc -l)" 0
+same "a run with itself: no difference" \
+    "$(awk -F, '$5 == "again" && ($9 * $9 > 1e-8 || $10 * $10 > 1e-8 || $11 * $11 > 1e-8)' $C | wc -l)" 0
 same "a run against itself: as many figures" "$(awk -F, '$5 == "again"' $C | wc -l)" "$(awk -F, '$5 == "r"' $C | wc -l)"
-same "the figures are those of the runs" "$(awk -F, '$1 == "uncorrected" && $2 == "nsb" && $3 == "all" && $4 == 1 && $5 == "r" { print $6, $7, $8 }' $C)" \
+same "the figures are those of the runs" \
+    "$(awk -F, '$1 == "uncorrected" && $2 == "nsb" && $3 == "all" && $4 == 1 && $5 == "r" { print $6, $7, $8 }' $C)" \
     "$(awk -F, '$1 == "uncorrected" && $2 == "nsb" && $3 == "all" && $4 == 1 { print $5, $6, $7 }' $R/metrics.csv)"
 hasnt "the page loads nothing" "${C%csv}html" "://"
 exits "one run alone" 2 run --compare r

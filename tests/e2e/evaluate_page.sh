@@ -21,11 +21,14 @@ exits "side by side" 0 run --compare micon other
 # owner.
 seen() {
     sed 's#<head>#<head><script>var E = []; addEventListener("error", (e) => E.push(e.message)); console.error = (m) => E.push(m);</script>#
-         s#</body>#<script>addEventListener("load", () => { const d = document.documentElement; parent.postMessage({wide: d.scrollWidth - d.clientWidth, at: innerWidth, errors: E, dark: matchMedia("(prefers-color-scheme: dark)").matches, html: document.getElementById("main").outerHTML}, "*"); });</script></body>#' \
+         s#</body>#<script>addEventListener("load", () => { const d = document.documentElement; parent.postMessage({\
+             wide: d.scrollWidth - d.clientWidth, at: innerWidth, errors: E, dark: matchMedia("(prefers-color-scheme: dark)").matches,\
+             html: document.getElementById("main").outerHTML}, "*"); });</script></body>#' \
         "$1" > probe.html
     cat > frame.html <<EOP
 <!doctype html><script>
-addEventListener("message", (e) => { const m = e.data; document.body.append(Object.assign(document.createElement("pre"), {textContent: "SEEN " + JSON.stringify(m) + " NEES"})); });
+addEventListener("message", (e) => { const m = e.data;
+  document.body.append(Object.assign(document.createElement("pre"), {textContent: "SEEN " + JSON.stringify(m) + " NEES"})); });
 </script><body><iframe src="probe.html" width="$2" height="900" style="border:0"></iframe>
 EOP
     timeout 100 "$chromium" --headless --no-sandbox --disable-gpu --user-data-dir="$T/profile" --window-size=1400,1000 \
@@ -48,8 +51,8 @@ else:
     if s["dark"] != (dark == "0"): bad.append("the wrong theme")
     heads = re.findall(r"<h2>(.*?)</h2>", s["html"])
     if what == "report":
-        for h in ["Retrieval", "Retrieval curves", "Predicted profiles of unseen compounds", "Activity, mechanisms, replicates", "Batches", "UMAP of all wells",
-                  "Activity and its significance", "Similarity of replicates", "Quality by plate", "Training"]:
+        for h in ["Retrieval", "Retrieval curves", "Predicted profiles of unseen compounds", "Activity, mechanisms, replicates", "Batches",
+                  "UMAP of all wells", "Activity and its significance", "Similarity of replicates", "Quality by plate", "Training"]:
             if h not in heads: bad.append("no part '%s'" % h)
         figures = json.load(open(folder + "/metrics.json"))["metrics"]
         real = {repr(float(m["value"])) for m in figures if m["value"] is not None}
@@ -57,7 +60,8 @@ else:
         for title, shown in cells:
             if title == "no value": continue
             if repr(float(title)) not in real: bad.append("%s is no value of metrics.json" % title)
-            if abs(float(shown.replace(",", "")) - float(title)) > 0.0051 * abs(float(title)): bad.append("%s is shown as %s" % (title, shown))
+            if abs(float(shown.replace(",", "")) - float(title)) > 0.0051 * abs(float(title)):
+                bad.append("%s is shown as %s" % (title, shown))
         wanted = sum(1 for m in figures if m["metric"] in ("nsb", "nss") and m["k"] in (1, 5, 10) and m["value"] is not None)
         if len(cells) < wanted or wanted < 12: bad.append("%d cells, at least %d wanted" % (len(cells), wanted))
     else:

@@ -113,13 +113,15 @@ ok("consensus", all(np.allclose(c.X[i], np.median(a.X[col("Metadata_Compound") =
 E = np.isin(col("Metadata_Set"), ["test", "unseen_compound"]) & (col("Metadata_pert_type") == "trt")
 u = a.X[E].astype(float); u /= np.linalg.norm(u, axis=1, keepdims=True)
 lab, batch, source = col("Metadata_Compound")[E], np.array([k[0] + "|" + k[1] for k in key])[E], col("Metadata_Source")[E]
-got = {(m["metric"], m["setting"], m["k"]): m for m in json.load(open(w + "/reports/micon/metrics.json"))["metrics"] if m["profiles"] == "uncorrected"}
+got = {(m["metric"], m["setting"], m["k"]): m for m in json.load(open(w + "/reports/micon/metrics.json"))["metrics"]
+       if m["profiles"] == "uncorrected"}
 for name, group in (("nsb", batch), ("nss", source)):
     sim = u @ u.T
     sim[group[:, None] == group[None]] = -9
     order = np.argsort(-sim, axis=1, kind="stable")
     for k in (1, 5, 10):
-        hit = [any(lab[j] == lab[i] for j in order[i, :k] if sim[i, j] > -9) for i in range(len(u)) if (lab[group != group[i]] == lab[i]).any()]
+        hit = [any(lab[j] == lab[i] for j in order[i, :k] if sim[i, j] > -9)
+               for i in range(len(u)) if (lab[group != group[i]] == lab[i]).any()]
         ok("%s@%d" % (name, k), abs(np.mean(hit) - got[name, "all", k]["value"]) < 1e-8 and len(hit) == got[name, "all", k]["n"])
 page = open(w + "/reports/micon/report.html", encoding="utf-8").read()
 data = json.loads(page.split('id="data">')[1].split("</script>")[0])

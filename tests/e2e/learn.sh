@@ -56,7 +56,8 @@ tiles shuffled shuffled.yaml
 train shuffled shuffled.yaml --set train.steps=$STEPS --set train.valid_every=$STEPS
 
 # The oracle: the cells' true factors in each of those wells, cosine, the nearest well of another batch.
-oracle=$(awk -F, 'FNR == 1 { file++; next } file == 1 { active[$1] = 1; next } file == 2 { if ($5 == "valid") valid[$1 "," $2 "," $3 "," $4] = 1; next }
+oracle=$(awk -F, 'FNR == 1 { file++; next } file == 1 { active[$1] = 1; next }
+    file == 2 { if ($5 == "valid") valid[$1 "," $2 "," $3 "," $4] = 1; next }
     ($1 "," $2 "," $3 "," $4) in valid && $5 in active {
         n++; batch[n] = $1 "," $2; what[n] = $5; s = 0
         for (k = 0; k < 12; k++) s += $(7 + k) ^ 2

@@ -50,7 +50,8 @@ for f in files:
             with h5py.File(other + "/tiles/" + os.path.basename(f)) as b:
                 def look(name, x):
                     global bad
-                    if name.startswith("tiles") and isinstance(x, h5py.Dataset) and not np.array_equal(x[()], b[name][()]): bad = True; print("#", name)
+                    if name.startswith("tiles") and isinstance(x, h5py.Dataset) and not np.array_equal(x[()], b[name][()]):
+                        bad = True; print("#", name)
                 a.visititems(look)
 raise SystemExit(bad)
 EOP

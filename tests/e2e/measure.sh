@@ -41,7 +41,8 @@ has "it stays up to date" "$T/err" "up to date"
 # ---- how well nuclei are found ----
 for f in "$IMAGES"/*_DNA.tif; do "$TOOL/cells_tool" score "$f" "${f/DNA/NucleiObjects}"; done > "$T/score"
 ok "F1 at an overlap of 0.7 is at least 0.95" awk \
-    '{t += $1; f += $2; m += $3} END {print "# " t " true, " f " found, " m " match: F1 " 2 * m / (t + f); exit !(2 * m / (t + f) >= 0.95)}' "$T/score"
+    '{t += $1; f += $2; m += $3}
+    END {print "# " t " true, " f " found, " m " match: F1 " 2 * m / (t + f); exit !(2 * m / (t + f) >= 0.95)}' "$T/score"
 exits "the preview" 0 run --preview "$T/p.png"
 ok "is a PNG" sh -c "head -c 4 '$T/p.png' | grep -q PNG"
 has "says what was found" "$T/err" "nuclei above"

@@ -19,15 +19,18 @@ def ok(what, good): print(("ok" if good else "BAD"), what)
 ok("X", a.X.dtype == np.float32 and np.array_equal(a.X, np.arange(101 * 33, dtype=np.float32).reshape(101, 33)))
 ok("layers", np.array_equal(a.layers["raw"], a.X * 0.5))
 ok("obsm", np.array_equal(a.obsm["X_umap"], 0.25 * np.arange(202).reshape(101, 2)))
-ok("order of columns", list(a.obs.columns) == ["Metadata_Plate", "Metadata_Compound", "Metadata_Site", "QC_Focus_DNA", "Metadata_Dose/uM", "QC_Flag"])
+ok("order of columns",
+   list(a.obs.columns) == ["Metadata_Plate", "Metadata_Compound", "Metadata_Site", "QC_Focus_DNA", "Metadata_Dose/uM", "QC_Flag"])
 ok("text", list(a.obs["Metadata_Plate"]) == [("00123" if k % 2 else "Pl\u00e4tte 7") for k in i])
 c = a.obs["Metadata_Compound"]
-ok("categorical", c.dtype == "category" and list(c.cat.categories) == sorted([n for n in name if n], key=lambda s: s.encode()) and not c.cat.ordered)
+ok("categorical",
+   c.dtype == "category" and list(c.cat.categories) == sorted([n for n in name if n], key=lambda s: s.encode()) and not c.cat.ordered)
 ok("its values, missing ones too", all((pd.isna(v) and name[k % 5] == "") or v == name[k % 5] for k, v in zip(i, c)))
 ok("int64", a.obs["Metadata_Site"].dtype == np.int64 and np.array_equal(a.obs["Metadata_Site"], i + 1))
 ok("float32", a.obs["QC_Focus_DNA"].dtype == np.float32 and np.array_equal(a.obs["QC_Focus_DNA"], (i / 3).astype(np.float32)))
 d = a.obs["Metadata_Dose/uM"]
-ok("float64 with NaN, a name with a slash", d.dtype == np.float64 and np.array_equal(np.isnan(d), i % 4 == 0) and np.array_equal(d[i % 4 > 0], 0.1 * i[i % 4 > 0]))
+ok("float64 with NaN, a name with a slash",
+   d.dtype == np.float64 and np.array_equal(np.isnan(d), i % 4 == 0) and np.array_equal(d[i % 4 > 0], 0.1 * i[i % 4 > 0]))
 ok("bool", a.obs["QC_Flag"].dtype == bool and np.array_equal(a.obs["QC_Flag"], i % 3 == 0))
 ok("the index of obs", list(a.obs.index) == [str(k) for k in i])
 ok("the names of var", list(a.var.index) == [f"micon_{k}" for k in range(33)])
@@ -47,7 +50,8 @@ with h5py.File("ours.h5ad") as f:
 o = anndata.AnnData(np.arange(12, dtype=np.float64).reshape(4, 3), obs=pd.DataFrame({
     "u16": np.array([1, 2, 3, 65535], np.uint16), "f16": np.array([0.5, 1, 2, 3], np.float16), "i8": np.array([-1, 2, 3, 4], np.int8),
     "num_cat": pd.Categorical([3, 1, 3, 1]), "bool_cat": pd.Categorical([True, False, True, True]),
-    "cat": pd.Categorical(["b", None, "a", "b"], ordered=True), "s": ["x", "", "\u03b4", "longer text"]}, index=["r1", "r2", "r3", "r4"]), dtype=np.float64)
+    "cat": pd.Categorical(["b", None, "a", "b"], ordered=True), "s": ["x", "", "\u03b4", "longer text"]},
+    index=["r1", "r2", "r3", "r4"]), dtype=np.float64)
 o.uns["nested"] = {"deep": {"text": "t", "n": 3, "b": True, "arr": np.array(["p", "q"], dtype=object)}}
 o.write_h5ad("others.h5ad")
 with h5py.File("others.h5ad", "a") as f:   # as newer versions write missing whole numbers

@@ -81,7 +81,8 @@ has "three plates: the exchanged channels are seen" "$T/err" "two/P3: channel DN
 hasnt "three plates: ER is where it was" "$T/err" "channel ER looks"
 hasnt "three plates: the others are not blamed" "$T/err" "two/P1: channel"
 exits "three plates, one by name" 0 run "$T/two/screen.yaml" --plate P2 --force
-sed -i 's/^P2,A01,1,A01_1_DNA.tif/P2,A01,1,gone.tif/;s/^P2,A01,2,A01_2_DNA.tif/P2,A01,2,gone.tif/;s/^P2,A02,1,A02_1_DNA.tif/P2,A02,1,gone.tif/' "$T/two/load_data.csv"
+sed -i 's/^P2,A01,1,A01_1_DNA.tif/P2,A01,1,gone.tif/;s/^P2,A01,2,A01_2_DNA.tif/P2,A01,2,gone.tif/
+    s/^P2,A02,1,A02_1_DNA.tif/P2,A02,1,gone.tif/' "$T/two/load_data.csv"
 exits "a bad plate among three: exit 1" 1 run "$T/two/screen.yaml" --force --set screen.work=w3
 has "a bad plate among three: said" "$T/err" "1 of 3 plates failed, the others are done"
 same "a bad plate among three: the others are there" "$(ls "$T/two/w3/tiles" | tr '\n' ' ')" "S1__two__P1.h5 S1__two__P3.h5 "
@@ -89,7 +90,8 @@ same "a bad plate among three: the others are there" "$(ls "$T/two/w3/tiles" | t
 # Pages.
 mkdir -p "$T/pg/images"
 for w in A01 A02; do "$MAKE_TIFF" "$T/pg/images/$w.tif" 70 64 $((10#${w#A} * 7)) pages; done
-{ echo "Metadata_Plate,Metadata_Well,Metadata_Site,FileName_OrigDNA,PathName_OrigDNA,FileName_OrigER,PathName_OrigER,FileName_OrigMito,PathName_OrigMito"
+{ echo -n "Metadata_Plate,Metadata_Well,Metadata_Site,FileName_OrigDNA,PathName_OrigDNA,"
+  echo "FileName_OrigER,PathName_OrigER,FileName_OrigMito,PathName_OrigMito"
   for w in A01 A02; do echo "P1,$w,1,$w.tif,images,$w.tif,images,$w.tif,images"; done; } > "$T/pg/load_data.csv"
 cp "$S/well.csv" "$S/screen.yaml" "$T/pg/"
 exits "pages: channels" 0 run "$T/pg/screen.yaml" --set tile.pages=channels

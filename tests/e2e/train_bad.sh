@@ -7,8 +7,8 @@ TRAIN=$BIN/micon-train
 quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
 quiet mpi 2 "$BIN/micon-simulate" --out screen --sources 2 --batches 1 --wells 8 --sites 2 --compounds 3 --size 48
 cd screen || exit 1
-S="screen.yaml --set tile.size=32 --set featurize.bits=64 --set train.batch=2 --set train.precision=fp32 --set train.dim=10 --set train.projection=8
-   --set train.run=bad --set train.steps=3"
+S="screen.yaml --set tile.size=32 --set featurize.bits=64 --set train.batch=2 --set train.precision=fp32 --set train.dim=10
+   --set train.projection=8 --set train.run=bad --set train.steps=3"
 quiet mpi 2 "$BIN/micon-tile" $S
 quiet "$BIN/micon-featurize" $S
 refused() { # WHAT STATUS TEXT ARGS...
@@ -38,7 +38,8 @@ exits "clip, a batch larger than all tiles" 0 mpi 2 "$TRAIN" $S --set train.run=
     train.steps=1
 has "clip: a step's items" "$T/err" "clip: a step has 3 items"
 ok "and those are counted" awk -F'[:,]' \
-    '{ for (i = 1; i < NF; i++) { if ($i ~ /items_per_s/) a = $(i + 1); if ($i ~ /"seconds"/) b = $(i + 1) } exit !(a * b > 2.99 && a * b < 3.01) }' work/models/clip/log.jsonl
+    '{ for (i = 1; i < NF; i++) { if ($i ~ /items_per_s/) a = $(i + 1); if ($i ~ /"seconds"/) b = $(i + 1) }
+    exit !(a * b > 2.99 && a * b < 3.01) }' work/models/clip/log.jsonl
 exits "clip, fewer compounds than ranks: exit 2" 2 mpi 4 "$TRAIN" $S --set train.method=clip --set train.batch=1000
 has "said" "$T/err" "3 compounds cannot be divided among 4 ranks: use fewer ranks"
 hasnt "before a tile is loaded" "$T/err" "training tiles"

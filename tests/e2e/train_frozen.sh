@@ -7,8 +7,8 @@ TRAIN=$BIN/micon-train TENSOR=$ROOT/build/release/tests/tools/tensor_tool
 quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
 quiet mpi 2 "$BIN/micon-simulate" --out screen --sources 2 --batches 2 --wells 12 --sites 4 --compounds 4 --size 64
 cd screen || exit 1
-S="screen.yaml --set tile.size=32 --set featurize.bits=64 --set train.batch=4 --set train.precision=fp32 --set train.dim=40 --set train.projection=16
-   --set train.temperature=0.1 --set split.valid_batches=1 --set split.test_batches=0"
+S="screen.yaml --set tile.size=32 --set featurize.bits=64 --set train.batch=4 --set train.precision=fp32 --set train.dim=40
+   --set train.projection=16 --set train.temperature=0.1 --set split.valid_batches=1 --set split.test_batches=0"
 quiet mpi 2 "$BIN/micon-tile" $S
 quiet "$BIN/micon-featurize" $S
 model() { echo "work/models/$1/model.safetensors"; }
@@ -46,7 +46,8 @@ ok "the same model" cmp "$(model twice)" "$(model twice0)"
 same "validation loss" "$(grep -c '"valid_queries": [1-9][0-9]*, "valid_loss": [0-9.]*}' work/models/keptall2/log.jsonl)" 2
 grep -h '"valid_loss"' work/models/keptall1/log.jsonl work/models/keptall2/log.jsonl | sed 's/.*"valid_loss": \([^}]*\).*/\1/' >"$T/losses"
 ok "the same on 1 and 2 ranks" awk \
-    'NR <= 2 { a[NR] = $1 } NR > 2 { d = ($1 - a[NR - 2]) / a[NR - 2]; if (d < 0) d = -d; if (d > 1e-3) bad = 1 } END { exit bad || NR != 4 }' "$T/losses"
+    'NR <= 2 { a[NR] = $1 } NR > 2 { d = ($1 - a[NR - 2]) / a[NR - 2]; if (d < 0) d = -d; if (d > 1e-3) bad = 1 }
+    END { exit bad || NR != 4 }' "$T/losses"
 # Validated or not, the training is the same.
 exits "without validation" 0 mpi 2 "$TRAIN" $S $F --set train.freeze=all --set train.run=blind --set train.valid_every=0
 same "looking changes no weight" "$(far "$(model blind)" "$(model keptall2)" "")" 0

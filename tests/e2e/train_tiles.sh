@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# train_tiles.sh -- tiles beyond train.tiles_memory: the same model as with all in memory; damage on the way; a request to stop.   run: long limit=400
+# train_tiles.sh -- tiles beyond train.tiles_memory: the same model as with all in memory; damage on the way; a request to stop.
+# run: long limit=400
 . "$(dirname "$0")/../tap.sh"
 cd "$T" || exit 1
 export OMP_NUM_THREADS=1
@@ -8,8 +9,8 @@ quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
 quiet mpi 2 "$BIN/micon-simulate" --out screen --sources 2 --batches 2 --wells 12 --sites 4 --compounds 4 --size 64
 cd screen || exit 1
 # 192 tiles of 5 KiB, 960 KiB in all; a step's tiles are 16, and three steps' 240 KiB.
-S="screen.yaml --set tile.size=32 --set featurize.bits=64 --set train.batch=4 --set train.precision=fp32 --set train.dim=40 --set train.projection=16
-   --set train.temperature=0.1 --set split.valid_batches=1 --set split.test_batches=0"
+S="screen.yaml --set tile.size=32 --set featurize.bits=64 --set train.batch=4 --set train.precision=fp32 --set train.dim=40
+   --set train.projection=16 --set train.temperature=0.1 --set split.valid_batches=1 --set split.test_batches=0"
 quiet mpi 2 "$BIN/micon-tile" $S
 quiet "$BIN/micon-featurize" $S
 model() { echo "work/models/$1/model.safetensors"; }
@@ -24,7 +25,8 @@ for n in 1 2; do
     same "the same losses and validations" "$(figures some$n)" "$(figures all$n)"
 done
 ok "validation took place" grep -q valid_top1 work/models/some2/log.jsonl
-exits "simclr, where a tile is asked for twice" 0 mpi 2 "$TRAIN" $S $R --set train.method=simclr --set train.run=two --set train.tiles_memory=250KiB
+exits "simclr, where a tile is asked for twice" 0 \
+    mpi 2 "$TRAIN" $S $R --set train.method=simclr --set train.run=two --set train.tiles_memory=250KiB
 exits "simclr with all" 0 mpi 2 "$TRAIN" $S $R --set train.method=simclr --set train.run=simclr
 ok "the same model" cmp "$(model two)" "$(model simclr)"
 exits "too little for the next steps: exit 2" 2 mpi 2 "$TRAIN" $S $R --set train.run=none --set train.tiles_memory=200KiB
@@ -35,7 +37,8 @@ plate=$(ls work/tiles/*.h5 | head -n 1)
 cp "$plate" kept.h5
 # begun NAME LINES ARGS...: a run of 100,000 steps on 2 ranks in the background, once LINES of them are logged; its process to $pid
 begun() {
-    "$MPIRUN" --oversubscribe -n 2 "$TRAIN" $S --set train.steps=100000 --set train.run="$1" --set train.tiles_memory=250KiB "${@:3}" >"$T/out" 2>"$T/err" </dev/null &
+    "$MPIRUN" --oversubscribe -n 2 "$TRAIN" $S --set train.steps=100000 --set train.run="$1" --set train.tiles_memory=250KiB "${@:3}" \
+        >"$T/out" 2>"$T/err" </dev/null &
     pid=$!
     for _ in $(seq 600); do
         [ -e "work/models/$1/log.jsonl" ] && [ "$(wc -l <"work/models/$1/log.jsonl")" -ge "$2" ] && return

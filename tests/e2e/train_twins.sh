@@ -6,8 +6,8 @@ export OMP_NUM_THREADS=1
 quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
 quiet mpi 2 "$BIN/micon-simulate" --out screen --sources 2 --batches 1 --wells 16 --sites 2 --compounds 5 --size 48
 cd screen || exit 1
-S="screen.yaml --set tile.size=32 --set featurize.bits=64 --set train.batch=2 --set train.precision=fp32 --set train.dim=10 --set train.projection=8
-   --set train.steps=1"
+S="screen.yaml --set tile.size=32 --set featurize.bits=64 --set train.batch=2 --set train.precision=fp32 --set train.dim=10
+   --set train.projection=8 --set train.steps=1"
 zcat metadata/compound.csv.gz >compound.csv
 mapfile -t id < <(grep -o '^JCP2022_2[0-9]*' compound.csv)
 one=${id[3]} two=${id[4]}

@@ -102,8 +102,17 @@ static int opened(const char *name, const char *path, int how, mode_t as)
     if (why) { errno = why; return -1; }
     return real(path, how, as);
 }
-int open(const char *path, int how, ...) { va_list a; va_start(a, how); mode_t as = how & O_CREAT ? va_arg(a, mode_t) : 0; va_end(a); return opened("open", path, how, as); }
-int open64(const char *path, int how, ...) { va_list a; va_start(a, how); mode_t as = how & O_CREAT ? va_arg(a, mode_t) : 0; va_end(a); return opened("open64", path, how, as); }
+#define MODE_OF(how) va_list a; va_start(a, how); mode_t as = how & O_CREAT ? va_arg(a, mode_t) : 0; va_end(a)
+int open(const char *path, int how, ...)
+{
+    MODE_OF(how);
+    return opened("open", path, how, as);
+}
+int open64(const char *path, int how, ...)
+{
+    MODE_OF(how);
+    return opened("open64", path, how, as);
+}
 C
 if ! "${CC:-gcc}" -shared -fPIC -o shim.so shim.c -ldl 2>"$T/cc"; then
     skip "writes that get lost, disks that lie" "no C compiler here"
@@ -129,7 +138,8 @@ fi
 small() { # K SHIM RANKS : in a mount namespace of its own; prints exit status and what was left
     unshare -m bash -c 'mount -t tmpfs -o size='"$1"'k none disk || exit 99
         . "$0/tests/mpi.env"
-        timeout 60 "$MPIRUN" --oversubscribe -n '"$3"' -x LD_PRELOAD="$1" -x SHIM='"$2"' "$2" write disk/f.h5ad 2000 64 >out 2>err </dev/null; rc=$?
+        timeout 60 "$MPIRUN" --oversubscribe -n '"$3"' -x LD_PRELOAD="$1" -x SHIM='"$2"' "$2" write disk/f.h5ad 2000 64 \
+            >out 2>err </dev/null; rc=$?
         echo "$rc $(find disk -type f | wc -l)"' "$ROOT" "$T/shim.so" "$tool"
 }
 need=$(($(stat -c %s g.h5ad) / 1024))

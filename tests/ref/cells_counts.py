@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Counts nuclei of the real images of ../shared/data by scikit-image: Gaussian, Otsu, holes filled, distance transform, watershed, sizes; with the
-parameters of micon-measure's defaults.   cells_counts.py DATA > cells_counts.txt   (needs scikit-image and Pillow)"""
+"""Counts nuclei of the real images of ../shared/data by scikit-image: Gaussian, Otsu, holes filled, distance transform, watershed,
+sizes; with the parameters of micon-measure's defaults.   cells_counts.py DATA > cells_counts.txt   (needs scikit-image and Pillow)"""
 import glob, os, sys
 import numpy as np
 import scipy.ndimage as ndi

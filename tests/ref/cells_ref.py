@@ -2,10 +2,12 @@
 """CellProfiler's features of the cells of a file of cells_tool's kind, by the PyPI package cp_measure, under our names.
 
   cells_ref.py measure IN OUT            OUT (float32, a row a cell) and OUT.names; prints the seconds it took
-  cells_ref.py drawn OUT [DATA]          writes the scene of tests/unit/t_cells_measure.c; with DATA (../shared/data) a real image's pixels under its masks
-  cells_ref.py store IN OURS REF         measures, and writes the values in the order of OURS.names as float32 to REF: what the test compares with
-  cells_ref.py compare IN OURS [WORST]   measures too, and compares OURS (of `cells_tool measure`): the share of values within 1e-3 relative or
-                                         1e-6 absolute, and the features with the most beyond it
+  cells_ref.py drawn OUT [DATA]          writes the scene of tests/unit/t_cells_measure.c; with DATA (../shared/data) a real image's
+                                         pixels under its masks
+  cells_ref.py store IN OURS REF         measures, and writes the values in the order of OURS.names as float32 to REF, which the test
+                                         compares with
+  cells_ref.py compare IN OURS [WORST]   measures too, and compares OURS (of `cells_tool measure`): the share of values
+                                         within 1e-3 relative or 1e-6 absolute, and the features with the most beyond it
 """
 import sys, time, warnings
 import numpy as np
@@ -122,7 +124,8 @@ def drawn_pixels(nuclei, cells):
     px = []
     for c in range(2):
         noise = (x * x * 7 + y * y * 13 + x * y * (c + 3) * 5 + (x ^ y) * 31) % 1999
-        px.append((900 + 37 * x + 21 * y * (2 - c) + noise * (c + 1) + (nuclei > 0) * 9000 * (2 - c) + (cells > 0) * 3000).astype(np.uint16))
+        p = 900 + 37 * x + 21 * y * (2 - c) + noise * (c + 1) + (nuclei > 0) * 9000 * (2 - c) + (cells > 0) * 3000
+        px.append(p.astype(np.uint16))
     return px
 
 

@@ -1,4 +1,5 @@
-"""embed_ref.py MODEL TILES COMPOUNDS EMBEDDINGS -- docs/method.md 4 and 6 in a page of PyTorch, float64, against what micon-embed wrote in fp32."""
+"""embed_ref.py MODEL TILES COMPOUNDS EMBEDDINGS -- docs/method.md 4 and 6 in a page of PyTorch, float64, against what
+micon-embed wrote in fp32."""
 import json, struct, sys
 import h5py, numpy as np, torch
 import torch.nn.functional as F

@@ -104,8 +104,9 @@ FAR, FAR_PROJECTOR = 6.0, 0.125
 
 
 def far_from_zero(w):
-    """For resnet18. Moves the input of every ReLU away from its edge, three channels of four above it, one below, by six times what it varies, so that no
-    rounding decides what a ReLU lets through; the biases of fc and of the projector's last layer take the constants out again."""
+    """For resnet18. Moves the input of every ReLU away from its edge, three channels of four above it, one below, by six times what it
+    varies, so that no rounding decides what a ReLU lets through; the biases of fc and of the projector's last layer take the constants
+    out again."""
     def moved(name, up, down):
         w[name][:] = np.where(np.arange(len(w[name])) % 4 == 3, -down, up)
 
@@ -187,7 +188,8 @@ def step(w64, depth, x64, y, t, dtype, autocast):
     g = F.linear(F.relu(F.linear(h, w["projector.0.weight"], w["projector.0.bias"])), w["projector.2.weight"], w["projector.2.bias"])
     loss = supcon(F.normalize(g, dim=1), torch.tensor(y), t)
     loss.backward()
-    return float(loss), {k: v.grad.double().numpy() for k, v in w.items() if v.requires_grad}, {k: v.double().numpy() for k, v in running.items()}
+    gradients = {k: v.grad.double().numpy() for k, v in w.items() if v.requires_grad}
+    return float(loss), gradients, {k: v.double().numpy() for k, v in running.items()}
 
 
 def kept(a):
@@ -233,7 +235,8 @@ def net_reference(folder, depth, size, far=False, n_items=16, t=0.1, d=1000, p=5
         out["yard:" + k] = np.array([error / size_a, np.dot(a, c) / (size_a * np.linalg.norm(c) + 1e-300)])
     for k in r64:
         out["state:" + k] = kept(r64[k])[:64].astype(np.float32)
-    save(f"{folder}/nn_resnet{depth}{'_far' if far else ''}.safetensors", out, {"made by": "tests/ref/nn_ref.py", "torch": torch.__version__})
+    save(f"{folder}/nn_resnet{depth}{'_far' if far else ''}.safetensors", out,
+         {"made by": "tests/ref/nn_ref.py", "torch": torch.__version__})
 
 
 def draw(shape, tag, scale=1.0):

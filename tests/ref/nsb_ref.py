@@ -1,4 +1,5 @@
-"""nsb_ref.py WORK RUN CONTROL -- NSB top-1 (docs/method.md 8) on raw h means of the treated wells of the validation batches, from the embeddings alone."""
+"""nsb_ref.py WORK RUN CONTROL -- NSB top-1 (docs/method.md 8) on raw h means of the treated wells of the validation
+batches, from the embeddings alone."""
 import csv, glob, sys
 import h5py, numpy as np
 

@@ -1,5 +1,6 @@
-"""parquet_ref.py DUMP MAKE FOLDER -- writes Parquet files with pyarrow (and pandas, polars, duckdb where they are installed) in many variants, has
-DUMP (tests/tools/parquet_dump) print each as CSV, and compares cell by cell with what it wrote; then has MAKE (tests/tools/parquet_make) write tables, and reads them with each of these. Prints TAP."""
+"""parquet_ref.py DUMP MAKE FOLDER -- writes Parquet files with pyarrow (and pandas, polars, duckdb where they are installed) in many
+variants, has DUMP (tests/tools/parquet_dump) print each as CSV, and compares cell by cell with what it wrote; then has MAKE
+(tests/tools/parquet_make) write tables, and reads them with each of these. Prints TAP."""
 import csv, datetime, decimal, io, math, os, subprocess, sys
 import numpy as np
 import pyarrow as pa
@@ -58,7 +59,8 @@ def same(got, want, t):
     if isinstance(want, float):
         try: g = float(got)
         except ValueError: return False
-        return (np.float32(g) == np.float32(want)) if pa.types.is_float32(t) else (np.float16(g) == np.float16(want)) if pa.types.is_float16(t) else g == want
+        if pa.types.is_float32(t): return np.float32(g) == np.float32(want)
+        return (np.float16(g) == np.float16(want)) if pa.types.is_float16(t) else g == want
     return got == want
 
 
@@ -102,13 +104,17 @@ def table(n, share=0.2):
         "f64": pa.array(with_nulls((rng.normal(size=n) * 10.0 ** rng.integers(-300, 300, n)).tolist(), share), pa.float64()),
         "text": pa.array(with_nulls([words[i] for i in rng.integers(0, len(words), n)], share), pa.string()),
         "sorted": pa.array(with_nulls(sorted(f"s3://bucket/plate/{i:08d}.tif" for i in rng.integers(0, 10**6, n)), share), pa.string()),
-        "date": pa.array(with_nulls([datetime.date(1970, 1, 1) + datetime.timedelta(days=int(d)) for d in rng.integers(-200000, 200000, n)], share)),
+        "date": pa.array(with_nulls([datetime.date(1970, 1, 1) + datetime.timedelta(days=int(d))
+                                     for d in rng.integers(-200000, 200000, n)], share)),
         "ms": pa.array(with_nulls(rng.integers(-10**13, 10**13, n).tolist(), share), pa.timestamp("ms")),
         "us": pa.array(with_nulls(rng.integers(-10**15, 10**15, n).tolist(), share), pa.timestamp("us", "UTC")),
         "ns": pa.array(with_nulls(rng.integers(-10**18, 10**18, n).tolist(), share), pa.timestamp("ns")),
-        "time": pa.array(with_nulls([datetime.time(int(s) // 3600, int(s) // 60 % 60, int(s) % 60, int(s)) for s in rng.integers(0, 86400, n)], share), pa.time64("us")),
-        "dec9": pa.array(with_nulls([decimal.Decimal(int(v)).scaleb(-2) for v in rng.integers(-10**8, 10**8, n)], share), pa.decimal128(9, 2)),
-        "dec38": pa.array(with_nulls([decimal.Decimal(int(v) * 10**15 + 7).scaleb(-20) for v in rng.integers(-10**18, 10**18, n)], share), pa.decimal128(38, 20)),
+        "time": pa.array(with_nulls([datetime.time(int(s) // 3600, int(s) // 60 % 60, int(s) % 60, int(s))
+                                     for s in rng.integers(0, 86400, n)], share), pa.time64("us")),
+        "dec9": pa.array(with_nulls([decimal.Decimal(int(v)).scaleb(-2) for v in rng.integers(-10**8, 10**8, n)], share),
+                         pa.decimal128(9, 2)),
+        "dec38": pa.array(with_nulls([decimal.Decimal(int(v) * 10**15 + 7).scaleb(-20)
+                                      for v in rng.integers(-10**18, 10**18, n)], share), pa.decimal128(38, 20)),
         "category": pa.array(with_nulls([words[i] for i in rng.integers(0, 6, n)], share)).dictionary_encode(),
         "nothing": pa.array([None] * n, pa.string()),
     }
@@ -128,7 +134,8 @@ strict = strict.cast(pa.schema([f.with_nullable(False) for f in strict.schema]))
 for codec in ["none", "snappy", "gzip", "zstd", "lz4"]:
     for page in ["1.0", "2.0"]:
         for dictionary in [True, False]:
-            p = write(f"v{page}_{codec}_{dictionary}", t, compression=codec, data_page_version=page, use_dictionary=dictionary, data_page_size=4000, row_group_size=1100)
+            p = write(f"v{page}_{codec}_{dictionary}", t, compression=codec, data_page_version=page, use_dictionary=dictionary,
+                      data_page_size=4000, row_group_size=1100)
             check(p, t, f"pages {page}, {codec}, {'with' if dictionary else 'without'} dictionaries")
 check(write("strict", strict, data_page_version="2.0", compression="zstd"), strict, "required columns, pages 2.0")
 check(write("strict1", strict, compression="snappy"), strict, "required columns, pages 1.0")
@@ -136,21 +143,27 @@ for version in ["1.0", "2.4", "2.6"]:
     u = t.drop(["ns"]) if version != "2.6" else t
     if version == "1.0": u = u.drop(["u32"])
     check(write(f"format{version}", u, version=version, coerce_timestamps=None), u, f"format {version}")
-encodings = {"i32": "DELTA_BINARY_PACKED", "i64": "DELTA_BINARY_PACKED", "small": "DELTA_BINARY_PACKED", "date": "DELTA_BINARY_PACKED", "ms": "DELTA_BINARY_PACKED",
-             "text": "DELTA_LENGTH_BYTE_ARRAY", "sorted": "DELTA_BYTE_ARRAY", "f32": "BYTE_STREAM_SPLIT", "f64": "BYTE_STREAM_SPLIT", "bool": "RLE", "dec38": "DELTA_BYTE_ARRAY"}
+encodings = {"i32": "DELTA_BINARY_PACKED", "i64": "DELTA_BINARY_PACKED", "small": "DELTA_BINARY_PACKED",
+             "date": "DELTA_BINARY_PACKED", "ms": "DELTA_BINARY_PACKED",
+             "text": "DELTA_LENGTH_BYTE_ARRAY", "sorted": "DELTA_BYTE_ARRAY", "f32": "BYTE_STREAM_SPLIT", "f64": "BYTE_STREAM_SPLIT",
+             "bool": "RLE", "dec38": "DELTA_BYTE_ARRAY"}
 for page in ["1.0", "2.0"]:
     for size in [500, 100000]:
         for src, label in [(t, "with missing values"), (full, "without")]:
-            p = write("encodings", src, use_dictionary=False, column_encoding=encodings, data_page_version=page, data_page_size=size, compression="zstd")
+            p = write("encodings", src, use_dictionary=False, column_encoding=encodings, data_page_version=page,
+                      data_page_size=size, compression="zstd")
             check(p, src, f"the delta encodings, RLE and BYTE_STREAM_SPLIT, pages {page} of {size} bytes, {label}")
-split = {"i32": "BYTE_STREAM_SPLIT", "i64": "BYTE_STREAM_SPLIT", "dec38": "BYTE_STREAM_SPLIT", "sorted": "DELTA_LENGTH_BYTE_ARRAY", "text": "DELTA_BYTE_ARRAY"}
+split = {"i32": "BYTE_STREAM_SPLIT", "i64": "BYTE_STREAM_SPLIT", "dec38": "BYTE_STREAM_SPLIT", "sorted": "DELTA_LENGTH_BYTE_ARRAY",
+         "text": "DELTA_BYTE_ARRAY"}
 check(write("split", t, use_dictionary=False, column_encoding=split), t, "BYTE_STREAM_SPLIT of integers and decimals")
-half = pa.table({"f16": pa.array(np.array([0, 1, -2.5, 65504, 6e-8, np.nan, np.inf, -np.inf], np.float16)), "f32": pa.array(np.array([0, -0.0, 1e38, 1e-45, np.nan, np.inf, 0.1, 16777217], np.float32))})
+half = pa.table({"f16": pa.array(np.array([0, 1, -2.5, 65504, 6e-8, np.nan, np.inf, -np.inf], np.float16)),
+                 "f32": pa.array(np.array([0, -0.0, 1e38, 1e-45, np.nan, np.inf, 0.1, 16777217], np.float32))})
 check(write("half", half), half, "half floats, and floats that are not finite")
 check(write("rows0", t.slice(0, 0)), t.slice(0, 0), "no rows")
 check(write("rows1", t.slice(0, 1)), t.slice(0, 1), "one row")
 check(write("groups", t, row_group_size=7), t, "row groups of seven rows")
-check(write("dates_96", t.select(["i32", "us"]), use_deprecated_int96_timestamps=True), pa.table({"i32": t["i32"], "us": t["us"].cast(pa.timestamp("ns"))}), "INT96 timestamps")
+check(write("dates_96", t.select(["i32", "us"]), use_deprecated_int96_timestamps=True),
+      pa.table({"i32": t["i32"], "us": t["us"].cast(pa.timestamp("ns"))}), "INT96 timestamps")
 wide = pa.table({f"feature_{i}": pa.array(rng.normal(size=20).astype(np.float32)) for i in range(10000)})
 check(write("wide", wide), wide, "10,000 columns")
 long = pa.table({"k": pa.array(["same"] * 300000), "i": pa.array(range(300000)), "r": pa.array(rng.integers(0, 70000, 300000))})
@@ -166,7 +179,8 @@ def floats(path, t, what):
     for name in t.column_names:
         k = t.schema.field(name).type
         if pa.types.is_floating(k) or pa.types.is_integer(k) or pa.types.is_decimal(k):
-            want += [np.nan if v is None else np.float32(float(v)) if pa.types.is_decimal(k) else np.float32(v) for v in t.column(name).to_pylist()]
+            want += [np.nan if v is None else np.float32(float(v)) if pa.types.is_decimal(k) else np.float32(v)
+                     for v in t.column(name).to_pylist()]
     ok(run.returncode == 0 and len(got) == len(want) and np.array_equal(got, np.array(want, np.float32), equal_nan=True), what)
 
 
@@ -193,7 +207,8 @@ for module in ["pandas", "polars", "duckdb"]:
             for v in ["V1", "V2"]:
                 con = lib.connect()
                 con.register("plain", plain)
-                con.execute(f"COPY (SELECT * FROM plain) TO '{p}' (FORMAT parquet, COMPRESSION {codec}, PARQUET_VERSION {v}, ROW_GROUP_SIZE 2048)")
+                con.execute(f"COPY (SELECT * FROM plain) TO '{p}' (FORMAT parquet, "
+                            f"COMPRESSION {codec}, PARQUET_VERSION {v}, ROW_GROUP_SIZE 2048)")
                 check(p, plain, f"duckdb, {codec}, {v}")
             continue
         check(p, plain, f"{module}, {codec}")
@@ -212,11 +227,13 @@ def ours(n, group, what, missing=0.2):
         for i in range(n): w.writerow([text[i], f"P{i // 50}", ""] + ["" if np.isnan(v) else repr(float(v)) for v in x[i]])
     p = os.path.join(folder, "ours.parquet")
     if subprocess.run([make, path, p, str(group)]).returncode: return ok(False, what)
-    want = {"Metadata_Compound": [t or None for t in text], "Metadata_Plate": [f"P{i // 50}" for i in range(n)], "Metadata_None": [None] * n}
+    want = {"Metadata_Compound": [t or None for t in text], "Metadata_Plate": [f"P{i // 50}" for i in range(n)],
+            "Metadata_None": [None] * n}
     want.update({f"Cells_{j}": [None if np.isnan(v) else float(v) for v in x[:, j]] for j in range(5)})
     pf = pq.ParquetFile(p, page_checksum_verification=True)
     t = pf.read()
-    ok(t.to_pydict() == want and (n == 0 or t.schema.field("Cells_0").type == pa.float32() and t.schema.field("Metadata_Plate").type == pa.string()), f"{what}: pyarrow, checksums too")
+    ok(t.to_pydict() == want and (n == 0 or t.schema.field("Cells_0").type == pa.float32() and
+                              t.schema.field("Metadata_Plate").type == pa.string()), f"{what}: pyarrow, checksums too")
     for module in ["pandas", "polars", "duckdb"]:
         try:
             lib = __import__(module)

@@ -385,5 +385,6 @@ digits = load_digits().data[:1000]
 digits.astype(np.uint8).tofile(os.path.join(HERE, "digits.u8"))
 np.random.shuffle = np.random.RandomState(0).shuffle
 put("umap_digits", [np.mean([trustworthiness(digits, umap.UMAP(random_state=r).fit_transform(digits), n_neighbors=15) for r in range(3)])])
-put("umap_screen", [np.mean([trustworthiness(X, umap.UMAP(random_state=r).fit_transform(X.astype(float)), n_neighbors=15) for r in range(3)])])
+put("umap_screen", [np.mean([trustworthiness(X, umap.UMAP(random_state=r).fit_transform(X.astype(float)), n_neighbors=15)
+                             for r in range(3)])])
 put("trust_columns", [trustworthiness(digits, digits[:, 18:22], n_neighbors=15)])

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""METHOD section 2 in numpy, written apart from the C code, from a LoadData table: prints what tests/tools/tile_show.c prints of a tile file.
-Debian: python3-numpy python3-tifffile python3-pil.  Numbers are printed with 10 digits: sums go in another order here."""
+"""METHOD section 2 in numpy, written apart from the C code, from a LoadData table: prints what tests/tools/tile_show.c prints of a
+tile file. Debian: python3-numpy python3-tifffile python3-pil.  Numbers are printed with 10 digits: sums go in another order here."""
 import argparse, csv, math, os, zlib
 from collections import Counter
 import numpy as np
@@ -94,7 +94,8 @@ for r in rows:
 size = Counter(im[1].shape for s in got for im in s if im).most_common(1)[0][0]
 kinds = [Counter(s[c][0] for s in got if s[c]).most_common(1)[0][0] for c in range(len(channels))]
 good = lambda im, c: im is not None and im[1].shape == size and im[0] == kinds[c]
-rejects = [(r["Metadata_Well"], r["Metadata_Site"], channels[c]) for r, s in zip(rows, got) for c in range(len(channels)) if not good(s[c], c)]
+rejects = [(r["Metadata_Well"], r["Metadata_Site"], channels[c]) for r, s in zip(rows, got)
+           for c in range(len(channels)) if not good(s[c], c)]
 keep = [(r, s) for r, s in zip(rows, got) if all(good(im, c) for c, im in enumerate(s))]
 R = np.array([[resample(im[1]) for im in s] for _, s in keep])          # [n, channel, T, T]
 zero = np.array([[not im[1].any() for im in s] for _, s in keep])

@@ -56,7 +56,8 @@ for n in range(8):
             tifffile.imwrite(path, a.astype(np.uint16), **opts, **k)
     rows.append(row)
 os.makedirs(out + "/illum", exist_ok=True)
-for c, name in enumerate(channels): np.save(out + "/illum/%s.npy" % name, (vignette ** (c / 2)).astype([np.float64, np.float32, np.float32][c]))
+for c, name in enumerate(channels):
+    np.save(out + "/illum/%s.npy" % name, (vignette ** (c / 2)).astype([np.float64, np.float32, np.float32][c]))
 with open(out + "/load_data.csv", "w", newline="") as f:
     w = csv.DictWriter(f, rows[0].keys()); w.writeheader(); w.writerows(rows)
 with open(out + "/well.csv", "w") as f:

@@ -18,7 +18,8 @@ class Block(nn.Module):
         sizes = [(ci, width, 1, 1), (width, width, 3, stride), (width, co, 1, 1)] if deep else [(ci, width, 3, stride), (width, co, 3, 1)]
         self.convs = nn.ModuleList(nn.Conv2d(a, b, k, s, k // 2, bias=False) for a, b, k, s in sizes)
         self.norms = nn.ModuleList(nn.BatchNorm2d(b) for _, b, _, _ in sizes)
-        self.skip = nn.Sequential(nn.Conv2d(ci, co, 1, stride, bias=False), nn.BatchNorm2d(co)) if stride != 1 or ci != co else nn.Identity()
+        self.skip = nn.Identity()
+        if stride != 1 or ci != co: self.skip = nn.Sequential(nn.Conv2d(ci, co, 1, stride, bias=False), nn.BatchNorm2d(co))
 
     def forward(self, x):
         y = x

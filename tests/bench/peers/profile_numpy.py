@@ -1,9 +1,9 @@
-"""profile_numpy.py topk|map WELLS FEATURES -- the steps of bench_profile as they are written with numpy and scikit-learn; "total SECONDS" at the end.
+"""profile_numpy.py topk|map WELLS FEATURES -- the steps of bench_profile in numpy and scikit-learn; prints "total SECONDS" at the end.
 
-topk: robust MAD per plate on controls, ZCA from the controls' singular values, cosine top 10 among wells of other batches (scikit-learn's brute-force neighbours
-      in float32 for each batch against the rest, the fastest plain way tried; float64 is slower still).
-map:  the textbook average precision: all pairs (compound against itself, compound against the plate's controls) listed, their cosines taken pair by pair in batches, each
-      query's list sorted; p-values from 10,000 random orders for each list length.
+topk: robust MAD per plate on controls, ZCA from the controls' singular values, cosine top 10 among wells of other batches
+      (scikit-learn's brute-force neighbours in float32 for each batch against the rest, the fastest plain way tried; float64 is slower).
+map:  the textbook average precision: lists all pairs (compound against itself, compound against the plate's controls), takes their
+      cosines pair by pair in batches, sorts each query's list; p-values from 10,000 random orders for each list length.
 """
 import sys
 import time
