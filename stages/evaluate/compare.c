@@ -151,7 +151,7 @@ static status write_page(const char *path, const char *screen, const names *runs
     text_add(&data, "],\n\"about\":");
     metric_table_json(&data);
     text_addf(&data, ",\n\"figures\":%s}", text_str(figures));
-    report_page(&page, text_str(&data), compare_js);
+    report_page(&page, text_str(&data), (const char *const[]){compare_js, NULL});
     status st = path_write(path, text_str(&page), page.n);
     text_free(&data);
     text_free(&page);

@@ -1,4 +1,3 @@
-const COLORS = ["#3b82f6", "#f97316", "#10b981", "#e11d48", "#8b5cf6", "#b08900", "#06b6d4", "#ec4899"];
 const col = (i) => COLORS[i % COLORS.length];
 document.title = D.screen + ": " + D.runs.join(" · ");
 add(main, "<h1>" + [D.screen, ...D.runs].map(esc).join(" · ") + "</h1>");

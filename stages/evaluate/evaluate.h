@@ -140,6 +140,13 @@ void results_show_csv(const results *r, text *out);
 void results_show_compounds(const results *r, const wells *w, text *out);   /* compounds.csv: mAP and significance */
 void results_show_by_compound(const results *r, const wells *w, text *out); /* by_compound.csv: numerators and denominators */
 void number_add(text *out, double v, const char *missing);
+/* The columns of compounds.csv: of one form of the profiles a number per treatment. v: [n_label], or NULL where it was not measured. */
+typedef struct {
+    const char *name;
+    const double *v;
+} treatment_figure;
+enum { N_TREATMENT_FIGURES = 6 };
+int results_treatment_figures(const results *r, int which, treatment_figure out[N_TREATMENT_FIGURES]); /* returns how many */
 
 /* ---- metrics.c ---- */
 /* One form of the profiles, on all ranks. */
@@ -162,10 +169,10 @@ status report_write(const char *path, const wells *w, const transformed *c, cons
                     const char *log_jsonl) MUST_USE;
 
 /* ---- report_page.c ---- */
-/* Files of this folder, embedded: report.html is the frame, page.js the script that both pages begin with. */
-extern const char report_html[], report_css[], page_js[], report_js[], compare_js[];
-/* The page with its data (JSON) and its script; appended. */
-void report_page(text *page, const char *data, const char *script);
+/* Files of this folder, embedded: report.html is the frame, page.js the script that all pages begin with. */
+extern const char report_html[], report_css[], page_js[], compare_js[];
+/* The page with its data (JSON) and its scripts in their order, NULL at the end; appended. */
+void report_page(text *page, const char *data, const char *const *scripts);
 
 /* ---- compare.c: runs side by side; local ---- */
 status compare_runs(const stage *g, const names *runs) MUST_USE;

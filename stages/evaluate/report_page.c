@@ -22,7 +22,7 @@ static void add_data(text *page, const char *data)
     }
 }
 
-void report_page(text *page, const char *data, const char *script)
+void report_page(text *page, const char *data, const char *const *scripts)
 {
     for (const char *s = report_html, *place; *s;) {
         place = strstr(s, "{{");
@@ -32,8 +32,10 @@ void report_page(text *page, const char *data, const char *script)
             add_file(page, report_css, true);
         else if (strncmp(place, "{{data}}", 8) == 0)
             add_data(page, data);
-        else /* {{script}} */
-            add_file(page, page_js, false), add_file(page, script, true);
+        else { /* {{script}} */
+            add_file(page, page_js, false);
+            for (size_t i = 0; scripts[i]; i++) add_file(page, scripts[i], !scripts[i + 1]);
+        }
         s = strstr(place, "}}") + 2;
     }
 }

@@ -170,19 +170,32 @@ void results_show_csv(const results *r, text *out)
     }
 }
 
+int results_treatment_figures(const results *r, int which, treatment_figure out[N_TREATMENT_FIGURES])
+{
+    const treatment_figure all[] = {{"activity_map", r->activity[which]},       {"activity_p", r->activity_p[which]},
+                                    {"activity_q", r->activity_q[which]},       {"consistency_map", r->consistency[which]},
+                                    {"consistency_p", r->consistency_p[which]}, {"consistency_q", r->consistency_q[which]}};
+    _Static_assert(sizeof all / sizeof *all == N_TREATMENT_FIGURES, "a figure per row");
+    memcpy(out, all, sizeof all);
+    return N_TREATMENT_FIGURES;
+}
+
 void results_show_compounds(const results *r, const wells *w, text *out)
 {
     static const char *const profiles[2] = {"uncorrected", "corrected"};
-    text_add(out, "profiles,treatment,activity_map,activity_p,activity_q,consistency_map,consistency_p,consistency_q\n");
+    treatment_figure figure[N_TREATMENT_FIGURES];
     for (int which = 0; which < 2; which++) {
-        const double *v[] = {r->activity[which],    r->activity_p[which],    r->activity_q[which],
-                             r->consistency[which], r->consistency_p[which], r->consistency_q[which]};
-        for (int32_t l = 0; l < w->n_label && (v[0] || v[3]); l++) {
+        bool any = false;
+        int n = results_treatment_figures(r, which, figure);
+        for (int k = 0; which == 0 && k < n; k++) text_addf(out, "%s%s", k ? "," : "profiles,treatment,", figure[k].name);
+        if (which == 0) text_add(out, "\n");
+        for (int k = 0; k < n; k++) any |= figure[k].v != NULL;
+        for (int32_t l = 0; l < w->n_label && any; l++) {
             text_addf(out, "%s,", profiles[which]);
             csv_quote_text(out, intern_at(&w->label_name, (size_t)l));
-            for (int k = 0; k < 6; k++) {
+            for (int k = 0; k < n; k++) {
                 text_add(out, ",");
-                number_add(out, v[k] ? v[k][l] : NAN, "");
+                number_add(out, figure[k].v ? figure[k].v[l] : NAN, "");
             }
             text_add(out, "\n");
         }

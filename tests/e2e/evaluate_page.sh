@@ -52,7 +52,7 @@ else:
     heads = re.findall(r"<h2>(.*?)</h2>", s["html"])
     if what == "report":
         for h in ["Retrieval", "Retrieval curves", "Predicted profiles of unseen compounds", "Activity, mechanisms, replicates", "Batches",
-                  "UMAP of all wells", "Activity and its significance", "Similarity of replicates", "Quality by plate", "Training"]:
+                  "All wells", "Activity and its significance", "Similarity of replicates", "Plates in their layout", "Loss by step", "Every treatment"]:
             if h not in heads: bad.append("no part '%s'" % h)
         figures = json.load(open(folder + "/metrics.json"))["metrics"]
         real = {repr(float(m["value"])) for m in figures if m["value"] is not None}

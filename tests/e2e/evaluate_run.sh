@@ -74,7 +74,7 @@ if ! /usr/bin/python3 -c 'import anndata, h5py, numpy' 2>/dev/null; then
     tap_done
 fi
 cat > "$T/check.py" <<'EOP'
-import csv, glob, json, sys, warnings
+import base64, csv, glob, json, sys, warnings
 warnings.simplefilter("error")
 warnings.simplefilter("ignore", ResourceWarning)
 import anndata, h5py, numpy as np
@@ -126,7 +126,36 @@ for name, group in (("nsb", batch), ("nss", source)):
 page = open(w + "/reports/micon/report.html", encoding="utf-8").read()
 data = json.loads(page.split('id="data">')[1].split("</script>")[0])
 ok("the report holds metrics.json", data["metrics"] == json.load(open(w + "/reports/micon/metrics.json")))
-ok("and the wells", np.allclose(np.stack([data["wells"]["x"], data["wells"]["y"]], 1), a.obsm["X_umap"], rtol=1e-4, atol=1e-4))
+def reals(p):
+    u = np.frombuffer(base64.b64decode(p["u16"]), "<u2")
+    return np.where(u == 65535, np.nan, p["lo"] + (p["hi"] - p["lo"]) * (u / 65534))
+umap = np.stack([reals(p) for p in data["wells"]["umap"]], 1)
+ok("and the wells", np.allclose(umap, a.obsm["X_umap"], atol=np.ptp(a.obsm["X_umap"]) / 60000))
+codes = lambda p: np.frombuffer(base64.b64decode(p["u8"]), "u1")
+treated, name = codes(data["wells"]["treatment"]), data["treatments"]["names"]
+ok("and their treatments", all((name[t] if t < 255 else None) == (c if p == "trt" else None)
+                               for t, c, p in zip(treated, col("Metadata_Compound"), col("Metadata_pert_type"))))
+y = a.obsm["X_corrected"].astype(float)
+y /= np.linalg.norm(y, axis=1, keepdims=True)
+for what, at in (("batches", 1), ("sources", 0)):
+    for l in range(len(name)):
+        i = np.flatnonzero(E & (col("Metadata_Compound") == name[l]))
+        g = np.array([k[0] if at == 0 else k[0] + "|" + k[1] for k in key])[i]
+        s, other = y[i] @ y[i].T, g[:, None] != g[None]
+        want, got_ = s[other].mean() if other.any() else None, data["treatments"][what][l]
+        if (want is None) != (got_ is None) or want is not None and abs(want - got_) > 0.01 * abs(want) + 1e-6:
+            ok("similarity across %s of %s: %s, %s" % (what, name[l], got_, want), False)
+figures = {(r["profiles"], r["treatment"]): r for r in csv.DictReader(open(w + "/reports/micon/compounds.csv"))}
+ok("figures of treatments are those of compounds.csv", all(
+    str(v) == str(None if figures[f, n][c] == "" else float(figures[f, n][c]))
+    for f, cs in data["treatments"]["figures"].items() for c, vs in cs.items()
+    for n, v in zip(name, (x if x is None else float(x) for x in vs))))
+of = {n: E & (col("Metadata_Compound") == n) for n in name}
+med = {n: np.median(a.obsm["X_corrected"][of[n]].astype(float), 0) for n in name if of[n].any()}
+for l, near in enumerate(data["treatments"]["nearest"]):
+    if name[l] not in med: continue
+    cos = sorted((-np.dot(med[name[l]], v) / np.linalg.norm(v) / np.linalg.norm(med[name[l]]), n) for n, v in med.items() if n != name[l])
+    if not near or abs(near[1] + cos[0][0]) > 2e-3: ok("nearest of " + name[l], False)
 rows = list(csv.DictReader(open(w + "/reports/micon/metrics.csv")))
 ok("CSV and JSON agree", all(float(r["value"]) == got[r["metric"], r["setting"], int(r["k"]) if r["k"] else None]["value"]
                              for r in rows if r["profiles"] == "uncorrected" and r["value"]))

@@ -1,0 +1,23 @@
+/* report_data.h -- what the files of report.html's data share. Each function appends one member of the page's JSON, with its name and without
+ * a comma; all are local, on rank 0. docs/file-formats.md, "The report's data", describes what they write. */
+#ifndef REPORT_DATA_H
+#define REPORT_DATA_H
+#include "evaluate.h"
+
+/* ---- report_pack.c: columns as base64 of small whole numbers: a tenth of the bytes of decimals, and read at once ---- */
+/* {"lo":a,"hi":b,"u16":".."}: value = a + (b - a) * code / 65534; 65535: missing. */
+status pack_reals(text *t, const double *v, int64_t n) MUST_USE;
+/* {"u8":".."}, u16 or u32, whichever holds n_names; the type's largest number: missing. All 0 is "". */
+status pack_codes(text *t, const int32_t *code, int64_t n, int64_t n_names) MUST_USE;
+
+/* ---- report_wells.c ---- */
+status report_wells(text *t, const wells *w, const transformed *c) MUST_USE; /* "wells": place on the maps, kind, treatment, metadata */
+status report_quality(text *t, const wells *w) MUST_USE;                     /* "quality": QC_ columns */
+
+/* ---- report_treatments.c ---- */
+status report_treatments(text *t, const wells *w, const transformed *c, const results *r) MUST_USE; /* "treatments" */
+
+/* ---- report_heat.c ---- */
+status report_heat(text *t, const wells *w, const transformed *c, const results *r) MUST_USE; /* "heat": the most active treatments */
+
+#endif

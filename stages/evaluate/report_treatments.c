@@ -1,0 +1,237 @@
+/* report_treatments.c -- a row a treatment in the page's data: its figures, how alike its wells of different batches and sources are, its
+ * nearest treatments, its predicted profile. On the profiles that the store delivers (corrected, where they are). */
+#include "report_data.h"
+
+#include "micon/base/mem.h"
+#include "micon/profile/consensus.h"
+#include "micon/profile/linear_algebra.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N_NEAREST = 5 };
+
+static void add_reals(text *t, const char *name, const double *v, int64_t n, int digits)
+{
+    text_addf(t, "\"%s\":[", name);
+    for (int64_t i = 0; i < n; i++) {
+        if (i) text_add(t, ",");
+        if (isfinite(v[i]))
+            text_addf(t, "%.*g", digits, v[i]);
+        else
+            text_add(t, "null");
+    }
+    text_add(t, "]");
+}
+
+/* Figures of compounds.csv, of each form of the profiles. */
+static void add_figures(text *t, const wells *w, const results *r)
+{
+    static const char *const profiles[2] = {"uncorrected", "corrected"};
+    treatment_figure figure[N_TREATMENT_FIGURES];
+    bool first = true;
+    text_add(t, "\"figures\":{");
+    for (int which = 0; which < 2; which++) {
+        int n = results_treatment_figures(r, which, figure), shown = 0;
+        for (int k = 0; k < n; k++) {
+            if (!figure[k].v) continue;
+            text_addf(t, shown++ ? ",\n" : first ? "\"%s\":{" : "},\n\"%s\":{", profiles[which]);
+            first = false;
+            add_reals(t, figure[k].name, figure[k].v, w->n_label, 9);
+        }
+    }
+    text_add(t, first ? "}" : "}}");
+}
+
+/* ---- how alike wells of different groups are ---- */
+
+typedef struct {
+    int32_t label, group;
+    int64_t row;
+} placed;
+
+static int by_label_and_group(const void *a, const void *b)
+{
+    const placed *x = a, *y = b;
+    if (x->label != y->label) return x->label < y->label ? -1 : 1;
+    if (x->group != y->group) return x->group < y->group ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+static double square(double *v, int64_t d)
+{
+    double sum = 0;
+    for (int64_t j = 0; j < d; j++) sum += v[j] * v[j], v[j] = 0;
+    return sum;
+}
+
+/* out [n_label]: the mean cosine over pairs of a treatment's wells in two groups; NaN without such a pair. Over all pairs of wells it is
+ * the product of the sum of unit rows with itself, less that of each group. */
+static status across(const wells *w, const transformed *c, const int32_t *group, double *out)
+{
+    status st = OK;
+    int64_t d = c->d_final, m = 0;
+    placed *p = NULL;
+    double *all = NULL, *own = NULL;
+    float *unit = NULL;
+    TRY(mem_alloc(&p, (size_t)w->n, sizeof *p, "wells"));
+    TRY(mem_alloc(&all, (size_t)d, sizeof *all, "a profile"));
+    TRY(mem_alloc(&own, (size_t)d, sizeof *own, "a profile"));
+    TRY(mem_alloc(&unit, (size_t)d, sizeof *unit, "a profile"));
+    for (int64_t i = 0; i < w->n; i++)
+        if (w->evaluated[i]) p[m++] = (placed){w->label[i], group[i], i};
+    qsort(p, (size_t)m, sizeof *p, by_label_and_group);
+    for (int32_t l = 0; l < w->n_label; l++) out[l] = NAN;
+    double within = 0, pairs = 0, n_all = 0, n_own = 0;
+    for (int64_t i = 0; i < m; i++) {
+        linear_unit_rows(c->final + p[i].row * d, 1, d, unit);
+        for (int64_t j = 0; j < d; j++) all[j] += unit[j], own[j] += unit[j];
+        n_all++, n_own++;
+        bool last = i + 1 == m || p[i + 1].label != p[i].label;
+        if (!last && p[i + 1].group == p[i].group) continue;
+        within += square(own, d), pairs += n_own * n_own, n_own = 0;
+        if (!last) continue;
+        double whole = square(all, d);
+        if (n_all * n_all > pairs) out[p[i].label] = (whole - within) / (n_all * n_all - pairs);
+        within = pairs = n_all = 0;
+    }
+done:
+    free(p);
+    free(all);
+    free(own);
+    free(unit);
+    return st;
+}
+
+/* ---- nearest treatments, predicted profiles: by the cosine of consensus profiles ---- */
+
+typedef struct {
+    float *y; /* [n_label,d] medians over the evaluated wells, unit length */
+    uint8_t *has;
+    int32_t *self; /* 0, 1, .. */
+} consensus;
+
+static void consensus_free(consensus *s)
+{
+    free(s->y);
+    free(s->has);
+    free(s->self);
+}
+
+static status consensus_make(consensus *s, const wells *w, const transformed *c)
+{
+    status st = OK;
+    int64_t *count = NULL;
+    TRY(mem_alloc(&s->y, (size_t)(w->n_label * c->d_final), sizeof *s->y, "consensus"));
+    TRY(mem_alloc(&s->has, (size_t)w->n_label, 1, "consensus"));
+    TRY(mem_alloc(&s->self, (size_t)w->n_label, sizeof *s->self, "consensus"));
+    TRY(mem_alloc(&count, (size_t)w->n_label, sizeof *count, "consensus"));
+    const profile_rows rows = {.x = c->final, .n = w->n, .d = c->d_final, .label = w->label, .use = w->evaluated};
+    TRY(consensus_median(&rows, w->n_label, s->y, count));
+    linear_unit_rows(s->y, w->n_label, c->d_final, s->y);
+    for (int32_t l = 0; l < w->n_label; l++) s->has[l] = count[l] > 0, s->self[l] = l;
+done:
+    free(count);
+    return st;
+}
+
+static status add_nearest(text *t, const wells *w, const transformed *c, const consensus *s)
+{
+    status st = OK;
+    int32_t *row = NULL;
+    double *sim = NULL;
+    const retrieval_setting others = {.query_mask = s->has, .candidate_mask = s->has, .query_group = s->self, .candidate_group = s->self};
+    const profile_rows rows = {.x = s->y, .n = w->n_label, .d = c->d_final};
+    TRY(mem_alloc(&row, (size_t)w->n_label * N_NEAREST, sizeof *row, "neighbours"));
+    TRY(mem_alloc(&sim, (size_t)w->n_label * N_NEAREST, sizeof *sim, "neighbours"));
+    TRY(retrieval_topk(&rows, (row_range){0, w->n_label}, &rows, &(retrieval_search){.set = &others, .n_set = 1, .k = N_NEAREST}, row,
+                       sim));
+    text_add(t, "\"nearest\":[");
+    for (int32_t l = 0; l < w->n_label; l++) {
+        text_add(t, l ? ",[" : "[");
+        for (int k = 0; k < N_NEAREST && row[l * N_NEAREST + k] >= 0; k++)
+            text_addf(t, "%s%d,%.3g", k ? "," : "", row[l * N_NEAREST + k], sim[l * N_NEAREST + k]);
+        text_add(t, "]");
+    }
+    text_add(t, "]");
+done:
+    free(row);
+    free(sim);
+    return st;
+}
+
+/* "predicted": [cosine, place] of a compound's predicted profile (the mean over plates) and the consensus of its treatment that is most
+ * like it, whose place is among all treatments; null without one. Nothing where predictions are not in the space of the final profiles. */
+static status add_predicted(text *t, const wells *w, const transformed *c, const consensus *s)
+{
+    status st = OK;
+    int64_t d = c->d_final, *count = NULL, *place = NULL;
+    float *mean = NULL;
+    uint8_t *asks = NULL;
+    int32_t *self = NULL;
+    if (w->n_cf == 0 || !c->cf_final || c->d_sphere != d || c->final == c->pca) return OK;
+    TRY(mem_alloc(&mean, (size_t)(w->n_compound * d), sizeof *mean, "predicted profiles"));
+    TRY(mem_alloc(&count, (size_t)w->n_compound, sizeof *count, "predicted profiles"));
+    TRY(mem_alloc(&place, (size_t)w->n_compound, sizeof *place, "predicted profiles"));
+    TRY(mem_alloc(&asks, (size_t)w->n_compound, 1, "predicted profiles"));
+    TRY(mem_alloc(&self, (size_t)w->n_compound, sizeof *self, "predicted profiles"));
+    const profile_rows predicted = {.x = c->cf_final, .n = w->n_cf, .d = d, .label = w->cf_compound};
+    TRY(consensus_mean(&predicted, w->n_compound, mean, count));
+    linear_unit_rows(mean, w->n_compound, d, mean);
+    for (int32_t k = 0; k < w->n_compound; k++) self[k] = k, asks[k] = count[k] > 0;
+    const profile_rows asked = {.x = mean, .n = w->n_compound, .d = d, .label = self};
+    const profile_rows found = {.x = s->y, .n = w->n_label, .d = d, .label = w->label_compound};
+    const retrieval_setting all = {.query_mask = asks, .candidate_mask = s->has};
+    TRY(retrieval_match_rank(&asked, (row_range){0, w->n_compound}, &found, &all, place));
+    text_add(t, ",\n\"predicted\":[");
+    for (int32_t l = 0; l < w->n_label; l++) {
+        int32_t k = w->label_compound[l];
+        if (l) text_add(t, ",");
+        if (s->has[l] && place[k] > 0)
+            text_addf(t, "[%.3g,%lld]", linear_dot(mean + k * d, s->y + l * d, d), (long long)place[k]);
+        else
+            text_add(t, "null");
+    }
+    text_add(t, "]");
+done:
+    free(mean);
+    free(count);
+    free(place);
+    free(asks);
+    free(self);
+    return st;
+}
+
+status report_treatments(text *t, const wells *w, const transformed *c, const results *r)
+{
+    status st = OK;
+    consensus s = {0};
+    double *v = NULL;
+    const int32_t *group[] = {w->batch, w->source};
+    static const char *const name[] = {"batches", "sources"};
+    TRY(mem_alloc(&v, (size_t)w->n_label, sizeof *v, "treatments"));
+    text_add(t, "\"treatments\":{\"names\":[");
+    for (int32_t l = 0; l < w->n_label; l++) {
+        if (l) text_add(t, ",");
+        text_add_json(t, intern_at(&w->label_name, (size_t)l));
+    }
+    text_add(t, "],\n\"compound\":");
+    TRY(pack_codes(t, w->label_compound, w->n_label, w->n_compound));
+    text_add(t, ",\n");
+    add_figures(t, w, r);
+    for (int k = 0; k < 2; k++) {
+        text_add(t, ",\n");
+        TRY(across(w, c, group[k], v));
+        add_reals(t, name[k], v, w->n_label, 3);
+    }
+    TRY(consensus_make(&s, w, c));
+    text_add(t, ",\n");
+    TRY(add_nearest(t, w, c, &s));
+    TRY(add_predicted(t, w, c, &s));
+    text_add(t, "}");
+done:
+    consensus_free(&s);
+    free(v);
+    return st;
+}

@@ -1,0 +1,135 @@
+// report_trust.js -- tables of all metrics, retrieval curves, activity against its significance, similarity of replicates.
+heading("trust", "Trust");
+const metric_cell = (m) => !m ? "<td>–</td>" : "<td title='" + (m.value === null ? "no value" : m.value) + "'>" + figure(m.value) +
+  (m.low !== null ? "<small>" + figure(m.low) + " – " + figure(m.high) + "</small>" : "") + "</td>";
+// rows: [metric, setting, k], or [null, .., .., a heading]; those without any figure are left out, and headings without rows.
+function metric_table(id, title, sub, rows) {
+  rows = rows.map(([m, s, k, head]) => head ? {head} : {label: named(m, k), help: ABOUT[m].help, c: KINDS.map((p) => find(p, m, s, k))})
+    .filter((r) => r.head || r.c.some((x) => x && x.value !== null));
+  rows = rows.filter((r, i) => !r.head || (rows[i + 1] && !rows[i + 1].head));
+  if (!rows.length) return;
+  const chance = rows.some((r) => r.c && r.c.some((x) => x && x.chance !== null)), n = KINDS.length + (chance ? 2 : 1);
+  let html = "";
+  for (const r of rows) {
+    const one = r.c && r.c.find((x) => x && x.value !== null);
+    html += r.head ? "<tr class=group><td colspan=" + (n + 1) + ">" + esc(r.head) + "</td></tr>" : "<tr title='" + esc(r.help) + "'><td>" +
+      esc(r.label) + "</td>" +
+      r.c.map(metric_cell).join("") + (chance ? "<td>" + figure(one.chance) + "</td>" : "") + "<td>" + (one.n === null ? ""
+        : whole(one.n)) +
+      (one.left_out ? "<small>+" + whole(one.left_out) + " out</small>" : "") + "</td></tr>";
+  }
+  return section(id, title, sub, "<table class=m style='--cols:" + n + "'><thead><tr><th></th>" + KINDS.map((p) => "<th>" + WITH[p] +
+    "</th>").join("") +
+    (chance ? "<th>chance</th>" : "") + "<th>n</th></tr></thead><tbody>" + html + "</tbody></table>");
+}
+// rows of a section's metrics: for each k that is shown, where there are several
+const metric_rows = (name, setting) => METRICS.filter((m) => m.section === name)
+  .flatMap((m) => (m.by_k ? [1, 5, 10] : [m.k]).map((k) => [m.name, setting || m.setting, k]));
+
+(function () { // retrieval: the table, and the curves of what has a possible match
+  const rows = [];
+  for (const s in SETTINGS) rows.push([null, s, 0, SETTINGS[s]], ...metric_rows("retrieval", s));
+  metric_table("retrieval", "Retrieval",
+    "Share of wells with their own compound among the k most similar wells of another batch (or source), with 95 % intervals. " +
+    "Left out: queries without a possible match.", rows);
+  const list = [], has = (m, s) => KINDS.some((p) => { const v = find(p, m, s, 1); return v && v.value !== null; });
+  for (const s in SETTINGS) for (const m of METRICS) if (m.section === "retrieval" && m.by_k && has(m.name, s)) list.push([m.name, s]);
+  if (has("counterfactual", "unseen_compounds")) list.push(["counterfactual", "unseen_compounds"]);
+  if (!list.length) return;
+  const sec = section("curves", "Retrieval curves", "Hits among the first k, with 95 % intervals; dashed: what chance would hit.",
+    legend(KINDS.map((p, i) => [WITH[p], COLORS[i]])) + "<div class=two></div>");
+  for (const [m, s] of list) {
+    const Wd = 340, H = 210, L = 42, B = 32, x = (k) => L + (k - 1) / 9 * (Wd - L - 16), y = (v) => 10 + (1 - v) * (H - B - 16);
+    let inner = axes(Wd, H, L, B, x, y, [1, 2, 4, 6, 8, 10], [0, .25, .5, .75, 1], "k", "hits");
+    KINDS.forEach((p, i) => {
+      const r = [];
+      for (let k = 1; k <= 10; k++) { const v = find(p, m, s, k); if (v && v.value !== null) r.push(v); }
+      if (!r.length) return;
+      const pt = (f) => r.map((v) => x(v.k).toFixed(1) + "," + y(v[f]).toFixed(1));
+      inner += "<polygon points='" + pt("high").concat(pt("low").reverse()).join(" ") + "' fill='" + COLORS[i] + "' opacity=.18 />" +
+        "<polyline points='" + pt("value").join(" ") + "' fill=none stroke='" + COLORS[i] + "' stroke-width=2 />";
+      if (i === 0) inner += "<polyline points='" + pt("chance").join(" ") + "' fill=none stroke='var(--soft)' stroke-dasharray='4 3'/>";
+      for (const v of r) {
+        inner += "<circle cx=" + x(v.k).toFixed(1) + " cy=" + y(v.value).toFixed(1) + " r=3.2 fill='" + COLORS[i] + "' data-tip='" +
+          WITH[p] + ", top " + v.k + ": " + num(v.value) + " (chance " + num(v.chance) + ")'/>";
+      }
+    });
+    tips(add(sec.lastElementChild, "<div><h3>" + esc(ABOUT[m].label) + "<br><span class=note>" + esc(SETTINGS[s]) + "</span></h3>" +
+      svg(Wd, H, inner) + "</div>"));
+  }
+})();
+metric_table("predicted", "Predicted profiles of unseen compounds",
+  "The generator's profile of a compound that no training step saw, on a plate's controls, " +
+  "looks for real wells of that compound in other batches.", metric_rows("predicted"));
+metric_table("activity", "Activity, mechanisms, replicates",
+  "Mean average precision against the plate's controls, and among compounds that share a mechanism" +
+  (M.mechanism_column ? " (" + esc(M.mechanism_column) + ")" : "") + ".", metric_rows("activity"));
+metric_table("batches", "Batches", "How well batches mix, and compounds stay apart. Best is 1, except where said.", metric_rows("batches"));
+for (const name of new Set(METRICS.map((m) => m.section))) { // sections that are new in the table of metrics
+  if (!["retrieval", "predicted", "activity", "batches", ""].includes(name)) metric_table(name, name[0].toUpperCase() + name.slice(1), "",
+    metric_rows(name));
+}
+
+(function () { // mAP against significance
+  const kinds = KINDS.filter((p) => T.figures[p] && T.figures[p].activity_map), MOST = 4000;
+  if (!kinds.length) return;
+  const sec = section("volcano", "Activity and its significance",
+    "A point a treatment: mAP against its plate's controls, and the corrected p-value; " +
+    "above the line q &lt; 0.05. Click one for its card.", "<div class=two></div>");
+  for (const p of kinds) {
+    const map = T.figures[p].activity_map, q = T.figures[p].activity_q, Wd = 340, H = 250, L = 42, B = 32, height = (t) =>
+      -Math.log10(q[t]);
+    let top = 1.6, inner = "";
+    for (let t = 0; t < T.n; t++) if (q[t] > 0) top = Math.max(top, height(t));
+    top *= 1.05;
+    const x = (v) => L + v * (Wd - L - 12), y = (v) => 8 + (1 - v / top) * (H - B - 12), step = Math.max(1, Math.ceil(T.n / MOST));
+    inner = axes(Wd, H, L, B, x, y, [0, .25, .5, .75, 1], [0, 1, 2, 3, 4].filter((v) => v <= top), "mAP", "−log10 q") +
+      "<line x1=" + L + " x2=" + (Wd - 8) + " y1=" + y(1.30103) + " y2=" + y(1.30103) + " stroke='var(--warm)' stroke-dasharray='4 3'/>";
+    for (let t = 0; t < T.n; t += step) {
+      if (map[t] === null || !(q[t] > 0)) continue;
+      inner += "<circle cx=" + x(map[t]).toFixed(1) + " cy=" + y(height(t)).toFixed(1) +
+        " r=3.4 fill='var(--accent)' opacity=.65 data-card=" + t +
+        " data-tip='" + esc(T.name[t]) + "\nmAP " + num(map[t]) + ", q " + num(q[t]) + "'/>";
+    }
+    tips(add(sec.lastElementChild, "<div><h3>" + WITH[p] + "</h3>" + svg(Wd, H, inner) + (step > 1 ? "<p class=note>one treatment in " +
+      step + " is drawn</p>" : "") + "</div>"));
+  }
+})();
+
+(function () { // heat map
+  const h = D.heat, n = h.treatment.length;
+  if (n < 2) return;
+  const sec = section("replicates", "Similarity of replicates", "Mean cosine between wells of two treatments, " + n + " of " + plural(T.n,
+    "treatment") +
+    " (the most active ones), grouped by mechanism; on the diagonal: between different wells of one treatment. Profiles " + WITH[FORM] +
+      ".",
+    "<div class=beside><div class='plot scroll'></div><div></div></div>");
+  let top = .01;
+  for (const row of h.v) for (const v of row) if (v !== null) top = Math.max(top, Math.abs(v));
+  sec.querySelector(".beside").lastElementChild.innerHTML =
+    "<div class=scale style='background:linear-gradient(90deg,#2563eb,transparent,#c2410c)'></div>" +
+    "<div class=ends><span>−" + num(top) + "</span><span>0</span><span>" + num(top) + "</span></div>";
+  const L = 150, Wd = 600 + L, s = 600 / n, cut = (t) => t.length > 22 ? t.slice(0, 21) + "…" : t;
+  let inner = "";
+  h.treatment.forEach((t, i) => {
+    inner += "<text x=" + (L - 6) + " y=" + ((i + .5) * s + 4).toFixed(1) + " text-anchor=end" + (s < 13 ? " style='font-size:" +
+      (s * .85).toFixed(1) + "px'" : "") +
+      " data-card=" + t + ">" + esc(cut(T.name[t])) + "</text>";
+  });
+  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) {
+    const v = h.v[i][j];
+    if (v === null) continue;
+    inner += "<rect x=" + (L + j * s).toFixed(2) + " y=" + (i * s).toFixed(2) + " width=" + s.toFixed(2) + " height=" + s.toFixed(2) +
+      " fill='" +
+      (v < 0 ? "#2563eb" : "#c2410c") + "' fill-opacity=" + (Math.abs(v) / top).toFixed(3) + " data-i=" + i + " data-j=" + j + " />";
+  }
+  const box = sec.querySelector(".plot");
+  box.innerHTML = svg(Wd, 600, inner, "Similarity of treatments");
+  if (n > 15) box.firstElementChild.style.minWidth = "620px"; // names can be read
+  box.onmousemove = (e) => {
+    const t = e.target.dataset;
+    if (t.i === undefined) return hide();
+    show(e, T.name[h.treatment[t.i]] + "\n" + T.name[h.treatment[t.j]] + "\n" + num(h.v[t.i][t.j]));
+  };
+  box.onmouseleave = hide;
+})();
