@@ -215,7 +215,7 @@ typedef struct plan {
     queue queue;                /* asked where there are such, or where a step says that it runs as a job */
     text holder;                /* of the work folder's lock: who runs here; "" nobody */
     bool force;
-    bool alone; /* plan_decide judges each step by its own record: what stands, not what would be done */
+    bool alone; /* plan_decide judges each step by its own output and record; what other steps will do does not count */
 } plan;
 
 status plan_make(plan *p, const call *c) MUST_USE;

@@ -43,7 +43,7 @@ typedef struct {
     size_t n, cap;
 } nodes;
 
-/* ---- value.c: values, nodes, digests; no HDF5 calls ---- */
+/* ---- file_objects.c: values, nodes, digests; no HDF5 calls ---- */
 size_t value_size(const value *v);                                                /* bytes of one element */
 int64_t value_rows(const value *v);                                               /* 1 for a scalar */
 status value_row_bytes(const value *v, size_t *bytes, const char *what) MUST_USE; /* E_FORMAT on overflow or negative dims */
@@ -125,7 +125,7 @@ status blocks_look(hid_t file, bool *there) MUST_USE;
 /* All bytes of a file and its length; a file without block digests is OK. */
 status blocks_verify(const char *path) MUST_USE;
 
-/* ---- content.c ---- */
+/* ---- content_digest.c ---- */
 /* Every object of a file of ours, sorted, with its attributes and shape; `rows` holds the digest sums over this rank's part of
  * each object's rows (rank of size): added over the ranks they are the whole. Local. */
 status content_read(hid_t file, int rank, int size, nodes *seen) MUST_USE;
@@ -133,7 +133,7 @@ uint64_t nodes_digest(nodes *l); /* the content digest; sorts */
 /* Compare the content of an open file of ours with the recorded digest. Reads all of it. */
 status content_check(const store_file *f) MUST_USE;
 
-/* ---- a store being written: write.c, reserve.c, put.c, put_frame.c, commit.c ---- */
+/* ---- a store being written: write.c, reserve.c, write_small.c, write_frame.c, commit.c ---- */
 typedef struct {
     char *path;
     value v; /* type and shape only */

@@ -1,4 +1,4 @@
-/* write.c -- the writing half of the store: create, arrays, row blocks. Small things are put.c, the end is commit.c.
+/* write.c -- the writing half of the store: create, arrays, row blocks. Small things are write_small.c, the end is commit.c.
  *
  * Rank 0 lays the file out with the serial driver: groups, arrays, the index of their chunks. Only then all ranks open it together, and
  * only to write rows: nothing of HDF5's own is left to be written by a collective call. (Seen with a full disk when it was: ranks that

@@ -80,7 +80,7 @@ typedef struct {
 void reader_free(reader *r);
 status read_sites(plate_work *w, reader *r) MUST_USE;
 
-/* ---- reject.c: collective; every rank comes to the same end from the same notes ---- */
+/* ---- site_filter.c: collective; every rank comes to the same end from the same notes ---- */
 status reject_all(plate_work *w) MUST_USE;
 
 /* ---- illumination.c: illumination, histograms, stretch ---- */

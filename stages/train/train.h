@@ -149,7 +149,7 @@ status batch_forward(step_batch *in, resnet *net, float *features) MUST_USE;
 void batch_pause(step_batch *in);
 status batch_resume(step_batch *in, int64_t step) MUST_USE;
 
-/* ---- losses.c: the training objectives ---- */
+/* ---- method_losses.c: the training objectives ---- */
 typedef struct {
     double loss, contrast, generated, aux; /* total and parts, over all ranks */
     double compute_s, wait_s, comm_s, hidden_s;

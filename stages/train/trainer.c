@@ -1,5 +1,5 @@
-/* trainer.c -- one step: the rows of this rank's items (batch.c) through the network, the losses over the rows of all ranks (losses.c), and
- * the backward pass. */
+/* trainer.c -- one step: the rows of this rank's items (batch.c) through the network, the losses over the rows of all ranks
+ * (method_losses.c), and the backward pass. */
 #include "train.h"
 
 #include "micon/base/clock.h"

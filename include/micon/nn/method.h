@@ -1,5 +1,6 @@
 /* method.h -- the training objectives (train.method) as a table: its items, heads, requirements and defaults
- * (docs/method.md 5). Local. A new objective is a name in METHODS (config/config.h), a row here, and its loss in stages/train/losses.c. */
+ * (docs/method.md 5). Local. A new objective is a name in METHODS (config/config.h), a row here, and its loss in
+ * stages/train/method_losses.c. */
 #ifndef MICON_NN_METHOD_H
 #define MICON_NN_METHOD_H
 #include "micon/config/config.h"

@@ -1,5 +1,5 @@
-/* reject.c -- after the first pass: decides which sites of the plate are good. All notes go to all ranks, and each rank derives the same
- * decision from them. */
+/* site_filter.c -- after the first pass: decides which sites of the plate are good. All notes go to all ranks, and each rank derives the
+ * same decision from them. */
 #include "tile.h"
 
 #include "micon/base/log.h"

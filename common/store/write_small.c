@@ -1,4 +1,5 @@
-/* put.c -- small objects: kept in memory on rank 0 until the commit writes them. The commit also returns the first error of a put. */
+/* write_small.c -- store_put_*: small objects, kept in memory on rank 0 until the commit writes them. The commit also returns the first
+ * error of a put. */
 #include "micon/base/mem.h"
 #include "store_impl.h"
 

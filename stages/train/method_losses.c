@@ -1,4 +1,4 @@
-/* losses.c -- the training objectives: from the representations of this rank's rows to the loss over the rows of all ranks, and its
+/* method_losses.c -- the training objectives: from the representations of this rank's rows to the loss over the rows of all ranks, and its
  * gradient at them. A new one is a function here and a row in the table below; what it needs of items and heads is a row of nn/method.h. */
 #include "train.h"
 

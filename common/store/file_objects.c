@@ -1,4 +1,4 @@
-/* value.c -- values and objects of a file as they stand in memory, and their digests (the rule is in store.h). No HDF5. */
+/* file_objects.c -- groups, arrays and values of a file in memory, and their digests (the rule is in store.h). No HDF5. */
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
 #include "store_impl.h"

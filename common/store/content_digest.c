@@ -1,4 +1,5 @@
-/* content.c -- lists the content of a file: every object, its attributes, the digest of its rows. */
+/* content_digest.c -- the content of a file: lists every object with its attributes and the digest of its rows, and makes one digest of
+ * all. */
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
 #include "micon/mpi/comm.h"

@@ -1,4 +1,4 @@
-/* put_frame.c -- tables (obs, var, rejects) as AnnData dataframes. */
+/* write_frame.c -- store_put_frame: tables (obs, var, rejects) as AnnData dataframes. */
 #include "micon/base/mem.h"
 #include "store_impl.h"
 
