@@ -32,9 +32,9 @@ static void amx_numbers(uint16_t *out, float *exact, size_t n, uint32_t tag, dou
     }
 }
 
-static amx_case amx_case_create(conv_way way, int n, int ci, int co, int h, int w, int k, int stride)
+static amx_case amx_case_create(conv_direction direction, int n, int ci, int co, int h, int w, int k, int stride)
 {
-    amx_case c = {.s = {.way = way,
+    amx_case c = {.s = {.direction = direction,
                         .type = NN_BF16,
                         .layout = NN_NHWC,
                         .n = n,
@@ -54,7 +54,7 @@ static amx_case amx_case_create(conv_way way, int n, int ci, int co, int h, int 
     amx_numbers(c.y, NULL, c.ny, 2, 1);
     amx_numbers(NULL, c.w, c.nw, 3, 1 / sqrt((double)ci * k * k));
     amx_numbers(NULL, c.bias, (size_t)co, 4, 1);
-    c.bytes = way == CONV_BACK_WEIGHTS ? c.nw * 4 : way == CONV_FORWARD ? c.ny * 2 : c.nx * 2;
+    c.bytes = direction == CONV_BACK_WEIGHTS ? c.nw * 4 : direction == CONV_FORWARD ? c.ny * 2 : c.nx * 2;
     c.result = xmalloc(c.bytes);
     return c;
 }
@@ -78,9 +78,10 @@ static status amx_case_run(amx_case *c, bool stream)
     memset(scratch, 0xff, amx_conv_scratch_bytes(op));
     memset(out, 0xff, c->bytes);
     if (c->s.sum) memcpy(out, c->y, c->bytes);
-    if (c->s.way != CONV_BACK_WEIGHTS) amx_conv_pack(op, c->w, packed);
+    if (c->s.direction != CONV_BACK_WEIGHTS) amx_conv_pack(op, c->w, packed);
     int64_t blocks = mem_allocations();
-    amx_conv_run(op, c->s.way == CONV_BACK_DATA ? c->y : c->x, c->s.way == CONV_BACK_WEIGHTS ? c->y : packed, c->bias, out, scratch);
+    amx_conv_run(op, c->s.direction == CONV_BACK_DATA ? c->y : c->x, c->s.direction == CONV_BACK_WEIGHTS ? c->y : packed, c->bias, out,
+                 scratch);
     if (mem_allocations() != blocks) ok(0, "a run allocates nothing");
     memcpy(c->result, out, c->bytes);
     const double *sums = amx_conv_sums(op);
@@ -109,9 +110,9 @@ amx_naive_pixel(const conv_spec *s, double *x, double *w, double *y)
     const int ci = s->ci, co = s->co;
     for (int i = 0; i < ci; i++) {
         double *v = w + (size_t)i * (size_t)co, sum = 0;
-        if (s->way == CONV_FORWARD)
+        if (s->direction == CONV_FORWARD)
             for (int o = 0; o < co; o++) y[o] += x[i] * v[o];
-        else if (s->way == CONV_BACK_WEIGHTS)
+        else if (s->direction == CONV_BACK_WEIGHTS)
             for (int o = 0; o < co; o++) v[o] += x[i] * y[o];
         else {
             for (int o = 0; o < co; o++) sum += y[o] * v[o];
@@ -141,20 +142,20 @@ static double *amx_expected(const amx_case *c)
     const size_t taps = (size_t)s->k * (size_t)s->k, ci = (size_t)s->ci, co = (size_t)s->co;
     double *x = amx_doubles(c->x, c->nx), *y = amx_doubles(c->y, c->ny), *w = xcalloc(c->nw, sizeof *w),
            *turned = xcalloc(c->nw, sizeof *w);
-    for (size_t o = 0; o < co && s->way != CONV_BACK_WEIGHTS; o++)
+    for (size_t o = 0; o < co && s->direction != CONV_BACK_WEIGHTS; o++)
         for (size_t i = 0; i < ci; i++)
             for (size_t t = 0; t < taps; t++) w[(t * ci + i) * co + o] = (double)c->w[(o * ci + i) * taps + t];
-    if (s->way == CONV_FORWARD && !s->sum) memset(y, 0, c->ny * sizeof *y);
-    if (s->way == CONV_BACK_DATA) memset(x, 0, c->nx * sizeof *x);
+    if (s->direction == CONV_FORWARD && !s->sum) memset(y, 0, c->ny * sizeof *y);
+    if (s->direction == CONV_BACK_DATA) memset(x, 0, c->nx * sizeof *x);
     amx_naive(s, x, w, y);
-    for (size_t i = 0; i < c->ny && s->way == CONV_FORWARD; i++) {
+    for (size_t i = 0; i < c->ny && s->direction == CONV_FORWARD; i++) {
         if (s->bias) y[i] += (double)c->bias[i % co];
         if (s->relu && y[i] < 0) y[i] = 0;
     }
     for (size_t o = 0; o < co; o++)
         for (size_t i = 0; i < ci; i++)
             for (size_t t = 0; t < taps; t++) turned[(o * ci + i) * taps + t] = w[(t * ci + i) * co + o];
-    double *result = s->way == CONV_FORWARD ? y : s->way == CONV_BACK_DATA ? x : turned, *all[] = {x, y, w, turned};
+    double *result = s->direction == CONV_FORWARD ? y : s->direction == CONV_BACK_DATA ? x : turned, *all[] = {x, y, w, turned};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i] != result) free(all[i]);
     return result;
@@ -164,10 +165,10 @@ static double *amx_expected(const amx_case *c)
 static double amx_error(const amx_case *c)
 {
     double *want = amx_expected(c), d = 0, b = 0;
-    size_t n = c->s.way == CONV_BACK_WEIGHTS ? c->nw : c->bytes / 2;
-    double *got = c->s.way == CONV_BACK_WEIGHTS ? xmalloc(n * sizeof *got) : amx_doubles(c->result, n);
+    size_t n = c->s.direction == CONV_BACK_WEIGHTS ? c->nw : c->bytes / 2;
+    double *got = c->s.direction == CONV_BACK_WEIGHTS ? xmalloc(n * sizeof *got) : amx_doubles(c->result, n);
     for (size_t i = 0; i < n; i++) {
-        if (c->s.way == CONV_BACK_WEIGHTS) got[i] = (double)((float *)c->result)[i];
+        if (c->s.direction == CONV_BACK_WEIGHTS) got[i] = (double)((float *)c->result)[i];
         d += (got[i] - want[i]) * (got[i] - want[i]), b += want[i] * want[i];
     }
     free(got), free(want);
@@ -177,12 +178,12 @@ static double amx_error(const amx_case *c)
 /* Bounds of the error: bf16 results are rounded once; sums of weight gradients are fp32. */
 static bool amx_case_good(const amx_case *c)
 {
-    static const char *const way[] = {"forward", "back data", "back weights"};
-    double error = amx_error(c), most = c->s.way == CONV_BACK_WEIGHTS ? 1e-5 : 4e-3;
+    static const char *const name[] = {"forward", "back data", "back weights"};
+    double error = amx_error(c), most = c->s.direction == CONV_BACK_WEIGHTS ? 1e-5 : 4e-3;
     bool good = error <= most;
     if (!good)
-        printf("#   %s n%d %d->%d %dx%d k%d s%d%s%s%s: error %.2e, allowed %.0e\n", way[c->s.way], c->s.n, c->s.ci, c->s.co, c->s.h, c->s.w,
-               c->s.k, c->s.stride, c->s.bias ? " bias" : "", c->s.sum ? " sum" : "", c->s.relu ? " relu" : "", error, most);
+        printf("#   %s n%d %d->%d %dx%d k%d s%d%s%s%s: error %.2e, allowed %.0e\n", name[c->s.direction], c->s.n, c->s.ci, c->s.co, c->s.h,
+               c->s.w, c->s.k, c->s.stride, c->s.bias ? " bias" : "", c->s.sum ? " sum" : "", c->s.relu ? " relu" : "", error, most);
     return good;
 }
 

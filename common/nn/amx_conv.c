@@ -17,13 +17,13 @@
 
 bool amx_conv_can(const conv_spec *s)
 {
-    bool stem = s->ci == 1 && s->k == STEM_K && s->stride == 2 && s->pad == 3 && s->way != CONV_BACK_DATA;
+    bool stem = s->ci == 1 && s->k == STEM_K && s->stride == 2 && s->pad == 3 && s->direction != CONV_BACK_DATA;
     bool inner = s->ci % 16 == 0 && (s->k == 3 || s->k == 1) && (s->stride == 1 || s->stride == 2) && s->pad == s->k / 2;
     const amx_loops *l = amx_loops_here();
     return l && (l->all_kernels || s->k == 3) && s->type == NN_BF16 && s->layout == NN_NHWC && s->co % 16 == 0 && (stem || inner);
 }
 
-const char *amx_conv_way(void)
+const char *amx_conv_unit(void)
 {
     const amx_loops *l = amx_loops_here();
     return l ? l->name : NULL;
@@ -31,7 +31,7 @@ const char *amx_conv_way(void)
 
 bool amx_conv_streams(const conv_spec *s)
 {
-    return amx_loops_here()->all_kernels && s->way != CONV_BACK_WEIGHTS;
+    return amx_loops_here()->all_kernels && s->direction != CONV_BACK_WEIGHTS;
 }
 
 /* Of a core; 2 MiB, as CPUs with AMX have, where the system does not know. No result depends on it. */
@@ -49,7 +49,7 @@ static amx_grid grid(int c, int h, int w)
 /* How much of the weights, and how many rows of the source, half of L2 holds at a time each. */
 static void pass_plan(amx_conv *op)
 {
-    bool back = op->s.way == CONV_BACK_DATA;
+    bool back = op->s.direction == CONV_BACK_DATA;
     op->from = back ? op->y : op->x;
     op->to = back ? op->x : op->y;
     op->pair = op->from.c % AMX_PAIR == 0 ? AMX_PAIR : AMX_PAIR / 2;
@@ -78,11 +78,11 @@ status amx_conv_create(amx_conv **out, const conv_spec *s, bool stream)
     op->co_blocks = amx_blocks(s->co);
     if (op->stem)
         amx_stem_plan(op);
-    else if (s->way == CONV_BACK_WEIGHTS)
+    else if (s->direction == CONV_BACK_WEIGHTS)
         amx_weights_plan(op);
     else
         pass_plan(op);
-    if (s->way == CONV_FORWARD && !s->bias)
+    if (s->direction == CONV_FORWARD && !s->bias)
         TRY(mem_alloc(&op->sums, 2 * (size_t)s->co * (size_t)(op->threads + 1), sizeof *op->sums, "sums of a convolution"));
 done:
     if (st != OK) amx_conv_destroy(&op);
@@ -99,7 +99,7 @@ void amx_conv_destroy(amx_conv **op)
 
 size_t amx_conv_packed_bytes(const amx_conv *op)
 {
-    if (op->s.way == CONV_BACK_WEIGHTS) return 0;
+    if (op->s.direction == CONV_BACK_WEIGHTS) return 0;
     return (size_t)(op->block * op->co_blocks);
 }
 
@@ -124,7 +124,7 @@ static void pack_block(const amx_conv *op, const float *oihw, int block, char *p
 {
     enum { ROW = AMX_BLOCK * MAX_TAPS };
     uint16_t row[AMX_BLOCK][ROW];
-    const bool back = op->s.way == CONV_BACK_DATA;
+    const bool back = op->s.direction == CONV_BACK_DATA;
     const int first = block * AMX_BLOCK, n = amx_least(AMX_BLOCK, op->to.c - first), tiles = n / 16, taps = op->taps;
     const ptrdiff_t next = back ? ROW : taps, across = back ? taps : ROW, tap_bytes = op->chunks * tiles * op->tile;
     for (int chunk = 0; chunk < op->chunks; chunk++) {
@@ -160,7 +160,7 @@ static int taps_of(const amx_conv *op, int y, int x, const char *source, const c
     for (int ky = 0; ky < s->k; ky++)
         for (int kx = 0; kx < s->k; kx++) {
             int fy = y * s->stride + ky - s->pad, fx = x * s->stride + kx - s->pad;
-            if (s->way == CONV_BACK_DATA) {
+            if (s->direction == CONV_BACK_DATA) {
                 fy = y + s->pad - ky, fx = x + s->pad - kx;
                 if (fy % s->stride != 0 || fx % s->stride != 0) continue;
                 fy /= s->stride, fx /= s->stride;
@@ -234,7 +234,7 @@ static double *sums_of_thread(const amx_conv *op, int t)
 
 void amx_conv_run(amx_conv *op, const void *a, const void *b, const float *bias, void *out, void *scratch)
 {
-    if (op->s.way == CONV_BACK_WEIGHTS) {
+    if (op->s.direction == CONV_BACK_WEIGHTS) {
         (op->stem ? amx_stem_weights : amx_weights_run)(op, a, b, out, scratch);
         return;
     }

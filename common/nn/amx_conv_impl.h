@@ -9,7 +9,7 @@
 
 typedef struct amx_conv amx_conv;
 bool amx_conv_can(const conv_spec *s); /* and there is a unit (amx_loops_impl.h) */
-const char *amx_conv_way(void);        /* "amx", or "avx512_bf16" on a CPU without; NULL: no unit */
+const char *amx_conv_unit(void);       /* "amx", or "avx512_bf16" on a CPU without; NULL: no unit */
 bool amx_conv_streams(const conv_spec *s);
 /* stream: results are stored past the caches, which pays where they are larger than those; where amx_conv_streams. */
 status amx_conv_create(amx_conv **out, const conv_spec *s, bool stream) MUST_USE;

@@ -71,7 +71,7 @@ static inline void amx_share(long n, int threads, int t, long *first, long *end)
 static inline void amx_block_to(const amx_conv *op, amx_worker *w, const amx_pass *p, amx_walk *walk, char *out, ptrdiff_t out_stride,
                                 int rows, int first)
 {
-    const int channels = op->s.way == CONV_BACK_DATA ? op->s.ci : op->s.co;
+    const int channels = op->s.direction == CONV_BACK_DATA ? op->s.ci : op->s.co;
     float *c = w->c[w->at];
     walk->c_stride = 4 * AMX_BLOCK, walk->c_right = 4 * AMX_BLOCK / 2, walk->c_below = 4 * BLOCK_FLOATS / 2;
     op->loops->block(&w->tiles, walk, c, false, &w->e);

@@ -37,7 +37,7 @@ void amx_stem_plan(amx_conv *op)
     op->pair = AMX_PAIR;
     op->tile = AMX_TILE_BYTES;
     op->block = (ptrdiff_t)PHASES * WINDOW_STEPS * CELL;
-    if (op->s.way == CONV_FORWARD) {
+    if (op->s.direction == CONV_FORWARD) {
         op->window = (ptrdiff_t)PAIR_BYTES * ((op->y.w + AMX_ROWS - 1) / AMX_ROWS * AMX_ROWS + 4);
         op->turned_bytes = (size_t)op->window * (size_t)op->threads;
         return;

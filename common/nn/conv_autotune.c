@@ -20,7 +20,7 @@ struct conv_op {
 };
 
 static const char stream_part[] = "/stream";
-static const char *const way_name[] = {"forward", "back_data", "back_weights"};
+static const char *const direction_name[] = {"forward", "back_data", "back_weights"};
 
 enum { TRIAL_PICTURES = 64 };
 
@@ -34,7 +34,7 @@ static int trial_pictures(const conv_spec *s)
 static char *choice_key(const conv_spec *s)
 {
     int n = trial_pictures(s);
-    return xasprintf("%s %s %s n%d %d->%d %dx%d k%d s%d p%d%s%s%s", way_name[s->way], s->type == NN_F32 ? "fp32" : "bf16",
+    return xasprintf("%s %s %s n%d %d->%d %dx%d k%d s%d p%d%s%s%s", direction_name[s->direction], s->type == NN_F32 ? "fp32" : "bf16",
                      s->layout == NN_NHWC ? "nhwc" : "c16", n, s->ci, s->co, s->h, s->w, s->k, s->stride, s->pad, s->bias ? " bias" : "",
                      s->relu ? " relu" : "", s->sum ? " sum" : "");
 }
@@ -74,7 +74,7 @@ status conv_choices_read(conv_choices *c, const char *lines, const char *where)
         names_free(&part);
         names_split(&part, line.item[i], '\t');
         if (part.n != 3 || !num_f64(part.item[2], &gflops)) {
-            st = fail(E_FORMAT, "%s: line %zu of the autotuning results is not 'shape<TAB>way<TAB>GFLOP/s'", where, i + 1);
+            st = fail(E_FORMAT, "%s: line %zu of the autotuning results is not 'shape<TAB>implementation<TAB>GFLOP/s'", where, i + 1);
             goto done;
         }
         if (names_find(&c->key, part.item[0]) < 0) TRY(choices_add(c, part.item[0], part.item[1], gflops));
@@ -89,12 +89,12 @@ status conv_list(dnn *d, const conv_spec *s, names *out)
 {
     status st = OK;
     /* oneDNN 2.6 leaves parts of a bf16 weight gradient unset where the picture is a single pixel (tests/unit/t_nn_conv_autotune.c). */
-    bool unsafe = s->way == CONV_BACK_WEIGHTS && s->type == NN_BF16 && s->h == 1 && s->w == 1 && s->k > 1;
+    bool unsafe = s->direction == CONV_BACK_WEIGHTS && s->type == NN_BF16 && s->h == 1 && s->w == 1 && s->k > 1;
     if (!unsafe || !im2col_can(s)) TRY(dnn_conv_list(d, s, out));
     if (im2col_can(s)) names_add(out, "gather");
     if (amx_conv_can(s)) {
-        names_add(out, amx_conv_way());
-        char *streaming = xasprintf("%s%s", amx_conv_way(), stream_part);
+        names_add(out, amx_conv_unit());
+        char *streaming = xasprintf("%s%s", amx_conv_unit(), stream_part);
         if (amx_conv_streams(s)) names_add(out, streaming);
         free(streaming);
     }
@@ -107,8 +107,8 @@ status conv_create(conv_op **out, dnn *d, const conv_spec *s, const char *how)
     status st = OK;
     conv_op *op = xcalloc(1, sizeof *op);
     op->how = xstrdup(how);
-    size_t own = amx_conv_can(s) ? strlen(amx_conv_way()) : 0;
-    if (own > 0 && strncmp(how, amx_conv_way(), own) == 0 && (how[own] == '\0' || strcmp(how + own, stream_part) == 0))
+    size_t own = amx_conv_can(s) ? strlen(amx_conv_unit()) : 0;
+    if (own > 0 && strncmp(how, amx_conv_unit(), own) == 0 && (how[own] == '\0' || strcmp(how + own, stream_part) == 0))
         TRY(amx_conv_create(&op->amx, s, how[own] != '\0'));
     else if (strcmp(how, "gather") != 0)
         TRY(dnn_conv_create(&op->dnn, d, s, how));
@@ -250,12 +250,12 @@ static status trial_time(dnn *d, const conv_spec *s, const char *how, const tria
     TRY(conv_create(&op, d, s, how));
     TRY(mem_alloc(&packed, conv_packed_bytes(op), 1, "packed weights"));
     TRY(mem_alloc(&scratch, conv_scratch_bytes(op), 1, "scratch memory of a convolution"));
-    if (s->way != CONV_BACK_WEIGHTS) TRY(conv_pack(op, t->w, packed, scratch));
+    if (s->direction != CONV_BACK_WEIGHTS) TRY(conv_pack(op, t->w, packed, scratch));
     for (int i = 0; i < 4; i++) {
         double t0 = conv_clock();
-        if (s->way == CONV_FORWARD)
+        if (s->direction == CONV_FORWARD)
             TRY(conv_run(op, t->x, packed, t->bias, t->y, scratch));
-        else if (s->way == CONV_BACK_DATA)
+        else if (s->direction == CONV_BACK_DATA)
             TRY(conv_run(op, t->y, packed, NULL, t->x, scratch));
         else
             TRY(conv_run(op, t->x, t->y, NULL, t->w, scratch));

@@ -32,7 +32,7 @@ struct im2col_op {
 bool im2col_can(const conv_spec *s)
 {
     if (s->layout != NN_NHWC || s->k * s->k > MAX_TAPS || s->stride > 2) return false;
-    return s->way != CONV_BACK_DATA || s->ci > 1;
+    return s->direction != CONV_BACK_DATA || s->ci > 1;
 }
 
 static void taps_forward(im2col_op *g)
@@ -79,8 +79,8 @@ static status add_op(im2col_op *g, dnn *d, dnn_op **op, const product *p, int pi
 {
     const conv_spec *s = &g->s;
     int64_t rows = (int64_t)pictures * p->rows_h * p->rows_w;
-    matmul_spec m = {.type = s->type, .out_type = s->type, .m = rows, .k = p->k, .n = s->way == CONV_BACK_DATA ? s->ci : s->co};
-    if (s->way == CONV_BACK_WEIGHTS) {
+    matmul_spec m = {.type = s->type, .out_type = s->type, .m = rows, .k = p->k, .n = s->direction == CONV_BACK_DATA ? s->ci : s->co};
+    if (s->direction == CONV_BACK_WEIGHTS) {
         m.m = p->k, m.k = rows, m.n = s->co;
         m.out_type = NN_F32, m.a_turned = m.b_plain = true;
     }
@@ -98,14 +98,14 @@ static status product_create(im2col_op *g, dnn *d, product *p)
     p->k_used = (int64_t)p->n_taps * g->channels;
     p->k = g->channels == 1 ? (p->k_used + 31) / 32 * 32 : p->k_used;
     if (p->n_taps == 0 || p->rows_h <= 0 || p->rows_w <= 0) return OK;
-    bool sums = g->s.way == CONV_BACK_WEIGHTS;
+    bool sums = g->s.direction == CONV_BACK_WEIGHTS;
     if (sums) TRY(add_op(g, d, &p->first, p, g->piece, false));
     if (!sums || whole > 1) TRY(add_op(g, d, &p->whole, p, g->piece, sums));
     if (tail) TRY(add_op(g, d, &p->tail, p, tail, sums));
     size_t rows = (size_t)g->piece * (size_t)p->rows_h * (size_t)p->rows_w, es = nn_type_size(g->s.type);
     size_t bytes = round64(rows * (size_t)p->k * es), out = round64(rows * (size_t)g->s.ci * es);
     if (bytes > g->rows_bytes) g->rows_bytes = bytes;
-    if (g->s.way == CONV_BACK_DATA && g->s.stride > 1 && out > g->out_bytes) g->out_bytes = out;
+    if (g->s.direction == CONV_BACK_DATA && g->s.stride > 1 && out > g->out_bytes) g->out_bytes = out;
     if (!sums) {
         p->packed_at = g->packed_bytes;
         g->packed_bytes += round64(dnn_op_packed_bytes(p->whole));
@@ -122,8 +122,8 @@ status im2col_create(im2col_op **out, dnn *d, const conv_spec *s)
     g->s = *s;
     g->ho = conv_out(s->h, s->k, s->stride, s->pad);
     g->wo = conv_out(s->w, s->k, s->stride, s->pad);
-    g->channels = s->way == CONV_BACK_DATA ? s->co : s->ci;
-    if (s->way == CONV_BACK_DATA)
+    g->channels = s->direction == CONV_BACK_DATA ? s->co : s->ci;
+    if (s->direction == CONV_BACK_DATA)
         taps_back(g);
     else
         taps_forward(g);
@@ -139,7 +139,7 @@ status im2col_create(im2col_op **out, dnn *d, const conv_spec *s)
     g->piece = (s->n + pieces - 1) / pieces; /* of about the same size, so that the last is not a crumb */
     for (int i = 0; i < g->n_classes; i++) TRY(product_create(g, d, &g->cls[i]));
     g->plain_bytes = round64((size_t)s->k * (size_t)s->k * (size_t)s->ci * (size_t)s->co * 4) + 64 * (size_t)s->co * 4;
-    size_t run = g->rows_bytes + g->out_bytes + g->op_scratch + (s->way == CONV_BACK_WEIGHTS ? g->plain_bytes : 0);
+    size_t run = g->rows_bytes + g->out_bytes + g->op_scratch + (s->direction == CONV_BACK_WEIGHTS ? g->plain_bytes : 0);
     size_t pack = g->plain_bytes + g->op_scratch;
     g->scratch_bytes = run > pack ? run : pack;
 done:
@@ -175,7 +175,7 @@ status im2col_pack(im2col_op *op, const float *oihw, void *packed, void *scratch
 {
     status st = OK;
     const conv_spec *s = &op->s;
-    bool back = s->way == CONV_BACK_DATA;
+    bool back = s->direction == CONV_BACK_DATA;
     size_t area = (size_t)s->k * (size_t)s->k, width = (size_t)(back ? s->ci : s->co);
     for (int i = 0; i < op->n_classes; i++) {
         product *p = &op->cls[i];
@@ -306,7 +306,7 @@ status im2col_run(im2col_op *g, const void *a, const void *b, const float *bias,
     float *sums = (float *)(void *)(op_scratch + g->op_scratch);
     for (int n0 = 0; n0 < s->n; n0 += g->piece) {
         int n = s->n - n0 < g->piece ? s->n - n0 : g->piece;
-        if (s->way == CONV_BACK_DATA) {
+        if (s->direction == CONV_BACK_DATA) {
             for (int i = 0; i < g->n_classes; i++) TRY(run_back_data(g, &g->cls[i], a, b, out, scratch, n0, n));
             continue;
         }
@@ -318,7 +318,7 @@ status im2col_run(im2col_op *g, const void *a, const void *b, const float *bias,
             gather_rows_single(g, p, x, n0, n, rows), x = rows;
         else
             im2col_rows(g, p, x, s->h, s->w, s->stride, n0, n, rows), x = rows;
-        if (s->way == CONV_FORWARD)
+        if (s->direction == CONV_FORWARD)
             TRY(dnn_op_run(n == g->piece ? p->whole : p->tail, x, b, bias, (char *)out + (size_t)n0 * out_picture, op_scratch));
         else
             TRY(dnn_op_run(n0 == 0         ? p->first
@@ -326,7 +326,7 @@ status im2col_run(im2col_op *g, const void *a, const void *b, const float *bias,
                                            : p->tail,
                            x, (const char *)b + (size_t)n0 * out_picture, NULL, sums, op_scratch));
     }
-    if (s->way == CONV_BACK_WEIGHTS) unpack_weights(g, sums, out);
+    if (s->direction == CONV_BACK_WEIGHTS) unpack_weights(g, sums, out);
 done:
     return st;
 }

@@ -104,16 +104,18 @@ static status conv_shapes_of(const conv_spec *s, conv_shapes *c)
     for (int i = 0; i < 2; i++) c->stride[i] = s->stride, c->pad[i] = s->pad;
     CALL(dnnl_memory_desc_init_by_tag(&c->x, 4, x, t, s->ci == 1 && s->layout == NN_C16 ? dnnl_nchw : tag));
     CALL(dnnl_memory_desc_init_by_tag(&c->y, 4, y, t, tag));
-    CALL(dnnl_memory_desc_init_by_tag(&c->w, 4, w, s->way == CONV_BACK_WEIGHTS ? dnnl_f32 : t, dnnl_format_tag_any));
+    CALL(dnnl_memory_desc_init_by_tag(&c->w, 4, w, s->direction == CONV_BACK_WEIGHTS ? dnnl_f32 : t, dnnl_format_tag_any));
     CALL(dnnl_memory_desc_init_by_tag(&c->bias, 1, bias, dnnl_f32, dnnl_a));
 done:
     return st;
 }
 
-static dnnl_status_t conv_describe(const conv_spec *s, conv_way way, conv_shapes *c, dnnl_alg_kind_t alg, dnnl_convolution_desc_t *out)
+static dnnl_status_t conv_describe(const conv_spec *s, conv_direction direction, conv_shapes *c, dnnl_alg_kind_t alg,
+                                   dnnl_convolution_desc_t *out)
 {
-    if (way == CONV_BACK_DATA) return dnnl_convolution_backward_data_desc_init(out, alg, &c->x, &c->w, &c->y, c->stride, c->pad, c->pad);
-    if (way == CONV_BACK_WEIGHTS)
+    if (direction == CONV_BACK_DATA)
+        return dnnl_convolution_backward_data_desc_init(out, alg, &c->x, &c->w, &c->y, c->stride, c->pad, c->pad);
+    if (direction == CONV_BACK_WEIGHTS)
         return dnnl_convolution_backward_weights_desc_init(out, alg, &c->x, &c->w, NULL, &c->y, c->stride, c->pad, c->pad);
     return dnnl_convolution_forward_desc_init(out, s->bias ? dnnl_forward_inference : dnnl_forward_training, alg, &c->x, &c->w,
                                               s->bias ? &c->bias : NULL, &c->y, c->stride, c->pad, c->pad);
@@ -148,7 +150,7 @@ static status conv_walk(dnn *d, const conv_spec *s, bool winograd, const char *w
     dnnl_primitive_desc_iterator_t it = NULL;
     dnnl_alg_kind_t alg = winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
     TRY(conv_shapes_of(s, &c));
-    if (s->way != CONV_FORWARD) {
+    if (s->direction != CONV_FORWARD) {
         free_c = c;
         dnnl_memory_desc_init_by_tag(&free_c.w, 4, c.w.dims, data_type(s->type), dnnl_format_tag_any);
         dnnl_memory_desc_init_by_tag(&free_c.x, 4, c.x.dims, data_type(s->type), dnnl_format_tag_any);
@@ -156,7 +158,7 @@ static status conv_walk(dnn *d, const conv_spec *s, bool winograd, const char *w
         if (conv_describe(s, CONV_FORWARD, &free_c, dnnl_convolution_direct, &forward) != dnnl_success) goto done;
         if (dnnl_primitive_desc_create(&hint, &forward, NULL, d->engine, NULL) != dnnl_success) goto done;
     }
-    if (conv_describe(s, s->way, &c, alg, &desc) != dnnl_success) goto done;
+    if (conv_describe(s, s->direction, &c, alg, &desc) != dnnl_success) goto done;
     TRY(attributes(&attr, s->sum, s->relu));
     if (dnnl_primitive_desc_iterator_create(&it, &desc, attr, d->engine, hint) != dnnl_success) goto done; /* none: an empty list */
     bool any = false;
@@ -187,7 +189,7 @@ status dnn_conv_list(dnn *d, const conv_spec *s, names *out)
     /* Winograd's rounding is some ten times that of a direct sum. In the forward pass that would turn the sign of ten times as many
      * values near zero before a ReLU, and the gradient errs by the root of their number; on the way back, and where nothing is trained,
      * it does no harm. */
-    bool rounding_matters = s->way == CONV_FORWARD && !s->bias;
+    bool rounding_matters = s->direction == CONV_FORWARD && !s->bias;
     if (!rounding_matters && s->type == NN_F32 && s->k == 3 && s->stride == 1 && s->ci > 1) TRY(conv_walk(d, s, true, NULL, out, NULL));
     TRY(conv_walk(d, s, false, NULL, out, NULL));
 done:
@@ -271,7 +273,7 @@ status dnn_conv_create(dnn_op **out, dnn *d, const conv_spec *s, const char *how
         goto done;
     }
     CALL(dnnl_memory_desc_init_by_tag(&plain, 4, w, dnnl_f32, dnnl_oihw));
-    switch (s->way) {
+    switch (s->direction) {
     case CONV_FORWARD:
         p.query[0] = dnnl_query_src_md, p.query[1] = dnnl_query_weights_md, p.query[3] = dnnl_query_dst_md;
         p.arg[0] = DNNL_ARG_SRC, p.arg[1] = DNNL_ARG_WEIGHTS, p.arg[2] = s->bias ? DNNL_ARG_BIAS : 0, p.arg[3] = DNNL_ARG_DST;

@@ -122,12 +122,12 @@ static status unit_choose(resnet *net, unit *u, bool frozen, bool back_data, con
     status st = OK;
     conv_spec s = u->spec;
     s.n_most = net->c.n_most;
-    s.way = CONV_FORWARD;
+    s.direction = CONV_FORWARD;
     TRY(conv_choose(&u->op[TIME_FORWARD], net->d, &s, choices));
     if (frozen) goto done;
-    s.way = CONV_BACK_WEIGHTS;
+    s.direction = CONV_BACK_WEIGHTS;
     TRY(conv_choose(&u->op[TIME_WEIGHTS], net->d, &s, choices));
-    s.way = CONV_BACK_DATA;
+    s.direction = CONV_BACK_DATA;
     if (back_data) TRY(conv_choose(&u->op[TIME_DATA], net->d, &s, choices));
 done:
     return st;

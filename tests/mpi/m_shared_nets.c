@@ -40,7 +40,7 @@ static status create_and_meanwhile(resnet **net, dnn *d, const resnet_config *c,
 static char *another_way(const char *key, const char *chosen)
 {
     conv_spec s = {
-        .way = CONV_FORWARD, .type = NN_F32, .bias = strstr(key, " bias"), .relu = strstr(key, " relu"), .sum = strstr(key, " sum")};
+        .direction = CONV_FORWARD, .type = NN_F32, .bias = strstr(key, " bias"), .relu = strstr(key, " relu"), .sum = strstr(key, " sum")};
     char layout[8];
     names list = {0};
     char *found = NULL;

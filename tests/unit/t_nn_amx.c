@@ -69,24 +69,24 @@ static void test_product(void)
 static int cases_run, cases_bad;
 
 /* On one thread and on two the same bytes; by streaming the same; sums of the result as it is stored. */
-static status one_case(conv_way way, const int *q, bool bias, bool sum, bool threads)
+static status one_case(conv_direction direction, const int *q, bool bias, bool sum, bool threads)
 {
     status st = OK;
-    amx_case c = amx_case_create(way, q[0], q[1], q[2], q[3], q[4], q[5], q[6]);
+    amx_case c = amx_case_create(direction, q[0], q[1], q[2], q[3], q[4], q[5], q[6]);
     c.s.bias = c.s.relu = bias, c.s.sum = sum;
     void *first = xmalloc(c.bytes);
     omp_set_num_threads(1);
     TRY(amx_case_run(&c, false));
     bool good = amx_case_good(&c);
     memcpy(first, c.result, c.bytes);
-    if (way == CONV_FORWARD && !bias) {
+    if (direction == CONV_FORWARD && !bias) {
         double *v = amx_doubles(c.result, c.ny);
         for (size_t i = 0; i < c.ny; i++) c.sums[0][i % (size_t)c.s.co] -= v[i], c.sums[1][i % (size_t)c.s.co] -= v[i] * v[i];
         double rows = (double)(c.ny / (size_t)c.s.co);
         for (int o = 0; o < c.s.co; o++) good = good && fabs(c.sums[0][o]) < 1e-5 * rows && fabs(c.sums[1][o]) < 1e-5 * rows;
         free(v);
     }
-    if (way != CONV_BACK_WEIGHTS) {
+    if (direction != CONV_BACK_WEIGHTS) {
         TRY(amx_case_run(&c, true));
         good = good && memcmp(first, c.result, c.bytes) == 0;
     }
@@ -96,7 +96,8 @@ static status one_case(conv_way way, const int *q, bool bias, bool sum, bool thr
     cases_run++;
     if (!good) {
         cases_bad++;
-        printf("#   way %d n%d %d->%d %dx%d k%d s%d bias %d sum %d\n", (int)way, q[0], q[1], q[2], q[3], q[4], q[5], q[6], bias, sum);
+        printf("#   direction %d n%d %d->%d %dx%d k%d s%d bias %d sum %d\n", (int)direction, q[0], q[1], q[2], q[3], q[4], q[5], q[6], bias,
+               sum);
     }
 done:
     free(first);
@@ -115,10 +116,10 @@ static status test_convolutions(const char *what)
         {65, 32, 32, 2, 3, 1, 2}, {2, 32, 32, 15, 17, 3, 1}, {1, 1, 64, 33, 31, 7, 2},  {3, 1, 48, 17, 70, 7, 2},
         {2, 1, 16, 7, 1, 7, 2},   {2, 1, 32, 64, 64, 7, 2},  {40, 128, 96, 3, 3, 3, 1}, {2, 96, 32, 24, 56, 3, 1}};
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
-        for (int way = 0; way < 3; way++) {
-            if (way == CONV_BACK_DATA && shape[i][1] == 1) continue;
-            TRY(one_case((conv_way)way, shape[i], false, false, i % 3 == 1));
-            if (way == CONV_FORWARD) TRY(one_case(CONV_FORWARD, shape[i], true, i % 2 == 0, i % 3 == 1));
+        for (int direction = 0; direction < 3; direction++) {
+            if (direction == CONV_BACK_DATA && shape[i][1] == 1) continue;
+            TRY(one_case((conv_direction)direction, shape[i], false, false, i % 3 == 1));
+            if (direction == CONV_FORWARD) TRY(one_case(CONV_FORWARD, shape[i], true, i % 2 == 0, i % 3 == 1));
         }
     printf("# %d cases\n", cases_run);
     ok(cases_run > 50 && cases_bad == 0, what);

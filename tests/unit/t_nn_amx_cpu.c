@@ -129,10 +129,10 @@ static void on_illegal(int signal, siginfo_t *info, void *context)
 
 static int bad;
 
-static status one_case(conv_way way, const int *q, bool post, bool stream)
+static status one_case(conv_direction direction, const int *q, bool post, bool stream)
 {
     status st = OK;
-    amx_case c = amx_case_create(way, q[0], q[1], q[2], q[3], q[4], q[5], q[6]);
+    amx_case c = amx_case_create(direction, q[0], q[1], q[2], q[3], q[4], q[5], q[6]);
     c.s.bias = c.s.relu = c.s.sum = post;
     void *emulated = xmalloc(c.bytes);
     double sums[2] = {0, 0};
@@ -145,7 +145,8 @@ static status one_case(conv_way way, const int *q, bool post, bool stream)
     bool good = memcmp(emulated, c.result, c.bytes) == 0 && amx_case_good(&c);
     for (int i = 0; i < q[2]; i++) sums[0] -= c.sums[0][i], sums[1] -= c.sums[1][i];
     good = good && fabs(sums[0]) < 1e-9 && fabs(sums[1]) < 1e-9;
-    if (!good) printf("#   way %d n%d %d->%d %dx%d k%d s%d post %d\n", (int)way, q[0], q[1], q[2], q[3], q[4], q[5], q[6], post);
+    if (!good)
+        printf("#   direction %d n%d %d->%d %dx%d k%d s%d post %d\n", (int)direction, q[0], q[1], q[2], q[3], q[4], q[5], q[6], post);
     bad += !good;
 done:
     free(emulated);
@@ -168,10 +169,10 @@ int main(void)
     bool own = amx_unit_here() == AMX_CPU;
     if (!own) sigaction(SIGILL, &act, NULL);
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
-        for (int way = 0; way < 3; way++) {
-            if (way == CONV_BACK_DATA && shape[i][1] == 1) continue;
-            TRY(one_case((conv_way)way, shape[i], false, false));
-            if (way == CONV_FORWARD) TRY(one_case(CONV_FORWARD, shape[i], true, true));
+        for (int direction = 0; direction < 3; direction++) {
+            if (direction == CONV_BACK_DATA && shape[i][1] == 1) continue;
+            TRY(one_case((conv_direction)direction, shape[i], false, false));
+            if (direction == CONV_FORWARD) TRY(one_case(CONV_FORWARD, shape[i], true, true));
         }
     printf("# %s\n", own ? "on this CPU's own unit" : "each tile instruction done by the handler");
     ok(bad == 0, "the bytes of the emulated tiles");

@@ -9,10 +9,10 @@ static int run, bad;
 static status all_ways(int n, int ci, int co, int size, int k, int stride)
 {
     status st = OK;
-    for (int way = 0; way < 3; way++) {
-        if (way == CONV_BACK_DATA && ci == 1) continue;
-        amx_case c = amx_case_create((conv_way)way, n, ci, co, size, size, k, stride);
-        st = amx_case_run(&c, run % 2 == 1 && way != CONV_BACK_WEIGHTS);
+    for (int direction = 0; direction < 3; direction++) {
+        if (direction == CONV_BACK_DATA && ci == 1) continue;
+        amx_case c = amx_case_create((conv_direction)direction, n, ci, co, size, size, k, stride);
+        st = amx_case_run(&c, run % 2 == 1 && direction != CONV_BACK_WEIGHTS);
         run++;
         if (st == OK && !amx_case_good(&c)) bad++;
         amx_case_free(&c);

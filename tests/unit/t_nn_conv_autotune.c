@@ -1,5 +1,5 @@
-/* t_nn_conv_autotune.c -- run: limit=400 nosan : every way of every direction of convolution against naive loops in double; the loops
- * themselves against central differences. Odd sizes; one and two threads. */
+/* t_nn_conv_autotune.c -- run: limit=400 nosan : every implementation of every direction of convolution against naive loops in double; the
+ * loops themselves against central differences. Odd sizes; one and two threads. */
 #include "../tap.h"
 #include "micon/base/mem.h"
 #include "micon/base/rng.h"
@@ -13,8 +13,8 @@ typedef struct {
     int n, ci, co, h, w, k, stride, pad, ho, wo;
 } geometry;
 
-/* One pass over all (output, input, weight) triples. way: what is summed up. */
-static void naive(const geometry *g, conv_way way, double *x, double *w, double *y)
+/* One pass over all (output, input, weight) triples. direction: what is summed up. */
+static void naive(const geometry *g, conv_direction direction, double *x, double *w, double *y)
 {
     for (int n = 0; n < g->n; n++)
         for (int o = 0; o < g->co; o++)
@@ -28,14 +28,14 @@ static void naive(const geometry *g, conv_way way, double *x, double *w, double 
                                 if (iy < 0 || iy >= g->h || ix < 0 || ix >= g->w) continue;
                                 double *xi = x + ((size_t)(n * g->ci + c) * (size_t)g->h + (size_t)iy) * (size_t)g->w + ix;
                                 double *wi = w + ((size_t)(o * g->ci + c) * (size_t)g->k + (size_t)ky) * (size_t)g->k + kx;
-                                if (way == CONV_FORWARD)
+                                if (direction == CONV_FORWARD)
                                     sum += *xi * *wi;
-                                else if (way == CONV_BACK_DATA)
+                                else if (direction == CONV_BACK_DATA)
                                     *xi += *yo * *wi;
                                 else
                                     *wi += *xi * *yo;
                             }
-                    if (way == CONV_FORWARD) *yo = sum;
+                    if (direction == CONV_FORWARD) *yo = sum;
                 }
 }
 
@@ -151,11 +151,11 @@ static status one_way(dnn *d, const conv_spec *s, const char *how, const double 
     TRY(mem_alloc(&packed, conv_packed_bytes(op), 1, "test"));
     TRY(mem_alloc(&scratch, conv_scratch_bytes(op), 1, "test"));
     memset(scratch, 0xff, conv_scratch_bytes(op)); /* NaN: nothing may be taken from there */
-    if (s->way != CONV_BACK_WEIGHTS) TRY(conv_pack(op, wf, packed, scratch));
+    if (s->direction != CONV_BACK_WEIGHTS) TRY(conv_pack(op, wf, packed, scratch));
     memset(scratch, 0xff, conv_scratch_bytes(op));
-    size_t n = s->way == CONV_FORWARD ? ny : s->way == CONV_BACK_DATA ? nx : nw;
-    if (s->way == CONV_FORWARD) {
-        naive(&g, s->way, (double *)(uintptr_t)x, (double *)(uintptr_t)w, want);
+    size_t n = s->direction == CONV_FORWARD ? ny : s->direction == CONV_BACK_DATA ? nx : nw;
+    if (s->direction == CONV_FORWARD) {
+        naive(&g, s->direction, (double *)(uintptr_t)x, (double *)(uintptr_t)w, want);
         for (size_t i = 0; i < ny && s->bias; i++) {
             want[i] += bias[i / ((size_t)g.ho * (size_t)g.wo) % (size_t)s->co] + (s->sum ? y[i] : 0);
             if (s->relu && want[i] < 0) want[i] = 0;
@@ -163,13 +163,13 @@ static status one_way(dnn *d, const conv_spec *s, const char *how, const double 
         if (!s->sum) memset(yl, 0xff, ny * nn_type_size(s->type));
         TRY(conv_run(op, xl, packed, bias, yl, scratch));
         got = from_layout(yl, s->type, s->layout, s->n, s->co, g.ho, g.wo);
-    } else if (s->way == CONV_BACK_DATA) {
-        naive(&g, s->way, want, (double *)(uintptr_t)w, (double *)(uintptr_t)y);
+    } else if (s->direction == CONV_BACK_DATA) {
+        naive(&g, s->direction, want, (double *)(uintptr_t)w, (double *)(uintptr_t)y);
         memset(xl, 0xff, nx * nn_type_size(s->type));
         TRY(conv_run(op, yl, packed, NULL, xl, scratch));
         got = from_layout(xl, s->type, s->layout, s->n, s->ci, s->h, s->w);
     } else {
-        naive(&g, s->way, (double *)(uintptr_t)x, want, (double *)(uintptr_t)y);
+        naive(&g, s->direction, (double *)(uintptr_t)x, want, (double *)(uintptr_t)y);
         memset(wf, 0xff, nw * 4);
         TRY(conv_run(op, xl, yl, NULL, wf, scratch));
         got = xmalloc(nw * 8);
@@ -179,9 +179,9 @@ static status one_way(dnn *d, const conv_spec *s, const char *how, const double 
     bool good = s->type == NN_F32 ? error <= 1e-4 : cosine >= 0.999;
     ways_run++;
     if (!good) {
-        printf("#   %s way %d %s %d->%d %dx%d k%d s%d n%d: error %.2e cosine %.5f\n", how, (int)s->way, s->type == NN_F32 ? "fp32" : "bf16",
-               s->ci, s->co, s->h, s->w, s->k, s->stride, s->n, error, cosine);
-        ok(0, "a way of convolution");
+        printf("#   %s direction %d %s %d->%d %dx%d k%d s%d n%d: error %.2e cosine %.5f\n", how, (int)s->direction,
+               s->type == NN_F32 ? "fp32" : "bf16", s->ci, s->co, s->h, s->w, s->k, s->stride, s->n, error, cosine);
+        ok(0, "an implementation of a convolution");
     }
 done:
     conv_destroy(&op);
@@ -206,13 +206,13 @@ static status one_shape(dnn *d, const int *q, nn_type type, nn_layout layout, in
     double *x = numbers((size_t)s.n * (size_t)s.ci * (size_t)s.h * (size_t)s.w, 21), *w = numbers((size_t)(s.co * s.ci * s.k * s.k), 22),
            *y = numbers(ny, 23);
     names list = {0};
-    for (int way = 0; way < (post ? 1 : 3); way++) {
-        s.way = (conv_way)way;
-        if (way == CONV_BACK_DATA && s.ci == 1) continue;
+    for (int direction = 0; direction < (post ? 1 : 3); direction++) {
+        s.direction = (conv_direction)direction;
+        if (direction == CONV_BACK_DATA && s.ci == 1) continue;
         if (post) s.bias = s.relu = true, s.sum = post == 2;
         names_free(&list);
         TRY(conv_list(d, &s, &list));
-        ok(list.n > 0, "there is a way");
+        ok(list.n > 0, "there is an implementation");
         for (size_t i = 0; i < list.n; i++) TRY(one_way(d, &s, list.item[i], x, w, y));
     }
 done:

@@ -7,12 +7,12 @@
 #include "micon/base/text.h"
 #include "micon/nn/kernels.h"
 
-typedef enum { CONV_FORWARD, CONV_BACK_DATA, CONV_BACK_WEIGHTS } conv_way;
+typedef enum { CONV_FORWARD, CONV_BACK_DATA, CONV_BACK_WEIGHTS } conv_direction;
 
 /* x is [n, ci, h, w], weights [co, ci, k, k], y [n, co, ho, wo]. ci is a multiple of 16, or 1 (then x has one plane and no layout);
  * co is a multiple of 16. bias, relu and sum (y += ..., before the ReLU) are for CONV_FORWARD only. */
 typedef struct {
-    conv_way way;
+    conv_direction direction;
     nn_type type;
     nn_layout layout;
     int n, ci, co, h, w, k, stride, pad;
