@@ -13,7 +13,7 @@ DEBIAN_BUILD := gcc g++ make pkg-config libopenmpi-dev openmpi-bin libhdf5-openm
                 libopenblas-dev libdnnl-dev libyaml-dev zlib1g-dev libzstd-dev liblz4-dev libsnappy-dev libxxhash-dev libjansson-dev
 DEBIAN_TEST  := hdf5-tools openbabel valgrind shellcheck slurmctld slurmd slurm-client munge iproute2
 
-.PHONY: all help deps deps-test demo check check-long bench lint coverage fuzz print-config site.env clean programs golden
+.PHONY: all help deps deps-test demo check check-long bench lint coverage fuzz print-config site.env clean programs golden install uninstall manuals
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -32,6 +32,7 @@ help:
 	@echo "make             build the programs into $(B)/bin"
 	@echo "make check       the tests (under 10 minutes)        make check-long  the long ones (under 40)"
 	@echo "make bench       ratios against named peers          make lint        formatting, static analysis, layers"
+	@echo "make install     programs, job scripts, pages, completion below PREFIX ($(PREFIX)); DESTDIR=; make uninstall removes them"
 	@echo "make MODE=debug  variants: MODE=release|debug, SAN=address"
 	@echo "make print-config, make site.env, make coverage, make fuzz, make clean"
 
@@ -55,6 +56,7 @@ PKG_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS)))
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS))
 OB_CFLAGS  := $(patsubst -I%,-isystem %,$(if $(OPENBABEL),$(shell pkg-config --cflags $(OPENBABEL))))
 OB_LIBS    := $(if $(OPENBABEL),$(shell pkg-config --libs $(OPENBABEL)))
+BUILT_WITH := $(foreach p,$(PKGS) $(OPENBABEL),$p=$(shell pkg-config --modversion $p))
 ifeq ($(strip $(PKG_LIBS)),)
 $(error pkg-config knows not all of: $(PKGS). Set PKGS, EXTRA_CFLAGS and EXTRA_LIBS in site.local.mk, or install: $(DEBIAN_BUILD))
 endif
@@ -93,12 +95,15 @@ tests: $(TESTS) $(FUZZERS)
 .PHONY: tests
 
 # Rewritten only when the flags differ, and every object depends on it.
-FLAGS_TEXT := $(CC) $(CXX) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(CXXFLAGS_ALL) $(LIBS_ALL)
+FLAGS_TEXT := $(CC) $(CXX) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(CXXFLAGS_ALL) $(LIBS_ALL) $(BUILT_WITH)
 ifeq ($(DEPS),no)
 $(shell mkdir -p $(B); printf '%s\n' '$(subst ','\'',$(FLAGS_TEXT))' | cmp -s - $(B)/flags || \
     printf '%s\n' '$(subst ','\'',$(FLAGS_TEXT))' > $(B)/flags)
 endif
 $(B)/flags: ;
+
+# --version --verbose shows the versions of the packages.
+$(B)/common/base/about.c.o: CPPFLAGS_ALL += -DMICON_BUILT_WITH='"$(strip $(BUILT_WITH))"'
 
 # The loops of the network run on the threads of OpenMP, as those of oneDNN do.
 $(B)/common/nn/%.c.o: CFLAGS_ALL += -fopenmp
@@ -145,10 +150,28 @@ print-config:
 	@$(foreach v,MODE SAN B CC CXX MPIRUN PKGS OPENBABEL DNNL_CFLAGS DNNL_LIBS EXTRA_CFLAGS EXTRA_LIBS MODULES OPENBLAS_NUM_THREADS \
 	  MPI_VALGRIND_SUPP SLURM_ACCOUNT SLURM_PARTITION,echo '$(v) = $($(v))';)
 
-# What the job scripts need to know of the site.
+# What the job scripts need to know of the site. Installed ones find the programs beside themselves.
+SITE_ENV = MPIRUN='$(MPIRUN)'\nMODULES='$(MODULES)'\nSLURM_ACCOUNT='$(SLURM_ACCOUNT)'\nSLURM_PARTITION='$(SLURM_PARTITION)'\n$\
+  OPENBLAS_NUM_THREADS='$(OPENBLAS_NUM_THREADS)'\n
 site.env:
-	@printf 'MICON_BIN=%s\nMPIRUN=%s\nMODULES=%s\nSLURM_ACCOUNT=%s\nSLURM_PARTITION=%s\nOPENBLAS_NUM_THREADS=%s\n' \
-	  "'$(CURDIR)/$(B)/bin'" "'$(MPIRUN)'" "'$(MODULES)'" "'$(SLURM_ACCOUNT)'" "'$(SLURM_PARTITION)'" "'$(OPENBLAS_NUM_THREADS)'" > $@
+	@printf "MICON_BIN='%s'\n$(SITE_ENV)" '$(CURDIR)/$(B)/bin' >$@
+
+# ---- install: relocatable; man pages, completion and module files are made from what the programs say of themselves ----
+INSTALLED := $(B)/install
+manuals: $(PROGRAMS)
+	@mkdir -p $(INSTALLED)/man
+	@$(B)/bin/micon --help-man >$(INSTALLED)/man/micon.1
+	@$(B)/bin/micon --help-keys >$(INSTALLED)/man/screen.yaml.5
+	@for p in $(filter-out %/micon,$(PROGRAMS)); do $$p --help-man >$(INSTALLED)/man/$${p##*/}.1 || exit 1; done
+	@bash jobs/install/completion.sh bash $(B)/bin >$(INSTALLED)/micon.bash
+	@bash jobs/install/completion.sh zsh $(B)/bin >$(INSTALLED)/_micon
+	@for m in lua tcl; do sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@MODULES@|$(MODULES)|g' jobs/install/modulefile.$$m.in \
+	    >$(INSTALLED)/modulefile.$$m; done
+	@printf "$(SITE_ENV)" >$(INSTALLED)/site.env
+
+install uninstall:
+	@$(MAKE) --no-print-directory DEPS=no manuals
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' bash jobs/install/install.sh $@ $(B) $(VERSION)
 
 clean:
 	rm -rf build site.env

@@ -12,6 +12,9 @@ CXX          := g++
 endif
 MPIRUN       ?= mpirun
 
+# Where `make install` puts everything (DESTDIR is put before it). The installed folder may be moved afterwards.
+PREFIX       ?= /usr/local
+
 # Libraries found through pkg-config; where a site has no .pc file, leave the package out here and say where it is below.
 PKGS         ?= hdf5-openmpi ompi-c openblas libtiff-4 yaml-0.1 zlib libzstd liblz4 snappy libxxhash jansson
 OPENBABEL    ?= openbabel-3

@@ -1,9 +1,11 @@
 # shellcheck shell=bash disable=SC2034
 # env.sh -- sourced by the job scripts, from the MICON folder: where the programs are, modules, how MPI is started.
-# `make site.env` writes what site.mk and site.local.mk say; MICON_BIN and MPIRUN from the environment win over it.
+# `make site.env` writes what site.mk and site.local.mk say; MICON_BIN and MPIRUN from the environment win over it. The MICON folder is
+# the clone, or share/micon of an installed MICON: then the programs are in ../../bin.
 given_bin=${MICON_BIN-} given_mpirun=${MPIRUN-}
 # shellcheck disable=SC1091
 [ -r site.env ] && . ./site.env
+[ -n "${MICON_BIN-}" ] || { [ -x ../../bin/micon ] && MICON_BIN=$(cd ../../bin && pwd); }
 MICON_BIN=${given_bin:-${MICON_BIN:-$PWD/build/release/bin}}
 MPIRUN=${given_mpirun:-${MPIRUN:-mpirun}}
 export MICON_BIN MPIRUN OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}" OMP_NUM_THREADS=1

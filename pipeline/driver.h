@@ -37,7 +37,9 @@ char *driver_program(const call *c, const char *name); /* path of micon-NAME in 
 bool driver_has_program(const call *c, const char *name);
 void driver_quote(text *t, const char *word); /* as a shell would want it typed */
 status mpirun_find(names *words) MUST_USE;    /* MPIRUN, or mpirun: its words */
-extern char *const mpi_settings[];            /* of the environment: several mpirun side by side */
+/* What the stage programs are built with and run on, appended, each line once. E_FAILED: one of them does not start. */
+status programs_describe(const call *c, text *out) MUST_USE;
+extern char *const mpi_settings[]; /* of the environment: several mpirun side by side */
 
 /* ---- the commands, each in the file of its name ---- */
 status command_index(call *c); /* make_index.c */

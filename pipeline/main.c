@@ -4,6 +4,7 @@
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
+#include "micon/config/manual.h"
 #include "micon/config/opt.h"
 
 #include <stddef.h>
@@ -109,39 +110,87 @@ static void table_of(const command *cmd, opt table[N_OPTIONS + 1])
     table[n] = (opt){.name = NULL};
 }
 
+static const char purpose[] = "from the images of a Cell Painting screen to profiles and a report, on this machine or on SLURM";
+static const char exit_stopped[] = "75 stopped on request (the next run resumes)";
+
 static void help_all(text *t)
 {
-    text_add(t, "micon -- from the images of a Cell Painting screen to profiles and a report, on this machine or on SLURM\n\n"
-                "Usage: micon COMMAND screen.yaml [options]\n\nCommands:\n");
+    text_addf(t, "micon -- %s\n\nUsage: micon COMMAND screen.yaml [options]\n\nCommands:\n", purpose);
     for (size_t i = 0; i < N_COMMANDS; i++) text_addf(t, "  %-9s %s\n", commands[i].name, commands[i].summary);
     text_add(t, "\nmicon COMMAND --help describes a command; micon-STAGE --help describes a stage and its sections of the configuration.\n"
                 "Stages: ");
     stage_names(t);
-    text_add(t, ".\n\nExit status: 0 done, 1 failed, 2 wrong usage or configuration, 75 stopped on request (the next run resumes).\n");
+    text_add(t, ".\nmicon --version --verbose says what the programs are built with and run on.\n");
+    text_addf(t, "\nExit status: 0 done, 1 failed, 2 wrong usage or configuration, %s.\n", exit_stopped);
 }
 
-static void help_command(const command *cmd, const opt *table, text *t)
+static const char *notes_of(const command *cmd)
 {
-    text_addf(t, "micon %s -- %s\n\nUsage: micon %s %s%s\n", cmd->name, cmd->summary, cmd->name, cmd->arguments,
-              cmd->bit == VERIFY ? "" : " [options]");
-    if (cmd->bit == VERIFY) {
-        text_add(t, "\nAll arguments are passed to micon-store; see micon-store --help.\n");
-    } else {
-        text_add(t, "\nOptions [default; range]:\n");
-        opt_help(table, NULL, t);
+    switch (cmd->bit) {
+    case VERIFY: return "All arguments are passed to micon-store; see micon-store --help.";
+    case STORE:
+        return "STORE is created if it does not exist. It belongs to one model and one transformation: evaluate later\n"
+               "screens with evaluate.transform_with: STORE. Wells that it already holds are refused.";
+    case EXPORT: return "The run is the configuration's train.run; --set train.run=RUN selects another.";
+    default: return NULL;
     }
-    if (cmd->bit == STORE)
-        text_add(t, "\nSTORE is created if it does not exist. It belongs to one model and one transformation: evaluate later\n"
-                    "screens with evaluate.transform_with: STORE. Wells that it already holds are refused.\n");
-    if (cmd->bit == EXPORT) text_add(t, "\nThe run is the configuration's train.run; --set train.run=RUN selects another.\n");
-    if (cmd->bit == SUBMIT) {
-        text_add(t, "\nSection 'slurm' of the configuration [default; range]:\n");
-        opt_help(config_options, "slurm", t);
-        text_add(t, "\nSection 'slurm.train', for the training job:\n");
-        opt_help(config_options, "slurm.train", t);
+}
+
+/* A command as --help, as a part of micon.1 or as words of completion. */
+static void help_command(const command *cmd, void (*render)(const manual *m, text *out), text *t)
+{
+    static const char *const of_submit[] = {"slurm", "Section 'slurm' of the configuration", "slurm.train",
+                                            "Section 'slurm.train', for the training job", NULL};
+    opt table[N_OPTIONS + 1];
+    char program[32], words[64], ends[160];
+    table_of(cmd, table);
+    snprintf(program, sizeof program, "micon %s", cmd->name);
+    snprintf(words, sizeof words, "%s%s", cmd->arguments, cmd->bit == VERIFY ? "" : " ");
+    snprintf(ends, sizeof ends, "0 done, 1 %s, 2 wrong usage or configuration, %s",
+             cmd->bit == STATUS ? "failed, or a step has failed" : "failed", exit_stopped);
+    manual m = {.program = program,
+                .summary = cmd->summary,
+                .arguments = words,
+                .options = cmd->bit == VERIFY ? NULL : table,
+                .keys = cmd->bit == SUBMIT ? of_submit : NULL,
+                .notes = notes_of(cmd),
+                .exit = ends};
+    render(&m, t);
+}
+
+/* micon.1: all commands. */
+static void page_of_commands(text *t)
+{
+    manual_head("micon", 1, purpose, t);
+    text_add(t, ".SH SYNOPSIS\n\\fBmicon\\fR \\fICOMMAND\\fR screen.yaml [options]\n.SH DESCRIPTION\nThe driver starts the stages: ");
+    stage_names(t);
+    text_add(t, ".\nEach is an MPI program with a page of its own, \\fBmicon\\-\\fISTAGE\\fR(1). They share one configuration, "
+                "\\fBscreen.yaml\\fR(5).\n.SH COMMANDS\n");
+    for (size_t i = 0; i < N_COMMANDS; i++) help_command(&commands[i], manual_part, t);
+    text_add(t, ".SH SEE ALSO\n\\fBscreen.yaml\\fR(5)\n");
+}
+
+/* screen.yaml.5: all keys, by section. */
+static void page_of_keys(text *t)
+{
+    const char *section = "";
+    manual_head("screen.yaml", 5, "the configuration of a screen for micon", t);
+    text_add(t, ".SH DESCRIPTION\nA YAML file of sections, each a list of \"key: value\" lines. Every key has a default.\n");
+    for (const opt *o = config_options; o->name; o++) {
+        if (strcmp(o->section, section) == 0) continue;
+        section = o->section;
+        text_addf(t, ".SS %s\n", section);
+        manual_keys(section, t);
     }
-    text_addf(t, "\nExit status: 0 done, 1 %s, 2 wrong usage or configuration, 75 stopped on request (the next run resumes).\n",
-              cmd->bit == STATUS ? "failed, or a step has failed" : "failed");
+    text_add(t, ".SH SEE ALSO\n\\fBmicon\\fR(1)\n");
+}
+
+static void words_of_commands(text *t)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++) text_addf(t, "micon\t%s\tcommand\t\t%s\n", commands[i].name, commands[i].summary);
+    for (int i = 0; i < n_stages; i++) text_addf(t, "stage\t%s\tstage\t\t\n", stage_table[i].name);
+    for (size_t i = 0; i < N_COMMANDS; i++) help_command(&commands[i], manual_words, t);
+    manual_key_words(t);
 }
 
 static int print(text *t)
@@ -219,7 +268,7 @@ static int execute(const command *cmd, int argc, char **argv)
     table_of(cmd, table);
     if (cmd->bit == VERIFY) {
         if (argc > 1 && asks_help(argv[1])) {
-            help_command(cmd, table, &help);
+            help_command(cmd, manual_text, &help);
             free(c.bin);
             return print(&help);
         }
@@ -230,7 +279,7 @@ static int execute(const command *cmd, int argc, char **argv)
     TRY(opt_defaults(table, &c.a));
     TRY(opt_args(table, &c.a, argc, argv, &c.a.rest));
     if (c.a.help) {
-        help_command(cmd, table, &help);
+        help_command(cmd, manual_text, &help);
         fputs(text_str(&help), stdout);
     } else if (c.a.version) {
         printf("micon %s\n", MICON_VERSION);
@@ -258,6 +307,38 @@ done:
     return status_exit(st);
 }
 
+/* What the build asks for: pages and words of completion. */
+static int print_manual(const char *flag, bool *known)
+{
+    static const struct {
+        const char *flag;
+        void (*render)(text *t);
+    } what[] = {
+        {"--" MANUAL_PAGE_FLAG, page_of_commands}, {"--" MANUAL_KEYS_FLAG, page_of_keys}, {"--" MANUAL_WORDS_FLAG, words_of_commands}};
+    text t = {0};
+    for (size_t i = 0; i < sizeof what / sizeof *what; i++) {
+        if (strcmp(flag, what[i].flag) != 0) continue;
+        *known = true;
+        what[i].render(&t);
+        return print(&t);
+    }
+    *known = false;
+    return 2;
+}
+
+/* micon --version [--verbose] */
+static int print_version(bool verbose)
+{
+    call c = {.bin = find_bin()};
+    text t = {0};
+    text_addf(&t, "micon %s\n", MICON_VERSION);
+    status st = verbose ? programs_describe(&c, &t) : OK;
+    if (st != OK) log_error("micon", msg_get());
+    free(c.bin);
+    int printed = print(&t);
+    return st != OK ? status_exit(st) : printed;
+}
+
 int main(int argc, char **argv)
 {
     umask(umask(0) | S_IWOTH); /* nothing that we or what we start makes is everyone's to write */
@@ -271,7 +352,10 @@ int main(int argc, char **argv)
         text_free(&t);
         return 2;
     }
-    if (strcmp(argv[1], "--version") == 0) return printf("micon %s\n", MICON_VERSION) > 0 && fflush(stdout) == 0 ? 0 : 1;
+    if (strcmp(argv[1], "--version") == 0) return print_version(argc > 2 && strcmp(argv[2], "--verbose") == 0);
+    bool asked;
+    int printed = print_manual(argv[1], &asked);
+    if (asked) return printed;
     for (size_t i = 0; i < N_COMMANDS; i++) {
         known[i] = commands[i].name;
         if (strcmp(argv[1], commands[i].name) == 0) return execute(&commands[i], argc - 1, argv + 1);

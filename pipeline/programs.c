@@ -68,3 +68,39 @@ status mpirun_find(names *out)
     }
     return fail_within(st, "the stages run through mpirun (load an MPI module, or set MPIRUN)");
 }
+
+/* Lines of `output` but the first, which names the program, that are not there yet. */
+static void add_lines(names *lines, const char *output)
+{
+    names here = {0};
+    names_split(&here, output, '\n');
+    for (size_t i = 1; i < here.n; i++)
+        if (*here.item[i] && names_find(lines, here.item[i]) < 0) names_add(lines, here.item[i]);
+    names_free(&here);
+}
+
+status programs_describe(const call *c, text *out)
+{
+    status st = OK;
+    names lines = {0};
+    char *output = NULL, *program = NULL, shown[400];
+    int exit_status = 0;
+    text_addf(out, "programs: %s\n", c->bin);
+    for (int i = 0; i < n_stages; i++) {
+        if (!driver_has_program(c, stage_table[i].name)) continue;
+        program = driver_program(c, stage_table[i].name);
+        char *argv[] = {program, (char *)"--version", (char *)"--verbose", NULL};
+        TRY(process_capture(argv, &output, &exit_status));
+        if (exit_status)
+            TRY(fail(E_FAILED, "%s does not start (exit %d): %s", program, exit_status, text_show(shown, sizeof shown, output)));
+        add_lines(&lines, output);
+        FREE(output);
+        FREE(program);
+    }
+done:
+    for (size_t i = 0; i < lines.n; i++) text_addf(out, "%s\n", lines.item[i]);
+    names_free(&lines);
+    free(output);
+    free(program);
+    return st;
+}

@@ -30,19 +30,22 @@ static char *site_value(const char *home, const char *key)
     return value ? value : xstrdup("");
 }
 
-/* The folder that holds jobs/: MICON_HOME, or above build/<variant>/bin. */
+/* The folder that holds jobs/: MICON_HOME; above build/<variant>/bin; share/micon beside an installed bin. */
 static status find_home(sbatch_site *s)
 {
+    static const char *const from_bin[] = {"../../..", "../share/micon"};
     const char *given = getenv("MICON_HOME");
-    char *up = path_join(s->c->bin, "../../.."), *home = realpath(given && *given ? given : up, NULL);
-    char *env = home ? path_join(home, "jobs/env.sh") : NULL;
-    status st = env && path_exists(env)
-                    ? OK
-                    : fail(E_FAILED, "jobs/env.sh is not above %s: set MICON_HOME to the folder that holds jobs/", s->c->bin);
-    s->home = home;
-    free(up);
-    free(env);
-    return st;
+    for (size_t i = 0; i < 2 && !s->home; i++) {
+        char *place = given && *given ? xstrdup(given) : path_join(s->c->bin, from_bin[i]), *home = realpath(place, NULL);
+        char *env = home ? path_join(home, "jobs/env.sh") : NULL;
+        if (env && path_exists(env))
+            s->home = home;
+        else
+            free(home);
+        free(place);
+        free(env);
+    }
+    return s->home ? OK : fail(E_FAILED, "jobs/env.sh is not above %s: set MICON_HOME to the folder that holds jobs/", s->c->bin);
 }
 
 /* The folder is resolved, the file is not: the configuration's relative names are relative to the folder of the name given. */

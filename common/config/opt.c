@@ -205,8 +205,7 @@ void opt_show(const opt *o, const void *base, text *out)
     }
 }
 
-/* "[default; range or choices]" */
-static void help_range(const opt *o, text *out)
+void opt_show_range(const opt *o, text *out)
 {
     bool of_texts = o->type == OPT_TEXT || o->type == OPT_LIST;
     if (o->type == OPT_FLAG || (of_texts && !*o->def)) return; /* empty: the help text says what that means */
@@ -229,7 +228,7 @@ void opt_help(const opt *table, const char *section, text *out)
         else
             snprintf(head, sizeof head, "  %s%s %s", strlen(o->name) == 1 ? "-" : "--", o->name, value[o->type]);
         text_addf(out, "%-28s %s", head, o->help);
-        help_range(o, out);
+        opt_show_range(o, out);
         text_add(out, "\n");
     }
 }

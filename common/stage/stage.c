@@ -1,6 +1,7 @@
 /* stage.c -- the frame of a stage's main. */
 #include "micon/stage/stage.h"
 
+#include "micon/base/about.h"
 #include "micon/base/digest.h"
 #include "micon/base/fault.h"
 #include "micon/base/log.h"
@@ -8,6 +9,7 @@
 #include "micon/base/path.h"
 #include "micon/base/permissions.h"
 #include "micon/config/file_formats.h"
+#include "micon/config/manual.h"
 #include "micon/mpi/comm.h"
 
 #include <fcntl.h>
@@ -19,7 +21,7 @@
 
 typedef struct {
     names plates, sets;
-    bool force, quiet, verify, help, version;
+    bool force, quiet, verify, help, version, verbose, manual_page, manual_words;
 } common_args;
 
 enum { MAX_TABLE = 64, ALIGN = 16 };
@@ -39,6 +41,11 @@ static const struct {
     {true, {NULL, "quiet", OPT_FLAG, offsetof(common_args, quiet), "", 0, 0, NULL, 0, "print only warnings and errors"}},
     {true, {NULL, "help", OPT_FLAG, offsetof(common_args, help), "", 0, 0, NULL, 0, "print this text"}},
     {true, {NULL, "version", OPT_FLAG, offsetof(common_args, version), "", 0, 0, NULL, 0, "print the version"}},
+    {true,
+     {NULL, "verbose", OPT_FLAG, offsetof(common_args, verbose), "", 0, 0, NULL, 0,
+      "with --version: also the libraries, MPI and the processor"}},
+    {true, {NULL, MANUAL_PAGE_FLAG, OPT_FLAG, offsetof(common_args, manual_page), "", 0, 0, NULL, 0, NULL}},
+    {true, {NULL, MANUAL_WORDS_FLAG, OPT_FLAG, offsetof(common_args, manual_words), "", 0, 0, NULL, 0, NULL}},
 };
 
 /* The program's own options, then the common ones, over one block: [common_args, padded][the program's struct]. */
@@ -55,24 +62,61 @@ static size_t merge_options(const stage_def *def, opt table[MAX_TABLE])
     return own_at;
 }
 
-static int print_help(const stage_def *def, const opt *table)
+static int print(text *t)
 {
-    text t = {0};
-    names sections = {0};
-    text_addf(&t, "micon-%s -- %s\n\nUsage: [mpirun -n N] micon-%s %s%s%s[options]\n\nOptions [default; range]:\n", def->name, def->summary,
-              def->name, def->sections ? "screen.yaml " : "", def->arguments ? def->arguments : "", def->arguments ? " " : "");
-    opt_help(table, NULL, &t);
-    if (def->sections) names_split(&sections, def->sections, ' ');
-    for (size_t i = 0; i < sections.n; i++) {
-        text_addf(&t, "\nSection '%s' of the configuration [default; range]:\n", sections.item[i]);
-        opt_help(config_options, sections.item[i], &t);
-    }
-    text_addf(&t, "\nExit status: 0 done, 1 failed, 2 wrong usage or configuration%s%s.\n", def->again ? ", 75 " : "",
-              def->again ? def->again : "");
-    fputs(text_str(&t), stdout);
-    names_free(&sections);
-    text_free(&t);
+    fputs(text_str(t), stdout);
+    text_free(t);
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
+}
+
+/* The same facts as --help, as a page or as words of completion. */
+static int print_help(const stage_def *def, const opt *table, void (*render)(const manual *m, text *out))
+{
+    enum { MAX_KEYS = 16 };
+    text t = {0}, program = {0}, arguments = {0}, status_words = {0}, titles[MAX_KEYS] = {{0}};
+    names sections = {0};
+    const char *keys[2 * MAX_KEYS + 1] = {NULL};
+    text_addf(&program, "micon-%s", def->name);
+    text_addf(&arguments, "%s%s%s", def->sections ? "screen.yaml " : "", def->arguments ? def->arguments : "", def->arguments ? " " : "");
+    text_addf(&status_words, "0 done, 1 failed, 2 wrong usage or configuration%s%s", def->again ? ", 75 " : "",
+              def->again ? def->again : "");
+    if (def->sections) names_split(&sections, def->sections, ' ');
+    for (size_t i = 0; i < sections.n && i < MAX_KEYS; i++) {
+        text_addf(&titles[i], "Section '%s' of the configuration", sections.item[i]);
+        keys[2 * i] = sections.item[i];
+        keys[2 * i + 1] = text_str(&titles[i]);
+    }
+    manual m = {.program = text_str(&program),
+                .summary = def->summary,
+                .before = "[mpirun -n N] ",
+                .arguments = text_str(&arguments),
+                .options = table,
+                .keys = keys,
+                .exit = text_str(&status_words)};
+    render(&m, &t);
+    for (size_t i = 0; i < MAX_KEYS; i++) text_free(&titles[i]);
+    text_free(&program);
+    text_free(&arguments);
+    text_free(&status_words);
+    names_free(&sections);
+    return print(&t);
+}
+
+static int print_version(const char *program, bool verbose)
+{
+    char running[MPI_MAX_LIBRARY_VERSION_STRING];
+    int n;
+    text t = {0};
+    text_addf(&t, "%s %s\n", program, MICON_VERSION);
+    if (verbose) {
+        about_build(&t);
+        MPI_Get_library_version(running, &n); /* also before MPI_Init */
+        running[strcspn(running, "\n")] = '\0';
+        text_addf(&t, "MPI: %s\n", running);
+        about_machine(&t);
+        about_libraries(&t);
+    }
+    return print(&t);
 }
 
 /* Rank 0 reads, all parse the same bytes. */
@@ -152,8 +196,11 @@ int stage_main(int argc, char **argv, const stage_def *def)
 
     status st = opt_defaults(table, block);
     if (st == OK) st = opt_args(table, block, argc, argv, &rest);
-    if (st == OK && args->help) return print_help(def, table);
-    if (st == OK && args->version) return printf("%s %s\n", program, MICON_VERSION) > 0 && fflush(stdout) == 0 ? 0 : 1;
+    if (st == OK && args->help) return print_help(def, table, manual_text);
+    if (st == OK && args->manual_page) return print_help(def, table, manual_page);
+    if (st == OK && args->manual_words) return print_help(def, table, manual_words);
+    if (st == OK && args->version) return print_version(program, args->verbose);
+    if (st == OK && args->verbose) st = fail(E_USAGE, "--verbose goes with --version");
     if (st == OK) st = check_arguments(def, &rest);
     s.plates = args->plates; /* borrowed from the block */
     s.force = args->force;

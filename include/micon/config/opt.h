@@ -29,7 +29,7 @@ typedef struct {
     double min, max;   /* OPT_INT, OPT_REAL, OPT_BYTES */
     const char *words; /* OPT_CHOICE: "none|plate|file". For numbers: words that may stand instead, giving -1, -2, .. */
     unsigned affects;  /* configuration: AFFECTS_*, the outputs that it changes (config.h); command line: 0 */
-    const char *help;  /* NULL: an old spelling, not listed */
+    const char *help;  /* NULL: not listed */
 } opt;
 
 status opt_defaults(const opt *table, void *base) MUST_USE; /* base zeroed before; fails only on a table of ours that is wrong */
@@ -47,6 +47,8 @@ void opt_show(const opt *o, const void *base, text *out);
 
 /* "  --size N   text [256; 32..4096]" lines, or "  size: ..." for a section. */
 void opt_help(const opt *table, const char *section, text *out);
+
+void opt_show_range(const opt *o, text *out); /* " [default; range or choices]"; nothing for a flag */
 
 /* Parse argv against a table ("--name value", "--name=value", flags; "-n" for a one-letter name). What is not an option goes to
  * `rest`; after "--" everything does. Unknown options are E_USAGE with the nearest known one. */
