@@ -13,7 +13,8 @@ DEBIAN_BUILD := gcc g++ make pkg-config libopenmpi-dev openmpi-bin libhdf5-openm
                 libopenblas-dev libdnnl-dev libyaml-dev zlib1g-dev libzstd-dev liblz4-dev libsnappy-dev libxxhash-dev libjansson-dev
 DEBIAN_TEST  := hdf5-tools openbabel valgrind shellcheck slurmctld slurmd slurm-client munge iproute2
 
-.PHONY: all help deps deps-test demo check check-long bench lint coverage fuzz print-config site.env clean programs golden install uninstall manuals
+.PHONY: all help deps deps-test demo check check-long bench lint coverage fuzz print-config site.env clean programs golden
+.PHONY: install uninstall manuals
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -8,7 +8,7 @@ given_bin=${MICON_BIN-} given_mpirun=${MPIRUN-}
 [ -n "${MICON_BIN-}" ] || { [ -x ../../bin/micon ] && MICON_BIN=$(cd ../../bin && pwd); }
 MICON_BIN=${given_bin:-${MICON_BIN:-$PWD/build/release/bin}}
 MPIRUN=${given_mpirun:-${MPIRUN:-mpirun}}
-export MICON_BIN MPIRUN OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}" OMP_NUM_THREADS=1
+export MICON_BIN MPIRUN OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}" OMP_NUM_THREADS="${SLURM_CPUS_PER_TASK:-1}"
 if [ -n "${MODULES-}" ] && type module >/dev/null 2>&1; then
     for m in $MODULES; do module load "$m"; done
 fi
@@ -16,6 +16,23 @@ fi
 export OMPI_MCA_hwloc_base_binding_policy=none HWLOC_HIDE_ERRORS=2 HWLOC_COMPONENTS="${HWLOC_COMPONENTS:--gl}"
 [ "$(id -u)" = 0 ] && export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 read -r -a mpirun <<<"$MPIRUN"
+
+# choose_launcher FOLDER -- what starts the ranks: MICON_LAUNCHER, or the file `launcher` among a job's arguments (slurm.launcher), or
+# what is there.
+choose_launcher() {
+    local how=${MICON_LAUNCHER-}
+    [ -n "$how" ] || [ ! -r "$1/launcher" ] || how=$(cat "$1/launcher")
+    [ "${how:-auto}" != auto ] || { how=mpirun; command -v "${mpirun[0]}" >/dev/null || how=srun; }
+    if [ "$how" = srun ]; then
+        mpirun=(srun --kill-on-bad-exit=1)
+        srun --mpi=list 2>&1 | grep -qw pmix && mpirun+=(--mpi=pmix)
+        [ -z "${SLURM_CPUS_PER_TASK-}" ] || mpirun+=("--cpus-per-task=$SLURM_CPUS_PER_TASK")
+    fi
+    command -v "${mpirun[0]}" >/dev/null && return
+    echo "$(basename "$0"): ${mpirun[0]} is not here: MODULES in site.local.mk has to load an MPI (make site.env), or set slurm.launcher" \
+        >&2
+    return 1
+}
 
 # read_args FILE -- the arguments of a step as `micon submit` wrote them, a NUL after each, into the array `args`. The shell never
 # interprets them.

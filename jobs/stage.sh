@@ -8,6 +8,7 @@
 . jobs/env.sh || exit 1
 program=$MICON_BIN/micon-$1
 shift
+choose_launcher "${2-}" || exit 1
 if [ "${1-}" != --args ]; then launch "$program" "$@"; exit; fi
 worst=0
 for file in "$2/${SLURM_ARRAY_TASK_ID:-0}".*; do

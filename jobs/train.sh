@@ -26,6 +26,7 @@ start() {
 }
 args=("$@")
 if [ "${1-}" = --args ]; then read_args "$2/0.0" || exit 1; fi
+choose_launcher "${2-}" || exit 1
 launch "$MICON_BIN/micon-train" "${args[@]}"
 rc=$?
 [ "$rc" = 75 ] || exit "$rc"

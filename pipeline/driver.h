@@ -22,6 +22,8 @@ typedef struct {
     bool calibrate, dry_run, force, failed, images, json, watch, yes, quiet, help, version;
 } arguments;
 
+struct plan;
+
 typedef struct {
     const char *name;
     char *path; /* of screen.yaml; NULL for a command that reads none */
@@ -37,6 +39,8 @@ char *driver_program(const call *c, const char *name); /* path of micon-NAME in 
 bool driver_has_program(const call *c, const char *name);
 void driver_quote(text *t, const char *word); /* as a shell would want it typed */
 status mpirun_find(names *words) MUST_USE;    /* MPIRUN, or mpirun: its words */
+/* Does the program of a stage start on this machine? E_FAILED: what the system says (a missing library). */
+status program_starts(const call *c, int stage) MUST_USE;
 /* What the stage programs are built with and run on, appended, each line once. E_FAILED: one of them does not start. */
 status programs_describe(const call *c, text *out) MUST_USE;
 extern char *const mpi_settings[]; /* of the environment: several mpirun side by side */
@@ -48,6 +52,7 @@ status command_plan(call *c);
 status command_run(call *c);
 status command_rerun(call *c);
 status command_submit(call *c);
+status submit_again(call *c, struct plan *p) MUST_USE; /* the chosen steps of a plan that is made (submit.c) */
 status command_gate(call *c);
 status command_status(call *c);
 status command_clean(call *c);
@@ -60,7 +65,6 @@ status command_store(call *c);
 /* ---- the stages (stage_table.c) ---- */
 /* The rows of the table in the order of the flow: the only place that knows a stage by name. */
 enum { MAX_STAGES = 16 };
-struct plan;
 struct screen_plate;
 
 typedef struct {
@@ -81,7 +85,9 @@ typedef struct {
     bool per_plate;      /* a step a plate; else one for the screen */
     bool reads_images;   /* its inputs are compared only with --images */
     bool reads_profiles; /* runs where evaluate.profiles gives a table instead of images */
-    bool trains;         /* logs its steps, stops between two of them, which takes long, and has nodes of its own (slurm.train) */
+    bool threads;        /* its ranks compute on the threads that SLURM gives them (cpus_per_task) */
+    bool trains;         /* logs its steps, stops between two of them, which takes long */
+    size_t resources;    /* its section of slurm: offset in config */
     bool (*wanted)(const config *c); /* is it part of this configuration's flow? NULL: yes */
     /* plate: NULL for a stage over the screen. */
     void (*estimate)(const struct plan *p, const config *c, const struct screen_plate *plate, stage_cost *cost);
@@ -210,12 +216,16 @@ typedef struct plan {
     rates rates;
     step *step;
     size_t n, cap;
-    int64_t ranks, train_ranks; /* train_ranks: of training on a node, 0: ranks */
-    double tables;              /* bytes of text of the outside tables (evaluate.profiles) */
-    double memory, shared;      /* that a step may have here: free now; of it, windows that its ranks share (base/memory_budget.h) */
-    submissions jobs;           /* recorded for this work folder */
-    queue queue;                /* asked where there are such, or where a step says that it runs as a job */
-    text holder;                /* of the work folder's lock: who runs here; "" nobody */
+    int64_t ranks;
+    struct {
+        int64_t nodes, ranks, threads; /* ranks on a node; threads of a rank */
+    } shape[MAX_STAGES];               /* of a stage's step, where that is not `ranks` of one thread on one node: nodes 0 */
+    int64_t node_ranks;                /* for the cost functions: on a node, of the stage that is asked about */
+    double tables;                     /* bytes of text of the outside tables (evaluate.profiles) */
+    double memory, shared;             /* that a step may have here: free now; of it, windows that its ranks share (base/memory_budget.h) */
+    submissions jobs;                  /* recorded for this work folder */
+    queue queue;                       /* asked where there are such, or where a step says that it runs as a job */
+    text holder;                       /* of the work folder's lock: who runs here; "" nobody */
     bool force;
     bool alone; /* plan_decide judges each step by its own output and record; what other steps will do does not count */
 } plan;
@@ -245,6 +255,7 @@ typedef struct {
  * `log` (appended), or stay ours where it is NULL. env: "NAME=value" entries put on top of ours; may be NULL. */
 status process_start(process *p, char *const *argv, char *const *env, const char *log) MUST_USE;
 status process_capture(char *const *argv, char **output, int *exit_status) MUST_USE; /* stdout and stderr, at most 16 MiB */
+const char *process_last_line(char *output); /* where programs say most often why they gave up; cuts ends of lines off */
 bool process_ended(process *p, bool wait_for_it);
 void process_signal(const process *p, int sig);
 void process_kill_ranks(const process *p); /* of an mpirun, which then tidies up and ends; where it has none, itself */
@@ -290,8 +301,9 @@ bool step_file_is_newer(const char *a, const char *b);            /* than b, or 
 char *step_failure_reason(const char *log, int exit_status);
 
 /* ---- SLURM (slurm.c) ---- */
+slurm_resources resources_of(const call *c, int stage); /* of the stage's jobs (resources.c); texts are the configuration's */
+slurm_resources resources_of_gate(const call *c);
 void queue_free(queue *q);
-int64_t slurm_node_mb(const char *partition); /* of its largest node, "": of the default partition; 0: sinfo does not say */
 const queued *queue_find(const queue *q, const char *job, long task);
 
 /* As squeue shows them: our jobs, those of who submitted these, and of the users `also`. */
@@ -301,6 +313,8 @@ void submissions_read(submissions *s, const config *c);      /* work/status/slur
 status submissions_write(const submissions *s, const config *c) MUST_USE;
 status submissions_none_active(const call *c, queue *q) MUST_USE; /* E_FAILED while jobs of ours are queued or running; q: what was seen */
 void clean_leftovers(const config *c, const queue *q);            /* under the lock: what dead runs left half-written (leftovers.c) */
+/* Why a job that is over ended, in SLURM's word ("OUT_OF_MEMORY"), where there is an accounting database; else NULL. Caller frees. */
+char *slurm_end_of(const char *job);
 bool submitted_is_active(const submitted *s, const queue *q);
 long submitted_task(const submitted *s, const char *step_name);                   /* the task that makes it, -1: none */
 bool submitted_covers(const submitted *s, const queue *q, const char *step_name); /* is that step still to come by it? */

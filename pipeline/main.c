@@ -72,7 +72,11 @@ static const struct {
       "only this plate: PLATE or SOURCE/BATCH/PLATE; may be repeated; default: all"}},
     {PLAN | RUN | RERUN,
      {NULL, "n", OPT_INT, A(ranks), "auto", 1, 1e6, "auto", 0, "MPI ranks in total over concurrent steps (auto: cores)"}},
-    {SUBMIT, {NULL, "n", OPT_INT, A(ranks), "auto", 1, 1e6, "auto", 0, "MPI ranks per task (auto: 4)"}},
+    {SUBMIT,
+     {NULL, "n", OPT_INT, A(ranks), "auto", 1, 1e6, "auto", 0,
+      "MPI ranks on a node, where slurm.STAGE.ntasks_per_node does not say (auto: slurm.ntasks_per_node)"}},
+    {SUBMIT,
+     {NULL, "nodes", OPT_INT, A(nodes), "0", 0, 1e5, NULL, 0, "nodes for training, where slurm.train.nodes does not say; 0: slurm.nodes"}},
     {INDEX, {NULL, "out", OPT_TEXT, A(out), "load_data.csv", 0, 0, NULL, 0, "the table; a file that exists is not replaced"}},
     {INDEX,
      {NULL, "pattern", OPT_TEXT, A(pattern), "", 0, 0, NULL, 0,
@@ -139,8 +143,9 @@ static const char *notes_of(const command *cmd)
 /* A command as --help, as a part of micon.1 or as words of completion. */
 static void help_command(const command *cmd, void (*render)(const manual *m, text *out), text *t)
 {
-    static const char *const of_submit[] = {"slurm", "Section 'slurm' of the configuration", "slurm.train",
-                                            "Section 'slurm.train', for the training job", NULL};
+    static const char *const of_submit[] = {
+        "slurm", "Section 'slurm' of the configuration", "slurm.tile",
+        "Section 'slurm.tile', and slurm.featurize, .train, .embed, .measure, .evaluate alike, for one stage", NULL};
     opt table[N_OPTIONS + 1];
     char program[32], words[64], ends[160];
     table_of(cmd, table);

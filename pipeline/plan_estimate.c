@@ -11,12 +11,15 @@ void plan_estimate(plan *p, const config *c)
     for (size_t i = 0; i < p->n; i++) {
         step *s = &p->step[i];
         stage_cost cost;
+        int64_t nodes = p->shape[s->stage].nodes, ranks = nodes ? nodes * p->shape[s->stage].ranks : p->ranks;
+        double cores = (double)(nodes && stage_table[s->stage].threads ? ranks * p->shape[s->stage].threads : ranks);
+        p->node_ranks = nodes ? p->shape[s->stage].ranks : p->ranks;
         stage_table[s->stage].estimate(p, c, s->plate >= 0 ? &p->screen.plate[s->plate] : NULL, &cost);
         double lanes = fmax(1, fmin(wanted[s->stage], (double)p->ranks)); /* starts side by side */
         double core_s = cost.core_s * p->rates.factor[s->stage], start_s = p->rates.start_s[s->stage];
         s->mem = (int64_t)cost.mem;
         s->bytes = (int64_t)cost.bytes;
-        s->seconds = start_s + core_s / (double)p->ranks;
+        s->seconds = start_s + core_s / cores;
         s->here_s = start_s / lanes + core_s / (double)p->ranks;
     }
 }

@@ -48,6 +48,14 @@ int64_t process_cores(void)
     return n > 0 ? n : 1;
 }
 
+const char *process_last_line(char *output)
+{
+    size_t n = strlen(output);
+    while (n && output[n - 1] == '\n') output[--n] = '\0';
+    const char *line = strrchr(output, '\n');
+    return line ? line + 1 : output;
+}
+
 status process_find(const char *program, char **path)
 {
     status st = E_FAILED;

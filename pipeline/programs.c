@@ -79,28 +79,45 @@ static void add_lines(names *lines, const char *output)
     names_free(&here);
 }
 
+/* PROGRAM --version [--verbose]; output: what it printed, caller frees. */
+static status ask_version(const call *c, int stage, const char *verbose, char **output)
+{
+    status st = OK;
+    char *program = driver_program(c, stage_table[stage].name), shown[400];
+    char *argv[] = {program, (char *)"--version", (char *)verbose, NULL};
+    int exit_status = 0;
+    TRY(process_capture(argv, output, &exit_status));
+    if (exit_status)
+        TRY(fail(E_FAILED, "micon-%s does not start (exit %d): %s", stage_table[stage].name, exit_status,
+                 text_show(shown, sizeof shown, process_last_line(*output))));
+done:
+    free(program);
+    return st;
+}
+
+status program_starts(const call *c, int stage)
+{
+    char *output = NULL;
+    status st = ask_version(c, stage, NULL, &output);
+    free(output);
+    return st;
+}
+
 status programs_describe(const call *c, text *out)
 {
     status st = OK;
     names lines = {0};
-    char *output = NULL, *program = NULL, shown[400];
-    int exit_status = 0;
+    char *output = NULL;
     text_addf(out, "programs: %s\n", c->bin);
     for (int i = 0; i < n_stages; i++) {
         if (!driver_has_program(c, stage_table[i].name)) continue;
-        program = driver_program(c, stage_table[i].name);
-        char *argv[] = {program, (char *)"--version", (char *)"--verbose", NULL};
-        TRY(process_capture(argv, &output, &exit_status));
-        if (exit_status)
-            TRY(fail(E_FAILED, "%s does not start (exit %d): %s", program, exit_status, text_show(shown, sizeof shown, output)));
+        TRY(ask_version(c, i, "--verbose", &output));
         add_lines(&lines, output);
         FREE(output);
-        FREE(program);
     }
 done:
     for (size_t i = 0; i < lines.n; i++) text_addf(out, "%s\n", lines.item[i]);
     names_free(&lines);
     free(output);
-    free(program);
     return st;
 }

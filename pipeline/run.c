@@ -194,6 +194,17 @@ static void say_stale(const call *c, const plan *p)
     text_free(&t);
 }
 
+/* Where the work folder was made by jobs, jobs make it again: a login node is no place to compute. Inside a job, mpirun is there. */
+static bool goes_by_jobs(const plan *p)
+{
+    char *sbatch = NULL;
+    bool jobs = p->jobs.n && !getenv("SLURM_JOB_ID") && process_find("sbatch", &sbatch) == OK;
+    msg_clear();
+    free(sbatch);
+    if (jobs) log_info("this work folder was made by SLURM jobs: submitting (micon run --force computes here)");
+    return jobs;
+}
+
 status command_rerun(call *c)
 {
     status st = OK;
@@ -203,7 +214,10 @@ status command_rerun(call *c)
     c->a.images = true;
     TRY(plan_make(&p, c));
     for (size_t i = 0; i < p.n && c->a.failed; i++) p.step[i].chosen = p.step[i].chosen && p.step[i].is == IS_FAILED;
-    TRY(run_plan(c, &p, !c->a.failed));
+    if (goes_by_jobs(&p))
+        TRY(submit_again(c, &p));
+    else
+        TRY(run_plan(c, &p, !c->a.failed));
     if (!c->a.dry_run) say_stale(c, &p);
 done:
     plan_free(&p);

@@ -61,14 +61,12 @@ static status find_paths(sbatch_site *s)
     return OK;
 }
 
-static const char *either(const char *of_config, const char *of_site)
+slurm_resources sbatch_resources(const sbatch_site *s, int stage)
 {
-    return *of_config ? of_config : of_site;
-}
-
-const char *sbatch_partition(const sbatch_site *s)
-{
-    return either(s->c->cfg.slurm.partition, s->partition);
+    slurm_resources r = stage < 0 ? resources_of_gate(s->c) : resources_of(s->c, stage);
+    if (!*r.partition) r.partition = s->partition;
+    if (!*r.account) r.account = s->account;
+    return r;
 }
 
 status sbatch_site_find(sbatch_site *s, const call *c)
@@ -78,6 +76,7 @@ status sbatch_site_find(sbatch_site *s, const call *c)
     if (st != OK) return st;
     s->partition = site_value(s->home, "SLURM_PARTITION");
     s->account = site_value(s->home, "SLURM_ACCOUNT");
+    s->modules = site_value(s->home, "MODULES");
     return find_paths(s);
 }
 
@@ -89,20 +88,23 @@ void sbatch_site_free(sbatch_site *s)
     free(s->program);
     free(s->partition);
     free(s->account);
+    free(s->modules);
+    cluster_free(&s->cluster);
 }
 
 /* ---- what a job asks for ---- */
-int64_t sbatch_minutes(const sbatch_site *s, double seconds)
+int64_t sbatch_minutes(const sbatch_site *s, const slurm_resources *r, double seconds)
 {
-    if (s->c->cfg.slurm.time_min > 0) return s->c->cfg.slurm.time_min;
-    return 10 + (int64_t)ceil(seconds * 2 / 60);
+    if (r->time_min > 0) return r->time_min;
+    int64_t minutes = 10 + (int64_t)ceil(seconds * 2 / 60), limit = cluster_limit_min(&s->cluster, r->partition);
+    return limit > 0 && minutes > limit ? limit : minutes;
 }
 
-int64_t sbatch_megabytes(const sbatch_site *s, int64_t bytes)
+int64_t sbatch_megabytes(const sbatch_site *s, const slurm_resources *r, int64_t bytes)
 {
-    if (s->c->cfg.slurm.mem > 0) return (s->c->cfg.slurm.mem + (1 << 20) - 1) >> 20;
-    int64_t mb = 512 + (int64_t)ceil((double)bytes * 1.5 / 1048576);
-    return s->node_mb > 0 && mb > s->node_mb ? s->node_mb : mb; /* more would be refused */
+    if (r->mem > 0) return (r->mem + (1 << 20) - 1) >> 20;
+    int64_t mb = 512 + (int64_t)ceil((double)bytes * 1.5 / 1048576), node = cluster_node_mb(&s->cluster, r->partition);
+    return node > 0 && mb > node ? node : mb;
 }
 
 void sbatch_add(sbatch_line *l, const char *option, const char *value)
@@ -132,9 +134,13 @@ void sbatch_add_log(const sbatch_site *s, sbatch_line *l, const char *name)
     text_free(&t);
 }
 
-void sbatch_begin(const sbatch_site *s, sbatch_line *l, const char *job, int64_t time_min, int64_t mem_mb)
+static void add_text(sbatch_line *l, const char *option, const char *value)
 {
-    const slurm_options *o = &s->c->cfg.slurm;
+    if (*value) sbatch_add(l, option, value);
+}
+
+void sbatch_begin(const sbatch_site *s, sbatch_line *l, const char *job, const slurm_resources *r, int64_t time_min, int64_t mem_mb)
+{
     names extra = {0};
     names_add(&l->argv, "sbatch");
     names_add(&l->argv, "--parsable");
@@ -143,9 +149,14 @@ void sbatch_begin(const sbatch_site *s, sbatch_line *l, const char *job, int64_t
     names_add(&l->argv, "--open-mode=append");
     sbatch_add_n(l, "--time=", time_min, "");
     sbatch_add_n(l, "--mem=", mem_mb, "M");
-    if (*sbatch_partition(s)) sbatch_add(l, "--partition=", sbatch_partition(s));
-    if (*either(o->account, s->account)) sbatch_add(l, "--account=", either(o->account, s->account));
-    names_split(&extra, o->extra, ' ');
+    add_text(l, "--partition=", r->partition);
+    add_text(l, "--account=", r->account);
+    add_text(l, "--qos=", r->qos);
+    add_text(l, "--constraint=", r->constraint);
+    sbatch_add_n(l, "--nodes=", r->nodes, "");
+    sbatch_add_n(l, "--ntasks-per-node=", r->ntasks_per_node, "");
+    if (r->cpus_per_task > 1) sbatch_add_n(l, "--cpus-per-task=", r->cpus_per_task, "");
+    names_split(&extra, r->extra, ' ');
     for (size_t i = 0; i < extra.n; i++)
         if (*extra.item[i]) names_add(&l->argv, extra.item[i]);
     names_free(&extra);
@@ -231,6 +242,17 @@ status sbatch_write_args(const sbatch_site *s, const char *dir, const char *file
     status st = s->c->a.dry_run ? OK : path_write(path, t.s, t.n);
     free(path);
     text_free(&t);
+    return st;
+}
+
+status sbatch_write_launcher(const sbatch_site *s, const char *dir)
+{
+    text word = {0};
+    char *path = path_join(dir, "launcher");
+    opt_show(opt_find(config_options, "slurm", "launcher"), &s->c->cfg, &word);
+    status st = s->c->a.dry_run || s->c->cfg.slurm.launcher == LAUNCHER_AUTO ? OK : path_write(path, word.s, word.n);
+    free(path);
+    text_free(&word);
     return st;
 }
 

@@ -1,4 +1,5 @@
-/* slurm.c -- what is in the queue, and what we submitted. sacct is never asked: many sites have no accounting database. */
+/* slurm.c -- what is in the queue, and what we submitted. sacct may tell why a job ended, and is never needed: many sites have no
+ * accounting database. */
 #include "driver.h"
 
 #include "micon/base/log.h"
@@ -33,15 +34,6 @@ static void read_rows(queue *q, const char *output)
     names_free(&lines);
 }
 
-/* Where programs say most often why they gave up. Changes its text. */
-static const char *last_line(char *s)
-{
-    size_t n = strlen(s);
-    while (n && s[n - 1] == '\n') s[--n] = '\0';
-    const char *line = strrchr(s, '\n');
-    return line ? line + 1 : s;
-}
-
 static status ask(queue *q, const char *users)
 {
     status st = OK;
@@ -52,7 +44,7 @@ static status ask(queue *q, const char *users)
     TRY(process_capture(argv, &output, &exit_status));
     if (exit_status)
         TRY(fail(E_FAILED, "SLURM does not answer here; micon run works without it (squeue, exit %d: %s)", exit_status,
-                 text_show(shown, sizeof shown, last_line(output))));
+                 text_show(shown, sizeof shown, process_last_line(output))));
     read_rows(q, output);
     q->answered = true;
 done:
@@ -89,42 +81,6 @@ bool queue_lacks(const queue *q, const char *job, long uid)
     char word[32];
     snprintf(word, sizeof word, "%ld", uid);
     return q->answered && names_find(&q->users, word) >= 0 && !queue_find(q, job, -1);
-}
-
-/* Lines "cpu*|64000", the default partition with a star; "64000+" where nodes differ. */
-static int64_t largest_node(const char *output, const char *partition)
-{
-    names lines = {0};
-    int64_t most = 0;
-    size_t n = strlen(partition);
-    names_split(&lines, output, '\n');
-    for (size_t i = 0; i < lines.n; i++) {
-        const char *name = lines.item[i], *mb = strchr(name, '|');
-        if (!mb || mb == name) continue;
-        bool is_default = mb[-1] == '*';
-        size_t length = (size_t)(mb - name) - is_default;
-        bool ours = n ? length == n && strncmp(name, partition, n) == 0 : is_default;
-        long long here = strtoll(mb + 1, NULL, 10);
-        if (ours && here > most && here < INT64_MAX >> 20) most = here;
-    }
-    names_free(&lines);
-    return most;
-}
-
-int64_t slurm_node_mb(const char *partition)
-{
-    char *program = NULL, *output = NULL;
-    char *argv[] = {NULL, (char *)"--noheader", (char *)"--exact", (char *)"--format=%P|%m", NULL};
-    int exit_status = 1;
-    int64_t mb = 0;
-    if (process_find("sinfo", &program) == OK) {
-        argv[0] = program;
-        if (process_capture(argv, &output, &exit_status) == OK && exit_status == 0) mb = largest_node(output, partition);
-    }
-    msg_clear(); /* then the plan goes by the memory here */
-    free(program);
-    free(output);
-    return mb;
 }
 
 void queue_free(queue *q)
@@ -217,6 +173,24 @@ status submissions_write(const submissions *s, const config *c)
     text_free(&t);
     free(path);
     return st;
+}
+
+char *slurm_end_of(const char *job)
+{
+    char *program = NULL, *output = NULL, *of = xasprintf("--jobs=%s", job), *word = NULL;
+    int exit_status = 1;
+    if (process_find("sacct", &program) == OK) {
+        char *argv[] = {program, (char *)"--noheader", (char *)"--allocations", (char *)"--parsable2", of, (char *)"--format=State", NULL};
+        if (process_capture(argv, &output, &exit_status) == OK && exit_status == 0) {
+            size_t n = strspn(output, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_"); /* "CANCELLED by 12" */
+            if (n && strncmp(output, "COMPLETED", n) != 0) word = xstrndup(output, n);
+        }
+    }
+    msg_clear();
+    free(program);
+    free(output);
+    free(of);
+    return word;
 }
 
 bool submitted_is_active(const submitted *s, const queue *q)

@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,20 +75,20 @@ static void featurize_cost(const plan *p, const config *c, const screen_plate *p
 {
     (void)plate;
     double compounds = (double)p->screen.compounds;
-    *cost = (stage_cost){compounds * COMPOUND_S, RANK_MEMORY * (double)p->ranks, compounds * ((double)c->featurize.bits + 400)};
+    *cost = (stage_cost){compounds * COMPOUND_S, RANK_MEMORY * (double)p->node_ranks, compounds * ((double)c->featurize.bits + 400)};
 }
 
 static void tile_cost(const plan *p, const config *c, const screen_plate *plate, stage_cost *cost)
 {
     double bytes = (double)plate->sites * (double)c->tile.tiles_per_site * (tile_bytes(c) + 600);
-    *cost =
-        (stage_cost){(double)plate->images * IMAGE_TILE_S, RANK_MEMORY * (double)p->ranks + fmin((double)c->tile.memory, bytes * 2), bytes};
+    *cost = (stage_cost){(double)plate->images * IMAGE_TILE_S,
+                         RANK_MEMORY * (double)p->node_ranks + fmin((double)c->tile.memory, bytes * 2), bytes};
 }
 
 static void train_cost(const plan *p, const config *c, const screen_plate *plate, stage_cost *cost)
 {
     (void)plate;
-    double ranks = (double)(p->train_ranks > 0 ? p->train_ranks : p->ranks), memory = (double)c->train.memory;
+    double ranks = (double)p->node_ranks, memory = (double)c->train.memory;
     double mem = RANK_MEMORY * ranks + (memory > 0 ? memory * ranks : (double)c->train.batch * tile_bytes(c) * 400) +
                  train_shared(p, c, all_sites(p) * (double)c->tile.tiles_per_site);
     *cost = (stage_cost){estimate_train_s(c), mem, 50e6 * encoder_factor(c->train.encoder) * (double)c->screen.channels.n};
@@ -96,15 +97,15 @@ static void train_cost(const plan *p, const config *c, const screen_plate *plate
 static void embed_cost(const plan *p, const config *c, const screen_plate *plate, stage_cost *cost)
 {
     double sites = (double)plate->sites;
-    *cost =
-        (stage_cost){forward_seconds(c, sites * (double)c->tile.tiles_per_site), RANK_MEMORY * (double)p->ranks + 64 * tile_bytes(c) * 100,
-                     sites * (double)(c->train.dim + c->train.projection) * 4};
+    *cost = (stage_cost){forward_seconds(c, sites * (double)c->tile.tiles_per_site),
+                         RANK_MEMORY * (double)p->node_ranks + 64 * tile_bytes(c) * 100,
+                         sites * (double)(c->train.dim + c->train.projection) * 4};
 }
 
 static void measure_cost(const plan *p, const config *c, const screen_plate *plate, stage_cost *cost)
 {
     double images = (double)plate->images, channels = (double)c->screen.channels.n, values = 2000 * channels; /* of a site, nearly */
-    *cost = (stage_cost){images * IMAGE_MEASURE_S, RANK_MEMORY * 2 * (double)p->ranks, (double)plate->sites * values * 4};
+    *cost = (stage_cost){images * IMAGE_MEASURE_S, RANK_MEMORY * 2 * (double)p->node_ranks, (double)plate->sites * values * 4};
 }
 
 static void evaluate_cost(const plan *p, const config *c, const screen_plate *plate, stage_cost *cost)
@@ -112,7 +113,7 @@ static void evaluate_cost(const plan *p, const config *c, const screen_plate *pl
     (void)plate;
     double sites = all_sites(p), matrix = sites * (double)c->train.dim * 4;
     *cost = (stage_cost){sites * WELL_EVALUATE_S + p->tables * TABLE_S,
-                         RANK_MEMORY * (double)p->ranks + matrix * 3 + p->tables * TABLE_MEMORY, matrix + p->tables / 2};
+                         RANK_MEMORY * (double)p->node_ranks + matrix * 3 + p->tables * TABLE_MEMORY, matrix + p->tables / 2};
 }
 
 /* ---- the table ---- */
@@ -143,6 +144,7 @@ const stage_info stage_table[] = {
         .job = "stage.sh featurize",
         .stop_signal = SIGTERM,
         .wanted = has_network,
+        .resources = offsetof(config, slurm.featurize),
         .estimate = featurize_cost,
     },
     {
@@ -158,6 +160,7 @@ const stage_info stage_table[] = {
         .per_plate = true,
         .reads_images = true,
         .wanted = has_network,
+        .resources = offsetof(config, slurm.tile),
         .estimate = tile_cost,
     },
     {
@@ -169,9 +172,11 @@ const stage_info stage_table[] = {
         .ends = ".safetensors .jsonl .yaml",
         .folders = WORK_MODELS "/{run} " WORK_MODELS "/{run}/checkpoints",
         .job = "train.sh",
+        .threads = true,
         .stop_signal = SIGUSR1,
         .trains = true,
         .wanted = trains,
+        .resources = offsetof(config, slurm.train),
         .estimate = train_cost,
     },
     {
@@ -183,9 +188,11 @@ const stage_info stage_table[] = {
         .ends = ".h5 .yaml",
         .folders = WORK_EMBEDDINGS "/{run}",
         .job = "stage.sh embed",
+        .threads = true,
         .stop_signal = SIGTERM,
         .per_plate = true,
         .wanted = has_network,
+        .resources = offsetof(config, slurm.embed),
         .estimate = embed_cost,
     },
     {
@@ -201,6 +208,7 @@ const stage_info stage_table[] = {
         .per_plate = true,
         .reads_images = true,
         .wanted = measures,
+        .resources = offsetof(config, slurm.measure),
         .estimate = measure_cost,
     },
     {
@@ -214,6 +222,7 @@ const stage_info stage_table[] = {
         .job = "stage.sh evaluate",
         .stop_signal = SIGTERM,
         .reads_profiles = true,
+        .resources = offsetof(config, slurm.evaluate),
         .estimate = evaluate_cost,
     },
 };

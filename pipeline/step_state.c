@@ -17,6 +17,18 @@ bool step_is_active(const step *s)
     return s->is == IS_RUNNING || s->is == IS_QUEUED;
 }
 
+/* SLURM is asked why for the first few only: each question takes a moment. */
+static void say_ended(step_status *s, const char *what, const char *job, const char *unknown)
+{
+    enum { ASKED_AT_MOST = 20 };
+    static int asked;
+    char *word = asked++ < ASKED_AT_MOST ? slurm_end_of(job) : NULL;
+    char *why = word ? xasprintf("%s (%s)", what, word) : xasprintf("%s%s", what, unknown);
+    step_status_failed(s, why);
+    free(word);
+    free(why);
+}
+
 /* It says that it runs as a SLURM job, and is not in the queue: it was killed, unless it ended, or another began, since we asked. */
 static void doubt(step *s, const queue *q, const config *c)
 {
@@ -24,7 +36,7 @@ static void doubt(step *s, const queue *q, const config *c)
     if (s->last.state != STATUS_RUNNING || !s->last.job || !queue_lacks(q, s->last.job, s->last.uid)) return;
     step_status_read(&now, c, s);
     if (now.state == STATUS_RUNNING && now.job && strcmp(now.job, s->last.job) == 0)
-        step_status_failed(&now, "ended without reporting a status (killed?)");
+        say_ended(&now, "ended without reporting a status", now.job, " (killed?)");
     step_status_free(&s->last);
     s->last = now;
 }
@@ -53,7 +65,7 @@ static void find_silent_job(plan *p, step *s, const config *c)
         char *log = step_job_log(c, s->stage, id), *made = step_file(c, s, "made");
         if (path_exists(log) && step_file_is_newer(log, made) && !task_reported(p, s->stage, j->tasks.item[task], id)) {
             char *why = xasprintf("job %s ended before the program reported anything", id);
-            step_status_failed(&s->last, why);
+            say_ended(&s->last, why, id, "");
             free(why);
             free(s->last.log);
             s->last.log = xstrdup(log);

@@ -5,13 +5,14 @@
 
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
+#include "micon/base/memory_budget.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { TASK_S = 1800, MAX_TASKS = 1000, GATE_MIN = 15, SIGNAL_S = 300 };
+enum { TASK_S = 1800, MAX_TASKS = 1000, SIGNAL_S = 300 };
 
 typedef struct {
     call *c;
@@ -21,6 +22,7 @@ typedef struct {
     submissions old, now;     /* now: still active ones and the new */
     text release[MAX_STAGES]; /* ":12:13": what the steps behind a stage wait for */
     int64_t made;
+    size_t most_tasks; /* of a stage over plates, so that SLURM takes all jobs */
 } submitter;
 
 static void step_args(const submitter *s, const step *p, names *out)
@@ -100,6 +102,7 @@ static status submit_gate(submitter *s, int stage, const text *arrays, const nam
     sbatch_line l = {{0}};
     names args = {0};
     char *dir = NULL, *job = NULL, name[64];
+    slurm_resources r = sbatch_resources(&s->site, -1);
     snprintf(name, sizeof name, "gate-%s", stage_table[stage].name);
     TRY(sbatch_args_folder(&s->site, name, &dir));
     names_add(&args, s->site.screen);
@@ -111,9 +114,7 @@ static status submit_gate(submitter *s, int stage, const text *arrays, const nam
         names_add(&args, s->c->a.plates.item[i]);
     }
     TRY(sbatch_write_args(&s->site, dir, "0.0", &args));
-    sbatch_begin(&s->site, &l, name, GATE_MIN, 1024);
-    names_add(&l.argv, "--nodes=1");
-    names_add(&l.argv, "--ntasks=1");
+    sbatch_begin(&s->site, &l, name, &r, r.time_min, sbatch_megabytes(&s->site, &r, 0));
     char log[80];
     snprintf(log, sizeof log, "%s-%%j", name);
     sbatch_add_log(&s->site, &l, log);
@@ -153,40 +154,37 @@ done:
 static size_t plates_per_task(const submitter *s, const step **todo, size_t n)
 {
     double longest = 1;
-    size_t most = (n + MAX_TASKS - 1) / MAX_TASKS, packed = 1;
+    size_t most = (n + s->most_tasks - 1) / s->most_tasks, packed = 1;
     for (size_t i = 0; i < n; i++) longest = fmax(longest, todo[i]->seconds);
     if (s->c->cfg.slurm.plates_per_task > 0)
         packed = (size_t)s->c->cfg.slurm.plates_per_task;
     else if (longest < TASK_S)
         packed = (size_t)(TASK_S / longest);
-    return packed > n ? n : packed < most ? most : packed;
+    return packed < most ? most : packed > n ? n : packed;
 }
 
-static void add_shape(const submitter *s, sbatch_line *l, int stage, size_t tasks, double seconds)
+/* tasks: of this array; arrays: that the stage is split into. */
+static void add_shape(const submitter *s, sbatch_line *l, int stage, size_t tasks, size_t arrays, int64_t limit_min)
 {
-    const slurm_options *o = &s->c->cfg.slurm;
     const char *name = stage_table[stage].name;
     char array[64], log[64];
     bool is_array = stage_table[stage].per_plate;
     snprintf(log, sizeof log, is_array ? "%s-%%A_%%a" : "%s-%%j", name);
     if (stage_table[stage].trains) {
-        int64_t limit_s = sbatch_minutes(&s->site, seconds) * 60;
-        sbatch_add_n(l, "--nodes=", o->train_nodes, "");
-        sbatch_add_n(l, "--ntasks-per-node=", o->train_ntasks_per_node, "");
+        int64_t limit_s = limit_min * 60;
         sbatch_add_n(l, "--signal=B:USR1@", limit_s / 4 < SIGNAL_S ? limit_s / 4 : SIGNAL_S, "");
         names_add(&l->argv, "--requeue");
-    } else {
-        names_add(&l->argv, "--nodes=1");
-        sbatch_add_n(l, "--ntasks=", s->plan->ranks, "");
     }
     if (is_array) {
-        snprintf(array, sizeof array, o->throttle ? "0-%zu%%%lld" : "0-%zu", tasks - 1, (long long)o->throttle);
+        long long at_a_time = s->c->cfg.slurm.throttle / (long long)arrays;
+        snprintf(array, sizeof array, s->c->cfg.slurm.throttle ? "0-%zu%%%lld" : "0-%zu", tasks - 1, at_a_time ? at_a_time : 1);
         sbatch_add(l, "--array=", array);
     }
     sbatch_add_log(&s->site, l, log);
 }
 
-static status submit_steps(submitter *s, int stage, const step **todo, size_t n, text *arrays)
+/* One job, or one array of the `arrays` that the stage is split into; packed: steps of a task. */
+static status submit_job(submitter *s, int stage, const step **todo, size_t n, size_t packed, size_t arrays, text *jobs)
 {
     status st = OK;
     sbatch_line l = {{0}};
@@ -195,23 +193,22 @@ static status submit_steps(submitter *s, int stage, const step **todo, size_t n,
     char *dir = NULL, *job = NULL;
     double longest = 0;
     int64_t mem = 0;
-    size_t packed = plates_per_task(s, todo, n);
-    const slurm_options *o = &s->c->cfg.slurm;
-    double ranks = stage_table[stage].trains ? (double)(o->train_nodes * o->train_ntasks_per_node) : (double)s->plan->ranks;
+    slurm_resources r = sbatch_resources(&s->site, stage);
     for (size_t i = 0; i < n; i++) {
-        longest = fmax(longest, todo[i]->seconds * (double)s->plan->ranks / ranks);
+        longest = fmax(longest, todo[i]->seconds);
         if (todo[i]->mem > mem) mem = todo[i]->mem;
     }
     TRY(sbatch_args_folder(&s->site, stage_table[stage].name, &dir));
     TRY(write_tasks(s, dir, todo, n, packed, &tasks));
-    sbatch_begin(&s->site, &l, stage_table[stage].name, sbatch_minutes(&s->site, longest * (double)packed),
-                 sbatch_megabytes(&s->site, mem));
-    add_shape(s, &l, stage, tasks.n, longest);
+    TRY(sbatch_write_launcher(&s->site, dir));
+    int64_t minutes = sbatch_minutes(&s->site, &r, longest * (double)packed);
+    sbatch_begin(&s->site, &l, stage_table[stage].name, &r, minutes, sbatch_megabytes(&s->site, &r, mem));
+    add_shape(s, &l, stage, tasks.n, arrays, minutes);
     wait_for(s, stage, &after);
     sbatch_add_after(&l, "--dependency=afterok", &after);
     sbatch_add_script(&s->site, &l, stage_table[stage].job, dir);
     TRY(sbatch_send(&s->site, &l, &job));
-    text_addf(arrays, ":%s", job);
+    text_addf(jobs, ":%s", job);
     submissions_add(&s->now, stage, false, job, (long)geteuid(), &tasks);
     TRY(record(s));
     if (!s->c->a.dry_run)
@@ -223,6 +220,20 @@ done:
     text_free(&after);
     free(dir);
     free(job);
+    return st;
+}
+
+/* An array has at most MaxArraySize tasks: beyond it there are several. */
+static status submit_steps(submitter *s, int stage, const step **todo, size_t n, text *jobs)
+{
+    status st = OK;
+    size_t packed = stage_table[stage].per_plate ? plates_per_task(s, todo, n) : n, tasks = (n + packed - 1) / packed;
+    size_t of_array = s->site.cluster.max_array > 0 ? (size_t)s->site.cluster.max_array : tasks, arrays = (tasks + of_array - 1) / of_array;
+    for (size_t first = 0; first < n; first += of_array * packed) {
+        size_t here = n - first < of_array * packed ? n - first : of_array * packed;
+        TRY(submit_job(s, stage, todo + first, here, packed, arrays, jobs));
+    }
+done:
     return st;
 }
 
@@ -286,14 +297,88 @@ done:
 /* Training keeps in memory what a node has room for: that is a node of SLURM's, not the one where this is typed. */
 static void size_to_nodes(submitter *s)
 {
-    const slurm_options *o = &s->c->cfg.slurm;
-    s->site.node_mb = slurm_node_mb(sbatch_partition(&s->site));
-    s->plan->train_ranks = o->train_ntasks_per_node;
-    if (s->site.node_mb > 0) {
-        s->plan->memory = (double)s->site.node_mb * 1048576;
-        s->plan->shared = s->plan->train_ranks == 1 ? s->plan->memory : 0.95 * 0.5 * s->plan->memory; /* Linux gives /dev/shm half */
+    for (int stage = 0; stage < n_stages; stage++) {
+        slurm_resources r = sbatch_resources(&s->site, stage);
+        s->plan->shape[stage].nodes = r.nodes;
+        s->plan->shape[stage].ranks = r.ntasks_per_node;
+        s->plan->shape[stage].threads = r.cpus_per_task;
+        if (!stage_table[stage].trains) continue;
+        int64_t mb = cluster_node_mb(&s->site.cluster, r.partition);
+        s->plan->shared = memory_budget_shared(r.ntasks_per_node);
+        if (mb > 0) {
+            s->plan->memory = (double)mb * 1048576;
+            s->plan->shared = r.ntasks_per_node == 1 ? s->plan->memory : 0.95 * 0.5 * s->plan->memory; /* Linux gives /dev/shm half */
+        }
     }
     plan_estimate(s->plan, &s->c->cfg);
+}
+
+/* The steps of a stage that a new job would make. */
+static size_t count_new(const submitter *s, int stage)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->plan->n; i++)
+        n += s->plan->step[i].stage == stage && step_wants_run(&s->plan->step[i]) && !is_queued(s, &s->plan->step[i]);
+    return n;
+}
+
+/* Each task of an array counts as a job for SLURM's limits. What stays of them after jobs of one task, gates and those in the queue is
+ * shared by the stages over plates. */
+static status share_jobs(submitter *s)
+{
+    const cluster *k = &s->site.cluster;
+    int64_t room = k->max_jobs, single = 0, arrays = 0;
+    const char *of = "MaxJobCount";
+    if (k->max_submit > 0 && (!room || k->max_submit < room)) room = k->max_submit, of = "MaxSubmitJobs";
+    s->most_tasks = MAX_TASKS;
+    for (int stage = 0; stage < n_stages; stage++) {
+        if (!stage_wanted(&s->c->cfg, stage) || !count_new(s, stage)) continue;
+        single++; /* itself, or its gate */
+        arrays += stage_table[stage].per_plate;
+        single -= stage_table[stage].per_plate && !needed_later(s, stage);
+    }
+    if (!room || !(single + arrays)) return OK;
+    int64_t left = room - (int64_t)s->queue.n - single;
+    if (left < arrays)
+        return fail(E_FAILED,
+                    "SLURM takes %lld jobs at a time (%s), %zu are in the queue, and this needs at least %lld: wait for some, or "
+                    "submit fewer stages (--stage)",
+                    (long long)room, of, s->queue.n, (long long)(single + arrays));
+    if (arrays && left / arrays < MAX_TASKS) s->most_tasks = (size_t)(left / arrays);
+    return OK;
+}
+
+/* A program that does not start here will not start in a job either, unless the job loads modules first. */
+static status check_program(const submitter *s, int stage, names *warnings)
+{
+    status st = program_starts(s->c, stage);
+    if (st == OK) return OK;
+    if (!*s->site.modules)
+        return fail_within(st, "nothing was submitted: load the modules that it was built with, and name them in MODULES");
+    char *warning = xasprintf("%s; jobs load: %s", msg_get(), s->site.modules);
+    names_add(warnings, warning);
+    msg_clear();
+    free(warning);
+    return OK;
+}
+
+/* All that can be known to fail is said before anything is queued. */
+static status check_cluster(submitter *s)
+{
+    status st = OK;
+    names warnings = {0};
+    for (int stage = 0; stage < n_stages; stage++) {
+        slurm_resources r = sbatch_resources(&s->site, stage);
+        if (!stage_wanted(&s->c->cfg, stage) || !count_new(s, stage)) continue;
+        TRY(cluster_check(&s->site.cluster, stage_table[stage].name, &r, &warnings));
+        TRY(check_program(s, stage, &warnings));
+        if (!s->c->a.dry_run) cluster_read_account(&s->site.cluster, r.account, r.qos);
+    }
+    TRY(share_jobs(s));
+done:
+    for (size_t i = 0; i < warnings.n && st == OK; i++) log_warn("%s", warnings.item[i]);
+    names_free(&warnings);
+    return st;
 }
 
 static void submitter_free(submitter *s)
@@ -305,30 +390,57 @@ static void submitter_free(submitter *s)
     for (int i = 0; i < n_stages; i++) text_free(&s->release[i]);
 }
 
-status command_submit(call *c)
+static bool knows_nodes(const submitter *s)
 {
-    enum { RANKS = 4 };
+    for (int stage = 0; stage < n_stages; stage++)
+        if (stage_table[stage].trains) return cluster_node_mb(&s->site.cluster, sbatch_resources(&s->site, stage).partition) > 0;
+    return false;
+}
+
+/* Under the lock. */
+static status submit_plan(call *c, plan *p)
+{
     status st = OK;
-    plan p = {0};
-    work_lock lock = {NULL};
-    submitter s = {.c = c, .plan = &p};
+    submitter s = {.c = c, .plan = p};
     names remarks = {0};
-    if (c->a.ranks < 0) c->a.ranks = RANKS;
-    if (!c->a.dry_run) TRY(lock_take(&lock, c));
-    TRY(plan_make(&p, c));
     TRY(prepare(&s));
+    cluster_read(&s.site.cluster);
     size_to_nodes(&s);
-    plan_warn_left_out(&p);
-    if (s.site.node_mb > 0) plan_remarks(&p, &c->cfg, false, &remarks);
+    TRY(check_cluster(&s));
+    plan_warn_left_out(p);
+    if (knows_nodes(&s)) plan_remarks(p, &c->cfg, false, &remarks);
     for (size_t i = 0; i < remarks.n; i++) log_warn("%s", remarks.item[i]);
     for (int stage = 0; stage < n_stages; stage++) {
         if (stage_wanted(&c->cfg, stage)) TRY(submit_stage(&s, stage));
     }
     if (!s.made) log_info("nothing to submit: everything is up to date or in the queue");
 done:
-    lock_release(&lock);
     names_free(&remarks);
     submitter_free(&s);
+    return st;
+}
+
+status submit_again(call *c, plan *p)
+{
+    status st = OK;
+    work_lock lock = {NULL};
+    if (!c->a.dry_run) TRY(lock_take(&lock, c));
+    TRY(submit_plan(c, p));
+done:
+    lock_release(&lock);
+    return st;
+}
+
+status command_submit(call *c)
+{
+    status st = OK;
+    plan p = {0};
+    work_lock lock = {NULL};
+    if (!c->a.dry_run) TRY(lock_take(&lock, c));
+    TRY(plan_make(&p, c));
+    TRY(submit_plan(c, &p));
+done:
+    lock_release(&lock);
     plan_free(&p);
     return st;
 }

@@ -209,16 +209,51 @@ const opt config_options[] = {
     COLUMN(mechanism, "column of mechanisms, separated by |; empty: recognized by name"),
 #undef COLUMN
 
-    TEXT(slurm, partition, "", 0, "partition; empty: the site's default"),
-    TEXT(slurm, account, "", 0, "account; empty: the site's default"),
-    TEXT(slurm, extra, "", 0, "further sbatch options, separated by spaces, passed as they are"),
-    {"slurm", "time", OPT_INT, AT(slurm, time_min), "auto", 1, 1e6, "auto", 0, "minutes per task; auto: from the plan, with a margin"},
-    BYTES(slurm, mem, "auto", 1 << 20, 1e15, "auto", 0, "memory per node; auto: from the plan"),
-    INT(slurm, plates_per_task, "auto", 1, 1e6, "auto", 0, "plates per array task; auto: by their estimated time"),
+#define SLURM_TEXT(section, at, key, help)                                                                                                 \
+    {                                                                                                                                      \
+        section, #key, OPT_TEXT, AT(slurm, at.key), "", 0, 0, NULL, 0, help                                                                \
+    }
+#define SLURM_NUMBER(section, at, key, field, type, def, lo, hi, words, help)                                                              \
+    {                                                                                                                                      \
+        section, key, type, AT(slurm, at.field), def, lo, hi, words, 0, help                                                               \
+    }
+    SLURM_TEXT("slurm", all, partition, "partition; empty: the site's default"),
+    SLURM_TEXT("slurm", all, account, "account; empty: the site's default"),
+    SLURM_TEXT("slurm", all, qos, "quality of service; empty: the site's default"),
+    SLURM_TEXT("slurm", all, constraint, "features that the nodes must have, such as avx512; empty: any node"),
+    SLURM_TEXT("slurm", all, extra, "further sbatch options, separated by spaces, passed as they are"),
+    SLURM_NUMBER("slurm", all, "time", time_min, OPT_INT, "auto", 1, 1e6, "auto", "minutes per task; auto: from the plan, with a margin"),
+    SLURM_NUMBER("slurm", all, "mem", mem, OPT_BYTES, "auto", 1 << 20, 1e15, "auto", "memory per node; auto: from the plan"),
+    SLURM_NUMBER("slurm", all, "nodes", nodes, OPT_INT, "1", 1, 1e5, NULL, "nodes of a task"),
+    SLURM_NUMBER("slurm", all, "ntasks_per_node", ntasks_per_node, OPT_INT, "auto", 1, 1e4, "auto", "ranks on a node; auto: 4, training 2"),
+    SLURM_NUMBER("slurm", all, "cpus_per_task", cpus_per_task, OPT_INT, "1", 1, 1e4, NULL,
+                 "CPUs, and threads of train and embed, of a rank"),
+    WORD(slurm, launcher, "auto", CHOICES(LAUNCHERS), 0,
+         "what starts the ranks of a job; auto: mpirun where the job finds it, else srun (--mpi=pmix where SLURM has it)"),
+    INT(slurm, plates_per_task, "auto", 1, 1e6, "auto", 0,
+        "plates per array task, or more where SLURM allows fewer jobs; auto: by their time"),
     INT(slurm, throttle, "0", 0, 1e6, NULL, 0, "array tasks that run at a time; 0: no limit"),
     REAL(slurm, max_bad_plates, "0.1", 0, 1, NULL, 0, "fraction of plates that may fail before dependent jobs are cancelled"),
-    {"slurm.train", "nodes", OPT_INT, AT(slurm, train_nodes), "1", 1, 1e5, NULL, 0, "nodes for training"},
-    {"slurm.train", "ntasks_per_node", OPT_INT, AT(slurm, train_ntasks_per_node), "2", 1, 1e4, NULL, 0, "ranks per node"},
+
+#define SLURM_STAGE(stage)                                                                                                                 \
+    SLURM_TEXT("slurm." #stage, stage, partition, "as above, for this stage; empty: as the general section says"),                         \
+        SLURM_TEXT("slurm." #stage, stage, account, "as above"), SLURM_TEXT("slurm." #stage, stage, qos, "as above"),                      \
+        SLURM_TEXT("slurm." #stage, stage, constraint, "as above"), SLURM_TEXT("slurm." #stage, stage, extra, "as above"),                 \
+        SLURM_NUMBER("slurm." #stage, stage, "time", time_min, OPT_INT, "same", 1, 1e6, "same|auto",                                       \
+                     "minutes; same: as the general section"),                                                                             \
+        SLURM_NUMBER("slurm." #stage, stage, "mem", mem, OPT_BYTES, "same", 1 << 20, 1e15, "same|auto", "memory per node"),                \
+        SLURM_NUMBER("slurm." #stage, stage, "nodes", nodes, OPT_INT, "same", 1, 1e5, "same", "nodes of a task"),                          \
+        SLURM_NUMBER("slurm." #stage, stage, "ntasks_per_node", ntasks_per_node, OPT_INT, "same", 1, 1e4, "same|auto", "ranks on a node"), \
+        SLURM_NUMBER("slurm." #stage, stage, "cpus_per_task", cpus_per_task, OPT_INT, "same", 1, 1e4, "same", "CPUs of a rank")
+    SLURM_STAGE(featurize),
+    SLURM_STAGE(tile),
+    SLURM_STAGE(train),
+    SLURM_STAGE(embed),
+    SLURM_STAGE(measure),
+    SLURM_STAGE(evaluate),
+#undef SLURM_STAGE
+#undef SLURM_NUMBER
+#undef SLURM_TEXT
     {NULL, NULL, OPT_TEXT, 0, NULL, 0, 0, NULL, 0, NULL},
 };
 /* clang-format on */

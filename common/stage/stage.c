@@ -176,6 +176,24 @@ done:
     return st;
 }
 
+/* A launcher of another MPI than ours starts N programs of which each takes itself for the only rank: they would all write the same files.
+ * What launchers leave in the environment gives them away. */
+static status check_launcher(int size)
+{
+    static const char *const counts[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"};
+    const char *said = NULL;
+    char running[MPI_MAX_LIBRARY_VERSION_STRING];
+    int n;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts && !said; i++) said = getenv(counts[i]);
+    if (size > 1 || !said || strtol(said, NULL, 10) <= 1) return OK;
+    MPI_Get_library_version(running, &n);
+    running[strcspn(running, ",\n")] = '\0';
+    return fail(E_FAILED,
+                "%s programs were started, and this one is alone: they were started by another MPI than they run with (%s). Load "
+                "that MPI, set MPIRUN to its mpirun, or slurm.launcher",
+                said, running);
+}
+
 /* Whoever started mpirun may want to know that it started us: one that fails before is worth another try. */
 static void mark_started(void)
 {
@@ -221,6 +239,7 @@ int stage_main(int argc, char **argv, const stage_def *def)
     log_init(def->name, s.rank == 0, args->quiet);
     if (s.rank == 0) mark_started();
     fault_init(s.rank);
+    if (st == OK) st = check_launcher(s.size);
     st = run_all(&s, table, block, &rest, st);
     status flushed = fflush(stdout) == 0 && !ferror(stdout) ? OK : fail(E_IO, "standard output cannot be written");
     if (st == OK) st = agree_all(s.comm, flushed);

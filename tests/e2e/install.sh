@@ -87,7 +87,8 @@ lmod=${LMOD_DIR:-/usr/share/lmod/lmod/libexec}
 if [ -x "$lmod/lmod" ]; then
     mkdir -p "$T/lua"
     for m in openmpi hdf5; do echo "setenv('LOADED_$m', 'yes')" >"$T/lua/$m.lua"; done
-    lua=$(env -i PATH=/usr/bin:/bin HOME="$T" MODULEPATH="$T/lua:$home/share/micon/modulefiles/lmod" bash -c 'eval "$("$0/lmod" bash load micon)"
+    lua=$(env -i PATH=/usr/bin:/bin HOME="$T" MODULEPATH="$T/lua:$home/share/micon/modulefiles/lmod" bash -c '
+        eval "$("$0/lmod" bash load micon)"
         command -v micon-tile; echo $LOADED_hdf5' "$lmod" 2>&1 | tr '\n' ' ')
     same "Lmod module: PATH, what it needs" "$lua" "$home/bin/micon-tile yes "
 else

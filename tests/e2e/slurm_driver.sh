@@ -12,12 +12,19 @@ cd "$SCREEN" || exit 1
 table s1/b1/P1 s1/b1/P2 s2/b1/P1 >load_data.csv
 stages featurize tile train embed evaluate
 screen <<<'slurm: {plates_per_task: 1, mem: 1GiB, time: 5}'
+export SLURM_MORE=MaxArraySize=2
 ok "SLURM is up" slurm_up 2 2
 submit() { micon submit screen.yaml -n 1 "$@"; }
 outputs() { (cd work && ls tiles/*.h5 compounds.h5 models/*/*.safetensors embeddings/*/*.h5 profiles/*.h5ad 2>/dev/null | wc -l); }
 
 # ---- all of it ----
+exits "a partition that is not there" 1 submit --set slurm.partition=gpu
+has "is named" "$T/err" "this cluster has no partition 'gpu'; it has: main"
+exits "more memory than every node has" 1 submit --set slurm.mem=80GiB
+has "says how much that is" "$T/err" "the largest node of the partition has 67.1 GB"
+same "nothing was queued" "$(squeue -h | wc -l)" 0
 exits "submit" 0 submit
+same "MaxArraySize: two arrays for three plates" "$(grep -c '^\[micon\] tile: job' "$T/err")" 2
 exits "submit again, while it runs" 0 submit
 has "nothing is doubled" "$T/err" "nothing to submit"
 micon status screen.yaml >"$T/status"
@@ -72,6 +79,11 @@ if [ -x "$BIN/micon-tile" ]; then
     exits "the tiles stand" 0 "$BIN/micon" verify work/tiles/S1__*__P1.h5
     exits "and are up to date" 0 "$BIN/micon" submit screen.yaml --stage tile
     has "says the plan" "$T/err" "nothing to submit"
+    exits "by srun" 0 "$BIN/micon" submit screen.yaml -n 2 --stage tile --force --set slurm.mem=1GiB --set slurm.time=5 \
+        --set slurm.launcher=srun
+    ok "the job ends" slurm_idle 60
+    exits "the tiles are whole" 0 "$BIN/micon" verify work/tiles/S1__*__P1.h5
+    hasnt "none was alone" "$(ls -t work/status/slurm/tile-*.log | head -n 1)" "this one is alone"
     ok "the status file knows the job" grep -q '"job": "[0-9]' work/status/tile/*.json
 else
     skip "a real stage on SLURM" "micon-tile is not built"

@@ -72,4 +72,14 @@ ok "USR1 to the job: back into the queue" slurm_wait 60 'grep -q "back into the 
 ended "the same job" stopped 2
 has "went on where it was" "$T/stopped.log" "resuming after step"
 ok "to the same bytes as the run that was left alone" cmp "$W/models/whole/model.safetensors" "$W/models/stopped/model.safetensors"
+
+# ---- the same by srun ----
+export MICON_LAUNCHER=srun
+job by_srun 2 1 $C
+slurm_wait 120 '[ "$(wc -l <"$W/models/by_srun/log.jsonl")" -ge 5 ]'
+scancel --signal=USR1 --batch "$id"
+ok "by srun, USR1 to the job: back into the queue" slurm_wait 60 'grep -q "back into the queue" "$T/by_srun.log"'
+ok "by srun: ends" slurm_idle 240
+has "by srun: went on where it was" "$T/by_srun.log" "resuming after step"
+ok "by srun: the same bytes" cmp "$W/models/whole/model.safetensors" "$W/models/by_srun/model.safetensors"
 tap_done

@@ -4,6 +4,7 @@
 # check owners) and the packages slurmctld slurmd slurm-client munge.
 #
 # First lines of a test:   . tests/tap.sh; . tests/slurm/cluster.sh; slurm_or_skip "$0"; slurm_up NODES CPUS
+# $SLURM_MORE: further lines of slurm.conf.
 # Afterwards SLURM_CONF is set, and sbatch, squeue, scontrol are the real ones. The nodes are n1, n2 ...; they share the host's name, so
 # that Open MPI has to talk by TCP between them.
 
@@ -59,6 +60,7 @@ KillOnBadExit=1
 KillWait=5
 OverTimeLimit=0
 SlurmdParameters=config_overrides
+${SLURM_MORE-}
 C
     for i in $(seq "$1"); do
         mkdir -p "$d/tmp.n$i" "$d/spool.n$i"

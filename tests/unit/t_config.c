@@ -23,7 +23,8 @@ static void good(void)
     ok(parse(&c, yaml, "train.lr=1e-3") == OK, "a configuration");
     ok(c.tile.size == 96 && c.tile.memory == 512 << 20 && c.tile.illumination == ILLUMINATION_NONE, "its values");
     ok(c.screen.control.n == 2 && c.screen.index.n == 1 && c.screen.treatment.n == 0 && c.screen.channels.n == 5, "its lists");
-    ok(c.slurm.train_nodes == 2 && c.slurm.time_min == -1 && c.train.lr == 1e-3 && c.train.memory == -1, "nested section, auto, --set");
+    ok(c.slurm.train.nodes == 2 && c.slurm.all.time_min == -1 && c.slurm.tile.nodes == -1 && c.train.lr == 1e-3 && c.train.memory == -1,
+       "nested section, auto, --set");
     char *p = config_plate_file(&c, "tiles", "S1", "a/b", "P_1");
     same(p, "dir/work/tiles/S1__a%2Fb__P_1.h5", "a plate's file name");
     free(p);

@@ -89,10 +89,28 @@ static double memory_on(int64_t train_ranks)
     const char *yaml = "screen: {name: x, index: x.csv, channels: [A]}\ntrain: {memory: 1GiB}\n";
     config c = {0};
     step s = {.stage = stage_find("train"), .plate = -1, .chosen = true};
-    plan p = {.step = &s, .n = 1, .ranks = 2, .train_ranks = train_ranks, .memory = GB, .shared = GB};
+    plan p = {.step = &s, .n = 1, .ranks = 2, .memory = GB, .shared = GB};
+    if (train_ranks) p.shape[s.stage].nodes = 3, p.shape[s.stage].ranks = train_ranks, p.shape[s.stage].threads = 1;
     if (config_parse(&c, "x.yaml", yaml, strlen(yaml), NULL) == OK) {
         plan_estimate(&p, &c);
         got = (double)s.mem;
+    }
+    config_free(&c);
+    return got;
+}
+
+static double seconds_on(int64_t nodes, int64_t ranks, int64_t threads)
+{
+    double got = NAN;
+    const char *yaml = "screen: {name: x, index: x.csv, channels: [A]}\n";
+    config c = {0};
+    step s = {.stage = stage_find("train"), .plate = -1, .chosen = true};
+    plan p = {.step = &s, .n = 1, .ranks = 2, .memory = GB, .shared = GB};
+    p.rates.factor[s.stage] = 1;
+    p.shape[s.stage].nodes = nodes, p.shape[s.stage].ranks = ranks, p.shape[s.stage].threads = threads;
+    if (config_parse(&c, "x.yaml", yaml, strlen(yaml), NULL) == OK) {
+        plan_estimate(&p, &c);
+        got = s.seconds;
     }
     config_free(&c);
     return got;
@@ -103,6 +121,8 @@ static void test_train_ranks(void)
     double of_a_rank = 1073741824.0 + 200e6;
     tap_near(memory_on(0), 2 * of_a_rank, 0, 2, "train.memory is of each rank", __FILE__, __LINE__);
     tap_near(memory_on(8), 8 * of_a_rank, 0, 2, "of those that a node has", __FILE__, __LINE__);
+    tap_near(seconds_on(0, 0, 0) / seconds_on(3, 4, 2), 12, 1e-9, 2, "all nodes, their ranks and threads share the work", __FILE__,
+             __LINE__);
 }
 
 /* 62,162 wells of 1,000 features took 2.2 GiB and 105 s on two ranks. */

@@ -174,11 +174,18 @@ typedef struct {
     int64_t min_controls, seed, null_size, bootstrap;
 } evaluate_options;
 
+#define LAUNCHERS(X) X(LAUNCHER_AUTO, "auto") X(LAUNCHER_SRUN, "srun") X(LAUNCHER_MPIRUN, "mpirun")
+enum { LAUNCHERS(CHOICE_ID) };
+/* What a job asks for. In the general section -1 is auto; in a stage's -1 is "as the general section", -2 auto, and so are empty words. */
 typedef struct {
-    char *partition, *account, *extra;
-    int64_t time_min, mem, plates_per_task, throttle;
+    char *partition, *account, *qos, *constraint, *extra;
+    int64_t time_min, mem, nodes, ntasks_per_node, cpus_per_task;
+} slurm_resources;
+typedef struct {
+    slurm_resources all, featurize, tile, train, embed, measure, evaluate;
+    int launcher;
+    int64_t plates_per_task, throttle;
     double max_bad_plates;
-    int64_t train_nodes, train_ntasks_per_node;
 } slurm_options;
 
 typedef struct {
