@@ -17,6 +17,8 @@
 typedef struct {
     names stages, plates, sets, channels, rest;
     char *out, *pattern; /* of index */
+    char *gallery, *compound;
+    names wells; /* of gallery */
     int64_t ranks, nodes, interval, wait;
     int format; /* of export: position in csv|parquet */
     bool calibrate, dry_run, force, failed, images, json, watch, yes, quiet, help, version;
@@ -59,6 +61,7 @@ status command_clean(call *c);
 /* These hand over to a stage program (forward.c). */
 status command_verify(call *c);
 status command_compare(call *c);
+status command_gallery(call *c);
 status command_export(call *c);
 status command_store(call *c);
 

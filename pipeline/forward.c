@@ -34,18 +34,49 @@ status command_verify(call *c)
     return st;
 }
 
-/* PROGRAM [COMMAND] screen.yaml [--set ..] [OPTION] -- the words after screen.yaml. */
-static status start_with(const call *c, const char *stage, const char *command, const char *option)
+/* PROGRAM [COMMAND] screen.yaml [--set ..] [OPTION..] -- the words after screen.yaml. */
+static status start_with_all(const call *c, const char *stage, const char *command, const names *options)
 {
     names args = {0};
     if (command) names_add(&args, command);
     for (size_t i = 0; i < c->plain.n; i++) names_add(&args, c->plain.item[i]);
     if (c->a.quiet) names_add(&args, "--quiet");
-    if (option) names_add(&args, option);
+    for (size_t i = 0; i < options->n; i++) names_add(&args, options->item[i]);
     names_add(&args, "--");
     for (size_t i = 1; i < c->a.rest.n; i++) names_add(&args, c->a.rest.item[i]);
     status st = become(c, stage, &args);
     names_free(&args);
+    return st;
+}
+
+static status start_with(const call *c, const char *stage, const char *command, const char *option)
+{
+    names options = {0};
+    names_add(&options, option);
+    status st = start_with_all(c, stage, command, &options);
+    names_free(&options);
+    return st;
+}
+
+static void add_option(names *options, const char *name, const char *value)
+{
+    char *option = xasprintf("--%s=%s", name, value);
+    names_add(options, option);
+    free(option);
+}
+
+status command_gallery(call *c)
+{
+    names options = {0};
+    const char *usage = "usage: micon gallery screen.yaml --compound NAME -o FILE.png";
+    if (!*c->a.gallery) return fail(E_USAGE, "missing -o FILE.png; %s", usage);
+    if (c->a.rest.n > 1 || (!*c->a.compound && c->a.wells.n == 0))
+        return fail(E_USAGE, "name a compound with --compound, or wells with --well PLATE/WELL; %s", usage);
+    add_option(&options, "gallery", c->a.gallery);
+    if (*c->a.compound) add_option(&options, "compound", c->a.compound);
+    for (size_t i = 0; i < c->a.wells.n; i++) add_option(&options, "well", c->a.wells.item[i]);
+    status st = start_with_all(c, "evaluate", NULL, &options);
+    names_free(&options);
     return st;
 }
 

@@ -28,8 +28,9 @@ enum {
     EXPORT = 1024,
     STORE = 2048,
     INDEX = 4096,
+    GALLERY = 8192,
     STEPS = PLAN | RUN | RERUN | SUBMIT,
-    PROFILES = COMPARE | EXPORT | STORE, /* these start a stage program; names follow screen.yaml */
+    PROFILES = COMPARE | EXPORT | STORE | GALLERY, /* these start a stage program; names follow screen.yaml */
     ALL = ~0
 };
 
@@ -49,6 +50,7 @@ static const command commands[] = {
     {"rerun", "screen.yaml", "run a stage, a plate or the failed steps again", RERUN, command_rerun},
     {"compare", "screen.yaml RUN RUN...", "compare finished runs: a table and a figure, with intervals of the paired differences", COMPARE,
      command_compare},
+    {"gallery", "screen.yaml", "draw wells of a compound beside controls of their plates, as one PNG", GALLERY, command_gallery},
     {"export", "screen.yaml FOLDER", "write a run's finished profiles as CSV or Parquet tables, in pycytominer's layout", EXPORT,
      command_export},
     {"store", "add screen.yaml STORE", "add a run's finished profiles to a store that several screens share", STORE, command_store},
@@ -98,6 +100,11 @@ static const struct {
     {STATUS, {NULL, "watch", OPT_FLAG, A(watch), "", 0, 0, NULL, 0, "refresh until nothing is running"}},
     {STATUS, {NULL, "interval", OPT_INT, A(interval), "5", 1, 3600, NULL, 0, "refresh interval in seconds"}},
     {STORE, {NULL, "wait", OPT_INT, A(wait), "600", 0, 1e6, NULL, 0, "seconds to wait while another process writes to STORE"}},
+    {GALLERY, {NULL, "o", OPT_TEXT, A(gallery), "", 0, 0, NULL, 0, "the PNG file (required)"}},
+    {GALLERY,
+     {NULL, "compound", OPT_TEXT, A(compound), "", 0, 0, NULL, 0,
+      "its identifier or name: three typical wells and the farthest one, by the run's profiles"}},
+    {GALLERY, {NULL, "well", OPT_LIST, A(wells), "", 0, 0, NULL, 0, "PLATE/WELL or SOURCE/BATCH/PLATE/WELL; may be repeated"}},
     {EXPORT, {NULL, "format", OPT_CHOICE, A(format), "csv", 0, 0, "csv|parquet", 0, "CSV in gzip, or Parquet"}},
     {CLEAN, {NULL, "yes", OPT_FLAG, A(yes), "", 0, 0, NULL, 0, "do not ask"}},
     {RUN | RERUN | SUBMIT | PROFILES, {NULL, "quiet", OPT_FLAG, A(quiet), "", 0, 0, NULL, 0, "print only warnings and errors"}},

@@ -191,6 +191,10 @@ const opt config_options[] = {
     WORD(evaluate, duplicate_wells, "fail", CHOICES(DUPLICATE_WELLS), IN_PROFILES, "a well in two tables: refuse, or average"),
     LIST(evaluate, profiles, "", IN_PROFILES,
          "profiles of others instead of embeddings: CSV(.gz) or Parquet with Metadata_ columns, or h5ad; globs"),
+    WORD(evaluate, images, "folder", CHOICES(REPORT_IMAGES), 0,
+         "pictures of wells in the report, where there are tiles: in the folder report/ beside report.html, or in report.html itself; a "
+         "report "
+         "that exists stays as it is"),
     TEXT(evaluate, transform_with, "", IN_PROFILES,
          "apply a finished store's features, normalization, sphering and components instead of fitting them"),
 

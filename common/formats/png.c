@@ -92,41 +92,61 @@ static void put_chunk(text *out, const char *name, const uint8_t *data, size_t n
     text_addn(out, (const char *)word, 4);
 }
 
+/* What is written: samples [height_px, width_px, bands]. */
+typedef struct {
+    int width_px, height_px, bands;
+    const uint8_t *samples;
+} image_samples;
+
 /* Every row begins with the number of its filter; filter 1 stores the difference to the pixel on the left. */
-static void filter_rows(const picture *p, uint8_t *raw)
+static void filter_rows(const image_samples *p, uint8_t *raw)
 {
-    size_t row = (size_t)p->width_px * 3;
+    size_t bands = (size_t)p->bands, row = (size_t)p->width_px * bands;
     for (int y = 0; y < p->height_px; y++, raw += row + 1) {
-        const uint8_t *src = p->rgb + (size_t)y * row;
+        const uint8_t *src = p->samples + (size_t)y * row;
         raw[0] = 1;
-        for (size_t i = 0; i < row; i++) raw[1 + i] = (uint8_t)(src[i] - (i < 3 ? 0 : src[i - 3]));
+        for (size_t i = 0; i < row; i++) raw[1 + i] = (uint8_t)(src[i] - (i < bands ? 0 : src[i - bands]));
     }
+}
+
+/* what: for messages. */
+static status encode(text *out, const image_samples *p, const char *what)
+{
+    status st = OK;
+    uint8_t *raw = NULL, *packed = NULL, head[13] = {0};
+    size_t n = ((size_t)p->width_px * (size_t)p->bands + 1) * (size_t)p->height_px;
+    uLongf packed_n = compressBound(n);
+    if (packed_n > INT32_MAX) TRY(fail(E_FAILED, "%s: %d x %d pixels are too many for a PNG", what, p->width_px, p->height_px));
+    TRY(mem_alloc(&raw, n, 1, what));
+    TRY(mem_alloc(&packed, packed_n, 1, what));
+    filter_rows(p, raw);
+    if (compress2(packed, &packed_n, raw, n, 6) != Z_OK) TRY(fail(E_INTERNAL, "%s: deflate failed", what));
+    put_u32(head, (uint32_t)p->width_px);
+    put_u32(head + 4, (uint32_t)p->height_px);
+    head[8] = 8;                     /* bits a sample */
+    head[9] = p->bands == 3 ? 2 : 0; /* RGB, or grey */
+    text_addn(out, "\x89PNG\r\n\x1a\n", 8);
+    put_chunk(out, "IHDR", head, sizeof head);
+    put_chunk(out, "IDAT", packed, packed_n);
+    put_chunk(out, "IEND", NULL, 0);
+done:
+    free(raw);
+    free(packed);
+    return st;
+}
+
+status png_grey(text *out, int width_px, int height_px, const uint8_t *grey)
+{
+    return encode(out, &(image_samples){width_px, height_px, 1, grey}, "a picture");
 }
 
 status png_write(const char *path, const picture *p)
 {
     status st = OK;
-    uint8_t *raw = NULL, *packed = NULL, head[13] = {0};
     text out = {0};
-    size_t n = ((size_t)p->width_px * 3 + 1) * (size_t)p->height_px;
-    uLongf packed_n = compressBound(n);
-    if (packed_n > INT32_MAX) TRY(fail(E_FAILED, "%s: %d x %d pixels are too many for a PNG", path, p->width_px, p->height_px));
-    TRY(mem_alloc(&raw, n, 1, path));
-    TRY(mem_alloc(&packed, packed_n, 1, path));
-    filter_rows(p, raw);
-    if (compress2(packed, &packed_n, raw, n, 6) != Z_OK) TRY(fail(E_INTERNAL, "%s: deflate failed", path));
-    put_u32(head, (uint32_t)p->width_px);
-    put_u32(head + 4, (uint32_t)p->height_px);
-    head[8] = 8; /* bits a sample */
-    head[9] = 2; /* RGB */
-    text_addn(&out, "\x89PNG\r\n\x1a\n", 8);
-    put_chunk(&out, "IHDR", head, sizeof head);
-    put_chunk(&out, "IDAT", packed, packed_n);
-    put_chunk(&out, "IEND", NULL, 0);
+    TRY(encode(&out, &(image_samples){p->width_px, p->height_px, 3, p->rgb}, path));
     TRY(path_write(path, out.s, out.n));
 done:
-    free(raw);
-    free(packed);
     text_free(&out);
     return st;
 }

@@ -164,8 +164,9 @@ status write_profiles_all(stage *g, const char *path, const wells *w, const tran
 status write_consensus_all(stage *g, const char *path, const wells *w, const transformed *c, const char *made_from, uint64_t sum) MUST_USE;
 
 /* ---- report.c ---- */
-/* report.html, one file that loads nothing; json: metrics.json; log_jsonl: the training's log, where there is one. Local. */
-status report_write(const char *path, const wells *w, const transformed *c, const results *r, const char *json,
+/* report.html in `folder`, one file that loads nothing from elsewhere; pictures of wells in report/ beside it. json: metrics.json; log_jsonl:
+ * the training's log, where there is one. Local. */
+status report_write(const char *folder, const config *cfg, const wells *w, const transformed *c, const results *r, const char *json,
                     const char *log_jsonl) MUST_USE;
 
 /* ---- report_page.c ---- */
@@ -173,6 +174,9 @@ status report_write(const char *path, const wells *w, const transformed *c, cons
 extern const char report_html[], report_css[], page_js[], compare_js[];
 /* The page with its data (JSON) and its scripts in their order, NULL at the end; appended. */
 void report_page(text *page, const char *data, const char *const *scripts);
+
+/* ---- gallery.c: a picture of a compound's wells ("": none) and of named ones, beside controls; local ---- */
+status gallery_write(const stage *g, const screen_index *ix, const char *file, const char *compound, const names *wells_named) MUST_USE;
 
 /* ---- compare.c: runs side by side; local ---- */
 status compare_runs(const stage *g, const names *runs) MUST_USE;

@@ -23,6 +23,8 @@
 
 typedef struct {
     bool compare, csv;
+    char *gallery, *compound;
+    names wells;
     char *transform_with, *export, *append, *wait; /* csv, export, append, wait: old spellings, see check_arguments */
 } evaluate_args;
 
@@ -112,8 +114,7 @@ static status write_report(const outputs *o, const stage *g, const wells *w, con
 {
     status st = OK;
     text t = {0}, json = {0};
-    char *page = path_join(o->folder, "report.html"), *below = xasprintf(WORK_MODELS "/%s/" MODEL_LOG, o->run),
-         *log = config_work(&g->cfg, below);
+    char *below = xasprintf(WORK_MODELS "/%s/" MODEL_LOG, o->run), *log = config_work(&g->cfg, below);
     TRY(path_make_dirs(o->folder));
     results_show_json(r, g, w, notes, &json);
     text_add(&t, text_str(&json));
@@ -126,11 +127,10 @@ static status write_report(const outputs *o, const stage *g, const wells *w, con
     TRY(write_text(o, 3, &t));
     TRY(wells_csv(w, c, &t));
     TRY(write_text(o, 4, &t));
-    TRY(report_write(page, w, c, r, text_str(&json), log));
+    TRY(report_write(o->folder, &g->cfg, w, c, r, text_str(&json), log));
 done:
     text_free(&t);
     text_free(&json);
-    free(page);
     free(below);
     free(log);
     return st;
@@ -240,9 +240,11 @@ done:
 /* What dead runs left half-written. */
 static void sweep(const outputs *o)
 {
-    char *folder = path_dir(o->profiles);
+    char *folder = path_dir(o->profiles), *pictures = path_join(o->folder, "report");
     path_sweep_parts(folder, NULL);
     path_sweep_parts(o->folder, NULL);
+    path_sweep_parts(pictures, NULL);
+    free(pictures);
     free(folder);
 }
 
@@ -360,6 +362,11 @@ static status check_arguments(const stage *g, const evaluate_args *a)
     if (*a->append || *a->wait) return fail(E_USAGE, "--append is now a command of its own: micon store add screen.yaml STORE");
     if (*a->export || a->csv)
         return fail(E_USAGE, "--%s is now a command of its own: micon export screen.yaml FOLDER", a->csv ? "csv" : "export");
+    if (*a->gallery && !*a->compound && a->wells.n == 0)
+        return fail(E_USAGE, "--gallery of what? Name a compound with --compound, or wells with --well PLATE/WELL");
+    if (!*a->gallery && (*a->compound || a->wells.n)) return fail(E_USAGE, "--compound and --well choose what --gallery draws");
+    if (*a->gallery && (a->compare || *a->transform_with))
+        return fail(E_USAGE, "--gallery draws from finished tiles: it cannot be combined with --compare or --transform-with");
     if (a->compare && *a->transform_with)
         return fail(E_USAGE, "--compare reads finished runs: it cannot be combined with --transform-with");
     if (g->arguments.n && !a->compare)
@@ -385,6 +392,11 @@ static status run_all(stage *g)
     outputs_name(&o, &g->cfg);
     if (a->compare) {
         TRY_ALL(g->comm, g->rank == 0 ? compare_runs(g, &g->arguments) : OK);
+        goto done;
+    }
+    if (*a->gallery) {
+        if (a->wells.n) TRY(plates_index_all(g, &ix));
+        TRY_ALL(g->comm, g->rank == 0 ? gallery_write(g, ix, a->gallery, a->compound, &a->wells) : OK);
         goto done;
     }
     kernels_set_threads(1); /* a product's last bits would depend on how many ranks share the machine */
@@ -420,6 +432,11 @@ int main(int argc, char **argv)
     static const opt options[] = {
         {NULL, "compare", OPT_FLAG, offsetof(evaluate_args, compare), "", 0, 0, NULL, 0,
          "put the finished reports of runs side by side: a table and a picture, differences with paired intervals"},
+        {NULL, "gallery", OPT_TEXT, offsetof(evaluate_args, gallery), "", 0, 0, NULL, 0,
+         "draw wells beside controls of their plates to this PNG file, from finished tiles: those of --compound, or of --well"},
+        {NULL, "compound", OPT_TEXT, offsetof(evaluate_args, compound), "", 0, 0, NULL, 0,
+         "--gallery: a compound's identifier or name; three typical wells and the farthest, by the run's profiles"},
+        {NULL, "well", OPT_LIST, offsetof(evaluate_args, wells), "", 0, 0, NULL, 0, "--gallery: PLATE/WELL; may be repeated"},
         {NULL, "transform-with", OPT_TEXT, offsetof(evaluate_args, transform_with), "", 0, 0, NULL, 0,
          "transform these wells as this finished store's were (evaluate.transform_with): its features, selection, sphering and components; "
          "groups (plates) are normalized its way on their own controls, only with normalize_by: none with its numbers too; Harmony cannot "

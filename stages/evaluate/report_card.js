@@ -102,9 +102,10 @@ function open_card(t) {
     "Next treatment") +
     "<button class=close aria-label='Close'>×</button></span></header><div class=parts><div>" + card_facts(t) + "</div>" + card_map(t) +
       card_doses(t) +
-    "</div>" + card_near(t) + card_wells(t);
+    "</div>" + card_images(t) + card_near(t) + card_wells(t);
   dialog.querySelector(".close").onclick = () => dialog.close();
   tips(dialog);
+  start_images(dialog);
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
 }

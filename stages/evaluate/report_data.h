@@ -8,6 +8,7 @@
 /* {"lo":a,"hi":b,"u16":".."}: value = a + (b - a) * code / 65534; 65535: missing. */
 status pack_reals(text *t, const double *v, int64_t n) MUST_USE;
 /* {"u8":".."}, u16 or u32, whichever holds n_names; the type's largest number: missing. All 0 is "". */
+void pack_bytes(text *t, const void *bytes, size_t n); /* base64 alone */
 status pack_codes(text *t, const int32_t *code, int64_t n, int64_t n_names) MUST_USE;
 
 /* ---- report_wells.c ---- */
@@ -16,6 +17,11 @@ status report_quality(text *t, const wells *w) MUST_USE;                     /* 
 
 /* ---- report_treatments.c ---- */
 status report_treatments(text *t, const wells *w, const transformed *c, const results *r) MUST_USE; /* "treatments" */
+
+/* ---- report_images.c ---- */
+/* "images": wells of the most active treatments beside controls of their plates, drawn from the tiles; the pictures go to `folder`, or
+ * into the page, as evaluate.images says. Nothing, not even the name, where there are no tiles. */
+status report_images(text *t, const config *cfg, const char *folder, const wells *w, const transformed *c, const results *r) MUST_USE;
 
 /* ---- report_heat.c ---- */
 status report_heat(text *t, const wells *w, const transformed *c, const results *r) MUST_USE; /* "heat": the most active treatments */

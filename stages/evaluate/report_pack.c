@@ -9,9 +9,10 @@
 
 enum { MISSING = 65535 };
 
-static void add_base64(text *t, const uint8_t *b, size_t n)
+void pack_bytes(text *t, const void *bytes, size_t n)
 {
     static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const uint8_t *b = bytes;
     char four[4 * 256];
     size_t at = 0;
     for (size_t i = 0; i < n; i += 3) {
@@ -33,7 +34,7 @@ static status add_whole(text *t, const uint32_t *v, int64_t n, size_t size)
     for (int64_t i = 0; i < n; i++)
         for (size_t k = 0; k < size; k++) b[(size_t)i * size + k] = (uint8_t)(v[i] >> (8 * k));
     text_addf(t, "\"u%zu\":\"", 8 * size);
-    add_base64(t, b, (size_t)n * size);
+    pack_bytes(t, b, (size_t)n * size);
     text_add(t, "\"");
     free(b);
     return OK;

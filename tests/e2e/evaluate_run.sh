@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../tap.sh"
 S=$T/s W=$T/s/work
 run() { mpi "${N:-1}" "$BIN/micon-evaluate" "$S/screen.yaml" "$@"; }
-sum() { cat "$W"/profiles/*.h5ad "$W"/reports/micon/* | sha256sum; }
+sum() { find "$W"/profiles "$W"/reports/micon -type f -not -name '*.part*' | LC_ALL=C sort | xargs sha256sum | sha256sum; }
 "$BIN/micon-simulate" --out "$S" --sources 2 --batches 2 --wells 24 --compounds 8 --size 64 --quiet
 sed -i 's/  size: 64/  size: 32/; s/  test_batches: 1/  test_batches: 1\n  unseen_compounds: 2/' "$S/screen.yaml"
 exits "without embeddings" 1 run
@@ -43,6 +43,14 @@ exits "no such column" 2 run --set evaluate.normalize_by=Metadata_Plat
 has "no such column: the nearest" "$T/err" "did you mean Metadata_Plate"
 exits "as at first" 0 run
 same "as at first: the same bytes" "$(sum)" "$one"
+exits "no pictures" 0 run --force --set evaluate.images=no
+ok "no pictures: their folder is gone" test ! -e "$W/reports/micon/report"
+hasnt "no pictures: none in the page" "$W/reports/micon/report.html" '"images":'
+exits "pictures in the page" 0 run --force --set evaluate.images=embed
+ok "pictures in the page: no folder" test ! -e "$W/reports/micon/report"
+has "pictures in the page" "$W/reports/micon/report.html" "data:image/png;base64,iVBORw0KGgo"
+exits "pictures beside the page" 0 run --force
+same "pictures beside the page: the same bytes" "$(sum)" "$one"
 f=$(ls "$W"/embeddings/micon/*.h5 | head -n 1); mv "$f" "$T/away.h5"
 exits "a plate without embeddings" 0 run
 has "is left out, which is said" "$T/err" "1 of 4 plates have no embeddings and are left out (micon-embed makes them): "
@@ -50,11 +58,19 @@ has "in the report too" "$W/reports/micon/report.html" "1 of 4 plates have no em
 mv "$T/away.h5" "$f"
 exits "the plate is there again" 0 run
 same "the plate is there again: the same bytes" "$(sum)" "$one"
-same "the training's log: what is JSON" "$(sed -n 's/^"log":\(.*\)}<.script>$/\1/p' "$W/reports/micon/report.html")" \
+same "the training's log: what is JSON" "$(sed -n 's/^"log":\(.*\),$/\1/p' "$W/reports/micon/report.html")" \
     '[{"step":0,"loss":2.5},{"step":5,"loss":0.5}]'
 has "the training's log: what is not is said" "$T/first" "log.jsonl: 6 lines are not JSON objects"
 hasnt "the report loads nothing" "$W/reports/micon/report.html" "src="
 hasnt "the report names no address" "$W/reports/micon/report.html" "://"
+gallery() { "$BIN/micon" gallery "$S/screen.yaml" -o "$T/g.png" "$@"; }
+at=$(zcat "$S/metadata/well.csv.gz" | grep ',S1B01P001,' | grep -v JCP2022_033924 | head -n 1)
+exits "gallery: a compound" 0 gallery --compound "${at##*,}"
+ok "gallery: typical wells, the farthest, controls" grep -qE 'g.png: [4-8] wells' "$T/err"
+exits "gallery: a well" 0 gallery --well "S1B01P001/$(echo "$at" | cut -d, -f3)"
+has "gallery: and its control" "$T/err" "g.png: 2 wells"
+exits "gallery: no such well" 2 gallery --well S1B01P001/Z9
+exits "gallery: of nothing" 2 gallery
 ok "the store verifies" "$BIN/micon-store" verify "$W/profiles/micon.h5ad" "$W/profiles/micon.consensus.h5ad"
 
 # As another store: of the same model, or refused. (evaluate_transform.sh has the rest.)
@@ -74,7 +90,7 @@ if ! /usr/bin/python3 -c 'import anndata, h5py, numpy' 2>/dev/null; then
     tap_done
 fi
 cat > "$T/check.py" <<'EOP'
-import base64, csv, glob, json, sys, warnings
+import base64, csv, glob, json, os, struct, sys, warnings, zlib
 warnings.simplefilter("error")
 warnings.simplefilter("ignore", ResourceWarning)
 import anndata, h5py, numpy as np
@@ -156,6 +172,29 @@ for l, near in enumerate(data["treatments"]["nearest"]):
     if name[l] not in med: continue
     cos = sorted((-np.dot(med[name[l]], v) / np.linalg.norm(v) / np.linalg.norm(med[name[l]]), n) for n, v in med.items() if n != name[l])
     if not near or abs(near[1] + cos[0][0]) > 2e-3: ok("nearest of " + name[l], False)
+# A picture holds the tile: unpacked here, its squares are what was stored, up to the rounding of the root.
+images = data["images"]
+well, file = next(iter(images["wells"].items()))
+png, at, packed = open(w + "/reports/micon/report/" + file, "rb").read(), 8, b""
+while at < len(png):
+    n, kind = struct.unpack(">I4s", png[at:at + 8])
+    packed += png[at + 8:at + 8 + n] if kind == b"IDAT" else b""
+    at += 12 + n
+lines = np.frombuffer(zlib.decompress(packed), "u1").reshape(images["side"], -1)[:, 1:]
+strip = np.cumsum(lines, 1, dtype="u1").reshape(images["side"], 5, images["side"]).transpose(1, 0, 2)
+source, batch, plate_, name_ = key[int(well)]
+with h5py.File("%s/tiles/%s__%s__%s.h5" % (w, source, batch, plate_)) as h:
+    tiles = h["tiles"][:]
+    cat = h["obs/Metadata_Well/categories"].asstr()[:][h["obs/Metadata_Well/codes"][:]]
+mine = [t for t, c in zip(tiles, cat) if c == name_]
+ok("a picture is a tile of its well", any(np.array_equal(np.floor(255 * np.sqrt(t / 255) + .5).astype("u1"), strip) for t in mine))
+def sims(l):
+    i = np.flatnonzero(of[name[l]])
+    return {int(r): float(np.dot(y[r], med[name[l]])) for r in i}
+for l, pairs in images["of"].items():
+    s = sims(int(l))
+    if len(s) > 3: ok("typical wells of " + name[int(l)], [p[0] for p in pairs] == sorted(s, key=lambda r: -s[r])[:3] + [min(s, key=s.get)])
+    ok("controls are of their plates", all(key[p[1]][:3] == key[p[0]][:3] and control[p[1]] for p in pairs if p[1] >= 0))
 rows = list(csv.DictReader(open(w + "/reports/micon/metrics.csv")))
 ok("CSV and JSON agree", all(float(r["value"]) == got[r["metric"], r["setting"], int(r["k"]) if r["k"] else None]["value"]
                              for r in rows if r["profiles"] == "uncorrected" and r["value"]))

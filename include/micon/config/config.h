@@ -164,8 +164,10 @@ enum { CORRECTIONS(CHOICE_ID) };
 enum { SELECTS(CHOICE_ID) };
 #define HARMONY_BY(X) X(HARMONY_SOURCE, "source") X(HARMONY_BATCH, "batch") X(HARMONY_PLATE, "plate")
 enum { HARMONY_BY(CHOICE_ID) };
+#define REPORT_IMAGES(X) X(IMAGES_FOLDER, "folder") X(IMAGES_EMBED, "embed") X(IMAGES_NO, "no")
+enum { REPORT_IMAGES(CHOICE_ID) };
 typedef struct {
-    int normalize, normalize_on, sphere, batch_correction, select, harmony_by;
+    int images, normalize, normalize_on, sphere, batch_correction, select, harmony_by;
     int recipe, features, duplicate_wells, wells, negatives;
     table_columns columns;
     bool image_features;

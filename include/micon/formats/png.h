@@ -2,6 +2,7 @@
 #ifndef MICON_FORMATS_PNG_H
 #define MICON_FORMATS_PNG_H
 #include "micon/base/status.h"
+#include "micon/base/text.h"
 
 #include <stdint.h>
 
@@ -21,6 +22,9 @@ void picture_box(picture *p, int x, int y, int width_px, int height_px, uint32_t
 /* Upper left corner at x, y. Letters are drawn as capitals; what the font lacks as a box. A line of n characters is
  * n * PNG_GLYPH_WIDTH * scale wide. */
 void picture_text(picture *p, int x, int y, int scale, uint32_t colour, const char *s);
+
+/* A grey picture [height_px, width_px] as the bytes of a PNG file, appended. */
+status png_grey(text *out, int width_px, int height_px, const uint8_t *grey) MUST_USE;
 
 /* The file is the old one or complete. The same picture gives the same bytes. */
 status png_write(const char *path, const picture *p) MUST_USE;
