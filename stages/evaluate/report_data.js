@@ -64,7 +64,8 @@ T.compound = codes(D.treatments.compound, T.n);
 })();
 T.name = T.id.map((id, t) => {
   const wells = T.wells(t), name = NAME && wells.length ? said(NAME, wells[0]) : "";
-  return name ? name + (id.includes("|") ? " " + id.slice(id.indexOf("|") + 1).replace(/\|/g, " ") : "") : id;
+  const shown = (s) => s.replace(/[\u202a-\u202e\u2066-\u2069]/g, ""); // marks of direction would turn what stands beside the name
+  return shown(name ? name + (id.includes("|") ? " " + id.slice(id.indexOf("|") + 1).replace(/\|/g, " ") : "") : id);
 });
 T.mechanism = T.id.map((id, t) => MECHANISM && T.wells(t).length ? said(MECHANISM, T.wells(t)[0]) : "");
 // The form of the profiles that the store delivers, and that nearest treatments and similarities are of.

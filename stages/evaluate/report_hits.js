@@ -55,7 +55,8 @@ function hit_columns() {
       "<div class=controls><input type=search placeholder='name, identifier, mechanism' aria-label='Search treatments'>" +
     "<label>show <select class=filter><option value=all>all</option><option value=active>active (q &lt; 0.05)</option>" +
     "<option value=flagged>with flags</option></select></label><label class=form>profiles <select></select></label>" +
-    "<details class=menu><summary>Columns</summary><div></div></details><button class=csv>Save as CSV</button><span class=count></span></div>" +
+    "<details class=menu><summary>Columns</summary><div></div></details><button class=csv>Save as CSV</button>" +
+    "<span class=count></span></div>" +
     "<div class=grid role=grid tabindex=0 aria-label='Treatments'><div class='row head' role=row></div>" +
     "<div class=space><div class=rows></div></div></div>");
   const $ = (s) => sec.querySelector(s), grid = $(".grid"), head = $(".head"), space = $(".space"), rows = $(".rows"), H = 32;

@@ -29,14 +29,16 @@ function draw_well(cv, picture) {
 function card_images(t) {
   const of = IMAGES.of[t];
   if (!of || !of.some(([well]) => IMAGES.wells[well])) {
-    return D.images ? "<p class=note>No pictures of it here: the report has those of the most active treatments. <code>micon gallery screen.yaml " +
+    return D.images ? "<p class=note>No pictures of it here: the report has those of the most active treatments. " +
+      "<code>micon gallery screen.yaml " +
       "--compound '" + esc(T.id[t].split("|")[0]) + "' -o FILE.png</code> draws them.</p>" : "";
   }
   const cell = (well, what) => !IMAGES.wells[well] ? "<td></td>" : "<td><canvas data-well=" + well + " role=img aria-label='" +
     esc(what + ", " + well_name(well)) + "'></canvas><small>" + esc(what) + "<br>" + esc(well_name(well).split("/").pop()) +
       "</small></td>";
   const far = of.length > 3 ? of.length - 1 : -1;
-  return "<h3>Its wells beside controls of their plates</h3><div class=controls><label>channel <select class=channel><option value=all>all, coloured" +
+  return "<h3>Its wells beside controls of their plates</h3><div class=controls><label>channel <select class=channel>" +
+    "<option value=all>all, coloured" +
     "</option>" + IMAGES.channels.map(([c]) => "<option" + (c === Shown.channel ? " selected" : "") + ">" + esc(c) + "</option>").join("") +
     "</select></label><label>brightness <input class=bright type=range min=.5 max=3 step=.25 value=" + Shown.bright + "></label>" +
     "<span class=legend></span></div><div class=scroll><table class=wells><tbody><tr>" +

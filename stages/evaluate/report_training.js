@@ -15,5 +15,6 @@
   section("settings", "Settings", "", "<details><summary>All keys that decide these profiles</summary><table class=left><tbody>" +
     Object.entries(M.configuration).map(([k, v]) => "<tr><td>" + esc(k) + "</td><td>" + esc(v) + "</td></tr>").join("") +
       "</tbody></table></details>");
+  start_verdict();
   add(main, "<p class=note>All numbers: metrics.json, metrics.csv, compounds.csv, by_compound.csv, wells.csv beside this page.</p>");
 })();

@@ -4,7 +4,9 @@ const metric_cell = (m) => !m ? "<td>–</td>" : "<td title='" + (m.value === nu
   (m.low !== null ? "<small>" + figure(m.low) + " – " + figure(m.high) + "</small>" : "") + "</td>";
 // rows: [metric, setting, k], or [null, .., .., a heading]; those without any figure are left out, and headings without rows.
 function metric_table(id, title, sub, rows) {
-  rows = rows.map(([m, s, k, head]) => head ? {head} : {label: named(m, k), help: ABOUT[m].help, c: KINDS.map((p) => find(p, m, s, k))})
+  rows = rows.map(([m, s, k, head]) => head ? {head} : {label: named(m, k) + (ABOUT[m].setting && s !== ABOUT[m].setting ? ", " +
+    SETTINGS[s].toLowerCase() : ""),
+    help: ABOUT[m].help, c: KINDS.map((p) => find(p, m, s, k))})
     .filter((r) => r.head || r.c.some((x) => x && x.value !== null));
   rows = rows.filter((r, i) => !r.head || (rows[i + 1] && !rows[i + 1].head));
   if (!rows.length) return;
@@ -22,9 +24,13 @@ function metric_table(id, title, sub, rows) {
     "</th>").join("") +
     (chance ? "<th>chance</th>" : "") + "<th>n</th></tr></thead><tbody>" + html + "</tbody></table>");
 }
-// rows of a section's metrics: for each k that is shown, where there are several
-const metric_rows = (name, setting) => METRICS.filter((m) => m.section === name)
-  .flatMap((m) => (m.by_k ? [1, 5, 10] : [m.k]).map((k) => [m.name, setting || m.setting, k]));
+// rows of a section's metrics: for each k that is shown, where there are several; and for each setting that has figures
+function metric_rows(name, setting) {
+  const has = (m, s) => M.metrics.some((x) => x.metric === m.name && x.setting === s), other = (m) => Object.keys(SETTINGS).filter((s) =>
+    s !== m.setting && has(m, s));
+  return METRICS.filter((m) => m.section === name).flatMap((m) => (setting ? [setting] : [m.setting, ...other(m)])
+    .flatMap((s) => (m.by_k ? [1, 5, 10] : [m.k]).map((k) => [m.name, s, k])));
+}
 
 (function () { // retrieval: the table, and the curves of what has a possible match
   const rows = [];
@@ -65,6 +71,33 @@ metric_table("activity", "Activity, mechanisms, replicates",
   "Mean average precision against the plate's controls, and among compounds that share a mechanism" +
   (M.mechanism_column ? " (" + esc(M.mechanism_column) + ")" : "") + ".", metric_rows("activity"));
 metric_table("batches", "Batches", "How well batches mix, and compounds stay apart. Best is 1, except where said.", metric_rows("batches"));
+(function () { // a line a figure, from without correction to with it
+  if (!CHANGES.length) return;
+  const up = CHANGES.filter((c) => c.better > 0).length, down = CHANGES.filter((c) => c.better < 0).length, row = 26, L = 300, Wd = 720;
+  const sec = section("changes", "What correction changed", "<b>" + (down > up ? "It made these profiles worse" : up > down
+    ? "It made these profiles better" :
+    "It made no clear difference") + "</b>: " + up + " of " + CHANGES.length + " figures better, " + down +
+      " worse. From the ring (without) to the dot (with).",
+  legend([["better", "var(--accent)"], ["worse", "var(--warm)"], ["the same", "var(--soft)"]]) + "<div class='plot scroll'></div>");
+  const lo = Math.min(0, ...CHANGES.flatMap((c) => [c.before, c.after])), hi = Math.max(1, ...CHANGES.flatMap((c) => [c.before, c.after]));
+  const x = (v) => L + (v - lo) / (hi - lo) * (Wd - L - 16), H = CHANGES.length * row + 26;
+  let s = "";
+  for (const v of [0, .25, .5, .75, 1]) {
+    s += "<line x1=" + x(v) + " x2=" + x(v) + " y1=0 y2=" + (H - 22) + " stroke='var(--grid)'/><text x=" + x(v) + " y=" + (H - 6) +
+      " text-anchor=middle>" + v + "</text>";
+  }
+  CHANGES.forEach((c, i) => {
+    const y = i * row + row / 2, colour = "var(--" + (c.better > 0 ? "accent" : c.better < 0 ? "warm" : "soft") + ")";
+    s += "<text x=" + (L - 10) + " y=" + (y + 4) + " text-anchor=end>" + esc(c.label) + "</text><g data-tip='" + esc(c.label) + "\n" +
+      num(c.before) + " → " + num(c.after) +
+      "'><line x1=" + x(c.before) + " x2=" + x(c.after) + " y1=" + y + " y2=" + y + " stroke='" + colour + "' stroke-width=3 />" +
+      "<circle cx=" + x(c.before) + " cy=" + y + " r=4.5 fill='var(--card)' stroke='" + colour + "' stroke-width=2 />" +
+      "<circle cx=" + x(c.after) + " cy=" + y + " r=5 fill='" + colour + "'/></g>";
+  });
+  sec.lastElementChild.innerHTML = svg(Wd, H, s, "Figures without and with correction");
+  sec.lastElementChild.firstElementChild.style.minWidth = "560px";
+  tips(sec);
+})();
 for (const name of new Set(METRICS.map((m) => m.section))) { // sections that are new in the table of metrics
   if (!["retrieval", "predicted", "activity", "batches", ""].includes(name)) metric_table(name, name[0].toUpperCase() + name.slice(1), "",
     metric_rows(name));

@@ -1,17 +1,105 @@
-// report_verdict.js -- the head of the page, and what is worth knowing.
+// report_verdict.js -- the head of the page: five sentences made from the figures, each with a link to where they are from.
 document.title = M.screen + ": " + M.run;
 add(main, "<h1>" + esc(M.screen) + " · " + esc(M.run) + "</h1>");
 add(main, "<p class=sub>Profiles normalized (" + esc(M.configuration["evaluate.normalize"]) + ") by " +
-  esc(M.configuration["evaluate.normalize_by"]) +
-  "; with correction: sphering " + esc(M.configuration["evaluate.sphere"]) + ", " +
-  (M.configuration["evaluate.batch_correction"] === "harmony" ? "Harmony" : "no Harmony") +
-    ". Intervals: 95&nbsp;%, bootstrap over compounds.</p>");
+  esc(M.configuration["evaluate.normalize_by"]) + "; with correction: sphering " + esc(M.configuration["evaluate.sphere"]) +
+    ", batch correction " +
+  esc(M.configuration["evaluate.batch_correction"]) + ". Intervals: 95&nbsp;%, bootstrap over compounds.</p>");
+
+// What correction changed, of figures between 0 and 1: [label, before, after, better].
+const CHANGES = KINDS.length < 2 ? [] : [["nsb", "all", 5], ["nss", "all", 5], ["map_activity", "all"], ["map_consistency", "all"],
+  ["knn_mechanism", "all", 5], ["knn_source", "all", 5], ["lisi_batch", "all"], ["silhouette_batch", "all"]].map(([m, s, k]) => {
+  const [a, b] = KINDS.map((p) => find(p, m, s, k));
+  if (!a || !b || a.value === null || b.value === null) return null;
+  const by = ABOUT[m].lower_is_better ? a.value - b.value : b.value - a.value;
+  return {metric: m, label: named(m, k), before: a.value, after: b.value, better: Math.abs(by) < .005 ? 0 : Math.sign(by)};
+}).filter((c) => c);
+
+function say_active() {
+  const q = T.figures[FORM] && T.figures[FORM].activity_q, map = find(FORM, "map_activity", "all");
+  if (!q || !map || map.value === null) return ["",
+    "Activity was not measured: there are no controls, or no treatment has two evaluated wells.", "hits"];
+  const known = q.filter((v) => v !== null).length, active = [...q.keys()].filter((t) => q[t] !== null && q[t] < .05);
+  active.sort((a, b) => T.figures[FORM].activity_map[b] - T.figures[FORM].activity_map[a] || a - b);
+  const strongest = active.slice(0, 3).map((t) => link(t)).join(", ");
+  return [active.length ? "good" : "bad", "<b>" + whole(active.length) + " of " + plural(known, "treatment") + "</b> " +
+    (known === 1 || active.length === 1 ? "is" : "are") + " active: told from untreated wells of the same plates (q &lt; 0.05; mean mAP " +
+      num(map.value) + ")." +
+    (active.length ? " Strongest: " + strongest + "." : ""), "hits"];
+}
+function say_reproducible() {
+  const parts = [], marks = [];
+  for (const [m, what] of [["nsb", "batch"], ["nss", "source"], ["nsp", "plate"]]) {
+    const v = find(FORM, m, "all", 5);
+    if (!v || v.value === null || m === "nsp" && parts.length) continue;
+    const clear = v.low > v.chance;
+    marks.push(clear);
+    parts.push("<b>" + percent(v.value) + "</b> of wells have one of their compound among the five most similar wells of another " + what +
+      " (chance " + percent(v.chance) + (clear ? "" : ": not clearly more") + ")");
+  }
+  return parts.length ? [marks.every((x) => x) ? "good" : "bad", "Reproducible? " + parts.join("; ") + ".", "retrieval"] :
+    ["", "Reproducibility cannot be judged: no compound has wells in two batches.", "plates"];
+}
+function say_position() {
+  const claims = (M.claims || []).filter((c) => c.profiles === FORM), fails = claims.filter((c) => c.holds === false);
+  if (claims.length) {
+    const open = claims.filter((c) => c.holds === null).length;
+    return [fails.length ? "bad" : open < claims.length ? "good" : "", fails.length ? "<b>Well position may explain " + fails.length +
+      " of " +
+      plural(claims.length, "figure") + "</b> (" + fails.slice(0, 3).map((c) => esc(named(c.metric, c.k))).join(", ") +
+        "): they do not stand out from untreated " +
+      "positions posed as treatments, or from other positions." : open === claims.length ?
+      "Whether well position explains the figures cannot be told on this layout." :
+      "Well position does not explain the figures: they hold at other positions, or stand out from untreated positions.", "retrieval"];
+  }
+  let fixed = 0, replicated = 0;
+  for (let t = 0; t < T.n; t++) if (T.evaluated[t] > 1) { replicated++; fixed += T.flags[t].includes("one position"); }
+  if (!replicated) return ["", "No treatment has two evaluated wells: nothing can be said of positions.", "hits"];
+  return [2 * fixed > replicated ? "bad" : "good", 2 * fixed > replicated ? "<b>" + fixed + " of " + plural(replicated, "treatment") +
+    "</b> with replicates stand at one well position on all plates: effects of the position raise every figure." :
+    "Treatments stand at several well positions (" + (replicated - fixed) + " of " + replicated +
+      "): a shared position does not look like a shared effect.",
+  "plates"];
+}
+function say_correction() {
+  const up = CHANGES.filter((c) => c.better > 0), down = CHANGES.filter((c) => c.better < 0), show = (c) => esc(c.label) + " " +
+    num(c.before) + " → " + num(c.after);
+  if (!CHANGES.length) return ["", "There is one form of the profiles: nothing was corrected after normalization.", "settings"];
+  const worse = down.length > up.length, main_ones = (worse ? down : up).slice(0, 3).map(show).join("; ");
+  return [worse ? "bad" : up.length > down.length ? "good" : "", "Correction made <b>" + up.length + " better and " + down.length +
+    " worse</b> of " +
+    plural(CHANGES.length, "figure") + (main_ones ? " (" + main_ones + ")" : "") +
+      (worse ? ". The profiles without it are the better ones here." : "."), "changes"];
+}
+function say_plates() {
+  const t = W.text.Plate;
+  if (!t) return ["", "The profiles name no plates.", "hits"];
+  const all = new Int32Array(t.names.length), flagged = new Int32Array(t.names.length);
+  for (let i = 0; i < W.n; i++) if (t.code[i] >= 0) { all[t.code[i]]++; flagged[t.code[i]] += FLAGGED[i] > 0; }
+  const order = [...t.names.keys()].sort((a, b) => flagged[b] / all[b] - flagged[a] / all[a] || a - b), bad = order.filter((p) =>
+    flagged[p] > .1 * all[p]);
+  const show = (p) => "<b>" + esc(t.names[p]) + "</b> (" + flagged[p] + " of " + plural(all[p], "well") + ")";
+  if (!D.quality.QC_Flagged) return ["", "The quality of images is not known for these profiles.", "plates"];
+  return bad.length ? ["bad", "Images of " + plural(bad.length, "plate") + " failed quality control in more than a tenth of the wells: " +
+    bad.slice(0, 3).map(show).join(", ") + (bad.length > 3 ? ", …" : "") + ".", "plates"] :
+    ["good", "No plate stands out by the quality of its images" + (flagged[order[0]] ? "; most flagged wells: " + show(order[0]) : "") +
+      ".", "plates"];
+}
+function start_verdict() { // the figures of the sentences are further down: a link leads there, or nowhere if a part is not on this page
+  const list = [say_active(), say_reproducible(), say_position(), say_correction(), say_plates()];
+  const mark = {good: "✓", bad: "!", "": "·"}, word = {good: "good", bad: "look at this", "": "for information"};
+  document.getElementById("verdict-list").innerHTML = list.map(([kind, s, to]) => "<li class='" + (kind || "plain") + "'><i title='" +
+    word[kind] + "'>" +
+    mark[kind] + "</i><span>" + s + (document.getElementById(to) ? " <a href='#" + to + "'>figures</a>" : "") + "</span></li>").join("");
+}
 (function () {
-  const facts = add(main, "<div class=facts></div>"), words = {predicted: "predicted profiles", judged: "evaluated wells"};
+  const list = (items) => "<ul>" + items.map((n) => "<li>" + esc(n) + "</li>").join("") +
+    "</ul>", words = {predicted: "predicted profiles", judged: "evaluated wells"};
+  section("verdict", "In short", "", "<ol id=verdict-list></ol>");
+  if (M.advice && M.advice.length) section("advice", "What to do", "", list(M.advice));
+  const facts = add(main, "<div class=facts></div>");
   for (const [k, v] of Object.entries(M.counts)) {
     if (v || k !== "predicted") add(facts, "<div><b>" + v.toLocaleString("en") + "</b><span>" + esc(words[k] || k) + "</span></div>");
   }
-  if (M.notes.length) section("notes", "Worth knowing", "", "<ul>" + M.notes.map((n) => "<li>" + esc(n) + "</li>").join("") + "</ul>");
-  if (M.advice && M.advice.length) section("advice", "What to do", "", "<ul>" + M.advice.map((n) => "<li>" + esc(n) + "</li>").join("") +
-    "</ul>");
+  if (M.notes.length) section("notes", "Worth knowing", "", list(M.notes));
 })();

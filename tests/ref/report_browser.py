@@ -1,0 +1,310 @@
+# report_browser.py WHAT [PLACE] -- the checks of tests/e2e/report_browser.sh; prints what is wrong, exit 1 if anything is.
+import base64, csv, io, json, os, random, re, struct, sys, time
+from browser import Page, program
+
+WIDTHS = (400, 768, 1280, 1920)
+HOSTILE = ["<script>document.title='taken'</script>", "</script><img src=x onerror=document.title='taken'>",
+           "it's \"quoted\" & <b>bold</b>", "\U0001f9ea\U0001f52c emoji", "n" * 200, "=1+1", "\u202eright to left", "a/b|c\\d", "{{script}}",
+           "' onmouseover='document.title=1"]
+bad = []
+
+
+def ok(what, good):
+    if not good:
+        bad.append(what)
+
+
+def quiet(page, what):
+    ok("%s: errors %s" % (what, page.errors), not page.errors)
+    away = [u for u in page.requests if not u.startswith(("file://", "data:", "blob:"))]
+    ok("%s: asks for %s" % (what, away[:3]), not away)
+
+
+def sideways(page, what):
+    wide = page.run("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    ok("%s: %d pixels to scroll sideways" % (what, wide), wide <= 0)
+
+
+def contrast(page, what):
+    """WCAG AA: texts against what is behind them."""
+    low = page.run("""(() => {
+      const lum = (c) => { const v = c.match(/[\\d.]+/g).map(Number).slice(0, 3).map((x) => x / 255)
+          .map((x) => x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4); return .2126 * v[0] + .7152 * v[1] + .0722 * v[2]; };
+      const out = [];
+      for (const e of document.querySelectorAll('p, td, th, h2, h3, span, a, li, button, dt, dd, small, summary, label')) {
+        if (!e.textContent.trim() || !e.offsetParent || e.disabled || e.closest('[disabled]')) continue;
+        let b = e; while (b && getComputedStyle(b).backgroundColor === 'rgba(0, 0, 0, 0)') b = b.parentElement;
+        const x = lum(getComputedStyle(e).color), y = lum(b ? getComputedStyle(b).backgroundColor : 'rgb(255,255,255)');
+        const r = (Math.max(x, y) + .05) / (Math.min(x, y) + .05);
+        if (r < 4.5) out.push(e.tagName + '.' + e.className + ' ' + r.toFixed(2) + ' ' + e.textContent.slice(0, 30));
+      }
+      return out.slice(0, 5); })()""")
+    ok("%s: too little contrast: %s" % (what, low), not low)
+
+
+def widths(page, path, what):
+    for width in WIDTHS:
+        for dark in (False, True) if width in (400, 1280) else (False,):
+            page.size(width, 900), page.dark(dark)
+            page.open(path)
+            here = "%s at %d%s" % (what, width, " dark" if dark else "")
+            sideways(page, here), quiet(page, here)
+            if width in (400, 1280):
+                contrast(page, here)
+
+
+def report(folder):
+    page = Page()
+    path = folder + "/report.html"
+    page.open(path)
+    m = json.load(open(folder + "/metrics.json"))
+    heads = page.run("[...document.querySelectorAll('h2')].map((h) => h.textContent)") or []
+    for h in ["In short", "Every treatment", "All wells", "Plates in their layout", "Retrieval", "Retrieval curves",
+              "Predicted profiles of unseen compounds", "Activity, mechanisms, replicates", "Batches", "What correction changed",
+              "Activity and its significance", "Similarity of replicates", "Loss by step", "Settings"]:
+        ok("no part '%s'" % h, h in heads)
+    cells = page.run("[...document.querySelectorAll('td[title]')].map((c) => [c.title, c.firstChild.textContent])") or []
+    real = {repr(float(x["value"])) for x in m["metrics"] if x["value"] is not None}
+    for title, shown in cells:
+        if title == "no value":
+            continue
+        ok("%s is no value of metrics.json" % title, repr(float(title)) in real)
+        ok("%s is shown as %s" % (title, shown), abs(float(shown.replace(",", "")) - float(title)) <= .0051 * abs(float(title)))
+    wanted = sum(1 for x in m["metrics"] if x["metric"] in ("nsb", "nss") and x["k"] in (1, 5, 10) and x["value"] is not None)
+    ok("%d cells, at least %d wanted" % (len(cells), wanted), len(cells) >= wanted >= 12)
+    # The verdict's figures, and where its links lead.
+    form = "corrected" if any(x["profiles"] == "corrected" for x in m["metrics"]) else "uncorrected"
+    value = {(x["metric"], x["k"]): x for x in m["metrics"] if x["profiles"] == form and x["setting"] == "all"}
+    said = page.run("[...document.querySelectorAll('#verdict-list li span')].map((e) => e.textContent)") or []
+    ok("five sentences, not %d" % len(said), len(said) == 5)
+    active = [r for r in csv.DictReader(open(folder + "/compounds.csv")) if r["profiles"] == form and r["activity_q"]]
+    n = sum(float(r["activity_q"]) < .05 for r in active)
+    if said:
+        ok("active: '%s', not %d of %d" % (said[0], n, len(active)), said[0].startswith("%d of %d treatment" % (n, len(active))))
+        ok("reproducible: '%s'" % said[1], "%d %%" % int(100 * value["nsb", 5]["value"] + .5) in said[1])
+    gone = page.run("[...document.querySelectorAll('a[href^=\"#\"]')].filter((a) => !document.querySelector(a.getAttribute('href'))).length")
+    ok("links to nowhere", gone == 0)
+    widths(page, path, "report")
+    page.size(1280, 900), page.dark(False)
+    page.open(path)
+    page.run("document.getElementById('theme').click()")
+    ok("the theme does not change", page.run("document.documentElement.dataset.theme") == "dark" and
+       page.run("getComputedStyle(document.body).backgroundColor") == "rgb(18, 21, 26)")
+    page.close()
+
+
+def use(folder):
+    page = Page()
+    page.open(folder + "/report.html")
+    rows = {(r["profiles"], r["treatment"]): r for r in csv.DictReader(open(folder + "/compounds.csv"))}
+    form = page.run("Hits.form")
+    page.run("Hits.shown = new Set(['name', 'wells', 'activity_map', 'activity_q']), Hits.sort_by('name')")
+    table = list(csv.DictReader(io.StringIO(page.run("Hits.csv()"))))
+    ok("%d rows saved" % len(table), len(table) == len({t for _, t in rows}))
+    for r in table:
+        want = rows[form, r["Treatment"]]["activity_map"]
+        ok("%s has mAP %s, not %s" % (r["Treatment"], r["mAP"], want), (r["mAP"] == "") == (want == "") and
+           (want == "" or float(want) == float(r["mAP"])))
+    # Sorted by clicks on the head: by mAP downwards, then upwards; missing values last.
+    for down in (True, False):
+        page.run("document.querySelector('.head [data-id=activity_map]').click()")
+        v = page.run("Array.from(Hits.rows, (t) => value(Hits.form, 'activity_map', t))")
+        known = [x for x in v if x is not None]
+        ok("sorted wrongly", known == sorted(known, reverse=down) and v[:len(known)] == known)
+    page.run("Hits.sort_by('activity_map')")
+    first = page.run("T.name[Hits.rows[0]]")
+    ok("the strongest is not first", page.run("document.querySelector('.rows .row span').textContent") == first)
+    # Search by the keyboard.
+    page.run("document.querySelector('#hits-table input[type=search]').focus()")
+    page.ask("Input.insertText", text=first.lower())
+    ok("search finds %s" % page.run("Hits.rows.length"), page.run("Hits.rows.length") == 1 and page.run("T.name[Hits.rows[0]]") == first)
+    page.run("Hits.search('no such thing')")
+    ok("search for nothing", page.run("document.querySelectorAll('.rows .row').length") == 0)
+    page.run("Hits.search('')")
+    page.run("document.querySelector('.filter').value = 'active', document.querySelector('.filter').onchange()")
+    n = sum(r["activity_q"] != "" and float(r["activity_q"]) < .05 for (p, _), r in rows.items() if p == form)
+    ok("the active ones: %s, not %d" % (page.run("Hits.rows.length"), n), page.run("Hits.rows.length") == n)
+    page.run("document.querySelector('.filter').value = 'all', document.querySelector('.filter').onchange()")
+    # Keyboard: down, Enter opens, arrow right is the next, Escape closes.
+    page.run("document.querySelector('.grid').focus()")
+    page.key("ArrowDown", 40), page.key("ArrowDown", 40)
+    ok("arrow keys", page.run("Hits.at") == 2)
+    page.key("Enter", 13)
+    ok("Enter opens the card", page.run("dialog.open && dialog.querySelector('h2').textContent === T.name[Hits.rows[2]]"))
+    card = page.run("dialog.innerText")
+    ok("the card's mAP", page.run("num(value(Hits.form, 'activity_map', Hits.rows[2]))") in card)
+    contrast(page, "card")
+    page.key("ArrowRight", 39)
+    ok("the next card", page.run("dialog.querySelector('h2').textContent === T.name[Hits.rows[3]]"))
+    page.key("Escape", 27)
+    ok("Escape closes", not page.run("dialog.open"))
+    # A click on a row, in the middle of the table; on a well of the map; on a plate's well.
+    page.run("document.querySelector('.grid').scrollIntoView({block: 'center'})")
+    x, y = page.run("""(() => { const b = document.querySelector('.rows .row:nth-child(4)').getBoundingClientRect();
+      return [b.left + 30, b.top + 9]; })()""")
+    page.click(x, y)
+    ok("a click on a row", page.run("dialog.open && dialog.querySelector('h2').textContent === T.name[Hits.rows[3]]"))
+    page.run("dialog.close()")
+    page.run("document.querySelector('#map-wells canvas').scrollIntoView({block: 'center'})")
+    x, y, t = page.run("""(() => { const b = document.querySelector('#map-wells canvas').getBoundingClientRect(), w = b.width, h = b.height;
+      const i = W.kind.findIndex((k) => k === EVALUATED);
+      return [b.left + 10 + MAPS[0].x[i] * (w - 20), b.top + h - 10 - MAPS[0].y[i] * (h - 20), W.treatment[i]]; })()""")
+    page.click(x, y)
+    ok("a click on the map", page.run("dialog.open"))
+    page.run("dialog.close()")
+    for k in range(page.run("document.querySelector('#map-wells .by').options.length")):
+        page.run("(() => { const s = document.querySelector('#map-wells .by'); s.selectedIndex = %d; s.onchange(); })()" % k)
+    for k in range(page.run("document.querySelector('#plates-wells .what').options.length")):
+        page.run("(() => { const s = document.querySelector('#plates-wells .what'); s.selectedIndex = %d; s.onchange(); })()" % k)
+    page.run("document.querySelector('#plates-wells [data-card]').dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+    ok("a click on a plate", page.run("dialog.open"))
+    page.run("dialog.close()")
+    # Every card opens.
+    page.run("for (let t = 0; t < T.n; t++) open_card(t)")
+    page.size(400, 800)
+    sideways(page, "a card at 400")
+    ok("a card is wider than the window", page.run("dialog.scrollWidth <= dialog.clientWidth"))
+    quiet(page, "use")
+    page.close()
+
+
+def compare(folder):
+    page = Page()
+    widths(page, folder + "/compare.html", "comparison")
+    rows = {repr(float(r["value"])) for r in csv.DictReader(open(folder + "/compare.csv")) if r["value"]}
+    cells = page.run("[...document.querySelectorAll('td[title]')].map((c) => c.title)")
+    ok("a cell is not in compare.csv", cells and all(c == "null" or repr(float(c)) in rows for c in cells))
+    page.close()
+
+
+def names(folder):
+    """Names that would break out of the page are its texts."""
+    page = Page()
+    path = folder + "/report.html"
+    widths(page, path, "names")
+    page.size(1280, 900), page.open(path)
+    ok("a name was run", page.run("document.title") == "hostile: micon")
+    have = page.run("T.id")
+    for name in HOSTILE:
+        ok("no treatment %r" % name, name in have)
+    page.run("for (let t = 0; t < T.n; t++) open_card(t)")
+    for name in HOSTILE:
+        shown = page.run("(open_card(T.id.indexOf(%s)), dialog.querySelector('h2').textContent)" % json.dumps(name))
+        ok("%r is shown as %r" % (name, shown), shown == name.replace("\u202e", ""))
+        sideways(page, "card of %r" % name[:10])
+    page.run("dialog.close()")
+    for name in HOSTILE:
+        page.run("Hits.search(%s)" % json.dumps(name))
+        ok("search does not find %r" % name, page.run("Hits.rows.length") >= 1)
+    page.run("Hits.search('')")
+    saved = {r["Treatment"] for r in csv.DictReader(io.StringIO(page.run("Hits.csv()")))}
+    ok("a formula is saved as one", "'=1+1" in saved and "=1+1" not in saved)
+    ok("an element of a name", page.run("document.querySelectorAll('img, main script, b b').length") == 0)
+    ok("a name was run", page.run("document.title") == "hostile: micon")
+    quiet(page, "names")
+    page.close()
+
+
+def poor(folder):
+    page = Page()
+    widths(page, folder + "/report.html", os.path.basename(os.path.dirname(os.path.dirname(os.path.dirname(folder)))))
+    empty = page.run("[...document.querySelectorAll('section')].filter((s) => s.innerText.trim().split('\\n').length < 2).map((s) => s.id)")
+    ok("parts without content: %s" % empty, not empty)
+    ok("pictures without content", page.run("[...document.querySelectorAll('svg')].filter((s) => s.children.length === 0).length") == 0)
+    said = page.run("[...document.querySelectorAll('#verdict-list li')].map((e) => e.innerText)")
+    ok("five sentences: %s" % said, len(said) == 5 and not any("NaN" in s or "undefined" in s for s in said))
+    ok("NaN or undefined on the page", not re.search("NaN|undefined", page.run("main.innerText")))
+    page.run("for (let t = 0; t < T.n; t++) open_card(t)")
+    ok("NaN or undefined on a card", not re.search("NaN|undefined", page.run("dialog.innerText")))
+    quiet(page, "poor")
+    page.close()
+
+
+def packed(v, kind):
+    size = {"u8": "B", "u16": "H", "u32": "I"}[kind]
+    return {kind: base64.b64encode(struct.pack("<%d%s" % (len(v), size), *v)).decode()}
+
+
+def large(path):
+    """The page of `path` with data of its own: 60,000 wells of 10,000 treatments on 160 plates, 25 quality columns."""
+    rng, n, m = random.Random(1), 60000, 10000
+    html = open(path, encoding="utf-8").read()
+    before, rest = html.split('id="data">', 1)
+    old, after = rest.split("</script>", 1)
+    d = json.loads(old)
+    real = lambda: dict(packed([rng.randrange(65535) for _ in range(n)], "u16"), lo=0, hi=1)
+    column = lambda k, f: {"names": ["%s %d" % (f, i) for i in range(k)],
+                           "code": packed([rng.randrange(k) for _ in range(n)], "u8" if k < 255 else "u16")}
+    treatment = [i % m for i in range(n)]
+    wells = ["%s%02d" % (chr(65 + i // 24), 1 + i % 24) for i in range(384)]
+    names = ["C%05d" % i for i in range(m)]
+    plates = {"names": ["s/b/plate %d" % i for i in range(160)], "code": packed([i // 384 for i in range(n)], "u8")}
+    text = {"Source": column(10, "source"), "Batch": column(40, "batch"), "Compound": {"names": names, "code": packed(treatment, "u16")},
+            "Plate": plates, "Well": {"names": wells, "code": packed([i % 384 for i in range(n)], "u16")}, "target": column(300, "mechanism")}
+    d["wells"] = {"n": n, "umap": [real(), real()], "pca": [real(), real()], "kind": packed([3] * n, "u8"),
+                  "treatment": packed(treatment, "u16"), "text": text}
+    d["quality"] = {"QC_%d" % k: real() for k in range(25)}
+    value = lambda: [float("%.9g" % rng.random()) for _ in range(m)]
+    short = lambda: float("%.3g" % rng.random())
+    columns = [a + b for a in ("activity_", "consistency_") for b in ("map", "p", "q")]
+    d["treatments"] = {"names": names, "compound": packed(list(range(m)), "u16"),
+                       "figures": {f: {c: value() for c in columns} for f in ("uncorrected", "corrected")},
+                       "batches": [short() for _ in range(m)], "sources": [short() for _ in range(m)],
+                       "nearest": [[x for _ in range(5) for x in (rng.randrange(m), short())] for _ in range(m)]}
+    d["heat"] = {"treatment": list(range(40)), "v": [[rng.random() for _ in range(40)] for _ in range(40)]}
+    d.pop("images", None)
+    d["metrics"]["mechanism_column"] = "Metadata_target"
+    with open("large.html", "w", encoding="utf-8") as f:
+        f.write(before + 'id="data">' + json.dumps(d, separators=(",", ":")).replace("<", "\\u003c") + "</script>" + after)
+    size = os.path.getsize("large.html")
+    ok("%.1f MB" % (size / 1e6), size <= 15e6)
+    page = Page()
+    open_s = sorted(page.open("large.html") for _ in range(3))[0]
+    took = lambda script: page.run("(() => { const t = performance.now(); %s; return performance.now() - t; })()" % script)
+    sort_ms = {}
+    for c in ("activity_map", "activity_q", "name", "mechanism", "batches", "wells", "nearest", "name"):
+        ms = took("Hits.sort_by('%s')" % c)
+        sort_ms[c] = max(ms, sort_ms.get(c, 0))
+    search_ms = took("Hits.search('C0123')")
+    ok("search finds %s" % page.run("Hits.rows.length"), page.run("Hits.rows.length") == 10)
+    page.run("Hits.search('')")
+    scroll_ms = took("for (let k = 0; k < 100; k++) Hits.move(k * 97)") / 100
+    map_ms = took("document.querySelector('#map-wells .by').onchange()")
+    print("# %.1f MB, opens in %.2f s; sorts in %s ms; search %.0f ms; a move %.1f ms; the map %.0f ms" %
+          (size / 1e6, open_s, {c: round(v) for c, v in sort_ms.items()}, search_ms, scroll_ms, map_ms))
+    ok("opens in %.2f s" % open_s, open_s <= 2)
+    ok("sorts in %s ms" % sort_ms, max(sort_ms.values()) <= 100)
+    ok("a move takes %.1f ms" % scroll_ms, scroll_ms <= 16)
+    rows = page.run("document.querySelectorAll('.rows .row').length")
+    ok("%d rows are drawn" % rows, 10 < rows < 60)
+    quiet(page, "large"), sideways(page, "large")
+    page.close()
+
+
+def table(compounds, effect):
+    """CSV of profiles: two batches of a plate each, every compound in two wells of each; effect 0: noise alone."""
+    rng, out = random.Random(2), csv.writer(sys.stdout)
+    out.writerow(["Metadata_Source", "Metadata_Batch", "Metadata_Plate", "Metadata_Well", "Metadata_Compound", "Metadata_target"] +
+                 ["f%d" % k for k in range(8)])
+    own = {c: [rng.gauss(0, effect) for _ in range(8)] for c in compounds}
+    for b in "12":
+        wells = ["%s%02d" % (r, c) for r in "ABCDEFGH" for c in range(1, 13)]
+        rng.shuffle(wells)
+        for c in ["DMSO"] * 16 + 2 * list(compounds):
+            target = "" if c == "DMSO" else compounds[compounds.index(c) // 2]
+            out.writerow(["S", "B" + b, "P" + b, wells.pop(), c, target.replace("|", " ")] +
+                         ["%.5f" % (v + rng.gauss(0, 1)) for v in own.get(c, [0] * 8)])
+
+
+what = sys.argv[1]
+if what == "available":
+    sys.exit(program() is None)
+elif what == "hostile":
+    table(HOSTILE, 5)
+elif what == "noise":
+    table(["C%d" % i for i in range(12)], 0)
+else:
+    {"report": report, "use": use, "compare": compare, "names": names, "poor": poor, "large": large}[what](sys.argv[2])
+for b in bad[:20]:
+    print("#  ", b)
+sys.exit(len(bad) > 0)
