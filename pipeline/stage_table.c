@@ -20,6 +20,7 @@ static const double IMAGE_TILE_S = 0.030;     /* reading and cutting one image o
 static const double COMPOUND_S = 0.002;       /* standardizing and hashing one compound */
 static const double PIXEL_FLOPS_18 = 36500.0; /* resnet18: multiply-adds forward, a pixel of a channel */
 static const double CORE_FLOPS = 80e9;        /* convolutions, fp32 */
+static const double SITE_NUCLEI_S = 0.08;     /* finding the nuclei of a site */
 static const double IMAGE_MEASURE_S = 0.25;   /* finding and measuring the cells of one image of about a megapixel */
 static const double WELL_EVALUATE_S = 0.004;
 /* An outside table: by its bytes of text (plan_make), about 8 of which are a value. Evaluating takes 9 times the matrix of 4 bytes a value
@@ -81,7 +82,8 @@ static void featurize_cost(const plan *p, const config *c, const screen_plate *p
 static void tile_cost(const plan *p, const config *c, const screen_plate *plate, stage_cost *cost)
 {
     double bytes = (double)plate->sites * (double)c->tile.tiles_per_site * (tile_bytes(c) + 600);
-    *cost = (stage_cost){(double)plate->images * IMAGE_TILE_S,
+    double cells = c->tile.crop == CROP_CELLS ? (double)plate->sites * SITE_NUCLEI_S : 0;
+    *cost = (stage_cost){(double)plate->images * IMAGE_TILE_S + cells,
                          RANK_MEMORY * (double)p->node_ranks + fmin((double)c->tile.memory, bytes * 2), bytes};
 }
 

@@ -57,7 +57,7 @@ declare -A allowed=(
     [index]="base config formats table" [cells]="base"
     [nn]="base config formats" [profile]="base nn"
     [store]="base table mpi"
-    [stage]="base config formats table index compound tiling provenance nn profile mpi store"
+    [stage]="base config formats table index cells compound tiling provenance nn profile mpi store"
     [stages]="base config formats table index compound tiling provenance nn profile mpi store stage cells"
     [pipeline]="base config formats acquisition table index compound tiling provenance nn"
 )

@@ -228,8 +228,12 @@ static status cross_check(const config *c)
 {
     int64_t tiles = c->tile.tiles_per_site, g = (int64_t)floor(sqrt((double)tiles) + 0.5), bits = c->featurize.bits;
     const names *channels = &c->screen.channels;
-    if (g * g != tiles)
-        return fail(E_USAGE, "%s: tile.tiles_per_site: %lld is not a square number (1, 4, 9, ...)", c->path, (long long)tiles);
+    bool square = c->tile.crop == CROP_SQUARE;
+    if (square && (g * g != tiles || tiles > 64))
+        return fail(E_USAGE, "%s: tile.tiles_per_site: %lld is not a square number%s (1, 4, 9, ...)", c->path, (long long)tiles,
+                    g * g == tiles ? " up to 64" : "");
+    if (square && (c->tile.mask != MASK_NONE || c->tile.scale != 1))
+        return fail(E_USAGE, "%s: tile.%s applies to tile.crop: cells only", c->path, c->tile.mask != MASK_NONE ? "mask" : "scale");
     if (bits & (bits - 1)) return fail(E_USAGE, "%s: featurize.bits: %lld is not a power of two", c->path, (long long)bits);
     if (channels->n < 1 || channels->n > 64)
         return fail(E_USAGE, "%s: screen.channels: expected 1 to 64 channels, not %zu", c->path, channels->n);
@@ -283,6 +287,7 @@ void config_free(config *c)
 
 void config_show(const config *c, unsigned affects, text *out)
 {
+    if (affects & AFFECTS_TILES && c->tile.crop == CROP_CELLS) affects |= AFFECTS_CELL_TILES;
     for (const opt *o = config_options; o->name; o++) {
         if (affects != ~0u && !(o->affects & affects)) continue;
         text_addf(out, "%s.%s: ", o->section, o->name);

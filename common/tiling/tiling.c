@@ -287,6 +287,80 @@ HOT void tiling_correct(uint16_t *v, const double *illumination, size_t n)
     }
 }
 
+/* ---- tiles of cells ---- */
+
+void tiling_resample_window(tiling_plan *p, const uint16_t *px, int stride_px, const tiling_window *win, uint16_t *out)
+{
+    tiling_plan at = *p; /* working memory is shared, the place is not */
+    at.width_px = stride_px;
+    at.left_px = win->left_px;
+    at.top_px = win->top_px;
+    tiling_resample(&at, px, out);
+}
+
+void tiling_mask_window(const int32_t *labels, int32_t label, int stride_px, const tiling_window *win, int size_px, uint16_t *out)
+{
+    for (int y = 0; y < size_px; y++) {
+        int64_t row = win->top_px + (2 * y + 1) * (int64_t)win->side_px / (2 * size_px);
+        for (int x = 0; x < size_px; x++) {
+            int64_t column = win->left_px + (2 * x + 1) * (int64_t)win->side_px / (2 * size_px);
+            *out++ = labels[row * stride_px + column] == label;
+        }
+    }
+}
+
+/* Block i of n pixels begins at floor(i n / TILING_FIELD); of a small image blocks share pixels. */
+static void block_of(int i, int n, int *first, int *end)
+{
+    *first = (int)((int64_t)i * n / TILING_FIELD);
+    *end = (int)((int64_t)(i + 1) * n / TILING_FIELD);
+    if (*end == *first) ++*end;
+}
+
+void tiling_field(const uint16_t *px, int width_px, int height_px, uint16_t *out)
+{
+    for (int by = 0; by < TILING_FIELD; by++) {
+        int top, bottom;
+        block_of(by, height_px, &top, &bottom);
+        for (int bx = 0; bx < TILING_FIELD; bx++) {
+            int left, right;
+            uint64_t sum = 0;
+            block_of(bx, width_px, &left, &right);
+            for (int y = top; y < bottom; y++)
+                for (int x = left; x < right; x++) sum += px[(size_t)y * (size_t)width_px + (size_t)x];
+            uint64_t n = (uint64_t)(right - left) * (uint64_t)(bottom - top);
+            *out++ = (uint16_t)((2 * sum + n) / (2 * n));
+        }
+    }
+}
+
+/* Where target pixel t of a window lies among n values that span an image of image_px pixels; exact where both have the same steps. */
+static double place_in(int t, int from_px, int side_px, int size_px, int n, int image_px, int *first)
+{
+    double at = (from_px + (t + 0.5) * side_px / size_px) * n / image_px - 0.5;
+    if (at < 0) at = 0;
+    if (at > n - 1) at = n - 1;
+    *first = (int)at;
+    return at - *first;
+}
+
+void tiling_field_at(const double *field, int columns, int rows, int width_px, int height_px, const tiling_window *win, int size_px,
+                     double *out)
+{
+    int first[TILING_TILE_MAX];
+    double fraction[TILING_TILE_MAX];
+    for (int x = 0; x < size_px; x++) fraction[x] = place_in(x, win->left_px, win->side_px, size_px, columns, width_px, &first[x]);
+    for (int y = 0; y < size_px; y++) {
+        int row;
+        double down = place_in(y, win->top_px, win->side_px, size_px, rows, height_px, &row);
+        const double *a = field + (size_t)row * (size_t)columns, *b = row + 1 < rows ? a + columns : a;
+        for (int x = 0; x < size_px; x++) {
+            int l = first[x], r = l + 1 < columns ? l + 1 : l;
+            *out++ = between(between(a[l], a[r], fraction[x]), between(b[l], b[r], fraction[x]), down);
+        }
+    }
+}
+
 /* ---- stretch ---- */
 
 void tiling_count(int64_t histogram[TILING_VALUES], const uint16_t *v, size_t n)

@@ -15,6 +15,7 @@ typedef struct {
     dnn *d;
     resnet *net;
     nn_type type;
+    int sites;            /* of a chunk of the output, and of a pass where all have the same number of tiles */
     int n_tiles;          /* per pass; short passes are padded, so that a row does not depend on the number of rows */
     float (*levels)[256]; /* [channels]: byte -> network value */
     float *pictures;      /* [n_tiles, channels, size, size] */

@@ -14,10 +14,12 @@ status inference_create_all(inference *e, stage *g, const model *m, nn_type type
 {
     status st = OK;
     conv_choices choices = {0};
-    int channels = (int)m->channels.n, sites = PASS_PICTURES / (channels * tiles_per_site);
+    int channels = (int)m->channels.n;
     e->m = m;
     e->type = type;
-    e->n_tiles = (sites > 0 ? sites : 1) * tiles_per_site; /* whole sites */
+    e->sites = PASS_PICTURES / (channels * tiles_per_site);
+    if (e->sites < 1) e->sites = 1;
+    e->n_tiles = e->sites * tiles_per_site;
     const resnet_config c = {
         .depth = m->depth, .n = e->n_tiles * channels, .size = m->size_px, .out = model_out(m), .type = type, .training = false};
     char *folder = shared_nets_folder(&g->cfg);

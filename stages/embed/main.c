@@ -138,14 +138,15 @@ static status count_site_tiles(const char *path, int *n)
     int tile = frame_col(&obs, "Tile");
     if (tile < 0 || obs.col[tile].type != FRAME_I64) TRY(fail(E_FORMAT, "%s: obs has no Tile", path));
     if (obs.n_rows > 0) *n = 1;
-    while (*n > 0 && *n < obs.n_rows && obs.col[tile].v.i64[*n] != 0) ++*n;
+    bool cells = obs.n_rows > 0 && obs.col[tile].v.i64[0] != 0; /* numbers of cells: sites have any number of tiles */
+    while (*n > 0 && !cells && *n < obs.n_rows && obs.col[tile].v.i64[*n] != 0) ++*n;
 done:
     frame_free(&obs);
     store_close(&f);
     return st;
 }
 
-/* Tiles per site, from the first plate that has any: a pass has whole sites. A plate whose file is missing or damaged fails later, with its
+/* Tiles per site, from the first plate that has any: a pass has whole sites; with tiles of cells 1. A plate whose file is missing or damaged fails later, with its
  * own message. */
 static int tiles_per_site(const run *r, const int64_t *chosen, int64_t n_chosen)
 {

@@ -22,11 +22,12 @@ typedef struct {
     const char *tiles_path, *label;
     frame obs; /* of the tiles */
     int64_t n_tiles, n_sites;
-    int per_site; /* tiles per site */
+    int64_t *first; /* [n_sites + 1] a site's tiles are first[s] to first[s + 1] - 1 */
     int flag_col;
-    uint64_t digest;              /* of the tiles */
-    int64_t first_pass, n_passes; /* this rank's */
-    int64_t first_site, n_mine;   /* and the sites in them */
+    uint64_t digest;                /* of the tiles */
+    int64_t first_site, n_mine;     /* this rank's */
+    int64_t first_tile, n_my_tiles; /* of these sites */
+    int64_t first_pass, n_passes;   /* that hold them */
     float *h, *u, *x, *projected;
     float *controls; /* [n_controls, dim], on every rank */
     int64_t n_controls;
@@ -36,6 +37,7 @@ typedef struct {
 static void plate_free(plate *p)
 {
     frame_free(&p->obs);
+    free(p->first);
     free(p->h);
     free(p->u);
     free(p->x);
@@ -63,22 +65,27 @@ static status same_channels(const plate *p, const names *have)
     return st;
 }
 
-/* Rows of obs: a site's tiles are consecutive, Tile 0 first, the same number at every site. */
+/* Rows of obs: a site's tiles are consecutive, in the order of Tile. */
 static status check_sites(plate *p)
 {
-    int tile = frame_col(&p->obs, "Tile");
+    status st = OK;
+    int tile = frame_col(&p->obs, "Tile"), well = frame_col(&p->obs, "Metadata_Well"), site = frame_col(&p->obs, "Metadata_Site");
     p->flag_col = frame_col(&p->obs, "QC_Flag");
     if (tile < 0 || p->flag_col < 0 || p->obs.col[tile].type != FRAME_I64 || p->obs.col[p->flag_col].type != FRAME_I64)
-        return fail(E_FORMAT, "%s: obs has no Tile or QC_Flag", p->tiles_path);
+        TRY(fail(E_FORMAT, "%s: obs has no Tile or QC_Flag", p->tiles_path));
+    if (well < 0 || site < 0) TRY(fail(E_FORMAT, "%s: obs has no Metadata_Well or Metadata_Site", p->tiles_path));
     const int64_t *at = p->obs.col[tile].v.i64;
-    p->per_site = 1;
-    while (p->per_site < p->n_tiles && at[p->per_site] != 0) p->per_site++;
-    for (int64_t i = 0; i < p->n_tiles; i++)
-        if (at[i] != i % p->per_site)
-            return fail(E_FORMAT, "%s: row %lld of obs: tile %lld out of order", p->tiles_path, (long long)i, (long long)at[i]);
-    if (p->n_tiles % p->per_site) return fail(E_FORMAT, "%s: tiles are missing at the last site", p->tiles_path);
-    p->n_sites = p->n_tiles / p->per_site;
-    return OK;
+    TRY(mem_alloc(&p->first, (size_t)p->n_tiles + 1, sizeof *p->first, "sites"));
+    for (int64_t i = 0; i < p->n_tiles; i++) {
+        bool same = i > 0 && strcmp(frame_text(&p->obs, i, site), frame_text(&p->obs, i - 1, site)) == 0 &&
+                    strcmp(frame_text(&p->obs, i, well), frame_text(&p->obs, i - 1, well)) == 0;
+        if (same && at[i] <= at[i - 1])
+            TRY(fail(E_FORMAT, "%s: row %lld of obs: tile %lld out of order", p->tiles_path, (long long)i, (long long)at[i]));
+        if (!same) p->first[p->n_sites++] = i;
+    }
+    p->first[p->n_sites] = p->n_tiles;
+done:
+    return st;
 }
 
 static status read_tiles_info(plate *p)
@@ -111,25 +118,47 @@ done:
 
 /* ---- computing ---- */
 
-static void share_passes(plate *p)
+/* Sites are dealt in chunks of X. A pass has the same tiles on whichever rank it is computed, so that a tile's bits do not depend on the
+ * number of ranks; one that holds tiles of two ranks' sites is computed by both. */
+static void share_sites(plate *p)
 {
     const inference *e = &p->b->net;
-    int64_t passes = (p->n_tiles + e->n_tiles - 1) / e->n_tiles, sites = e->n_tiles / p->per_site;
-    partition(passes, p->b->g->size, p->b->g->rank, &p->first_pass, &p->n_passes);
-    int64_t end = (p->first_pass + p->n_passes) * sites;
-    p->first_site = p->first_pass * sites;
-    p->n_mine = (end < p->n_sites ? end : p->n_sites) - p->first_site;
-    if (p->n_passes == 0) p->first_site = 0, p->n_mine = 0;
+    int64_t chunk = e->sites, n, end;
+    partition((p->n_sites + chunk - 1) / chunk, p->b->g->size, p->b->g->rank, &p->first_site, &n);
+    if (n == 0) {
+        p->first_site = 0;
+        return;
+    }
+    p->first_site *= chunk;
+    end = p->first_site + n * chunk < p->n_sites ? p->first_site + n * chunk : p->n_sites;
+    p->n_mine = end - p->first_site;
+    p->first_tile = p->first[p->first_site];
+    p->n_my_tiles = p->first[end] - p->first_tile;
+    p->first_pass = p->first_tile / e->n_tiles;
+    p->n_passes = (p->first[end] + e->n_tiles - 1) / e->n_tiles - p->first_pass;
+}
+
+/* Tiles [from, from + n) of a pass were computed: those of this rank's sites are kept. */
+static void keep_rows(const plate *p, int64_t from, int64_t n, const float *rows, size_t d, float *to)
+{
+    for (int64_t i = 0; i < n; i++) {
+        int64_t at = from + i - p->first_tile;
+        if (at >= 0 && at < p->n_my_tiles) memcpy(to + (size_t)at * d, rows + (size_t)i * d, d * sizeof *to);
+    }
 }
 
 static status embed_passes(plate *p, progress *bar)
 {
     status st = OK;
     const model *m = &p->b->m;
-    size_t n = (size_t)(p->n_mine * p->per_site), d = (size_t)m->dim, q = (size_t)m->projection, at = 0;
+    size_t n = (size_t)p->n_my_tiles, d = (size_t)m->dim, q = (size_t)m->projection;
+    int64_t pass_tiles = p->b->net.n_tiles, seen = 0;
+    float *h = NULL, *u = NULL;
     tile_reader *r = NULL;
     TRY(mem_alloc(&p->h, n * d, sizeof *p->h, "representations"));
     TRY(mem_alloc(&p->u, n * q, sizeof *p->u, "projections"));
+    TRY(mem_alloc(&h, (size_t)pass_tiles * d, sizeof *h, "representations"));
+    TRY(mem_alloc(&u, (size_t)pass_tiles * q, sizeof *u, "projections"));
     size_t tile_bytes = m->channels.n * (size_t)m->size_px * (size_t)m->size_px;
     TRY(tile_reader_start(&r, p->tiles_path, p->n_tiles, tile_bytes, p->b->net.n_tiles, p->first_pass, p->n_passes));
     for (int64_t k = 0; k < p->n_passes; k++) {
@@ -137,11 +166,16 @@ static status embed_passes(plate *p, progress *bar)
         int got;
         TRY(fault("embed a pass"));
         TRY(tile_reader_next(r, &tiles, &got, &p->wait_s));
-        TRY(inference_run(&p->b->net, tiles, got, p->h + at * d, q ? p->u + at * q : NULL));
-        at += (size_t)got;
-        progress_add(bar, got / p->per_site);
+        TRY(inference_run(&p->b->net, tiles, got, h, q ? u : NULL));
+        int64_t from = (p->first_pass + k) * pass_tiles, done = seen;
+        keep_rows(p, from, got, h, d, p->h);
+        keep_rows(p, from, got, u, q, p->u);
+        while (seen < p->n_mine && p->first[p->first_site + seen + 1] <= from + got) seen++;
+        progress_add(bar, seen - done);
     }
 done:
+    free(h);
+    free(u);
     tile_reader_stop(&r);
     return st;
 }
@@ -152,13 +186,12 @@ static void site_means(const plate *p, const float *tiles, size_t d, float *out)
     const int64_t *flag = p->obs.col[p->flag_col].v.i64;
     double *sum = xcalloc(d, sizeof *sum);
     for (int64_t s = 0; s < p->n_mine; s++) {
-        int64_t row = (p->first_site + s) * p->per_site, n = 0;
-        int good = 0;
-        for (int t = 0; t < p->per_site; t++) good += flag[row + t] == 0;
+        int64_t row = p->first[p->first_site + s], end = p->first[p->first_site + s + 1], good = 0, n = 0;
+        for (int64_t t = row; t < end; t++) good += flag[t] == 0;
         memset(sum, 0, d * sizeof *sum);
-        for (int t = 0; t < p->per_site; t++) {
-            if (good > 0 && flag[row + t] != 0) continue;
-            const float *x = tiles + (size_t)(s * p->per_site + t) * d;
+        for (int64_t t = row; t < end; t++) {
+            if (good > 0 && flag[t] != 0) continue;
+            const float *x = tiles + (size_t)(t - p->first_tile) * d;
             for (size_t k = 0; k < d; k++) sum[k] += x[k];
             n++;
         }
@@ -189,9 +222,9 @@ static status gather_controls_all(plate *p)
     size_t d = (size_t)p->b->m.dim, n = 0, bytes = 0;
     float *mine = NULL;
     TRY_ALL(comm, type < 0 ? fail(E_FORMAT, "%s: obs has no Metadata_pert_type", p->tiles_path) : OK);
-    TRY_ALL(comm, mem_alloc(&mine, (size_t)(p->n_mine * p->per_site) * d, sizeof *mine, "controls"));
-    for (int64_t i = 0; i < p->n_mine * p->per_site; i++) {
-        int64_t row = p->first_site * p->per_site + i;
+    TRY_ALL(comm, mem_alloc(&mine, (size_t)p->n_my_tiles * d, sizeof *mine, "controls"));
+    for (int64_t i = 0; i < p->n_my_tiles; i++) {
+        int64_t row = p->first_tile + i;
         if (flag[row] != 0 || strcmp(frame_text(&p->obs, row, type), "negcon") != 0) continue;
         memcpy(mine + n++ * d, p->h + (size_t)i * d, d * sizeof *mine);
     }
@@ -211,38 +244,37 @@ done:
 static status sites_frame(const plate *p, frame *out)
 {
     status st = OK;
-    int64_t *row = NULL;
     frame all = {0};
     int good;
-    TRY(mem_alloc(&row, (size_t)p->n_sites, sizeof *row, "rows of obs"));
-    for (int64_t s = 0; s < p->n_sites; s++) row[s] = s * p->per_site;
-    TRY(frame_take(&all, &p->obs, row, p->n_sites));
+    TRY(frame_take(&all, &p->obs, p->first, p->n_sites));
     for (int c = 0; c < p->obs.n_cols; c++) {
         const frame_column *from = &p->obs.col[c];
         if (strncmp(from->name, "QC_", 3) != 0) continue;
         for (int64_t s = 0; s < p->n_sites; s++) {
             double sum = 0;
             int64_t bits = 0;
-            for (int t = 0; t < p->per_site; t++) {
+            for (int64_t t = p->first[s]; t < p->first[s + 1]; t++) {
                 if (from->type == FRAME_F64)
-                    sum += from->v.f64[s * p->per_site + t];
+                    sum += from->v.f64[t];
                 else if (from->type == FRAME_I64)
-                    bits |= from->v.i64[s * p->per_site + t];
+                    bits |= from->v.i64[t];
             }
             if (from->type == FRAME_F64)
-                all.col[c].v.f64[s] = sum / p->per_site;
+                all.col[c].v.f64[s] = sum / (double)(p->first[s + 1] - p->first[s]);
             else if (from->type == FRAME_I64)
                 all.col[c].v.i64[s] = bits;
         }
     }
     TRY(frame_add_col(&all, "QC_Tiles", FRAME_I64, &good));
-    for (int64_t i = 0; i < p->n_tiles; i++) all.col[good].v.i64[i / p->per_site] += p->obs.col[p->flag_col].v.i64[i] == 0;
+    for (int64_t s = 0; s < p->n_sites; s++)
+        for (int64_t t = p->first[s]; t < p->first[s + 1]; t++) all.col[good].v.i64[s] += p->obs.col[p->flag_col].v.i64[t] == 0;
     frame_drop_col(&all, "Tile"); /* a row is a site now */
+    frame_drop_col(&all, TILES_CELL_X);
+    frame_drop_col(&all, TILES_CELL_Y);
     *out = all;
     all = (frame){0};
 done:
     frame_free(&all);
-    free(row);
     return st;
 }
 
@@ -315,7 +347,7 @@ static status write_all(plate *p, const char *path, const char *made_from, uint6
     status st = OK;
     store *out = NULL;
     const embedder *b = p->b;
-    int64_t sites = b->net.n_tiles / p->per_site, d = b->m.dim, q = b->m.projection, n = n_predicted(p);
+    int64_t sites = b->net.sites, d = b->m.dim, q = b->m.projection, n = n_predicted(p);
     const store_info info = {.kind = EMBEDDINGS_KIND,
                              .format = EMBEDDINGS_FORMAT,
                              .bytes = (p->n_sites + n) * (d + q) * 4 + p->n_sites * 1000 + (1 << 20),
@@ -387,10 +419,7 @@ static status compute_all(plate *p, progress *bar)
     status st = OK;
     const embedder *b = p->b;
     MPI_Comm comm = b->g->comm;
-    TRY_ALL(comm, b->net.n_tiles % p->per_site == 0
-                      ? OK
-                      : fail(E_FAILED, "%s: %d tiles per site; other plates have a different number", p->tiles_path, p->per_site));
-    share_passes(p);
+    share_sites(p);
     TRY_ALL(comm, embed_passes(p, bar));
     TRY_ALL(comm, average(p));
     bool predicts = b->compounds && b->m.has_generator;

@@ -94,7 +94,7 @@ void counts_warn(plate_work *w)
 {
     int64_t empty = 0, full = 0, first_empty = 0, first_full = 0;
     double usual = middle(w, n_cells), nucleus = middle(w, nucleus_px);
-    bool found = w->site->nuclei_file < 0;
+    bool found = w->site->found.nuclei_file < 0;
     for (int64_t i = 0; i < w->plate.n; i++) {
         const site_note *n = &w->note[i];
         if (n->bad) continue;

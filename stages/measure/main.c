@@ -36,38 +36,6 @@ static status one_plate_all(void *ctx, int64_t p)
     return plate_run_all(r->g, &r->site, index_of(r), r->ix, p);
 }
 
-/* Label images are files of a site like its channels: an index with their names behind those of the channels. It is not the screen's
- * cached one. */
-static status index_with_masks(const config *c, screen_index **ix)
-{
-    names files = {0};
-    index_options o = index_options_of(c);
-    char *cache = config_work(c, ".masks.index");
-    for (size_t i = 0; i < c->screen.channels.n; i++) names_add(&files, c->screen.channels.item[i]);
-    if (*c->cells.nuclei_masks) names_add(&files, c->cells.nuclei_masks);
-    if (*c->cells.cell_masks) names_add(&files, c->cells.cell_masks);
-    o.channels = &files;
-    status st = index_open(ix, &o, cache);
-    names_free(&files);
-    free(cache);
-    return st;
-}
-
-static status open_index_all(run *r)
-{
-    status st = OK;
-    stage *g = r->g;
-    TRY(plates_index_all(g, &r->ix));
-    if (!*g->cfg.cells.nuclei_masks && !*g->cfg.cells.cell_masks) goto done;
-    for (int turn = 0; turn < 2; turn++) TRY_ALL(g->comm, (g->rank == 0) == (turn == 0) ? index_with_masks(&g->cfg, &r->all) : OK);
-    TRY_ALL(g->comm, findings_verdict(index_findings(r->all)));
-    if (index_n_rows(r->all) != index_n_rows(r->ix))
-        TRY(fail(E_FAILED, "the tables name label images for other sites than images: %lld and %lld of them",
-                 (long long)index_n_rows(r->all), (long long)index_n_rows(r->ix)));
-done:
-    return st;
-}
-
 static status draw_preview(run *r, int64_t p, const char *png)
 {
     plate_work w = {
@@ -83,7 +51,8 @@ static status run_all(stage *g)
     int64_t *chosen = NULL, n = 0;
     char *run_name = text_encode_name(g->cfg.train.run), *below = xasprintf(WORK_FEATURES "/%s", run_name),
          *folder = config_work(&g->cfg, below);
-    TRY(open_index_all(&r));
+    TRY(plates_index_all(g, &r.ix));
+    TRY(site_cells_index_all(g, r.ix, &r.all));
     TRY(plates_chosen_all(g, r.ix, &chosen, &n));
     TRY_ALL(g->comm, site_open(&r.site, &g->cfg, index_of(&r)));
     if (*own->preview) {

@@ -7,7 +7,6 @@
 #ifndef MEASURE_STAGE_H
 #define MEASURE_STAGE_H
 #include "micon/base/fault.h"
-#include "micon/cells/find.h"
 #include "micon/cells/measure.h"
 #include "micon/config/config.h"
 #include "micon/config/file_formats.h"
@@ -15,6 +14,7 @@
 #include "micon/index/index.h"
 #include "micon/mpi/comm.h"
 #include "micon/mpi/progress.h"
+#include "micon/stage/site_cells.h"
 #include "micon/stage/stage.h"
 #include "micon/store/store.h"
 #include "micon/table/frame.h"
@@ -23,28 +23,20 @@
 typedef struct {
     const config *cfg;
     const screen_index *ix; /* its channels: those of the screen, then label images */
-    int n_channels, n_files, nuclei_channel, cell_channel;
-    int nuclei_file, cells_file; /* label images among the files; -1: none */
-    find_options find;
+    int n_channels, n_files;
+    site_cells found;
     double **illumination; /* [n_channels] of the plate, [height, width]; NULL: none */
     int illumination_width, illumination_height;
-    image_file *file; /* [n_files] */
-    image *im;        /* [n_channels] */
-    image_labels labels;
+    image_file *file;     /* [n_files] */
+    image *im;            /* [n_channels] */
     uint16_t **corrected; /* [n_channels] */
     size_t *corrected_cap;
-    finder *finder;
     measure *measure;
-    objects nuclei, cells, cytoplasm;
-    int32_t *number; /* [cells.n] what label images call them; NULL: 1.. */
-    size_t number_cap;
-    int32_t *scratch;
-    size_t scratch_cap;
+    objects cytoplasm;
     const uint16_t **px; /* [n_channels] of the site that was read */
     double *unit;        /* [n_channels] */
     int width_px, height_px;
-    find_report nuclei_report, cells_report;
-    float *features; /* [cells.n, features] */
+    float *features; /* [cells, features] */
     size_t features_cap;
     text path;
 } site_reader;

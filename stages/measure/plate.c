@@ -41,7 +41,7 @@ static int by_value(const void *a, const void *b)
 static float median_diameter(const site_reader *s, const objects *o, float *work)
 {
     size_t n = 0;
-    for (int32_t i = 0; i < s->cells.n; i++)
+    for (int32_t i = 0; i < s->found.cells.n; i++)
         if (site_counts(s, i) && objects_area(o, i) > 0) work[n++] = (float)sqrt(4 * (double)objects_area(o, i) / M_PI);
     if (n == 0) return 0;
     qsort(work, n, sizeof *work, by_value);
@@ -56,23 +56,23 @@ static status keep_site(plate_work *w, site_note *note)
     size_t d = measure_features(s->measure)->n, n = 0;
     float *row = NULL, *work = NULL;
     TRY(mem_alloc(&row, w->n_values > d + 2 ? w->n_values : d + 2, sizeof *row, "a row of features"));
-    TRY(mem_alloc(&work, (size_t)s->cells.n + 1, sizeof *work, "cells"));
-    note->nucleus_px = median_diameter(s, &s->nuclei, work);
-    note->cell_px = median_diameter(s, &s->cells, work);
-    for (int32_t i = 0; i < s->cells.n && w->cfg->measure.cells; i++) {
-        int32_t number = s->cells_file >= 0 || s->nuclei_file >= 0 ? s->number[i] : i + 1;
+    TRY(mem_alloc(&work, (size_t)s->found.cells.n + 1, sizeof *work, "cells"));
+    note->nucleus_px = median_diameter(s, &s->found.nuclei, work);
+    note->cell_px = median_diameter(s, &s->found.cells, work);
+    for (int32_t i = 0; i < s->found.cells.n && w->cfg->measure.cells; i++) {
+        int32_t number = site_cells_number(&s->found, i);
         memcpy(row, &number, sizeof number);
         row[1] = site_counts(s, i);
         memcpy(row + 2, s->features + (size_t)i * d, d * sizeof *row);
         TRY(row_spool_add(&w->cells, row, 1));
     }
-    for (int32_t i = 0; i < s->cells.n; i++) { /* those that count move together */
+    for (int32_t i = 0; i < s->found.cells.n; i++) { /* those that count move together */
         if (!site_counts(s, i)) continue;
         if (n != (size_t)i) memmove(s->features + n * d, s->features + (size_t)i * d, d * sizeof *row);
         n++;
     }
     note->n_cells = (int32_t)n;
-    note->n_border = s->cells.n - (int32_t)n;
+    note->n_border = s->found.cells.n - (int32_t)n;
     summary_of(s->features, (int64_t)n, d, work, row);
     TRY(row_spool_add(&w->sites, row, 1));
 done:
@@ -95,10 +95,10 @@ static status one_site(plate_work *w, int64_t site)
     if (found == OK) found = site_find(s, &bad);
     for (int f = 0; f < s->n_files; f++) inputs_saw(w, item + f, &s->file[f], found);
     if (found == E_NOMEM || found == E_INTERNAL || found == E_USAGE) return found;
-    note->nuclei_threshold = s->nuclei_report.threshold;
-    note->nuclei_foreground = s->nuclei_report.foreground;
-    note->cells_threshold = s->cells_report.threshold;
-    note->cells_foreground = s->cells_report.foreground;
+    note->nuclei_threshold = s->found.nuclei_report.threshold;
+    note->nuclei_foreground = s->found.nuclei_report.foreground;
+    note->cells_threshold = s->found.cells_report.threshold;
+    note->cells_foreground = s->found.cells_report.foreground;
     if (found == OK) {
         TRY(site_measure(s));
         return keep_site(w, note);

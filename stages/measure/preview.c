@@ -44,8 +44,8 @@ static bool outlined(const objects *o, int y, int x)
 
 static void draw_site(picture *p, const site_reader *s, int left, int top)
 {
-    const uint16_t *dna = s->px[s->nuclei_channel >= 0 ? s->nuclei_channel : 0],
-                   *body = s->px[s->cell_channel >= 0 ? s->cell_channel : s->n_channels - 1];
+    const uint16_t *dna = s->px[s->found.nuclei_channel >= 0 ? s->found.nuclei_channel : 0],
+                   *body = s->px[s->found.cell_channel >= 0 ? s->found.cell_channel : s->n_channels - 1];
     int64_t n = (int64_t)s->width_px * s->height_px;
     int low[2], high[2];
     ends_of(dna, n, &low[0], &high[0]);
@@ -55,8 +55,8 @@ static void draw_site(picture *p, const site_reader *s, int left, int top)
             int64_t i = (int64_t)y * s->width_px + x;
             int blue = shade(dna[i], low[0], high[0]), grey = shade(body[i], low[1], high[1]) * 6 / 10;
             uint32_t colour = (uint32_t)(grey << 16 | grey << 8 | (blue > grey ? blue : grey));
-            if (outlined(&s->cells, y, x)) colour = 0xffff00;
-            if (outlined(&s->nuclei, y, x)) colour = 0xff0066;
+            if (outlined(&s->found.cells, y, x)) colour = 0xffff00;
+            if (outlined(&s->found.nuclei, y, x)) colour = 0xff0066;
             picture_box(p, left + x, top + y, 1, 1, colour);
         }
 }
@@ -79,11 +79,11 @@ static status draw_sites(const plate_work *w, picture *p)
         }
         int left = GAP + k % COLUMNS * (width + GAP), top = GAP + k / COLUMNS * (height + TITLE + GAP);
         plate_name_site(w, site, name, sizeof name);
-        snprintf(title, sizeof title, "%s: %d cells", name, s->cells.n);
+        snprintf(title, sizeof title, "%s: %d cells", name, s->found.cells.n);
         picture_text(p, left, top, (int)strlen(title) * PNG_GLYPH_WIDTH * 2 <= width ? 2 : 1, 0xffffff, title);
         if (s->width_px == width && s->height_px == height) draw_site(p, s, left, top + TITLE);
-        log_info("%s; nuclei above %.4g (%.1f %% of the image), cells above %.4g (%.1f %%)", title, s->nuclei_report.threshold,
-                 100 * s->nuclei_report.foreground, s->cells_report.threshold, 100 * s->cells_report.foreground);
+        log_info("%s; nuclei above %.4g (%.1f %% of the image), cells above %.4g (%.1f %%)", title, s->found.nuclei_report.threshold,
+                 100 * s->found.nuclei_report.foreground, s->found.cells_report.threshold, 100 * s->found.cells_report.foreground);
     }
 done:
     return st;

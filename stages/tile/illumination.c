@@ -13,18 +13,30 @@ static size_t square_values(const plate_work *w)
     return (size_t)w->mosaic_px * (size_t)w->mosaic_px;
 }
 
+/* Of a function. */
+static size_t field_values(const plate_work *w)
+{
+    return (size_t)w->columns * (size_t)w->rows;
+}
+
+static bool all_zero(const plate_work *w, int64_t site, int channel)
+{
+    return w->note[site * w->n_files + channel].all_zero;
+}
+
 /* ---- illumination: plate ---- */
 
 static status sum_squares(plate_work *w, int64_t *sum)
 {
     status st = OK;
-    size_t n = square_values(w);
+    size_t n = field_values(w);
     for (int64_t i = 0; i < w->n; i++) {
         uint16_t *squares;
         if (w->site_bad[w->first + i]) continue;
         TRY(spool_get(&w->squares, i, &squares));
         for (int c = 0; c < w->n_channels; c++)
-            if (!w->note[(w->first + i) * w->n_channels + c].all_zero) tiling_add(sum + (size_t)c * n, squares + (size_t)c * n, n);
+            if (!all_zero(w, w->first + i, c))
+                tiling_add(sum + (size_t)c * n, w->cells ? cell_tiles_field(w, squares, c) : squares + (size_t)c * n, n);
     }
 done:
     return st;
@@ -33,7 +45,7 @@ done:
 static int64_t count_images(const plate_work *w, int channel)
 {
     int64_t n = 0;
-    for (int64_t s = 0; s < w->plate.n; s++) n += !w->site_bad[s] && !w->note[s * w->n_channels + channel].all_zero;
+    for (int64_t s = 0; s < w->plate.n; s++) n += !w->site_bad[s] && !all_zero(w, s, channel);
     return n;
 }
 
@@ -42,14 +54,14 @@ static status plate_illumination_all(plate_work *w)
 {
     status st = OK;
     int64_t *sum = NULL;
-    size_t n = square_values(w), bytes = n * sizeof(double);
+    size_t n = field_values(w), bytes = n * sizeof(double);
     TRY_ALL(w->comm, mem_alloc(&sum, n * (size_t)w->n_channels, sizeof *sum, "sums of squares"));
     TRY_ALL(w->comm, sum_squares(w, sum));
     comm_sum_i64_all(w->comm, sum, n * (size_t)w->n_channels);
     for (int c = 0; c < w->n_channels && st == OK; c++)
         if (c % w->size == w->rank) {
             st = mem_alloc(&w->illumination[c], n, sizeof(double), "illumination");
-            if (st == OK) st = tiling_illumination(sum + (size_t)c * n, count_images(w, c), w->mosaic_px, w->illumination[c]);
+            if (st == OK) st = tiling_illumination(sum + (size_t)c * n, count_images(w, c), w->columns, w->illumination[c]);
         }
     TRY_ALL(w->comm, st);
     for (int c = 0; c < w->n_channels; c++) {
@@ -91,7 +103,7 @@ static status read_function(plate_work *w, int channel)
     int width_px, height_px;
     text path = {0};
     int64_t item = channel;
-    while (w->note[item].bad) item += w->n_channels; /* there is a good site, and its images have the plate's size */
+    while (w->note[item].bad) item += w->n_files; /* there is a good site, and its images have the plate's size */
     TRY(find_function(w, channel, &path));
     st = image_file_read(&file, path.s);
     TRY(st == E_IO ? E_FAILED : st); /* fails this plate only */
@@ -100,8 +112,13 @@ static status read_function(plate_work *w, int channel)
     if (width_px != w->note[item].width_px || height_px != w->note[item].height_px)
         TRY(fail(E_FORMAT, "%s: is %d x %d; the plate's images are %d x %d", file.path, width_px, height_px, w->note[item].width_px,
                  w->note[item].height_px));
+    if (w->cells) {
+        w->illumination[channel] = values;
+        values = NULL;
+        goto done;
+    }
     TRY(tiling_plan_for(&plan, width_px, height_px, w->mosaic_px));
-    TRY(mem_alloc(&w->illumination[channel], square_values(w), sizeof(double), "illumination"));
+    TRY(mem_alloc(&w->illumination[channel], field_values(w), sizeof(double), "illumination"));
     tiling_resample_real(&plan, values, w->illumination[channel]);
 done:
     image_file_free(&file);
@@ -113,22 +130,50 @@ done:
 
 /* ---- correction and stretch ---- */
 
+/* The tiles of a site of cells: each channel is corrected by its function at the tile's place. work: [size_px, size_px]. */
+static void correct_cells(const plate_work *w, int64_t site, uint16_t *record, double *work, int64_t *histogram)
+{
+    size_t n = (size_t)w->size_px * (size_t)w->size_px;
+    for (int t = 0; t < w->site[site].n_tiles; t++) {
+        tiling_window win = cell_tiles_window(w, &w->place[(site - w->first) * w->tiles_per_site + t]);
+        for (int c = 0; c < w->n_channels; c++) {
+            uint16_t *v = cell_tiles_plane(w, record, t, c);
+            if (w->illumination) {
+                tiling_field_at(w->illumination[c], w->columns, w->rows, w->width_px, w->height_px, &win, w->size_px, work);
+                tiling_correct(v, work, n);
+            }
+            if (!all_zero(w, site, c)) tiling_count(histogram + (size_t)c * TILING_VALUES, v, n);
+        }
+    }
+}
+
+static void correct_square(const plate_work *w, int64_t site, uint16_t *squares, int64_t *histogram)
+{
+    size_t n = square_values(w);
+    for (int c = 0; c < w->n_channels; c++) {
+        uint16_t *v = squares + (size_t)c * n;
+        if (w->illumination) tiling_correct(v, w->illumination[c], n);
+        if (!all_zero(w, site, c)) tiling_count(histogram + (size_t)c * TILING_VALUES, v, n);
+    }
+}
+
 static status correct_and_count(plate_work *w, int64_t *histogram)
 {
     status st = OK;
-    size_t n = square_values(w);
+    double *work = NULL;
+    if (w->cells) TRY(mem_alloc(&work, (size_t)w->size_px * (size_t)w->size_px, sizeof *work, "illumination"));
     for (int64_t i = 0; i < w->n; i++) {
         uint16_t *squares;
         if (w->site_bad[w->first + i]) continue;
         TRY(spool_get(&w->squares, i, &squares));
-        for (int c = 0; c < w->n_channels; c++) {
-            uint16_t *v = squares + (size_t)c * n;
-            if (w->illumination) tiling_correct(v, w->illumination[c], n);
-            if (!w->note[(w->first + i) * w->n_channels + c].all_zero) tiling_count(histogram + (size_t)c * TILING_VALUES, v, n);
-        }
+        if (w->cells)
+            correct_cells(w, w->first + i, squares, work, histogram);
+        else
+            correct_square(w, w->first + i, squares, histogram);
         if (w->illumination) TRY(spool_keep(&w->squares, i));
     }
 done:
+    free(work);
     return st;
 }
 
@@ -159,9 +204,12 @@ done:
 status illumination_all(plate_work *w)
 {
     status st = OK;
+    bool given = w->cfg->tile.illumination == ILLUMINATION_FILE;
+    w->columns = !w->cells ? w->mosaic_px : given ? w->width_px : TILING_FIELD;
+    w->rows = !w->cells ? w->mosaic_px : given ? w->height_px : TILING_FIELD;
     if (w->cfg->tile.illumination != ILLUMINATION_NONE) w->illumination = xcalloc((size_t)w->n_channels, sizeof *w->illumination);
     if (w->cfg->tile.illumination == ILLUMINATION_PLATE) TRY(plate_illumination_all(w));
-    if (w->cfg->tile.illumination == ILLUMINATION_FILE)
+    if (given)
         for (int c = 0; c < w->n_channels; c++) TRY_ALL(w->comm, read_function(w, c));
     TRY(stretch_all(w));
 done:

@@ -20,13 +20,15 @@ static const opt tile_own_options[] = {
 typedef struct {
     stage *g;
     screen_index *ix;
+    screen_index *all; /* with label images; NULL: there are none */
+    site_cells cells;
     bool *made; /* [all plates]: a file was written */
 } run;
 
 static status one_plate_all(void *ctx, int64_t p)
 {
     run *r = ctx;
-    return plate_run_all(r->g, r->ix, p, &r->made[p]);
+    return plate_run_all(r->g, r->all ? r->all : r->ix, r->ix, r->g->cfg.tile.crop == CROP_CELLS ? &r->cells : NULL, p, &r->made[p]);
 }
 
 static status write_preview(const run *r, int64_t p, const char *png)
@@ -46,6 +48,10 @@ static status run_all(stage *g)
     int64_t *chosen = NULL, n = 0;
     char *folder = config_work(&g->cfg, WORK_TILES);
     TRY(plates_index_all(g, &r.ix));
+    if (g->cfg.tile.crop == CROP_CELLS) {
+        TRY(site_cells_index_all(g, r.ix, &r.all));
+        TRY_ALL(g->comm, site_cells_open(&r.cells, &g->cfg, g->cfg.tile.mask == MASK_CELL));
+    }
     TRY(plates_chosen_all(g, r.ix, &chosen, &n));
     if (*own->preview && n != 1)
         TRY(fail(E_USAGE, "--preview shows one plate, but %lld are chosen: select one with --plate", (long long)n));
@@ -56,7 +62,9 @@ static status run_all(stage *g)
     if (*own->preview) TRY_ALL(g->comm, g->rank == 0 ? write_preview(&r, chosen[0], own->preview) : OK);
 done:
     free(r.made);
+    site_cells_close(&r.cells);
     index_free(&r.ix);
+    index_free(&r.all);
     free(chosen);
     free(folder);
     return st;
@@ -67,7 +75,7 @@ int main(int argc, char **argv)
     static const stage_def def = {
         .name = "tile",
         .summary = "resample, correct and cut the images of a screen's plates into tiles, one HDF5 file per plate",
-        .sections = "screen tile",
+        .sections = "screen tile cells",
         .affects = AFFECTS_TILES,
         .options = tile_own_options,
         .options_size = sizeof(tile_arguments),

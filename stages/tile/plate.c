@@ -12,7 +12,9 @@
 static void plate_free(plate_work *w)
 {
     free(w->note);
+    free(w->site);
     free(w->site_bad);
+    free(w->place);
     free(w->quality);
     free(w->low);
     free(w->high);
@@ -30,13 +32,15 @@ static status plate_prepare(plate_work *w)
     size_t channels = (size_t)w->n_channels, square = (size_t)w->mosaic_px * (size_t)w->mosaic_px;
     char *output = config_work(w->cfg, WORK_TILES),
          *scratch = *w->cfg->tile.scratch ? config_path(w->cfg, w->cfg->tile.scratch) : xstrdup(output);
-    TRY(mem_alloc(&w->note, (size_t)w->plate.n * channels, sizeof *w->note, "notes of images"));
+    TRY(mem_alloc(&w->note, (size_t)w->plate.n * (size_t)w->n_files, sizeof *w->note, "notes of images"));
+    TRY(mem_alloc(&w->site, (size_t)w->plate.n, sizeof *w->site, "notes of sites"));
     TRY(mem_alloc(&w->site_bad, (size_t)w->plate.n, 1, "notes of sites"));
+    if (w->cells) TRY(mem_alloc(&w->place, (size_t)w->n * (size_t)w->tiles_per_site, sizeof *w->place, "places of cells"));
     TRY(mem_alloc(&w->quality, (size_t)w->n * (size_t)w->tiles_per_site * channels, sizeof *w->quality, "quality"));
     w->low = xcalloc(channels, sizeof *w->low);
     w->high = xcalloc(channels, sizeof *w->high);
     w->function_note = xcalloc(channels, sizeof *w->function_note);
-    TRY(spool_open(&w->squares, w->n, channels * square, w->cfg->tile.memory / w->size, scratch));
+    TRY(spool_open(&w->squares, w->n, w->cells ? cell_tiles_values(w) : channels * square, w->cfg->tile.memory / w->size, scratch));
 done:
     free(output);
     free(scratch);
@@ -47,6 +51,7 @@ static status plate_make_all(plate_work *w, const char *path)
 {
     status st = OK;
     reader r = {0};
+    reader_open(&r, w);
     TRY_ALL(w->comm, w->rank == 0 ? plates_look_for_files(w->ix, w->number, w->cfg->tile.illumination == ILLUMINATION_FILE,
                                                           w->cfg->tile.max_bad, w->label)
                                   : OK);
@@ -54,6 +59,7 @@ static status plate_make_all(plate_work *w, const char *path)
     progress_say(w->shown, "reading");
     TRY_ALL(w->comm, read_sites(w, &r));
     TRY(reject_all(w));
+    if (w->cells) TRY(cell_tiles_check_all(w));
     progress_say(w->shown, "correcting");
     TRY(illumination_all(w));
     progress_say(w->shown, "writing");
@@ -84,15 +90,17 @@ static status plate_make_shown_all(plate_work *w, const char *path)
     return st;
 }
 
-status plate_run_all(stage *s, const screen_index *ix, int64_t number, bool *made)
+status plate_run_all(stage *s, const screen_index *ix, const screen_index *own, site_cells *cells, int64_t number, bool *made)
 {
     status st = OK;
     const tile_options *o = &s->cfg.tile;
-    plate_work w = {.g = s, .comm = s->comm, .rank = s->rank, .size = s->size, .cfg = &s->cfg, .ix = ix, .number = number};
+    plate_work w = {
+        .g = s, .comm = s->comm, .rank = s->rank, .size = s->size, .cfg = &s->cfg, .ix = ix, .own = own, .cells = cells, .number = number};
     bool fresh = false;
     w.squares.fd = -1;
     w.plate = index_plate_at(ix, number);
-    w.n_channels = index_n_channels(ix);
+    w.n_channels = index_n_channels(own);
+    w.n_files = cells ? cells->n_files : w.n_channels;
     w.size_px = (int)o->size;
     w.tiles_per_site = (int)o->tiles_per_site;
     w.mosaic_px = (int)lround(sqrt((double)o->tiles_per_site)) * w.size_px;
@@ -106,8 +114,7 @@ status plate_run_all(stage *s, const screen_index *ix, int64_t number, bool *mad
         log_info("%s: up to date", w.label);
     } else {
         TRY(plate_make_shown_all(&w, path));
-        log_info("%s: %lld of %lld sites, %lld tiles", w.label, (long long)w.n_good, (long long)w.plate.n,
-                 (long long)(w.n_good * w.tiles_per_site));
+        log_info("%s: %lld of %lld sites, %lld tiles", w.label, (long long)w.n_good, (long long)w.plate.n, (long long)w.n_tiles);
     }
 done:
     plate_free(&w);

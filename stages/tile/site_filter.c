@@ -14,14 +14,19 @@ typedef struct {
     int64_t n;
 } tally;
 
-/* The most frequent pair of the good items [channel, channel + step, ...); the one met first where several are. */
-static tally most_frequent(const plate_work *w, int64_t start, int64_t step, bool sizes)
+static const image_note *note_of(const plate_work *w, int64_t site, int channel)
 {
-    int64_t n_items = w->plate.n * w->n_channels;
+    return &w->note[site * w->n_files + channel];
+}
+
+/* The most frequent kind of a channel's good images, or (channel -1) the most frequent size of all; the one met first where several are. */
+static tally most_frequent(const plate_work *w, int channel)
+{
+    bool sizes = channel < 0;
     tally *seen = NULL, best = {0};
     size_t n = 0, cap = 0;
-    for (int64_t i = start; i < n_items; i += step) {
-        const image_note *note = &w->note[i];
+    for (int64_t i = 0; i < w->plate.n * (sizes ? w->n_channels : 1); i++) {
+        const image_note *note = sizes ? note_of(w, i / w->n_channels, (int)(i % w->n_channels)) : note_of(w, i, channel);
         if (note->bad) continue;
         int32_t a = sizes ? note->width_px : note->kind, b = sizes ? note->height_px : 0;
         size_t k = 0;
@@ -49,17 +54,19 @@ static status check_sizes(plate_work *w)
 {
     status st = OK;
     char says[300];
-    int64_t n_items = w->plate.n * w->n_channels;
-    tally size = most_frequent(w, 0, 1, true);
-    for (int64_t i = 0; i < n_items; i++) {
-        const image_note *note = &w->note[i];
+    tally size = most_frequent(w, -1);
+    w->width_px = size.a;
+    w->height_px = size.b;
+    for (int64_t i = 0; i < w->plate.n * w->n_channels; i++) {
+        int64_t item = i / w->n_channels * w->n_files + i % w->n_channels;
+        const image_note *note = &w->note[item];
         if (note->bad || (note->width_px == size.a && note->height_px == size.b)) continue;
         snprintf(says, sizeof says, "is %d x %d pixels; the plate's images are %d x %d", note->width_px, note->height_px, size.a, size.b);
-        TRY(refuse(w, i, "size", says));
+        TRY(refuse(w, item, "size", says));
     }
     for (int c = 0; c < w->n_channels; c++) {
-        tally kind = most_frequent(w, c, w->n_channels, false);
-        for (int64_t i = c; i < n_items; i += w->n_channels) {
+        tally kind = most_frequent(w, c);
+        for (int64_t i = c; i < w->plate.n * w->n_files; i += w->n_files) {
             const image_note *note = &w->note[i];
             if (note->bad || note->kind == kind.a) continue;
             snprintf(says, sizeof says, "holds %s samples; the plate's images of this channel hold %s",
@@ -76,24 +83,23 @@ static void say_odd(plate_work *w)
 {
     int64_t same = 0, zero = 0, first_same = -1, first_zero = -1;
     char name[200];
-    for (int64_t i = 0; i < w->plate.n * w->n_channels; i++) {
-        if (w->site_bad[i / w->n_channels]) continue;
+    for (int64_t i = 0; i < w->plate.n * w->n_files; i++) {
+        if (w->site_bad[i / w->n_files] || i % w->n_files >= w->n_channels) continue;
         if (w->note[i].same_as >= 0 && same++ == 0) first_same = i;
         if (w->note[i].all_zero && zero++ == 0) first_zero = i;
     }
     const names *channels = &w->cfg->screen.channels;
     text t = {0};
     if (same > 0) {
-        site_name(w, first_same / w->n_channels, name, sizeof name);
+        site_name(w, first_same / w->n_files, name, sizeof name);
         text_addf(&t, "images identical to another channel of their site: %lld, the first: %s, %s and %s", (long long)same, name,
-                  channels->item[w->note[first_same].same_as], channels->item[first_same % w->n_channels]);
+                  channels->item[w->note[first_same].same_as], channels->item[first_same % w->n_files]);
         names_add(&w->warnings, t.s);
         text_clear(&t);
     }
     if (zero > 0) {
-        site_name(w, first_zero / w->n_channels, name, sizeof name);
-        text_addf(&t, "images that are all zero: %lld, the first: %s, %s", (long long)zero, name,
-                  channels->item[first_zero % w->n_channels]);
+        site_name(w, first_zero / w->n_files, name, sizeof name);
+        text_addf(&t, "images that are all zero: %lld, the first: %s, %s", (long long)zero, name, channels->item[first_zero % w->n_files]);
         names_add(&w->warnings, t.s);
     }
     text_free(&t);
@@ -105,13 +111,20 @@ status reject_all(plate_work *w)
     char *all = NULL;
     size_t n_all = 0;
     int64_t bad_sites = 0, n_sites = w->plate.n;
-    TRY(comm_gather_all(w->comm, -1, w->note + w->first * w->n_channels, (size_t)(w->n * w->n_channels) * sizeof *w->note, &all, &n_all));
+    TRY(comm_gather_all(w->comm, -1, w->note + w->first * w->n_files, (size_t)(w->n * w->n_files) * sizeof *w->note, &all, &n_all));
     memcpy(w->note, all, n_all);
+    FREE(all);
+    TRY(comm_gather_all(w->comm, -1, w->site + w->first, (size_t)w->n * sizeof *w->site, &all, &n_all));
+    memcpy(w->site, all, n_all);
     TRY(rejects_gather_all(w->comm, &w->bad));
     TRY_ALL(w->comm, check_sizes(w));
-    for (int64_t i = 0; i < n_sites * w->n_channels; i++)
-        if (w->note[i].bad) w->site_bad[i / w->n_channels] = 1;
-    for (int64_t s = 0; s < n_sites; s++) bad_sites += w->site_bad[s];
+    for (int64_t i = 0; i < n_sites * w->n_files; i++)
+        if (w->note[i].bad) w->site_bad[i / w->n_files] = 1;
+    for (int64_t s = 0; s < n_sites; s++) {
+        if (w->site_bad[s]) w->site[s] = (site_note){0};
+        bad_sites += w->site_bad[s];
+        w->n_tiles += w->site[s].n_tiles;
+    }
     w->n_good = n_sites - bad_sites;
     const rejects_of of = plate_rejects_of(w);
     TRY_ALL(w->comm, w->rank == 0 ? rejects_say(&w->bad, &of, "images") : OK);

@@ -15,7 +15,7 @@ void site_name(const plate_work *w, int64_t site, char *out, size_t size)
 
 rejects_of plate_rejects_of(const plate_work *w)
 {
-    return (rejects_of){.ix = w->ix, .first_row = w->plate.first, .files = w->n_channels, .label = w->label, .dir = w->cfg->dir};
+    return (rejects_of){.ix = w->ix, .first_row = w->plate.first, .files = w->n_files, .label = w->label, .dir = w->cfg->dir};
 }
 
 char *plate_record_name(const char *path)

@@ -24,7 +24,8 @@ void up_to_date_made_from(const plate_work *w, text *out)
 {
     char d[DIGEST_TEXT];
     provenance_config(w->g, out);
-    text_addf(out, "index rows: %s\n", digest_show(index_plate_digest(w->ix, w->number, INDEX_OF_ALL), d));
+    text_addf(out, "index rows: %s\n", digest_show(index_plate_digest(w->own, w->number, INDEX_OF_ALL), d));
+    if (w->ix != w->own) text_addf(out, "label images: %s\n", digest_show(index_plate_digest(w->ix, w->number, INDEX_OF_IMAGES), d));
 }
 
 /* Is this image in the same file as the channel before? Then it is not a further input. */
@@ -54,9 +55,9 @@ static status list_inputs(const plate_work *w, input_digests *in)
     status st = OK;
     text path = {0}, before = {0};
     for (int64_t s = 0; s < w->plate.n; s++)
-        for (int c = 0; c < w->n_channels; c++)
+        for (int c = 0; c < w->n_files; c++)
             if (!shares_file(w, w->plate.first + s, c, &path, &before))
-                TRY(add_seen(in, index_path(w->ix, w->plate.first + s, c, &path), &w->note[s * w->n_channels + c]));
+                TRY(add_seen(in, index_path(w->ix, w->plate.first + s, c, &path), &w->note[s * w->n_files + c]));
     for (int c = 0; c < w->n_channels && uses_functions(w); c++)
         TRY(add_seen(in, index_illumination(w->ix, w->plate.first, c, &path), &w->function_note[c]));
 done:
@@ -108,7 +109,7 @@ static status look_at_inputs(const plate_work *w, const char *memory, bool verif
     status st = OK;
     text path = {0}, before = {0};
     for (int64_t s = w->first; s < w->first + w->n; s++)
-        for (int c = 0; c < w->n_channels; c++)
+        for (int c = 0; c < w->n_files; c++)
             if (!shares_file(w, w->plate.first + s, c, &path, &before))
                 TRY(input_digests_add(in, index_path(w->ix, w->plate.first + s, c, &path)));
     for (int c = 0; c < w->n_channels && w->rank == w->size - 1 && uses_functions(w); c++)
@@ -145,7 +146,7 @@ static status gather_inputs_all(plate_work *w, const input_digests *mine, input_
         text path = {0}, before = {0};
         size_t k = 0;
         for (int64_t s = 0; s < w->plate.n; s++)
-            for (int c = 0; c < w->n_channels && st == OK; c++)
+            for (int c = 0; c < w->n_files && st == OK; c++)
                 if (!shares_file(w, w->plate.first + s, c, &path, &before))
                     st = k < n ? add_seen(all, index_path(w->ix, w->plate.first + s, c, &path), &got[k++])
                                : fail(E_INTERNAL, "inputs went missing");

@@ -4,6 +4,7 @@
  *   cells_tool score DNA TRUTH KEY=VALUE...   nuclei of an image against a true label image: "TRUE FOUND MATCHED" on stdout
  *   cells_tool count DNA KEY=VALUE...     how many nuclei of an image, on stdout
  *   cells_tool pack OUT NUCLEI CELLS CHANNEL=FILE...   such an IN from TIFFs (label images, then 16-bit channels)
+ *   cells_tool window IMAGE X Y SIZE LOW HIGH [LABELS NUMBER]   CRC-32 of the pixels around (X, Y), stretched, those without the label 0
  * IN: a line "WIDTH HEIGHT UNIT CHANNEL...", then nuclei and cells as int32 and each channel as uint16, all [HEIGHT, WIDTH],
  * little-endian. */
 #include "micon/base/clock.h"
@@ -12,9 +13,11 @@
 #include "micon/cells/measure.h"
 #include "micon/formats/image.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 enum { MAX_CHANNELS = 16 };
 
@@ -275,6 +278,30 @@ static void run_pack(const char *to, const char *nuclei, const char *cells, char
     image_free(&im);
 }
 
+static void run_window(char **a, const char *labels, int number)
+{
+    image_file f = {0};
+    image im = {0};
+    image_labels l = {0};
+    int left = atoi(a[1]) - atoi(a[3]) / 2, top = atoi(a[2]) - atoi(a[3]) / 2, size = atoi(a[3]);
+    double low = atof(a[4]), high = atof(a[5]);
+    uint8_t *out = xcalloc((size_t)size * (size_t)size, 1);
+    need(image_file_read(&f, a[0]) == OK && image_decode(&im, &f, IMAGE_ONLY_PAGE, 1) == OK, a[0]);
+    if (labels) read_label_image(&l, labels);
+    need(left >= 0 && top >= 0 && left + size <= im.width_px && top + size <= im.height_px, "a window beyond the image");
+    for (int y = 0; y < size; y++)
+        for (int x = 0; x < size; x++) {
+            size_t at = (size_t)(top + y) * (size_t)im.width_px + (size_t)(left + x);
+            double v = im.px[at] < low ? low : im.px[at] > high ? high : im.px[at];
+            out[y * size + x] = labels && l.label[at] != number ? 0 : (uint8_t)floor(255 * (v - low) / (high - low) + 0.5);
+        }
+    printf("%08lx\n", crc32(0, out, (uInt)(size * size)));
+    free(out);
+    image_file_free(&f);
+    image_free(&im);
+    image_labels_free(&l);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "measure") == 0)
@@ -287,7 +314,9 @@ int main(int argc, char **argv)
         run_pack(argv[2], argv[3], argv[4], argv + 5);
     else if (argc >= 4 && strcmp(argv[1], "score") == 0)
         run_score(argv[2], argv[3], argv + 4);
+    else if ((argc == 8 || argc == 10) && strcmp(argv[1], "window") == 0)
+        run_window(argv + 2, argc == 10 ? argv[8] : NULL, argc == 10 ? atoi(argv[9]) : 0);
     else
-        return fprintf(stderr, "usage: cells_tool measure|find|score|count|pack ...\n"), 2;
+        return fprintf(stderr, "usage: cells_tool measure|find|score|count|pack|window ...\n"), 2;
     return 0;
 }

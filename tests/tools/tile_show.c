@@ -1,5 +1,6 @@
 /* tile_show.c -- what a tile file says, as text: the ends of the stretch, quality and a CRC-32 of every tile, the rejects.
  * tests/ref/tile_ref.py prints the same from METHOD alone.   tile_show FILE.h5 */
+#include "micon/config/file_formats.h"
 #include "micon/store/store.h"
 #include "micon/table/frame.h"
 
@@ -65,8 +66,12 @@ int main(int argc, char **argv)
     int well = need(&obs, "Metadata_Well"), site = need(&obs, "Metadata_Site"), tile = need(&obs, "Tile"), flag = need(&obs, "QC_Flag");
     for (int64_t i = 0; i < obs.n_rows; i++) {
         if (!tiles || store_read_rows(f, "tiles", STORE_U8, i, 1, tiles) != OK) die();
-        printf("%s %s %lld %lld\n", frame_text(&obs, i, well), frame_text(&obs, i, site), (long long)obs.col[tile].v.i64[i],
+        printf("%s %s %lld %lld", frame_text(&obs, i, well), frame_text(&obs, i, site), (long long)obs.col[tile].v.i64[i],
                (long long)obs.col[flag].v.i64[i]);
+        if (frame_col(&obs, TILES_CELL_X) >= 0) /* a tile of a cell */
+            printf(" at %lld %lld", (long long)obs.col[need(&obs, TILES_CELL_X)].v.i64[i],
+                   (long long)obs.col[need(&obs, TILES_CELL_Y)].v.i64[i]);
+        printf("\n");
         for (size_t c = 0; c < channels.n; c++) show_channel(&obs, i, channels.item[c], tiles + c * size, size);
     }
     for (int64_t i = 0; i < rejects.n_rows; i++)

@@ -72,6 +72,8 @@ static void bad(void)
         {"a\xff: 1\n", NULL, "dir/screen.yaml:1: not YAML: invalid leading UTF-8 octet"},
         {"tile: {}\n---\ntile: {}\n", NULL, "dir/screen.yaml:2: a second YAML document (---) is not allowed"},
         {"tile: {tiles_per_site: 3}\n", NULL, "dir/screen.yaml: tile.tiles_per_site: 3 is not a square number (1, 4, 9, ...)"},
+        {"tile: {tiles_per_site: 81}\n", NULL, "dir/screen.yaml: tile.tiles_per_site: 81 is not a square number up to 64 (1, 4, 9, ...)"},
+        {"tile: {scale: 2}\n", NULL, "dir/screen.yaml: tile.scale applies to tile.crop: cells only"},
         {"featurize: {bits: 1000}\n", NULL, "dir/screen.yaml: featurize.bits: 1000 is not a power of two"},
         {"screen: {channels: [A, A]}\n", NULL, "dir/screen.yaml: screen.channels: 'A' is given twice"},
         {"tile: {}\n", "size=3", "--set size=3: expected section.key=value"},

@@ -255,6 +255,79 @@ static void test_flags(void)
     ok(tiling_median(odd, 3) == 2 && tiling_median(even, 4) == 2.5 && tiling_median(odd, 0) == 0, "medians");
 }
 
+/* A window equals the image of these pixels alone; masks and fields equal plain loops. */
+static void test_window(int w, int h, int left, int top, int side, int size)
+{
+    tiling_plan p = {0};
+    tiling_window win = {left, top, side};
+    size_t n = (size_t)side * (size_t)side, m = (size_t)size * (size_t)size;
+    uint16_t *px = noise((size_t)w * (size_t)h, 9), *part = xmalloc(n * sizeof *part), *got = xmalloc(m * sizeof *got),
+             *want = xmalloc(m * sizeof *want);
+    int32_t *labels = xmalloc((size_t)w * (size_t)h * sizeof *labels);
+    int bad = 0;
+    if (tiling_plan_for(&p, side, side, size) != OK) exit(1);
+    for (int y = 0; y < side; y++) memcpy(part + y * side, px + (top + y) * w + left, (size_t)side * sizeof *part);
+    tiling_resample(&p, part, want);
+    tiling_resample_window(&p, px, w, &win, got);
+    ok(memcmp(got, want, m * sizeof *got) == 0, "a window is resampled as an image of its own");
+    for (int i = 0; i < w * h; i++) labels[i] = px[i] % 3;
+    tiling_mask_window(labels, 2, w, &win, size, got);
+    for (int y = 0; y < size; y++)
+        for (int x = 0; x < size; x++) {
+            int sy = top + (int)floor((y + 0.5) * side / size), sx = left + (int)floor((x + 0.5) * side / size);
+            bad += got[y * size + x] != (labels[sy * w + sx] == 2);
+        }
+    ok(bad == 0, "its mask is the label of the pixel under each middle");
+    free(px);
+    free(part);
+    free(got);
+    free(want);
+    free(labels);
+    tiling_plan_free(&p);
+}
+
+static void test_field(int w, int h)
+{
+    uint16_t *px = noise((size_t)w * (size_t)h, 11), *field = xmalloc(TILING_FIELD * TILING_FIELD * sizeof *field);
+    int bad = 0;
+    tiling_field(px, w, h, field);
+    for (int b = 0; b < TILING_FIELD * TILING_FIELD; b += 37) {
+        int by = b / TILING_FIELD, bx = b % TILING_FIELD, y0 = by * h / TILING_FIELD, x0 = bx * w / TILING_FIELD;
+        int y1 = (by + 1) * h / TILING_FIELD, x1 = (bx + 1) * w / TILING_FIELD;
+        double sum = 0, n = 0;
+        for (int y = y0; y < (y1 > y0 ? y1 : y0 + 1); y++)
+            for (int x = x0; x < (x1 > x0 ? x1 : x0 + 1); x++, n++) sum += px[y * w + x];
+        bad += field[b] != (uint16_t)floor(sum / n + 0.5);
+    }
+    ok(bad == 0, "a field holds the means of blocks");
+    free(px);
+    free(field);
+}
+
+/* A plane is met exactly between the middles, a function with the image's own pixels at each of them. */
+static void test_field_at(void)
+{
+    enum { SIZE = 20, W = 60, H = 40 };
+    const tiling_window win = {13, 7, 30}, same = {5, 9, SIZE};
+    double plane[6 * 4], own[W * H], out[SIZE * SIZE];
+    int bad = 0;
+    for (int y = 0; y < 4; y++)
+        for (int x = 0; x < 6; x++) plane[y * 6 + x] = 1 + 10 * (x + 0.5) + 1000 * (y + 0.5); /* of blocks of 10 pixels */
+    tiling_field_at(plane, 6, 4, W, H, &win, SIZE, out);
+    for (int y = 0; y < SIZE; y++)
+        for (int x = 0; x < SIZE; x++) {
+            double px = 13 + (x + 0.5) * 1.5, py = 7 + (y + 0.5) * 1.5; /* in pixels of the image */
+            if (py > 35) py = 35;                                       /* beyond the last middle */
+            bad += fabs(out[y * SIZE + x] - (1 + px + 100 * py)) > 1e-9;
+        }
+    ok(bad == 0, "a function is interpolated between its middles, and continues beyond the last");
+    for (int i = 0; i < W * H; i++) own[i] = 1 + (i * 7919) % 101;
+    tiling_field_at(own, W, H, W, H, &same, SIZE, out);
+    for (int y = 0; y < SIZE; y++)
+        for (int x = 0; x < SIZE; x++) bad += out[y * SIZE + x] != own[(9 + y) * W + 5 + x];
+    ok(bad == 0, "one with the image's pixels is taken as it is");
+}
+
 int main(void)
 {
     static const int sizes[][3] = {{1, 1, 1},  {7, 7, 7},       {63, 65, 32},    {65, 63, 63},    {65, 65, 64},
@@ -270,5 +343,11 @@ int main(void)
     test_measure(65, 2, 3);
     test_measure(32, 3, 5);
     test_flags();
+    test_window(70, 50, 3, 9, 32, 32);
+    test_window(70, 50, 25, 4, 45, 32);
+    test_window(70, 50, 0, 30, 20, 33);
+    test_field(300, 131);
+    test_field(64, 200);
+    test_field_at();
     return tap_done();
 }

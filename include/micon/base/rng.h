@@ -35,6 +35,7 @@ enum {
     STREAM_SAMPLE,
     STREAM_HARMONY,
     STREAM_REPLICATE,
+    STREAM_CELLS,
     STREAM_SIMULATE = 1000 /* the simulator uses 1000..1999 */
 };
 

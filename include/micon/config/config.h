@@ -18,7 +18,8 @@ enum {
     AFFECTS_MODEL = 16,
     AFFECTS_EMBEDDINGS = 32,
     AFFECTS_PROFILES = 64,
-    AFFECTS_FEATURES = 128
+    AFFECTS_FEATURES = 128,
+    AFFECTS_CELL_TILES = 256 /* tiles, where tile.crop is cells: config_show adds it */
 };
 
 /* The values of a choice are listed once: the list defines the enum and, as CHOICES(LIST), the text "a|b|c" for opt.words. */
@@ -33,16 +34,18 @@ typedef struct {
     char *work, *group;
 } screen_options;
 
-#define CROPS(X) X(CROP_SQUARE, "square")
+#define CROPS(X) X(CROP_SQUARE, "square") X(CROP_CELLS, "cells")
 enum { CROPS(CHOICE_ID) };
+#define MASKS(X) X(MASK_NONE, "none") X(MASK_CELL, "cell")
+enum { MASKS(CHOICE_ID) };
 #define PAGES(X) X(PAGES_SINGLE, "single") X(PAGES_CHANNELS, "channels")
 enum { PAGES(CHOICE_ID) };
 #define ILLUMINATIONS(X) X(ILLUMINATION_NONE, "none") X(ILLUMINATION_PLATE, "plate") X(ILLUMINATION_FILE, "file")
 enum { ILLUMINATIONS(CHOICE_ID) };
 typedef struct {
     int64_t size, tiles_per_site;
-    int crop, pages, illumination;
-    double percentile_low, percentile_high, input_scale, max_bad;
+    int crop, mask, pages, illumination;
+    double scale, percentile_low, percentile_high, input_scale, max_bad;
     double qc_saturated, qc_focus, qc_sd;
     int64_t memory; /* bytes over all ranks for resampled squares; beyond: spooled */
     char *scratch;  /* folder for the spool; "" : beside the output */
@@ -233,7 +236,7 @@ extern const config_addition config_added[];
 void config_log_older_keys(const config *c);
 
 /* "section.key: value" lines of the keys that affect any of `affects` (all: ~0u), in the table's order, appended: what is recorded
- * in an output and compared later. */
+ * in an output and compared later. With tile.crop: cells tiles depend on more keys than without. */
 void config_show(const config *c, unsigned affects, text *out);
 
 /* Such lines, of any version, in the form in which they are compared and digested: every renamed key has its older name, so that a rename

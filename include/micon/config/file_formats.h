@@ -30,7 +30,9 @@ enum { TILES_FORMAT = 1, COMPOUNDS_FORMAT = 1, EMBEDDINGS_FORMAT = 1, PROFILES_F
 enum { INDEX_FORMAT = 1, OUTPUT_RECORD_FORMAT = 1, SUBMISSIONS_FORMAT = 1, RATES_FORMAT = 1, METRICS_FORMAT = 1 };
 
 /* ---- datasets ---- */
-#define TILES_DATA "tiles"            /* uint8 [tiles, channels, size, size] */
+#define TILES_DATA "tiles"    /* uint8 [tiles, channels, size, size] */
+#define TILES_CELL_X "Cell_X" /* columns of obs of tiles of cells */
+#define TILES_CELL_Y "Cell_Y"
 #define TILES_CHANNELS "uns/channels" /* also of embeddings */
 #define COMPOUNDS_IDENTIFIERS "uns/identifiers"
 #define EMBEDDINGS_PROJECTED "obsm/projected"

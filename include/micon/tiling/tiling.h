@@ -76,6 +76,26 @@ typedef struct {
 int tiling_flags(const tiling_quality *q, bool all_zero, double saturated, double median_focus, double median_sd,
                  const tiling_limits *limits);
 
+/* ---- 2.7 tiles of cells: a window is a square of a source image, which becomes a tile ---- */
+typedef struct {
+    int left_px, top_px, side_px;
+} tiling_window;
+
+/* Resampling of a window of the image px [.., stride_px]; the plan is for side_px x side_px and the tile's size. */
+void tiling_resample_window(tiling_plan *p, const uint16_t *px, int stride_px, const tiling_window *win, uint16_t *out);
+
+/* The window's pixels that are `label` in a label image [.., stride_px]: 1 in out [size_px, size_px], else 0. */
+void tiling_mask_window(const int32_t *labels, int32_t label, int stride_px, const tiling_window *win, int size_px, uint16_t *out);
+
+enum { TILING_FIELD = 128 };
+/* Means of an image's blocks, TILING_FIELD a row and column whatever its size: out [TILING_FIELD, TILING_FIELD]. */
+void tiling_field(const uint16_t *px, int width_px, int height_px, uint16_t *out);
+
+/* A function [rows, columns] that spans an image of width_px x height_px, at the pixels of a window's tile: out [size_px, size_px]. */
+enum { TILING_TILE_MAX = 4096 };
+void tiling_field_at(const double *field, int columns, int rows, int width_px, int height_px, const tiling_window *win, int size_px,
+                     double *out);
+
 /* The middle value, or the mean of the middle two; sorts v. 0 where n = 0. */
 double tiling_median(double *v, size_t n);
 
