@@ -8,8 +8,8 @@
  * Between them all ranks know which sites are good, and agree. An *item* is one file of a site: site * n_files + file, the channels first,
  * then label images.
  *
- * With tile.crop: cells a tile is a window around a cell instead of a part of the square: windows are cut while the site's images are in
- * memory, and a site has as many tiles as it has cells for them (cell_tiles.c). What a rank keeps of a site, its *record*, is the squares of
+ * With tile.crop: cells a tile is a window around a cell instead of a part of the square: windows are cut while the site's images are
+ * in memory, and a site has as many tiles as it has cells for them (cell_tiles.c). What a rank keeps of a site, its *record*, is the squares of
  * its channels, or its tiles. */
 #ifndef TILE_H
 #define TILE_H
@@ -93,7 +93,7 @@ typedef struct plate_work {
     progress *shown;           /* sites read */
 } plate_work;
 
-/* ---- read_sites.c ---- */
+/* ---- read_image.c ---- */
 typedef struct {
     int n;            /* 1, or of cells' tiles n_files: */
     image_file *file; /* [n] */
@@ -107,11 +107,13 @@ typedef struct {
 } reader;
 void reader_open(reader *r, const plate_work *w);
 void reader_free(reader *r);
-status read_sites(plate_work *w, reader *r) MUST_USE;
 /* A channel's image, or (im NULL) a label image's bytes, and its note. `have`: the file holds this image's bytes already. *good: it can be
  * used; otherwise that is noted. Fails only for what ends the stage. */
 status read_image(plate_work *w, int64_t item, const char *path, int page, image_file *file, bool have, image *im, bool *good) MUST_USE;
 status note_bad(plate_work *w, int64_t item, status why, const char *path) MUST_USE;
+
+/* ---- read_sites.c ---- */
+status read_sites(plate_work *w, reader *r) MUST_USE;
 
 /* ---- cell_tiles.c: tile.crop: cells ---- */
 size_t cell_tiles_values(const plate_work *w); /* of a record */
