@@ -146,8 +146,8 @@ done:
     return st;
 }
 
-/* Tiles per site, from the first plate that has any: a pass has whole sites; with tiles of cells 1. A plate whose file is missing or damaged
- * fails later, with its own message. */
+/* Tiles per site, from the first plate that has any: a pass has whole sites; with tiles of cells 1. A plate whose file is missing or
+ * damaged fails later, with its own message. */
 static int tiles_per_site(const run *r, const int64_t *chosen, int64_t n_chosen)
 {
     int n = 0;

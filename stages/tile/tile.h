@@ -9,8 +9,8 @@
  * then label images.
  *
  * With tile.crop: cells a tile is a window around a cell instead of a part of the square: windows are cut while the site's images are
- * in memory, and a site has as many tiles as it has cells for them (cell_tiles.c). What a rank keeps of a site, its *record*, is the squares of
- * its channels, or its tiles. */
+ * in memory, and a site has as many tiles as it has cells for them (cell_tiles.c). What a rank keeps of a site, its *record*, is the
+ * squares of its channels, or its tiles. */
 #ifndef TILE_H
 #define TILE_H
 #include "micon/base/fault.h"
