@@ -11,6 +11,7 @@ extern "C" {
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <new>
 #include <set>
 #include <sstream>
@@ -29,6 +30,8 @@ extern "C" {
 #include <openbabel/obconversion.h>
 #include <openbabel/oberror.h>
 #include <openbabel/obiter.h>
+#include <openbabel/op.h>
+#include <openbabel/stereo/stereo.h>
 #pragma GCC diagnostic pop
 
 namespace ob = OpenBabel;
@@ -341,6 +344,67 @@ bool read_babel(compound *c, const std::string &smiles, compound_kind k, int bit
     return true;
 }
 
+// "NH2", "O-", "13C"; nothing for a carbon without charge or isotope.
+std::string label_of(ob::OBAtom &atom)
+{
+    unsigned z = atom.GetAtomicNum(), hydrogens = atom.GetImplicitHCount(), isotope = atom.GetIsotope();
+    int charge = atom.GetFormalCharge();
+    if (z == ob::OBElements::Carbon && charge == 0 && isotope == 0 && atom.GetExplicitDegree() > 0) return std::string();
+    std::string s = isotope ? std::to_string(isotope) : std::string();
+    s += z ? ob::OBElements::GetSymbol(z) : "*";
+    if (hydrogens) s += hydrogens > 1 ? "H" + std::to_string(hydrogens) : "H";
+    if (charge) s += (std::abs(charge) > 1 ? std::to_string(std::abs(charge)) : std::string()) + (charge > 0 ? "+" : "-");
+    return s;
+}
+
+// Positions are scaled so that a bond is 10 long in the middle of all bonds.
+double bond_length(ob::OBMol &mol)
+{
+    std::vector<double> length;
+    FOR_BONDS_OF_MOL(b, mol)
+    {
+        ob::OBAtom *i = b->GetBeginAtom(), *j = b->GetEndAtom();
+        length.push_back(std::hypot(i->GetX() - j->GetX(), i->GetY() - j->GetY()));
+    }
+    if (length.empty()) return 1;
+    std::nth_element(length.begin(), length.begin() + (std::ptrdiff_t)length.size() / 2, length.end());
+    double middle = length[length.size() / 2];
+    return middle > 1e-6 ? middle : 1;
+}
+
+bool draw_babel(const std::string &smiles, std::string &out)
+{
+    Babel *b = babel_get();
+    ob::OBOp *layout = ob::OBOp::FindType("gen2D");
+    if (!b || !layout || !b->smi.read(b->mol, smiles) || !layout->Do(&b->mol)) return false;
+    ob::OBMol &mol = b->mol;
+    double unit = 10 / bond_length(mol);
+    char word[64];
+    std::map<ob::OBBond *, ob::OBStereo::BondDirection> way;
+    std::map<ob::OBBond *, ob::OBStereo::Ref> from;
+    ob::TetStereoToWedgeHash(mol, way, from);
+    out = "{\"a\":[";
+    FOR_ATOMS_OF_MOL(a, mol)
+    {
+        if (!std::isfinite(a->GetX()) || !std::isfinite(a->GetY())) return false;
+        std::snprintf(word, sizeof word, "%s[%.0f,%.0f,\"", a->GetIdx() > 1 ? "," : "", a->GetX() * unit, -a->GetY() * unit);
+        out += word + label_of(*a) + "\"]";
+    }
+    out += "],\"b\":[";
+    FOR_BONDS_OF_MOL(bond, mol)
+    {
+        unsigned i = bond->GetBeginAtomIdx() - 1, j = bond->GetEndAtomIdx() - 1;
+        auto w = way.find(&*bond);
+        auto f = from.find(&*bond);
+        int kind = w == way.end() ? 0 : w->second == ob::OBStereo::UpBond ? 1 : w->second == ob::OBStereo::DownBond ? 2 : 0;
+        if (kind && f != from.end() && f->second == bond->GetEndAtom()->GetId()) std::swap(i, j);
+        std::snprintf(word, sizeof word, "%s[%u,%u,%u,%d]", out.back() == '[' ? "" : ",", i, j, bond->GetBondOrder(), kind);
+        out += word;
+    }
+    out += "]}";
+    return true;
+}
+
 }   // namespace
 
 extern "C" {
@@ -500,6 +564,19 @@ void compound_read(compound *out, const char *smiles, size_t size, compound_kind
     } catch (...) {
         babel_drop();
         reject(out, COMPOUND_CRASHED, "Open Babel threw");
+    }
+}
+
+size_t compound_draw(const char *smiles, size_t size, char *out, size_t room)
+{
+    try {
+        std::string text;
+        if (!draw_babel(std::string(smiles, size), text) || text.size() > room) return 0;
+        std::memcpy(out, text.data(), text.size());
+        return text.size();
+    } catch (...) {
+        babel_drop();
+        return 0;
     }
 }
 

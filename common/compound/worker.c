@@ -11,8 +11,10 @@
 #include <malloc.h>
 #endif
 
+enum { DRAW = -1 };
+
 typedef struct {
-    int32_t kind, bits;
+    int32_t kind, bits; /* kind DRAW: a drawing */
 } wish;
 
 _Static_assert(sizeof(compound) <= WORKER_MAX_BYTES, "a compound must fit into one answer");
@@ -28,6 +30,7 @@ static size_t serve(void *arg, const void *request, size_t size, void *answer)
     if (!tuned) tuned = mallopt(M_TRIM_THRESHOLD, 64 << 20) && mallopt(M_TOP_PAD, 4 << 20);
 #endif
     memcpy(&w, request, sizeof w);
+    if (w.kind == DRAW) return compound_draw((const char *)request + sizeof w, size - sizeof w, answer, WORKER_MAX_BYTES);
     compound_read(c, (const char *)request + sizeof w, size - sizeof w, (compound_kind)w.kind, w.bits);
     size_t n = compound_size(c);
     memcpy(answer, c, n);
@@ -98,6 +101,44 @@ status compound_worker_run(worker *w, const compound_job *job)
     p->job = job;
     status st = compound_init(job->kind);
     if (st == OK) st = worker_run(w, &(worker_job){.n = job->n, .request = put, .answer = got, .ctx = p, .limit_s = job->limit_s});
+    free(p);
+    return st;
+}
+
+/* ---- drawings ---- */
+
+typedef struct {
+    const compound_drawings *job;
+    char request[sizeof(wish) + COMPOUND_MAX_SMILES];
+} drawing_passage;
+
+static const void *put_drawing(void *ctx, int64_t i, size_t *size)
+{
+    drawing_passage *p = ctx;
+    const wish w = {.kind = DRAW};
+    const char *s = p->job->smiles(p->job->ctx, i);
+    size_t n = strlen(s);
+    if (n == 0 || n > COMPOUND_MAX_SMILES) {
+        p->job->take(p->job->ctx, i, "", 0);
+        return NULL;
+    }
+    memcpy(p->request, &w, sizeof w);
+    memcpy(p->request + sizeof w, s, n);
+    *size = sizeof w + n;
+    return p->request;
+}
+
+static void got_drawing(void *ctx, int64_t i, worker_end how, const void *data, size_t size)
+{
+    drawing_passage *p = ctx;
+    p->job->take(p->job->ctx, i, how == WORKER_DONE ? data : "", how == WORKER_DONE ? size : 0);
+}
+
+status compound_worker_draw(worker *w, const compound_drawings *job)
+{
+    drawing_passage *p = xcalloc(1, sizeof *p);
+    p->job = job;
+    status st = worker_run(w, &(worker_job){.n = job->n, .request = put_drawing, .answer = got_drawing, .ctx = p, .limit_s = job->limit_s});
     free(p);
     return st;
 }

@@ -10,8 +10,8 @@
 #include <string.h>
 
 /* The page's scripts, in the order in which their parts stand on it. */
-extern const char report_data_js[], report_verdict_js[], report_hits_js[], report_card_js[], report_images_js[], report_map_js[],
-    report_plates_js[], report_trust_js[], report_training_js[];
+extern const char report_data_js[], report_verdict_js[], report_hits_js[], report_card_js[], report_images_js[], report_structure_js[],
+    report_map_js[], report_plates_js[], report_trust_js[], report_training_js[];
 
 /* What the training computed, of a line of its log; how long it took, and with which memory, differs between two runs that are the same.
  * Only what JSON.parse accepts: one malformed line would leave the whole page blank. False: not an object. */
@@ -62,8 +62,17 @@ status report_write(const char *folder, const config *cfg, const wells *w, const
     status st = OK;
     text data = {0}, page = {0};
     char *path = path_join(folder, "report.html"), *pictures = path_join(folder, "report");
-    const char *const scripts[] = {report_data_js, report_verdict_js, report_images_js, report_card_js,     report_hits_js,
-                                   report_map_js,  report_plates_js,  report_trust_js,  report_training_js, NULL};
+    const char *const scripts[] = {report_data_js,
+                                   report_verdict_js,
+                                   report_images_js,
+                                   report_structure_js,
+                                   report_card_js,
+                                   report_hits_js,
+                                   report_map_js,
+                                   report_plates_js,
+                                   report_trust_js,
+                                   report_training_js,
+                                   NULL};
     text_add(&data, "{\"about\":");
     metric_table_json(&data);
     text_add(&data, ",\n\"metrics\":");
@@ -76,6 +85,8 @@ status report_write(const char *folder, const config *cfg, const wells *w, const
     TRY(report_treatments(&data, w, c, r));
     text_add(&data, ",\n");
     TRY(report_heat(&data, w, c, r));
+    text_add(&data, ",\n");
+    report_structures(&data, cfg, w);
     text_add(&data, ",\n");
     add_log(&data, log_jsonl);
     TRY(report_images(&data, cfg, pictures, w, c, r));

@@ -100,7 +100,8 @@ function open_card(t) {
     label + "'>" + s + "</button>";
   dialog.innerHTML = "<header><h2>" + esc(T.name[t]) + "</h2><span>" + go(step(-1), "‹", "Previous treatment") + go(step(1), "›",
     "Next treatment") +
-    "<button class=close aria-label='Close'>×</button></span></header><div class=parts><div>" + card_facts(t) + "</div>" + card_map(t) +
+    "<button class=close aria-label='Close'>×</button></span></header><div class=parts><div>" + card_facts(t) + "</div>" +
+    card_structure(t) + card_map(t) +
       card_doses(t) +
     "</div>" + card_images(t) + card_near(t) + card_wells(t);
   dialog.querySelector(".close").onclick = () => dialog.close();

@@ -18,6 +18,9 @@ status report_quality(text *t, const wells *w) MUST_USE;                     /* 
 /* ---- report_treatments.c ---- */
 status report_treatments(text *t, const wells *w, const transformed *c, const results *r) MUST_USE; /* "treatments" */
 
+/* ---- report_structures.c ---- */
+void report_structures(text *t, const config *cfg, const wells *w); /* "structures": of compounds that were drawn */
+
 /* ---- report_images.c ---- */
 /* "images": wells of the most active treatments beside controls of their plates, drawn from the tiles; the pictures go to `folder`, or
  * into the page, as evaluate.images says. Nothing, not even the name, where there are no tiles. */

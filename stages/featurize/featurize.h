@@ -104,6 +104,9 @@ void coverage_free(screen_coverage *n);
 /* Is there a vector for the control and for every treated compound? Fills f->missing; fails as featurize.on_missing says. */
 status coverage_check(const screen_coverage *n, features *f, const config *c) MUST_USE;
 
+/* ---- structures.c: WORK_STRUCTURES, on rank 0 ---- */
+status structures_write(const screen_coverage *coverage, const features *f, worker *w, const char *path, double limit_s) MUST_USE;
+
 /* ---- write.c ---- */
 /* p counts the rows of X where it is not NULL. */
 status features_write_all(stage *s, features *f, progress *p, const char *path, const char *made_from, uint64_t inputs_sum) MUST_USE;

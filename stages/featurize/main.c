@@ -211,6 +211,7 @@ static status make_fingerprints_all(job *j)
     stage *s = j->s;
     fingerprints p = {.bits = (int)s->cfg.featurize.bits};
     progress *bar = NULL;
+    char *drawings = NULL;
     TRY_ALL(s->comm, compound_init((compound_kind)s->cfg.featurize.fingerprint));
     st = agree_all(s->comm, compound_tables_read(&p.t, &j->in));
     bar = start_progress_all(j, "rows", p.t.n_rows);
@@ -221,7 +222,10 @@ static status make_fingerprints_all(job *j)
     j->f = (features){.n = p.m.n_compounds, .d = p.bits, .type = STORE_U8, .fill = fill_fingerprints, .ctx = &p};
     TRY_ALL(s->comm, s->rank == 0 ? fingerprint_tables(j, &p) : OK);
     TRY(finish_all(j, NULL));
+    if (s->rank == 0 && j->coverage.treated.n) drawings = config_work(&s->cfg, WORK_STRUCTURES);
+    TRY_ALL(s->comm, drawings ? structures_write(&j->coverage, &j->f, j->w, drawings, s->cfg.featurize.time_limit) : OK);
 done:
+    free(drawings);
     progress_end_all(&bar, st);
     features_free(&j->f);
     merged_free(&p.m);

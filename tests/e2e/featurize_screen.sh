@@ -49,6 +49,7 @@ has "... which is told" "$T/err" 'are dropped'
 frame work/compounds.h5 uns/missing >missing
 same "... and listed" "$(tail -n +2 missing | tr '\n' ';')" "broken,rejected in line 4: unreadable;mystery,not in the table;"
 same "... and counted" "$(count work/compounds.h5 wells_missing) of $(count work/compounds.h5 wells_compounds)" "2 of 3"
+same "structures of those of the wells are drawn" "$(cut -d, -f1 work/structures.jsonl)" '["ethanol"'
 same "compounds that no well holds are there" "$(frame work/compounds.h5 obs | tail -n +2 | cut -d, -f1 | tr '\n' ' ')" \
     "DMSO ethanol unused "
 printf 'mystery,CCN\nbroken2,CC(\n' >>compound.csv

@@ -3,6 +3,7 @@
 #include "../tap.h"
 #include "micon/compound/compound.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { BITS = 1024 };
@@ -213,6 +214,35 @@ static void fingerprints(void)
     ok(compound_size(&a) > 0 && compound_size(&a) < sizeof a, "only the used part of it is sent");
 }
 
+/* How often `part` is in the drawing of a SMILES; -1: it was not drawn. */
+static int drawn(const char *smiles, const char *part)
+{
+    static char out[32 << 10];
+    size_t n = compound_draw(smiles, strlen(smiles), out, sizeof out - 1);
+    int found = 0;
+    if (n == 0) return -1;
+    out[n] = '\0';
+    for (const char *s = out; (s = strstr(s, part)); s++) found++;
+    return found;
+}
+
+static void drawings(void)
+{
+    char small[10];
+    ok(drawn("OCC", "\"OH\"]") == 1 && drawn("OCC", "\"\"]") == 2, "ethanol: an OH and two carbons");
+    ok(drawn("c1ccccc1", ",2,0]") == 3 && drawn("c1ccccc1", ",1,0]") == 3, "benzene: three double bonds and three single ones");
+    ok(drawn("C[N+](C)(C)C", "\"N+\"]") == 1 && drawn("[13CH4]", "\"13CH4\"]") == 1, "charges and isotopes");
+    ok(drawn("C[C@H](N)C(=O)O", ",1,1]") + drawn("C[C@H](N)C(=O)O", ",1,2]") == 1, "L-alanine: one wedge or hash");
+    ok(drawn("CC(N)C(=O)O", ",1,1]") + drawn("CC(N)C(=O)O", ",1,2]") == 0, "without a stereo mark: neither");
+    ok(drawn("C1CC", "a") == -1 && drawn("", "\"b\"") <= 1, "a ring that is not closed is not drawn");
+    ok(compound_draw("CCO", 3, small, sizeof small) == 0, "what does not fit is not written");
+    double x[2], y[2];
+    char out[200];
+    out[compound_draw("CC", 2, out, sizeof out - 1)] = '\0';
+    ok(sscanf(out, "{\"a\":[[%lf,%lf,\"\"],[%lf,%lf,", &x[0], &y[0], &x[1], &y[1]) == 4, "ethane: two atoms");
+    near(hypot(x[0] - x[1], y[0] - y[1]), 10.0, 1.0, "a bond is ten long");
+}
+
 int main(void)
 {
     if (!ok(compound_init(COMPOUND_ECFP4) == OK, "Open Babel is complete")) {
@@ -224,6 +254,7 @@ int main(void)
     bad();
     large();
     fingerprints();
+    drawings();
     for (int s = 0; s < COMPOUND_N_STATES; s++) ok(strcmp(compound_state_name((compound_state)s), "unknown") != 0, "a state has a name");
     return tap_done();
 }

@@ -22,4 +22,14 @@ typedef struct {
 
 status compound_worker_run(worker *w, const compound_job *job) MUST_USE;
 
+/* Structures, by compound_draw: of canonical SMILES. take: JSON, or "" of what cannot be drawn, in no particular order. */
+typedef struct {
+    int64_t n;
+    const char *(*smiles)(void *ctx, int64_t i);
+    void (*take)(void *ctx, int64_t i, const char *drawing, size_t size); /* borrowed during the call; no 0 at its end */
+    void *ctx;
+    double limit_s;
+} compound_drawings;
+status compound_worker_draw(worker *w, const compound_drawings *job) MUST_USE;
+
 #endif

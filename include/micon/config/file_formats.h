@@ -7,6 +7,7 @@
 
 /* ---- places below work ---- */
 #define WORK_COMPOUNDS "compounds.h5"
+#define WORK_STRUCTURES "structures.jsonl"
 #define WORK_SPLIT "split.csv"
 #define WORK_TILES "tiles"
 #define WORK_MODELS "models"
