@@ -17,7 +17,7 @@
 typedef struct {
     names stages, plates, sets, channels, rest;
     char *out, *pattern; /* of index */
-    char *gallery, *compound;
+    char *gallery, *compound, *html;
     names wells; /* of gallery */
     int64_t ranks, nodes, interval, wait;
     int format; /* of export: position in csv|parquet */
@@ -302,6 +302,8 @@ char *step_job_log(const config *c, int stage, const char *job);  /* of a SLURM 
 bool step_file_is_newer(const char *a, const char *b);            /* than b, or b is not there */
 /* What the log says of a failure: its last line with an error, else its last line. Caller frees. */
 char *step_failure_reason(const char *log, int exit_status);
+/* The state of all steps as an HTML page (status_page.c). refresh_s: it reads itself again so often; 0: never. */
+status status_page_write(const char *file, const char *title, const plan *p, int64_t refresh_s) MUST_USE;
 
 /* ---- SLURM (slurm.c) ---- */
 slurm_resources resources_of(const call *c, int stage); /* of the stage's jobs (resources.c); texts are the configuration's */

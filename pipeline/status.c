@@ -138,6 +138,7 @@ status command_status(call *c)
             if (c->a.watch && isatty(STDOUT_FILENO)) fputs("\033[H\033[2J", stdout);
             fputs(text_str(&t), stdout);
             fflush(stdout);
+            if (*c->a.html) st = status_page_write(c->a.html, c->cfg.screen.name, &r.plan, c->a.watch && r.active ? c->a.interval : 0);
         }
         again = st == OK && c->a.watch && r.active && !stop_asked();
         text_free(&t);

@@ -164,8 +164,8 @@ status write_profiles_all(stage *g, const char *path, const wells *w, const tran
 status write_consensus_all(stage *g, const char *path, const wells *w, const transformed *c, const char *made_from, uint64_t sum) MUST_USE;
 
 /* ---- report.c ---- */
-/* report.html in `folder`, one file that loads nothing from elsewhere; pictures of wells in report/ beside it. json: metrics.json; log_jsonl:
- * the training's log, where there is one. Local. */
+/* report.html in `folder`, one file that loads nothing from elsewhere; pictures of wells in report/ beside it. json: metrics.json;
+ * log_jsonl: the training's log, where there is one. Local. */
 status report_write(const char *folder, const config *cfg, const wells *w, const transformed *c, const results *r, const char *json,
                     const char *log_jsonl) MUST_USE;
 

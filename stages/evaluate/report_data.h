@@ -1,5 +1,5 @@
-/* report_data.h -- what the files of report.html's data share. Each function appends one member of the page's JSON, with its name and without
- * a comma; all are local, on rank 0. docs/file-formats.md, "The report's data", describes what they write. */
+/* report_data.h -- what the files of report.html's data share. Each function appends one member of the page's JSON, with its name and
+ * without a comma; all are local, on rank 0. docs/file-formats.md, "The report's data", describes what they write. */
 #ifndef REPORT_DATA_H
 #define REPORT_DATA_H
 #include "evaluate.h"

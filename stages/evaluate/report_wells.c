@@ -1,4 +1,4 @@
-/* report_wells.c -- the wells in the page's data: their places on the maps, what they hold, every column of their metadata, their quality. */
+/* report_wells.c -- the wells in the page's data: their places on the maps, what they hold, every column of their metadata, quality. */
 #include "report_data.h"
 
 #include "micon/base/mem.h"

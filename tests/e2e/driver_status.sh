@@ -73,6 +73,10 @@ has "status says by what, and where the log is" "$T/status" \
 micon status screen.yaml --json >"$T/json" 2>/dev/null
 has "--json has the log" "$T/json" '"log": "work/status/train/micon.log"'
 has "and the count" "$T/json" '"failed": 1,'
+micon status screen.yaml --html "$T/status.html" >/dev/null 2>&1
+has "--html: the page says what failed" "$T/status.html" "train whole screen: killed by signal 9"
+has "in its cell too" "$T/status.html" '<td class="failed" title="killed by signal 9'
+hasnt "it reads itself again only with --watch" "$T/status.html" http-equiv
 stories "SIGKILL of a program" failed train 1
 begin train --force
 kill -KILL "$(rank_of train)"; wait $pid 2>/dev/null

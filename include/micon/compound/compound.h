@@ -104,10 +104,10 @@ void compound_read(compound *out, const char *smiles, size_t size, compound_kind
 /* One byte a bit, 0 or 1: out is [bits]. */
 void compound_unpack(const uint8_t *fingerprint, int bits, uint8_t *out);
 
-/* The structure of a SMILES laid out in the plane, as JSON: {"a":[[x,y,"label"],..],"b":[[i,j,order,way],..]}. Atoms: tenths of a bond length,
- * y downwards, the label "" for carbon, else element, hydrogens and charge ("NH2", "O-"). Bonds: atoms i and j, order 1 to 3 (aromatic ones
- * are written out), way 1 a wedge from i, 2 a hash from i, else 0. Returns its length, 0 where it cannot be drawn or does not fit. As
- * hostile to time and memory as compound_read. */
+/* The structure of a SMILES laid out in the plane, as JSON: {"a":[[x,y,"label"],..],"b":[[i,j,order,way],..]}. Atoms: tenths of a bond
+ * length, y downwards, the label "" for carbon, else element, hydrogens and charge ("NH2", "O-"). Bonds: atoms i and j, order 1 to 3
+ * (aromatic ones are written out), way 1 a wedge from i, 2 a hash from i, else 0. Returns its length, 0 where it cannot be drawn or does
+ * not fit. As hostile to time and memory as compound_read. */
 size_t compound_draw(const char *smiles, size_t size, char *out, size_t room);
 
 /* Shared bits over bits set in either, of fingerprints packed as above; 0 where neither has a bit. */
