@@ -2,7 +2,7 @@
 // drawn.
 const FIGURES = { // of compounds.csv: label, help, whether it is shown at first
   activity_map: ["mAP", "Mean average precision: finds its own wells before its plate's controls; 1 is best", true],
-  activity_normalized: ["Normalized mAP", "mAP on a scale where 0 is chance and 1 is best", true],
+  activity_normalized: ["Norm. mAP", "mAP on a scale where 0 is chance and 1 is best", true],
   activity_p: ["p", "p-value of the mAP", false],
   activity_q: ["q", "p-value of the mAP, corrected for the number of treatments; below 0.05: active", true],
   consistency_map: ["Mechanism mAP", "Finds compounds of its mechanism before others", false],

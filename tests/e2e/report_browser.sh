@@ -45,5 +45,6 @@ ok "one compound on one plate" page poor one/work/reports/micon
 /usr/bin/python3 "$ROOT/tests/ref/report_browser.py" noise | outside noise
 exits "none active" 0 run noise
 ok "none active" page poor noise/work/reports/micon
+ok "pictures and structures on cards" page pictures s/work/reports/micon/report.html
 ok "60,000 wells, 10,000 treatments" page large s/work/reports/micon/report.html
 tap_done

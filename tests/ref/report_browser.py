@@ -1,5 +1,5 @@
 # report_browser.py WHAT [PLACE] -- the checks of tests/e2e/report_browser.sh; prints what is wrong, exit 1 if anything is.
-import base64, csv, io, json, os, random, re, struct, sys, time
+import base64, csv, io, json, os, random, re, struct, sys, zlib
 from browser import Page, program
 
 WIDTHS = (400, 768, 1280, 1920)
@@ -285,6 +285,40 @@ def large(path):
     page.close()
 
 
+def pictures(path):
+    """A card's pictures, of a picture made here: channel A is full, channel B empty; and a line of structure."""
+    lines = b"".join(b"\0" + bytes([255] * 4 + [0] * 4) for _ in range(4))
+    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 4, 8, 0, 0, 0, 0)) + \
+        chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    html = open(path, encoding="utf-8").read()
+    before, rest = html.split('id="data">', 1)
+    old, after = rest.split("</script>", 1)
+    d = json.loads(old)
+    d["images"] = {"folder": "", "side": 4, "channels": [["A", "#0000ff"], ["B", "#00ff00"]],
+                   "wells": {"0": "data:image/png;base64," + base64.b64encode(png).decode(), "1": "none.png"},
+                   "of": {"0": [[0, 1], [1, -1]]}}
+    d["structures"] = {"0": {"a": [[0, 0, "NH2"], [10, 0, ""], [20, 0, "O-"]], "b": [[0, 1, 1, 1], [1, 2, 2, 0]]}}
+    with open("pictures.html", "w", encoding="utf-8") as f:
+        f.write(before + 'id="data">' + json.dumps(d).replace("<", "\\u003c") + "</script>" + after)
+    page = Page()
+    page.open("pictures.html")
+    seen = lambda: page.run("""new Promise((f) => setTimeout(() =>
+        f(Array.from(dialog.querySelector('canvas').getContext('2d').getImageData(2, 2, 1, 1).data).slice(0, 3)), 200))""")
+    page.run("open_card(0)")
+    ok("all channels: %s" % seen(), seen() == [0, 0, 255])
+    for channel, want in (("A", [255, 255, 255]), ("B", [0, 0, 0])):
+        page.run("(() => { const s = dialog.querySelector('.channel'); s.value = '%s'; s.onchange(); })()" % channel)
+        ok("channel %s: %s" % (channel, seen()), seen() == want)
+    ok("a picture that is gone is not told", "is not in" in page.run("dialog.innerText"))
+    ok("the structure", page.run("[...dialog.querySelectorAll('.structure text')].map((e) => e.textContent)") == ["H₂N", "O⁻"] and
+       page.run("dialog.querySelectorAll('.structure line').length") == 2)
+    page.run("open_card(1)")
+    ok("how to draw the others", "micon gallery" in page.run("dialog.innerText"))
+    ok("errors %s" % page.errors, not [e for e in page.errors if "ERR_FILE_NOT_FOUND" not in e])
+    page.close()
+
+
 def table(compounds, effect):
     """CSV of profiles: two batches of a plate each, every compound in two wells of each; effect 0: noise alone."""
     rng, out = random.Random(2), csv.writer(sys.stdout)
@@ -308,7 +342,8 @@ elif what == "hostile":
 elif what == "noise":
     table(["C%d" % i for i in range(12)], 0)
 else:
-    {"report": report, "use": use, "compare": compare, "names": names, "poor": poor, "large": large}[what](sys.argv[2])
+    checks = {"report": report, "use": use, "compare": compare, "names": names, "poor": poor, "pictures": pictures, "large": large}
+    checks[what](sys.argv[2])
 for b in bad[:20]:
     print("#  ", b)
 sys.exit(len(bad) > 0)
