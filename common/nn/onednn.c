@@ -1,8 +1,9 @@
-/* onednn.c -- the only file that calls oneDNN (2.x: operation descriptors). Weights and weight gradients are in whatever order the
- * chosen primitive likes and are turned from and to plain fp32 by a reorder; activations are in the caller's layout. */
+/* onednn.c -- the only file that calls oneDNN, 2 or 3 (onednn_impl.h has what differs). Weights and weight gradients are in whatever order
+ * the chosen primitive likes and are turned from and to plain fp32 by a reorder; activations are in the caller's layout. */
 #include "micon/nn/onednn.h"
 
 #include "micon/base/mem.h"
+#include "onednn_impl.h"
 
 #include <dnnl.h>
 #include <stdio.h>
@@ -90,35 +91,36 @@ static dnnl_data_type_t data_type(nn_type t)
 
 /* ---- convolution ---- */
 typedef struct {
-    dnnl_memory_desc_t x, w, y, bias;
-    dnnl_dims_t stride, pad;
+    md x, w, y, bias;
+    conv_how how;
 } conv_shapes;
 
-static status conv_shapes_of(const conv_spec *s, conv_shapes *c)
+static void conv_shapes_free(conv_shapes *c)
+{
+    md_destroy(&c->x);
+    md_destroy(&c->w);
+    md_destroy(&c->y);
+    md_destroy(&c->bias);
+}
+
+/* hint: a forward pass for the backward ones to look at, its layouts free. conv_shapes_free in any case. */
+static status conv_shapes_of(const conv_spec *s, bool winograd, bool hint, conv_shapes *c)
 {
     status st = OK;
     dnnl_data_type_t t = data_type(s->type);
-    dnnl_format_tag_t tag = s->layout == NN_C16 ? dnnl_nChw16c : dnnl_nhwc;
+    dnnl_format_tag_t any = dnnl_format_tag_any, tag = hint ? any : s->layout == NN_C16 ? dnnl_nChw16c : dnnl_nhwc;
+    dnnl_format_tag_t tag_x = !hint && s->ci == 1 && s->layout == NN_C16 ? dnnl_nchw : tag;
     dnnl_dims_t x = {s->n, s->ci, s->h, s->w}, w = {s->co, s->ci, s->k, s->k}, bias = {s->co};
     dnnl_dims_t y = {s->n, s->co, conv_out(s->h, s->k, s->stride, s->pad), conv_out(s->w, s->k, s->stride, s->pad)};
-    for (int i = 0; i < 2; i++) c->stride[i] = s->stride, c->pad[i] = s->pad;
-    CALL(dnnl_memory_desc_init_by_tag(&c->x, 4, x, t, s->ci == 1 && s->layout == NN_C16 ? dnnl_nchw : tag));
-    CALL(dnnl_memory_desc_init_by_tag(&c->y, 4, y, t, tag));
-    CALL(dnnl_memory_desc_init_by_tag(&c->w, 4, w, s->direction == CONV_BACK_WEIGHTS ? dnnl_f32 : t, dnnl_format_tag_any));
-    CALL(dnnl_memory_desc_init_by_tag(&c->bias, 1, bias, dnnl_f32, dnnl_a));
+    for (int i = 0; i < 2; i++) c->how.stride[i] = s->stride, c->how.pad[i] = s->pad;
+    c->how.spec = s;
+    c->how.alg = winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
+    CALL(md_create(&c->x, 4, x, t, tag_x));
+    CALL(md_create(&c->y, 4, y, t, tag));
+    CALL(md_create(&c->w, 4, w, !hint && s->direction == CONV_BACK_WEIGHTS ? dnnl_f32 : t, any));
+    CALL(md_create(&c->bias, 1, bias, dnnl_f32, dnnl_a));
 done:
     return st;
-}
-
-static dnnl_status_t conv_describe(const conv_spec *s, conv_direction direction, conv_shapes *c, dnnl_alg_kind_t alg,
-                                   dnnl_convolution_desc_t *out)
-{
-    if (direction == CONV_BACK_DATA)
-        return dnnl_convolution_backward_data_desc_init(out, alg, &c->x, &c->w, &c->y, c->stride, c->pad, c->pad);
-    if (direction == CONV_BACK_WEIGHTS)
-        return dnnl_convolution_backward_weights_desc_init(out, alg, &c->x, &c->w, NULL, &c->y, c->stride, c->pad, c->pad);
-    return dnnl_convolution_forward_desc_init(out, s->bias ? dnnl_forward_inference : dnnl_forward_training, alg, &c->x, &c->w,
-                                              s->bias ? &c->bias : NULL, &c->y, c->stride, c->pad, c->pad);
 }
 
 static status attributes(dnnl_primitive_attr_t *out, bool sum, bool relu)
@@ -129,8 +131,8 @@ static status attributes(dnnl_primitive_attr_t *out, bool sum, bool relu)
     CALL(dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user));
     if (sum || relu) {
         CALL(dnnl_post_ops_create(&after));
-        if (sum) CALL(dnnl_post_ops_append_sum(after, 1.0f));
-        if (relu) CALL(dnnl_post_ops_append_eltwise(after, 1.0f, dnnl_eltwise_relu, 0.0f, 0.0f));
+        if (sum) CALL(append_sum(after));
+        if (relu) CALL(append_relu(after));
         CALL(dnnl_primitive_attr_set_post_ops(*out, after));
     }
 done:
@@ -143,43 +145,39 @@ done:
 static status conv_walk(dnn *d, const conv_spec *s, bool winograd, const char *want, names *list, dnnl_primitive_desc_t *found)
 {
     status st = OK;
-    conv_shapes c, free_c;
-    dnnl_convolution_desc_t desc, forward;
+    conv_shapes c = {0}, free_c = {0};
+    impl_walk walk, hint;
     dnnl_primitive_attr_t attr = NULL;
-    dnnl_primitive_desc_t hint = NULL;
-    dnnl_primitive_desc_iterator_t it = NULL;
-    dnnl_alg_kind_t alg = winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
-    TRY(conv_shapes_of(s, &c));
-    if (s->direction != CONV_FORWARD) {
-        free_c = c;
-        dnnl_memory_desc_init_by_tag(&free_c.w, 4, c.w.dims, data_type(s->type), dnnl_format_tag_any);
-        dnnl_memory_desc_init_by_tag(&free_c.x, 4, c.x.dims, data_type(s->type), dnnl_format_tag_any);
-        dnnl_memory_desc_init_by_tag(&free_c.y, 4, c.y.dims, data_type(s->type), dnnl_format_tag_any);
-        if (conv_describe(s, CONV_FORWARD, &free_c, dnnl_convolution_direct, &forward) != dnnl_success) goto done;
-        if (dnnl_primitive_desc_create(&hint, &forward, NULL, d->engine, NULL) != dnnl_success) goto done;
-    }
-    if (conv_describe(s, s->direction, &c, alg, &desc) != dnnl_success) goto done;
+    memset(&walk, 0, sizeof walk);
+    memset(&hint, 0, sizeof hint);
+    TRY(conv_shapes_of(s, winograd, false, &c));
     TRY(attributes(&attr, s->sum, s->relu));
-    if (dnnl_primitive_desc_iterator_create(&it, &desc, attr, d->engine, hint) != dnnl_success) goto done; /* none: an empty list */
+    if (s->direction != CONV_FORWARD) {
+        TRY(conv_shapes_of(s, false, true, &free_c));
+        if (walk_start(&hint, d->engine, CONV_FORWARD, &free_c.how, free_c.x, free_c.w, free_c.bias, free_c.y, NULL, NULL) != dnnl_success)
+            goto done;
+    }
+    if (walk_start(&walk, d->engine, s->direction, &c.how, c.x, c.w, c.bias, c.y, hint.pd, attr) != dnnl_success)
+        goto done; /* an empty list */
     bool any = false;
     do {
         const char *name;
-        dnnl_primitive_desc_t pd = dnnl_primitive_desc_iterator_fetch(it);
-        CALL(dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name));
+        CALL(dnnl_primitive_desc_query(walk.pd, dnnl_query_impl_info_str, 0, (void *)&name));
         char full[160];
         snprintf(full, sizeof full, "%s/%s", winograd ? "winograd" : "direct", name);
         if (want && strcmp(full, want) == 0) {
-            *found = pd;
+            *found = walk_take(&walk);
             break;
         }
         if (!want && (!strstr(name, "ref") || (!any && !winograd)) && names_find(list, full) < 0) names_add(list, full);
         any = any || !strstr(name, "ref");
-        dnnl_primitive_desc_destroy(pd);
-    } while (dnnl_primitive_desc_iterator_next(it) == dnnl_success);
+    } while (walk_next(&walk));
 done:
-    if (it) dnnl_primitive_desc_iterator_destroy(it);
+    walk_end(&walk);
+    walk_end(&hint);
     if (attr) dnnl_primitive_attr_destroy(attr);
-    if (hint) dnnl_primitive_desc_destroy(hint);
+    conv_shapes_free(&c);
+    conv_shapes_free(&free_c);
     return st;
 }
 
@@ -201,17 +199,17 @@ typedef struct {
     dnnl_query_t query[4]; /* of a, b, bias, out */
     int arg[4];
     bool turn_b, turn_out; /* b is packed from plain; out is turned to plain */
-    const dnnl_memory_desc_t *plain;
+    const_md plain;
 } op_parts;
 
-static status turn_create(dnn_op *op, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to)
+static status turn_create(dnn_op *op, const_md from, const_md to)
 {
     status st = OK;
     dnnl_primitive_desc_t pd = NULL;
     dnnl_primitive_attr_t attr = NULL;
     TRY(attributes(&attr, false, false));
     CALL(dnnl_reorder_primitive_desc_create(&pd, from, op->d->engine, to, op->d->engine, attr));
-    const dnnl_memory_desc_t *scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+    const_md scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
     size_t need = (dnnl_memory_desc_get_size(scratch) + 63) / 64 * 64;
     CALL(dnnl_memory_create(&op->turn_scratch, scratch, op->d->engine, DNNL_MEMORY_NONE));
     if (need > op->scratch_bytes) op->scratch_bytes = need;
@@ -229,26 +227,26 @@ static status op_create(dnn_op **out, dnn *d, dnnl_primitive_desc_t pd, const op
     op->d = d;
     CALL(dnnl_primitive_create(&op->main, pd));
     for (int i = 0; i < ROLES; i++) {
-        const dnnl_memory_desc_t *md;
+        const_md of;
         if (i == ROLE_SCRATCH)
-            md = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+            of = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
         else if (p->arg[i] == 0)
             continue;
         else
-            md = i == ROLE_BIAS ? dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 1)
+            of = i == ROLE_BIAS ? dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 1)
                                 : dnnl_primitive_desc_query_md(pd, p->query[i], 0);
-        CALL(dnnl_memory_create(&op->mem[i], md, d->engine, DNNL_MEMORY_NONE));
+        CALL(dnnl_memory_create(&op->mem[i], of, d->engine, DNNL_MEMORY_NONE));
         op->arg[op->n_args++] = (dnnl_exec_arg_t){i == ROLE_SCRATCH ? DNNL_ARG_SCRATCHPAD : p->arg[i], op->mem[i]};
-        size_t bytes = (dnnl_memory_desc_get_size(md) + 63) / 64 * 64;
+        size_t bytes = (dnnl_memory_desc_get_size(of) + 63) / 64 * 64;
         if (i == ROLE_SCRATCH && bytes > op->scratch_bytes) op->scratch_bytes = bytes; /* shared with the turning before or after */
         if (i == ROLE_B && p->turn_b) {
-            op->packed_bytes = dnnl_memory_desc_get_size(md);
-            TRY(turn_create(op, p->plain, md));
-            CALL(dnnl_memory_create(&op->packed, md, d->engine, DNNL_MEMORY_NONE));
+            op->packed_bytes = dnnl_memory_desc_get_size(of);
+            TRY(turn_create(op, p->plain, of));
+            CALL(dnnl_memory_create(&op->packed, of, d->engine, DNNL_MEMORY_NONE));
         }
         if (i == ROLE_OUT && p->turn_out) {
             op->result_bytes = bytes;
-            TRY(turn_create(op, md, p->plain));
+            TRY(turn_create(op, of, p->plain));
         }
     }
     if (p->plain) CALL(dnnl_memory_create(&op->plain, p->plain, d->engine, DNNL_MEMORY_NONE));
@@ -262,9 +260,9 @@ status dnn_conv_create(dnn_op **out, dnn *d, const conv_spec *s, const char *how
 {
     status st = OK;
     dnnl_primitive_desc_t pd = NULL;
-    dnnl_memory_desc_t plain;
+    md plain = NULL;
     dnnl_dims_t w = {s->co, s->ci, s->k, s->k};
-    op_parts p = {.turn_b = true, .plain = &plain};
+    op_parts p = {.turn_b = true};
     *out = NULL;
     TRY(conv_walk(d, s, strncmp(how, "winograd/", 9) == 0, how, NULL, &pd));
     if (!pd) {
@@ -272,7 +270,8 @@ status dnn_conv_create(dnn_op **out, dnn *d, const conv_spec *s, const char *how
                   s->w, dnn_version(), how);
         goto done;
     }
-    CALL(dnnl_memory_desc_init_by_tag(&plain, 4, w, dnnl_f32, dnnl_oihw));
+    CALL(md_create(&plain, 4, w, dnnl_f32, dnnl_oihw));
+    p.plain = plain;
     switch (s->direction) {
     case CONV_FORWARD:
         p.query[0] = dnnl_query_src_md, p.query[1] = dnnl_query_weights_md, p.query[3] = dnnl_query_dst_md;
@@ -291,6 +290,7 @@ status dnn_conv_create(dnn_op **out, dnn *d, const conv_spec *s, const char *how
     TRY(op_create(out, d, pd, &p));
 done:
     if (pd) dnnl_primitive_desc_destroy(pd);
+    md_destroy(&plain);
     return st;
 }
 
@@ -299,26 +299,29 @@ status dnn_matmul_create(dnn_op **out, dnn *d, const matmul_spec *s)
     status st = OK;
     dnnl_primitive_desc_t pd = NULL;
     dnnl_primitive_attr_t attr = NULL;
-    dnnl_memory_desc_t a, b, bias, y, plain;
-    dnnl_matmul_desc_t desc;
+    md a = NULL, b = NULL, bias = NULL, y = NULL, plain = NULL;
     dnnl_dims_t ad = {s->m, s->k}, bd = {s->k, s->n}, biasd = {1, s->n}, yd = {s->m, s->n};
     op_parts p = {.query = {dnnl_query_src_md, dnnl_query_weights_md, 0, dnnl_query_dst_md},
                   .arg = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, s->bias ? DNNL_ARG_BIAS : 0, DNNL_ARG_DST},
-                  .turn_b = !s->b_plain,
-                  .plain = s->b_plain ? NULL : &plain};
+                  .turn_b = !s->b_plain};
     *out = NULL;
-    CALL(dnnl_memory_desc_init_by_tag(&a, 2, ad, data_type(s->type), s->a_turned ? dnnl_ba : dnnl_ab));
-    CALL(dnnl_memory_desc_init_by_tag(&b, 2, bd, data_type(s->type), s->b_plain ? dnnl_ab : dnnl_format_tag_any));
-    CALL(dnnl_memory_desc_init_by_tag(&bias, 2, biasd, dnnl_f32, dnnl_ab));
-    CALL(dnnl_memory_desc_init_by_tag(&y, 2, yd, data_type(s->out_type), dnnl_ab));
-    CALL(dnnl_memory_desc_init_by_tag(&plain, 2, bd, dnnl_f32, dnnl_ab));
-    CALL(dnnl_matmul_desc_init(&desc, &a, &b, s->bias ? &bias : NULL, &y));
+    CALL(md_create(&a, 2, ad, data_type(s->type), s->a_turned ? dnnl_ba : dnnl_ab));
+    CALL(md_create(&b, 2, bd, data_type(s->type), s->b_plain ? dnnl_ab : dnnl_format_tag_any));
+    CALL(md_create(&bias, 2, biasd, dnnl_f32, dnnl_ab));
+    CALL(md_create(&y, 2, yd, data_type(s->out_type), dnnl_ab));
+    CALL(md_create(&plain, 2, bd, dnnl_f32, dnnl_ab));
+    if (!s->b_plain) p.plain = plain;
     TRY(attributes(&attr, s->accumulate, s->relu));
-    CALL(dnnl_primitive_desc_create(&pd, &desc, attr, d->engine, NULL));
+    CALL(matmul_describe(&pd, d->engine, a, b, s->bias ? bias : NULL, y, attr));
     TRY(op_create(out, d, pd, &p));
 done:
     if (attr) dnnl_primitive_attr_destroy(attr);
     if (pd) dnnl_primitive_desc_destroy(pd);
+    md_destroy(&a);
+    md_destroy(&b);
+    md_destroy(&bias);
+    md_destroy(&y);
+    md_destroy(&plain);
     return st;
 }
 
@@ -342,7 +345,7 @@ size_t dnn_op_packed_bytes(const dnn_op *op)
 
 bool dnn_op_packs_as(const dnn_op *a, const dnn_op *b)
 {
-    const dnnl_memory_desc_t *x = NULL, *y = NULL;
+    const_md x = NULL, y = NULL;
     if (!a->packed || !b->packed) return a->packed == b->packed;
     if (dnnl_memory_get_memory_desc(a->packed, &x) != dnnl_success || dnnl_memory_get_memory_desc(b->packed, &y) != dnnl_success)
         return false;

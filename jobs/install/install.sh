@@ -11,7 +11,7 @@ share=share/micon
 files() {
     local f
     for f in "$build"/bin/*; do echo "755 $f bin/${f##*/}"; done
-    for f in jobs/*.sh; do echo "755 $f $share/jobs/${f##*/}"; done
+    for f in jobs/*.sh jobs/install/try.sh; do echo "755 $f $share/$f"; done
     echo "644 $build/install/site.env $share/site.env"
     for f in "$build"/install/man/*; do echo "644 $f share/man/man${f##*.}/${f##*/}"; done
     echo "644 $build/install/micon.bash share/bash-completion/completions/micon"
