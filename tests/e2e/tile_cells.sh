@@ -72,7 +72,8 @@ exits "a site without nuclei does not spoil the plate" 0 run --force --set scree
 has "is listed" "$T/err" "1 of 12 sites have no cells, and no tiles, the first: A02 site 1; look at micon-measure --preview"
 show w1
 same "and has no tiles" "$(grep -c '^A02 1 ' "$T/show")" 0
-ok "other sites have as many as there are cells, at most six" awk '/ at / {n[$1 " " $2]++} END {for (s in n) {k++; if (n[s] < 6) few++; if (n[s] > 6) bad++}
+ok "other sites have as many as there are cells, at most six" awk '/ at / {n[$1 " " $2]++}
+    END {for (s in n) {k++; if (n[s] < 6) few++; if (n[s] > 6) bad++}
     exit !(k == 11 && few > 0 && !bad)}' "$T/show"
 exits "thresholds that find nothing" 1 run --force --set screen.work=e1 --set cells.correction=50
 has "are an error of the plate, with what to change" "$T/err" \
@@ -109,8 +110,8 @@ exits "a channel of another size: a reject" 0 run --force --set screen.work=w1 -
 has "is said" "$T/err" "is 200 x 100 pixels; the site's first channel is 200 x 200"
 
 # ---- training and embedding ----
-set -- "$S/screen.yaml" --set screen.work=t --set tile.size=32 --set train.steps=2 --set train.batch=4 --set train.dim=20 --set train.projection=8 --set \
-    featurize.bits=64 --set split.test_batches=0 --set train.precision=fp32 --set embed.precision=fp32 --set tile.max_bad=0.2
+set -- "$S/screen.yaml" --set screen.work=t --set tile.size=32 --set train.steps=2 --set train.batch=4 --set train.dim=20 --set \
+    train.projection=8 --set featurize.bits=64 --set split.test_batches=0 --set train.precision=fp32 --set embed.precision=fp32 --set tile.max_bad=0.2
 for stage in tile featurize; do exits "$stage" 0 "$BIN/micon-$stage" "$@" --quiet; done
 exits "training" 0 "$BIN/micon-train" "$@" --quiet
 exits "embedding on one rank" 0 "$BIN/micon-embed" "$@" --plate S1B01P001

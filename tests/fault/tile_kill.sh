@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=200
-# micon-tile killed: SIGKILL of a rank at fault points, and of all at any time, leaves no file under a final name, and the next run makes
-# the right bytes. (tile_fault.sh, among the long tests, goes through all fault points.)
+# micon-tile and micon-measure killed: SIGKILL of a rank at fault points, and of all at any time, leaves no file under a final name, and the
+# next run makes the right bytes; so does a full disk. (tile_fault.sh, among the long tests, goes through all fault points of tiles.)
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/tile_screen.sh"
 tile_screen "$T/s" 2 2 70 64
@@ -47,4 +47,45 @@ kill_any_time() {
     [ $bad = 0 ]
 }
 ok "SIGKILL at any time: no half file, the next run gives the same bytes" kill_any_time
+
+# ---- micon-measure ----
+M=$T/m FEATURES=features/micon/source_1__Batch1__S1B01P001 RANK=1
+"$BIN/micon-simulate" --out "$M" --sources 1 --batches 1 --wells 6 --sites 1 --size 64 --compounds 1 --quiet
+measure() { "$@" "$M/screen.yaml" --set measure.cells=yes --quiet >"$T/out" 2>"$T/err"; }
+sums() { sha256sum < "$M/work/$FEATURES.h5" && sha256sum < "$M/work/$FEATURES.cells.h5"; }
+left() { find "$M/work" \( -name '*.part.*' -o -name '.micon-rows*' \) -printf '%f '; }
+ok "a plate measured without faults" measure "$BIN/micon-measure"
+whole=$(sums)
+measure_kill() { # POINT... : of rank 1 of 2
+    local n bad=0
+    for n; do
+        rm -rf "$M/work"
+        measure timeout 60 "$MPIRUN" --oversubscribe -n 2 -x MICON_FAULT="kill:$n:$RANK" "$DEBUG_BIN/micon-measure" && { bad=1; echo \
+            "#   point $n was not reached"; }
+        [ ! -e "$M/work/$FEATURES.h5" ] || { bad=1; echo "#   killed at point $n: a final file"; }
+        measure "$DEBUG_BIN/micon-measure" || { bad=1; cat "$T/err"; }
+        [ "$(sums)" = "$whole" ] || { bad=1; echo "#   other bytes after point $n"; }
+        [ -z "$(left)" ] || { bad=1; echo "#   left after point $n: $(left)"; }
+    done
+    [ $bad = 0 ]
+}
+ok "measure: SIGKILL of a rank among its sites, and while rows are written: no final file, the next run gives the same bytes" measure_kill \
+    1 3 4 5
+rm -rf "$M/work" && mkdir "$M/work"
+if ! unshare -m mount -t tmpfs -o size=64k none "$M/work" 2>/dev/null; then
+    skip "measure on a full disk" "mounting a tmpfs is not allowed here"
+else
+    # full K : exit status and files on a disk of K KiB, then with room
+    full() {
+        unshare -m bash -c 'mount -t tmpfs -o size='"$1"'k none "$1" || exit 99
+            "$2" "$3" --set measure.cells=yes --quiet 2>"$4"; echo "$? $(find "$1" -name "*.h5" | wc -l)"
+            mount -o remount,size=64m "$1"; "$2" "$3" --set measure.cells=yes --quiet || exit 98
+            sha256sum < "$1/$5.h5"; sha256sum < "$1/$5.cells.h5"' - "$M/work" "$BIN/micon-measure" "$M/screen.yaml" "$T/err" "$FEATURES"
+    }
+    for k in 100 800; do
+        same "measure on a disk of $k KiB: exit 1, no file; with room the same bytes" "$(full $k)" "1 0
+$whole"
+        ok "it says what there is no room for" grep -qE "space|left|reserve" "$T/err"
+    done
+fi
 tap_done
