@@ -111,7 +111,8 @@ has "is said" "$T/err" "is 200 x 100 pixels; the site's first channel is 200 x 2
 
 # ---- training and embedding ----
 set -- "$S/screen.yaml" --set screen.work=t --set tile.size=32 --set train.steps=2 --set train.batch=4 --set train.dim=20 --set \
-    train.projection=8 --set featurize.bits=64 --set split.test_batches=0 --set train.precision=fp32 --set embed.precision=fp32 --set tile.max_bad=0.2
+    train.projection=8 --set featurize.bits=64 --set split.test_batches=0 --set train.precision=fp32 --set embed.precision=fp32 --set \
+    tile.max_bad=0.2
 for stage in tile featurize; do exits "$stage" 0 "$BIN/micon-$stage" "$@" --quiet; done
 exits "training" 0 "$BIN/micon-train" "$@" --quiet
 exits "embedding on one rank" 0 "$BIN/micon-embed" "$@" --plate S1B01P001
