@@ -41,7 +41,7 @@ typedef struct {
 } command;
 
 static const command commands[] = {
-    {"index", "FOLDER...", "write the index table of images that a microscope exported, by their names", INDEX, command_index},
+    {"index", "FOLDER...", "write the index table of images that a microscope exported", INDEX, command_index},
     {"check", "screen.yaml", "check tables and configuration, and that every image file exists", CHECK, command_check},
     {"plan", "screen.yaml", "show what would run and why, with time, memory and disk space", PLAN, command_plan},
     {"run", "screen.yaml", "on this machine, run what is not up to date, stage by stage", RUN, command_run},

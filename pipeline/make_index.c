@@ -62,6 +62,7 @@ static void show(const plate_files *f, const char *csv, const names *notes)
     size_t missing = sites * channel.n - f->n;
     if (missing) printf("%zu image%s missing: not every site has every channel\n", missing, missing == 1 ? " is" : "s are");
     for (size_t i = 0; i < notes->n; i++) printf("%s\n", notes->item[i]);
+    for (size_t i = 0; i < f->told.n; i++) printf("%s\n", f->told.item[i]);
     if (f->n_thumbnails) printf("%lld thumbnails left out\n", (long long)f->n_thumbnails);
     if (f->unknown.n) printf("%zu TIFF file%s left out, not understood by name:\n", f->unknown.n, f->unknown.n == 1 ? "" : "s");
     for (size_t i = 0; i < f->unknown.n && i < SHOWN_FILES; i++) printf("    %s\n", f->unknown.item[i]);
@@ -74,11 +75,12 @@ status command_index(call *c)
     status st = OK;
     plate_files f = {0};
     names notes = {0};
-    text csv = {0};
-    char shown[300];
+    text csv = {0}, wells_csv = {0};
+    char shown[300], *dir = path_dir(c->a.out), *wells = path_join(dir, "well.csv");
     if (path_exists(c->a.out))
         TRY(fail(E_FAILED, "%s exists; remove it, or name another file with --out", text_show(shown, sizeof shown, c->a.out)));
     for (size_t i = 0; i < c->a.rest.n; i++) TRY(plate_files_find(&f, c->a.rest.item[i], c->a.pattern));
+    for (size_t i = 0; f.n == 0 && i < f.told.n; i++) log_warn("%s", f.told.item[i]);
     if (f.n == 0)
         TRY(fail(E_FAILED,
                  "no image is understood below %s (%zu TIFF files%s%s); --pattern says how files are named, such as "
@@ -88,10 +90,19 @@ status command_index(call *c)
     TRY(rename_channels(&f, &c->a.channels));
     TRY(plate_files_choose(&f, &notes));
     plate_files_csv(&f, &csv);
+    size_t n_wells = plate_files_wells_csv(&f, &wells_csv);
+    if (n_wells && path_exists(wells))
+        TRY(fail(E_FAILED, "%s exists, where the compounds of the assay's layout would be written; remove it, or write to another folder",
+                 text_show(shown, sizeof shown, wells)));
+    if (n_wells) TRY(path_write(wells, wells_csv.s, wells_csv.n));
     TRY(path_write(c->a.out, csv.s, csv.n));
     show(&f, csv.s, &notes);
     log_info("%s", c->a.out);
+    if (n_wells) log_info("%s: %zu well%s, from the assay's layout", wells, n_wells, n_wells == 1 ? "" : "s");
 done:
+    free(dir);
+    free(wells);
+    text_free(&wells_csv);
     plate_files_free(&f);
     names_free(&notes);
     text_free(&csv);

@@ -1,6 +1,7 @@
 /* plate_files.c -- walking a folder, and what the names of its images say (plate_files.h). */
 #include "micon/acquisition/plate_files.h"
 
+#include "export_impl.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
 #include "micon/formats/csv.h"
@@ -32,9 +33,13 @@ static const char *const known[] = {
 
 void plate_files_free(plate_files *f)
 {
-    for (size_t i = 0; i < f->n; i++) free(f->item[i].path), free(f->item[i].plate), free(f->item[i].channel);
+    for (size_t i = 0; i < f->n; i++) plate_file_free(&f->item[i]);
+    for (size_t i = 0; i < f->n_cells; i++) free(f->cell[i].plate), free(f->cell[i].value);
     free(f->item);
+    free(f->cell);
     names_free(&f->unknown);
+    names_free(&f->told);
+    names_free(&f->layer);
     *f = (plate_files){0};
 }
 
@@ -51,22 +56,6 @@ static int64_t folder_number(const char *path, const char *prefix, int64_t other
     for (const char *p = path; (p = strchr(p, '/')) != NULL;)
         if (strncmp(++p, prefix, strlen(prefix)) == 0 && strchr(p, '/')) otherwise = strtoll(p + strlen(prefix), NULL, 10);
     return otherwise;
-}
-
-static char *plate_of_folder(const char *path)
-{
-    char *dir = path_dir(path);
-    for (;;) {
-        const char *base = path_base(dir);
-        if (strcasecmp(base, "Images") != 0 && strncmp(base, "TimePoint_", 10) != 0 && strncmp(base, "ZStep_", 6) != 0) break;
-        char *up = path_dir(dir);
-        free(dir);
-        dir = up;
-    }
-    char *name = xstrdup(path_base(dir)), *date = strstr(name, "__");
-    if (date && date > name && strstr(date, "-Measurement")) *date = '\0';
-    free(dir);
-    return name;
 }
 
 static char *channel_of(const name_fields *f)
@@ -87,18 +76,13 @@ static bool well_of(const name_fields *f, char out[8])
     } else if (isalpha((unsigned char)*f->at[FIELD_ROW])) {
         snprintf(place, sizeof place, "%.*s%d", (int)f->n[FIELD_ROW], f->at[FIELD_ROW], (int)number_of(f, FIELD_COL, 0));
     } else {
-        int64_t row = number_of(f, FIELD_ROW, 0) - 1, col = number_of(f, FIELD_COL, 0);
-        if (row < 0 || row >= 26 * 27 || col < 1 || col > 99) return false;
-        char letters[3] = {(char)('A' + row % 26), '\0', '\0'};
-        if (row >= 26) letters[0] = (char)('A' + row / 26 - 1), letters[1] = (char)('A' + row % 26);
-        snprintf(place, sizeof place, "%s%02d", letters, (int)col);
+        return plate_well_name(number_of(f, FIELD_ROW, 0), number_of(f, FIELD_COL, 0), out);
     }
     return text_well(place, out);
 }
 
 static status add_file(plate_files *f, const char *path, const char *pattern)
 {
-    status st = OK;
     name_fields found;
     bool is = false;
     plate_file p = {0};
@@ -109,47 +93,97 @@ static status add_file(plate_files *f, const char *path, const char *pattern)
         names_add(&f->unknown, path);
         return OK;
     }
-    TRY(mem_grow(&f->item, &f->cap, f->n + 1, sizeof *f->item, "names of images"));
     p.path = xstrdup(path);
-    p.plate = found.at[FIELD_PLATE] ? xstrndup(found.at[FIELD_PLATE], found.n[FIELD_PLATE]) : plate_of_folder(path);
+    p.plate = found.at[FIELD_PLATE] ? xstrndup(found.at[FIELD_PLATE], found.n[FIELD_PLATE]) : plate_name_of_folder(path);
     p.channel = channel_of(&found);
     p.site = number_of(&found, FIELD_SITE, 1);
     p.z = number_of(&found, FIELD_Z, folder_number(path, "ZStep_", 1));
     p.time = number_of(&found, FIELD_TIME, folder_number(path, "TimePoint_", 1));
-    f->item[f->n++] = p;
-done:
-    return st;
+    return plate_files_add(f, p);
 }
 
 /* ---- the walk ---- */
+
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
 
 static int is_shown(const struct dirent *e)
 {
     return e->d_name[0] != '.';
 }
 
+static int by_name(const void *p, const void *q)
+{
+    return strcmp(path_base((*(plate_file *const *)p)->path), path_base((*(plate_file *const *)q)->path));
+}
+
+/* The images of a folder that a microscope's file names, from `first` on, sorted by name; NULL: there is no such file. */
+static status read_export(plate_files *f, const export_folder *d, size_t *n, char ***listed)
+{
+    status st = OK;
+    bool found = false;
+    const plate_file **by = NULL;
+    size_t first = f->n;
+    TRY(operetta_read(f, d, &found));
+    if (!found) TRY(yokogawa_read(f, d, &found));
+    if (!found) goto done;
+    *n = f->n - first;
+    TRY(mem_alloc(&by, *n, sizeof *by, "names of images"));
+    TRY(mem_alloc(listed, *n, sizeof **listed, "names of images"));
+    for (size_t i = 0; i < *n; i++) by[i] = &f->item[first + i];
+    qsort(by, *n, sizeof *by, by_name);
+    for (size_t i = 0; i < *n; i++) (*listed)[i] = (char *)(uintptr_t)path_base(by[i]->path); /* the paths stay where they are */
+done:
+    free(by);
+    return st;
+}
+
+static int same_name(const void *key, const void *entry)
+{
+    return strcmp(key, *(char *const *)entry);
+}
+
+static status walk(plate_files *f, const char *dir, const char *pattern, int depth);
+
+static status look_at(plate_files *f, const char *path, const char *pattern, int depth, char **listed, size_t n_listed)
+{
+    const char *name = path_base(path), *end = strrchr(name, '.');
+    if (path_is_dir(path)) return depth < MOST_DEPTH ? walk(f, path, pattern, depth + 1) : OK;
+    if (!end || (strcasecmp(end, ".tif") != 0 && strcasecmp(end, ".tiff") != 0)) return OK;
+    if (listed && bsearch(name, listed, n_listed, sizeof *listed, same_name)) return OK;
+    if (strstr(name, "_thumb"))
+        f->n_thumbnails++;
+    else if (listed)
+        names_add(&f->unknown, path);
+    else
+        return add_file(f, path, pattern);
+    return OK;
+}
+
 static status walk(plate_files *f, const char *dir, const char *pattern, int depth)
 {
     status st = OK;
     struct dirent **entry = NULL;
-    char shown[300];
-    int n = scandir(dir, &entry, is_shown, alphasort);
+    char shown[300], **listed = NULL;
+    size_t n_listed = 0, first = f->n;
+    bool by_names = pattern && *pattern;
+    int n = scandir(dir, &entry, is_shown, by_bytes);
     if (n < 0) return fail(E_IO, "%s: %s", text_show(shown, sizeof shown, dir), strerror(errno));
-    for (int i = 0; i < n && st == OK; i++) {
+    export_folder d = {dir, entry, (size_t)n};
+    if (!by_names) TRY(read_export(f, &d, &n_listed, &listed));
+    for (int i = 0; i < n; i++) {
         char *path = path_join(dir, entry[i]->d_name);
-        const char *end = strrchr(entry[i]->d_name, '.');
-        bool image = end && (strcasecmp(end, ".tif") == 0 || strcasecmp(end, ".tiff") == 0);
-        if (path_is_dir(path)) {
-            if (depth < MOST_DEPTH) st = walk(f, path, pattern, depth + 1);
-        } else if (image && strstr(entry[i]->d_name, "_thumb")) {
-            f->n_thumbnails++;
-        } else if (image) {
-            st = add_file(f, path, pattern);
-        }
+        st = look_at(f, path, pattern, depth, listed, n_listed);
         free(path);
+        TRY(st);
     }
+    if (!by_names) TRY(imagexpress_name_channels(f, &d, first));
+done:
     for (int i = 0; i < n; i++) free(entry[i]);
     free(entry);
+    free(listed);
     return st;
 }
 
@@ -221,7 +255,7 @@ status plate_files_choose(plate_files *f, names *notes)
         f->item[i + chosen] = f->item[kept]; /* an image that was looked at before, or itself */
         f->item[kept++] = one;
     }
-    for (size_t i = kept; i < f->n; i++) free(f->item[i].path), free(f->item[i].plate), free(f->item[i].channel);
+    for (size_t i = kept; i < f->n; i++) plate_file_free(&f->item[i]);
     f->n = kept;
     char line[120];
     snprintf(line, sizeof line, "up to %zu planes an image: the middle one is taken (of an even number the one before the middle)", most_z);
@@ -282,4 +316,73 @@ void plate_files_csv(const plate_files *f, text *out)
         put_row(&f->item[i], n, &channel, out);
     }
     names_free(&channel);
+}
+
+/* ---- what layouts say of the wells ---- */
+
+static int by_well(const void *p, const void *q)
+{
+    const layout_cell *a = p, *b = q;
+    int c = strcmp(a->plate, b->plate);
+    if (c == 0) c = strcmp(a->well, b->well);
+    return c ? c : (a->layer > b->layer) - (a->layer < b->layer);
+}
+
+/* Metadata_Compound, Metadata_Cell_Type. */
+static void put_layer(const char *layer, text *out)
+{
+    bool compound = strcasecmp(layer, "Compound") == 0;
+    text_add(out, ",Metadata_");
+    for (const char *p = compound ? "Compound" : layer; *p; p++) text_addn(out, isalnum((unsigned char)*p) ? p : "_", 1);
+}
+
+/* The value of a layer among n cells of a well, or "". */
+static const char *value_of(const layout_cell *c, size_t n, size_t layer)
+{
+    for (size_t i = 0; i < n; i++)
+        if (c[i].layer == layer) return c[i].value;
+    return "";
+}
+
+static bool has_image(const plate_files *f, const layout_cell *c)
+{
+    size_t low = 0, high = f->n;
+    while (low < high) { /* in the order of plates and wells */
+        size_t mid = (low + high) / 2;
+        int order = text_natural_cmp(f->item[mid].plate, c->plate);
+        if (order == 0) order = strcmp(f->item[mid].well, c->well);
+        if (order == 0) return true;
+        if (order < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return false;
+}
+
+size_t plate_files_wells_csv(plate_files *f, text *out)
+{
+    long compound = -1;
+    size_t rows = 0;
+    for (size_t i = 0; i < f->layer.n; i++)
+        if (strcasecmp(f->layer.item[i], "Compound") == 0) compound = (long)i;
+    if (compound < 0) return 0;
+    qsort(f->cell, f->n_cells, sizeof *f->cell, by_well);
+    text_add(out, "Metadata_Plate,Metadata_Well");
+    for (size_t k = 0; k < f->layer.n; k++) put_layer(f->layer.item[k], out);
+    text_add(out, "\n");
+    for (size_t i = 0, n; i < f->n_cells; i += n) {
+        const layout_cell *c = &f->cell[i];
+        for (n = 1; i + n < f->n_cells && strcmp(c[n].plate, c->plate) == 0 && strcmp(c[n].well, c->well) == 0; n++) continue;
+        if (!has_image(f, c)) continue;
+        rows++;
+        csv_quote(out, c->plate);
+        text_addf(out, ",%s", c->well);
+        for (size_t k = 0; k < f->layer.n; k++) {
+            text_add(out, ",");
+            csv_quote(out, value_of(c, n, k));
+        }
+        text_add(out, "\n");
+    }
+    return rows;
 }

@@ -61,6 +61,34 @@ else
     skip "the same tiles, whatever the names of the images" "python3-h5py is not installed"
 fi
 
+# Real exports, where they are there: tiled without a table written by hand. The Operetta's came without its images: others stand in.
+S=$SHARED_DATA
+real() { # NAME CHANNEL
+    printf 'screen: {name: %s, index: %s.csv, channels: ["%s"], work: work_%s, control: none}\n' "$1" "$1" "$2" "$1" > "$1.yaml"
+    echo 'tile: {size: 64}' >> "$1.yaml"
+    exits "$1: tiles" 0 mpi 1 micon-tile "$1.yaml"
+}
+if [ -d "$S/tiff_zoo/faim-ipa" ]; then
+    exits "index of a real CV8000's measurement" 0 micon index "$S/tiff_zoo/faim-ipa/resources/CV8000" --out cv8.csv
+    has "a CV8000: absent images" "$T/out" "95 of its 96 images are not in the folder"
+    has "a CV8000: its channels" "$T/out" "Ch1 is 405, BP445/45; Ch2 is 488, BP525/50"
+    real cv8 Ch1
+    has "a CV8000: tiled" "$T/err" "1 of 1 sites"
+    cp -r "$S/tiff_zoo/operetta-compose/tests/operetta_plate" phenix
+    chmod -R u+w phenix
+    n=0
+    for f in $(find "$S/cpjump1/images" -name '*ch5sk1*.tiff' | sort | head -n 2); do
+        cp "$f" "phenix/Images/r03c03f0$((n += 1))p01-ch1sk1fk1fl1.tiff"
+    done
+    exits "index of a real Operetta's export" 0 micon index phenix --out phenix.csv
+    has "an Operetta: plate and channel of its index" phenix.csv "Test_Sample_BALL,C03,2,r03c03f02p01"
+    has "an Operetta: what was found" "$T/out" "channels: Fluorescein (FITC)"
+    real phenix "Fluorescein (FITC)"
+    has "an Operetta: tiled" "$T/err" "2 of 2 sites"
+else
+    skip "real exports" "no ../shared/data/tiff_zoo"
+fi
+
 exits "a table that exists is not replaced" 1 micon index op --out op.csv
 has "a table that exists: said" "$T/err" "op.csv exists; remove it, or name another file with --out"
 exits "nothing that is understood" 1 micon index sim/images --out x.csv
