@@ -80,7 +80,8 @@ static int64_t config_value(const char *output, const char *key)
 
 void cluster_read(cluster *k)
 {
-    char *const of_nodes[] = {(char *)"--noheader", (char *)"--exact", (char *)"--format=%P|%m|%c|%l|%a|%D|%T|%f", NULL};
+    char *const of_nodes[] = {(char *)"--noheader", (char *)"--all", (char *)"--exact", /* all: also partitions that are hidden */
+                              (char *)"--format=%P|%m|%c|%l|%a|%D|%T|%f", NULL};
     char *const of_config[] = {(char *)"show", (char *)"config", NULL};
     char *nodes = answer("sinfo", of_nodes), *limits = answer("scontrol", of_config);
     names lines = {0};
@@ -251,7 +252,7 @@ static status check_size(const cluster *k, const char *stage, const slurm_resour
     if (r->mem > 0 && mb > 0 && r->mem > mb << 20)
         return fail(E_FAILED, "%s: slurm.mem is %s, and the largest node of the partition has %s", stage,
                     num_show_bytes(asked, sizeof asked, (double)r->mem), num_show_bytes(have, sizeof have, (double)mb * 1048576));
-    if (r->time_min > 0 && limit > 0 && r->time_min > limit)
+    if (r->time_min > 0 && limit > 0 && r->time_min > limit && !*r->qos) /* a qos may allow more */
         return fail(E_FAILED, "%s: slurm.time is %lld minutes, and the partition allows %lld", stage, (long long)r->time_min,
                     (long long)limit);
     if (c->cpus > 0 && cpus > c->cpus)

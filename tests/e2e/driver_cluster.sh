@@ -95,6 +95,7 @@ refused "a partition that is not there" \
     "tile: this cluster has no partition 'gpu'; it has: cpu, big, off (slurm.partition, slurm.tile.partition)" \
     --set slurm.tile.partition=gpu --stage tile
 refused "time over the limit" "train: slurm.time is 90 minutes, and the partition allows 60" --set slurm.train.time=90
+exits "a qos may allow more" 0 submit --dry-run --set slurm.train.time=90 --set slurm.train.qos=long
 refused "memory over every node" "featurize: slurm.mem is 9.7 GB, and the largest node of the partition has 3.1 GB" --set slurm.mem=9GiB
 refused "more CPUs than a node" "embed: 4 ranks of 4 CPUs on a node, and the largest node of the partition has 8 CPUs" \
     --set slurm.embed.cpus_per_task=4
