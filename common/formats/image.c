@@ -445,7 +445,7 @@ SAMPLE(f64, double)
 /* Samples to labels; fails on the first sample that is not a label. */
 static status convert_labels(const layout *l, const char *path, const uint8_t *src, size_t n, int32_t *dst)
 {
-    static const bool is_float[] = {[IMAGE_F32] = true, [IMAGE_F64] = true};
+    bool is_float = l->kind == IMAGE_F32 || l->kind == IMAGE_F64;
     for (size_t i = 0; i < n; i++) {
         double v = 0;
         const uint8_t *s = src + i * l->sample_bytes;
@@ -459,7 +459,7 @@ static status convert_labels(const layout *l, const char *path, const uint8_t *s
         case IMAGE_F32: v = (double)sample_f32(s); break;
         case IMAGE_F64: v = sample_f64(s); break;
         }
-        if (is_float[l->kind] && !(v == floor(v))) return fail(E_FORMAT, "%s: holds the label %g; labels are whole numbers", path, v);
+        if (is_float && !(v == floor(v))) return fail(E_FORMAT, "%s: holds the label %g; labels are whole numbers", path, v);
         if (v < 0) return fail(E_FORMAT, "%s: holds the label %.0f; labels are 0 (background) or positive", path, v);
         if (v > INT32_MAX) return fail(E_FORMAT, "%s: holds the label %.0f; the largest that is read is %d", path, v, INT32_MAX);
         dst[i] = (int32_t)v;

@@ -13,6 +13,7 @@ stages featurize tile embed evaluate
 # A training that can be stopped: 90 steps of a second, its state in a checkpoint.
 cat >"$MICON_BIN/micon-train" <<'X'
 #!/usr/bin/env bash
+[ "${1-}" = --version ] && exit
 dir=$SCREEN/work/models/micon state=$SCREEN/work/models/micon/state stop=''
 mkdir -p "$dir"
 read -r n sum <"$state" 2>/dev/null || { n=0 sum=1; }
