@@ -281,6 +281,7 @@ static void marker_text(const sim_options *o, text *t)
               (long long)o->batches, (long long)o->plates, (long long)o->wells);
     text_addf(t, "sites %lld\ncompounds %lld\nsize %lld\nseed %lld\n", (long long)o->sites, (long long)o->compounds, (long long)o->size,
               (long long)o->seed);
+    if (o->structure != 0.6) text_addf(t, "structure %.9g\n", o->structure); /* folders begun before 0.2 do not say it */
     if (o->masks) text_add(t, "masks yes\n");
 }
 

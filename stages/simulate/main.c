@@ -22,6 +22,7 @@ static const opt options[] = {
     {NULL, "wells", OPT_INT, AT(wells), "96", 6, 1536, NULL, 0, "wells per plate, row by row; a sixth of them are controls"},
     {NULL, "sites", OPT_INT, AT(sites), "2", 1, 36, NULL, 0, "fields of view per well"},
     {NULL, "compounds", OPT_INT, AT(compounds), "24", 1, 459, NULL, 0, "compounds; a third of them have no effect"},
+    {NULL, "structure", OPT_REAL, AT(structure), "0.6", 0, 1, NULL, 0, "share of the effects' variance that the fingerprint explains"},
     {NULL, "size", OPT_INT, AT(size), "256", 32, 4096, NULL, 0, "image height in pixels at the first source; others differ"},
     {NULL, "masks", OPT_YES, AT(masks), "no", 0, 0, NULL, 0,
      "write true label images of nuclei and cells too: FileName_NucleiObjects, FileName_CellsObjects"},

@@ -2,9 +2,10 @@
  *
  * The fingerprint's set bits pull in fixed random directions of the factor space; their sum, divided by the root of their number,
  * is a smooth function of the structure: two molecules that share bits share directions. Added to it are a direction of the mechanism
- * and one of the compound alone, which no structure tells. The sum is bounded by tanh, times the compound's strength. None of this
- * depends on the seed; the seed chooses the compounds, their strengths, and the third of them that does nothing. Inactive ones
- * come mostly in families (nothing of that mechanism shows in these cells), some alone (an analogue that does not bind). */
+ * and one of the compound alone, which no structure tells; --structure says how the variance is shared out between the three. The sum is
+ * bounded by tanh, times the compound's strength. None of this depends on the seed; the seed chooses the compounds, their strengths, and
+ * the third of them that does nothing. Inactive ones come mostly in families (nothing of that mechanism shows in these cells), some alone
+ * (an analogue that does not bind). */
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
 #include "micon/compound/compound.h"
@@ -15,9 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHARE_STRUCTURE 0.60
-#define SHARE_MECHANISM 0.25
-#define SHARE_OWN 0.15
 #define REACH 1.45 /* typical size of a factor at strength 1 */
 #define BOUND 2.6
 
@@ -33,8 +31,11 @@ static void add_direction(double out[FACTORS], rng r, double weight)
     for (int k = 0; k < FACTORS; k++) out[k] += weight * rng_normal(&r);
 }
 
-static void factors_of(sim_compound *c)
+/* Members of a mechanism have similar structures, so what a mechanism does can be told from structures too: without a share of structure
+ * it has none either, and all is the compound's own. 0.6: 0.25 and 0.15 are left for the other two. */
+static void factors_of(sim_compound *c, double structure)
 {
+    double mechanism = fmin(structure / 2.4, (1 - structure) / 1.6), own = 1 - structure - mechanism;
     double sum[FACTORS] = {0}, d[FACTORS] = {0};
     int set = 0;
     for (int bit = 0; bit < SIM_BITS; bit++) {
@@ -42,9 +43,9 @@ static void factors_of(sim_compound *c)
         add_direction(sum, rng_at(FIXED_SEED, SIM_STRUCTURE, 0, (uint64_t)bit), 1);
         set++;
     }
-    for (int k = 0; k < FACTORS; k++) d[k] = sqrt(SHARE_STRUCTURE / fmax(set, 1)) * sum[k];
-    add_direction(d, rng_at(FIXED_SEED, SIM_MECHANISM, 0, digest_text(c->mechanism)), sqrt(SHARE_MECHANISM));
-    add_direction(d, rng_at(FIXED_SEED, SIM_MECHANISM, 1, digest_text(c->key)), sqrt(SHARE_OWN));
+    for (int k = 0; k < FACTORS; k++) d[k] = sqrt(structure / fmax(set, 1)) * sum[k];
+    add_direction(d, rng_at(FIXED_SEED, SIM_MECHANISM, 0, digest_text(c->mechanism)), sqrt(mechanism));
+    add_direction(d, rng_at(FIXED_SEED, SIM_MECHANISM, 1, digest_text(c->key)), sqrt(own));
     for (int k = 0; k < FACTORS; k++) c->factor[k] = c->active ? BOUND * tanh(c->strength * REACH * d[k] / BOUND) : 0;
 }
 
@@ -133,7 +134,7 @@ status morphology_compounds(sim_compound *out, const sim_options *o)
         snprintf(c->mechanism, sizeof c->mechanism, "%s", list_mechanism(picks[i].of));
         snprintf(c->key, sizeof c->key, "%s", molecule->key);
         memcpy(c->fingerprint, molecule->fingerprint, sizeof c->fingerprint);
-        factors_of(c);
+        factors_of(c, o->structure);
     }
 done:
     text_free(&name);

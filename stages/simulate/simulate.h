@@ -12,7 +12,8 @@
 typedef struct {
     char *out;
     int64_t sources, batches, plates, wells, sites, compounds, size, seed;
-    bool masks; /* true label images too */
+    double structure; /* share of the effects' variance that follows from the structure */
+    bool masks;       /* true label images too */
 } sim_options;
 
 /* Streams of the random numbers, beside STREAM_SIMULATE itself (the fixed texture, seed of its own). */
