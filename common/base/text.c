@@ -158,7 +158,7 @@ char *text_encode_name(const char *s)
     for (size_t i = 0; s[i]; i++) {
         unsigned char c = (unsigned char)s[i];
         bool edge = c == '_' && (i == 0 || s[i + 1] == '\0' || s[i - 1] == '_' || s[i + 1] == '_');
-        bool plain = isascii(c) && (isalnum(c) || c == '.' || c == '+' || c == '-' || c == '_');
+        bool plain = isascii(c) && (isalnum(c) || c == '.' || c == '+' || c == '-' || c == '@' || c == '_');
         if (!plain || edge || dots)
             text_addf(&t, "%%%02X", c);
         else

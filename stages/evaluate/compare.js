@@ -2,7 +2,7 @@ const col = (i) => COLORS[i % COLORS.length];
 document.title = D.screen + ": " + D.runs.join(" · ");
 add(main, "<h1>" + [D.screen, ...D.runs].map(esc).join(" · ") + "</h1>");
 add(main, "<p class=sub>Δ: the difference to " + esc(D.runs[0]) + ", over the compounds that both have; intervals: 95&nbsp;%, " +
-  "paired bootstrap over compounds. An interval without 0 is drawn full.</p>");
+  "paired bootstrap over compounds (and over the runs of a method that has several). An interval without 0 is drawn full.</p>");
 const groups = {};
 for (const f of D.figures) (groups[f.profiles + "|" + f.setting] ||= []).push(f);
 for (const [g, list] of Object.entries(groups)) {
@@ -10,7 +10,8 @@ for (const [g, list] of Object.entries(groups)) {
   const sec = add(main, "<section><h2>" + heading + " correction</h2><div class=legend>" +
     D.runs.map((r, i) => "<span><i style='background:" + col(i) + "'></i>" + esc(r) + "</span>").join("") +
     "</div><table class=m style='--cols:" + D.runs.length + "'><thead><tr><th></th>" +
-    D.runs.map((r) => "<th>" + esc(r) + "</th>").join("") + "</tr></thead><tbody></tbody></table><div class=plot></div></section>");
+    D.runs.map((r, i) => "<th>" + esc(r) + (D.seeds[i] > 1 ? "<small>mean of " + D.seeds[i] + " runs</small>" : "") + "</th>").join("") +
+    "</tr></thead><tbody></tbody></table><div class=plot></div></section>");
   const name = (f) => named(f.metric, f.k), change = (v) => Math.abs(v) < 1e-6 ? "0" : figure(v);
   const interval = (r) => r.v[1] === null ? "" : "<small>" + figure(r.v[1]) + " – " + figure(r.v[2]) + "</small>";
   const delta = (r, i) => !i || r.d[0] === null ? "" :

@@ -58,6 +58,12 @@ same "the figures are those of the runs" \
     "$(awk -F, '$1 == "uncorrected" && $2 == "nsb" && $3 == "all" && $4 == 1 && $5 == "r" { print $6, $7, $8 }' $C)" \
     "$(awk -F, '$1 == "uncorrected" && $2 == "nsb" && $3 == "all" && $4 == 1 { print $5, $6, $7 }' $R/metrics.csv)"
 hasnt "the page loads nothing" "${C%csv}html" "://"
+cp -r work/reports/r work/reports/seed@1 && cp -r work/reports/worse work/reports/seed@2
+exits "two runs of a method" 0 run --compare r seed@1 worse seed@2
+SEEDS=work/reports/compare/r__seed@2_runs__worse/compare.csv
+same "a method's figure is the mean of its runs'" "$(awk -F, '$1 $2 $3 $4 == "uncorrectednsball1" { v[$5] += $6; n++ } END { d = v["seed"] - (v["r"] + v["worse"]) / 2
+    print (n > 0) " " (d * d < 1e-10) }' $SEEDS)" "1 1"
+same "and says how many there are" "$(awk -F, 'NR > 1 { print $5, $14 }' $SEEDS | sort -u | paste -sd,)" "r 1,seed 2,worse 1"
 exits "one run alone" 2 run --compare r
 exits "an unknown run" 1 run --compare r nothing
 has "an unknown run: said" "$T/err" "run micon-evaluate"

@@ -35,7 +35,7 @@ const char *names_nearest(const char *word, const char *const *known, size_t n);
 /* "P2" before "P10": runs of digits compare as numbers, the rest as bytes; equal only if the bytes are. */
 int text_natural_cmp(const char *a, const char *b);
 
-/* For file names: bytes outside [A-Za-z0-9.+-], and '_' next to '_' (or at an end), become %XX; so SOURCE__BATCH__PLATE can be
+/* For file names: bytes outside [A-Za-z0-9.+@-], and '_' next to '_' (or at an end), become %XX; so SOURCE__BATCH__PLATE can be
  * taken apart again, and nothing of a table can leave its folder ("." and ".." are encoded too). Caller frees. */
 char *text_encode_name(const char *s);
 char *text_decode_name(const char *s); /* the other way; NULL where s was not made by text_encode_name. Caller frees. */

@@ -14,11 +14,21 @@ typedef struct {
     double value, low, high; /* NaN where no compound has a part */
 } interval;
 
+/* num and den of one run of a method (a seed), by compound. */
+typedef struct {
+    const double *num, *den;
+} bootstrap_run;
+
 status bootstrap_interval(bootstrap_kind kind, const double *num, const double *den, int64_t n, int64_t draws, uint32_t seed,
                           interval *out) MUST_USE;
 
 /* Of value(a) - value(b), the same compounds drawn for both: entry i is the same compound in all four arrays. */
 status bootstrap_difference(bootstrap_kind kind, const double *num_a, const double *den_a, const double *num_b, const double *den_b,
                             int64_t n, int64_t draws, uint32_t seed, interval *out) MUST_USE;
+
+/* The mean over the n_a runs of a, less that over the n_b runs of b (0: of a alone). A draw takes compounds, the same for all runs, and runs
+ * of each method: the interval is that of another screen of such compounds and other seeds. With one run each as above, to the bit. */
+status bootstrap_runs(bootstrap_kind kind, const bootstrap_run *a, int64_t n_a, const bootstrap_run *b, int64_t n_b, int64_t n,
+                      int64_t draws, uint32_t seed, interval *out) MUST_USE;
 
 #endif
