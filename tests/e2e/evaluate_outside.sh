@@ -61,7 +61,8 @@ hasnt "the page loads nothing" "${C%csv}html" "://"
 cp -r work/reports/r work/reports/seed@1 && cp -r work/reports/worse work/reports/seed@2
 exits "two runs of a method" 0 run --compare r seed@1 worse seed@2
 SEEDS=work/reports/compare/r__seed@2_runs__worse/compare.csv
-same "a method's figure is the mean of its runs'" "$(awk -F, '$1 $2 $3 $4 == "uncorrectednsball1" { v[$5] += $6; n++ } END { d = v["seed"] - (v["r"] + v["worse"]) / 2
+same "a method's figure is the mean of its runs'" "$(awk -F, '$1 $2 $3 $4 == "uncorrectednsball1" { v[$5] += $6; n++ }
+    END { d = v["seed"] - (v["r"] + v["worse"]) / 2
     print (n > 0) " " (d * d < 1e-10) }' $SEEDS)" "1 1"
 same "and says how many there are" "$(awk -F, 'NR > 1 { print $5, $14 }' $SEEDS | sort -u | paste -sd,)" "r 1,seed 2,worse 1"
 exits "one run alone" 2 run --compare r

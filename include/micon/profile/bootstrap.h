@@ -26,8 +26,8 @@ status bootstrap_interval(bootstrap_kind kind, const double *num, const double *
 status bootstrap_difference(bootstrap_kind kind, const double *num_a, const double *den_a, const double *num_b, const double *den_b,
                             int64_t n, int64_t draws, uint32_t seed, interval *out) MUST_USE;
 
-/* The mean over the n_a runs of a, less that over the n_b runs of b (0: of a alone). A draw takes compounds, the same for all runs, and runs
- * of each method: the interval is that of another screen of such compounds and other seeds. With one run each as above, to the bit. */
+/* The mean over the n_a runs of a, less that over the n_b runs of b (0: of a alone). A draw takes compounds, the same for all runs, and
+ * runs of each method: the interval is that of another screen of such compounds and other seeds. With one run each as above, to the bit. */
 status bootstrap_runs(bootstrap_kind kind, const bootstrap_run *a, int64_t n_a, const bootstrap_run *b, int64_t n_b, int64_t n,
                       int64_t draws, uint32_t seed, interval *out) MUST_USE;
 
