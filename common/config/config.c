@@ -246,6 +246,15 @@ static status cross_check(const config *c)
     return OK;
 }
 
+/* What auto means under the recipe that was chosen. */
+static void settle(evaluate_options *e)
+{
+    bool old = e->recipe == RECIPE_0_1;
+    if (e->reshape == RESHAPE_AUTO) e->reshape = old ? RESHAPE_NONE : RESHAPE_RANK_PLATE;
+    if (e->sphere == SPHERING_AUTO) e->sphere = old ? SPHERING_ZCA : SPHERING_NONE;
+    if (e->ridge == RIDGE_AUTO) e->ridge = old ? 0 : 1;
+}
+
 status config_parse(config *out, const char *path, const char *yaml, size_t size, const names *sets)
 {
     status st = OK;
@@ -259,6 +268,7 @@ status config_parse(config *out, const char *path, const char *yaml, size_t size
     TRY(read_document(&p));
     for (size_t i = 0; sets && i < sets->n; i++) TRY(apply_set(out, sets->item[i]));
     TRY(cross_check(out));
+    settle(&out->evaluate);
 done:
     yaml_event_delete(&p.event);
     yaml_parser_delete(&p.yaml);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double EPS = 1e-6, UNIT = 2.2e-16;
+static const double EPS = 1e-6, UNIT = 2.2e-16, SMALL = 1e-6;
 
 /* The used rows, centred and (cor) divided by their sd, as a column-major [n,d] matrix; sd [d] is 1 where cor is not asked for. */
 static status centred_columns(const sphering_params *p, const float *x, int64_t n, const uint8_t *use, bool cor, double *a, double *sd)
@@ -94,28 +94,74 @@ done:
     return st;
 }
 
-/* The same from the eigenvalues of a' a, several times faster; false, with a left as it is, where squaring would cost too many digits:
- * where the smallest eigenvalue is below 1e-7 of the largest (a relative error of about 1e-8 in the smallest singular value). m > d. */
-static status decompose_square(const double *a, int m, int d, double *s, double *v_rows, bool *good)
+/* Eigenvalues [n], ascending, and eigenvectors (columns) of the column-major symmetric a [n,n], whose lower triangle is read. */
+static status eigen(double *a, int n, double *values)
 {
     status st = OK;
-    double *square = NULL, *work = NULL, best;
+    double *work = NULL, best;
     int *iwork = NULL, info, ask = -1, lwork, liwork;
-    TRY(mem_alloc(&square, (size_t)d, (size_t)d * sizeof *square, "sphering"));
-    cblas_dsyrk(CblasColMajor, CblasLower, CblasTrans, d, m, 1, a, m, 0, square, d);
-    dsyevd_("V", "L", &d, square, &d, s, &best, &ask, &liwork, &ask, &info);
+    dsyevd_("V", "L", &n, a, &n, values, &best, &ask, &liwork, &ask, &info);
     lwork = (int)best;
     TRY(mem_alloc(&work, (size_t)lwork, sizeof *work, "sphering"));
     TRY(mem_alloc(&iwork, (size_t)liwork, sizeof *iwork, "sphering"));
-    dsyevd_("V", "L", &d, square, &d, s, work, &lwork, iwork, &liwork, &info);
-    *good = info == 0 && s[0] > 1e-7 * s[d - 1];
-    for (int64_t i = 0; i < d && *good; i++) memcpy(v_rows + i * d, square + (d - 1 - i) * d, (size_t)d * sizeof *v_rows);
-    for (int64_t i = 0; i < d && *good; i++) work[i] = sqrt(s[d - 1 - i]); /* eigenvalues ascend */
-    if (*good) memcpy(s, work, (size_t)d * sizeof *s);
+    dsyevd_("V", "L", &n, a, &n, values, work, &lwork, iwork, &liwork, &info);
+    if (info != 0) TRY(fail(E_FAILED, "sphering: the eigenvalue problem failed (dsyevd: %d)", info));
 done:
-    free(square);
     free(work);
     free(iwork);
+    return st;
+}
+
+/* Eigenvalues ascend; singular values descend. */
+static void to_singular(double *s, int n)
+{
+    for (int i = 0; i < n / 2; i++) {
+        double swap = s[i];
+        s[i] = s[n - 1 - i], s[n - 1 - i] = swap;
+    }
+    for (int i = 0; i < n; i++) s[i] = sqrt(fmax(0, s[i]));
+}
+
+/* The same from the eigenvalues of a' a, several times faster; not good, with a left as it is, where squaring would cost too many digits:
+ * where the smallest eigenvalue is below 1e-7 of the largest (a relative error of about 1e-8 in the smallest singular value), unless any
+ * will do. m > d. */
+static status decompose_square(const double *a, int m, int d, bool any, double *s, double *v_rows, bool *good)
+{
+    status st = OK;
+    double *square = NULL;
+    TRY(mem_alloc(&square, (size_t)d, (size_t)d * sizeof *square, "sphering"));
+    cblas_dsyrk(CblasColMajor, CblasLower, CblasTrans, d, m, 1, a, m, 0, square, d);
+    TRY(eigen(square, d, s));
+    *good = any || s[0] > 1e-7 * s[d - 1];
+    if (!*good) goto done;
+    for (int64_t i = 0; i < d; i++) memcpy(v_rows + i * d, square + (d - 1 - i) * d, (size_t)d * sizeof *v_rows);
+    to_singular(s, d);
+done:
+    free(square);
+    return st;
+}
+
+/* The same from a a', for few rows, where small singular values do not matter: those below SMALL of the largest have a vector of zeros.
+ * m <= d. */
+static status decompose_gram(const double *a, int m, int d, double *s, double *v_rows)
+{
+    status st = OK;
+    double *square = NULL;
+    TRY(mem_alloc(&square, (size_t)m, (size_t)m * sizeof *square, "sphering"));
+    cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, m, d, 1, a, m, 0, square, m);
+    TRY(eigen(square, m, s));
+    to_singular(s, m);
+    /* v_i = a' u_i / s_i: rows of v are the columns of a product, the eigenvectors in descending order */
+    cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, d, m, m, 1, a, m, square, m, 0, v_rows, d);
+    for (int64_t i = 0; i < m / 2; i++)
+        for (int64_t j = 0; j < d; j++) {
+            double swap = v_rows[i * d + j];
+            v_rows[i * d + j] = v_rows[(m - 1 - i) * d + j], v_rows[(m - 1 - i) * d + j] = swap;
+        }
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < d; j++) v_rows[i * d + j] = s[i] > SMALL * s[0] ? v_rows[i * d + j] / s[i] : 0;
+done:
+    free(square);
     return st;
 }
 
@@ -129,21 +175,37 @@ static void fix_sign(double *v, int64_t d)
         for (int64_t j = 0; j < d; j++) v[j] = -v[j];
 }
 
-/* W of docs/method.md 7 from s and v [q,d]; v is destroyed. */
-static void build_w(sphering_params *p, bool zca, const double *s, double *v, double *scaled, const double *sd)
+/* gain [rank]: what the directions are multiplied by (docs/method.md 7). Returns the gain of those that the rows do not span. */
+static double find_gains(const sphering_params *p, double ridge, const double *s, double *gain)
+{
+    double m = (double)p->n_fit, sum = 0;
+    if (ridge <= 0) {
+        for (int64_t i = 0; i < p->rank; i++) gain[i] = sqrt(m - 1) / (s[i] + EPS);
+        return gain[p->rank - 1];
+    }
+    for (int64_t i = 0; i < p->rank; i++) sum += s[i] * s[i];
+    double add = ridge * sum / (m - 1) / (double)p->d;
+    for (int64_t i = 0; i < p->rank; i++) gain[i] = 1 / sqrt(s[i] * s[i] / (m - 1) + add);
+    return 1 / sqrt(add);
+}
+
+/* W of docs/method.md 7 from v [q,d], the gains and the gain of the remaining directions; v is destroyed. */
+static void build_w(sphering_params *p, bool zca, const double *gain, double rest, double *v, double *scaled, const double *sd)
 {
     int64_t d = p->d, r = p->rank;
-    double root = sqrt((double)p->n_fit - 1), rest = root / (s[r - 1] + EPS);
     if (!zca) {
         for (int64_t i = 0; i < r; i++) {
             fix_sign(v + i * d, d);
-            for (int64_t j = 0; j < d; j++) p->w[j * r + i] = v[i * d + j] * root / (s[i] + EPS) / sd[j];
+            for (int64_t j = 0; j < d; j++) {
+                p->axes[j * r + i] = v[i * d + j];
+                p->w[j * r + i] = v[i * d + j] * gain[i] / sd[j];
+            }
         }
         return;
     }
     /* V diag(g) V' + rest (I - V V') = rest I + V diag(g - rest) V' */
     for (int64_t i = 0; i < r; i++)
-        for (int64_t j = 0; j < d; j++) scaled[i * d + j] = v[i * d + j] * (root / (s[i] + EPS) - rest);
+        for (int64_t j = 0; j < d; j++) scaled[i * d + j] = v[i * d + j] * (gain[i] - rest);
     cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)d, (int)d, (int)r, 1, v, (int)d, scaled, (int)d, 0, p->w, (int)d);
     for (int64_t j = 0; j < d; j++) {
         p->w[j * d + j] += rest;
@@ -170,43 +232,63 @@ done:
     return st;
 }
 
-status sphering_fit(sphering_params *p, sphering_kind kind, const float *x, int64_t n, int64_t d, const uint8_t *use)
+/* s and v of the column-major a [mi,di], which is freed, by the way that suits its shape and the accuracy needed. */
+static status decompose_best(double **a, int mi, int di, bool ridged, double *s, double *v)
+{
+    status st = OK;
+    double *r = NULL;
+    bool finished = false;
+    if (ridged && mi <= di) {
+        TRY(decompose_gram(*a, mi, di, s, v));
+        finished = true;
+    } else if (mi > di) {
+        TRY(decompose_square(*a, mi, di, ridged, s, v, &finished));
+    }
+    if (finished) goto done;
+    if (mi > di) {
+        TRY(mem_alloc(&r, (size_t)di, (size_t)di * sizeof *r, "sphering"));
+        TRY(reduce_to_triangle(*a, mi, di, r));
+        FREE(*a);
+        TRY(decompose(r, di, di, s, v));
+    } else {
+        TRY(decompose(*a, mi, di, s, v));
+    }
+done:
+    free(r);
+    return st;
+}
+
+status sphering_fit(sphering_params *p, sphering_kind kind, double ridge, const float *x, int64_t n, int64_t d, const uint8_t *use)
 {
     status st = OK;
     bool zca = kind == SPHERE_ZCA || kind == SPHERE_ZCA_COR, cor = kind == SPHERE_ZCA_COR || kind == SPHERE_PCA_COR;
-    double *a = NULL, *r = NULL, *s = NULL, *v = NULL, *sd = NULL, *scaled = NULL;
+    double *a = NULL, *s = NULL, *v = NULL, *sd = NULL, *scaled = NULL, *gain = NULL;
     int mi, di;
     TRY(start(p, kind, use, n, d, &mi, &di));
     size_t q = (size_t)(mi < di ? mi : di), width = (size_t)d * sizeof(double);
     TRY(mem_alloc(&a, (size_t)mi, width, "controls for sphering"));
     TRY(mem_alloc(&sd, 1, width, "sphering"));
     TRY(mem_alloc(&s, q, sizeof *s, "sphering"));
+    TRY(mem_alloc(&gain, q, sizeof *gain, "sphering"));
     TRY(mem_alloc(&v, q, width, "sphering"));
     TRY(centred_columns(p, x, n, use, cor, a, sd));
-    bool done_so = false;
-    if (mi > di) TRY(decompose_square(a, mi, di, s, v, &done_so));
-    if (done_so) {
-        FREE(a);
-    } else if (mi > di) {
-        TRY(mem_alloc(&r, (size_t)d, width, "sphering"));
-        TRY(reduce_to_triangle(a, mi, di, r));
-        FREE(a);
-        TRY(decompose(r, di, di, s, v));
-    } else {
-        TRY(decompose(a, mi, di, s, v));
-    }
-    double least = fmax((double)mi, (double)di) * UNIT * s[0];
+    TRY(decompose_best(&a, mi, di, ridge > 0, s, v));
+    double least = ridge > 0 ? SMALL * s[0] : fmax((double)mi, (double)di) * UNIT * s[0];
     while (p->rank < (int64_t)q && s[p->rank] > least) p->rank++;
     if (p->rank == 0) TRY(fail(E_FAILED, "sphering: the %d rows to learn from are all alike", mi));
     p->largest = s[0], p->smallest = s[p->rank - 1];
+    double rest = find_gains(p, ridge, s, gain);
     p->k = zca ? d : p->rank;
     TRY(mem_alloc(&p->w, (size_t)p->k, width, "sphering"));
-    if (zca) TRY(mem_alloc(&scaled, q, width, "sphering"));
-    build_w(p, zca, s, v, scaled, sd);
+    if (zca)
+        TRY(mem_alloc(&scaled, q, width, "sphering"));
+    else
+        TRY(mem_alloc(&p->axes, (size_t)p->k, width, "sphering"));
+    build_w(p, zca, gain, rest, v, scaled, sd);
 done:
     free(a);
-    free(r);
     free(s);
+    free(gain);
     free(v);
     free(sd);
     free(scaled);
@@ -290,5 +372,6 @@ void sphering_free(sphering_params *p)
 {
     FREE(p->mean);
     FREE(p->w);
+    FREE(p->axes);
     *p = (sphering_params){0};
 }

@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const scale_name[] = {"mad", "standardize", "none"}, *const on_name[] = {"control", "all"};
+static const char *const scale_name[] = {"mad", "standardize", "none"}, *const on_name[] = {"control", "all"},
+                         *const reshape_name[] = {"none", "rank_plate", "rank_batch"};
+/* The last step after normalization; with ranks under other names, so that older programs, which do not know ranks, refuse the store. */
+static const char *const corrected_name[] = {"none", "sphere", "harmony", "ranks", "ranks+sphere", "ranks+harmony"};
+enum { N_STEPS = 3, STEP_NONE = 0, STEP_SPHERE, STEP_HARMONY };
 
 char *profiles_path(const config *c, bool consensus)
 {
@@ -73,7 +77,9 @@ void transform_params_put(store *s, const transform_params *p)
     }
     put_reals(s, "pca", "mean", 1, p->components.d, 0, p->components.mean);
     put_reals(s, "pca", "w", 2, p->components.d, p->components.k, p->components.w);
-    store_put_text(s, "uns/corrected", p->harmony ? "harmony" : p->sphere.k > 0 ? "sphere" : "none");
+    int step = p->harmony ? STEP_HARMONY : p->sphere.k > 0 ? STEP_SPHERE : STEP_NONE;
+    store_put_text(s, "uns/corrected", corrected_name[step + (p->reshape != RESHAPE_NONE ? N_STEPS : 0)]);
+    if (p->reshape != RESHAPE_NONE) store_put_text(s, "uns/reshape", reshape_name[p->reshape]);
     store_put_text(s, "uns/model/digest", p->model);
     store_put_text(s, "uns/model/representation", p->representation);
 }
@@ -171,7 +177,6 @@ done:
 
 static status read_all(const store_file *f, transform_params *p)
 {
-    static const char *const corrected[] = {"none", "sphere", "harmony"};
     status st = OK;
     int how;
     int64_t kind;
@@ -180,12 +185,13 @@ static status read_all(const store_file *f, transform_params *p)
     TRY(read_var(f, p));
     TRY(read_word(f, "uns/normalize/kind", scale_name, 3, &p->normalize));
     TRY(read_word(f, "uns/normalize/on", on_name, 2, &p->normalize_on));
-    TRY(read_word(f, "uns/corrected", corrected, 3, &how));
+    TRY(read_word(f, "uns/corrected", corrected_name, 2 * N_STEPS, &how));
+    if (how >= N_STEPS) TRY(read_word(f, "uns/reshape", reshape_name, RESHAPE_AUTO, &p->reshape));
     TRY(store_read_text(f, "uns/normalize/by", &p->normalize_by));
     TRY(store_read_int(f, "uns/normalize/min_controls", &p->min_controls));
     TRY(store_read_text(f, "uns/model/digest", &p->model));
     TRY(store_read_text(f, "uns/model/representation", &p->representation));
-    p->harmony = how == 2;
+    p->harmony = how % N_STEPS == STEP_HARMONY;
     if (store_has(f, "uns/normalize/group")) TRY(read_groups(f, p));
     if (store_has(f, "uns/sphere")) {
         TRY(read_sphere(f, "sphere", (int64_t)p->var.n, &p->sphere));
@@ -266,7 +272,8 @@ uint64_t transform_params_features_digest(const transform_params *p)
 
 uint64_t transform_params_sphere_digest(const transform_params *p)
 {
-    return mix_sphere(mix_sphere(0, &p->sphere), &p->components);
+    uint64_t d = mix_sphere(mix_sphere(0, &p->sphere), &p->components);
+    return p->reshape == RESHAPE_NONE ? d : digest_mix(d, digest_text(reshape_name[p->reshape]));
 }
 
 uint64_t transform_params_digest(const transform_params *p)

@@ -172,11 +172,12 @@ static status carry_all(stage *g, wells *w, origin *from, transform_params *like
     char *path = config_path(&g->cfg, g->cfg.evaluate.transform_with);
     bool table = g->cfg.evaluate.profiles.n > 0 || method_table[g->cfg.train.method].measured;
     TRY_ALL(g->comm, g->rank == 0 ? transform_fit_features(like, w, table, path) : OK);
-    char *note = xasprintf("transformed as %s: %zu of %zu features; %s; %s", path_base(path), like->var.n, like->features.n,
-                           like->normalize == SCALE_NONE      ? "not normalized"
-                           : transform_params_one_group(like) ? "normalized with its numbers"
-                                                              : "normalized by group, each on its own wells",
-                           like->sphere.k > 0 ? "its sphering" : "no sphering");
+    char *note =
+        xasprintf("transformed as %s: %zu of %zu features; %s; %s%s", path_base(path), like->var.n, like->features.n,
+                  like->normalize == SCALE_NONE      ? "not normalized"
+                  : transform_params_one_group(like) ? "normalized with its numbers"
+                                                     : "normalized by group, each on its own wells",
+                  like->reshape != RESHAPE_NONE ? "ranks among these wells; " : "", like->sphere.k > 0 ? "its sphering" : "no sphering");
     names_add(&from->notes, note);
     log_info("%s", note);
     free(note);

@@ -6,6 +6,7 @@
 #include "micon/base/mem.h"
 #include "micon/profile/feature_select.h"
 #include "micon/profile/harmony.h"
+#include "micon/profile/normal_scores.h"
 #include "micon/profile/umap.h"
 
 #include <math.h>
@@ -185,11 +186,32 @@ done:
     return st;
 }
 
+/* Ranks need all wells of a group, so they are made again where another store's transformation is carried over. */
+static status score_profiles(transformed *c, const wells *w, const evaluate_options *o)
+{
+    status st = OK;
+    bool plate = o->reshape == RESHAPE_RANK_PLATE;
+    float *y = NULL, *cf = NULL;
+    c->final = c->norm, c->d_final = c->d_sphere = c->d_norm, c->cf_final = c->cf_norm;
+    if (o->reshape == RESHAPE_NONE) goto done;
+    TRY(mem_alloc(&y, (size_t)(w->n * c->d_norm), sizeof *y, "profiles"));
+    TRY(mem_alloc(&cf, (size_t)(w->n_cf * c->d_norm), sizeof *cf, "predicted profiles"));
+    const scored_others others = {.x = c->cf_norm, .group = plate ? w->cf_plate : w->cf_batch, .n = w->n_cf, .y = cf};
+    TRY(normal_scores(c->norm, w->n, c->d_norm, plate ? w->plate : w->batch, plate ? w->n_plate : w->n_batch, w->n_cf > 0 ? &others : NULL,
+                      y));
+    c->final = y, c->cf_final = cf, c->corrected = true;
+    y = cf = NULL;
+done:
+    free(y);
+    free(cf);
+    return st;
+}
+
 static status sphere_profiles(transformed *c, const wells *w, const evaluate_options *o, transform_params *like, names *notes)
 {
     status st = OK;
     int64_t controls = 0;
-    c->final = c->norm, c->d_final = c->d_sphere = c->d_norm, c->cf_final = c->cf_norm;
+    float *x = c->final, *cf = c->cf_final, *y = NULL, *cf_y = NULL;
     for (int64_t i = 0; i < w->n; i++) controls += w->control[i];
     if (o->sphere == SPHERE_NONE) goto done;
     if (!like && controls < SPHERE_MIN_ROWS) {
@@ -199,18 +221,22 @@ static status sphere_profiles(transformed *c, const wells *w, const evaluate_opt
     if (like)
         c->sphere = like->sphere, like->sphere = (sphering_params){0};
     else
-        TRY(sphering_fit(&c->sphere, (sphering_kind)o->sphere, c->norm, w->n, c->d_norm, w->control));
-    c->has_sphere = c->corrected = true;
+        TRY(sphering_fit(&c->sphere, (sphering_kind)o->sphere, o->ridge, x, w->n, c->d_norm, w->control));
+    TRY(mem_alloc(&y, (size_t)(w->n * c->sphere.k), sizeof *y, "sphered profiles"));
+    TRY(mem_alloc(&cf_y, (size_t)(w->n_cf * c->sphere.k), sizeof *cf_y, "predicted profiles"));
+    TRY(sphering_apply(&c->sphere, x, 0, w->n, y));
+    TRY(sphering_apply(&c->sphere, cf, 0, w->n_cf, cf_y));
+    if (x != c->norm) free(x);
+    if (cf != c->cf_norm) free(cf);
+    c->final = y, c->cf_final = cf_y, y = cf_y = NULL;
     c->d_final = c->d_sphere = c->sphere.k;
-    c->final = c->cf_final = NULL;
-    TRY(mem_alloc(&c->final, (size_t)(w->n * c->sphere.k), sizeof *c->final, "sphered profiles"));
-    TRY(mem_alloc(&c->cf_final, (size_t)(w->n_cf * c->sphere.k), sizeof *c->cf_final, "predicted profiles"));
-    TRY(sphering_apply(&c->sphere, c->norm, 0, w->n, c->final));
-    TRY(sphering_apply(&c->sphere, c->cf_norm, 0, w->n_cf, c->cf_final));
-    if (!like && c->sphere.rank < c->d_norm)
+    c->has_sphere = c->corrected = true;
+    if (!like && o->ridge == 0 && c->sphere.rank < c->d_norm)
         note(notes, "sphering: %lld controls span %lld of %lld directions; the others are scaled as the weakest of them",
              (long long)controls, (long long)c->sphere.rank, (long long)c->d_norm);
 done:
+    free(y);
+    free(cf_y);
     return st;
 }
 
@@ -267,6 +293,7 @@ status transform_profiles(transformed *c, const wells *w, const evaluate_options
     c->carried = like != NULL;
     TRY(normalize(c, w, o, like, notes));
     TRY(choose_features(c, w, o, notes));
+    TRY(score_profiles(c, w, o));
     TRY(sphere_profiles(c, w, o, like, notes));
     TRY(components(c, w, like));
     TRY(harmonize_profiles(c, w, o, notes));

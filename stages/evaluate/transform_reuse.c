@@ -15,6 +15,7 @@ void transform_params_from(transform_params *p, const wells *w, const transforme
                             .normalize_on = o->normalize_on,
                             .normalize_by = o->normalize_by,
                             .min_controls = o->min_controls,
+                            .reshape = o->reshape,
                             .sphere = c->sphere,
                             .components = c->components,
                             .harmony = c->final == c->pca,
@@ -30,6 +31,7 @@ void transform_adopt(const transform_params *p, evaluate_options *o)
     o->normalize = p->normalize;
     o->normalize_on = p->normalize_on;
     o->min_controls = p->min_controls;
+    o->reshape = p->reshape;
     o->sphere = (int)p->sphere.kind;
     o->select = SELECT_NONE; /* what was selected then is among the features that are left */
     free(o->normalize_by);

@@ -213,7 +213,7 @@ static void normalize_and_sphere(bench *b)
     timed(b, "mad_fit", t);
     share_work(b, b->n, apply_mad, "mad_apply");
     t = now();
-    must(sphering_fit(&b->sphere, SPHERE_ZCA, b->y, b->n, b->d, b->control));
+    must(sphering_fit(&b->sphere, SPHERE_ZCA, 0, b->y, b->n, b->d, b->control));
     timed(b, "zca_fit", t);
     share_work(b, b->n, apply_sphere, "zca_apply");
 }

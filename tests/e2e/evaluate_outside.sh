@@ -106,7 +106,7 @@ rm -rf in; cp -r good in
 sed -i 's/,inf$/,inf/; 5s/,[^,]*$/,inf/; 6s/,[^,]*$/,NA/' in/p1.csv
 exits "infinities and missing values" 0 run
 has "infinities: counted" "$R/metrics.json" "cells are empty, NaN or infinite"
-exits "no controls at all" 0 run --set screen.control=none
+exits "no controls at all" 0 run --set screen.control=none --set evaluate.sphere=ZCA
 has "no controls: normalization says what it did" "$R/metrics.json" "all of its wells"
 has "no controls: no sphering" "$R/metrics.json" "no sphering: 0 controls"
 has "no controls: no activity" "$R/metrics.json" "no activity"
@@ -117,7 +117,7 @@ has "one batch: said" "$R/metrics.json" "there is only one batch"
 table 1 B1 1 12 | awk -F, 'NR == 1 || $6 == "DMSO" || !seen[$6]++' > in/p1.csv
 exits "one well a compound" 0 run
 table 1 B1 1 40 > in/p1.csv
-exits "fewer controls than features" 0 run
+exits "fewer controls than features" 0 run --set evaluate.sphere=ZCA --set evaluate.ridge=0
 has "fewer controls than features: said" "$R/metrics.json" "the others are scaled as the weakest"
 table 1 B1 1 12 | awk -F, -v OFS=, 'NR > 1 { for (i = 8; i <= NF; i++) $i = 1 } 1' > in/p1.csv
 exits "nothing varies" 1 run

@@ -34,8 +34,10 @@ same "a table is gone: all there again" "$(sum)" "$one"
 exits "another seed" 0 run --set evaluate.seed=2
 hasnt "another seed: computed again" "$T/err" "up to date"
 exits "Harmony" 0 run --set evaluate.batch_correction=harmony --set evaluate.harmony_by=batch
-exits "no sphering, no normalization" 0 run --set evaluate.sphere=none --set evaluate.normalize=none
-hasnt "without correction there is one form" "$W/reports/micon/metrics.csv" ",corrected,"
+exits "no normalization, no ranks" 0 run --set evaluate.normalize=none --set evaluate.reshape=none
+not_ok "without correction there is one form" grep -q '^corrected,' "$W/reports/micon/metrics.csv"
+exits "ranks within batches" 0 run --set evaluate.reshape=rank_batch
+ok "with ranks there are two" grep -q '^corrected,' "$W/reports/micon/metrics.csv"
 exits "the projected representation" 0 run --set embed.representation=projected
 exits "selection" 0 run --set evaluate.select=pycytominer
 exits "one plate" 2 run --plate S1B01P001
@@ -200,5 +202,6 @@ ok("CSV and JSON agree", all(float(r["value"]) == got[r["metric"], r["setting"],
                              for r in rows if r["profiles"] == "uncorrected" and r["value"]))
 sys.exit(bad)
 EOP
+exits "sphered without ridge" 0 run --set evaluate.reshape=none --set evaluate.sphere=ZCA --set evaluate.ridge=0
 ok "anndata reads what numpy computes" /usr/bin/python3 "$T/check.py" "$W"
 tap_done

@@ -10,7 +10,7 @@ N=1
 run() { if [ "$N" = 1 ]; then evaluate t "$@"; else mpi "$N" "$BIN/micon-evaluate" t.yaml "$@"; fi; }
 mkdir in
 for p in 1 2 3 4; do table $p B$((1 + (p - 1) / 2)) 2 12 > in/p$p.csv; done
-exits "the store" 0 run
+exits "the store" 0 run --set evaluate.sphere=ZCA
 exported t t_r --quiet
 cp work_t/profiles/r.h5ad store.h5ad
 
@@ -18,7 +18,7 @@ N=2
 exits "the same screen" 0 run --transform-with store.h5ad --set train.run=same
 alike "the same screen" same
 has "the report says it" work_t/reports/same/metrics.json \
-    "transformed as store.h5ad: 10 of 11 features; normalized by group, each on its own wells; its sphering"
+    "transformed as store.h5ad: 10 of 11 features; normalized by group, each on its own wells; ranks among these wells; its sphering"
 exits "the same, again" 0 run --transform-with store.h5ad --set train.run=same
 has "the same, again: up to date" "$T/err" "up to date"
 exits "as the configuration has it" 0 run --set evaluate.transform_with=store.h5ad --set train.run=config

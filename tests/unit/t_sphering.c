@@ -4,6 +4,7 @@
 
 #include "../profile_data.h"
 #include "micon/profile/linear_algebra.h"
+#include "micon/profile/normal_scores.h"
 
 static const char *const NAME[] = {"", "zca", "pca", "zca_cor", "pca_cor"};
 
@@ -52,7 +53,7 @@ static void one(const float *x, const uint8_t *use, const char *prefix, sphering
     double mark[N], off, trace;
     snprintf(what, sizeof what, "%s%s: rank %d", prefix, NAME[kind], (int)rank);
     int zca = kind == SPHERE_ZCA || kind == SPHERE_ZCA_COR;
-    ok(sphering_fit(&p, kind, x, N, D, use) == OK && p.rank == rank && p.k == (zca ? D : rank), what);
+    ok(sphering_fit(&p, kind, 0, x, N, D, use) == OK && p.rank == rank && p.k == (zca ? D : rank), what);
     ok(sphering_apply(&p, x, 0, N, y) == OK, "applied");
     row_marks(y, N, (int)p.k, mark);
     snprintf(name, sizeof name, "sphere_%s%s", prefix, NAME[kind]);
@@ -103,7 +104,7 @@ static void conditioned(void)
             for (int j = 0; j < D; j++) sum += row[j] = noise(77, (uint64_t)(i * D + j)) * pow(10, 9 - power * (double)j / (D - 1));
             for (int j = 0; j < D; j++) x[i * D + j] = (float)(row[j] - 2 * sum / D);
         }
-        int st = (int)sphering_fit(&p, SPHERE_PCA, x, N, D, NULL);
+        int st = (int)sphering_fit(&p, SPHERE_PCA, 0, x, N, D, NULL);
         if (st == OK) st = (int)sphering_apply(&p, x, 0, N, y);
         if (st == OK) covariance(y, D, all, &off, &trace);
         snprintf(what, sizeof what, "singular values over %d orders: the covariance is the identity", power);
@@ -115,20 +116,71 @@ static void conditioned(void)
     free(y);
 }
 
+/* With a ridge, whichever way it was decomposed: W W' (C + ridge m I) = I, with C the covariance of the rows and m its mean eigenvalue. */
+static void ridged(const screen *s, int64_t n, double ridge)
+{
+    sphering_params p;
+    uint8_t use[N] = {0};
+    double mean[D] = {0}, worst = 0, trace = 0, *c = calloc(D * D, sizeof *c), *ww = calloc(D * D, sizeof *ww);
+    char what[100];
+    for (int64_t i = 0; i < n; i++) use[i] = 1;
+    for (int64_t i = 0; i < n; i++)
+        for (int j = 0; j < D; j++) mean[j] += s->x[i * D + j] / (double)n;
+    for (int64_t i = 0; i < n; i++)
+        for (int a = 0; a < D; a++)
+            for (int b = 0; b < D; b++) c[a * D + b] += (s->x[i * D + a] - mean[a]) * (s->x[i * D + b] - mean[b]) / (double)(n - 1);
+    for (int a = 0; a < D; a++) trace += c[a * D + a];
+    for (int a = 0; a < D; a++) c[a * D + a] += ridge * trace / D;
+    snprintf(what, sizeof what, "%d rows, ridge %g", (int)n, ridge);
+    ok(sphering_fit(&p, SPHERE_ZCA, ridge, s->x, N, D, use) == OK && p.k == D, what);
+    for (int a = 0; a < D; a++)
+        for (int b = 0; b < D; b++)
+            for (int j = 0; j < D; j++) ww[a * D + b] += p.w[a * D + j] * p.w[b * D + j];
+    for (int a = 0; a < D; a++)
+        for (int b = 0; b < D; b++) {
+            double sum = 0;
+            for (int j = 0; j < D; j++) sum += ww[a * D + j] * c[j * D + b];
+            worst = fmax(worst, fabs(sum - (a == b)));
+        }
+    snprintf(what, sizeof what, "%d rows, ridge %g: W W' is the inverse of the covariance with the ridge", (int)n, ridge);
+    printf("# off by %.1e\n", worst);
+    ok(worst < 1e-6, what);
+    free(c);
+    free(ww);
+    sphering_free(&p);
+}
+
+/* Normal scores: Blom's formula, ties at their mean rank, groups apart, others placed between. */
+static void scores(void)
+{
+    const float x[7] = {5, -1, 5, 100, 7, -0.0f, 0};
+    const int32_t group[7] = {0, 0, 0, 0, 1, 1, -1}, at[4] = {0, 0, 0, -1};
+    const float other[4] = {52.5f, -7, 5, 3};
+    float y[7], placed[4];
+    const scored_others others = {.x = other, .group = at, .n = 4, .y = placed};
+    ok(fabs(normal_quantile(0.975) - 1.959963984540054) < 1e-12 && fabs(normal_quantile(0.5)) < 1e-12, "the normal quantile");
+    memset(y, 0, sizeof y);
+    ok(normal_scores(x, 7, 1, group, 2, &others, y) == OK, "scores of ranks");
+    double low = normal_quantile(0.625 / 4.25), high = normal_quantile(3.625 / 4.25), tie = normal_quantile(2.125 / 4.25);
+    ok(fabs(y[1] - low) < 1e-6 && fabs(y[3] - high) < 1e-6 && fabs(y[0] - tie) < 1e-6 && y[0] == y[2], "equal values at their mean rank");
+    ok(y[4] == -y[5] && y[4] > 0, "another group for itself");
+    ok(fabs(placed[0] - (tie + high) / 2) < 1e-6 && placed[1] == y[1] && placed[2] == y[0] && placed[3] == 0, "others among them");
+}
+
 static void odd(const screen *s)
 {
     sphering_params p;
     float same_rows[12 * 3];
     for (int i = 0; i < 36; i++) same_rows[i] = (float)(i % 3);
-    ok(sphering_fit(&p, SPHERE_ZCA, same_rows, 12, 3, NULL) == E_FAILED && strstr(msg_get(), "all alike") && !p.w,
+    ok(sphering_fit(&p, SPHERE_ZCA, 0, same_rows, 12, 3, NULL) == E_FAILED && strstr(msg_get(), "all alike") && !p.w,
        "equal rows: it fails and says so");
     msg_clear();
-    ok(sphering_fit(&p, SPHERE_ZCA, s->x, 1, D, NULL) == E_FAILED && strstr(msg_get(), "it takes two"), "one row");
+    ok(sphering_fit(&p, SPHERE_ZCA, 0, s->x, 1, D, NULL) == E_FAILED && strstr(msg_get(), "it takes two"), "one row");
     msg_clear();
     same_rows[4] = NAN;
-    ok(sphering_fit(&p, SPHERE_PCA, same_rows, 12, 3, NULL) == E_FAILED && strstr(msg_get(), "row 1, column 1"), "a NaN is named");
+    ok(sphering_fit(&p, SPHERE_PCA, 0, same_rows, 12, 3, NULL) == E_FAILED && strstr(msg_get(), "row 1, column 1"), "a NaN is named");
     msg_clear();
-    ok(sphering_fit(&p, SPHERE_ZCA_COR, s->x, N, D, s->control) == OK, "the plain screen");
+    ok(sphering_fit(&p, SPHERE_ZCA_COR, 0, s->x, N, D, s->control) == OK, "the plain screen");
     sphering_free(&p);
 }
 
@@ -138,6 +190,10 @@ int main(void)
     uint8_t few[N] = {0};
     components(s);
     conditioned();
+    ridged(s, N, 1);
+    ridged(s, D / 2, 1);
+    ridged(s, D + 3, 0.01);
+    scores();
     odd(s);
     for (int i = 0; i < N; i++) s->x[i * D + 28] = s->x[i * D + 27];
     for (int i = 0, m = 0; i < N && m < 20; i++) m += few[i] = s->control[i];

@@ -143,8 +143,13 @@ enum { SCALES(CHOICE_ID) }; /* the first two: normalize_kind of profile/normaliz
 enum { ON_WELLS(CHOICE_ID) };
 #define SPHERINGS(X)                                                                                                                       \
     X(SPHERING_NONE, "none")                                                                                                               \
-    X(SPHERING_ZCA, "ZCA") X(SPHERING_PCA, "PCA") X(SPHERING_ZCA_COR, "ZCA-cor") X(SPHERING_PCA_COR, "PCA-cor")
-enum { SPHERINGS(CHOICE_ID) }; /* sphering_kind of profile/sphering.h */
+    X(SPHERING_ZCA, "ZCA") X(SPHERING_PCA, "PCA") X(SPHERING_ZCA_COR, "ZCA-cor") X(SPHERING_PCA_COR, "PCA-cor") X(SPHERING_AUTO, "auto")
+enum { SPHERINGS(CHOICE_ID) }; /* sphering_kind of profile/sphering.h; auto: config_parse replaces it, by the recipe */
+#define RESHAPES(X)                                                                                                                        \
+    X(RESHAPE_NONE, "none")                                                                                                                \
+    X(RESHAPE_RANK_PLATE, "rank_plate") X(RESHAPE_RANK_BATCH, "rank_batch") X(RESHAPE_AUTO, "auto")
+enum { RESHAPES(CHOICE_ID) }; /* auto: likewise */
+#define RIDGE_AUTO (-1.0)     /* of evaluate.ridge: likewise */
 /* The definitions of another version: configurations of 0.1 with "0.1" give the numbers of 0.1. */
 #define RECIPES(X) X(RECIPE_0_2, "0.2") X(RECIPE_0_1, "0.1")
 enum { RECIPES(CHOICE_ID) };
@@ -170,13 +175,14 @@ enum { HARMONY_BY(CHOICE_ID) };
 #define REPORT_IMAGES(X) X(IMAGES_FOLDER, "folder") X(IMAGES_EMBED, "embed") X(IMAGES_NO, "no")
 enum { REPORT_IMAGES(CHOICE_ID) };
 typedef struct {
-    int images, normalize, normalize_on, sphere, batch_correction, select, harmony_by;
+    int images, normalize, normalize_on, reshape, sphere, batch_correction, select, harmony_by;
     int recipe, features, duplicate_wells, wells, negatives;
     table_columns columns;
     bool image_features;
     char *normalize_by, *transform_with;
     names profiles;
     int64_t min_controls, seed, null_size, bootstrap;
+    double ridge;
 } evaluate_options;
 
 #define LAUNCHERS(X) X(LAUNCHER_AUTO, "auto") X(LAUNCHER_SRUN, "srun") X(LAUNCHER_MPIRUN, "mpirun")

@@ -1,7 +1,8 @@
 /* sphering.h -- sphering on the controls, and principal components (docs/method.md 7). Local.
  *
- * y = (x - mean) W, where the controls come out with unit variance in all directions they span. Learned from a singular value decomposition
- * of the centred controls, never from their covariance: the cut-off at 2.2e-16 of the largest singular value has no meaning after squaring.
+ * y = (x - mean) W, where the controls come out with unit variance in all directions they span; with a ridge, with less. Without ridge
+ * learned from a singular value decomposition of the centred controls, never from their covariance: the cut-off at 2.2e-16 of the
+ * largest singular value has no meaning after squaring. With one, small singular values do not matter and the faster way is taken.
  * The parameters live in a struct, to be stored and applied to other data. */
 #ifndef MICON_PROFILE_SPHERING_H
 #define MICON_PROFILE_SPHERING_H
@@ -22,10 +23,14 @@ typedef struct {
     double smallest; /* S_r */
     double *mean;    /* [d] */
     double *w;       /* [d,k]; for -cor the division by the controls' sd is part of it */
+    double *axes;    /* [d,k] of PCA kinds just fitted: the directions that w scales; else NULL */
 } sphering_params;
 
-/* Learn from the rows of x [n,d] with use[i] = 1 (NULL: all). E_FAILED with fewer than two rows, or where they do not vary. */
-status sphering_fit(sphering_params *p, sphering_kind kind, const float *x, int64_t n, int64_t d, const uint8_t *use) MUST_USE;
+/* Learn from the rows of x [n,d] with use[i] = 1 (NULL: all). ridge: to each eigenvalue of their covariance is added that multiple of the
+ * mean eigenvalue, so that directions of which few controls say little are not blown up; 0: none. E_FAILED with fewer than two rows, or
+ * where they do not vary. */
+status sphering_fit(sphering_params *p, sphering_kind kind, double ridge, const float *x, int64_t n, int64_t d,
+                    const uint8_t *use) MUST_USE;
 
 /* y [n,k] for the rows [first, first+n); x points at row `first` of the whole. */
 status sphering_apply(const sphering_params *p, const float *x, int64_t first, int64_t n, float *y) MUST_USE;

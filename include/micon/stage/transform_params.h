@@ -21,6 +21,7 @@ typedef struct {
     int64_t min_controls;
     names group; /* names of the groups that `normal` holds; a shared store keeps them only for normalize_by: none */
     normalize_params normal;
+    int reshape;                        /* RESHAPE_*; ranks are made again among the wells that are transformed */
     sphering_params sphere, components; /* k 0: no sphering */
     bool harmony;
     char *model, *representation;
