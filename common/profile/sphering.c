@@ -196,10 +196,7 @@ static void build_w(sphering_params *p, bool zca, const double *gain, double res
     if (!zca) {
         for (int64_t i = 0; i < r; i++) {
             fix_sign(v + i * d, d);
-            for (int64_t j = 0; j < d; j++) {
-                p->axes[j * r + i] = v[i * d + j];
-                p->w[j * r + i] = v[i * d + j] * gain[i] / sd[j];
-            }
+            for (int64_t j = 0; j < d; j++) p->w[j * r + i] = v[i * d + j] * gain[i] / sd[j];
         }
         return;
     }
@@ -280,10 +277,7 @@ status sphering_fit(sphering_params *p, sphering_kind kind, double ridge, const 
     double rest = find_gains(p, ridge, s, gain);
     p->k = zca ? d : p->rank;
     TRY(mem_alloc(&p->w, (size_t)p->k, width, "sphering"));
-    if (zca)
-        TRY(mem_alloc(&scaled, q, width, "sphering"));
-    else
-        TRY(mem_alloc(&p->axes, (size_t)p->k, width, "sphering"));
+    if (zca) TRY(mem_alloc(&scaled, q, width, "sphering"));
     build_w(p, zca, gain, rest, v, scaled, sd);
 done:
     free(a);
@@ -372,6 +366,5 @@ void sphering_free(sphering_params *p)
 {
     FREE(p->mean);
     FREE(p->w);
-    FREE(p->axes);
     *p = (sphering_params){0};
 }

@@ -23,7 +23,6 @@ typedef struct {
     double smallest; /* S_r */
     double *mean;    /* [d] */
     double *w;       /* [d,k]; for -cor the division by the controls' sd is part of it */
-    double *axes;    /* [d,k] of PCA kinds just fitted: the directions that w scales; else NULL */
 } sphering_params;
 
 /* Learn from the rows of x [n,d] with use[i] = 1 (NULL: all). ridge: to each eigenvalue of their covariance is added that multiple of the
