@@ -53,19 +53,14 @@ bool plate_well_name(int64_t row, int64_t column, char out[8])
     return text_well(place, out);
 }
 
+static int by_name(const void *key, const void *entry)
+{
+    return strcmp(key, (*(struct dirent *const *)entry)->d_name);
+}
+
 bool folder_has(const export_folder *d, const char *name)
 {
-    size_t low = 0, high = d->n;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        int c = strcmp(d->entry[mid]->d_name, name);
-        if (c == 0) return true;
-        if (c < 0)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return false;
+    return bsearch(name, d->entry, d->n, sizeof *d->entry, by_name) != NULL;
 }
 
 status export_add(export_reading *r, const export_image *image)
