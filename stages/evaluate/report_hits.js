@@ -50,7 +50,7 @@ function hit_columns() {
 (function () {
   heading("hits", "Hits");
   const sec = section("hits-table", "Every treatment",
-    "A row opens its card: wells, place on the map, most similar treatments. Click a head to sort; " +
+    "A row opens its card: wells, place on the map, most similar treatments. Click a heading to sort; " +
     "arrow keys move, Enter opens.",
       "<div class=controls><input type=search placeholder='name, identifier, mechanism' aria-label='Search treatments'>" +
     "<label>show <select class=filter><option value=all>all</option><option value=active>active (q &lt; 0.05)</option>" +

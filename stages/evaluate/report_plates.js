@@ -1,4 +1,4 @@
-// report_plates.js -- every plate in its layout: quality, activity; what stands out at the edge and on single plates.
+// report_plates.js -- every plate in its layout: quality, activity; effects of the edge, and unusual plates.
 const scale_color = (v) => { // viridis in five steps, joined: brightness rises with the value, whatever the eye
   const s = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]], at = Math.max(0, Math.min(.9999, v)) * 4,
     k = Math.floor(at), f = at - k;

@@ -2,18 +2,22 @@
 document.title = M.screen + ": " + M.run;
 add(main, "<h1>" + esc(M.screen) + " · " + esc(M.run) + "</h1>");
 add(main, "<p class=sub>Profiles normalized (" + esc(M.configuration["evaluate.normalize"]) + ") by " +
-  esc(M.configuration["evaluate.normalize_by"]) + "; with correction: sphering " + esc(M.configuration["evaluate.sphere"]) +
-    ", batch correction " +
+  esc(M.configuration["evaluate.normalize_by"]) + "; with correction: " +
+  ({rank_plate: "ranks within plates", rank_batch: "ranks within batches"}[M.configuration["evaluate.reshape"]] || "values as they are") +
+  ", sphering " + esc(M.configuration["evaluate.sphere"]) + ", batch correction " +
   esc(M.configuration["evaluate.batch_correction"]) + ". Intervals: 95&nbsp;%, bootstrap over compounds.</p>");
 
-// What correction changed, of figures between 0 and 1: [label, before, after, better].
-const CHANGES = KINDS.length < 2 ? [] : [["nsb", "all", 5], ["nss", "all", 5], ["map_activity", "all"], ["map_consistency", "all"],
-  ["knn_mechanism", "all", 5], ["knn_source", "all", 5], ["lisi_batch", "all"], ["silhouette_batch", "all"]].map(([m, s, k]) => {
-  const [a, b] = KINDS.map((p) => find(p, m, s, k));
-  if (!a || !b || a.value === null || b.value === null) return null;
-  const by = ABOUT[m].lower_is_better ? a.value - b.value : b.value - a.value;
-  return {metric: m, label: named(m, k), before: a.value, after: b.value, better: Math.abs(by) < .005 ? 0 : Math.sign(by)};
-}).filter((c) => c);
+// What correction changed, of figures between 0 and 1: [label, before, after, better]. Activity is left out after sphering: the controls
+// that fitted it came out shorter, and everything looks active against them (docs/evaluation.md).
+const SPHERED = M.configuration["evaluate.sphere"] !== "none";
+const CHANGES = KINDS.length < 2 ? [] : [["nsb", "all", 5], ["nss", "all", 5], ...(SPHERED ? [] : [["map_activity", "all"]]),
+  ["map_consistency", "all"], ["knn_mechanism", "all", 5], ["knn_source", "all", 5], ["lisi_batch", "all"], ["silhouette_batch", "all"]]
+  .map(([m, s, k]) => {
+    const [a, b] = KINDS.map((p) => find(p, m, s, k));
+    if (!a || !b || a.value === null || b.value === null) return null;
+    const by = ABOUT[m].lower_is_better ? a.value - b.value : b.value - a.value;
+    return {metric: m, label: named(m, k), before: a.value, after: b.value, better: Math.abs(by) < .005 ? 0 : Math.sign(by)};
+  }).filter((c) => c);
 
 function say_active() {
   const q = T.figures[FORM] && T.figures[FORM].activity_q, map = find(FORM, "map_activity", "all");
@@ -29,9 +33,9 @@ function say_active() {
 }
 function say_reproducible() {
   const parts = [], marks = [];
-  for (const [m, what] of [["nsb", "batch"], ["nss", "source"], ["nsp", "plate"]]) {
+  for (const [m, what] of [["nsb", "batch"], ["nss", "source"]]) {
     const v = find(FORM, m, "all", 5);
-    if (!v || v.value === null || m === "nsp" && parts.length) continue;
+    if (!v || v.value === null) continue;
     const clear = v.low > v.chance;
     marks.push(clear);
     parts.push("<b>" + percent(v.value) + "</b> of wells have one of their compound among the five most similar wells of another " + what +
@@ -41,23 +45,12 @@ function say_reproducible() {
     ["", "Reproducibility cannot be judged: no compound has wells in two batches.", "plates"];
 }
 function say_position() {
-  const claims = (M.claims || []).filter((c) => c.profiles === FORM), fails = claims.filter((c) => c.holds === false);
-  if (claims.length) {
-    const open = claims.filter((c) => c.holds === null).length;
-    return [fails.length ? "bad" : open < claims.length ? "good" : "", fails.length ? "<b>Well position may explain " + fails.length +
-      " of " +
-      plural(claims.length, "figure") + "</b> (" + fails.slice(0, 3).map((c) => esc(named(c.metric, c.k))).join(", ") +
-        "): they do not stand out from untreated " +
-      "positions posed as treatments, or from other positions." : open === claims.length ?
-      "Whether well position explains the figures cannot be told on this layout." :
-      "Well position does not explain the figures: they hold at other positions, or stand out from untreated positions.", "retrieval"];
-  }
   let fixed = 0, replicated = 0;
   for (let t = 0; t < T.n; t++) if (T.evaluated[t] > 1) { replicated++; fixed += T.flags[t].includes("one position"); }
   if (!replicated) return ["", "No treatment has two evaluated wells: nothing can be said of positions.", "hits"];
   return [2 * fixed > replicated ? "bad" : "good", 2 * fixed > replicated ? "<b>" + fixed + " of " + plural(replicated, "treatment") +
-    "</b> with replicates stand at one well position on all plates: effects of the position raise every figure." :
-    "Treatments stand at several well positions (" + (replicated - fixed) + " of " + replicated +
+    "</b> with replicates are at one well position on all plates: effects of the position raise every figure." :
+    "Treatments are at several well positions (" + (replicated - fixed) + " of " + replicated +
       "): a shared position does not look like a shared effect.",
   "plates"];
 }
@@ -82,7 +75,7 @@ function say_plates() {
   if (!D.quality.QC_Flagged) return ["", "The quality of images is not known for these profiles.", "plates"];
   return bad.length ? ["bad", "Images of " + plural(bad.length, "plate") + " failed quality control in more than a tenth of the wells: " +
     bad.slice(0, 3).map(show).join(", ") + (bad.length > 3 ? ", …" : "") + ".", "plates"] :
-    ["good", "No plate stands out by the quality of its images" + (flagged[order[0]] ? "; most flagged wells: " + show(order[0]) : "") +
+    ["good", "No plate has unusually many flagged images" + (flagged[order[0]] ? "; most flagged wells: " + show(order[0]) : "") +
       ".", "plates"];
 }
 function start_verdict() { // the figures of the sentences are further down: a link leads there, or nowhere if a part is not on this page
@@ -96,7 +89,6 @@ function start_verdict() { // the figures of the sentences are further down: a l
   const list = (items) => "<ul>" + items.map((n) => "<li>" + esc(n) + "</li>").join("") +
     "</ul>", words = {predicted: "predicted profiles", judged: "evaluated wells"};
   section("verdict", "In short", "", "<ol id=verdict-list></ol>");
-  if (M.advice && M.advice.length) section("advice", "What to do", "", list(M.advice));
   const facts = add(main, "<div class=facts></div>");
   for (const [k, v] of Object.entries(M.counts)) {
     if (v || k !== "predicted") add(facts, "<div><b>" + v.toLocaleString("en") + "</b><span>" + esc(words[k] || k) + "</span></div>");
