@@ -302,7 +302,7 @@ char *step_job_log(const config *c, int stage, const char *job);  /* of a SLURM 
 bool step_file_is_newer(const char *a, const char *b);            /* than b, or b is not there */
 /* What the log says of a failure: its last line with an error, else its last line. Caller frees. */
 char *step_failure_reason(const char *log, int exit_status);
-/* The state of all steps as an HTML page (status_page.c). refresh_s: it reads itself again so often; 0: never. */
+/* The state of all steps as an HTML page (status_page.c). refresh_s: it refreshes itself so often; 0: never. */
 status status_page_write(const char *file, const char *title, const plan *p, int64_t refresh_s) MUST_USE;
 
 /* ---- SLURM (slurm.c) ---- */

@@ -99,7 +99,7 @@ static const struct {
     {STATUS, {NULL, "json", OPT_FLAG, A(json), "", 0, 0, NULL, 0, "machine-readable output"}},
     {STATUS,
      {NULL, "html", OPT_TEXT, A(html), "", 0, 0, NULL, 0,
-      "also write a page, plates by stages, to this file; with --watch again at each refresh, and the page reads itself again"}},
+      "also write a page, plates by stages, to this file; with --watch again at each refresh, and the page refreshes itself"}},
     {STATUS, {NULL, "watch", OPT_FLAG, A(watch), "", 0, 0, NULL, 0, "refresh until nothing is running"}},
     {STATUS, {NULL, "interval", OPT_INT, A(interval), "5", 1, 3600, NULL, 0, "refresh interval in seconds"}},
     {STORE, {NULL, "wait", OPT_INT, A(wait), "600", 0, 1e6, NULL, 0, "seconds to wait while another process writes to STORE"}},

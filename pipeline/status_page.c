@@ -1,4 +1,4 @@
-/* status_page.c -- micon status --html: the state of all steps as one page, plates by stages, that a browser reads again by itself while
+/* status_page.c -- micon status --html: the state of all steps as one page, plates by stages, that a browser refreshes while
  * something runs. It has no script; colours are never alone: every cell has its word. */
 #include "driver.h"
 
@@ -152,7 +152,7 @@ status status_page_write(const char *file, const char *title, const plan *p, int
     add_escaped(&out, title);
     text_add(&out, "</h1><p>");
     add_escaped(&out, p->holder.n ? text_str(&p->holder) : refresh_s > 0 ? "steps are running" : "nothing is running here");
-    text_add(&out, refresh_s > 0 ? "; this page reads itself again</p>\n" : "</p>\n");
+    text_add(&out, refresh_s > 0 ? "; this page refreshes itself</p>\n" : "</p>\n");
     add_stages(&out, p, shown);
     add_messages(&out, p, IS_FAILED, "Failed");
     add_messages(&out, p, IS_STOPPED, "Stopped on request");

@@ -76,7 +76,7 @@ has "and the count" "$T/json" '"failed": 1,'
 micon status screen.yaml --html "$T/status.html" >/dev/null 2>&1
 has "--html: the page says what failed" "$T/status.html" "train whole screen: killed by signal 9"
 has "in its cell too" "$T/status.html" '<td class="failed" title="killed by signal 9'
-hasnt "it reads itself again only with --watch" "$T/status.html" http-equiv
+hasnt "it refreshes itself only with --watch" "$T/status.html" http-equiv
 stories "SIGKILL of a program" failed train 1
 begin train --force
 kill -KILL "$(rank_of train)"; wait $pid 2>/dev/null
