@@ -112,6 +112,12 @@ done:
     return st;
 }
 
+/* Does a column of the tables hold names? */
+static bool is_name(const profiles *p, int c)
+{
+    return strncmp(p->obs.col[c].name, "Metadata_", 9) == 0 && p->obs.col[c].type <= FRAME_CATEGORY;
+}
+
 /* Rows whose compound, or whose name in any column of the tables, is `name`; only those held out of training where there are any. */
 static int64_t rows_named(const profiles *p, const char *name, int64_t *row)
 {
@@ -119,9 +125,7 @@ static int64_t rows_named(const profiles *p, const char *name, int64_t *row)
     int set = frame_col(&p->obs, "Metadata_Set");
     for (int64_t i = 0; i < p->obs.n_rows; i++) {
         bool is = false;
-        for (int c = 0; c < p->obs.n_cols && !is; c++)
-            is = strncmp(p->obs.col[c].name, "Metadata_", 9) == 0 && p->obs.col[c].type <= FRAME_CATEGORY &&
-                 strcmp(frame_text(&p->obs, i, c), name) == 0;
+        for (int c = 0; c < p->obs.n_cols && !is; c++) is = is_name(p, c) && strcmp(frame_text(&p->obs, i, c), name) == 0;
         if (is) row[n++] = i;
     }
     for (int64_t i = 0; i < n; i++) held_out += set >= 0 && strcmp(frame_text(&p->obs, row[i], set), split_set_name(SET_TRAIN)) != 0;
@@ -130,6 +134,25 @@ static int64_t rows_named(const profiles *p, const char *name, int64_t *row)
     for (int64_t i = 0; i < n; i++)
         if (strcmp(frame_text(&p->obs, row[i], set), split_set_name(SET_TRAIN)) != 0) row[held_out++] = row[i];
     return held_out;
+}
+
+/* No row has the name: what there is that looks like it. */
+static status no_such_compound(const profiles *p, const char *name)
+{
+    names known = {0};
+    char shown[200], near[200];
+    for (int c = 0; c < p->obs.n_cols; c++)
+        for (int64_t i = 0; i < p->obs.n_rows && is_name(p, c); i++) {
+            const char *value = frame_text(&p->obs, i, c);
+            if (*value && (known.n == 0 || strcmp(known.item[known.n - 1], value) != 0)) names_add(&known, value);
+        }
+    const char *meant = names_nearest(name, (const char *const *)known.item, known.n);
+    text_show(shown, sizeof shown, name);
+    status st = meant ? fail(E_USAGE, "--compound %s: no well of the run's profiles has it; did you mean %s?", shown,
+                             text_show(near, sizeof near, meant))
+                      : fail(E_USAGE, "--compound %s: no well of the run's profiles has it", shown);
+    names_free(&known);
+    return st;
 }
 
 static bool same_plate(const profiles *p, int64_t a, int64_t b)
@@ -150,13 +173,12 @@ static status add_compound(gallery *a, const config *cfg, const char *name)
 {
     status st = OK;
     profiles p = {0};
-    char shown[200];
     int64_t *row = NULL, well[NEAREST + 1], control[2];
     int n, n_control;
     TRY(profiles_open(&p, cfg));
     TRY(mem_alloc(&row, (size_t)p.obs.n_rows, sizeof *row, "wells"));
     int64_t n_rows = rows_named(&p, name, row);
-    if (n_rows == 0) TRY(fail(E_USAGE, "--compound %s: no well of the run's profiles has it", text_show(shown, sizeof shown, name)));
+    if (n_rows == 0) TRY(no_such_compound(&p, name));
     TRY(pictures_choose(p.x, p.d, row, n_rows, NEAREST, well, &n));
     for (int k = 0; k < n; k++) {
         TRY(add_profile(a, &p, well[k], k == NEAREST ? "farthest" : name));

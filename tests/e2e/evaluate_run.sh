@@ -71,6 +71,8 @@ exits "gallery: a compound" 0 gallery --compound "${at##*,}"
 ok "gallery: typical wells, the farthest, controls" grep -qE 'g.png: [4-8] wells' "$T/err"
 exits "gallery: a well" 0 gallery --well "S1B01P001/$(echo "$at" | cut -d, -f3)"
 has "gallery: and its control" "$T/err" "g.png: 2 wells"
+exits "gallery: a name misspelt" 2 gallery --compound "${at##*,}x"
+has "gallery: the nearest name" "$T/err" "did you mean ${at##*,}?"
 exits "gallery: no such well" 2 gallery --well S1B01P001/Z9
 exits "gallery: of nothing" 2 gallery
 ok "the store verifies" "$BIN/micon-store" verify "$W/profiles/micon.h5ad" "$W/profiles/micon.consensus.h5ad"
