@@ -405,7 +405,7 @@ static double correlation(const double *a, const double *b)
     return ab / sqrt(aa * bb);
 }
 
-/* Structure and effect, over the whole list of compounds. Effects of similar ones correlate by least .. most; that depends on --structure. */
+/* Structure and effect, over the whole list of compounds. How far similar ones act alike depends on --structure: least .. most. */
 static void test_structure(const table *list, const table *truth, double least, double most)
 {
     int n = (int)table_n_rows(truth), first = table_col(truth, "count"), smiles = table_col(list, "Metadata_SMILES"), n_active = 0,
