@@ -55,8 +55,12 @@ const opt config_options[] = {
     LIST(screen, channels, "DNA,ER,RNA,AGP,Mito", IN_INDEX | IN_TILES | IN_FEATURES, "channel names, in the order of storage"),
     LIST(screen, control, "JCP2022_033924", IN_LABELS | IN_COMPOUNDS, "identifier(s) of the negative control"),
     LIST(screen, treatment, "", IN_LABELS, "further columns that, with the compound, define a treatment, such as dose or time"),
+    TEXT(screen, batch, "", IN_INDEX, "batch where no table gives one; empty: the name of the image table's folder"),
     TEXT(screen, work, "work", 0, "output folder"),
     TEXT(screen, group, "", 0, "Unix group of the outputs; empty: your default group"),
+    {"screen.paths", "from", OPT_TEXT, AT(screen, paths.from), "", 0, 0, NULL, IN_INDEX,
+     "image tables of another machine: how their paths begin there, a folder or a URL such as s3://bucket"},
+    {"screen.paths", "to", OPT_TEXT, AT(screen, paths.to), "", 0, 0, NULL, IN_INDEX, "the folder here that stands in for it"},
 
     INT(tile, size, "224", 32, 4096, NULL, IN_TILES, "tile width and height in pixels"),
     INT(tile, tiles_per_site, "1", 1, 256, NULL, IN_TILES, "tiles per site: 1, 4, 9, ... 64 (a square number); cells: at most this many"),

@@ -27,6 +27,7 @@ typedef struct {
     int role;
     int64_t size, mtime_ns;
     uint64_t digest;
+    bool no_site; /* an image table without a column of sites: each row is site 1 */
 } table_file;
 typedef struct {
     table_file *item;
@@ -97,6 +98,12 @@ bool is_key_name(const char *name);
 /* Under which name a column of a table is kept: itself if it begins with Metadata_; in compound tables also SMILES, InChIKey, ...; or
  * NULL. */
 const char *metadata_name(const char *column, bool compound_table);
+
+/* ---- image_path.c ---- */
+/* screen.paths: is `path` below `from`? Then it is below `to` now. Where `from` is of Windows, so are the separators of what follows it. */
+bool image_path_move(text *path, const char *from, const char *to);
+/* "file:///a%20b" -> "/a b" in place; false where it is no file on this machine. */
+bool image_path_local(text *path);
 
 /* ---- the steps, each in a file of its own ---- */
 status read_images(index_builder *b, size_t table) MUST_USE; /* read_images.c: all rows of one image table */

@@ -28,6 +28,9 @@ index_options index_options_of(const config *c)
                            .channels = &c->screen.channels,
                            .control = &c->screen.control,
                            .treatment = &c->screen.treatment,
+                           .batch = c->screen.batch,
+                           .paths_from = c->screen.paths.from,
+                           .paths_to = c->screen.paths.to,
                            .pages = c->tile.pages == PAGES_CHANNELS};
 }
 

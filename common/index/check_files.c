@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -114,8 +115,26 @@ static int by_row(const void *a, const void *b)
     return x->channel < y->channel ? -1 : x->channel > y->channel;
 }
 
+/* Where a plate has none of its files, because its folder is of another machine: how much of the path is not here. */
+static void propose_paths(const char *path, findings *out)
+{
+    struct stat sb;
+    char *upto = xstrdup(path);
+    size_t n = 0;
+    for (const char *end = path; *end == '/'; end = strchr(end + 1, '/') ? strchr(end + 1, '/') : "") {
+        n = strcspn(end + 1, "/") + (size_t)(end + 1 - path);
+        snprintf(upto, n + 1, "%s", path);
+        if (stat(upto, &sb) != 0) break;
+    }
+    if (n && path[n] && is_absent()) /* else the folder is there, and only the file is not */
+        findings_add(out, FINDING_ERROR, "plates whose folder is not on this machine",
+                     "%s; there is no %s: where these images are below another folder here, set screen.paths: {from: '%s', to: FOLDER}",
+                     path, upto, upto);
+    free(upto);
+}
+
 /* A plate's missing files, in the order of its rows. */
-static void report(const screen_index *ix, gap *g, size_t n, const index_plate *p, double max_bad, findings *out)
+static void report(const screen_index *ix, gap *g, size_t n, const index_plate *p, bool all, double max_bad, findings *out)
 {
     text where = {0}, path = {0};
     int64_t sites = 0;
@@ -130,6 +149,7 @@ static void report(const screen_index *ix, gap *g, size_t n, const index_plate *
                      index_where(ix, g[i].row, &where),
                      image ? index_path(ix, g[i].row, g[i].channel, &path) : index_illumination(ix, g[i].row, g[i].channel - n_ch, &path));
     }
+    if (all) propose_paths(index_path(ix, g[0].row, g[0].channel, &path), out);
     text_free(&where);
     text_free(&path);
 }
@@ -151,7 +171,7 @@ static status check_plate(const screen_index *ix, int64_t plate, bool illuminati
     }
     for (size_t i = 0; i < n; i++)
         if (missing[i]) g[gaps++] = (gap){v[i].row, v[i].channel};
-    if (gaps) report(ix, g, gaps, &p, max_bad, out);
+    if (gaps) report(ix, g, gaps, &p, gaps == n && *block_word(ix, v[0].folder) == '/', max_bad, out);
 done:
     free(v);
     free(missing);

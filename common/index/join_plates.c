@@ -176,11 +176,12 @@ status join_plates(index_builder *b)
     intern_table key = {0};
     resolved *known = NULL;
     size_t cap = 0;
-    uint32_t id, s1;
+    uint32_t id, s1, batch = 0;
     char text_key[64];
     bool tables = has_role(b, TABLE_PLATE);
     grid_col *c = b->rows.col;
     TRY(builder_intern(b, "S1", &s1));
+    if (b->o->batch) TRY(builder_intern(b, b->o->batch, &batch));
     for (size_t i = 0; i < b->rows.n; i++) {
         resolved r = {c[R_SOURCE].v[i], c[R_BATCH].v[i], 0};
         snprintf(text_key, sizeof text_key, "%x %x %x %x", r.source, r.batch, c[R_PLATE].v[i], c[R_TABLE].v[i]);
@@ -190,6 +191,7 @@ status join_plates(index_builder *b)
             TRY(mem_grow(&known, &cap, key.n, sizeof *known, "plates"));
             if (tables) look_up(b, i, &r);
             if (!r.source) r.source = s1;
+            if (!r.batch) r.batch = batch;
             if (!r.batch) TRY(folder_name(b, c[R_TABLE].v[i], &r.batch));
             known[id] = r;
         }

@@ -6,7 +6,6 @@
 #include "micon/base/num.h"
 #include "micon/base/path.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +27,7 @@ typedef struct {
 typedef struct {
     text written;
     uint32_t id;
-    bool known;
+    bool known, moved; /* moved: screen.paths put it where it is */
 } folder_memory;
 
 typedef struct {
@@ -189,15 +188,16 @@ static status map_header(reader *r, bool *usable)
     csv *c = r->c;
     r->plate = need_col(r, plate_names);
     r->well = need_col(r, well_names);
-    r->site = need_col(r, site_names);
+    r->site = csv_col_any(r->c, site_names);
     r->source = csv_col_any(c, source_names);
     r->batch = csv_col_any(c, batch_names);
     r->compound = csv_col_any(c, compound_names);
     r->tall_channel = csv_col(c, "channel");
     r->tall_path = csv_col(c, "path");
     if (r->tall_path < 0) r->tall_channel = -1;
+    r->b->table.item[r->table].no_site = r->site < 0;
     bool channels = r->tall_channel >= 0 || find_channels(r);
-    *usable = channels && r->plate >= 0 && r->well >= 0 && r->site >= 0;
+    *usable = channels && r->plate >= 0 && r->well >= 0;
     TRY(add_plain(r, r->source, R_SOURCE));
     TRY(add_plain(r, r->batch, R_BATCH));
     TRY(add_plain(r, r->plate, R_PLATE));
@@ -217,50 +217,23 @@ done:
 
 /* ---- paths ---- */
 
-/* "file:///a%20b" -> "/a b" in place; false where it is no file on this machine. */
-static bool decode_url(text *t)
-{
-    char *s = t->s, *from, *to = s;
-    if (strncasecmp(s, "file:", 5) != 0) return strstr(s, "://") == NULL; /* a plain path */
-    from = s + 5;
-    if (from[0] == '/' && from[1] == '/') {
-        from += 2;
-        if (strncasecmp(from, "localhost/", 10) == 0) from += 9;
-        if (*from != '/') return false; /* another host */
-    }
-    while (*from) {
-        char hex[3] = {0};
-        if (*from == '%' && from[1]) hex[0] = from[1], hex[1] = from[2];
-        if (isxdigit((unsigned char)hex[0]) && isxdigit((unsigned char)hex[1])) {
-            *to = (char)strtol(hex, NULL, 16);
-            if (!*to) return false;
-            from += 3;
-        } else {
-            *to = *from++;
-        }
-        to++;
-    }
-    *to = '\0';
-    t->n = (size_t)(to - s);
-    return true;
-}
-
 /* Split r->full, a path as the table has it, into folder and file of the row's columns at `to`. */
-static status keep_path(reader *r, folder_memory *m, size_t to, size_t row)
+static status keep_path(reader *r, folder_memory *m, bool moved, size_t to, size_t row)
 {
     status st = OK;
     grid *g = &r->b->rows;
     const char *full = text_str(&r->full), *slash = strrchr(full, '/'), *file = slash ? slash + 1 : full;
     size_t n = (size_t)(file - full);
     char *folder = NULL, *whole = NULL;
-    if (!m->known || m->written.n != n || memcmp(text_str(&m->written), full, n) != 0) {
+    if (!m->known || m->moved != moved || m->written.n != n || memcmp(text_str(&m->written), full, n) != 0) {
         text_clear(&m->written);
         text_addn(&m->written, full, n);
         while (n > 1 && full[n - 1] == '/') n--;
         folder = xstrndup(full, n);
-        whole = *folder ? path_join(r->dir, folder) : xstrdup(r->dir);
+        whole = *folder ? path_join(moved ? "" : r->dir, folder) : xstrdup(moved ? "" : r->dir);
         TRY(builder_intern(r->b, whole, &m->id));
         m->known = true;
+        m->moved = moved;
     }
     g->col[to + CH_FOLDER].v[row] = m->id;
     TRY(builder_intern(r->b, file, &g->col[to + CH_FILE].v[row]));
@@ -268,6 +241,14 @@ done:
     free(folder);
     free(whole);
     return st;
+}
+
+static void not_a_file(reader *r, const char *url)
+{
+    const char *host = strstr(url, "://"), *end = host ? strchr(host + 3, '/') : NULL;
+    findings_add(r->b->found, FINDING_ERROR, "URLs that are not local files",
+                 "%s:%lld: '%s': only file: URLs are read; for a copy of these files here set screen.paths: {from: '%.*s', to: FOLDER}",
+                 r->path, (long long)csv_line(r->c), url, end ? (int)(end - url) : (int)strlen(url), url);
 }
 
 static status read_path(reader *r, char **field, const path_cols *p, folder_memory *m, size_t to, size_t row)
@@ -283,13 +264,14 @@ static status read_path(reader *r, char **field, const path_cols *p, folder_memo
         text_add(&r->full, field[p->file]);
     } else if (p->url >= 0 && *field[p->url]) {
         text_add(&r->full, field[p->url]);
-        if (!decode_url(&r->full)) {
-            findings_add(r->b->found, FINDING_ERROR, "URLs that are not local files", "%s:%lld: '%s': only file: URLs are read", r->path,
-                         (long long)csv_line(r->c), field[p->url]);
-            return OK;
-        }
     }
-    if (r->full.n) TRY(keep_path(r, m, to, row));
+    if (!r->full.n) return OK;
+    bool moved = image_path_move(&r->full, r->b->o->paths_from, r->b->o->paths_to);
+    if (!image_path_local(&r->full)) {
+        not_a_file(r, p->file < 0 || !*field[p->file] ? field[p->url] : text_str(&r->full));
+        return OK;
+    }
+    TRY(keep_path(r, m, moved, to, row));
 done:
     return st;
 }
@@ -314,7 +296,7 @@ static bool good_keys(reader *r, char **field, char well[8])
     long long line = (long long)csv_line(r->c);
     const int key[] = {r->plate, r->well, r->site};
     for (int i = 0; i < 3; i++)
-        if (!*field[key[i]]) {
+        if (key[i] >= 0 && !*field[key[i]]) {
             findings_add(r->b->found, FINDING_ERROR, "empty cells in required columns", "%s:%lld: %s is empty", r->path, line,
                          csv_col_name(r->c, key[i]));
             return false;
@@ -339,6 +321,7 @@ static status new_row(reader *r, char **field, const char *well, size_t *at)
         if (strcmp(builder_text(b, p->last), field[p->from]) != 0) TRY(builder_intern(b, field[p->from], &p->last));
         b->rows.col[p->to].v[*at] = p->last;
     }
+    if (r->site < 0) TRY(builder_intern(b, "1", &b->rows.col[R_SITE].v[*at]));
 done:
     return st;
 }
@@ -396,7 +379,7 @@ static status tall_row(reader *r, char **field, const char *well)
     row = r->tall_row[id];
     if (b->rows.col[channel_col(k, CH_FILE)].v[row]) {
         findings_add(b->found, FINDING_ERROR, "duplicate images", "%s:%lld: channel %s of %s site %s is already given", r->path,
-                     (long long)csv_line(r->c), channel, well, field[r->site]);
+                     (long long)csv_line(r->c), channel, well, r->site < 0 ? "1" : field[r->site]);
         return OK;
     }
     const path_cols p = {r->tall_path, -1, -1, -1};

@@ -78,10 +78,12 @@ static void number_sites(const index_builder *b, sort_row *v, size_t n)
 static void report_duplicate(index_builder *b, uint32_t row, uint32_t before)
 {
     const grid_col *c = b->rows.col;
-    findings_add(b->found, FINDING_ERROR, "duplicate sites", "%s:%u: %s site %s of %s/%s/%s is already in %s:%u",
-                 b->table.item[c[R_TABLE].v[row]].opened, c[R_LINE].v[row], builder_text(b, c[R_WELL].v[row]),
-                 builder_text(b, c[R_SITE].v[row]), builder_text(b, c[R_SOURCE].v[row]), builder_text(b, c[R_BATCH].v[row]),
-                 builder_text(b, c[R_PLATE].v[row]), b->table.item[c[R_TABLE].v[before]].opened, c[R_LINE].v[before]);
+    const table_file *t = &b->table.item[c[R_TABLE].v[row]];
+    findings_add(b->found, FINDING_ERROR, "duplicate sites", "%s:%u: %s site %s of %s/%s/%s is already in %s:%u%s", t->opened,
+                 c[R_LINE].v[row], builder_text(b, c[R_WELL].v[row]), builder_text(b, c[R_SITE].v[row]),
+                 builder_text(b, c[R_SOURCE].v[row]), builder_text(b, c[R_BATCH].v[row]), builder_text(b, c[R_PLATE].v[row]),
+                 b->table.item[c[R_TABLE].v[before]].opened, c[R_LINE].v[before],
+                 t->no_site ? "; the table has no column Metadata_Site, so each row is site 1" : "");
 }
 
 /* One plate's rows, sorted, into the order. */

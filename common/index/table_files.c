@@ -34,7 +34,7 @@ static status add_table(table_files *out, const char *dir, const char *opened, i
     for (size_t i = 0; i < out->n; i++)
         if (out->item[i].role == role && strcmp(out->item[i].path, path) == 0) return OK; /* two patterns name it */
     TRY(mem_grow(&out->item, &out->cap, out->n + 1, sizeof *out->item, "tables"));
-    out->item[out->n++] = (table_file){xstrdup(path), xstrdup(opened), role, size, mtime_ns, 0};
+    out->item[out->n++] = (table_file){xstrdup(path), xstrdup(opened), role, size, mtime_ns, 0, false};
 done:
     return st;
 }
@@ -101,7 +101,9 @@ static uint64_t mix_folder(uint64_t d, const index_options *o, const char *patte
 uint64_t index_options_digest(const index_options *o)
 {
     const names *lists[] = {o->images, o->plate, o->well, o->compound, o->channels, o->control, o->treatment};
+    const char *texts[] = {o->batch, o->paths_from, o->paths_to};
     uint64_t d = digest_mix(0, o->pages);
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) d = digest_mix(d, digest_text(texts[k] ? texts[k] : ""));
     for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
         d = digest_mix(d, lists[k] ? lists[k]->n : 0);
         for (size_t i = 0; lists[k] && i < lists[k]->n; i++) d = digest_mix(d, digest_text(lists[k]->item[i]));

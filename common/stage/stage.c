@@ -69,6 +69,21 @@ static int print(text *t)
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }
 
+/* The sections, each with those inside it: "screen.paths" after "screen". */
+static void list_sections(const char *list, names *out)
+{
+    names outer = {0};
+    names_split(&outer, list, ' ');
+    for (size_t i = 0; i < outer.n; i++) {
+        size_t n = strlen(outer.item[i]);
+        names_add(out, outer.item[i]);
+        for (const opt *o = config_options; o->name; o++)
+            if (strncmp(o->section, outer.item[i], n) == 0 && o->section[n] == '.' && names_find(out, o->section) < 0)
+                names_add(out, o->section);
+    }
+    names_free(&outer);
+}
+
 /* The same facts as --help, as a page or as words of completion. */
 static int print_help(const stage_def *def, const opt *table, void (*render)(const manual *m, text *out))
 {
@@ -80,7 +95,7 @@ static int print_help(const stage_def *def, const opt *table, void (*render)(con
     text_addf(&arguments, "%s%s%s", def->sections ? "screen.yaml " : "", def->arguments ? def->arguments : "", def->arguments ? " " : "");
     text_addf(&status_words, "0 done, 1 failed, 2 wrong usage or configuration%s%s", def->again ? ", 75 " : "",
               def->again ? def->again : "");
-    if (def->sections) names_split(&sections, def->sections, ' ');
+    if (def->sections) list_sections(def->sections, &sections);
     for (size_t i = 0; i < sections.n && i < MAX_KEYS; i++) {
         text_addf(&titles[i], "Section '%s' of the configuration", sections.item[i]);
         keys[2 * i] = sections.item[i];

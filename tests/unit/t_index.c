@@ -186,6 +186,46 @@ static void paths(void)
     text_free(&p);
 }
 
+/* Tables of another machine: screen.paths, a batch that no table has, a table without sites. */
+static void moved(void)
+{
+    static const struct {
+        const char *what, *from, *to, *dna, *er, *want;
+    } c[] = {
+        {"a prefix of folders", "/home/ubuntu/bucket", "/data/plates/", "/home/ubuntu/bucket/b/P", "/home/ubuntu/bucket2",
+         "/data/plates/b/P/d.tif /home/ubuntu/bucket2/e.tif"},
+        {"its own separator", "/home/ubuntu/", "/data", "/home/ubuntu/b", "/home/ubuntu/", "/data/b/d.tif /data/e.tif"},
+        {"the folder of the configuration", "/mnt/a", "here", "/mnt/a/b", "/mnt/a", "here/b/d.tif here/e.tif"},
+        {"nothing for it", "/mnt/a", "", "/mnt/a/b", "/mnt/a", "./b/d.tif ./e.tif"},
+        {"a bucket", "s3://gallery", "/copy", "s3://gallery/x y", "file:///mnt/a%20b", "/copy/x y/d.tif /mnt/a b/e.tif"},
+        {"Windows", "\\\\server\\share", "/mnt", "\\\\server\\share\\P 1\\a\\", "img", "/mnt/P 1/a/d.tif t/img/e.tif"},
+        {"a drive", "D:\\", "/mnt", "D:\\P\\a", "img", "/mnt/P/a/d.tif t/img/e.tif"},
+    };
+    text t = {0}, p = {0};
+    for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+        screen s;
+        begin(&s, "t/t.csv", NULL, NULL, NULL);
+        s.o.paths_from = c[i].from, s.o.paths_to = c[i].to, s.o.batch = i % 2 ? "W1" : "";
+        text_clear(&t);
+        text_addf(&t,
+                  "FileName_OrigDNA,PathName_OrigDNA,FileName_OrigER,PathName_OrigER,Metadata_Plate,Metadata_Well\n"
+                  "d.tif,%s,e.tif,%s,P,A01\n",
+                  c[i].dna, c[i].er);
+        put("t/t.csv", t.s);
+        screen_index *ix = build(&s);
+        text_clear(&t);
+        for (int k = 0; ix && k < 2; k++) text_addf(&t, "%s%s", k ? " " : "", index_path(ix, 0, k, &p));
+        strip(&t);
+        same(text_str(&t), c[i].want, c[i].what);
+        same(ix ? index_cell(ix, 0, INDEX_BATCH) : "", i % 2 ? "W1" : "t", "a batch that no table gives");
+        same(ix ? index_cell(ix, 0, INDEX_SITE) : "", "1", "a table without sites");
+        ok(ix && !findings_count(index_findings(ix), FINDING_ERROR), "no errors");
+        index_free(&ix);
+        end(&s);
+    }
+    text_free(&t), text_free(&p);
+}
+
 static void pages(void)
 {
     static const char *const tables[] = {
@@ -315,6 +355,7 @@ static void order(void)
 
 /* ---- what can be wrong ---- */
 
+#define NO_FILE "only file: URLs are read; for a copy of these files here set screen.paths: {from: "
 #define HEAD "DNA,ER,Source,Batch,Plate,Well,Site,JCP2022\n"
 
 static void wrong(void)
@@ -327,6 +368,10 @@ static void wrong(void)
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A01,1,DMSO\na,b,S,B,P,a1,1,DMSO\n", NULL, NULL, NULL,
          "error: duplicate sites: 2\n    t.csv:3: A01 site 1 of S/B/P is already in t.csv:2\n"
          "    t.csv:4: A01 site 1 of S/B/P is already in t.csv:2\n"},
+        {"DNA,ER,Source,Batch,Plate,Well,JCP2022\na,b,S,B,P,A01,DMSO\na,b,S,B,P,A01,DMSO\n", NULL, NULL, NULL,
+         "error: duplicate sites: 1\n    t.csv:3: A01 site 1 of S/B/P is already in t.csv:2; the table has no column Metadata_Site, so "
+         "each "
+         "row is site 1\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,Z99,1,X\na,b,S,B,P,,1,X\n", NULL, NULL, NULL,
          "error: invalid well names: 1\n    t.csv:3: bad well 'Z99'; wells run from A01 to AF48\nerror: empty cells in required columns: "
          "1\n"
@@ -384,9 +429,10 @@ static void wrong(void)
          "a%00b,b,S,B,P,A01,3,DMSO\n"
          "file:/a,b,S,B,P,A01,4,DMSO\n",
          NULL, NULL, NULL,
-         "error: URLs that are not local files: 3\n    t.csv:2: 's3://x/a': only file: URLs are read\n    t.csv:3: 'file://host/a': only "
-         "file: URLs are read\n"
-         "    t.csv:4: 'file:/a%00b': only file: URLs are read\nwarning: sites without a channel: 3\n    t.csv:2: A01 site 1 of S/B/P has "
+         "error: URLs that are not local files: 3\n    t.csv:2: 's3://x/a': " NO_FILE "'s3://x', to: FOLDER}\n"
+         "    t.csv:3: 'file://host/a': " NO_FILE "'file://host', to: FOLDER}\n"
+         "    t.csv:4: 'file:/a%00b': " NO_FILE
+         "'file:/a%00b', to: FOLDER}\nwarning: sites without a channel: 3\n    t.csv:2: A01 site 1 of S/B/P has "
          "no "
          "DNA\n"
          "    t.csv:3: A01 site 2 of S/B/P has no DNA\n    t.csv:4: A01 site 3 of S/B/P has no DNA\n"},
@@ -719,7 +765,9 @@ static void real_load_data(void)
         double t0 = seconds();
         if (ix) index_check_files(ix, 0, 1, false, 0.05, &f);
         printf("# %lld files looked for in %.3f s\n", (long long)findings_count(&f, FINDING_ERROR), seconds() - t0);
-        ok(findings_count(&f, FINDING_ERROR) == 3456 * (int64_t)s.channels.n, "all files are missing, and reported");
+        ok(findings_count(&f, FINDING_ERROR) == 3456 * (int64_t)s.channels.n + 1, "all files are missing, and reported");
+        text_clear(&t), findings_show(&f, &t);
+        ok(strstr(t.s, "Images/r01c01f01p01-ch") && strstr(t.s, "set screen.paths: {from: '/home"), "and what to set");
         findings_free(&f), index_free(&ix), end(&s);
     }
     text_free(&t);
@@ -796,6 +844,7 @@ int main(void)
     base = xstrdup(tap_dir());
     kinds();
     paths();
+    moved();
     pages();
     joins();
     own_columns();

@@ -31,6 +31,10 @@ typedef struct {
     char *name;
     names index, plate, well, compound; /* tables; globs allowed; relative to the configuration file */
     names channels, control, treatment;
+    char *batch; /* where no table gives one; "": the name of the image table's folder */
+    struct {
+        char *from, *to; /* image paths that begin with `from` begin with `to` instead; "": as written */
+    } paths;
     char *work, *group;
 } screen_options;
 

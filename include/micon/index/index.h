@@ -4,7 +4,8 @@
  * tables (<channel>_path), DeepProfiler's index.csv (a column a channel), nf-core sheets (a row an image: channel, path); joined with
  * plate, well and compound tables where they are given. Columns of the image table win over the well's, the plate's, the compound's.
  * Source, Batch, Plate, Well, Site: Metadata_X, X or x; Site also Metadata_FOV, Metadata_Fov, FOV; the compound: Metadata_JCP2022,
- * Metadata_Compound, Metadata_broad_sample, with or without Metadata_. No Source anywhere: S1; no Batch: the name of the table's folder.
+ * Metadata_Compound, Metadata_broad_sample, with or without Metadata_. No Source anywhere: S1; no Batch: `batch`, or the name of the
+ * table's folder; no Site: 1.
  *
  * Rows are sorted by Source, Batch, Plate, Well (by bytes) and Site (as numbers where all of the plate's sites are). Text is interned in
  * one pool; all of it is one block of bytes without pointers, which is cached in a file and mapped. Paths are kept relative to `dir`, so
@@ -27,6 +28,8 @@ typedef struct {
     const char *dir;
     const names *images, *plate, *well, *compound;
     const names *channels, *control, *treatment;
+    const char *batch;                 /* where no table gives one; NULL or "": the name of the table's folder */
+    const char *paths_from, *paths_to; /* image paths that begin with the first begin with the second instead; NULL or "": as written */
     bool pages; /* one file holds all channels: page = the channel's place in `channels`, or what Frame_<channel> says */
 } index_options;
 
