@@ -165,6 +165,28 @@ done:
     return st;
 }
 
+/* The sum of the fourth powers of the rows' lengths; a column-major [m,d]. */
+static double sum_lengths4(const double *a, int64_t m, int64_t d)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < m; i++) {
+        double square = 0;
+        for (int64_t j = 0; j < d; j++) square += a[j * m + i] * a[j * m + i];
+        sum += square * square;
+    }
+    return sum;
+}
+
+/* The shrinkage of Ledoit and Wolf from singular values s [n] of the m centred rows and the sum of their lengths' fourth powers: the
+ * expected squared error of the covariance over its squared distance from a multiple of the identity, both over d. */
+static double ledoit_wolf(double m, double d, const double *s, int64_t n, double lengths4)
+{
+    double sum = 0, sum2 = 0;
+    for (int64_t i = 0; i < n; i++) sum += s[i] * s[i], sum2 += pow(s[i], 4);
+    double far = sum2 / (m * m * d) - pow(sum / (m * d), 2), error = (lengths4 / m - sum2 / (m * m)) / (m * d);
+    return far > 0 ? fmin(1, fmax(0, error / far)) : 1;
+}
+
 /* A vector and its opposite are both right; the one whose largest entry is positive is taken (the first of equals). */
 static void fix_sign(double *v, int64_t d)
 {
@@ -175,17 +197,19 @@ static void fix_sign(double *v, int64_t d)
         for (int64_t j = 0; j < d; j++) v[j] = -v[j];
 }
 
-/* gain [rank]: what the directions are multiplied by (docs/method.md 7). Returns the gain of those that the rows do not span. */
+/* gain [rank]: what the directions are multiplied by (docs/method.md 7). Returns the gain of those that the rows do not span; without ridge
+ * or shrinkage that is the last one. */
 static double find_gains(const sphering_params *p, double ridge, const double *s, double *gain)
 {
     double m = (double)p->n_fit, sum = 0;
-    if (ridge <= 0) {
+    bool shrunk = !isnan(p->shrinkage);
+    if (ridge == 0 || p->shrinkage == 0) {
         for (int64_t i = 0; i < p->rank; i++) gain[i] = sqrt(m - 1) / (s[i] + EPS);
         return gain[p->rank - 1];
     }
     for (int64_t i = 0; i < p->rank; i++) sum += s[i] * s[i];
-    double add = ridge * sum / (m - 1) / (double)p->d;
-    for (int64_t i = 0; i < p->rank; i++) gain[i] = 1 / sqrt(s[i] * s[i] / (m - 1) + add);
+    double keep = shrunk ? 1 - p->shrinkage : 1, add = (shrunk ? p->shrinkage : ridge) * sum / (m - 1) / (double)p->d;
+    for (int64_t i = 0; i < p->rank; i++) gain[i] = 1 / sqrt(keep * s[i] * s[i] / (m - 1) + add);
     return 1 / sqrt(add);
 }
 
@@ -220,7 +244,7 @@ static int64_t count_used(const uint8_t *use, int64_t n)
 static status start(sphering_params *p, sphering_kind kind, const uint8_t *use, int64_t n, int64_t d, int *mi, int *di)
 {
     status st = OK;
-    *p = (sphering_params){.kind = kind, .d = d, .n_fit = count_used(use, n)};
+    *p = (sphering_params){.kind = kind, .d = d, .n_fit = count_used(use, n), .shrinkage = NAN};
     TRY(int_from_i64(p->n_fit, mi));
     TRY(int_from_i64(d, di));
     if (p->n_fit < 2) TRY(fail(E_FAILED, "sphering: %lld rows to learn from, it takes two", (long long)p->n_fit));
@@ -269,11 +293,13 @@ status sphering_fit(sphering_params *p, sphering_kind kind, double ridge, const 
     TRY(mem_alloc(&gain, q, sizeof *gain, "sphering"));
     TRY(mem_alloc(&v, q, width, "sphering"));
     TRY(centred_columns(p, x, n, use, cor, a, sd));
-    TRY(decompose_best(&a, mi, di, ridge > 0, s, v));
-    double least = ridge > 0 ? SMALL * s[0] : fmax((double)mi, (double)di) * UNIT * s[0];
+    double lengths4 = ridge == SPHERE_LEDOIT_WOLF ? sum_lengths4(a, mi, di) : 0;
+    TRY(decompose_best(&a, mi, di, ridge != 0, s, v));
+    double least = ridge != 0 ? SMALL * s[0] : fmax((double)mi, (double)di) * UNIT * s[0];
     while (p->rank < (int64_t)q && s[p->rank] > least) p->rank++;
     if (p->rank == 0) TRY(fail(E_FAILED, "sphering: the %d rows to learn from are all alike", mi));
     p->largest = s[0], p->smallest = s[p->rank - 1];
+    if (ridge == SPHERE_LEDOIT_WOLF) p->shrinkage = ledoit_wolf(mi, di, s, p->rank, lengths4);
     double rest = find_gains(p, ridge, s, gain);
     p->k = zca ? d : p->rank;
     TRY(mem_alloc(&p->w, (size_t)p->k, width, "sphering"));

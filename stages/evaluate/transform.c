@@ -221,7 +221,8 @@ static status sphere_profiles(transformed *c, const wells *w, const evaluate_opt
     if (like)
         c->sphere = like->sphere, like->sphere = (sphering_params){0};
     else
-        TRY(sphering_fit(&c->sphere, (sphering_kind)o->sphere, o->ridge, x, w->n, c->d_norm, w->control));
+        TRY(sphering_fit(&c->sphere, (sphering_kind)o->sphere, o->ridge == RIDGE_LEDOIT_WOLF ? SPHERE_LEDOIT_WOLF : o->ridge, x, w->n,
+                         c->d_norm, w->control));
     TRY(mem_alloc(&y, (size_t)(w->n * c->sphere.k), sizeof *y, "sphered profiles"));
     TRY(mem_alloc(&cf_y, (size_t)(w->n_cf * c->sphere.k), sizeof *cf_y, "predicted profiles"));
     TRY(sphering_apply(&c->sphere, x, 0, w->n, y));
@@ -234,6 +235,9 @@ static status sphere_profiles(transformed *c, const wells *w, const evaluate_opt
     if (!like && o->ridge == 0 && c->sphere.rank < c->d_norm)
         note(notes, "sphering: %lld controls span %lld of %lld directions; the others are scaled as the weakest of them",
              (long long)controls, (long long)c->sphere.rank, (long long)c->d_norm);
+    if (!like && o->ridge == RIDGE_LEDOIT_WOLF)
+        note(notes, "sphering: the covariance of %lld controls was shrunk by %.3f (Ledoit and Wolf)", (long long)controls,
+             c->sphere.shrinkage);
 done:
     free(y);
     free(cf_y);

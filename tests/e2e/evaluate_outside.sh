@@ -119,6 +119,8 @@ exits "one well a compound" 0 run
 table 1 B1 1 40 > in/p1.csv
 exits "fewer controls than features" 0 run --set evaluate.sphere=ZCA --set evaluate.ridge=0
 has "fewer controls than features: said" "$R/metrics.json" "the others are scaled as the weakest"
+exits "fewer controls than features, shrunk" 0 run --set evaluate.sphere=ZCA --set evaluate.ridge=ledoit_wolf
+has "by how much: said" "$R/metrics.json" "controls was shrunk by 0."
 table 1 B1 1 12 | awk -F, -v OFS=, 'NR > 1 { for (i = 8; i <= NF; i++) $i = 1 } 1' > in/p1.csv
 exits "nothing varies" 1 run
 has "nothing varies: said" "$T/err" "none of 12 features varies"

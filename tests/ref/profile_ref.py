@@ -123,6 +123,8 @@ for kind in ["zca", "pca", "zca_cor", "pca_cor"]:
     put("sphere_" + kind, marks(sphere(Z[control], Z, kind)))
     put("sphere_few_" + kind, marks(sphere(Z[few], Z, kind)))
     put("sphere_fit_first3_" + kind, sphere(Z[few], Z, kind)[:3].reshape(-1)[:12])
+from sklearn.covariance import ledoit_wolf_shrinkage
+put("ledoit_wolf", np.array([ledoit_wolf_shrinkage(X[control].astype(float)), ledoit_wolf_shrinkage(X[few].astype(float))]))
 from sklearn.decomposition import PCA
 pc = PCA(10, svd_solver="full").fit(X.astype(float))
 v = pc.components_ * np.sign(pc.components_[np.arange(10), np.abs(pc.components_).argmax(1)])[:, None]

@@ -150,6 +150,31 @@ static void ridged(const screen *s, int64_t n, double ridge)
     sphering_free(&p);
 }
 
+/* Ledoit and Wolf: two columns by hand, scikit-learn's on many and on few rows, and the gains that follow from it. */
+static void shrunk(const screen *s)
+{
+    const float cross[8] = {3, 0, -3, 0, 0, 1, 0, -1};
+    uint8_t few[N] = {0};
+    sphering_params p;
+    double got[2];
+    ok(sphering_fit(&p, SPHERE_ZCA, SPHERE_LEDOIT_WOLF, cross, 4, 2, NULL) == OK && fabs(p.shrinkage - 82.0 / 128) < 1e-12,
+       "Ledoit and Wolf by hand: (3^4 + 1) / (2 (3^2 - 1)^2)");
+    double l[2] = {18.0 / 3, 2.0 / 3}, t = 82.0 / 128, m = (l[0] + l[1]) / 2;
+    ok(fabs(p.w[0] - 1 / sqrt((1 - t) * l[0] + t * m)) < 1e-9 && fabs(p.w[3] - 1 / sqrt((1 - t) * l[1] + t * m)) < 1e-9 &&
+           fabs(p.w[1]) < 1e-9,
+       "the gains are those of the shrunk eigenvalues");
+    sphering_free(&p);
+    for (int i = 0, k = 0; i < N && k < 20; i++) k += few[i] = s->control[i];
+    for (int k = 0; k < 2; k++) {
+        ok(sphering_fit(&p, SPHERE_PCA, SPHERE_LEDOIT_WOLF, s->x, N, D, k ? few : s->control) == OK, k ? "few rows" : "many rows");
+        got[k] = p.shrinkage;
+        sphering_free(&p);
+    }
+    ref_check(got, 2, "ledoit_wolf", 1e-9, 0, "the shrinkages are scikit-learn's");
+    ok(sphering_fit(&p, SPHERE_PCA, 1, s->x, N, D, NULL) == OK && isnan(p.shrinkage), "a ridge is no shrinkage");
+    sphering_free(&p);
+}
+
 /* Normal scores: Blom's formula, ties at their mean rank, groups apart, others placed between. */
 static void scores(void)
 {
@@ -193,6 +218,7 @@ int main(void)
     ridged(s, N, 1);
     ridged(s, D / 2, 1);
     ridged(s, D + 3, 0.01);
+    shrunk(s);
     scores();
     odd(s);
     for (int i = 0; i < N; i++) s->x[i * D + 28] = s->x[i * D + 27];

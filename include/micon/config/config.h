@@ -153,7 +153,9 @@ enum { SPHERINGS(CHOICE_ID) }; /* sphering_kind of profile/sphering.h; auto: con
     X(RESHAPE_NONE, "none")                                                                                                                \
     X(RESHAPE_RANK_PLATE, "rank_plate") X(RESHAPE_RANK_BATCH, "rank_batch") X(RESHAPE_AUTO, "auto")
 enum { RESHAPES(CHOICE_ID) }; /* auto: likewise */
-#define RIDGE_AUTO (-1.0)     /* of evaluate.ridge: likewise */
+/* Of evaluate.ridge, in the order of its row; auto: likewise. */
+#define RIDGE_AUTO (-1.0)
+#define RIDGE_LEDOIT_WOLF (-2.0)
 /* The definitions of another version: configurations of 0.1 with "0.1" give the numbers of 0.1. */
 #define RECIPES(X) X(RECIPE_0_2, "0.2") X(RECIPE_0_1, "0.1")
 enum { RECIPES(CHOICE_ID) };

@@ -16,18 +16,21 @@ enum { SPHERE_MIN_ROWS = 8 }; /* with fewer controls the caller does without, an
 
 typedef struct {
     sphering_kind kind;
-    int64_t d, k;    /* k columns come out: d for ZCA, the rank for PCA */
-    int64_t rank;    /* r of docs/method.md 7 */
-    int64_t n_fit;   /* rows learned from */
-    double largest;  /* the largest singular value */
-    double smallest; /* S_r */
-    double *mean;    /* [d] */
-    double *w;       /* [d,k]; for -cor the division by the controls' sd is part of it */
+    int64_t d, k;     /* k columns come out: d for ZCA, the rank for PCA */
+    int64_t rank;     /* r of docs/method.md 7 */
+    int64_t n_fit;    /* rows learned from */
+    double largest;   /* the largest singular value */
+    double smallest;  /* S_r */
+    double shrinkage; /* s of Ledoit and Wolf where it was computed, else NaN */
+    double *mean;     /* [d] */
+    double *w;        /* [d,k]; for -cor the division by the controls' sd is part of it */
 } sphering_params;
 
 /* Learn from the rows of x [n,d] with use[i] = 1 (NULL: all). ridge: to each eigenvalue of their covariance is added that multiple of the
- * mean eigenvalue, so that directions of which few controls say little are not blown up; 0: none. E_FAILED with fewer than two rows, or
- * where they do not vary. */
+ * mean eigenvalue, so that directions of which few controls say little are not blown up; 0: none; SPHERE_LEDOIT_WOLF: each eigenvalue l
+ * becomes (1 - s) l + s m, m their mean, with the shrinkage s that Ledoit and Wolf (2004) compute from the rows. E_FAILED with fewer than
+ * two rows, or where they do not vary. */
+#define SPHERE_LEDOIT_WOLF (-1.0)
 status sphering_fit(sphering_params *p, sphering_kind kind, double ridge, const float *x, int64_t n, int64_t d,
                     const uint8_t *use) MUST_USE;
 
