@@ -1,9 +1,10 @@
 /* measure_stage.h -- what the files of micon-measure share.
  *
- * A plate's sites are dealt to the ranks in contiguous blocks. A rank reads one site at a time, finds its cells (or reads their label
- * images), measures them, and keeps the site's medians and deviations, and where measure.cells asks for it the cells' rows, in a file
- * without a name (spool.c) until all ranks know how many rows there are; then all write together. An *item* is one file of a site: site *
- * n_files + file, the channels first, then label images. */
+ * A plate's sites are handed out one at a time to the rank that is ready: crowded sites take several times as long as sparse ones. A rank
+ * reads a site, finds its cells (or reads their label images), measures them, and keeps the site's medians and deviations, and where
+ * measure.cells asks for it the cells' rows, in a file without a name (spool.c), in the order of sites, until all ranks know how many rows
+ * there are; then all write together, each the runs of rows that are its own. An *item* is one file of a site: site * n_files + file, the
+ * channels first, then label images. */
 #ifndef MEASURE_STAGE_H
 #define MEASURE_STAGE_H
 #include "micon/base/fault.h"
@@ -14,6 +15,7 @@
 #include "micon/index/index.h"
 #include "micon/mpi/comm.h"
 #include "micon/mpi/progress.h"
+#include "micon/mpi/work_queue.h"
 #include "micon/stage/site_cells.h"
 #include "micon/stage/stage.h"
 #include "micon/store/store.h"
@@ -64,6 +66,7 @@ status row_spool_get(const row_spool *s, int64_t first, int64_t n, void *rows) M
 /* ---- of one site; plain bytes, sent as they are ---- */
 typedef struct {
     int32_t bad, n_cells, n_border; /* bad: a status; n_cells: those that count */
+    int32_t by;                     /* 1 + the rank that measured it */
     float nucleus_px, cell_px;      /* medians of the diameters of disks of their areas */
     double nuclei_threshold, nuclei_foreground, cells_threshold, cells_foreground;
 } site_note;
@@ -77,10 +80,10 @@ typedef struct plate_work {
     int64_t number;
     index_plate plate;
     char label[300];
-    int64_t first, n;  /* this rank's sites */
+    work_queue *queue; /* sites that no rank has begun */
     site_reader *site; /* kept from plate to plate */
     size_t n_values;   /* of a site: count, medians, deviations */
-    site_note *note;   /* [all sites]: of this rank's; after gathering, of all */
+    site_note *note;   /* [all sites]: of this rank's, the others 0; after gathering, of all */
     int64_t *seen;     /* [all items, 3] size, time and digest of each file as it was read: this rank's, then all; see inputs.c */
     frame bad;         /* this rank's; on rank 0 in the end all */
     row_spool sites, cells;

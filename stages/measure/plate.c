@@ -90,6 +90,7 @@ static status one_site(plate_work *w, int64_t site)
     char message[1000];
     int64_t item = site * s->n_files;
     int bad = 0;
+    note->by = 1 + w->g->rank;
     for (int f = 0; f < s->n_files; f++) s->file[f].size = 0;
     status found = site_read(s, w->plate.first + site, &bad);
     if (found == OK) found = site_find(s, &bad);
@@ -114,12 +115,14 @@ done:
 static status my_sites(plate_work *w)
 {
     status st = OK;
-    for (int64_t i = 0; i < w->n; i++) {
+    int64_t site;
+    while (work_queue_next(w->queue, &site)) {
         TRY(fault("a site"));
-        TRY(one_site(w, w->first + i));
+        TRY(one_site(w, site));
         progress_add(w->shown, 1);
     }
 done:
+    if (st != OK) work_queue_stop(w->queue);
     return st;
 }
 
@@ -129,11 +132,9 @@ done:
 static status decide_all(plate_work *w)
 {
     status st = OK;
-    char *all = NULL;
-    size_t n_all = 0;
     const rejects_of of = {w->ix, w->plate.first, w->site->n_files, w->label, w->cfg->dir};
-    TRY(comm_gather_all(w->comm, -1, w->note + w->first, (size_t)w->n * sizeof *w->note, &all, &n_all));
-    memcpy(w->note, all, n_all);
+    _Static_assert(sizeof *w->note % sizeof(int64_t) == 0, "notes are added up as integers: those of other ranks are 0");
+    comm_sum_i64_all(w->comm, (int64_t *)(void *)w->note, (size_t)w->plate.n * (sizeof *w->note / sizeof(int64_t)));
     TRY(inputs_gather_all(w));
     TRY(rejects_gather_all(w->comm, &w->bad));
     TRY_ALL(w->comm, w->g->rank == 0 ? rejects_say(&w->bad, &of, "files") : OK);
@@ -148,7 +149,6 @@ static status decide_all(plate_work *w)
         TRY(fail(E_FAILED, "%s: %lld of %lld sites cannot be used; tile.max_bad allows a share of %g", w->label, (long long)bad,
                  (long long)w->plate.n, w->cfg->tile.max_bad));
 done:
-    free(all);
     return st;
 }
 
@@ -159,6 +159,7 @@ static status make_all(plate_work *w)
                                                              w->cfg->tile.max_bad, w->label)
                                      : OK);
     TRY_ALL(w->comm, prepare(w));
+    TRY(work_queue_open_all(&w->queue, w->comm, w->plate.n));
     progress_say(w->shown, "measuring");
     TRY_ALL(w->comm, my_sites(w));
     TRY(decide_all(w));
@@ -190,8 +191,9 @@ static status make_shown_all(plate_work *w)
     return st;
 }
 
-static void plate_free(plate_work *w)
+static void plate_free_all(plate_work *w)
 {
+    work_queue_close_all(&w->queue);
     free(w->note);
     free(w->seen);
     frame_free(&w->bad);
@@ -215,7 +217,6 @@ status plate_run_all(stage *g, site_reader *site, const screen_index *ix, const 
     bool current = false;
     w.plate = index_plate_at(ix, number);
     snprintf(w.label, sizeof w.label, "%s/%s/%s", w.plate.source, w.plate.batch, w.plate.plate);
-    partition(w.plate.n, g->size, g->rank, &w.first, &w.n);
     TRY(agree_same_all(g->comm, index_plate_digest(ix, number, INDEX_OF_ALL), "rows of the index"));
     if (!g->force) TRY(inputs_current_all(&w, g->verify, &current));
     if (current) {
@@ -227,6 +228,6 @@ status plate_run_all(stage *g, site_reader *site, const screen_index *ix, const 
         log_info("%s: %lld of %lld sites, %lld cells", w.label, (long long)w.n_good, (long long)w.plate.n, (long long)cells);
     }
 done:
-    plate_free(&w);
+    plate_free_all(&w);
     return st;
 }

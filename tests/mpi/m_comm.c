@@ -1,10 +1,12 @@
 #define _GNU_SOURCE /* sched_setaffinity */
-/* m_comm.c -- agreement, partition, gathering.   run: n=1,2,3,4 */
+/* m_comm.c -- agreement, partition, gathering, work handed out.   run: n=1,2,3,4 */
 #include "../tap_mpi.h"
 #include "micon/mpi/comm.h"
+#include "micon/mpi/work_queue.h"
 
 #include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
 static void agreement(int rank, int size)
 {
@@ -120,6 +122,61 @@ static void threads(int size)
     unsetenv("OMP_NUM_THREADS");
 }
 
+/* Shares of nodes cover all items once, in proportion to their ranks. */
+static void shares(void)
+{
+    static const int one[] = {0, 0, 0, 0}, two[] = {0, 0, 0, 3}, mixed[] = {0, 1, 0, 1, 4};
+    int64_t first, end, last;
+    work_queue_share(one, 4, 2, 10, &first, &end);
+    ok_all(first == 0 && end == 10, "work: one node has all");
+    work_queue_share(two, 4, 1, 12, &first, &end);
+    work_queue_share(two, 4, 3, 12, &last, &end);
+    ok_all(first == 0 && last == 9 && end == 12, "work: three ranks on a node have three quarters");
+    int wrong = 0;
+    for (int64_t n = 0; n < 30; n++) {
+        int64_t at = 0;
+        for (int r = 0; r < 5; r++) {
+            if (mixed[r] != r) continue;
+            work_queue_share(mixed, 5, r, n, &first, &end);
+            wrong += first != at || end < first;
+            at = end;
+        }
+        wrong += at != n;
+    }
+    ok_all(wrong == 0, "work: ranks of two nodes in turn");
+}
+
+static void queue(int rank, int size)
+{
+    enum { N = 300, STOP_AT = 5 };
+    int64_t taken[N] = {0}, mine = 0, last = -1, item, falls = 0;
+    work_queue *q = NULL;
+    ok_all(work_queue_open_all(&q, MPI_COMM_WORLD, N) == OK, "work: handed out");
+    while (work_queue_next(q, &item)) {
+        if (rank == 0) nanosleep(&(struct timespec){0, 20000000}, NULL); /* slow */
+        falls += item <= last;
+        last = item;
+        taken[item]++;
+        mine++;
+    }
+    work_queue_close_all(&q);
+    comm_sum_i64_all(MPI_COMM_WORLD, taken, N);
+    int wrong = 0;
+    for (int i = 0; i < N; i++) wrong += taken[i] != 1;
+    ok_all(wrong == 0 && falls == 0, "work: each item once, to each rank in rising order");
+    ok_all(size == 1 || rank > 0 || mine < N / size, "work: a slow rank gets less");
+    ok_all(work_queue_open_all(&q, MPI_COMM_WORLD, N) == OK, "work: once more");
+    for (mine = 0; work_queue_next(q, &item); mine++) {
+        if (item >= STOP_AT) work_queue_stop(q);
+        if (rank > 0) nanosleep(&(struct timespec){0, 1000000}, NULL);
+    }
+    work_queue_close_all(&q);
+    comm_sum_i64_all(MPI_COMM_WORLD, &mine, 1);
+    ok_all(mine > STOP_AT && mine <= STOP_AT + 2 * size, "work: a rank that stops ends it for all");
+    ok_all(work_queue_open_all(&q, MPI_COMM_WORLD, 0) == OK && !work_queue_next(q, &item), "work: none");
+    work_queue_close_all(&q);
+}
+
 int main(int argc, char **argv)
 {
     MPI_Init(&argc, &argv);
@@ -128,6 +185,8 @@ int main(int argc, char **argv)
     parts(rank, size);
     gathering(rank, size);
     threads(size);
+    shares();
+    queue(rank, size);
     int bad = tap_done_all();
     MPI_Finalize();
     return bad;
