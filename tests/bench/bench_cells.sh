@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # bench_cells.sh -- micon-measure on 1080 px, five-channel drawn sites: CPU seconds a site against the PyPI package cp_measure on the same
 # label images, images a core-hour against CellProfiler's published 58, and 2 ranks against 1 in wall time. The peer needs a Python with
-# cp_measure: MICON_CELLS_PYTHON names it (default: /usr/bin/python3). BENCH_CELL_SITES: sites of the plate (12).
+# cp_measure: MICON_CELLS_PYTHON names it (default: /usr/bin/python3). BENCH_CELL_SITES: sites of the plate (24).
 . "$(dirname "$0")/../tap.sh"
 . "$(dirname "$0")/marks.sh"
-TOOLS=$ROOT/build/release/tests/tools PYTHON=${MICON_CELLS_PYTHON:-/usr/bin/python3} SITES=${BENCH_CELL_SITES:-12} S=$T/s
+TOOLS=$ROOT/build/release/tests/tools PYTHON=${MICON_CELLS_PYTHON:-/usr/bin/python3} SITES=${BENCH_CELL_SITES:-24} S=$T/s
 cpu() { # COMMAND... : its CPU seconds
     local t
     t=$( { TIMEFORMAT='%U + %S'; time "$@" >"$T/out" 2>"$T/err"; } 2>&1) || { cat "$T/err" >&2; exit 1; }
