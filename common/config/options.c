@@ -50,7 +50,7 @@ const opt config_options[] = {
     TEXT(screen, name, "screen", 0, "name of the screen in messages and reports"),
     LIST(screen, index, "", IN_INDEX, "image tables (LoadData CSV, jump_download, DeepProfiler ...; CSV, TSV or Parquet), globs"),
     LIST(screen, plate, "", IN_INDEX, "plate table(s): Metadata_Source, _Batch, _Plate, _PlateType"),
-    LIST(screen, well, "", IN_INDEX, "well table(s): Metadata_Source, _Plate, _Well, _JCP2022"),
+    LIST(screen, well, "", IN_INDEX, "well table(s): Metadata_Source, _Plate, _Well, _JCP2022; or barcode_platemap CSV(s), plate maps"),
     LIST(screen, compound, "", IN_INDEX | IN_COMPOUNDS, "compound table(s): Metadata_JCP2022, _InChIKey, _SMILES"),
     LIST(screen, channels, "DNA,ER,RNA,AGP,Mito", IN_INDEX | IN_TILES | IN_FEATURES, "channel names, in the order of storage"),
     LIST(screen, control, "JCP2022_033924", IN_LABELS | IN_COMPOUNDS, "identifier(s) of the negative control"),

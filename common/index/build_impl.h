@@ -21,7 +21,7 @@ status grid_add_row(grid *g) MUST_USE;
 void grid_free(grid *g);
 
 /* ---- table_files.c ---- */
-enum { TABLE_IMAGES, TABLE_PLATE, TABLE_WELL, TABLE_COMPOUND };
+enum { TABLE_IMAGES, TABLE_PLATE, TABLE_WELL, TABLE_COMPOUND, TABLE_MAP }; /* TABLE_MAP: a plate map that a barcode table names */
 typedef struct {
     char *path, *opened; /* relative to dir or absolute; as this program opens it */
     int role;
@@ -36,6 +36,9 @@ typedef struct {
 void table_files_free(table_files *t);
 /* Every table of the options, globs expanded, with size and time; what cannot be found goes to `found`. */
 status table_files_list(table_files *out, const index_options *o, findings *found) MUST_USE;
+/* The file of a plate map: NAME, or NAME with .txt, .tsv, .csv or .parquet (also .gz), in platemap/ beside the table that names it, or
+ * beside it itself. NULL: there is none. Caller frees. */
+char *table_of_plate_map(const char *barcodes, const char *name);
 /* Does the file system have to be asked for this folder's name ("", ".", "..")? And the name of the folder that a table lies in. */
 bool table_folder_is_nameless(const char *dir);
 char *table_folder_name(const char *table_name);       /* caller frees */
@@ -95,9 +98,36 @@ extern const char *const source_names[], *const batch_names[], *const plate_name
                                                                                                               *const compound_names[];
 /* Is it one of the key columns' names, under which a column is not metadata of its own? */
 bool is_key_name(const char *name);
+bool is_missing(const char *cell); /* empty, NA or nan */
 /* Under which name a column of a table is kept: itself if it begins with Metadata_; in compound tables also SMILES, InChIKey, ...; or
  * NULL. */
 const char *metadata_name(const char *column, bool compound_table);
+
+/* pycytominer's barcode_platemap: which plate has which map. */
+extern const char *const barcode_names[], *const map_names[];
+bool is_barcode_table(const csv *c);
+/* A layout without plates: a column of wells (well_position), or a grid: a column of letters, then one for each of the columns 1, 2, 3.. */
+bool is_plate_map(const csv *c);
+bool is_plate_grid(const csv *c);
+
+/* ---- well_keys.c: the wells that have images, by the keys that a table may give ---- */
+typedef struct {
+    bool made;
+    intern_table plate, well;
+    uint32_t *first, *next; /* wells of a key, + 1: several where the table's key says less than ours */
+    size_t first_cap;
+} well_keys;
+/* The one of `sets` for tables that have these columns; made where it is not. A key that a table does not have is 0. */
+status well_keys_of(index_builder *b, well_keys sets[4], bool source, bool batch, well_keys **out) MUST_USE;
+bool well_keys_have_plate(const well_keys *k, uint32_t source, uint32_t batch, uint32_t plate);
+uint32_t well_keys_find(const well_keys *k, uint32_t source, uint32_t batch, uint32_t plate, uint32_t well); /* + 1; 0: none */
+void well_keys_free(well_keys *k);
+/* The well w holds this compound; that it holds another one already is a finding. */
+void well_take_compound(index_builder *b, size_t w, uint32_t compound, uint32_t tab, uint32_t line, const char *well);
+
+/* ---- plate_maps.c: layouts joined to the wells of their plates; `seen`: wells that are in one ---- */
+status join_barcodes(index_builder *b, size_t tab, well_keys sets[4], bool *seen) MUST_USE;
+status join_plate_map(index_builder *b, size_t tab, well_keys sets[4], bool *seen) MUST_USE; /* of one plate, or of all */
 
 /* ---- image_path.c ---- */
 /* screen.paths: is `path` below `from`? Then it is below `to` now. Where `from` is of Windows, so are the separators of what follows it. */

@@ -1,13 +1,17 @@
 /* column_names.c -- the names under which tables give the keys, and those under which other columns are kept. */
 #include "build_impl.h"
 
+#include "micon/base/num.h"
+
 #include <string.h>
 #include <strings.h>
 
 const char *const source_names[] = {"Metadata_Source", "Source", "source", NULL};
 const char *const batch_names[] = {"Metadata_Batch", "Batch", "batch", NULL};
 const char *const plate_names[] = {"Metadata_Plate", "Plate", "plate", NULL};
-const char *const well_names[] = {"Metadata_Well", "Well", "well", NULL};
+const char *const well_names[] = {"Metadata_Well", "Well", "well", "Metadata_well_position", "well_position", NULL};
+const char *const barcode_names[] = {"Assay_Plate_Barcode", "Metadata_Assay_Plate_Barcode", NULL};
+const char *const map_names[] = {"Plate_Map_Name", "Metadata_Plate_Map_Name", NULL};
 const char *const site_names[] = {"Metadata_Site", "Site", "site", "Metadata_FOV", "Metadata_Fov", "FOV", NULL};
 const char *const compound_names[] = {"Metadata_JCP2022", "JCP2022", "Metadata_Compound", "Compound", "Metadata_broad_sample",
                                       "broad_sample",     NULL};
@@ -17,6 +21,35 @@ int csv_col_any(const csv *c, const char *const *list)
     int col = -1;
     for (; *list && col < 0; list++) col = csv_col(c, *list);
     return col;
+}
+
+bool is_barcode_table(const csv *c)
+{
+    return csv_col_any(c, barcode_names) >= 0 && csv_col_any(c, map_names) >= 0;
+}
+
+bool is_plate_grid(const csv *c)
+{
+    int64_t number;
+    if (csv_n_cols(c) < 2 || csv_n_cols(c) > 49) return false;
+    for (int i = 1; i < csv_n_cols(c); i++)
+        if (!num_i64(csv_col_name(c, i), &number) || number != i) return false;
+    return true;
+}
+
+bool is_plate_map(const csv *c)
+{
+    return is_plate_grid(c) || (csv_col_any(c, well_names) >= 0 && csv_col_any(c, plate_names) < 0 && !is_barcode_table(c));
+}
+
+bool is_missing(const char *cell)
+{
+    return !*cell || strcmp(cell, "NA") == 0 || strcasecmp(cell, "nan") == 0;
+}
+
+const char *index_compound_id(const char *identifier, const char *name)
+{
+    return is_missing(identifier) && !is_missing(name) ? name : identifier;
 }
 
 bool is_key_name(const char *name)

@@ -15,27 +15,6 @@ static const char *table_name(const index_builder *b, uint32_t tab)
     return b->table.item[tab].opened;
 }
 
-/* Two tables, or two sites, name different compounds for one well. */
-static void two_compounds(index_builder *b, size_t w, uint32_t compound, const char *tab, unsigned line, const char *well)
-{
-    const grid_col *c = b->wells.col;
-    findings_add(b->found, FINDING_ERROR, "wells with two compounds", "%s:%u: well %s holds '%s', but '%s' in %s:%u", tab, line, well,
-                 builder_text(b, compound), builder_text(b, c[W_COMPOUND].v[w]), table_name(b, c[W_TABLE].v[w]), c[W_LINE].v[w]);
-}
-
-static void take_compound(index_builder *b, size_t w, uint32_t compound, uint32_t tab, uint32_t line, const char *well)
-{
-    grid_col *c = b->wells.col;
-    if (!compound || c[W_COMPOUND].v[w] == compound) return;
-    if (c[W_COMPOUND].v[w]) {
-        two_compounds(b, w, compound, table_name(b, tab), line, well);
-        return;
-    }
-    c[W_COMPOUND].v[w] = compound;
-    c[W_TABLE].v[w] = tab;
-    c[W_LINE].v[w] = line;
-}
-
 static status list_wells(index_builder *b)
 {
     status st = OK;
@@ -47,61 +26,10 @@ static status list_wells(index_builder *b)
             if (i == b->span[p].first || c[R_WELL].v[row] != c[R_WELL].v[b->order[i - 1]]) TRY(grid_add_row(&b->wells));
             size_t w = b->wells.n - 1;
             b->well_of[i] = (uint32_t)w;
-            take_compound(b, w, c[R_COMPOUND].v[row], c[R_TABLE].v[row], c[R_LINE].v[row], builder_text(b, c[R_WELL].v[row]));
+            well_take_compound(b, w, c[R_COMPOUND].v[row], c[R_TABLE].v[row], c[R_LINE].v[row], builder_text(b, c[R_WELL].v[row]));
         }
 done:
     return st;
-}
-
-/* ---- the wells by key: one set for each choice of key columns that a table may have ---- */
-
-typedef struct {
-    bool made;
-    intern_table plate, well;
-    uint32_t *first, *next; /* wells of a key, + 1: several where the table's key says less than ours */
-    size_t first_cap;
-} key_set;
-
-static char *key_text(char buf[64], uint32_t source, uint32_t batch, uint32_t plate, uint32_t well)
-{
-    snprintf(buf, 64, "%x %x %x %x", source, batch, plate, well);
-    return buf;
-}
-
-static status make_keys(const index_builder *b, key_set *k, bool source, bool batch)
-{
-    status st = OK;
-    char buf[64];
-    uint32_t id;
-    size_t last = SIZE_MAX;
-    TRY(mem_alloc(&k->next, b->wells.n, sizeof *k->next, "wells"));
-    for (size_t p = 0; p < b->n_spans; p++) {
-        const plate_span *s = &b->span[p];
-        uint32_t src = source ? s->source : 0, bat = batch ? s->batch : 0;
-        TRY(intern_add(&k->plate, key_text(buf, src, bat, s->plate, 0), &id));
-        for (int64_t i = s->first; i < s->first + s->n; i++) {
-            uint32_t w = b->well_of[i];
-            if (w == last) continue;
-            last = w;
-            size_t known = k->well.n;
-            TRY(intern_add(&k->well, key_text(buf, src, bat, s->plate, b->rows.col[R_WELL].v[b->order[i]]), &id));
-            TRY(mem_grow(&k->first, &k->first_cap, k->well.n, sizeof *k->first, "wells"));
-            if (id == known) k->first[id] = 0;
-            k->next[w] = k->first[id];
-            k->first[id] = w + 1;
-        }
-    }
-    k->made = true;
-done:
-    return st;
-}
-
-static void key_set_free(key_set *k)
-{
-    intern_free(&k->plate);
-    intern_free(&k->well);
-    free(k->first);
-    free(k->next);
 }
 
 /* ---- metadata columns of a table ---- */
@@ -148,7 +76,7 @@ typedef struct {
     uint32_t table;
     int source, batch, plate, well, compound;
     meta_cols meta;
-    key_set *keys;
+    well_keys *keys;
     bool *seen; /* [wells] */
 } well_reader;
 
@@ -156,30 +84,30 @@ static status well_row(well_reader *r, char **field)
 {
     status st = OK;
     index_builder *b = r->b;
-    char buf[64], well[8];
+    char well[8];
     uint32_t compound;
     const char *path = csv_path(r->c);
     long long line = (long long)csv_line(r->c);
     int64_t source = r->source < 0 ? 0 : intern_find(&b->pool, field[r->source]),
             batch = r->batch < 0 ? 0 : intern_find(&b->pool, field[r->batch]), plate = intern_find(&b->pool, field[r->plate]);
     if (source < 0 || batch < 0 || plate < 0) return OK; /* of a plate without images */
-    if (intern_find(&r->keys->plate, key_text(buf, (uint32_t)source, (uint32_t)batch, (uint32_t)plate, 0)) < 0) return OK;
+    if (!well_keys_have_plate(r->keys, (uint32_t)source, (uint32_t)batch, (uint32_t)plate)) return OK;
     if (!text_well(field[r->well], well)) {
         findings_add(b->found, FINDING_ERROR, "invalid well names", "%s:%lld: bad well '%s'; wells run from A01 to AF48", path, line,
                      field[r->well]);
         return OK;
     }
-    int64_t id = intern_find(&b->pool, well), key = -1;
-    if (id >= 0) key = intern_find(&r->keys->well, key_text(buf, (uint32_t)source, (uint32_t)batch, (uint32_t)plate, (uint32_t)id));
-    if (key < 0) {
+    int64_t id = intern_find(&b->pool, well);
+    uint32_t first = id < 0 ? 0 : well_keys_find(r->keys, (uint32_t)source, (uint32_t)batch, (uint32_t)plate, (uint32_t)id);
+    if (!first) {
         findings_add(b->found, FINDING_WARNING, "wells of the well table without images", "%s:%lld: %s of plate '%s'", path, line, well,
                      field[r->plate]);
         return OK;
     }
     TRY(builder_intern(b, field[r->compound], &compound));
-    for (uint32_t w = r->keys->first[key]; w; w = r->keys->next[w - 1]) {
+    for (uint32_t w = first; w; w = r->keys->next[w - 1]) {
         r->seen[w - 1] = true;
-        take_compound(b, w - 1, compound, r->table, (uint32_t)line, well);
+        well_take_compound(b, w - 1, compound, r->table, (uint32_t)line, well);
         for (size_t i = 0; i < r->meta.n; i++) {
             uint32_t *cell = &b->wells.col[r->meta.to[i]].v[w - 1];
             if (!*cell) TRY(builder_intern(b, field[r->meta.from[i]], cell));
@@ -189,21 +117,25 @@ done:
     return st;
 }
 
-static status read_well_table(index_builder *b, size_t tab, key_set sets[4], bool *seen)
+static status read_well_table(index_builder *b, size_t tab, well_keys sets[4], bool *seen)
 {
     status st = OK;
     char **field;
     bool more;
     well_reader r = {.b = b, .table = (uint32_t)tab, .seen = seen};
     TRY(csv_open(&r.c, b->table.item[tab].opened));
+    if (is_plate_map(r.c) || is_barcode_table(r.c)) {
+        bool barcodes = is_barcode_table(r.c);
+        csv_close(&r.c);
+        return builder_report(b, barcodes ? join_barcodes(b, tab, sets, seen) : join_plate_map(b, tab, sets, seen));
+    }
     r.source = csv_col_any(r.c, source_names);
     r.batch = csv_col_any(r.c, batch_names);
     TRY(need(r.c, plate_names, &r.plate));
     TRY(need(r.c, well_names, &r.well));
     TRY(need(r.c, compound_names, &r.compound));
     TRY(map_metadata(&b->wells, r.c, -1, false, &r.meta));
-    r.keys = &sets[(r.source >= 0) + 2 * (r.batch >= 0)];
-    if (!r.keys->made) TRY(make_keys(b, r.keys, r.source >= 0, r.batch >= 0));
+    TRY(well_keys_of(b, sets, r.source >= 0, r.batch >= 0, &r.keys));
     for (;;) {
         TRY(csv_next(r.c, &field, &more));
         if (!more) break;
@@ -241,7 +173,7 @@ static void report_unknown(index_builder *b, const bool *seen)
 status join_wells(index_builder *b)
 {
     status st = OK;
-    key_set sets[4] = {0};
+    well_keys sets[4] = {0};
     bool *seen = NULL, read = false;
     TRY(list_wells(b));
     TRY(mem_alloc(&seen, b->wells.n, sizeof *seen, "wells"));
@@ -250,7 +182,7 @@ status join_wells(index_builder *b)
     for (int i = 0; i < 4; i++) read = read || sets[i].made;
     if (read) report_unknown(b, seen);
 done:
-    for (int i = 0; i < 4; i++) key_set_free(&sets[i]);
+    for (int i = 0; i < 4; i++) well_keys_free(&sets[i]);
     free(seen);
     return st;
 }
@@ -263,16 +195,18 @@ static status read_compound_table(index_builder *b, size_t tab, const uint32_t *
     csv *c = NULL;
     char **field;
     bool more;
-    int id_col;
+    int id_col, name_col;
     meta_cols m = {0};
     const char *path = b->table.item[tab].opened;
     TRY(csv_open(&c, path));
     TRY(need(c, compound_names, &id_col));
+    name_col = csv_col(c, INDEX_COMPOUND_NAME);
     TRY(map_metadata(&b->compounds, c, id_col, true, &m));
     for (;;) {
         TRY(csv_next(c, &field, &more));
         if (!more) break;
-        int64_t id = intern_find(&b->pool, field[id_col]);
+        const char *compound = index_compound_id(field[id_col], name_col < 0 ? "" : field[name_col]);
+        int64_t id = intern_find(&b->pool, compound);
         if (id < 0 || (size_t)id >= n_words || !row_of[id]) continue;
         size_t row = row_of[id] - 1;
         grid_col *col = b->compounds.col;
@@ -282,7 +216,7 @@ static status read_compound_table(index_builder *b, size_t tab, const uint32_t *
             if (*cell && v && *cell != v)
                 findings_add(b->found, FINDING_WARNING, "compounds with conflicting rows",
                              "%s:%lld: %s of '%s' differs from %s:%u; the first is used", path, (long long)csv_line(c),
-                             csv_col_name(c, m.from[i]), field[id_col], table_name(b, col[C_TABLE].v[row]), col[C_LINE].v[row]);
+                             csv_col_name(c, m.from[i]), compound, table_name(b, col[C_TABLE].v[row]), col[C_LINE].v[row]);
             if (!*cell) *cell = v;
         }
         if (!col[C_LINE].v[row]) {

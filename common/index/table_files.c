@@ -58,6 +58,49 @@ done:
     return st;
 }
 
+char *table_of_plate_map(const char *barcodes, const char *name)
+{
+    static const char *const folder[] = {"platemap", ""}, *const end[] = {"",         ".txt",    ".tsv",    ".csv",
+                                                                          ".parquet", ".txt.gz", ".tsv.gz", ".csv.gz"};
+    char *dir = path_dir(barcodes), *found = NULL;
+    for (size_t i = 0; i < 2 && *name && !found; i++)
+        for (size_t k = 0; k < sizeof end / sizeof *end && !found; k++) {
+            char *inner = path_join(dir, folder[i]), *file = xasprintf("%s%s", name, end[k]),
+                 *path = path_join(*folder[i] ? inner : dir, file);
+            if (path_exists(path) && !path_is_dir(path)) found = xstrdup(path);
+            free(inner);
+            free(file);
+            free(path);
+        }
+    free(dir);
+    return found;
+}
+
+/* The plate maps that a well table names, where it is a barcode table. What is wrong with it is found when it is read. */
+static status list_plate_maps(table_files *out, const char *dir, const char *opened, findings *found)
+{
+    status st = OK;
+    csv *c = NULL;
+    char **field, *last = NULL;
+    bool more = true;
+    if (csv_open(&c, opened) != OK || !is_barcode_table(c)) goto done;
+    int map = csv_col_any(c, map_names);
+    while (csv_next(c, &field, &more) == OK && more) {
+        if (last && strcmp(last, field[map]) == 0) continue;
+        free(last);
+        last = xstrdup(field[map]);
+        char *path = table_of_plate_map(opened, last);
+        if (path) st = add_table(out, dir, path, TABLE_MAP, found);
+        free(path);
+        TRY(st);
+    }
+done:
+    if (st == OK) msg_clear();
+    csv_close(&c);
+    free(last);
+    return st;
+}
+
 status table_files_list(table_files *out, const index_options *o, findings *found)
 {
     status st = OK;
@@ -65,6 +108,13 @@ status table_files_list(table_files *out, const index_options *o, findings *foun
     const char *dir = strcmp(o->dir, ".") == 0 ? "" : o->dir;
     for (int role = TABLE_IMAGES; role <= TABLE_COMPOUND; role++)
         for (size_t i = 0; lists[role] && i < lists[role]->n; i++) TRY(list_one(out, dir, lists[role]->item[i], role, found));
+    for (size_t i = 0, n = out->n; i < n; i++) {
+        if (out->item[i].role != TABLE_WELL) continue;
+        char *opened = xstrdup(out->item[i].opened); /* the list grows */
+        st = list_plate_maps(out, dir, opened, found);
+        free(opened);
+        TRY(st);
+    }
     if (!o->images || !o->images->n) findings_add(found, FINDING_ERROR, "missing tables", "screen.index: names no image table");
 done:
     return st;

@@ -3,6 +3,7 @@
 
 #include "micon/base/fault.h"
 #include "micon/base/mem.h"
+#include "micon/index/index.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,14 +44,15 @@ static status no_column(const table *t, const char *what, const char *wanted)
 static status add_rows(compound_tables *t, int k, size_t *cap)
 {
     const table *tab = t->item[k];
-    int id = find_column(tab, id_names), smiles = find_column(tab, smiles_names), key = find_column(tab, key_names);
+    int id = find_column(tab, id_names), smiles = find_column(tab, smiles_names), key = find_column(tab, key_names),
+        name = table_col(tab, INDEX_COMPOUND_NAME);
     if (id < 0) return no_column(tab, "the compounds' identifiers", identifier_columns);
     if (smiles < 0) return no_column(tab, "SMILES", "Metadata_SMILES, SMILES, smiles");
     int64_t n = table_n_rows(tab);
     status st = mem_grow(&t->row, cap, (size_t)(t->n_rows + n), sizeof *t->row, "rows of the compound tables");
     if (st != OK) return st;
     for (int64_t i = 0; i < n; i++)
-        t->row[t->n_rows++] = (compound_row){.id = table_cell(tab, i, id),
+        t->row[t->n_rows++] = (compound_row){.id = index_compound_id(table_cell(tab, i, id), name < 0 ? "" : table_cell(tab, i, name)),
                                              .smiles = table_cell(tab, i, smiles),
                                              .key = key < 0 ? "" : table_cell(tab, i, key),
                                              .table = k,

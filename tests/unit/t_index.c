@@ -301,6 +301,89 @@ static void joins(void)
 }
 
 /* The image table's own columns suffice; and they win. */
+/* "A01 DMSO, A02 X" of all rows, with the plate in front where it changes; and with a column where one is named. */
+static char *holds(const screen_index *ix, const char *column, text *t)
+{
+    text_clear(t), text_add(t, "");
+    for (int64_t i = 0; ix && i < index_n_rows(ix); i++) {
+        const char *plate = index_cell(ix, i, INDEX_PLATE);
+        if (!i || strcmp(plate, index_cell(ix, i - 1, INDEX_PLATE)) != 0) text_addf(t, "%s%s:", i ? " " : "", plate);
+        text_addf(t, " %s %s", index_cell(ix, i, INDEX_WELL), index_cell(ix, i, INDEX_COMPOUND));
+        if (column) text_addf(t, " %s", index_col(ix, column) < 0 ? "?" : index_cell(ix, i, index_col(ix, column)));
+    }
+    return t->s;
+}
+
+/* Layouts of plates: named by barcode, in folders of batches; a grid for a plate; a list for all plates. */
+static void plate_maps(void)
+{
+    static const char *const images =
+        "DNA,ER,Plate,Well\na,b,P1,A01\na,b,P1,A02\na,b,P1,B01\na,b,P2,A01\na,b,P2,A02\na,b,P3,A01\na,b,P3,B02\n";
+    screen s;
+    text t = {0}, f = {0};
+    begin(&s, "t.csv", NULL, "platemaps/*/barcode_platemap.csv", "compounds.tsv");
+    put("t.csv", images);
+    put("platemaps/b1/barcode_platemap.csv", "Assay_Plate_Barcode,Plate_Map_Name,Time\nP1,one,24\nP9,not there,24\nP2,one,48\n");
+    put("platemaps/b1/platemap/one.txt", "plate_map_name\twell_position\tbroad_sample\tmmoles_per_liter\tsolvent\n"
+                                         "one\tA01\tX\t5\tDMSO\none\tA02\t\t\tDMSO\none\tb1\tNA\t\tNA\n");
+    put("platemaps/b2/barcode_platemap.csv", "Assay_Plate_Barcode,Plate_Map_Name\nP3,two.csv\n");
+    put("platemaps/b2/two.csv", "row,1,2\nA,Y,\nB,,DMSO\n");
+    put("compounds.tsv", "broad_sample\tpert_iname\tsmiles\nX\tx\tC\nNA\tDMSO\tCS(C)=O\nY\tyy\tCC\n");
+    screen_index *ix = build(&s);
+    same(holds(ix, "Metadata_mmoles_per_liter", &t), "P1: A01 X 5 A02 DMSO  B01   P2: A01 X 5 A02 DMSO  P3: A01 Y  B02 DMSO ",
+         "barcode_platemap: lists and a grid; the solvent where there is no compound");
+    same(holds(ix, "Metadata_Time", &t), "P1: A01 X 24 A02 DMSO 24 B01  24 P2: A01 X 48 A02 DMSO 48 P3: A01 Y  B02 DMSO ",
+         "columns of the barcode table belong to its plates");
+    same(holds(ix, "Metadata_SMILES", &t), "P1: A01 X C A02 DMSO CS(C)=O B01   P2: A01 X C A02 DMSO CS(C)=O P3: A01 Y CC B02 DMSO CS(C)=O",
+         "a compound without identifier has its pert_iname");
+    same(found(ix, &f), "", "nothing is wrong: an empty well without images is none of it");
+    index_free(&ix);
+
+    char *cache = path_join(folder, "cache");
+    ok(index_open(&ix, &s.o, cache) == OK, "kept in a file");
+    index_free(&ix);
+    put("platemaps/b2/two.csv", "row,1,2\nA,X,\nB,,DMSO\n");
+    ok(index_open(&ix, &s.o, cache) == OK && strstr(holds(ix, NULL, &t), "P3: A01 X B02 DMSO"), "a map that changed is read again");
+    free(cache);
+    index_free(&ix);
+    end(&s);
+
+    static const struct {
+        const char *what, *well, *name, *map, *want, *wrong;
+    } c[] = {
+        {"a list for all plates", "layout.tsv", "layout.tsv", "Well\tcompound\nA01\tX\nA02\tDMSO\nB01\tX\nB02\tX\n",
+         "P1: A01 X A02 DMSO B01 X P2: A01 X A02 DMSO P3: A01 X B02 X", ""},
+        {"a grid for one plate", "P?.csv|w.csv", "P1.csv", ",1,2\nA,DMSO,X\nB,Y,\n",
+         "P1: A01 DMSO A02 X B01 Y P2: A01 DMSO A02  P3: A01  B02 ", "in no well table: 3"},
+        {"a map of no plate", "*.tsv|w.csv", "P12.tsv", "Well\tcompound\nA01\tX\n", "P1: A01  A02  B01  P2: A01 DMSO A02  P3: A01  B02 ",
+         "error: plate maps of no plate: 1\n    P12.tsv: no plate is called 'P12'; a map that"},
+        {"no map", "w.csv|b.csv", "b.csv", "Assay_Plate_Barcode,Plate_Map_Name\nP1,m\nP3,\n",
+         "P1: A01  A02  B01  P2: A01 DMSO A02  P3: A01  B02 ",
+         "error: missing plate maps: 2\n    b.csv:2: no file m.txt, .tsv, .csv or .parquet in the folder platemap beside this table"},
+        {"a map of another kind", "w.csv|b.csv", "b.csv", "Assay_Plate_Barcode,Plate_Map_Name\nP1,t.csv\nP2,t.csv\n",
+         "P1: A01  A02  B01  P2: A01 DMSO A02  P3: A01  B02 ", "error: unreadable tables: 1\n    t.csv:1: no plate map"},
+        {"a map without compounds", "x.csv", "x.csv", "Well,dose\nA01,1\n", "P1: A01  A02  B01  P2: A01  A02  P3: A01  B02 ",
+         "x.csv:1: no column 'broad_sample', 'Metadata_JCP2022' or 'compound'"},
+        {"wells that are none", "x.csv", "x.csv", ",1\nA,X\nsum,Y\n", "P1: A01 X A02  B01  P2: A01 X A02  P3: A01 X B02 ",
+         "x.csv:3: bad well 'sum1'"},
+        {"a well twice", "x.csv", "x.csv", "Well,compound,dose\nA01,X,1\nA01,Y,2\n", "P1: A01 X A02  B01  P2: A01 X A02  P3: A01 X B02 ",
+         "error: wells with two compounds: 3\n    x.csv:3: well A01 holds 'Y', but 'X' in x.csv:2\n"},
+    };
+    for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+        begin(&s, "t.csv", NULL, c[i].well, NULL);
+        put("t.csv", images);
+        put("w.csv", "Plate,Well,JCP2022\nP2,A01,DMSO\n");
+        put(c[i].name, c[i].map);
+        ix = build(&s);
+        same(holds(ix, NULL, &t), c[i].want, c[i].what);
+        ok(strstr(found(ix, &f), c[i].wrong) != NULL, c[i].what);
+        if (!strstr(f.s, c[i].wrong)) printf("# %s\n", f.s);
+        index_free(&ix);
+        end(&s);
+    }
+    text_free(&t), text_free(&f);
+}
+
 static void own_columns(void)
 {
     screen s;
@@ -410,8 +493,8 @@ static void wrong(void)
          "error: well tables without any well of the image tables: 1\n    t.csv:2: plate 'P' of source 'S' and batch 'B' stands in no well "
          "table; a plate "
          "table may have to say its source\n"},
-        {HEAD "a,b,S,B,P,A01,1,DMSO\n", NULL, "Well,JCP2022\nA01,Y\n", NULL,
-         "error: unreadable tables: 1\n    w.csv:1: no column 'Metadata_Plate'\n"},
+        {HEAD "a,b,S,B,P,A01,1,DMSO\n", NULL, "Plate,JCP2022\nP,Y\n", NULL,
+         "error: unreadable tables: 1\n    w.csv:1: no column 'Metadata_Well'\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A02,1,J1\na,b,S,B,P,A03,1,J2\n", NULL, NULL,
          "JCP2022,Metadata_SMILES\nDMSO,C\nJ1,CC\nJ1,CCC\n",
          "warning: compounds with conflicting rows: 1\n    c.csv:4: Metadata_SMILES of 'J1' differs from c.csv:3; the "
@@ -817,7 +900,7 @@ static void real_cpjump1(void)
     }
     screen s;
     text t = {0}, changed = {0};
-    begin(&s, "t.csv", NULL, NULL, NULL);
+    begin(&s, "t.csv", NULL, SHARED "/cpjump1/barcode_platemap.csv", SHARED "/cpjump1/JUMP-Target-1_compound_metadata_targets.tsv");
     names_free(&s.channels), list(&s.channels, "DNA|ER|RNA|AGP|Mito");
     for (char *line = data, *next; line && *line; line = next) { /* paths made absolute, the plate's column named */
         next = strchr(line, '\n');
@@ -832,6 +915,11 @@ static void real_cpjump1(void)
     screen_index *ix = build(&s);
     ok(ix && findings_count(index_findings(ix), FINDING_ERROR) == 0, "without errors");
     ok(ix && index_n_rows(ix) == 5 && index_n_plates(ix) == 3, "5 wells on 3 plates");
+    int controls = 0, smiles = ix ? index_col(ix, "Metadata_SMILES") : -1;
+    for (int64_t i = 0; ix && i < 5; i++)
+        controls += index_kind(ix, i) == WELL_CONTROL && strcmp(index_cell(ix, i, INDEX_COMPOUND), "DMSO") == 0 && smiles >= 0 &&
+                    strcmp(index_cell(ix, i, smiles), "CS(=O)C") == 0;
+    ok(controls == 1, "the control is known from the plate map's solvent");
     findings f = {0};
     if (ix) index_check_files(ix, 0, 3, false, 0, &f);
     ok(f.n == 0, "all their images are there");
@@ -847,6 +935,7 @@ int main(void)
     moved();
     pages();
     joins();
+    plate_maps();
     own_columns();
     order();
     wrong();

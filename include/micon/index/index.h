@@ -33,6 +33,11 @@ typedef struct {
     bool pages; /* one file holds all channels: page = the channel's place in `channels`, or what Frame_<channel> says */
 } index_options;
 
+/* What a row of a compound table is about: its identifier or, where that is empty or NA as broad_sample is for DMSO, its
+ * pert_iname. Borrowed. */
+#define INDEX_COMPOUND_NAME "pert_iname"
+const char *index_compound_id(const char *identifier, const char *name);
+
 index_options index_options_of(const config *c); /* borrows from c */
 char *index_cache_name(const config *c);         /* WORK.index, beside the work folder. Caller frees. */
 
