@@ -135,12 +135,13 @@ typedef struct {
     const float *x;
     int64_t d, first, n; /* the queries are rows [first, first+n) */
     const ap_controls *controls;
-    int64_t stride;  /* of negative */
-    float *negative; /* [n][stride] similarities of each query to its controls */
-    float *positive; /* [queries of a label][members] */
-    float *rows[2];  /* gathered queries and members */
-    int32_t *above;  /* negatives above each positive */
-    double *ap;      /* [n] and so on: of the queries */
+    const int32_t *place; /* or NULL */
+    int64_t stride;       /* of negative */
+    float *negative;      /* [n][stride] similarities of each query to its controls */
+    float *positive;      /* [queries of a label][members] */
+    float *rows[2];       /* gathered queries and members */
+    int32_t *above;       /* negatives above each positive */
+    double *ap;           /* [n] and so on: of the queries */
     int32_t *n_positive, *n_total;
 } activity;
 
@@ -185,6 +186,15 @@ static int i32_cmp(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* Controls at the query's position come after everybody and are not counted; returns how many they are. */
+static int64_t leave_out(const activity *a, int32_t query, const int32_t *control, int64_t n, float *negative)
+{
+    int64_t out = 0;
+    for (int64_t j = 0; j < n && a->place; j++)
+        if (a->place[control[j]] == a->place[query]) negative[j] = -INFINITY, out++;
+    return out;
+}
+
 /* The AP of one query: positive [m] are its similarities to the label's members, itself (at `self`) among them. */
 static void activity_query(activity *a, int32_t query, const int32_t *member, int64_t m, int64_t self, const float *positive)
 {
@@ -192,15 +202,16 @@ static void activity_query(activity *a, int32_t query, const int32_t *member, in
     int32_t set = a->controls->set_of[query], near = 0;
     const int32_t *control = a->controls->row + a->controls->start[set];
     int64_t n = a->controls->start[set + 1] - a->controls->start[set], k = 0;
-    const float *negative = a->negative + at * a->stride;
+    float *negative = a->negative + at * a->stride;
+    int64_t left_out = leave_out(a, query, control, n, negative);
     double sum = 0;
-    a->n_positive[at] = (int32_t)(m - 1), a->n_total[at] = (int32_t)(m - 1 + n);
     for (int64_t j = 0; j < m; j++) {
-        if (j == self) continue;
+        if (j == self || (a->place && a->place[member[j]] == a->place[query])) continue;
         a->above[k] = count_above(negative, n, positive[j], &near);
         if (near > 0) a->above[k] += count_near(a, query, member[j], negative, control, n, positive[j]);
         k++;
     }
+    a->n_positive[at] = (int32_t)k, a->n_total[at] = (int32_t)(k + n - left_out);
     qsort(a->above, (size_t)k, sizeof *a->above, i32_cmp);
     for (int64_t j = 0; j < k; j++) sum += (double)(j + 1) / (double)(j + 1 + a->above[j]);
     if (k > 0) a->ap[at] = sum / (double)k;
@@ -279,7 +290,7 @@ static void longest_lists(const ap_controls *c, const int32_t *row, const int32_
     }
 }
 
-status ap_activity(const profile_rows *r, const ap_controls *controls, row_range queries, const ap_scores *out)
+status ap_activity(const profile_rows *r, const ap_controls *controls, const int32_t *place, row_range queries, const ap_scores *out)
 {
     status st = OK;
     int64_t n = r->n, d = r->d, n_range = queries.n;
@@ -288,7 +299,7 @@ status ap_activity(const profile_rows *r, const ap_controls *controls, row_range
     int32_t *member = NULL, *query = NULL;
     int64_t set, members, step;
     int unused;
-    activity a = {.x = r->x, .d = d, .controls = controls};
+    activity a = {.x = r->x, .d = d, .controls = controls, .place = place};
     TRY(int_from_i64(d, &unused));
     TRY(int_from_i64(n, &unused));
     TRY(mem_alloc(&work, (size_t)n, sizeof *work, "wells by compound"));
@@ -337,7 +348,7 @@ static bool share_any(const int32_t *a, int64_t na, const int32_t *b, int64_t nb
     return false;
 }
 
-status ap_consistency(const profile_rows *r, const ap_targets *targets, row_range queries, const ap_scores *out)
+status ap_consistency(const profile_rows *r, const ap_targets *targets, const int32_t *place, row_range queries, const ap_scores *out)
 {
     status st = OK;
     const int64_t *start = targets->start;
@@ -360,7 +371,7 @@ status ap_consistency(const profile_rows *r, const ap_targets *targets, row_rang
         if ((r->use && !r->use[q]) || start[q + 1] == start[q]) continue;
         linear_panels_dot(&all, r->x + q * r->d, sim);
         for (int64_t j = 0; j < m; j++) {
-            if (row[j] == q) continue;
+            if (row[j] == q || (place && place[q] >= 0 && place[row[j]] == place[q])) continue;
             if (share_any(own, start[q + 1] - start[q], target + start[row[j]], start[row[j] + 1] - start[row[j]]))
                 positive[np++] = sim[j];
             else

@@ -52,6 +52,34 @@ void ap_null(int32_t m, int32_t total, uint32_t seed, int64_t size, double *null
     free(rank);
 }
 
+static double chance_of(int32_t m, int32_t total, double harmonic)
+{
+    if (m < 1 || total < m) return NAN;
+    if (total == 1) return 1;
+    return ((double)(total - m) * harmonic + (double)total * (m - 1)) / ((double)(total - 1) * total);
+}
+
+double ap_chance(int32_t m, int32_t total)
+{
+    double harmonic = 0;
+    for (int32_t k = 1; k <= total; k++) harmonic += 1.0 / k;
+    return chance_of(m, total, harmonic);
+}
+
+status ap_chances(const ap_scores *scores, int64_t n, double *chance)
+{
+    double *harmonic = NULL;
+    int32_t most = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (scores->n_total[i] > most) most = scores->n_total[i];
+    status st = mem_alloc(&harmonic, (size_t)most + 1, sizeof *harmonic, "harmonic numbers");
+    if (st != OK) return st;
+    for (int32_t k = 1; k <= most; k++) harmonic[k] = harmonic[k - 1] + 1.0 / k;
+    for (int64_t i = 0; i < n; i++) chance[i] = chance_of(scores->n_positive[i], scores->n_total[i], harmonic[scores->n_total[i]]);
+    free(harmonic);
+    return OK;
+}
+
 static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;

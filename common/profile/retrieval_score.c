@@ -6,22 +6,30 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* The candidates as sorted (label, group) pairs, so that both counts are look-ups. */
-static int u64_cmp(const void *a, const void *b)
+/* What a candidate is counted by: label, group, place, or fewer of them; sorted, so that counts are look-ups. */
+typedef struct {
+    int32_t code[3];
+} count_key;
+
+static int by_codes(const void *a, const void *b)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
+    const count_key *x = a, *y = b;
+    for (int i = 0; i < 3; i++)
+        if (x->code[i] != y->code[i]) return x->code[i] < y->code[i] ? -1 : 1;
+    return 0;
 }
 
-/* How many of the sorted v lie in [low, high]. */
-static int64_t count_between(const uint64_t *v, int64_t n, uint64_t low, uint64_t high)
+/* How many of the sorted v begin with the first `depth` codes of key. */
+static int64_t count_prefix(const count_key *v, int64_t n, count_key key, int depth)
 {
     int64_t bound[2];
     for (int side = 0; side < 2; side++) {
         int64_t a = 0, b = n;
+        for (int i = depth; i < 3; i++) key.code[i] = side == 0 ? INT32_MIN : INT32_MAX;
         while (a < b) {
             int64_t m = a + (b - a) / 2;
-            if (side == 0 ? v[m] < low : v[m] <= high)
+            int order = by_codes(&v[m], &key);
+            if (side == 0 ? order < 0 : order <= 0)
                 a = m + 1;
             else
                 b = m;
@@ -31,41 +39,62 @@ static int64_t count_between(const uint64_t *v, int64_t n, uint64_t low, uint64_
     return bound[1] - bound[0];
 }
 
-static uint64_t pair(int32_t label, int32_t group)
+/* The candidates in four orders: those that share one code or several with a query are together in one of them. */
+enum { LABEL_GROUP_PLACE, LABEL_PLACE, GROUP_PLACE, PLACE, N_ORDERS };
+typedef struct {
+    count_key *key[N_ORDERS];
+    int64_t n;
+} counted;
+
+static status counted_init(counted *c, const retrieval_setting *set, const int32_t *label, int64_t n)
 {
-    return (uint64_t)(uint32_t)label << 32 | (uint32_t)group;
+    status st = OK;
+    for (int k = 0; k < N_ORDERS; k++) TRY(mem_alloc(&c->key[k], (size_t)n, sizeof **c->key, "candidates"));
+    for (int64_t i = 0; i < n; i++) {
+        if (set->candidate_mask && !set->candidate_mask[i]) continue;
+        int32_t group = set->query_group ? set->candidate_group[i] : 0, place = set->query_place ? set->candidate_place[i] : 0;
+        c->key[LABEL_GROUP_PLACE][c->n] = (count_key){{label[i], group, place}};
+        c->key[LABEL_PLACE][c->n] = (count_key){{label[i], place, 0}};
+        c->key[GROUP_PLACE][c->n] = (count_key){{group, place, 0}};
+        c->key[PLACE][c->n++] = (count_key){{place, 0, 0}};
+    }
+    for (int k = 0; k < N_ORDERS; k++) qsort(c->key[k], (size_t)c->n, sizeof **c->key, by_codes);
+done:
+    return st;
+}
+
+/* All less those of the query's group, less those of its place, and those of both, which were taken off twice. */
+static int64_t count_others(const counted *c, const retrieval_setting *set, int64_t query, const int32_t *label)
+{
+    int64_t n = label ? count_prefix(c->key[LABEL_GROUP_PLACE], c->n, (count_key){{*label}}, 1) : c->n;
+    int32_t group = set->query_group ? set->query_group[query] : 0, place = set->query_place ? set->query_place[query] : 0;
+    if (set->query_group)
+        n -= label ? count_prefix(c->key[LABEL_GROUP_PLACE], c->n, (count_key){{*label, group}}, 2)
+                   : count_prefix(c->key[GROUP_PLACE], c->n, (count_key){{group}}, 1);
+    if (set->query_place)
+        n -= label ? count_prefix(c->key[LABEL_PLACE], c->n, (count_key){{*label, place}}, 2)
+                   : count_prefix(c->key[PLACE], c->n, (count_key){{place}}, 1);
+    if (set->query_group && set->query_place)
+        n += label ? count_prefix(c->key[LABEL_GROUP_PLACE], c->n, (count_key){{*label, group, place}}, 3)
+                   : count_prefix(c->key[GROUP_PLACE], c->n, (count_key){{group, place}}, 2);
+    return n;
 }
 
 status retrieval_counts(const retrieval_setting *set, const int32_t *query_label, int64_t first, int64_t n, const int32_t *candidate_label,
                         int64_t n_candidate, int64_t *n_possible, int64_t *n_match)
 {
     status st = OK;
-    uint64_t *labels = NULL, *groups = NULL;
-    int64_t m = 0;
-    TRY(mem_alloc(&labels, (size_t)n_candidate, sizeof *labels, "candidates"));
-    TRY(mem_alloc(&groups, (size_t)n_candidate, sizeof *groups, "candidates"));
-    for (int64_t i = 0; i < n_candidate; i++) {
-        if (set->candidate_mask && !set->candidate_mask[i]) continue;
-        int32_t group = set->query_group ? set->candidate_group[i] : 0;
-        labels[m] = pair(candidate_label[i], group);
-        groups[m++] = pair(0, group);
-    }
-    qsort(labels, (size_t)m, sizeof *labels, u64_cmp);
-    qsort(groups, (size_t)m, sizeof *groups, u64_cmp);
+    counted c = {0};
+    TRY(counted_init(&c, set, candidate_label, n_candidate));
     for (int64_t i = 0; i < n; i++) {
         n_possible[i] = n_match[i] = -1;
         if (set->query_mask && !set->query_mask[first + i]) continue;
-        int32_t label = query_label[first + i];
-        n_possible[i] = m;
-        n_match[i] = label < 0 ? 0 : count_between(labels, m, pair(label, 0), pair(label, -1));
-        if (!set->query_group) continue;
-        int32_t group = set->query_group[first + i];
-        n_possible[i] -= count_between(groups, m, pair(0, group), pair(0, group));
-        if (label >= 0) n_match[i] -= count_between(labels, m, pair(label, group), pair(label, group));
+        const int32_t *label = &query_label[first + i];
+        n_possible[i] = count_others(&c, set, first + i, NULL);
+        n_match[i] = *label < 0 ? 0 : count_others(&c, set, first + i, label);
     }
 done:
-    free(labels);
-    free(groups);
+    for (int k = 0; k < N_ORDERS; k++) free(c.key[k]);
     return st;
 }
 

@@ -49,7 +49,8 @@ int shortlists_any(const float *s, float need, const float *columns);
 static inline bool shortlists_may(const retrieval_setting *rule, int64_t i, int64_t row)
 {
     if (rule->candidate_mask && !rule->candidate_mask[row]) return false;
-    return !rule->query_group || rule->candidate_group[row] != rule->query_group[i];
+    if (rule->query_group && rule->candidate_group[row] == rule->query_group[i]) return false;
+    return !rule->query_place || rule->candidate_place[row] != rule->query_place[i];
 }
 
 #endif

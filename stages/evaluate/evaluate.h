@@ -33,12 +33,13 @@ typedef struct {
     int32_t *label;                  /* compound and treatment columns; -1: control or empty */
     int32_t *compound;               /* the compound alone; -1 likewise */
     int32_t *label_compound;         /* [n_label] */
+    int32_t *position;               /* row and column on the plate, whichever plate it is */
     int32_t *group;                  /* evaluate.normalize_by */
     uint8_t *control;                /* [n] */
     uint8_t *set;                    /* [n] split_set, NO_SET without a split */
     bool own_set;                    /* an outside table says itself what training used; rank 0 */
     uint8_t *evaluated;              /* [n] 1: in E of docs/method.md 8 */
-    int32_t n_source, n_batch, n_plate, n_label, n_compound, n_group;
+    int32_t n_source, n_batch, n_plate, n_label, n_compound, n_group, n_position;
     intern_table label_name, compound_name, group_name; /* rank 0 */
     /* Mechanisms of labels: of label i the codes target[target_start[i] .. target_start[i+1]); on every rank. */
     int64_t *target_start;
@@ -118,21 +119,21 @@ typedef struct {
     interval v;
     double chance;
     int64_t n, left_out; /* queries or compounds or wells; -1: does not apply */
-    double *num, *den;   /* [n_compound]; NULL: not in by_compound.csv */
+    double *num, *den;   /* [wells.n_compound]; NULL: not in by_compound.csv */
 } result;
 typedef struct {
     result *item;
     size_t n, cap;
-    int32_t n_compound;
     int64_t draws;
     uint32_t seed;
-    bool active; /* rank 0: elsewhere results are dropped */
+    bool active;     /* rank 0: elsewhere results are dropped */
+    bool keep_empty; /* also those of which n is 0 */
     /* Per label, of the mAPs: [2 settings of profiles][n_label]. Consistency is the compound's, the same for all of its labels. */
     double *activity[2], *activity_p[2], *activity_q[2], *consistency[2], *consistency_p[2], *consistency_q[2];
 } results;
 void results_free(results *r);
-status results_ratio(results *r, result like, const double *num,
-                     const double *den) MUST_USE; /* by compound, whatever the doses; copies num and den */
+/* By compound, whatever the doses: num, den [n_compound] are copied where by_compound.csv has them. */
+status results_ratio(results *r, result like, const double *num, const double *den, int64_t n_compound) MUST_USE;
 status results_value(results *r, result like, double value) MUST_USE;
 /* metrics.json, appended. */
 void results_show_json(const results *r, const stage *g, const wells *w, const names *notes, text *out);

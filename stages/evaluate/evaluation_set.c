@@ -18,6 +18,7 @@ void evaluation_set_free(evaluation_set *e)
     free(e->plate);
     free(e->label);
     free(e->compound);
+    free(e->position);
     free(e->set);
     free(e->near);
 }
@@ -27,15 +28,15 @@ status evaluation_set_init(evaluation_set *e, const float *x)
     status st = OK;
     const wells *w = e->w;
     for (int64_t i = 0; i < w->n; i++) e->n += w->evaluated[i];
-    int32_t **code[] = {&e->row, &e->source, &e->batch, &e->plate, &e->label, &e->compound};
-    for (size_t k = 0; k < 6; k++) TRY(mem_alloc(code[k], (size_t)e->n, sizeof **code[k], "wells"));
+    int32_t **code[] = {&e->row, &e->source, &e->batch, &e->plate, &e->label, &e->compound, &e->position};
+    for (size_t k = 0; k < 7; k++) TRY(mem_alloc(code[k], (size_t)e->n, sizeof **code[k], "wells"));
     TRY(mem_alloc(&e->set, (size_t)e->n, 1, "wells"));
     TRY(mem_alloc(&e->x, (size_t)(e->n * e->d), sizeof *e->x, "profiles"));
     int64_t m = 0;
     for (int64_t i = 0; i < w->n; i++) {
         if (!w->evaluated[i]) continue;
         e->row[m] = (int32_t)i, e->source[m] = w->source[i], e->batch[m] = w->batch[i], e->plate[m] = w->plate[i];
-        e->label[m] = w->label[i], e->compound[m] = w->compound[i], e->set[m] = w->set[i];
+        e->label[m] = w->label[i], e->compound[m] = w->compound[i], e->set[m] = w->set[i], e->position[m] = w->position[i];
         memcpy(e->x + m * e->d, x + i * e->d, (size_t)e->d * sizeof *x);
         m++;
     }
@@ -49,11 +50,18 @@ result evaluation_result(const evaluation_set *e, metric_id metric)
     const metric_info *m = &metric_table[metric];
     return (result){.profiles = e->profiles,
                     .metric = metric,
-                    .setting = metric_setting_name(m->setting == EACH_SETTING ? ALL_WELLS : m->setting),
+                    .setting = e->setting ? e->setting : metric_setting_name(m->setting == EACH_SETTING ? ALL_WELLS : m->setting),
                     .k = m->properties & VOTE_OF_5 ? 5 : 0,
                     .chance = NAN,
                     .n = -1,
                     .left_out = -1};
+}
+
+result evaluation_result_in(const evaluation_set *e, metric_id metric, metric_setting setting)
+{
+    result one = evaluation_result(e, metric);
+    if (setting != ALL_WELLS) one.setting = metric_setting_name(setting);
+    return one;
 }
 
 status evaluation_gather_all(const evaluation_set *e, const void *mine, int64_t n_mine, size_t row_bytes, int64_t n, void *out)

@@ -1,5 +1,5 @@
 /* main.c -- micon-evaluate: embeddings to wells, normalized and corrected; the profile store, the metrics, the report. */
-#include "evaluate.h"
+#include "claims.h"
 
 #include "micon/base/digest.h"
 #include "micon/base/log.h"
@@ -205,8 +205,10 @@ static status evaluate_all(stage *g, progress *p, wells *w, transformed *c, tran
     progress_add(p, g->rank == 0);
     int corrected = c->corrected;
     MPI_Bcast(&corrected, 1, MPI_INT, 0, g->comm);
-    *r = (results){
-        .n_compound = w->n_compound, .draws = g->cfg.evaluate.bootstrap, .seed = (uint32_t)g->cfg.evaluate.seed, .active = g->rank == 0};
+    *r = (results){.draws = g->cfg.evaluate.bootstrap,
+                   .seed = (uint32_t)g->cfg.evaluate.seed,
+                   .active = g->rank == 0,
+                   .keep_empty = g->cfg.evaluate.recipe == RECIPE_0_1};
     for (int which = 0; which <= corrected; which++) {
         from = now_s();
         progress_say(p, which ? "metrics with correction" : "metrics without correction");
@@ -281,6 +283,7 @@ static status make_all(stage *g, const screen_index *ix, const screen_split *spl
     TRY(write_consensus_all(g, o->consensus, &w, &c, text_str(&from->made_from), sum));
     TRY(write_profiles_all(g, o->profiles, &w, &c, text_str(&from->made_from), sum));
     progress_add(p, g->rank == 0);
+    if (g->rank == 0) claims_log(&r);
     log_info("%s/report.html", o->folder);
 done:
     progress_end_all(&p, st);

@@ -9,7 +9,10 @@ static const struct {
 } settings[N_SETTINGS] = {[ALL_WELLS] = {"all", "All evaluated wells"},
                           [SEEN_SOURCES] = {"seen_sources", "Seen sources (held-out batches)"},
                           [UNSEEN_SOURCE] = {"unseen_source", "Unseen source"},
-                          [UNSEEN_COMPOUNDS] = {"unseen_compounds", "Unseen compounds"}};
+                          [UNSEEN_COMPOUNDS] = {"unseen_compounds", "Unseen compounds"},
+                          [OTHER_POSITIONS] = {"other_positions", "Other well positions only"},
+                          [POSITION_MATCHED] = {"position_matched", "Against untreated wells and null sets at as many positions"},
+                          [POSITION_CONTROL] = {"position_control", "Untreated positions as if they were treatments"}};
 
 const char *metric_setting_name(metric_setting s)
 {

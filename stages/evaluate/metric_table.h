@@ -16,8 +16,21 @@ typedef enum {
 /* The table of the report that shows it; its order there is that of the rows. */
 typedef enum { IN_RETRIEVAL, IN_PREDICTED, IN_ACTIVITY, IN_BATCHES, NOT_SHOWN } metric_section;
 
-/* Whose wells are the queries. EACH_SETTING: one figure for each of the others that has wells. */
-typedef enum { ALL_WELLS, SEEN_SOURCES, UNSEEN_SOURCE, UNSEEN_COMPOUNDS, N_SETTINGS, EACH_SETTING = N_SETTINGS } metric_setting;
+/* Whose wells are the queries. EACH_SETTING: one figure for each of the first N_QUERY_SETTINGS that has wells. The others are of all
+ * wells, beside the figure of ALL_WELLS: with candidates at other positions only; against null sets or untreated wells that stand as the
+ * treatment's wells do; and of untreated positions as if they were treatments. */
+typedef enum {
+    ALL_WELLS,
+    SEEN_SOURCES,
+    UNSEEN_SOURCE,
+    UNSEEN_COMPOUNDS,
+    N_QUERY_SETTINGS,
+    OTHER_POSITIONS = N_QUERY_SETTINGS,
+    POSITION_MATCHED,
+    POSITION_CONTROL,
+    N_SETTINGS,
+    EACH_SETTING = N_SETTINGS
+} metric_setting;
 
 enum {
     BY_K = 1,      /* one value for each k from 1 to 10: hits among the first k */
@@ -38,6 +51,10 @@ enum {
            "Share of wells with a well of their compound among the k most similar wells of other sources")                                 \
     METRIC(NSS_BY_COMPOUND, "nss_by_compound", NOT_SHOWN, EACH_SETTING, MEAN_OF_RATIOS, BY_K, "Not the same source, mean over compounds",  \
            "The same share within each compound, averaged over compounds")                                                                 \
+    METRIC(NSP, "nsp", IN_RETRIEVAL, EACH_SETTING, RATIO_OF_SUMS, BY_K | CHANCE | COMPARED, "Not the same plate",                          \
+           "Where there is one batch: share of wells with a well of their compound among the k most similar wells of other plates")        \
+    METRIC(NSP_BY_COMPOUND, "nsp_by_compound", NOT_SHOWN, EACH_SETTING, MEAN_OF_RATIOS, BY_K, "Not the same plate, mean over compounds",   \
+           "The same share within each compound, averaged over compounds")                                                                 \
     METRIC(COUNTERFACTUAL, "counterfactual", IN_PREDICTED, UNSEEN_COMPOUNDS, RATIO_OF_SUMS, BY_K | CHANCE | COMPARED,                      \
            "Predicted profile finds its compound",                                                                                         \
            "Share of predicted profiles with a well of their compound among the k most similar wells of other batches")                    \
@@ -52,20 +69,21 @@ enum {
            "Averaged over plates, mean over compounds", "The same share within each compound, averaged over compounds")                    \
     METRIC(COUNTERFACTUAL_MEAN_MEDIAN_RANK, "counterfactual_mean_median_rank", IN_PREDICTED, UNSEEN_COMPOUNDS, VALUE_ONLY, LOWER,          \
            "Averaged over plates: median rank", "Median place of the first well of the compound among all wells")                          \
-    METRIC(MAP_ACTIVITY, "map_activity", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, COMPARED, "mAP, activity",                                 \
+    METRIC(MAP_ACTIVITY, "map_activity", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, CHANCE | COMPARED, "mAP, activity",                        \
            "Mean average precision of finding a treatment's other wells before its plate's controls")                                      \
     METRIC(ACTIVE_SHARE, "active_share", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, COMPARED, "Share of active compounds",                     \
            "Share of treatments whose activity mAP has a corrected p-value below 0.05")                                                    \
-    METRIC(MAP_CONSISTENCY, "map_consistency", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, COMPARED, "mAP, consistency of mechanisms",          \
+    METRIC(MAP_CONSISTENCY, "map_consistency", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, CHANCE | COMPARED, "mAP, consistency of mechanisms", \
            "Mean average precision of finding the compounds of one mechanism before those of others, among the active ones")               \
     METRIC(CONSISTENT_SHARE, "consistent_share", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, COMPARED, "Share of consistent compounds",         \
            "Share of compounds whose consistency mAP has a corrected p-value below 0.05")                                                  \
-    METRIC(PERCENT_REPLICATING, "percent_replicating", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, COMPARED, "Percent replicating (share)",     \
+    METRIC(PERCENT_REPLICATING, "percent_replicating", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, CHANCE | COMPARED,                           \
+           "Percent replicating (share)",                                                                                                  \
            "Share of treatments whose wells correlate more than the 95th percentile of random sets of wells")                              \
     METRIC(KNN_COMPOUND, "knn_compound", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, COMPARED | VOTE_OF_5, "5 neighbours name the compound",    \
-           "Share of wells whose compound is the commonest among the 5 nearest wells of other batches")                                    \
+           "Share of wells whose compound is the commonest among the 5 nearest wells of other batches (of one batch: plates)")             \
     METRIC(KNN_MECHANISM, "knn_mechanism", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, COMPARED | VOTE_OF_5, "5 neighbours name the mechanism", \
-           "Share of wells whose mechanism is the commonest among the 5 nearest wells of other batches")                                   \
+           "Share of wells whose mechanism is the commonest among the 5 nearest wells of other batches (of one batch: plates)")            \
     METRIC(KNN_SOURCE, "knn_source", IN_BATCHES, ALL_WELLS, RATIO_OF_SUMS, COMPARED | LOWER | VOTE_OF_5, "5 neighbours name the source",   \
            "Share of wells whose source is the commonest among the 5 nearest wells of other compounds")                                    \
     METRIC(KNN_PLATE, "knn_plate", IN_BATCHES, ALL_WELLS, RATIO_OF_SUMS, COMPARED | LOWER | VOTE_OF_5, "5 neighbours name the plate",      \

@@ -20,6 +20,7 @@ status metrics_all(MPI_Comm comm, const wells *w, const metric_input *in, const 
                         .notes = notes,
                         .which = in->corrected,
                         .profiles = in->corrected ? "corrected" : "uncorrected",
+                        .by_position = o->recipe != RECIPE_0_1,
                         .d = in->d};
     const float *x = in->x;
     float *unit = NULL;
@@ -29,10 +30,11 @@ status metrics_all(MPI_Comm comm, const wells *w, const metric_input *in, const 
     TRY_ALL(comm, mem_alloc(&unit, (size_t)(w->n * in->d), sizeof *unit, "profiles"));
     linear_unit_rows(x, w->n, in->d, unit);
     TRY(activity_metrics_all(&e, unit));
-    FREE(unit);
     TRY(consistency_metrics_all(&e, x));
     TRY(batch_metrics_all(&e));
     TRY(replicate_metrics_all(&e, x));
+    if (e.by_position) TRY(matched_replicate_metrics_all(&e, x));
+    if (e.by_position) TRY(position_control_all(&e, x, unit));
 done:
     evaluation_set_free(&e);
     free(unit);

@@ -20,27 +20,39 @@ typedef struct {
     int32_t n_group;
     const int32_t *compound; /* [n_group] */
     double **map, **p, **q;  /* [n_group], allocated here */
+    metric_setting setting;
 } mean_precision;
 
-/* The mean's value is over groups, its interval over compounds. */
-static status add_mean_precision_all(const evaluation_set *e, const mean_precision *a)
+/* The mean over the groups' queries of what a random order would score; chance [n_group]. */
+static status group_chances(const mean_precision *a, double *chance)
 {
     status st = OK;
-    row_range mine;
+    double *of = NULL;
+    int64_t *n = NULL;
+    TRY(mem_alloc(&of, (size_t)a->n, sizeof *of, "average precisions"));
+    TRY(mem_alloc(&n, (size_t)a->n_group, sizeof *n, "compounds"));
+    TRY(ap_chances(&a->queries, a->n, of));
+    memset(chance, 0, (size_t)a->n_group * sizeof *chance);
+    for (int64_t i = 0; i < a->n; i++)
+        if (a->group[i] >= 0 && !isnan(a->queries.ap[i])) chance[a->group[i]] += of[i], n[a->group[i]]++;
+    for (int32_t g = 0; g < a->n_group; g++) chance[g] /= (double)n[g];
+done:
+    free(of);
+    free(n);
+    return st;
+}
+
+/* The mean over groups with its interval over compounds, and the share of groups that are significant. */
+static status add_means(const evaluation_set *e, const mean_precision *a)
+{
+    status st = OK;
     int32_t n_compound = e->w->n_compound;
-    double *m = NULL, *pv = NULL, *num = NULL, *den = NULL;
-    result one = evaluation_result(e, a->metric);
-    const ap_null_options null = {.size = e->o->null_size, .seed = (uint32_t)e->o->seed, .as_0_1 = e->o->recipe == RECIPE_0_1};
-    partition(a->n_group, e->size, e->rank, &mine.first, &mine.n);
-    double **all[] = {a->map, a->p, a->q}, **sums[] = {&num, &den};
-    for (int k = 0; k < 3; k++) TRY_ALL(e->comm, mem_alloc(all[k], (size_t)a->n_group, sizeof **all[k], "compounds"));
-    for (int k = 0; k < 2; k++) TRY_ALL(e->comm, mem_alloc(sums[k], (size_t)n_compound, sizeof **sums[k], "compounds"));
-    TRY_ALL(e->comm, mem_alloc(&m, (size_t)mine.n, sizeof *m, "compounds"));
-    TRY_ALL(e->comm, mem_alloc(&pv, (size_t)mine.n, sizeof *pv, "compounds"));
-    TRY_ALL(e->comm, mine.n > 0 ? ap_pvalues(&a->queries, a->group, a->n, mine, &null, &(ap_groups){.mean_ap = m, .p = pv}) : OK);
-    TRY(evaluation_gather_all(e, m, mine.n, sizeof *m, a->n_group, *a->map));
-    TRY(evaluation_gather_all(e, pv, mine.n, sizeof *pv, a->n_group, *a->p));
-    ap_adjust(*a->p, a->n_group, *a->q);
+    double *num = NULL, *den = NULL, *chance = NULL, by_chance = 0;
+    result one = evaluation_result_in(e, a->metric, a->setting);
+    TRY(mem_alloc(&num, (size_t)n_compound, sizeof *num, "compounds"));
+    TRY(mem_alloc(&den, (size_t)n_compound, sizeof *den, "compounds"));
+    TRY(mem_alloc(&chance, (size_t)a->n_group, sizeof *chance, "compounds"));
+    TRY(group_chances(a, chance));
     one.n = one.left_out = 0;
     for (int32_t l = 0; l < a->n_group; l++) {
         if (isnan((*a->map)[l])) {
@@ -49,18 +61,41 @@ static status add_mean_precision_all(const evaluation_set *e, const mean_precisi
         }
         num[a->compound[l]] += (*a->map)[l];
         den[a->compound[l]] += 1;
+        by_chance += chance[l];
         one.n++;
     }
-    TRY_ALL(e->comm, results_ratio(e->r, one, num, den));
+    if (e->o->recipe != RECIPE_0_1) one.chance = by_chance / (double)one.n;
+    TRY(results_ratio(e->r, one, num, den, n_compound));
     memset(num, 0, (size_t)n_compound * sizeof *num);
     for (int32_t l = 0; l < a->n_group; l++) num[a->compound[l]] += (*a->q)[l] < 0.05; /* no q, no share */
-    one.metric = a->share;
-    TRY_ALL(e->comm, results_ratio(e->r, one, num, den));
+    one.metric = a->share, one.chance = NAN;
+    TRY(results_ratio(e->r, one, num, den, n_compound));
+done:
+    free(num);
+    free(den);
+    free(chance);
+    return st;
+}
+
+static status add_mean_precision_all(const evaluation_set *e, const mean_precision *a)
+{
+    status st = OK;
+    row_range mine;
+    double *m = NULL, *pv = NULL;
+    const ap_null_options null = {.size = e->o->null_size, .seed = (uint32_t)e->o->seed, .as_0_1 = e->o->recipe == RECIPE_0_1};
+    partition(a->n_group, e->size, e->rank, &mine.first, &mine.n);
+    double **all[] = {a->map, a->p, a->q};
+    for (int k = 0; k < 3; k++) TRY_ALL(e->comm, mem_alloc(all[k], (size_t)a->n_group, sizeof **all[k], "compounds"));
+    TRY_ALL(e->comm, mem_alloc(&m, (size_t)mine.n, sizeof *m, "compounds"));
+    TRY_ALL(e->comm, mem_alloc(&pv, (size_t)mine.n, sizeof *pv, "compounds"));
+    TRY_ALL(e->comm, mine.n > 0 ? ap_pvalues(&a->queries, a->group, a->n, mine, &null, &(ap_groups){.mean_ap = m, .p = pv}) : OK);
+    TRY(evaluation_gather_all(e, m, mine.n, sizeof *m, a->n_group, *a->map));
+    TRY(evaluation_gather_all(e, pv, mine.n, sizeof *pv, a->n_group, *a->p));
+    ap_adjust(*a->p, a->n_group, *a->q);
+    TRY_ALL(e->comm, add_means(e, a));
 done:
     free(m);
     free(pv);
-    free(num);
-    free(den);
     return st;
 }
 
@@ -92,43 +127,85 @@ done:
     return st;
 }
 
-status activity_metrics_all(const evaluation_set *e, const float *x)
+/* Scores of all of w's wells against its controls; place: without those at the query's position, or NULL. */
+static status activity_scores_all(const evaluation_set *e, const wells *w, const float *x, const int32_t *place, ap_scores *all)
+{
+    status st = OK;
+    ap_controls c = {0};
+    row_range own;
+    int level = e->o->negatives; /* a level left out is passed over */
+    ap_scores mine = {0};
+    partition(w->n, e->size, e->rank, &own.first, &own.n);
+    TRY_ALL(e->comm,
+            ap_controls_init(&c, w->control, level == NEGATIVES_PLATE ? w->plate : NULL, level <= NEGATIVES_BATCH ? w->batch : NULL,
+                             level <= NEGATIVES_SOURCE ? w->source : NULL, w->n, (int)e->o->min_controls));
+    TRY_ALL(e->comm, scores_alloc(&mine, own.n));
+    TRY_ALL(e->comm, scores_alloc(all, w->n));
+    const profile_rows rows = {.x = x, .n = w->n, .d = e->d, .label = w->label, .use = w->evaluated};
+    TRY_ALL(e->comm, own.n > 0 ? ap_activity(&rows, &c, place, own, &mine) : OK);
+    TRY(gather_scores_all(e, &mine, own.n, w->n, all));
+done:
+    ap_controls_free(&c);
+    scores_free(&mine);
+    return st;
+}
+
+status activity_by_label_all(const evaluation_set *e, const wells *w, const float *unit, double **map)
+{
+    status st = OK;
+    ap_scores s = {0};
+    int64_t *n = NULL;
+    TRY(activity_scores_all(e, w, unit, NULL, &s));
+    TRY_ALL(e->comm, mem_alloc(map, (size_t)w->n_label, sizeof **map, "treatments"));
+    TRY_ALL(e->comm, mem_alloc(&n, (size_t)w->n_label, sizeof *n, "treatments"));
+    for (int64_t i = 0; i < w->n; i++)
+        if (w->label[i] >= 0 && !isnan(s.ap[i])) (*map)[w->label[i]] += s.ap[i], n[w->label[i]]++;
+    for (int32_t l = 0; l < w->n_label; l++) (*map)[l] /= (double)n[l];
+done:
+    scores_free(&s);
+    free(n);
+    return st;
+}
+
+/* Activity, all of it or with other positions only. */
+static status add_activity_all(const evaluation_set *e, const float *x, metric_setting setting)
 {
     status st = OK;
     const wells *w = e->w;
-    ap_controls c = {0};
-    row_range own;
-    int64_t controls = 0;
-    int level = e->o->negatives; /* a level left out is passed over */
-    ap_scores mine = {0};
+    bool kept = setting == ALL_WELLS && !e->setting; /* compounds.csv has it */
+    double *map = NULL, *p = NULL, *q = NULL;
     mean_precision a = {.metric = METRIC_MAP_ACTIVITY,
                         .share = METRIC_ACTIVE_SHARE,
                         .group = w->label,
                         .n = w->n,
                         .n_group = w->n_label,
                         .compound = w->label_compound,
-                        .map = &e->r->activity[e->which],
-                        .p = &e->r->activity_p[e->which],
-                        .q = &e->r->activity_q[e->which]};
-    for (int64_t i = 0; i < w->n; i++) controls += w->control[i];
+                        .map = kept ? &e->r->activity[e->which] : &map,
+                        .p = kept ? &e->r->activity_p[e->which] : &p,
+                        .q = kept ? &e->r->activity_q[e->which] : &q,
+                        .setting = setting};
+    TRY(activity_scores_all(e, w, x, setting == OTHER_POSITIONS ? w->position : NULL, &a.queries));
+    TRY(add_mean_precision_all(e, &a));
+done:
+    scores_free(&a.queries);
+    free(map);
+    free(p);
+    free(q);
+    return st;
+}
+
+status activity_metrics_all(const evaluation_set *e, const float *x)
+{
+    status st = OK;
+    int64_t controls = 0;
+    for (int64_t i = 0; i < e->w->n; i++) controls += e->w->control[i];
     if (controls == 0) {
         if (e->rank == 0) names_add(e->notes, "no activity (mAP against controls): the profiles hold no controls");
         return OK;
     }
-    partition(w->n, e->size, e->rank, &own.first, &own.n);
-    TRY_ALL(e->comm,
-            ap_controls_init(&c, w->control, level == NEGATIVES_PLATE ? w->plate : NULL, level <= NEGATIVES_BATCH ? w->batch : NULL,
-                             level <= NEGATIVES_SOURCE ? w->source : NULL, w->n, (int)e->o->min_controls));
-    TRY_ALL(e->comm, scores_alloc(&mine, own.n));
-    TRY_ALL(e->comm, scores_alloc(&a.queries, w->n));
-    const profile_rows rows = {.x = x, .n = w->n, .d = e->d, .label = w->label, .use = w->evaluated};
-    TRY_ALL(e->comm, own.n > 0 ? ap_activity(&rows, &c, own, &mine) : OK);
-    TRY(gather_scores_all(e, &mine, own.n, w->n, &a.queries));
-    TRY(add_mean_precision_all(e, &a));
+    TRY(add_activity_all(e, x, ALL_WELLS));
+    if (e->by_position) TRY(add_activity_all(e, x, OTHER_POSITIONS));
 done:
-    ap_controls_free(&c);
-    scores_free(&mine);
-    scores_free(&a.queries);
     return st;
 }
 
@@ -173,54 +250,106 @@ done:
     return st;
 }
 
-/* On median consensus profiles of the active compounds, over all their doses: two doses of one would share its mechanism by
- * construction. */
-status consistency_metrics_all(const evaluation_set *e, const float *raw_x)
+/* place [n_compound]: the one position of a compound's evaluated wells; -1 where they are at several. */
+static void single_places(const evaluation_set *e, int32_t *place)
+{
+    enum { NOT_SEEN = -2, SEVERAL = -1 };
+    for (int32_t c = 0; c < e->w->n_compound; c++) place[c] = NOT_SEEN;
+    for (int64_t i = 0; i < e->n; i++) {
+        int32_t *p = &place[e->compound[i]];
+        *p = *p == NOT_SEEN || *p == e->position[i] ? e->position[i] : SEVERAL;
+    }
+}
+
+/* What the two consistencies share: median consensus profiles of the active compounds, over all their doses (two doses of one would share
+ * its mechanism by construction), and their mechanisms. */
+typedef struct {
+    float *y;
+    int64_t *count, *start;
+    int32_t *target, *self, *place;
+    uint8_t *use;
+} consensus_set;
+
+static status consensus_set_init(const evaluation_set *e, const float *raw_x, consensus_set *s)
 {
     status st = OK;
     const wells *w = e->w;
-    int32_t n_all = w->n_compound, *self = NULL, *target = NULL;
-    float *y = NULL;
-    int64_t *count = NULL, *start = NULL;
+    int32_t n = w->n_compound;
+    TRY(mem_alloc(&s->y, (size_t)(n * e->d), sizeof *s->y, "consensus"));
+    TRY(mem_alloc(&s->count, (size_t)n, sizeof *s->count, "consensus"));
+    TRY(mem_alloc(&s->use, (size_t)n, 1, "consensus"));
+    TRY(mem_alloc(&s->self, (size_t)n, sizeof *s->self, "compounds"));
+    TRY(mem_alloc(&s->place, (size_t)n, sizeof *s->place, "compounds"));
+    TRY(compound_targets(w, &s->start, &s->target));
+    const profile_rows treated = {.x = raw_x, .n = w->n, .d = e->d, .label = w->compound, .use = w->evaluated};
+    TRY(consensus_median(&treated, n, s->y, s->count));
+    linear_unit_rows(s->y, n, e->d, s->y);
+    for (int32_t c = 0; c < n; c++) s->self[c] = c;
+    mark_active(e, s->count, s->use);
+    single_places(e, s->place);
+done:
+    return st;
+}
+
+static void consensus_set_free(consensus_set *s)
+{
+    free(s->y);
+    free(s->count);
+    free(s->start);
+    free(s->target);
+    free(s->self);
+    free(s->place);
+    free(s->use);
+}
+
+static status add_consistency_all(const evaluation_set *e, const consensus_set *s, metric_setting setting)
+{
+    status st = OK;
+    const wells *w = e->w;
+    int32_t n = w->n_compound;
     row_range own;
-    uint8_t *use = NULL;
     double *map = NULL, *p = NULL, *q = NULL;
     ap_scores mine = {0};
-    mean_precision a = {
-        .metric = METRIC_MAP_CONSISTENCY, .share = METRIC_CONSISTENT_SHARE, .n = n_all, .n_group = n_all, .map = &map, .p = &p, .q = &q};
-    if (w->n_target == 0) return OK;
-    partition(n_all, e->size, e->rank, &own.first, &own.n);
-    TRY_ALL(e->comm, mem_alloc(&y, (size_t)(n_all * e->d), sizeof *y, "consensus"));
-    TRY_ALL(e->comm, mem_alloc(&count, (size_t)n_all, sizeof *count, "consensus"));
-    TRY_ALL(e->comm, mem_alloc(&use, (size_t)n_all, 1, "consensus"));
-    TRY_ALL(e->comm, mem_alloc(&self, (size_t)n_all, sizeof *self, "compounds"));
+    mean_precision a = {.metric = METRIC_MAP_CONSISTENCY,
+                        .share = METRIC_CONSISTENT_SHARE,
+                        .n = n,
+                        .n_group = n,
+                        .group = s->self,
+                        .compound = s->self,
+                        .map = &map,
+                        .p = &p,
+                        .q = &q,
+                        .setting = setting};
+    const profile_rows compounds = {.x = s->y, .n = n, .d = e->d, .use = s->use};
+    const ap_targets targets = {s->start, s->target};
+    partition(n, e->size, e->rank, &own.first, &own.n);
     TRY_ALL(e->comm, scores_alloc(&mine, own.n));
-    TRY_ALL(e->comm, scores_alloc(&a.queries, n_all));
-    TRY_ALL(e->comm, compound_targets(w, &start, &target));
-    const profile_rows treated = {.x = raw_x, .n = w->n, .d = e->d, .label = w->compound, .use = w->evaluated};
-    TRY_ALL(e->comm, consensus_median(&treated, n_all, y, count));
-    linear_unit_rows(y, n_all, e->d, y);
-    for (int32_t c = 0; c < n_all; c++) self[c] = c;
-    mark_active(e, count, use);
-    const profile_rows compounds = {.x = y, .n = n_all, .d = e->d, .use = use};
-    TRY_ALL(e->comm, own.n > 0 ? ap_consistency(&compounds, &(ap_targets){start, target}, own, &mine) : OK);
-    TRY(gather_scores_all(e, &mine, own.n, n_all, &a.queries));
-    a.group = a.compound = self;
+    TRY_ALL(e->comm, scores_alloc(&a.queries, n));
+    TRY_ALL(e->comm, own.n > 0 ? ap_consistency(&compounds, &targets, setting == OTHER_POSITIONS ? s->place : NULL, own, &mine) : OK);
+    TRY(gather_scores_all(e, &mine, own.n, n, &a.queries));
     TRY(add_mean_precision_all(e, &a));
+    if (setting != ALL_WELLS) goto done;
     TRY_ALL(e->comm, spread(w, map, &e->r->consistency[e->which]));
     TRY_ALL(e->comm, spread(w, p, &e->r->consistency_p[e->which]));
     TRY_ALL(e->comm, spread(w, q, &e->r->consistency_q[e->which]));
 done:
-    free(y);
-    free(count);
-    free(start);
-    free(target);
-    free(use);
-    free(self);
     free(map);
     free(p);
     free(q);
     scores_free(&mine);
     scores_free(&a.queries);
+    return st;
+}
+
+status consistency_metrics_all(const evaluation_set *e, const float *raw_x)
+{
+    status st = OK;
+    consensus_set s = {0};
+    if (e->w->n_target == 0) return OK;
+    TRY_ALL(e->comm, consensus_set_init(e, raw_x, &s));
+    TRY(add_consistency_all(e, &s, ALL_WELLS));
+    if (e->by_position) TRY(add_consistency_all(e, &s, OTHER_POSITIONS));
+done:
+    consensus_set_free(&s);
     return st;
 }

@@ -60,7 +60,7 @@ static status silhouettes_all(const evaluation_set *e, const sample *s)
         den[compound] += 1;
         one.n++;
     }
-    TRY_ALL(e->comm, results_ratio(e->r, one, num, den));
+    TRY_ALL(e->comm, results_ratio(e->r, one, num, den, e->w->n_compound));
     TRY_ALL(e->comm, scib_silhouette_batch(s->x, s->n, e->d, s->label, e->w->n_label, s->batch, e->w->n_batch, &value));
     one = evaluation_result(e, METRIC_SILHOUETTE_BATCH), one.n = s->n;
     TRY_ALL(e->comm, results_value(e->r, one, value));

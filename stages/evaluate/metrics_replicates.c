@@ -57,9 +57,9 @@ status replicate_metrics_all(const evaluation_set *e, const float *raw_x)
     TRY_ALL(e->comm, mem_alloc(&count, (size_t)n_label, sizeof *count, "compounds"));
     TRY_ALL(e->comm, evaluation_count_present(e, e->compound, e->w->n_compound, &filled));
     for (int64_t i = 0; i < e->n; i++) count[e->label[i]]++;
-    TRY_ALL(e->comm,
-            n > 0 ? replicate_scores(&(profile_rows){.x = p, .n = e->n, .d = e->d, .label = e->label}, n_label, (row_range){first, n}, mine)
-                  : OK);
+    TRY_ALL(e->comm, n > 0 ? replicate_scores(&(profile_rows){.x = p, .n = e->n, .d = e->d, .label = e->label}, NULL, n_label,
+                                              (row_range){first, n}, mine)
+                           : OK);
     TRY(evaluation_gather_all(e, mine, n, sizeof *mine, n_label, score));
     TRY(replicate_bars_all(e, p, count, filled, bar));
     one.n = one.left_out = 0;
@@ -72,7 +72,8 @@ status replicate_metrics_all(const evaluation_set *e, const float *raw_x)
         den[e->w->label_compound[l]] += 1;
         one.n++;
     }
-    TRY_ALL(e->comm, results_ratio(e->r, one, num, den));
+    if (e->o->recipe != RECIPE_0_1) one.chance = 0.05; /* above the 95th percentile */
+    TRY_ALL(e->comm, results_ratio(e->r, one, num, den, e->w->n_compound));
 done:
     free(p);
     free(count);

@@ -15,8 +15,9 @@
 
 enum { K = RETRIEVAL_MAX_K, K_VOTE = 5 };
 
-/* What a search for one rule gave, for all queries. */
+/* What a search for one rule gave, for all queries; match counts candidates with the query's label. */
 typedef struct {
+    retrieval_setting rule;
     int32_t *hit; /* [n,K] */
     int32_t *rank;
     int64_t *possible, *match;
@@ -99,6 +100,7 @@ static status take_found(const evaluation_set *e, const retrieval_question *ask,
 {
     status st = OK;
     TRY(found_alloc(out, e->n));
+    out->rule = ask->rule;
     for (int64_t i = 0; i < e->n * K; i++) out->hit[i] = (int32_t)ask->hit[i].row;
     TRY(retrieval_counts(&ask->rule, e->label, 0, e->n, e->label, e->n, out->possible, out->match));
     retrieval_first_match(out->hit, e->n, K, e->label, e->label, out->rank);
@@ -107,7 +109,7 @@ done:
 }
 
 /* The figures of the queries with ask[i] = 1; compound [n]: of the queries. */
-static status add_retrieval(const evaluation_set *e, metric_id metric, metric_id by_compound, const char *setting, const found *f,
+static status add_retrieval(const evaluation_set *e, metric_id metric, metric_id by_compound, metric_setting setting, const found *f,
                             int64_t n, const uint8_t *ask, const int32_t *compound)
 {
     status st = OK;
@@ -125,14 +127,14 @@ static status add_retrieval(const evaluation_set *e, metric_id metric, metric_id
         if (!ask || ask[i]) rank[m] = f->rank[i], c[m] = compound[i], possible[m] = f->possible[i], match[m] = f->match[i], m++;
     retrieval_summarize(rank, possible, match, c, m, n_compound, K, &s);
     for (int k = 1; k <= K; k++) {
-        result one = evaluation_result(e, metric);
-        one.setting = setting, one.k = k;
+        result one = evaluation_result_in(e, metric, setting);
+        one.k = k;
         one.n = s.n_queries, one.left_out = s.n_impossible, one.chance = s.chance[k - 1];
         retrieval_by_label(rank, match, c, m, n_compound, k, hit, asked);
-        TRY(results_ratio(e->r, one, hit, asked));
+        TRY(results_ratio(e->r, one, hit, asked, n_compound));
         one.metric = by_compound, one.n = s.n_classes;
         if (!(metric_table[by_compound].properties & CHANCE)) one.chance = NAN;
-        TRY(results_ratio(e->r, one, hit, asked));
+        TRY(results_ratio(e->r, one, hit, asked, n_compound));
     }
 done:
     free(rank);
@@ -147,19 +149,20 @@ done:
 /* Marks the queries of a setting; returns how many there are. */
 static int64_t mark_setting(const evaluation_set *e, metric_setting s, uint8_t *ask)
 {
-    static const int set[N_SETTINGS] = {-1, SET_TEST, SET_UNSEEN_SOURCE, SET_UNSEEN_COMPOUND}; /* -1: all of E */
+    static const int set[N_QUERY_SETTINGS] = {-1, SET_TEST, SET_UNSEEN_SOURCE, SET_UNSEEN_COMPOUND}; /* -1: all of E */
     int64_t n = 0;
     for (int64_t i = 0; i < e->n; i++) n += ask[i] = set[s] < 0 || e->set[i] == set[s];
     return n;
 }
 
-/* Share of queries whose neighbours' commonest code is their own. */
-static status add_vote(const evaluation_set *e, metric_id metric, const found *f, const int32_t *code)
+/* Share of queries whose neighbours' commonest code is their own; match [n]: those with 0 are left out, or NULL. */
+static status add_vote(const evaluation_set *e, metric_id metric, metric_setting setting, const found *f, const int32_t *code,
+                       const int64_t *match)
 {
     status st = OK;
     int32_t *vote = NULL, *five = NULL;
     double *num = NULL, *den = NULL;
-    result one = evaluation_result(e, metric);
+    result one = evaluation_result_in(e, metric, setting);
     TRY(mem_alloc(&vote, (size_t)e->n, sizeof *vote, "votes"));
     TRY(mem_alloc(&five, (size_t)e->n * K_VOTE, sizeof *five, "votes"));
     TRY(mem_alloc(&num, (size_t)e->w->n_compound, sizeof *num, "compounds"));
@@ -168,7 +171,7 @@ static status add_vote(const evaluation_set *e, metric_id metric, const found *f
     retrieval_vote(five, e->n, K_VOTE, code, vote);
     one.n = one.left_out = 0;
     for (int64_t i = 0; i < e->n; i++) {
-        if (vote[i] < 0 || code[i] < 0) {
+        if (vote[i] < 0 || code[i] < 0 || (match && match[i] <= 0)) {
             one.left_out++;
             continue;
         }
@@ -176,7 +179,7 @@ static status add_vote(const evaluation_set *e, metric_id metric, const found *f
         den[e->compound[i]] += 1;
         one.n++;
     }
-    TRY(results_ratio(e->r, one, num, den));
+    TRY(results_ratio(e->r, one, num, den, e->w->n_compound));
 done:
     free(vote);
     free(five);
@@ -198,50 +201,106 @@ done:
     return st;
 }
 
-/* f [3]: not the same batch, source, compound (whatever its dose); and e->near. */
+/* Who may not answer: wells of the query's batch, source, plate, the same or at its position, of its compound (whatever its dose); the
+ * query itself. */
+enum { BATCH, SOURCE, PLATE, BATCH_PLACE, SOURCE_PLACE, PLATE_PLACE, COMPOUND, ITSELF, N_RULES, PLACE = BATCH_PLACE - BATCH };
+
+/* Which rules are asked (k > 0). Of one batch or source no well of another can answer; of one batch other plates answer instead. */
+static status choose_rules(const evaluation_set *e, const int32_t *own, retrieval_question ask[N_RULES])
+{
+    status st = OK;
+    const int32_t *code[N_RULES] = {[BATCH] = e->batch, [SOURCE] = e->source, [PLATE] = e->plate, [COMPOUND] = e->compound, [ITSELF] = own};
+    int32_t batches = 2, sources = 2;
+    if (e->o->recipe != RECIPE_0_1) {
+        TRY(evaluation_count_present(e, e->batch, e->w->n_batch, &batches));
+        TRY(evaluation_count_present(e, e->source, e->w->n_source, &sources));
+    }
+    bool asked[N_RULES] = {[BATCH] = batches > 1, [SOURCE] = sources > 1, [PLATE] = batches < 2};
+    for (int q = BATCH; q <= PLATE; q++) asked[q + PLACE] = asked[q] && e->by_position, code[q + PLACE] = code[q];
+    asked[COMPOUND] = asked[ITSELF] = !e->setting;
+    for (int q = 0; q < N_RULES; q++) {
+        ask[q] = (retrieval_question){.rule = {.query_group = code[q], .candidate_group = code[q]}};
+        if (!asked[q]) continue;
+        ask[q].k = q == ITSELF ? N_LISI : K;
+        if (q >= BATCH_PLACE && q <= PLATE_PLACE) ask[q].rule.query_place = ask[q].rule.candidate_place = e->position;
+        TRY(mem_alloc(&ask[q].hit, (size_t)(e->n * ask[q].k), sizeof *ask[q].hit, "neighbours"));
+    }
+done:
+    return st;
+}
+
+/* f [N_RULES]: what was found under those that are asked; and e->near. */
 static status search_rules_all(evaluation_set *e, found *f)
 {
     status st = OK;
     int32_t *own = NULL;
-    retrieval_question ask[4] = {{.rule = {.query_group = e->batch, .candidate_group = e->batch}, .k = K},
-                                 {.rule = {.query_group = e->source, .candidate_group = e->source}, .k = K},
-                                 {.rule = {.query_group = e->compound, .candidate_group = e->compound}, .k = K},
-                                 {.k = N_LISI}};
+    retrieval_question ask[N_RULES] = {{.k = 0}}, asked[N_RULES];
+    int n = 0;
     TRY_ALL(e->comm, mem_alloc(&own, (size_t)e->n, sizeof *own, "row numbers"));
     for (int64_t i = 0; i < e->n; i++) own[i] = (int32_t)i;
-    ask[3].rule.query_group = ask[3].rule.candidate_group = own;
-    for (int q = 0; q < 4; q++) TRY_ALL(e->comm, mem_alloc(&ask[q].hit, (size_t)(e->n * ask[q].k), sizeof *ask[q].hit, "neighbours"));
-    TRY(search_each_other_all(e, ask, 4));
-    for (int q = 0; q < 3; q++) TRY_ALL(e->comm, take_found(e, &ask[q], &f[q]));
-    e->near = ask[3].hit, ask[3].hit = NULL;
+    TRY_ALL(e->comm, choose_rules(e, own, ask));
+    for (int q = 0; q < N_RULES; q++)
+        if (ask[q].k > 0) asked[n++] = ask[q];
+    TRY(search_each_other_all(e, asked, n));
+    for (int q = 0; q < ITSELF; q++)
+        if (ask[q].k > 0) TRY_ALL(e->comm, take_found(e, &ask[q], &f[q]));
+    if (!e->setting) e->near = ask[ITSELF].hit, ask[ITSELF].hit = NULL;
 done:
     free(own);
-    for (int q = 0; q < 4; q++) free(ask[q].hit);
+    for (int q = 0; q < N_RULES; q++) free(ask[q].hit);
+    return st;
+}
+
+/* The shares of hits under the rules BATCH to PLATE, or the same with other positions (place: PLACE). */
+static status add_rules_all(const evaluation_set *e, metric_setting setting, const found *f, int place, const uint8_t *ask)
+{
+    static const metric_id metric[] = {METRIC_NSB, METRIC_NSS, METRIC_NSP},
+                           by_compound[] = {METRIC_NSB_BY_COMPOUND, METRIC_NSS_BY_COMPOUND, METRIC_NSP_BY_COMPOUND};
+    status st = OK;
+    for (int q = BATCH; q <= PLATE; q++)
+        if (f[q + place].hit) TRY_ALL(e->comm, add_retrieval(e, metric[q], by_compound[q], setting, &f[q + place], e->n, ask, e->compound));
+done:
+    return st;
+}
+
+/* Votes for compounds and mechanisms, of wells of other batches, or of plates where there is one batch. */
+static status add_votes_all(const evaluation_set *e, metric_setting setting, const found *f, int place, const int32_t *mechanism)
+{
+    status st = OK;
+    const found *others = &f[(f[BATCH].hit ? BATCH : PLATE) + place];
+    int64_t *possible = NULL, *match = NULL;
+    if (place) { /* most compounds may have no well at another position: without these votes would count wells without a chance */
+        TRY_ALL(e->comm, mem_alloc(&possible, (size_t)e->n, sizeof *possible, "candidates"));
+        TRY_ALL(e->comm, mem_alloc(&match, (size_t)e->n, sizeof *match, "candidates"));
+        TRY_ALL(e->comm, retrieval_counts(&others->rule, e->compound, 0, e->n, e->compound, e->n, possible, match));
+    }
+    TRY_ALL(e->comm, add_vote(e, METRIC_KNN_COMPOUND, setting, others, e->compound, match));
+    if (e->w->n_target > 0) TRY_ALL(e->comm, add_vote(e, METRIC_KNN_MECHANISM, setting, others, mechanism, NULL));
+done:
+    free(possible);
+    free(match);
     return st;
 }
 
 status retrieval_metrics_all(evaluation_set *e)
 {
     status st = OK;
-    found f[3] = {{0}};
+    found f[N_RULES] = {{.hit = NULL}};
     uint8_t *ask = NULL;
     int32_t *mechanism = NULL;
     TRY(search_rules_all(e, f));
     TRY_ALL(e->comm, mem_alloc(&ask, (size_t)e->n, 1, "queries"));
-    for (int s = 0; s < N_SETTINGS; s++) {
-        if (mark_setting(e, (metric_setting)s, ask) == 0) continue;
-        TRY_ALL(e->comm, add_retrieval(e, METRIC_NSB, METRIC_NSB_BY_COMPOUND, metric_setting_name((metric_setting)s), &f[0], e->n, ask,
-                                       e->compound));
-        TRY_ALL(e->comm, add_retrieval(e, METRIC_NSS, METRIC_NSS_BY_COMPOUND, metric_setting_name((metric_setting)s), &f[1], e->n, ask,
-                                       e->compound));
-    }
-    TRY_ALL(e->comm, add_vote(e, METRIC_KNN_COMPOUND, &f[0], e->compound));
-    TRY_ALL(e->comm, mechanism_codes(e, &mechanism));
-    if (e->w->n_target > 0) TRY_ALL(e->comm, add_vote(e, METRIC_KNN_MECHANISM, &f[0], mechanism));
-    TRY_ALL(e->comm, add_vote(e, METRIC_KNN_SOURCE, &f[2], e->source));
-    TRY_ALL(e->comm, add_vote(e, METRIC_KNN_PLATE, &f[2], e->plate));
+    for (int s = 0; s < (e->setting ? 1 : N_QUERY_SETTINGS); s++)
+        if (mark_setting(e, (metric_setting)s, ask) > 0) TRY(add_rules_all(e, (metric_setting)s, f, 0, ask));
+    if (e->by_position) TRY(add_rules_all(e, OTHER_POSITIONS, f, PLACE, NULL));
+    if (e->w->n_target > 0) TRY_ALL(e->comm, mechanism_codes(e, &mechanism));
+    TRY(add_votes_all(e, ALL_WELLS, f, 0, mechanism));
+    if (e->by_position) TRY(add_votes_all(e, OTHER_POSITIONS, f, PLACE, mechanism));
+    if (e->setting) goto done;
+    TRY_ALL(e->comm, add_vote(e, METRIC_KNN_SOURCE, ALL_WELLS, &f[COMPOUND], e->source, NULL));
+    TRY_ALL(e->comm, add_vote(e, METRIC_KNN_PLATE, ALL_WELLS, &f[COMPOUND], e->plate, NULL));
 done:
-    for (int s = 0; s < 3; s++) found_free(&f[s]);
+    for (int q = 0; q < N_RULES; q++) found_free(&f[q]);
     free(ask);
     free(mechanism);
     return st;
@@ -285,7 +344,7 @@ static status ask_predictions_all(const evaluation_set *e, metric_id metric, met
     const retrieval_setting rule = {.query_group = batch, .candidate_group = batch ? e->batch : NULL};
     linear_unit_rows(q, n, e->d, q);
     TRY(search_all(e, q, n, &rule, label, e->compound, &f));
-    TRY_ALL(e->comm, add_retrieval(e, metric, by, metric_setting_name(UNSEEN_COMPOUNDS), &f, n, NULL, label));
+    TRY_ALL(e->comm, add_retrieval(e, metric, by, UNSEEN_COMPOUNDS, &f, n, NULL, label));
     TRY(add_median_rank_all(e, median, q, n, &rule, label));
 done:
     found_free(&f);

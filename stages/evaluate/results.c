@@ -1,5 +1,5 @@
 /* results.c -- what was measured, as metrics.json and CSV tables. A value has the same digits in all of them. */
-#include "evaluate.h"
+#include "claims.h"
 
 #include "micon/base/mem.h"
 #include "micon/formats/csv.h"
@@ -32,15 +32,16 @@ static bootstrap_kind kind_of(const result *m)
     return metric_table[m->metric].estimate == MEAN_OF_RATIOS ? BOOTSTRAP_MEAN : BOOTSTRAP_RATIO;
 }
 
-status results_ratio(results *r, result like, const double *num, const double *den)
+status results_ratio(results *r, result like, const double *num, const double *den, int64_t n_compound)
 {
     status st = OK;
-    size_t n = (size_t)r->n_compound;
+    size_t n = (size_t)n_compound;
     unsigned is = metric_table[like.metric].properties;
-    if (!r->active) return OK;
+    if (!r->active || (like.n == 0 && !r->keep_empty)) return OK;
     like.num = like.den = NULL;
-    TRY(bootstrap_interval(kind_of(&like), num, den, r->n_compound, r->draws, r->seed, &like.v));
-    if (is & COMPARED && (!(is & BY_K) || like.k == 1 || like.k == 5 || like.k == 10)) {
+    TRY(bootstrap_interval(kind_of(&like), num, den, n_compound, r->draws, r->seed, &like.v));
+    bool compounds = strcmp(like.setting, metric_setting_name(POSITION_CONTROL)) != 0; /* else num and den are by position */
+    if (compounds && is & COMPARED && (!(is & BY_K) || like.k == 1 || like.k == 5 || like.k == 10)) {
         TRY(mem_alloc(&like.num, n, sizeof *like.num, "results"));
         TRY(mem_alloc(&like.den, n, sizeof *like.den, "results"));
         memcpy(like.num, num, n * sizeof *num);
@@ -58,7 +59,7 @@ status results_value(results *r, result like, double value)
 {
     like.num = like.den = NULL;
     like.v = (interval){value, NAN, NAN};
-    return r->active ? add(r, &like) : OK;
+    return r->active && (like.n != 0 || r->keep_empty) ? add(r, &like) : OK;
 }
 
 void number_add(text *out, double v, const char *missing)
@@ -142,7 +143,9 @@ void results_show_json(const results *r, const stage *g, const wells *w, const n
         if (i) text_add(out, ",");
         text_add_json(out, notes->item[i]);
     }
-    text_add(out, "],\n\"metrics\":[\n");
+    text_add(out, "],\n\"claims\":");
+    claims_show_json(r, out);
+    text_add(out, ",\n\"metrics\":[\n");
     for (size_t i = 0; i < r->n; i++) {
         show_metric(&r->item[i], out);
         text_add(out, i + 1 < r->n ? ",\n" : "\n");

@@ -11,7 +11,7 @@
 void wells_free(wells *w)
 {
     int32_t *code[] = {w->source, w->batch,    w->plate,       w->label,    w->compound, w->group,
-                       w->target, w->cf_batch, w->cf_compound, w->cf_group, w->cf_plate};
+                       w->target, w->cf_batch, w->cf_compound, w->cf_group, w->cf_plate, w->position};
     for (size_t i = 0; i < sizeof code / sizeof *code; i++) free(code[i]);
     frame_free(&w->obs);
     frame_free(&w->cf);
@@ -180,24 +180,42 @@ static status tell_single(const wells *w, names *notes)
     return OK;
 }
 
+/* A code for each row and column, the same on all plates. */
+static status code_positions(wells *w)
+{
+    status st = OK;
+    intern_table known = {0};
+    int col;
+    TRY(need(&w->obs, "Metadata_Well", &col));
+    TRY(mem_alloc(&w->position, (size_t)w->n, sizeof *w->position, "positions"));
+    for (int64_t i = 0; i < w->n; i++) {
+        char well[8];
+        uint32_t id;
+        const char *name = frame_text(&w->obs, i, col);
+        TRY(intern_add(&known, text_well(name, well) ? well : name, &id));
+        w->position[i] = (int32_t)id;
+    }
+    w->n_position = (int32_t)known.n;
+done:
+    intern_free(&known);
+    return st;
+}
+
 /* Treatments whose evaluated wells, two or more, are all at one position: there, a shared position looks like a shared effect. */
 static status note_positions(const wells *w, names *notes)
 {
     status st = OK;
-    int col;
-    int64_t *first = NULL, *count = NULL, fixed = 0, replicated = 0;
+    int32_t *at = NULL;
+    int64_t *count = NULL, fixed = 0, replicated = 0;
     uint8_t *moved = NULL;
-    TRY(need(&w->obs, "Metadata_Well", &col));
-    TRY(mem_alloc(&first, (size_t)w->n_label, sizeof *first, "treatments"));
+    TRY(mem_alloc(&at, (size_t)w->n_label, sizeof *at, "treatments"));
     TRY(mem_alloc(&count, (size_t)w->n_label, sizeof *count, "treatments"));
     TRY(mem_alloc(&moved, (size_t)w->n_label, 1, "treatments"));
     for (int64_t i = 0; i < w->n; i++) {
-        char at[8], before[8];
         int32_t l = w->label[i];
         if (!w->evaluated[i]) continue;
-        if (count[l]++ == 0) first[l] = i;
-        const char *own = frame_text(&w->obs, i, col), *other = frame_text(&w->obs, first[l], col);
-        if (strcmp(text_well(own, at) ? at : own, text_well(other, before) ? before : other) != 0) moved[l] = 1;
+        if (count[l]++ == 0) at[l] = w->position[i];
+        if (w->position[i] != at[l]) moved[l] = 1;
     }
     for (int32_t l = 0; l < w->n_label; l++) replicated += count[l] > 1, fixed += count[l] > 1 && !moved[l];
     if (2 * fixed > replicated) {
@@ -210,7 +228,7 @@ static status note_positions(const wells *w, names *notes)
         free(note);
     }
 done:
-    free(first);
+    free(at);
     free(count);
     free(moved);
     return st;
@@ -276,11 +294,14 @@ status wells_label(wells *w, const config *cfg, names *notes)
         TRY(code_rows(&w->obs, place, 3, NULL, &w->group_name, &w->group, &w->n_group));
     else
         TRY(code_rows(&w->obs, &group_col, group_col >= 0, NULL, &w->group_name, &w->group, &w->n_group));
+    TRY(code_positions(w));
     TRY(label_targets(w, cfg->evaluate.columns.mechanism, treated));
     TRY(label_predictions(w, place));
     TRY(mark_evaluated(w, treated, cfg, notes));
     if (w->n_source < 2) names_add(notes, "there is only one source: retrieval across sources has no possible match");
-    if (w->n_batch < 2) names_add(notes, "there is only one batch: retrieval across batches has no possible match");
+    if (w->n_batch < 2)
+        names_add(notes,
+                  "there is only one batch: retrieval across batches has no possible match, retrieval across plates takes its place");
     if (w->n_label < 2) names_add(notes, "there is only one treatment: nothing can be told apart");
     if (n_treated == 0) TRY(fail(E_FAILED, "the profiles have no treated well: there is nothing to evaluate"));
 done:
@@ -312,15 +333,16 @@ status wells_share_all(wells *w, MPI_Comm comm)
                         w->n_group,
                         w->n_target,
                         w->n_cf,
-                        w->target_start ? w->target_start[w->n_label] : 0};
+                        w->target_start ? w->target_start[w->n_label] : 0,
+                        w->n_position};
     MPI_Bcast(head, 12, MPI_INT64_T, 0, comm);
     w->n = head[0], w->d = head[1], w->n_source = (int32_t)head[2], w->n_batch = (int32_t)head[3], w->n_plate = (int32_t)head[4];
     w->n_label = (int32_t)head[5], w->n_compound = (int32_t)head[6], w->n_group = (int32_t)head[7], w->n_target = (int32_t)head[8];
-    w->n_cf = head[9];
-    int32_t **code[] = {&w->source, &w->batch, &w->plate, &w->label, &w->compound, &w->group};
+    w->n_cf = head[9], w->n_position = (int32_t)head[11];
+    int32_t **code[] = {&w->source, &w->batch, &w->plate, &w->label, &w->compound, &w->group, &w->position};
     int32_t **cf[] = {&w->cf_batch, &w->cf_compound, &w->cf_group, &w->cf_plate};
     uint8_t **flag[] = {&w->control, &w->set, &w->evaluated};
-    for (size_t k = 0; k < 6; k++) TRY(share_all(comm, code[k], (size_t)w->n * sizeof **code[k]));
+    for (size_t k = 0; k < 7; k++) TRY(share_all(comm, code[k], (size_t)w->n * sizeof **code[k]));
     for (size_t k = 0; k < 4; k++) TRY(share_all(comm, cf[k], (size_t)w->n_cf * sizeof **cf[k]));
     for (size_t k = 0; k < 3; k++) TRY(share_all(comm, flag[k], (size_t)w->n));
     TRY(share_all(comm, &w->target_start, ((size_t)w->n_label + 1) * sizeof *w->target_start));

@@ -173,7 +173,8 @@ static void apply_sphere(bench *b, int64_t first, int64_t n)
 /* Part number `part`: b->hit has room for the lists of all parts. */
 static void find(bench *b, int64_t part, int64_t n)
 {
-    retrieval_question ask[2] = {{{NULL, NULL, b->e_batch, b->e_batch}, K, NULL}, {{NULL, NULL, b->e_source, b->e_source}, K, NULL}};
+    retrieval_question ask[2] = {{{.query_group = b->e_batch, .candidate_group = b->e_batch}, K, NULL},
+                                 {{.query_group = b->e_source, .candidate_group = b->e_source}, K, NULL}};
     if (n != 1) must(fail(E_INTERNAL, "one part a process"));
     for (int s = 0; s < b->n_set; s++) ask[s].hit = b->hit + (part * b->n_set + s) * b->ne * K;
     must(retrieval_among(RETRIEVAL_AUTO, b->e, b->ne, b->d, ask, b->n_set, (int)part, b->processes));
@@ -189,7 +190,7 @@ static void merge(bench *b)
 
 static void precision(bench *b, int64_t first, int64_t n)
 {
-    must(ap_activity(&(profile_rows){.x = b->x, .n = b->n, .d = b->d, .label = b->label, .use = b->treated}, &b->controls,
+    must(ap_activity(&(profile_rows){.x = b->x, .n = b->n, .d = b->d, .label = b->label, .use = b->treated}, &b->controls, NULL,
                      (row_range){first, n}, &(ap_scores){b->ap + first, b->m + first, b->total + first}));
 }
 
@@ -231,7 +232,7 @@ static void retrieve(bench *b)
     t = now();
     merge(b);
     timed(b, "merge", t);
-    retrieval_setting set = {NULL, NULL, b->e_batch, b->e_batch};
+    retrieval_setting set = {NULL, NULL, b->e_batch, b->e_batch, NULL, NULL};
     int32_t *rank = xmalloc((size_t)b->ne * sizeof *rank);
     int64_t *possible = xmalloc((size_t)b->ne * sizeof *possible), *match = xmalloc((size_t)b->ne * sizeof *match);
     retrieval_score score;

@@ -30,7 +30,7 @@ static void activity(const screen *s, const float *u, outcome *o)
     ok(ap_controls_init(&c, learn, s->plate, s->batch, s->source, N, 4) == OK, "controls of each plate");
     ok(c.level[c.set_of[0]] == 0 && c.level[c.set_of[3 * 40]] == 1 && c.start[c.set_of[120] + 1] - c.start[c.set_of[120]] == 12,
        "two controls on a plate: its batch's twelve");
-    ok(ap_activity(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label, .use = s->treated}, &c, (row_range){0, N},
+    ok(ap_activity(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label, .use = s->treated}, &c, NULL, (row_range){0, N},
                    &(ap_scores){o->ap, o->m, o->total}) == OK,
        "activity");
     for (int i = 0; i < N; i++)
@@ -43,7 +43,7 @@ static void activity(const screen *s, const float *u, outcome *o)
     int32_t pm[N], pt[N];
     int st = 0;
     for (int i = 0; i + 1 < 5; i++)
-        st |= (int)ap_activity(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label, .use = s->treated}, &c,
+        st |= (int)ap_activity(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label, .use = s->treated}, &c, NULL,
                                (row_range){cut[i], cut[i + 1] - cut[i]}, &(ap_scores){part + cut[i], pm + cut[i], pt + cut[i]});
     ok(st == OK && memcmp(part, o->ap, sizeof part) == 0 && memcmp(pm, o->m, sizeof pm) == 0, "any cut of the queries: the same bits");
     ap_controls_free(&c);
@@ -73,7 +73,7 @@ static void ties(void)
     linear_unit_rows(x, M, W, u);
     ap_controls c;
     int st = (int)ap_controls_init(&c, control, plate, NULL, NULL, M, 4);
-    st |= (int)ap_activity(&(profile_rows){.x = u, .n = M, .d = W, .label = label, .use = use}, &c, (row_range){0, M},
+    st |= (int)ap_activity(&(profile_rows){.x = u, .n = M, .d = W, .label = label, .use = use}, &c, NULL, (row_range){0, M},
                            &(ap_scores){ap, m, t});
     for (int i = 0; i < M && st == OK; i++) {
         double pos[M], neg[M];
@@ -88,6 +88,61 @@ static void ties(void)
     }
     ok(st == OK && good, "equal and nearly equal similarities: the bits of the definition on exact products");
     ap_controls_free(&c);
+}
+
+/* With places: positives and negatives at the query's are as if they were not there. */
+static void places(const screen *s, const float *u)
+{
+    int32_t place[N], m[N], t[N];
+    double ap[N], pos[N], neg[N];
+    ap_controls c;
+    int good = 1;
+    for (int i = 0; i < N; i++) place[i] = (i * 5 + i / 40) % 11;
+    int st = (int)ap_controls_init(&c, s->control, NULL, s->batch, NULL, N, 4);
+    st |= (int)ap_activity(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label, .use = s->treated}, &c, place, (row_range){0, N},
+                           &(ap_scores){ap, m, t});
+    for (int i = 0; i < N && st == OK; i++) {
+        int np = 0, nn = 0;
+        for (int j = 0; j < N && s->treated[i]; j++) {
+            if (place[j] == place[i]) continue;
+            double sim = linear_dot(u + i * D, u + j * D, D);
+            if (s->control[j] && s->batch[j] == s->batch[i]) neg[nn++] = sim;
+            if (s->label[j] == s->label[i]) pos[np++] = sim;
+        }
+        good &= !s->treated[i] || (m[i] == np && t[i] == np + nn && ap[i] == ap_of_similarities(pos, np, neg, nn));
+    }
+    ok(st == OK && good, "activity with candidates at other places: the definition on those");
+    ap_controls_free(&c);
+    float x[4 * 2] = {1, 0, 0.9f, 0.436f, 0.8f, 0.6f, 0, 1};
+    int64_t start[5] = {0, 1, 2, 3, 4};
+    int32_t target[4] = {0, 0, 1, 1}, at[4] = {5, 5, -1, -1};
+    st = (int)ap_consistency(&(profile_rows){.x = x, .n = 4, .d = 2}, &(ap_targets){start, target}, at, (row_range){0, 4},
+                             &(ap_scores){ap, m, t});
+    ok(st == OK && m[0] == 0 && t[0] == 2 && isnan(ap[0]) && m[2] == 1 && t[2] == 3,
+       "consistency: a compound at the same place is left out, those at several places are not");
+}
+
+/* The mean of all rankings, listed. */
+static void chances(void)
+{
+    int good = 1;
+    for (int total = 1; total <= 11; total++)
+        for (int m = 1; m <= total; m++) {
+            double sum = 0, n = 0;
+            for (int set = 0; set < 1 << total; set++) {
+                int32_t rank[11];
+                int k = 0;
+                for (int i = 0; i < total; i++)
+                    if (set >> i & 1) rank[k++] = i + 1;
+                if (k == m) sum += ap_of_ranks(rank, m), n++;
+            }
+            good &= fabs(ap_chance(m, total) - sum / n) < 1e-14;
+        }
+    ok(good, "chance is the mean AP of all rankings, for all m of 1 to 11");
+    double chance[3];
+    ok(ap_chances(&(ap_scores){NULL, (int32_t[]){2, 0, 5}, (int32_t[]){9, 4, 300}}, 3, chance) == OK && chance[0] == ap_chance(2, 9) &&
+           isnan(chance[1]) && chance[2] == ap_chance(5, 300),
+       "of several queries; none without positives");
 }
 
 static void nulls(void)
@@ -180,7 +235,7 @@ static bool false_discoveries(int replicates, uint32_t seed, bool as_0_1)
     linear_unit_rows(x, n, WIDTH, x);
     const profile_rows rows = {.x = x, .n = n, .d = WIDTH, .label = label, .use = use};
     int st = (int)ap_controls_init(&c, control, plate, NULL, NULL, n, 4);
-    st |= (int)ap_activity(&rows, &c, (row_range){0, n}, &(ap_scores){ap, m, t});
+    st |= (int)ap_activity(&rows, &c, NULL, (row_range){0, n}, &(ap_scores){ap, m, t});
     st |= (int)ap_pvalues(&(ap_scores){ap, m, t}, label, n, (row_range){0, TREATMENTS},
                           &(ap_null_options){.size = 2000, .seed = 1, .as_0_1 = as_0_1}, &(ap_groups){map, p, NULL});
     ap_adjust(p, TREATMENTS, q);
@@ -239,13 +294,13 @@ static void consistency(const screen *s)
     }
     ref_check(c64, COMPOUNDS, "consensus_count", 0, 1e-9, "of as many wells");
     linear_unit_rows(med, COMPOUNDS, D, med);
-    ok(ap_consistency(&(profile_rows){.x = med, .n = COMPOUNDS, .d = D}, &(ap_targets){start, target}, (row_range){0, COMPOUNDS},
+    ok(ap_consistency(&(profile_rows){.x = med, .n = COMPOUNDS, .d = D}, &(ap_targets){start, target}, NULL, (row_range){0, COMPOUNDS},
                       &(ap_scores){ap, m, t}) == OK,
        "consistency");
     ref_check(ap, COMPOUNDS, "consistency_ap", 1e-12, 0, "every average precision is numpy's; a compound without targets has none");
-    int st = (int)ap_consistency(&(profile_rows){.x = med, .n = COMPOUNDS, .d = D}, &(ap_targets){start, target}, (row_range){0, 11},
+    int st = (int)ap_consistency(&(profile_rows){.x = med, .n = COMPOUNDS, .d = D}, &(ap_targets){start, target}, NULL, (row_range){0, 11},
                                  &(ap_scores){part, m, t});
-    st |= (int)ap_consistency(&(profile_rows){.x = med, .n = COMPOUNDS, .d = D}, &(ap_targets){start, target},
+    st |= (int)ap_consistency(&(profile_rows){.x = med, .n = COMPOUNDS, .d = D}, &(ap_targets){start, target}, NULL,
                               (row_range){11, COMPOUNDS - 11}, &(ap_scores){part + 11, m, t});
     ok(st == OK && memcmp(part, ap, sizeof ap) == 0, "in two ranges: the same bits");
     float mean[COMPOUNDS * D];
@@ -264,6 +319,8 @@ int main(void)
     definition();
     activity(s, u, o);
     ties();
+    places(s, u);
+    chances();
     nulls();
     pvalues(s, o);
     simulation();

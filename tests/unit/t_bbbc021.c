@@ -93,7 +93,7 @@ static void mechanisms(const profiles *p, int64_t d)
     int n = (int)treatment.n;
     ok(n == 103 && moa.n == 12, "103 treatments of 12 mechanisms");
     float *consensus = calloc((size_t)(n * d), sizeof *consensus);
-    retrieval_setting set = {NULL, NULL, comp, comp};
+    retrieval_setting set = {NULL, NULL, comp, comp, NULL, NULL};
     int st = (int)consensus_median(&(profile_rows){.x = p->y, .n = WELLS, .d = d, .label = label}, n, consensus, count);
     linear_unit_rows(consensus, n, d, consensus);
     st |= (int)retrieval_topk(&(profile_rows){.x = consensus, .d = d}, (row_range){0, n}, &(profile_rows){.x = consensus, .n = n, .d = d},

@@ -11,11 +11,13 @@ static void replicating(const screen *s)
     float *u = malloc(sizeof s->x);
     double score[COMPOUNDS], part[COMPOUNDS], *null = malloc(NULLS * sizeof *null), *again = malloc(NULLS * sizeof *again);
     linear_pearson_rows(s->x, N, D, u);
-    ok(replicate_scores(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, COMPOUNDS, (row_range){0, COMPOUNDS}, score) == OK,
+    ok(replicate_scores(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, NULL, COMPOUNDS, (row_range){0, COMPOUNDS}, score) ==
+           OK,
        "scores");
     ref_check(score, COMPOUNDS, "replicate_score", 0, 1e-6, "are the medians of numpy's correlations");
-    int st = (int)replicate_scores(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, COMPOUNDS, (row_range){0, 3}, part) |
-             (int)replicate_scores(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, COMPOUNDS, (row_range){3, 22}, part + 3);
+    int st =
+        (int)replicate_scores(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, NULL, COMPOUNDS, (row_range){0, 3}, part) |
+        (int)replicate_scores(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, NULL, COMPOUNDS, (row_range){3, 22}, part + 3);
     ok(st == OK && memcmp(part, score, sizeof part) == 0, "in two ranges: the same bits");
     st = (int)replicate_null(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, COMPOUNDS, 15, 1, (row_range){0, NULLS}, null);
     st |= (int)replicate_null(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, COMPOUNDS, 15, 1, (row_range){0, 10}, again) |
@@ -36,7 +38,8 @@ static void replicating(const screen *s)
     for (int i = 0; i < N; i++) order[i] = i;
     rng_shuffle(&g, order, N);
     for (int i = 0; i < N; i++) shuffled[i] = s->label[order[i]];
-    ok(replicate_scores(&(profile_rows){.x = u, .n = N, .d = D, .label = shuffled}, COMPOUNDS, (row_range){0, COMPOUNDS}, score) == OK,
+    ok(replicate_scores(&(profile_rows){.x = u, .n = N, .d = D, .label = shuffled}, NULL, COMPOUNDS, (row_range){0, COMPOUNDS}, score) ==
+           OK,
        "shuffled labels");
     above = 0;
     for (int c = 0; c < COMPOUNDS; c++) above += score[c] > q;
@@ -48,6 +51,41 @@ static void replicating(const screen *s)
     free(null);
     free(again);
     free(u);
+}
+
+/* 12 positions x 8 plates whose wells share nothing but the position. */
+static void matched(void)
+{
+    enum { P = 12, M = P * 8, W = 20, NULLS = 500 };
+    float x[M * W], u[M * W];
+    int32_t label[M], place[M], one[M];
+    double all[NULLS], across[NULLS], again[NULLS], again_across[NULLS], score, score_across;
+    for (int i = 0; i < M; i++) {
+        place[i] = i % P, label[i] = i, one[i] = i % P == 0 ? 0 : -1;
+        for (int j = 0; j < W; j++) x[i * W + j] = (float)(2 * noise(51, (uint64_t)(place[i] * W + j)) + noise(52, (uint64_t)(i * W + j)));
+    }
+    linear_pearson_rows(x, M, W, u);
+    const replicate_pool pool = {{.x = u, .n = M, .d = W, .label = label}, place, P};
+    replicate_shape fit;
+    ok(replicate_fit(&pool, (replicate_shape){6, 1}, &fit) == OK && fit.wells == 6 && fit.places == 1, "6 wells at one position");
+    ok(replicate_fit(&pool, (replicate_shape){30, 3}, &fit) == OK && fit.wells == 24, "of 30 at three there are 8 a position");
+    ok(replicate_fit(&pool, (replicate_shape){20, 13}, &fit) == OK && fit.wells == 0, "13 of 12 positions: none");
+    int st = (int)replicate_matched_null(&pool, (replicate_shape){6, 1}, 1, (row_range){0, NULLS}, all, across);
+    double at_one = linear_quantile(all, NULLS, 0.5);
+    ok(st == OK && at_one > 0.5 && isnan(across[0]), "wells at one position correlate, and have no pair across");
+    st = (int)replicate_matched_null(&pool, (replicate_shape){6, 6}, 1, (row_range){0, NULLS}, all, across);
+    ok(st == OK && memcmp(all, across, sizeof all) == 0 && fabs(linear_quantile(all, NULLS, 0.5)) < 0.15, "at six they do not");
+    st = (int)replicate_matched_null(&pool, (replicate_shape){7, 2}, 1, (row_range){0, 100}, again, again_across);
+    st |= (int)replicate_matched_null(&pool, (replicate_shape){7, 2}, 1, (row_range){0, NULLS}, all, across);
+    st |= (int)replicate_matched_null(&pool, (replicate_shape){7, 2}, 1, (row_range){100, NULLS - 100}, again + 100, again_across + 100);
+    ok(st == OK && memcmp(all, again, sizeof all) == 0 && memcmp(across, again_across, sizeof all) == 0, "two ranges: the same bits");
+    st = (int)replicate_scores(&(profile_rows){.x = u, .n = M, .d = W, .label = one}, NULL, 1, (row_range){0, 1}, &score);
+    st |= (int)replicate_scores(&(profile_rows){.x = u, .n = M, .d = W, .label = one}, place, 1, (row_range){0, 1}, &score_across);
+    ok(st == OK && score > 0.5 && isnan(score_across), "a compound without effect at one position: replicates, but nothing across");
+    for (int i = 0; i < M; i++) label[i] = place[i]; /* one compound a position: there is no null at one position */
+    ok(replicate_fit(&pool, (replicate_shape){6, 1}, &fit) == OK && fit.wells == 0, "one compound a position: no null");
+    ok(replicate_matched_null(&pool, (replicate_shape){2, 3}, 1, (row_range){0, 1}, all, across) == E_INTERNAL, "a shape that is none");
+    msg_clear();
 }
 
 static void check3(interval v, const char *name, const char *what)
@@ -84,6 +122,7 @@ int main(void)
 {
     screen *s = screen_make();
     replicating(s);
+    matched();
     bootstraps();
     free(s);
     return tap_done();

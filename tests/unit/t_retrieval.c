@@ -33,7 +33,7 @@ static void hand_made(void)
         x[2 * i] = (float)cos(HAND[i].angle / 180 * 3.14159265358979), x[2 * i + 1] = (float)sin(HAND[i].angle / 180 * 3.14159265358979);
         label[i] = HAND[i].label, batch[i] = HAND[i].batch, source[i] = HAND[i].source, query[i] = (uint8_t)HAND[i].query;
     }
-    retrieval_setting set[2] = {{query, NULL, batch, batch}, {query, NULL, source, source}};
+    retrieval_setting set[2] = {{query, NULL, batch, batch, NULL, NULL}, {query, NULL, source, source, NULL, NULL}};
     ok(retrieval_topk(&(profile_rows){.x = x, .d = 2}, (row_range){0, HN}, &(profile_rows){.x = x, .n = HN, .d = 2},
                       &(retrieval_search){.set = set, .n_set = 2, .k = 3}, row, sim) == OK,
        "both settings in one pass");
@@ -73,7 +73,8 @@ static void chance(void)
 
 static void against_numpy(const screen *s, const float *u)
 {
-    retrieval_setting set[2] = {{s->treated, s->treated, s->batch, s->batch}, {s->treated, s->treated, s->source, s->source}};
+    retrieval_setting set[2] = {{s->treated, s->treated, s->batch, s->batch, NULL, NULL},
+                                {s->treated, s->treated, s->source, s->source, NULL, NULL}};
     static const char *const NAME[] = {"nsb", "nss"};
     int32_t *row = malloc(2 * N * 10 * sizeof *row), rank[N];
     int64_t possible[N], match[N], full[N];
@@ -114,7 +115,7 @@ static void against_numpy(const screen *s, const float *u)
 
 static void ranges(const screen *s, const float *u)
 {
-    retrieval_setting set[2] = {{s->treated, s->treated, s->batch, s->batch}, {NULL, s->treated, NULL, NULL}};
+    retrieval_setting set[2] = {{s->treated, s->treated, s->batch, s->batch, NULL, NULL}, {NULL, s->treated, NULL, NULL, NULL, NULL}};
     int32_t *whole = malloc(2 * N * 10 * sizeof *whole), *part = malloc(2 * N * 10 * sizeof *part);
     int64_t a[N], b[N];
     double *sw = malloc(2 * N * 10 * sizeof *sw), *sp = malloc(2 * N * 10 * sizeof *sp);
@@ -156,7 +157,7 @@ static void permuted(const screen *s, const float *u)
     for (int i = 0; i < N; i++) order[i] = i;
     rng_shuffle(&r, order, N);
     for (int i = 0; i < N; i++) memcpy(v + i * D, u + order[i] * D, D * sizeof *v), batch[i] = s->batch[order[i]];
-    retrieval_setting sa = {NULL, NULL, s->batch, s->batch}, sb = {NULL, NULL, batch, batch};
+    retrieval_setting sa = {NULL, NULL, s->batch, s->batch, NULL, NULL}, sb = {NULL, NULL, batch, batch, NULL, NULL};
     int st = (int)retrieval_topk(&(profile_rows){.x = u, .d = D}, (row_range){0, N}, &(profile_rows){.x = u, .n = N, .d = D},
                                  &(retrieval_search){.set = &sa, .n_set = 1, .k = 5}, a, NULL) |
              (int)retrieval_topk(&(profile_rows){.x = v, .d = D}, (row_range){0, N}, &(profile_rows){.x = v, .n = N, .d = D},
@@ -178,7 +179,7 @@ static void flood(void)
         own[i] = i;
         for (int j = 0; j < W; j++) x[i * W + j] = j == 0 ? 1 : (i % 1000 == 999 && j == 1) ? 0.001f : 0;
     }
-    retrieval_setting set = {NULL, NULL, own, own};
+    retrieval_setting set = {NULL, NULL, own, own, NULL, NULL};
     ok(retrieval_topk(&(profile_rows){.x = x, .d = W}, (row_range){0, 3}, &(profile_rows){.x = x, .n = M, .d = W},
                       &(retrieval_search){.set = &set, .n_set = 1, .k = 10}, row, NULL) == OK,
        "5,000 rows, nearly all equal");
@@ -211,7 +212,7 @@ static void ways(void)
             for (int j = 0; j < W; j++) x[i * W + j] = (float)(noise(40, (uint64_t)(i * W + j)) * (alike ? 0.01 : 1) + (alike ? 1 : 0));
         }
         linear_unit_rows(x, M, W, u);
-        retrieval_setting set[2] = {{NULL, NULL, group, group}, {NULL, NULL, NULL, NULL}};
+        retrieval_setting set[2] = {{NULL, NULL, group, group, NULL, NULL}, {NULL, NULL, NULL, NULL, NULL, NULL}};
         int st = (int)retrieval_topk(&(profile_rows){.x = u, .d = W}, (row_range){0, n}, &(profile_rows){.x = u, .n = M, .d = W},
                                      &(retrieval_search){.way = RETRIEVAL_FLOAT, .set = set, .n_set = 2, .k = 10}, a, sa);
         st |= (int)retrieval_topk(&(profile_rows){.x = u, .d = W}, (row_range){0, n}, &(profile_rows){.x = u, .n = M, .d = W},
@@ -246,7 +247,7 @@ static void worst_rounding(void)
         for (int i = 0; i < M - 1; i++) c[i * W + HALF + j] = size * up;
     }
     q[W - 1] = 0x1p-7f, c[M * W - 1] = 0x1p-4f;
-    retrieval_setting all = {NULL, NULL, NULL, NULL};
+    retrieval_setting all = {NULL, NULL, NULL, NULL, NULL, NULL};
     int st = (int)retrieval_topk(&(profile_rows){.x = q, .d = W}, (row_range){0, 1}, &(profile_rows){.x = c, .n = M, .d = W},
                                  &(retrieval_search){.way = RETRIEVAL_BF16, .set = &all, .n_set = 1, .k = 10}, row, NULL);
     ok(st == OK && row[0] == M - 1 && row[1] == 0 && row[9] == 8, "bf16 misses nobody, however it rounds");
@@ -269,7 +270,8 @@ static void among(void)
         for (int j = 0; j < W; j++) u[i * W + j] = (float)noise(41, (uint64_t)(like * W + j));
     }
     linear_unit_rows(u, M, W, u);
-    retrieval_setting rule[3] = {{NULL, NULL, group, group}, {use, use, NULL, NULL}, {NULL, NULL, own, own}};
+    retrieval_setting rule[3] = {
+        {NULL, NULL, group, group, NULL, NULL}, {use, use, NULL, NULL, NULL, NULL}, {NULL, NULL, own, own, NULL, NULL}};
     for (int q = 0; q < 3; q++) hit[q] = malloc(M * 60 * sizeof *hit[q]);
     for (int n = 300; n <= M; n += 500) /* one block, two (an even circle), three */
         for (int parts = 1; parts <= 3; parts++) {
@@ -311,7 +313,7 @@ static void among_alike(void)
         for (int j = 0; j < W; j++) u[i * W + j] = (float)(1 + 0.01 * noise(42, (uint64_t)(i * W + j)));
     }
     linear_unit_rows(u, M, W, u);
-    retrieval_setting rule = {NULL, NULL, group, group};
+    retrieval_setting rule = {NULL, NULL, group, group, NULL, NULL};
     for (int q = 0; q < 6; q++) ask[q / 3][q % 3] = (retrieval_question){rule, ks[q % 3], malloc(M * 128 * sizeof *ask[0][0].hit)};
     for (int a = 0; a < 3; a++) {
         int n = ns[a], good[2] = {1, 1}, st = (int)retrieval_among(RETRIEVAL_FLOAT, u, n, W, ask[0], 3, 0, 1);
@@ -330,6 +332,39 @@ static void among_alike(void)
     }
     for (int q = 0; q < 6; q++) free(ask[q / 3][q % 3].hit);
     free(u), free(group), free(row), free(sim);
+}
+
+/* Two codes at once: neither of the query's batch nor at its place. Answers and counts against a loop over all pairs. */
+static void places(const screen *s, const float *u)
+{
+    enum { K = 4, PLACES = 9 };
+    int32_t *place = malloc(N * sizeof *place), *row = malloc(N * K * sizeof *row);
+    int64_t possible[N], match[N];
+    int good = 1, counted = 1;
+    for (int i = 0; i < N; i++) place[i] = (i * 7 + i / 40) % PLACES;
+    retrieval_setting rule = {.query_group = s->batch, .candidate_group = s->batch, .query_place = place, .candidate_place = place};
+    retrieval_question ask = {rule, K, malloc(N * K * sizeof *ask.hit)};
+    const profile_rows all = {.x = u, .n = N, .d = D};
+    int st = (int)retrieval_topk(&all, (row_range){0, N}, &all, &(retrieval_search){.set = &rule, .n_set = 1, .k = K}, row, NULL);
+    st |= (int)retrieval_among(RETRIEVAL_AUTO, u, N, D, &ask, 1, 0, 1);
+    st |= (int)retrieval_counts(&rule, s->label, 0, N, s->label, N, possible, match);
+    for (int i = 0; i < N; i++) {
+        int64_t n = 0, same = 0;
+        int32_t best = -1;
+        double top = -2;
+        for (int j = 0; j < N; j++) {
+            if (s->batch[j] == s->batch[i] || place[j] == place[i]) continue;
+            double sim = linear_dot(u + i * D, u + j * D, D);
+            n++, same += s->label[i] >= 0 && s->label[j] == s->label[i];
+            if (sim > top) top = sim, best = j;
+        }
+        counted &= possible[i] == n && match[i] == same;
+        good &= row[i * K] == best;
+        for (int k = 0; k < K; k++) good &= row[i * K + k] == ask.hit[i * K + k].row && place[row[i * K + k]] != place[i];
+    }
+    ok(st == OK && good, "other batches, other places: the nearest of those, by ranges and among each other");
+    ok(counted, "and as many candidates and matches as there are");
+    free(place), free(row), free(ask.hit);
 }
 
 static void votes(void)
@@ -359,6 +394,7 @@ int main(void)
     worst_rounding();
     among();
     among_alike();
+    places(s, u);
     votes();
     int32_t row[1];
     ok(retrieval_topk(&(profile_rows){.x = u, .d = D}, (row_range){0, 1}, &(profile_rows){.x = u, .n = N, .d = D},

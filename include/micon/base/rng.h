@@ -36,6 +36,8 @@ enum {
     STREAM_HARMONY,
     STREAM_REPLICATE,
     STREAM_CELLS,
+    STREAM_MATCHED,        /* null sets matched by position */
+    STREAM_POSED,          /* which untreated positions are posed as treatments */
     STREAM_SIMULATE = 1000 /* the simulator uses 1000..1999 */
 };
 

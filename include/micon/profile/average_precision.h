@@ -15,6 +15,10 @@ double ap_of_ranks(const int32_t *rank, int64_t m);
 /* Of similarities of positives and negatives, both reordered. NaN for no positives. */
 double ap_of_similarities(double *positive, int64_t m, double *negative, int64_t n);
 
+/* The mean AP of all rankings of m positives among total: ((total - m) / (total - 1) H + total (m - 1) / (total - 1)) / total, H the sum of
+ * 1 / k for k up to total. NaN for m = 0. */
+double ap_chance(int32_t m, int32_t total);
+
 /* Which controls each row is compared with: those of its plate; with fewer than min_controls its batch's, then its source's, then all. */
 typedef struct {
     int32_t n_set;
@@ -34,9 +38,14 @@ typedef struct {
     int32_t *n_positive, *n_total;
 } ap_scores;
 
+/* chance[i]: ap_chance of the i-th of n queries. */
+status ap_chances(const ap_scores *scores, int64_t n, double *chance) MUST_USE;
+
 /* Activity of the used rows with a label among `queries`: positives are the other used rows of the label, negatives the query's controls.
- * Unit rows. out [queries.n]; a row that is no query has NaN, 0, 0; one without positives NaN, 0, its negatives. */
-status ap_activity(const profile_rows *r, const ap_controls *controls, row_range queries, const ap_scores *out) MUST_USE;
+ * place [n]: those at the query's position are left out of both; NULL: nobody is. Unit rows. out [queries.n]; a row that is no query has
+ * NaN, 0, 0; one without positives NaN, 0, its negatives. */
+status ap_activity(const profile_rows *r, const ap_controls *controls, const int32_t *place, row_range queries,
+                   const ap_scores *out) MUST_USE;
 
 /* The targets of row i: code[start[i] .. start[i+1]). */
 typedef struct {
@@ -44,8 +53,10 @@ typedef struct {
     const int32_t *code;
 } ap_targets;
 
-/* Consistency: positives share a target with the query, negatives none; rows without targets are left out. */
-status ap_consistency(const profile_rows *r, const ap_targets *targets, row_range queries, const ap_scores *out) MUST_USE;
+/* Consistency: positives share a target with the query, negatives none; rows without targets are left out. place [n]: those at the query's
+ * position are left out; -1: at no single one; NULL: nobody is. */
+status ap_consistency(const profile_rows *r, const ap_targets *targets, const int32_t *place, row_range queries,
+                      const ap_scores *out) MUST_USE;
 
 /* null[size]: the AP of m positives placed at random among total, the same for a seed wherever it is computed. */
 void ap_null(int32_t m, int32_t total, uint32_t seed, int64_t size, double *null);

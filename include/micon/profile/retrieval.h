@@ -18,6 +18,8 @@ typedef struct {
     const uint8_t *candidate_mask;  /* 1: may be found; NULL: all may */
     const int32_t *query_group;     /* a candidate with the query's code is left out: its batch, source, compound, or its own row number; */
     const int32_t *candidate_group; /* both NULL: nobody is left out */
+    const int32_t *query_place;     /* a second such code: the well's position. A candidate that has either code in common is left out */
+    const int32_t *candidate_place;
 } retrieval_setting;
 
 /* How the approximate products are made; the outcome is the same. AUTO: bf16 on machines that multiply it in hardware (where it lets too
