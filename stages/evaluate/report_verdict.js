@@ -33,7 +33,7 @@ function say_active() {
 }
 function say_reproducible() {
   const parts = [], marks = [];
-  for (const [m, what] of [["nsb", "batch"], ["nss", "source"]]) {
+  for (const [m, what] of [["nsb", "batch"], ["nss", "source"], ["nsp", "plate"]]) { // of plates only where there is one batch
     const v = find(FORM, m, "all", 5);
     if (!v || v.value === null) continue;
     const clear = v.low > v.chance;
@@ -42,9 +42,18 @@ function say_reproducible() {
       " (chance " + percent(v.chance) + (clear ? "" : ": not clearly more") + ")");
   }
   return parts.length ? [marks.every((x) => x) ? "good" : "bad", "Reproducible? " + parts.join("; ") + ".", "retrieval"] :
-    ["", "Reproducibility cannot be judged: no compound has wells in two batches.", "plates"];
+    ["", "Reproducibility cannot be judged: no compound has wells in two batches, or on two plates of the only one.", "plates"];
 }
 function say_position() {
+  const claims = M.claims.filter((c) => c.profiles === FORM), told = claims.filter((c) => c.holds !== null),
+    fails = told.filter((c) => !c.holds);
+  if (told.length) {
+    return fails.length ? ["bad", "<b>Well position may explain " + fails.length + " of " + plural(told.length, "figure") + "</b> (" +
+      fails.map((c) => esc(named(c.metric, c.k))).join(", ") +
+      "): not clearly above chance at other positions, or above untreated positions posed as treatments.", "retrieval"] :
+      ["good", "Well position does not explain the figures: they stay above chance at other positions, or above untreated positions posed " +
+        "as treatments (" + told.map((c) => esc(named(c.metric, c.k))).join(", ") + ").", "retrieval"];
+  }
   let fixed = 0, replicated = 0;
   for (let t = 0; t < T.n; t++) if (T.evaluated[t] > 1) { replicated++; fixed += T.flags[t].includes("one position"); }
   if (!replicated) return ["", "No treatment has two evaluated wells: nothing can be said of positions.", "hits"];

@@ -25,7 +25,7 @@ screen() {
             for (i = 0; i < 96; i++) { c = i < 16 ? -1 : int((i - 16) / 2); w = at[i]
                 printf "B%d,P%d,%c%02d,%s", int((plate + 1) / 2), plate, 65 + int(w / 12), 1 + w % 12, c < 0 ? "DMSO" : "c" c > file
                 for (j = 0; j < D; j++) printf ",%.6f", noise() + p[w, j] + (c < 0 ? 0 : effect * e[c, j]) > file; print "" > file } } }'
-    printf 'screen: {name: %s, control: DMSO, work: work_%s}\ntrain: {run: r}\nevaluate: {profiles: "%s/*.csv", bootstrap: 200, null_size: 500, normalize: none, sphere: none}\n' \
+    printf 'screen: {name: %s, control: DMSO, work: work_%s}\ntrain: {run: r}\nevaluate: {profiles: "%s/*.csv", bootstrap: 200, null_size: 500, normalize: none, reshape: none}\n' \
         "$1" "$1" "$1" > "$1.yaml"
 }
 # figure NAME METRIC SETTING K COLUMN

@@ -82,6 +82,10 @@ def report(folder):
     if said:
         ok("active: '%s', not %d of %d" % (said[0], n, len(active)), said[0].startswith("%d of %d treatment" % (n, len(active))))
         ok("reproducible: '%s'" % said[1], "%d %%" % int(100 * value["nsb", 5]["value"] + .5) in said[1])
+        told = [c["holds"] for c in m["claims"] if c["profiles"] == form and c["holds"] is not None]
+        ok("position: '%s', of %s" % (said[2], told), told and said[2].startswith(
+            "Well position may explain %d of %d figure" % (told.count(False), len(told)) if False in told else
+            "Well position does not explain the figures"))
     gone = page.run("""[...document.querySelectorAll('a[href^="#"]')].filter((a) => !document.querySelector(a.getAttribute('href')))
       .length""")
     ok("links to nowhere", gone == 0)
@@ -214,6 +218,8 @@ def poor(folder):
     ok("pictures without content", page.run("[...document.querySelectorAll('svg')].filter((s) => s.children.length === 0).length") == 0)
     said = page.run("[...document.querySelectorAll('#verdict-list li')].map((e) => e.innerText)")
     ok("five sentences: %s" % said, len(said) == 5 and not any("NaN" in s or "undefined" in s for s in said))
+    plates = [x for x in json.load(open(folder + "/metrics.json"))["metrics"] if x["metric"] == "nsp" and x["setting"] == "all"]
+    ok("retrieval across plates: '%s'" % said[1], not plates or "of another plate" in said[1])
     ok("NaN or undefined on the page", not re.search("NaN|undefined", page.run("main.innerText")))
     page.run("for (let t = 0; t < T.n; t++) open_card(t)")
     ok("NaN or undefined on a card", not re.search("NaN|undefined", page.run("dialog.innerText")))
