@@ -4,6 +4,7 @@
 #include "micon/base/mem.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -306,4 +307,12 @@ void text_add_json(text *t, const char *s)
         s += len;
     }
     text_add(t, "\"");
+}
+
+void text_add_number(text *t, double v, const char *missing)
+{
+    if (isfinite(v))
+        text_addf(t, "%.9g", v);
+    else
+        text_add(t, missing);
 }

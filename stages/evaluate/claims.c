@@ -66,7 +66,7 @@ static void add_figure(const char *name, const result *m, claim_state clear, tex
     text_add(out, "{");
     for (int i = 0; i < 4; i++) {
         text_addf(out, "\"%s\":", field[i]);
-        number_add(out, v[i], "null");
+        text_add_number(out, v[i], "null");
         text_add(out, ",");
     }
     text_addf(out, "\"n\":%lld,\"clear\":%s}", (long long)m->n, word[clear]);

@@ -183,7 +183,7 @@ static void show_interval(text *out, const interval *v, const char *sep, const c
     const double real[] = {v->value, v->low, v->high};
     for (int k = 0; k < 3; k++) {
         if (k) text_add(out, sep);
-        number_add(out, real[k], missing);
+        text_add_number(out, real[k], missing);
     }
 }
 

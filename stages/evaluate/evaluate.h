@@ -140,7 +140,6 @@ void results_show_json(const results *r, const stage *g, const wells *w, const n
 void results_show_csv(const results *r, text *out);
 void results_show_compounds(const results *r, const wells *w, text *out);   /* compounds.csv: mAP and significance */
 void results_show_by_compound(const results *r, const wells *w, text *out); /* by_compound.csv: numerators and denominators */
-void number_add(text *out, double v, const char *missing);
 /* The columns of compounds.csv: of one form of the profiles a number per treatment. v: [n_label], or NULL where it was not measured. */
 typedef struct {
     const char *name;

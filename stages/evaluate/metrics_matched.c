@@ -102,7 +102,7 @@ static status find_bars_all(const evaluation_set *e, matched *m, replicate_shape
     if (b->known) return OK;
     *b = (bars){true, NAN, NAN};
     TRY_ALL(e->comm, replicate_fit(&m->pool, shape, &fit));
-    if (fit.wells == 0) return OK;
+    if (fit.wells == 0) goto done;
     partition(size, e->size, e->rank, &first, &n);
     TRY_ALL(e->comm, mem_alloc(&mine, (size_t)n, 2 * sizeof *mine, "null sets"));
     TRY_ALL(e->comm, mem_alloc(&all, (size_t)size, sizeof *all, "null sets"));

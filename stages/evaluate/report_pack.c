@@ -52,9 +52,9 @@ status pack_reals(text *t, const double *v, int64_t n)
     for (int64_t i = 0; i < n; i++)
         code[i] = !isfinite(v[i]) ? MISSING : hi > lo ? (uint32_t)lround((v[i] - lo) / (hi - lo) * (MISSING - 1)) : 0;
     text_add(t, "{\"lo\":");
-    number_add(t, lo, "0");
+    text_add_number(t, lo, "0");
     text_add(t, ",\"hi\":");
-    number_add(t, hi, "0");
+    text_add_number(t, hi, "0");
     text_add(t, ",");
     TRY(add_whole(t, code, n, 2));
     text_add(t, "}");

@@ -51,8 +51,8 @@ function say_position() {
     return fails.length ? ["bad", "<b>Well position may explain " + fails.length + " of " + plural(told.length, "figure") + "</b> (" +
       fails.map((c) => esc(named(c.metric, c.k))).join(", ") +
       "): not clearly above chance at other positions, or above untreated positions posed as treatments.", "retrieval"] :
-      ["good", "Well position does not explain the figures: they stay above chance at other positions, or above untreated positions posed " +
-        "as treatments (" + told.map((c) => esc(named(c.metric, c.k))).join(", ") + ").", "retrieval"];
+      ["good", "Well position does not explain the figures: they stay above chance at other positions, or above untreated positions " +
+        "posed as treatments (" + told.map((c) => esc(named(c.metric, c.k))).join(", ") + ").", "retrieval"];
   }
   let fixed = 0, replicated = 0;
   for (let t = 0; t < T.n; t++) if (T.evaluated[t] > 1) { replicated++; fixed += T.flags[t].includes("one position"); }

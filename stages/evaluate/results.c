@@ -62,14 +62,6 @@ status results_value(results *r, result like, double value)
     return r->active && (like.n != 0 || r->keep_empty) ? add(r, &like) : OK;
 }
 
-void number_add(text *out, double v, const char *missing)
-{
-    if (isfinite(v))
-        text_addf(out, "%.9g", v);
-    else
-        text_add(out, missing);
-}
-
 static void count_add(text *out, int64_t n, const char *missing)
 {
     if (n < 0)
@@ -89,7 +81,7 @@ static void show_metric(const result *m, text *out)
     } real[] = {{"value", m->v.value}, {"low", m->v.low}, {"high", m->v.high}, {"chance", m->chance}};
     for (size_t i = 0; i < sizeof real / sizeof *real; i++) {
         text_addf(out, ",\"%s\":", real[i].name);
-        number_add(out, real[i].v, "null");
+        text_add_number(out, real[i].v, "null");
     }
     text_add(out, ",\"n\":");
     count_add(out, m->n, "null");
@@ -163,7 +155,7 @@ void results_show_csv(const results *r, text *out)
         const double v[] = {m->v.value, m->v.low, m->v.high, m->chance};
         for (int k = 0; k < 4; k++) {
             text_add(out, ",");
-            number_add(out, v[k], "");
+            text_add_number(out, v[k], "");
         }
         text_add(out, ",");
         count_add(out, m->n, "");
@@ -198,7 +190,7 @@ void results_show_compounds(const results *r, const wells *w, text *out)
             csv_quote_text(out, intern_at(&w->label_name, (size_t)l));
             for (int k = 0; k < n; k++) {
                 text_add(out, ",");
-                number_add(out, figure[k].v ? figure[k].v[l] : NAN, "");
+                text_add_number(out, figure[k].v ? figure[k].v[l] : NAN, "");
             }
             text_add(out, "\n");
         }
@@ -217,9 +209,9 @@ void results_show_by_compound(const results *r, const wells *w, text *out)
                       kind_of(m) == BOOTSTRAP_RATIO ? "ratio" : "mean");
             csv_quote_text(out, intern_at(&w->compound_name, (size_t)c));
             text_add(out, ",");
-            number_add(out, m->num[c], "");
+            text_add_number(out, m->num[c], "");
             text_add(out, ",");
-            number_add(out, m->den[c], "");
+            text_add_number(out, m->den[c], "");
             text_add(out, "\n");
         }
     }

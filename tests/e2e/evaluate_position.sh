@@ -25,8 +25,8 @@ screen() {
             for (i = 0; i < 96; i++) { c = i < 16 ? -1 : int((i - 16) / 2); w = at[i]
                 printf "B%d,P%d,%c%02d,%s", int((plate + 1) / 2), plate, 65 + int(w / 12), 1 + w % 12, c < 0 ? "DMSO" : "c" c > file
                 for (j = 0; j < D; j++) printf ",%.6f", noise() + p[w, j] + (c < 0 ? 0 : effect * e[c, j]) > file; print "" > file } } }'
-    printf 'screen: {name: %s, control: DMSO, work: work_%s}\ntrain: {run: r}\nevaluate: {profiles: "%s/*.csv", bootstrap: 200, null_size: 500, normalize: none, reshape: none}\n' \
-        "$1" "$1" "$1" > "$1.yaml"
+    printf 'screen: {name: %s, control: DMSO, work: work_%s}\ntrain: {run: r}\nevaluate: {profiles: "%s/*.csv", %s}\n' \
+        "$1" "$1" "$1" 'bootstrap: 200, null_size: 500, normalize: none, reshape: none' > "$1.yaml"
 }
 # figure NAME METRIC SETTING K COLUMN
 figure() { awk -F, -v m="$2" -v s="$3" -v k="$4" -v c="$5" '$2 == m && $3 == s && $4 == k { print $c }' "work_$1/reports/r/metrics.csv"; }
@@ -69,13 +69,15 @@ has "inactive, fixed: that it does not hold" said ": does not hold"
 screen some fixed 1
 exits "active compounds at fixed positions" 0 "$BIN/micon-evaluate" some.yaml
 above "active, fixed: found at other positions" "$(figure some nsb other_positions 1 6)" 0.2
-same "active, fixed: NSB and replicates hold, by other positions" "$(claim some nsb | cut -d' ' -f1,2; claim some percent_replicating | cut -d' ' -f1,2)" \
+same "active, fixed: NSB and replicates hold, by other positions" \
+    "$(claim some nsb | cut -d' ' -f1,2; claim some percent_replicating | cut -d' ' -f1,2)" \
     "True True
 True True"
 screen moved random 0
 exits "inactive compounds at random positions" 0 "$BIN/micon-evaluate" moved.yaml
 above "inactive, random: NSB is hardly above chance" 0.15 "$(figure moved nsb all 1 5)"
-above "inactive, random: NSB of other positions at chance" "$(figure moved nsb other_positions 1 8)" "$(figure moved nsb other_positions 1 6)"
+above "inactive, random: NSB of other positions at chance" "$(figure moved nsb other_positions 1 8)" \
+    "$(figure moved nsb other_positions 1 6)"
 
 # One batch: other plates take the place of other batches, also in votes; without controls there are no untreated positions.
 for p in 1 2 3 4 5 6 7 8; do sed -i 's/^B[0-9]/B1/; /DMSO/d' "some/p$p.csv"; done

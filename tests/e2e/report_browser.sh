@@ -45,6 +45,10 @@ ok "one compound on one plate" page poor one/work/reports/micon
 /usr/bin/python3 "$ROOT/tests/ref/report_browser.py" noise | outside noise
 exits "none active" 0 run noise
 ok "none active" page poor noise/work/reports/micon
+/usr/bin/python3 "$ROOT/tests/ref/report_browser.py" noise | sed 's/,B2,/,B1,/' | outside batch
+exits "one batch" 0 run batch
+ok "one batch: retrieval across plates" page poor batch/work/reports/micon
+ok "one batch: it is there" grep -q ",nsp,all," batch/work/reports/micon/metrics.csv
 ok "pictures and structures on cards" page pictures s/work/reports/micon/report.html
 ok "60,000 wells, 10,000 treatments" page large s/work/reports/micon/report.html
 tap_done

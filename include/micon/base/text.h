@@ -54,5 +54,7 @@ void text_disarm(char *s);
 
 /* JSON string with quotes, appended; what text_show replaces is written as \uXXXX, invalid UTF-8 becomes U+FFFD. */
 void text_add_json(text *t, const char *s);
+/* Nine digits; `missing` where v is not finite. */
+void text_add_number(text *t, double v, const char *missing);
 
 #endif
