@@ -67,6 +67,17 @@ bool num_bytes(const char *s, int64_t *out)
     return false;
 }
 
+float num_half(uint16_t bits)
+{
+    int exponent = bits >> 10 & 31;
+    float fraction = (float)(bits & 1023) / 1024.0f, v;
+    if (exponent == 31)
+        v = bits & 1023 ? NAN : INFINITY;
+    else
+        v = exponent ? ldexpf(1 + fraction, exponent - 15) : ldexpf(fraction, -14);
+    return bits >> 15 ? -v : v;
+}
+
 status int_from_i64(int64_t v, int *out)
 {
     if (v < INT32_MIN || v > INT32_MAX) return fail(E_INTERNAL, "a count of %lld does not fit an int", (long long)v);

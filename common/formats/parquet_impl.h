@@ -157,6 +157,5 @@ void parquet_rows_close(parquet_rows **r);
 /* ---- text ---- */
 void parquet_value_text(const parquet_col *c, const void *value, text *out);
 double parquet_decimal(const parquet_col *c, const void *value);
-float parquet_half(uint16_t bits);
 
 #endif

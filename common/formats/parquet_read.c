@@ -3,6 +3,7 @@
 #include "parquet_impl.h"
 
 #include "micon/base/mem.h"
+#include "micon/base/num.h"
 #include "micon/base/path.h"
 
 #include <errno.h>
@@ -480,7 +481,7 @@ static double number(const parquet_col *col, const uint8_t *v)
     case TYPE_F64: return memcpy(&d, v, sizeof d), d;
     case TYPE_I32: return memcpy(&i, v, sizeof i), col->as == AS_UNSIGNED ? (double)(uint32_t)i : (double)i;
     case TYPE_I64: return memcpy(&l, v, sizeof l), col->as == AS_UNSIGNED ? (double)(uint64_t)l : (double)l;
-    default: return memcpy(&half, v, sizeof half), (double)parquet_half(half);
+    default: return memcpy(&half, v, sizeof half), (double)num_half(half);
     }
 }
 

@@ -1,22 +1,13 @@
 /* parquet_text.c -- one value of a Parquet column as text. */
 #include "parquet_impl.h"
 
+#include "micon/base/num.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-float parquet_half(uint16_t bits)
-{
-    int exponent = bits >> 10 & 31;
-    float fraction = (float)(bits & 1023) / 1024.0f, v;
-    if (exponent == 31)
-        v = bits & 1023 ? NAN : INFINITY;
-    else
-        v = exponent ? ldexpf(1 + fraction, exponent - 15) : ldexpf(fraction, -14);
-    return bits >> 15 ? -v : v;
-}
 
 /* The shortest decimal that reads back the same. */
 static void real_text(double v, bool single, text *out)
@@ -199,7 +190,7 @@ void parquet_value_text(const parquet_col *c, const void *value, text *out)
     case TYPE_BYTES: memcpy(&s, value, sizeof s), text_addn(out, (const char *)s.bytes, s.n); break;
     case TYPE_FIXED:
         if (c->as == AS_HALF)
-            memcpy(&half, value, sizeof half), real_text((double)parquet_half(half), true, out);
+            memcpy(&half, value, sizeof half), real_text((double)num_half(half), true, out);
         else
             text_addn(out, value, (size_t)c->width);
         break;

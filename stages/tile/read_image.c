@@ -77,6 +77,10 @@ status read_image(plate_work *w, int64_t item, const char *path, int page, image
     note->height_px = im->height_px;
     note->kind = im->kind;
     note->all_zero = im->all_zero;
+    note->inverted = im->inverted;
+    note->orientation = im->orientation;
+    note->high = im->high;
+    note->clipped = (double)im->n_clipped / ((double)im->width_px * im->height_px);
     note->saturated = (double)im->n_saturated / ((double)im->width_px * im->height_px);
     return OK;
 }

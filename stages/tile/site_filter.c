@@ -5,6 +5,7 @@
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,70 @@ done:
     return st;
 }
 
+/* Rank 0: images that were read, but not as their neighbours; counted, with the first example. */
+static void say_read_so(plate_work *w)
+{
+    int64_t n_white = 0, n_turned = 0, white = -1, turned = -1;
+    char name[200];
+    for (int64_t i = 0; i < w->plate.n * w->n_files; i++) {
+        if (w->site_bad[i / w->n_files] || i % w->n_files >= w->n_channels) continue;
+        if (w->note[i].inverted && n_white++ == 0) white = i;
+        if (w->note[i].orientation != 1 && n_turned++ == 0) turned = i;
+    }
+    const names *channels = &w->cfg->screen.channels;
+    text t = {0};
+    if (n_white > 0) {
+        site_name(w, white / w->n_files, name, sizeof name);
+        text_addf(&t, "images that were inverted, because 0 is white in them (MinIsWhite): %lld, the first: %s, %s", (long long)n_white,
+                  name, channels->item[white % w->n_files]);
+        names_add(&w->warnings, t.s);
+        text_clear(&t);
+    }
+    if (n_turned > 0) {
+        site_name(w, turned / w->n_files, name, sizeof name);
+        text_addf(&t, "images with an orientation tag, read as stored: %lld, the first: %s, %s, orientation %d", (long long)n_turned, name,
+                  channels->item[turned % w->n_files], w->note[turned].orientation);
+        names_add(&w->warnings, t.s);
+    }
+    text_free(&t);
+}
+
+/* The largest scale that clips nothing, with two digits; values of 0 to 1 are taken as fractions of 65535. */
+static double fitting_scale(double high)
+{
+    double fit = 65535 / high, step = pow(10, floor(log10(fit)) - 1);
+    return high <= 1 ? 65535 : floor(fit / step) * step;
+}
+
+/* Rank 0: channels of 32-bit or float samples that tile.input_scale makes black or white. */
+static void say_scale(plate_work *w)
+{
+    double most = 0, scale = w->cfg->tile.input_scale;
+    for (int64_t i = 0; i < w->plate.n * w->n_files; i++)
+        if (!w->site_bad[i / w->n_files] && w->note[i].high > most) most = w->note[i].high;
+    for (int c = 0; c < w->n_channels; c++) {
+        double high = 0, clipped = 0;
+        bool real = false;
+        for (int64_t i = c; i < w->plate.n * w->n_files; i += w->n_files) {
+            const image_note *note = &w->note[i];
+            if (w->site_bad[i / w->n_files] || !image_kind_scaled((image_kind)note->kind)) continue;
+            real = note->kind >= IMAGE_F16;
+            high = note->high > high ? note->high : high;
+            clipped += note->clipped / (double)w->n_good;
+        }
+        text t = {0};
+        const char *channel = w->cfg->screen.channels.item[c];
+        if (clipped > 0.5)
+            text_addf(&t, "%s: %.0f %% of the pixels are above 65535 with tile.input_scale %g; tile.input_scale: %g would fit", channel,
+                      100 * clipped, scale, fitting_scale(most));
+        else if (real && high > 0 && high * scale <= 2)
+            text_addf(&t, "%s: values of at most %.3g become at most %.0f with tile.input_scale %g; tile.input_scale: %g would fit",
+                      channel, high, floor(high * scale + 0.5), scale, fitting_scale(most));
+        if (t.n) names_add(&w->warnings, t.s);
+        text_free(&t);
+    }
+}
+
 /* Rank 0: channels that are copies of each other, all-zero images; counted, with the first example. */
 static void say_odd(plate_work *w)
 {
@@ -128,7 +193,11 @@ status reject_all(plate_work *w)
     w->n_good = n_sites - bad_sites;
     const rejects_of of = plate_rejects_of(w);
     TRY_ALL(w->comm, w->rank == 0 ? rejects_say(&w->bad, &of, "images") : OK);
-    if (w->rank == 0) say_odd(w);
+    if (w->rank == 0 && w->n_good > 0) {
+        say_odd(w);
+        say_read_so(w);
+        say_scale(w);
+    }
     if (w->n_good == 0) TRY(fail(E_FAILED, "%s: none of its %lld sites can be read", w->label, (long long)n_sites));
     if ((double)bad_sites > w->cfg->tile.max_bad * (double)n_sites)
         TRY(fail(E_FAILED, "%s: %lld of %lld sites have a bad image, more than tile.max_bad = %g allows", w->label, (long long)bad_sites,

@@ -46,8 +46,10 @@ typedef struct {
     uint64_t digest;
     int64_t size, mtime_ns; /* size -1: could not be read */
     double saturated;       /* share */
+    double high, clipped;   /* samples that are scaled: the largest before it; share of pixels at 65535 after it */
     int32_t width_px, height_px, kind;
-    int32_t bad; /* a status; OK: it has a square */
+    int32_t inverted, orientation; /* of image.h */
+    int32_t bad;                   /* a status; OK: it has a square */
     int32_t all_zero;
     int32_t same_as; /* an earlier channel of the site with the same square, or -1 */
 } image_note;

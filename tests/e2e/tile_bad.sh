@@ -26,7 +26,7 @@ one "a truncated file" 'truncate -s 3000 $f' "is truncated or damaged"
 one "no TIFF" 'echo "not an image at all" > $f' "is not a TIFF file"
 one "another size" '"$MAKE_TIFF" $f 64 64 1' "is 64 x 64 pixels; the plate's images are 70 x 64"
 one "another bit depth" '"$MAKE_TIFF" $f 70 64 1 u8' "holds uint8 samples; the plate's images of this channel hold uint16"
-one "12 bits" '"$MAKE_TIFF" $f 70 64 1 u12' "has 12-bit samples"
+one "24 bits" '"$MAKE_TIFF" $f 70 64 1 u24' "has 24-bit unsigned integer samples"
 one "RGB" '"$MAKE_TIFF" $f 70 64 1 rgb' "is RGB"
 one "2^31 columns" '"$MAKE_TIFF" $f 70 64 1 huge' "claims 2147483648 x 64 pixels"
 one "2^28 strips" '"$MAKE_TIFF" $f 70 64 1 strips' "is"
@@ -51,6 +51,20 @@ exits "an all-zero image: the plate goes on" 0 run "$T/z/screen.yaml"
 has "an all-zero image: warned of" "$T/err" "images that are all zero: 1, the first: A02 site 1, ER"
 "$SHOW" "$T"/z/work/tiles/*.h5 > "$T/show"
 has "an all-zero image: its site is flagged (zero, focus, sd)" "$T/show" "A02 1 0 13"
+
+# What is read with a warning: MinIsWhite, an orientation, floats that need a scale.
+rm -rf "$T/w" && cp -r "$T/good" "$T/w"
+"$MAKE_TIFF" "$T/w/images/A02_1_ER.tif" 70 64 1 white
+"$MAKE_TIFF" "$T/w/images/A03_1_ER.tif" 70 64 1 turned
+for f in "$T"/w/images/*_Mito.tif; do "$MAKE_TIFF" "$f" 70 64 ${#f} unit; done
+exits "odd images: the plate goes on" 0 run "$T/w/screen.yaml"
+has "MinIsWhite: said" "$T/err" "images that were inverted, because 0 is white in them (MinIsWhite): 1, the first: A02 site 1, ER"
+has "an orientation: said" "$T/err" "images with an orientation tag, read as stored: 1, the first: A03 site 1, ER, orientation 3"
+has "floats of 0..1: said" "$T/err" " become at most 0 with tile.input_scale 1; tile.input_scale: 65535 would fit"
+exits "floats of 0..1, with the scale" 0 run "$T/w/screen.yaml" --set tile.input_scale=65535
+hasnt "floats of 0..1, with the scale: no warning" "$T/err" "would fit"
+exits "floats of 0..1, clipped" 0 run "$T/w/screen.yaml" --set tile.input_scale=100000000
+has "clipped floats: said" "$T/err" "Mito: 100 % of the pixels are above 65535 with tile.input_scale 1e+08; tile.input_scale: 65535 would fit"
 
 # Two channels the same.
 rm -rf "$T/s" && cp -r "$T/good" "$T/s"

@@ -1,5 +1,6 @@
 /* tiff_make.c -- images for shell tests: what cells might look like, or what goes wrong.
- * tiff_make FILE WIDTH HEIGHT SEED [KIND]: KIND is u16 (the default), lzw, deflate, u8, be, zero, rgb, u12, huge (claims 2^31 columns),
+ * tiff_make FILE WIDTH HEIGHT SEED [KIND]: KIND is u16 (the default), lzw, deflate, u8, be, zero, rgb, u24, white (MinIsWhite), turned (orientation 3), unit (floats of 0..1),
+ * huge (claims 2^31 columns),
  * strips (claims 2^28 strips), nan, pages (5 pages, page k with SEED + k), label_big, label_negative, label_half (32-bit values that are no
  * labels). */
 #include "micon/base/rng.h"
@@ -48,18 +49,21 @@ static void tags(TIFF *t, int w, int h, int bits, int samples, int format)
 /* Pages of the same kind; a row of 16 bytes a pixel is enough for all of them. */
 static void with_libtiff(const char *path, int w, int h, uint32_t seed, const char *kind)
 {
-    bool rgb = !strcmp(kind, "rgb"), nan = !strcmp(kind, "nan"), u12 = !strcmp(kind, "u12");
+    bool rgb = !strcmp(kind, "rgb"), nan = !strcmp(kind, "nan"), u24 = !strcmp(kind, "u24"), unit = !strcmp(kind, "unit");
     TIFF *t = TIFFOpen(path, "w");
     uint8_t *row = calloc((size_t)w, 16);
     if (!t || !row) exit(1);
     for (uint32_t page = 0; page < (strcmp(kind, "pages") ? 1 : 5); page++) {
         uint16_t *px = draw(w, h, seed + page);
-        tags(t, w, h, rgb ? 8 : nan ? 32 : u12 ? 12 : 16, rgb ? 3 : 1, nan ? SAMPLEFORMAT_IEEEFP : SAMPLEFORMAT_UINT);
+        tags(t, w, h, rgb ? 8 : nan || unit ? 32 : u24 ? 24 : 16, rgb ? 3 : 1, nan || unit ? SAMPLEFORMAT_IEEEFP : SAMPLEFORMAT_UINT);
+        if (!strcmp(kind, "white")) TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISWHITE);
+        if (!strcmp(kind, "turned")) TIFFSetField(t, TIFFTAG_ORIENTATION, ORIENTATION_BOTRIGHT);
         for (int y = 0; y < h; y++) {
             float f = NAN;
+            for (int x = 0; x < w && unit; x++) f = (float)px[y * w + x] / 65535, memcpy(row + 4 * x, &f, sizeof f);
             if (nan)
                 memcpy(row, &f, sizeof f);
-            else if (!rgb && !u12)
+            else if (!rgb && !u24 && !unit)
                 memcpy(row, px + y * w, (size_t)w * 2);
             TIFFWriteScanline(t, row, (uint32_t)y, 0);
         }
@@ -113,10 +117,9 @@ int main(int argc, char **argv)
     int w = atoi(argv[2]), h = atoi(argv[3]);
     uint32_t seed = (uint32_t)atoi(argv[4]);
     image_format format = {16, IMAGE_NONE, false};
-    if (!strcmp(kind, "rgb") || !strcmp(kind, "nan") || !strcmp(kind, "u12") || !strcmp(kind, "pages")) {
-        with_libtiff(argv[1], w, h, seed, kind);
-        return 0;
-    }
+    static const char *const others[] = {"rgb", "nan", "u24", "pages", "white", "turned", "unit"};
+    for (size_t k = 0; k < sizeof others / sizeof *others; k++)
+        if (!strcmp(kind, others[k])) return with_libtiff(argv[1], w, h, seed, kind), 0;
     if (!strncmp(kind, "label_", 6)) {
         with_label(argv[1], w, h, kind);
         return 0;

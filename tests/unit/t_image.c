@@ -209,6 +209,7 @@ static void test_values(void)
 
 static void test_pages(void)
 {
+    static uint8_t rgb[N * 12];
     const char *path = in_dir("pages.tif");
     TIFF *t = TIFFOpen(path, "w");
     uint16_t px[N];
@@ -218,7 +219,11 @@ static void test_pages(void)
     }
     TIFFClose(t);
     for (int k = 0; k < 3; k++) ok(read_path(path, k, 1) == OK && im.px[5] == (want[5] ^ k), "page k");
-    refused(path, 3, "has no page 4", "a page that is not there");
+    t = TIFFOpen(path, "a");
+    write_page(t, &(make){.bits = 16, .samples = 3, .photometric = PHOTOMETRIC_RGB}, rgb);
+    TIFFClose(t);
+    refused(path, 3, "pages.tif: page 4 is RGB", "a page is named");
+    refused(path, 4, "has no page 5", "a page that is not there");
     refused(path, IMAGE_ONLY_PAGE, "more than one page", "several pages where one is expected");
     t = TIFFOpen(path, "w");
     write_page(t, &(make){.bits = 16}, want);
@@ -263,20 +268,141 @@ static void test_palettes(void)
         }
 }
 
+/* Rows of `bits` bits a sample, from the highest bit on: (x * 7 + y * 3) modulo 2^bits. */
+static const char *write_packed(uint16_t bits, uint32_t tile, uint16_t compression, bool white)
+{
+    static const char name[] = "packed.tif";
+    uint32_t columns = tile ? tile : W, top = (1u << bits) - 1;
+    size_t row = ((size_t)columns * bits + 7) / 8, n_cells = 0;
+    uint8_t *cell = xcalloc(row, tile ? tile : H);
+    TIFF *t = TIFFOpen(in_dir(name), "w");
+    set_tags(t, &(make){.bits = bits, .tile = tile, .rows = H, .compression = compression});
+    if (white) TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISWHITE);
+    for (uint32_t y0 = 0; y0 < H; y0 += tile ? tile : H)
+        for (uint32_t x0 = 0; x0 < W; x0 += columns, n_cells++) {
+            memset(cell, 0, row * (tile ? tile : H));
+            for (uint32_t y = y0; y < H && y < y0 + (tile ? tile : H); y++)
+                for (uint32_t x = x0; x < W && x < x0 + columns; x++)
+                    for (uint32_t b = 0, v = (x * 7 + y * 3) & top; b < bits; b++) {
+                        size_t at = (size_t)(x - x0) * bits + b;
+                        if (v >> (bits - 1 - b) & 1) cell[(y - y0) * row + at / 8] |= (uint8_t)(128 >> at % 8);
+                    }
+            if (tile)
+                TIFFWriteEncodedTile(t, (uint32_t)n_cells, cell, (tmsize_t)(row * tile));
+            else
+                TIFFWriteEncodedStrip(t, 0, cell, (tmsize_t)(row * H));
+        }
+    TIFFClose(t);
+    free(cell);
+    return in_dir(name);
+}
+
+static void test_packed(void)
+{
+    static const uint16_t sizes[] = {2, 3, 4, 6, 9, 10, 12, 14, 15, 8};
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
+        for (uint32_t tile = 0; tile <= 16; tile += 16)
+            for (int white = 0; white < 2; white++) {
+                uint32_t top = (1u << sizes[k]) - 1;
+                char what[80];
+                int n_full = 0, n_wrong = 0;
+                uint16_t compression = k % 2 ? COMPRESSION_ADOBE_DEFLATE : COMPRESSION_NONE;
+                status st = read_path(write_packed(sizes[k], tile, compression, white), IMAGE_ONLY_PAGE, 1);
+                for (uint32_t i = 0; st == OK && i < N; i++) {
+                    uint32_t v = (i % W * 7 + i / W * 3) & top;
+                    if (white) v = top - v;
+                    n_wrong += im.px[i] != v;
+                    n_full += v == top;
+                }
+                snprintf(what, sizeof what, "%d bits, tile %u%s", sizes[k], tile, white ? ", MinIsWhite" : "");
+                ok(st == OK && n_wrong == 0 && im.n_saturated == n_full && im.inverted == (white == 1) &&
+                       im.kind == (sizes[k] <= 8 ? IMAGE_U8 : IMAGE_U16),
+                   what);
+            }
+}
+
+static const char *write_white(const make *m, const void *data)
+{
+    const char *path = write_one(m, data);
+    TIFF *t = TIFFOpen(path, "r+");
+    TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISWHITE);
+    TIFFRewriteDirectory(t);
+    TIFFClose(t);
+    return path;
+}
+
+static void test_scaled(void)
+{
+    static const struct {
+        uint16_t bits;
+        double value;
+    } half[] = {{0x3c00, 1}, {0x3800, 0.5}, {0x0001, 5.9604644775390625e-08}, {0x7bff, 65504}, {0xbc00, 0}, {0x3555, 0.333251953125}};
+    uint16_t px[N] = {0}, want16[N], white[N];
+    for (int i = 0; i < N; i++) px[i] = half[i % 6].bits, want16[i] = (uint16_t)fmin(floor(half[i % 6].value * 60000 + 0.5), 65535);
+    ok(read_path(write_one(&(make){.bits = 16, .format = SAMPLEFORMAT_IEEEFP}, px), IMAGE_ONLY_PAGE, 60000) == OK &&
+           memcmp(im.px, want16, sizeof want16) == 0 && im.kind == IMAGE_F16 && im.high == 65504,
+       "half floats");
+    px[5] = 0x7e00;
+    refused(write_one(&(make){.bits = 16, .format = SAMPLEFORMAT_IEEEFP, .tile = 16}, px), IMAGE_ONLY_PAGE, "holds NaN", "a half NaN");
+    float f[N];
+    for (int i = 0; i < N; i++) f[i] = (float)i / N;
+    ok(read_path(write_one(&(make){.bits = 32, .format = SAMPLEFORMAT_IEEEFP}, f), IMAGE_ONLY_PAGE, 1) == OK && im.n_clipped == 0 &&
+           fabs(im.high - (double)(N - 1) / N) < 1e-6,
+       "floats of 0..1: their largest is known");
+    ok(read_path(in_dir("made.tif"), IMAGE_ONLY_PAGE, 2 * 65535.0) == OK && im.n_clipped == N / 2, "how many were clipped is known");
+    ok(read_path(write_one(&(make){.bits = 16}, want), IMAGE_ONLY_PAGE, 1) == OK && im.high == 0 && im.n_clipped == 0,
+       "16 bits are not scaled");
+    for (int i = 0; i < N; i++) white[i] = (uint16_t)(65535 - want[i]);
+    ok(is_want(write_white(&(make){.bits = 16}, white), 1) && im.inverted, "MinIsWhite of 16 bits");
+    if (TIFFIsCODECConfigured(COMPRESSION_ZSTD))
+        ok(is_want(write_one(&(make){.bits = 16, .compression = COMPRESSION_ZSTD}, want), 1), "zstd");
+    else
+        tap_skip("zstd", "this libtiff has no zstd");
+    TIFF *t = TIFFOpen(write_one(&(make){.bits = 16}, want), "r+");
+    TIFFSetField(t, TIFFTAG_ORIENTATION, ORIENTATION_BOTRIGHT);
+    TIFFRewriteDirectory(t);
+    TIFFClose(t);
+    ok(is_want(in_dir("made.tif"), 1) && im.orientation == ORIENTATION_BOTRIGHT && !im.inverted, "an orientation is told");
+}
+
+/* Labels are numbers: neither inverted nor mapped. */
+static void test_label_numbers(void)
+{
+    image_labels l = {0};
+    uint8_t px[N];
+    uint16_t map[3][256];
+    for (int i = 0; i < N; i++) px[i] = (uint8_t)(i % 251);
+    for (int i = 0; i < 256; i++) map[0][i] = (uint16_t)(i * 128), map[1][i] = map[0][i], map[2][i] = (uint16_t)(i == 3 ? 9 : map[0][i]);
+    for (int k = 0; k < 3; k++) { /* MinIsWhite, a ramp, colours */
+        int n_wrong = 0;
+        TIFF *t = TIFFOpen(in_dir("labels.tif"), "w");
+        set_tags(t, &(make){.bits = 8});
+        TIFFSetField(t, TIFFTAG_PHOTOMETRIC, k ? PHOTOMETRIC_PALETTE : PHOTOMETRIC_MINISWHITE);
+        if (k) TIFFSetField(t, TIFFTAG_COLORMAP, map[0], map[1], map[k]);
+        for (uint32_t y = 0; y < H; y++) TIFFWriteScanline(t, px + y * W, y, 0);
+        TIFFClose(t);
+        status st = image_file_read(&file, in_dir("labels.tif"));
+        if (st == OK) st = image_decode_labels(&l, &file, IMAGE_ONLY_PAGE);
+        for (int i = 0; st == OK && i < N; i++) n_wrong += l.label[i] != px[i];
+        ok(st == OK && n_wrong == 0 && l.width_px == W && l.height_px == H, "labels are numbers of a palette, or not inverted");
+    }
+    image_labels_free(&l);
+}
+
 static void test_refused(void)
 {
     static uint8_t rgb[N * 12];
     refused(write_one(&(make){.bits = 16, .samples = 3, .photometric = PHOTOMETRIC_RGB}, rgb), IMAGE_ONLY_PAGE, "is RGB", "RGB");
     refused(write_one(&(make){.bits = 16, .samples = 2}, rgb), IMAGE_ONLY_PAGE, "has 2 samples a pixel", "two samples");
-    refused(write_one(&(make){.bits = 24}, rgb), IMAGE_ONLY_PAGE, "24-bit samples", "24 bits");
-    refused(write_one(&(make){.bits = 16, .format = SAMPLEFORMAT_IEEEFP}, rgb), IMAGE_ONLY_PAGE, "16-bit samples of format 3",
-            "half floats");
-    TIFF *t = TIFFOpen(in_dir("white.tif"), "w");
-    set_tags(t, &(make){.bits = 16});
-    TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISWHITE);
-    for (uint32_t y = 0; y < H; y++) TIFFWriteScanline(t, rgb, y, 0);
-    TIFFClose(t);
-    refused(in_dir("white.tif"), IMAGE_ONLY_PAGE, "inverted (MinIsWhite)", "MinIsWhite");
+    refused(write_one(&(make){.bits = 24}, rgb), IMAGE_ONLY_PAGE, "24-bit unsigned integer samples", "24 bits");
+    refused(write_one(&(make){.bits = 16, .format = SAMPLEFORMAT_COMPLEXINT}, rgb), IMAGE_ONLY_PAGE, "16-bit complex integer samples",
+            "complex numbers");
+    refused(write_white(&(make){.bits = 16, .format = SAMPLEFORMAT_INT}, rgb), IMAGE_ONLY_PAGE, "MinIsWhite", "MinIsWhite with signs");
+    refused(write_white(&(make){.bits = 32}, rgb), IMAGE_ONLY_PAGE, "is inverted (MinIsWhite) with 32-bit", "MinIsWhite of 32 bits");
+    refused(write_packed(1, 0, COMPRESSION_NONE, false), IMAGE_ONLY_PAGE, "is black and white", "1 bit");
+    refused(write_one(&(make){.bits = 8, .compression = COMPRESSION_LZMA}, rgb), IMAGE_ONLY_PAGE, "compression 34925 (LZMA) is not read",
+            "a compression is named");
+    TIFF *t;
     uint16_t map[256] = {1, 2, 3};
     t = TIFFOpen(in_dir("palette.tif"), "w");
     set_tags(t, &(make){.bits = 8, .photometric = PHOTOMETRIC_PALETTE});
@@ -424,6 +550,9 @@ int main(void)
     test_values();
     test_pages();
     test_palettes();
+    test_packed();
+    test_scaled();
+    test_label_numbers();
     test_refused();
     test_hostile();
     test_cut();

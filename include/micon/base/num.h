@@ -11,6 +11,8 @@ bool num_f64(const char *s, double *out) MUST_USE;    /* decimal or exponent; na
 bool num_yes(const char *s, bool *out) MUST_USE;      /* yes no true false on off */
 bool num_bytes(const char *s, int64_t *out) MUST_USE; /* 4096, 512KiB, 4GiB, 1.5TiB, 4GB (10^9) */
 
+float num_half(uint16_t bits); /* an IEEE half float */
+
 /* For MPI and BLAS, which count in int: fails, never truncates. */
 status int_from_i64(int64_t v, int *out) MUST_USE;
 

@@ -8,10 +8,11 @@
  * Both are made to be used again for the next file: their memory grows to the largest image met and stays. image_file_free and
  * image_free give it back; {0} is valid and empty.
  *
- * Values are integers 0..65535 (docs/method.md 2.1): 8- and 16-bit samples as they are, 32-bit and float ones floor(v * scale + 0.5),
- * clipped; negative samples become 0. Strips or tiles, either byte order, BigTIFF, no compression, LZW, deflate or PackBits. Refused with
- * E_FORMAT and "path: what": colour, palettes (but those that are a ramp of greys, whose values are the map's, 8 bits), MinIsWhite, other
- * sample sizes, other compressions, NaN or infinity, more than IMAGE_MAX_PX pixels or IMAGE_MAX_SIDE of them in a row, sizes that the
+ * Values are integers 0..65535 (docs/method.md 2.1): 2- to 16-bit samples as they are, 32-bit and float ones floor(v * scale + 0.5),
+ * clipped; negative samples become 0; MinIsWhite is inverted. Strips or tiles, either byte order, BigTIFF, no compression, LZW, deflate,
+ * PackBits or zstd. Refused with E_FORMAT and "path: what", of page k > 0 "path: page k+1 what": colour, palettes (but those that are a
+ * ramp of greys, whose values are the map's, 8 bits), black and white, other sample sizes, other compressions, NaN or infinity, more than
+ * IMAGE_MAX_PX pixels or IMAGE_MAX_SIDE of them in a row, sizes that the
  * bytes of the file cannot hold, whatever libtiff cannot decode. Sizes are checked before memory is taken. Ordinary LZW goes through a
  * decoder of our own, for speed. libtiff writes nothing to stderr; its text becomes part of our message. */
 #ifndef MICON_FORMATS_IMAGE_H
@@ -25,8 +26,9 @@
 enum { IMAGE_MAX_SIDE = 65535, IMAGE_MAX_PX = 1 << 28, IMAGE_ONLY_PAGE = -1 };
 #define IMAGE_MAX_FILE ((int64_t)1 << 31) /* bytes */
 
-typedef enum { IMAGE_U8, IMAGE_I8, IMAGE_U16, IMAGE_I16, IMAGE_U32, IMAGE_I32, IMAGE_F32, IMAGE_F64 } image_kind;
+typedef enum { IMAGE_U8, IMAGE_I8, IMAGE_U16, IMAGE_I16, IMAGE_U32, IMAGE_I32, IMAGE_F16, IMAGE_F32, IMAGE_F64 } image_kind;
 const char *image_kind_name(image_kind k); /* "uint16" */
+bool image_kind_scaled(image_kind k);      /* 32-bit and float samples: values are multiplied by `scale` */
 
 typedef struct {
     char *path;
@@ -42,6 +44,10 @@ typedef struct {
     const uint16_t *px;  /* [height_px, width_px]; borrowed: valid until the next decode or image_file_read */
     int64_t n_saturated; /* pixels at the sample type's maximum; for floats, at 65535 after scaling */
     bool all_zero;       /* every value is 0 */
+    bool inverted;       /* was MinIsWhite: the values are the largest one of its bits less the samples */
+    int orientation;     /* what the file says, 1 (rows from the top, columns from the left) to 8; the values are as stored */
+    double high;         /* samples that are scaled: the largest, before scaling */
+    int64_t n_clipped;   /* and how many are at 65535 after it */
     uint16_t *block;     /* memory of the values, where they could not stay in the file's bytes */
     size_t block_cap;
     uint8_t *raw; /* memory for a strip or tile before conversion */
@@ -56,8 +62,8 @@ void image_file_free(image_file *f);
 status image_decode(image *im, const image_file *f, int page, double scale) MUST_USE;
 void image_free(image *im);
 
-/* Label images: whole numbers kept as they are, where image_decode would scale or clip them. 8-, 16- and 32-bit samples; float ones where
- * they are whole. Negative labels, labels above 2,147,483,647 and fractions are E_FORMAT. {0} is valid and empty. */
+/* Label images: whole numbers kept as they are, where image_decode would scale, clip, invert or map them. Integers of up to 32 bits, also
+ * numbers of a palette; float ones where they are whole. Negative labels, labels above 2,147,483,647 and fractions are E_FORMAT. {0} is valid and empty. */
 typedef struct {
     int width_px, height_px;
     int32_t *label; /* [height_px, width_px] */
