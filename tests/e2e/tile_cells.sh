@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # run: limit=200
 # tile.crop: cells: windows around cells with the pixels of the image, the same bytes from any number of ranks, label images, masks, sites
-# with fewer cells or none, bad input; what follows (training, embedding) takes any number of tiles a site.
+# with fewer cells or none, bad input; what follows (training, also with kept outputs of frozen layers; embedding) takes any number of
+# tiles a site.
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/tile_screen.sh"
 TOOLS=$ROOT/build/release/tests/tools S=$T/s PLATE=source_1__Batch1__S1B01P001
@@ -115,6 +116,16 @@ set -- "$S/screen.yaml" --set screen.work=t --set tile.size=32 --set train.steps
     tile.max_bad=0.2
 for stage in tile featurize; do exits "$stage" 0 "$BIN/micon-$stage" "$@" --quiet; done
 exits "training" 0 "$BIN/micon-train" "$@" --quiet
+model() { echo "$S/t/models/$1/model.safetensors"; }
+frozen=(--set train.freeze=layer2 --set train.weights="$(model micon)" --set train.augment=none)
+exits "outputs of frozen layers kept, 2 ranks" 0 mpi 2 "$BIN/micon-train" "$@" "${frozen[@]}" --set train.run=kept
+has "is said" "$T/err" "frozen layers: outputs of"
+hasnt "some are" "$T/err" "outputs of 0 tiles"
+exits "computed at every step" 0 mpi 2 "$BIN/micon-train" "$@" "${frozen[@]}" --set train.run=none --set train.cache_memory=0
+has "none is kept" "$T/err" "outputs of 0 tiles cached"
+ok "the same model, byte for byte" cmp "$(model kept)" "$(model none)"
+losses() { grep -o '"loss": [0-9.e+-]*' "$S/t/models/$1/log.jsonl"; }
+ok "the same losses" test "$(losses kept)" = "$(losses none)" -a -n "$(losses none)"
 exits "embedding on one rank" 0 "$BIN/micon-embed" "$@" --plate S1B01P001
 E=$S/t/embeddings/micon/$PLATE.h5
 one=$(sum "$E")
