@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Labels of their own image fit with 0.9 and more; those of another one with about 0.5 (on real images at most 0.63). */
+static const double LABELS_FIT = 0.7;
+
 status counts_wells(const plate_work *w, frame *out)
 {
     static const char *const whole[] = {"Sites", "Cells", "Border"}, *const real[] = {"Cells_a_site", "Nucleus_px", "Cell_px"};
@@ -92,7 +95,7 @@ static void warn_sites(plate_work *w, int64_t n, int64_t first, double share, co
 
 void counts_warn(plate_work *w)
 {
-    int64_t empty = 0, full = 0, first_empty = 0, first_full = 0;
+    int64_t empty = 0, full = 0, strange = 0, first_empty = 0, first_full = 0, first_strange = 0;
     double usual = middle(w, n_cells), nucleus = middle(w, nucleus_px);
     bool found = w->site->found.nuclei_file < 0;
     for (int64_t i = 0; i < w->plate.n; i++) {
@@ -100,12 +103,15 @@ void counts_warn(plate_work *w)
         if (n->bad) continue;
         if (n->n_cells == 0 && empty++ == 0) first_empty = i;
         if (found && n->nuclei_foreground > 0.5 && full++ == 0) first_full = i;
+        if (n->labels_fit < LABELS_FIT && strange++ == 0) first_strange = i;
     }
     warn_sites(w, empty, first_empty, usual > 0 ? 0.2 : 0, "have no cells",
                found ? "look at --preview: cells.correction below 1 finds more, cells.least and cells.most bound a nucleus's size"
                      : "their label images hold no labels that count (measure.border: yes counts those at the edge too)");
     warn_sites(w, full, first_full, 0.1, "are more than half nuclei",
                "look at --preview: cells.correction above 1 finds less, cells.background and cells.local follow an uneven background");
+    warn_sites(w, strange, first_strange, 0, "have label images whose nuclei are hardly brighter than the rest",
+               "are they of other sites, or is cells.nuclei_channel another channel?");
     if (found && usual > 0 && nucleus < 1.25 * w->cfg->cells.least)
         names_add(
             &w->warnings,

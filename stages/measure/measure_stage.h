@@ -51,6 +51,9 @@ status site_read(site_reader *s, int64_t row, int *bad_file) MUST_USE;
 status site_find(site_reader *s, int *bad_file) MUST_USE;
 status site_measure(site_reader *s) MUST_USE;
 bool site_counts(const site_reader *s, int32_t cell); /* measure.border: does the cell count? */
+/* Where the nuclei come from a label image: how often a pixel of theirs is brighter, in the channel of nuclei, than one outside. 1: always;
+ * 0.5: the labels have nothing to do with the image. 1 where there is nothing to compare. */
+double site_labels_fit(const site_reader *s);
 
 /* ---- spool.c: rows kept outside memory, in a file without a name ---- */
 typedef struct {
@@ -69,6 +72,7 @@ typedef struct {
     int32_t by;                     /* 1 + the rank that measured it */
     float nucleus_px, cell_px;      /* medians of the diameters of disks of their areas */
     double nuclei_threshold, nuclei_foreground, cells_threshold, cells_foreground;
+    double labels_fit; /* site_labels_fit */
 } site_note;
 
 typedef struct plate_work {

@@ -101,6 +101,7 @@ static status one_site(plate_work *w, int64_t site)
     note->cells_threshold = s->found.cells_report.threshold;
     note->cells_foreground = s->found.cells_report.foreground;
     if (found == OK) {
+        note->labels_fit = site_labels_fit(s);
         TRY(site_measure(s));
         return keep_site(w, note);
     }

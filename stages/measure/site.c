@@ -154,6 +154,29 @@ done:
     return st;
 }
 
+double site_labels_fit(const site_reader *s)
+{
+    enum { VALUES = 65536 };
+    const objects *o = &s->found.nuclei;
+    long channel = names_find(&s->cfg->screen.channels, s->cfg->cells.nuclei_channel);
+    int64_t n[2] = {0, 0}, pixels = (int64_t)s->width_px * s->height_px;
+    double below = 0, brighter = 0;
+    if (s->found.nuclei_file < 0 || channel < 0) return 1;
+    int64_t *count = xcalloc(2 * VALUES, sizeof *count);
+    for (int64_t i = 0; i < pixels; i++) {
+        int labelled = o->label[i] != 0;
+        count[labelled * VALUES + s->px[channel][i]]++;
+        n[labelled]++;
+    }
+    for (int v = 0; v < VALUES; v++) { /* equal ones count half */
+        double outside = (double)count[v];
+        brighter += (double)count[VALUES + v] * (below + outside / 2);
+        below += outside;
+    }
+    free(count);
+    return n[0] > 0 && n[1] > 0 ? brighter / ((double)n[0] * (double)n[1]) : 1;
+}
+
 bool site_counts(const site_reader *s, int32_t cell)
 {
     const objects *o = objects_area(&s->found.nuclei, cell) > 0 ? &s->found.nuclei : &s->found.cells;

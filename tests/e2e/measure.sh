@@ -54,6 +54,13 @@ for N in 1 2; do exits "label images, $N ranks" 0 run --set screen.work="m$N" "$
 same "the same bytes" "$(sum "$S/m2/$FILE")" "$(sum "$S/m1/$FILE")"
 N=1
 exits "nuclei's label images alone" 0 run --set screen.work=m3 --set cells.nuclei_masks=NucleiObjects
+hasnt "fit their images" "$T/err" "hardly brighter"
+swap() { mv "$IMAGES/A01_s1_NucleiObjects.tif" "$T/swap.tif"; mv "$IMAGES/A02_s2_NucleiObjects.tif" "$IMAGES/A01_s1_NucleiObjects.tif"
+    mv "$T/swap.tif" "$IMAGES/A02_s2_NucleiObjects.tif"; }
+swap
+exits "label images of other sites" 0 run --set screen.work=m6 --set cells.nuclei_masks=NucleiObjects
+has "are a warning" "$T/err" "2 of 12 sites have label images whose nuclei are hardly brighter than the rest, the first: A01 site 1"
+swap
 exits "finished" 0 run --set screen.work=m3 --set cells.nuclei_masks=NucleiObjects
 has "is skipped" "$T/err" "up to date"
 exits "a name that no table has" 1 run --set screen.work=m4 --set cells.nuclei_masks=Nothing
