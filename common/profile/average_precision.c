@@ -143,6 +143,9 @@ typedef struct {
     int32_t *above;       /* negatives above each positive */
     double *ap;           /* [n] and so on: of the queries */
     int32_t *n_positive, *n_total;
+    /* Cross-fitted: the negatives above each positive of each query so far, of query i of the whole range from kept_at[i]; else NULL. */
+    int32_t *kept;
+    const int64_t *kept_at;
 } activity;
 
 static void gather(const activity *a, const int32_t *row, int64_t n, float *out)
@@ -195,6 +198,15 @@ static int64_t leave_out(const activity *a, int32_t query, const int32_t *contro
     return out;
 }
 
+/* above [k] is reordered. */
+static double ap_of_above(int32_t *above, int64_t k)
+{
+    double sum = 0;
+    qsort(above, (size_t)k, sizeof *above, i32_cmp);
+    for (int64_t j = 0; j < k; j++) sum += (double)(j + 1) / (double)(j + 1 + above[j]);
+    return k > 0 ? sum / (double)k : NAN;
+}
+
 /* The AP of one query: positive [m] are its similarities to the label's members, itself (at `self`) among them. */
 static void activity_query(activity *a, int32_t query, const int32_t *member, int64_t m, int64_t self, const float *positive)
 {
@@ -204,17 +216,18 @@ static void activity_query(activity *a, int32_t query, const int32_t *member, in
     int64_t n = a->controls->start[set + 1] - a->controls->start[set], k = 0;
     float *negative = a->negative + at * a->stride;
     int64_t left_out = leave_out(a, query, control, n, negative);
-    double sum = 0;
     for (int64_t j = 0; j < m; j++) {
         if (j == self || (a->place && a->place[member[j]] == a->place[query])) continue;
         a->above[k] = count_above(negative, n, positive[j], &near);
         if (near > 0) a->above[k] += count_near(a, query, member[j], negative, control, n, positive[j]);
         k++;
     }
-    a->n_positive[at] = (int32_t)k, a->n_total[at] = (int32_t)(k + n - left_out);
-    qsort(a->above, (size_t)k, sizeof *a->above, i32_cmp);
-    for (int64_t j = 0; j < k; j++) sum += (double)(j + 1) / (double)(j + 1 + a->above[j]);
-    if (k > 0) a->ap[at] = sum / (double)k;
+    a->n_positive[at] = (int32_t)k, a->n_total[at] += (int32_t)(n - left_out);
+    if (!a->kept) {
+        a->ap[at] = ap_of_above(a->above, k);
+        a->n_total[at] += (int32_t)k;
+    }
+    for (int64_t j = 0; j < k && a->kept; j++) a->kept[a->kept_at[at] + j] += a->above[j];
 }
 
 enum { QUERIES = 256 }; /* multiplied at once */
@@ -290,51 +303,138 @@ static void longest_lists(const ap_controls *c, const int32_t *row, const int32_
     }
 }
 
+/* What all passes over the queries share. */
+typedef struct {
+    const profile_rows *rows;
+    row_range queries;
+    const ap_scores *out;
+    coded *work;
+    int32_t *member, *query; /* used rows by label [m]; queries of a chunk by set */
+    int64_t m, step;         /* step: queries of a chunk */
+    int64_t *kept_at;
+} activity_lists;
+
+/* All queries, a chunk at a time. */
+static void activity_pass(activity *a, const activity_lists *l)
+{
+    const int32_t *label = l->rows->label;
+    for (int64_t at = 0; at < l->queries.n; at += l->step) {
+        a->first = l->queries.first + at, a->n = l->queries.n - at < l->step ? l->queries.n - at : l->step;
+        a->ap = l->out->ap + at, a->n_positive = l->out->n_positive + at, a->n_total = l->out->n_total + at;
+        if (a->kept) a->kept_at = l->kept_at + at;
+        activity_negatives(a, l->query, sort_rows(a->controls->set_of, label, l->rows->use, a->first, a->n, l->work, l->query));
+        for (int64_t i = 0, end; i < l->m; i = end) {
+            for (end = i; end < l->m && label[l->member[end]] == label[l->member[i]];) end++;
+            activity_label(a, l->member + i, end - i);
+        }
+    }
+}
+
+/* The sets with the controls of one fold only; level and set_of stay those of c. */
+static status fold_controls(const ap_controls *c, int32_t f, ap_controls *out)
+{
+    status st = OK;
+    int64_t n = 0;
+    *out = (ap_controls){.n_set = c->n_set, .level = c->level, .set_of = c->set_of};
+    TRY(mem_alloc(&out->start, (size_t)c->n_set + 1, sizeof *out->start, "controls"));
+    TRY(mem_alloc(&out->row, (size_t)c->start[c->n_set], sizeof *out->row, "controls"));
+    for (int32_t s = 0; s < c->n_set; s++) {
+        for (int64_t i = c->start[s]; i < c->start[s + 1]; i++)
+            if (c->cross->fold[c->row[i]] == f) out->row[n++] = c->row[i];
+        out->start[s + 1] = n;
+    }
+done:
+    return st;
+}
+
+/* Room for the counts of each query: members of its label but itself. */
+static status activity_keep(activity *a, activity_lists *l)
+{
+    status st = OK;
+    int64_t first = l->queries.first, n = l->queries.n;
+    TRY(mem_alloc(&l->kept_at, (size_t)n + 1, sizeof *l->kept_at, "ranks"));
+    for (int64_t i = 0, end; i < l->m; i = end) {
+        for (end = i; end < l->m && l->rows->label[l->member[end]] == l->rows->label[l->member[i]];) end++;
+        for (int64_t j = i; j < end; j++)
+            if (l->member[j] >= first && l->member[j] < first + n) l->kept_at[l->member[j] - first + 1] = end - i - 1;
+    }
+    for (int64_t i = 0; i < n; i++) l->kept_at[i + 1] += l->kept_at[i];
+    TRY(mem_alloc(&a->kept, (size_t)l->kept_at[n], sizeof *a->kept, "ranks"));
+done:
+    return st;
+}
+
+/* Fold by fold: how many of its controls are above each positive in the profiles sphered without it. The counts add up to the ranks. */
+static status activity_crossed(activity *a, const ap_controls *controls, activity_lists *l)
+{
+    status st = OK;
+    const crossfit *c = controls->cross;
+    const ap_scores *out = l->out;
+    ap_controls part = {0};
+    float *y = NULL;
+    TRY(activity_keep(a, l));
+    TRY(mem_alloc(&y, (size_t)c->n, (size_t)a->d * sizeof *y, "sphered profiles"));
+    a->x = y, a->controls = &part;
+    for (int32_t f = 0; f < c->n_fold; f++) {
+        free(part.start);
+        free(part.row);
+        TRY(fold_controls(controls, f, &part));
+        TRY(crossfit_rows(c, f, y));
+        a->d = c->fit[f].k;
+        activity_pass(a, l);
+    }
+    for (int64_t i = 0; i < l->queries.n; i++) {
+        out->ap[i] = ap_of_above(a->kept + l->kept_at[i], out->n_positive[i]);
+        out->n_total[i] += out->n_positive[i];
+    }
+done:
+    free(part.start);
+    free(part.row);
+    free(y);
+    return st;
+}
+
 status ap_activity(const profile_rows *r, const ap_controls *controls, const int32_t *place, row_range queries, const ap_scores *out)
 {
     status st = OK;
-    int64_t n = r->n, d = r->d, n_range = queries.n;
-    const int32_t *label = r->label;
-    coded *work = NULL;
-    int32_t *member = NULL, *query = NULL;
-    int64_t set, members, step;
+    int64_t n = r->n, d = r->d, set, members;
     int unused;
+    activity_lists l = {.rows = r, .queries = queries, .out = out};
+    for (int32_t f = 0; controls->cross && f < controls->cross->n_fold; f++)
+        d = controls->cross->fit[f].k > d ? controls->cross->fit[f].k : d;
     activity a = {.x = r->x, .d = d, .controls = controls, .place = place};
     TRY(int_from_i64(d, &unused));
     TRY(int_from_i64(n, &unused));
-    TRY(mem_alloc(&work, (size_t)n, sizeof *work, "wells by compound"));
-    TRY(mem_alloc(&member, (size_t)n, sizeof *member, "wells by compound"));
-    TRY(mem_alloc(&query, (size_t)n_range, sizeof *query, "wells by control set"));
-    int64_t m = sort_rows(label, label, r->use, 0, n, work, member);
-    longest_lists(controls, member, label, m, &set, &members);
-    step = CHUNK_FLOATS / set < QUERIES ? QUERIES : CHUNK_FLOATS / set;
-    if (step > n_range) step = n_range;
+    TRY(mem_alloc(&l.work, (size_t)n, sizeof *l.work, "wells by compound"));
+    TRY(mem_alloc(&l.member, (size_t)n, sizeof *l.member, "wells by compound"));
+    TRY(mem_alloc(&l.query, (size_t)queries.n, sizeof *l.query, "wells by control set"));
+    l.m = sort_rows(r->label, r->label, r->use, 0, n, l.work, l.member);
+    longest_lists(controls, l.member, r->label, l.m, &set, &members);
+    l.step = CHUNK_FLOATS / set < QUERIES ? QUERIES : CHUNK_FLOATS / set;
+    if (l.step > queries.n) l.step = queries.n;
     a.stride = set;
     int64_t longest = set > members ? set : members;
-    TRY(mem_alloc(&a.negative, (size_t)step, (size_t)set * sizeof(float), "similarities to controls"));
+    TRY(mem_alloc(&a.negative, (size_t)l.step, (size_t)set * sizeof(float), "similarities to controls"));
     TRY(mem_alloc(&a.positive, QUERIES, (size_t)longest * sizeof(float), "similarities"));
     TRY(mem_alloc(&a.rows[0], QUERIES, (size_t)d * sizeof(float), "gathered profiles"));
     TRY(mem_alloc(&a.rows[1], (size_t)longest, (size_t)d * sizeof(float), "gathered profiles"));
     TRY(mem_alloc(&a.above, (size_t)members, sizeof(int32_t), "ranks"));
-    for (int64_t i = 0; i < n_range; i++) out->ap[i] = NAN, out->n_positive[i] = out->n_total[i] = 0;
-    for (int64_t at = 0; at < n_range; at += step) {
-        a.first = queries.first + at, a.n = n_range - at < step ? n_range - at : step;
-        a.ap = out->ap + at, a.n_positive = out->n_positive + at, a.n_total = out->n_total + at;
-        activity_negatives(&a, query, sort_rows(controls->set_of, label, r->use, a.first, a.n, work, query));
-        for (int64_t i = 0, end; i < m; i = end) {
-            for (end = i; end < m && label[member[end]] == label[member[i]];) end++;
-            activity_label(&a, member + i, end - i);
-        }
-    }
+    for (int64_t i = 0; i < queries.n; i++) out->ap[i] = NAN, out->n_positive[i] = out->n_total[i] = 0;
+    if (controls->cross)
+        TRY(activity_crossed(&a, controls, &l));
+    else
+        activity_pass(&a, &l);
 done:
     free(a.negative);
     free(a.positive);
     free(a.rows[0]);
     free(a.rows[1]);
     free(a.above);
-    free(work);
-    free(member);
-    free(query);
+    free(a.kept);
+    free(l.kept_at);
+    free(l.work);
+    free(l.member);
+    free(l.query);
     return st;
 }
 

@@ -9,6 +9,7 @@
 #include "micon/config/file_formats.h"
 #include "micon/index/split.h"
 #include "micon/profile/bootstrap.h"
+#include "micon/profile/crossfit.h"
 #include "micon/profile/normalize.h"
 #include "micon/profile/retrieval.h"
 #include "micon/profile/sphering.h"
@@ -18,7 +19,7 @@
 #include "micon/store/store.h"
 #include "micon/table/frame.h"
 
-enum { N_COMPONENTS = 50, NO_SET = 255 };
+enum { N_COMPONENTS = 50, NO_SET = 255, CROSS_FOLDS = 4 };
 
 /* ---- wells: rank 0's table, and what the others know of it ---- */
 typedef struct {
@@ -88,6 +89,23 @@ status transform_fit_features(const transform_params *p, wells *w, bool table, c
 void transform_keep(const transform_params *p, const wells *w, uint8_t *keep, int64_t *n_kept); /* keep [w->d] */
 status transform_normal(const transform_params *p, const wells *w, normalize_params *out) MUST_USE;
 
+/* ---- control_folds.c: what activity is cross-fitted with; as profile/crossfit.h has it ---- */
+typedef struct {
+    float *base; /* [n,d] before sphering; freed by who made it */
+    int64_t d;
+    int32_t *fold;  /* [n] of the controls */
+    int32_t n_fold; /* 0: no cross-fitting */
+    sphering_kind kind;
+    double ridge;
+    sphering_params fit[CROSS_FOLDS];
+} control_folds;
+/* Rank 0: folds, and fits as `all` on x without each of them; n_fold 0 and no base, with a note, where without a fold too few controls are
+ * left. */
+status control_folds_fit(const wells *w, const sphering_params *all, double ridge, float *x, control_folds *out, names *notes) MUST_USE;
+/* To all ranks, and a view of it. */
+status control_folds_share_all(MPI_Comm comm, const wells *w, control_folds *c, crossfit *as) MUST_USE;
+void control_folds_free(control_folds *c);
+
 /* ---- transform.c: raw to normalized to corrected; rank 0, local ---- */
 typedef struct {
     int64_t d_norm, d_final, d_pca;
@@ -104,6 +122,7 @@ typedef struct {
     sphering_params sphere, components;
     bool has_normal, has_sphere, corrected; /* corrected: final differs from norm */
     bool carried;                           /* transformed as another store */
+    control_folds cross;                    /* of the sphering, where controls fitted it; its base is norm or owned */
 } transformed;
 /* like: transform as that store did (its numbers are moved out of it); NULL: learn. */
 status transform_profiles(transformed *c, const wells *w, const evaluate_options *o, transform_params *like, names *notes) MUST_USE;
@@ -155,6 +174,7 @@ typedef struct {
     float *cf; /* [w->n_cf,d] predicted profiles, or NULL */
     int64_t d;
     bool corrected;
+    const crossfit *cross; /* for activity; NULL: x as it is */
 } metric_input;
 /* All metrics of one form. */
 status metrics_all(MPI_Comm comm, const wells *w, const metric_input *in, const evaluate_options *o, results *r, names *notes) MUST_USE;

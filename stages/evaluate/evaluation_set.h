@@ -14,9 +14,10 @@ typedef struct {
     results *r;
     names *notes;
     int which;
-    const char *profiles; /* "uncorrected", "corrected" */
-    const char *setting;  /* of results whose metric has no other; NULL: that of the metric's row */
-    bool by_position;     /* other positions too; not with recipe 0.1, nor of untreated positions themselves */
+    const char *profiles;  /* "uncorrected", "corrected" */
+    const char *setting;   /* of results whose metric has no other; NULL: that of the metric's row */
+    bool by_position;      /* other positions too; not with recipe 0.1, nor of untreated positions themselves */
+    const crossfit *cross; /* as metric_input has it */
     int64_t n, d;
     float *x; /* [n,d] unit rows */
     int32_t *row, *source, *batch, *plate, *label, *compound, *position;

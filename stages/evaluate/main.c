@@ -155,8 +155,8 @@ static status measure_all(stage *g, const wells *w, metric_input in, int64_t d_c
     status st = OK;
     TRY(share_matrix_all(g->comm, &in.x, w->n, &in.d));
     TRY(share_matrix_all(g->comm, &in.cf, w->n_cf, &d_cf));
-    TRY(metrics_all(g->comm, w, &(metric_input){.x = in.x, .cf = d_cf == in.d ? in.cf : NULL, .d = in.d, .corrected = in.corrected},
-                    &g->cfg.evaluate, r, notes));
+    const metric_input all = {.x = in.x, .cf = d_cf == in.d ? in.cf : NULL, .d = in.d, .corrected = in.corrected, .cross = in.cross};
+    TRY(metrics_all(g->comm, w, &all, &g->cfg.evaluate, r, notes));
 done:
     if (g->rank != 0) {
         free(in.x);
@@ -197,10 +197,12 @@ static status evaluate_all(stage *g, progress *p, wells *w, transformed *c, tran
 {
     status st = OK;
     double from = now_s();
+    crossfit cross;
     progress_say(p, "normalizing");
     TRY_ALL(g->comm, g->rank == 0 ? wells_label(w, &g->cfg, notes) : OK);
     TRY_ALL(g->comm, g->rank == 0 ? transform_profiles(c, w, &g->cfg.evaluate, like, notes) : OK);
     TRY(wells_share_all(w, g->comm));
+    TRY(control_folds_share_all(g->comm, w, &c->cross, &cross));
     log_info("%lld wells, %lld features: transformed in %.1f s", (long long)w->n, (long long)w->d, now_s() - from);
     progress_add(p, g->rank == 0);
     int corrected = c->corrected;
@@ -213,9 +215,10 @@ static status evaluate_all(stage *g, progress *p, wells *w, transformed *c, tran
         from = now_s();
         progress_say(p, which ? "metrics with correction" : "metrics without correction");
         if (which) /* sphered predictions have no place among Harmony's components, however many there are */
-            TRY(measure_all(g, w, (metric_input){c->final, c->cf_final, c->d_final, true}, c->final == c->pca ? 0 : c->d_sphere, r, notes));
+            TRY(measure_all(g, w, (metric_input){c->final, c->cf_final, c->d_final, true, cross.n_fold > 0 ? &cross : NULL},
+                            c->final == c->pca ? 0 : c->d_sphere, r, notes));
         else
-            TRY(measure_all(g, w, (metric_input){c->norm, c->cf_norm, c->d_norm, false}, c->d_norm, r, notes));
+            TRY(measure_all(g, w, (metric_input){c->norm, c->cf_norm, c->d_norm, false, NULL}, c->d_norm, r, notes));
         log_info("metrics %s correction in %.1f s", which ? "with" : "without", now_s() - from);
         progress_add(p, g->rank == 0);
     }

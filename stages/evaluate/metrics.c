@@ -21,6 +21,7 @@ status metrics_all(MPI_Comm comm, const wells *w, const metric_input *in, const 
                         .which = in->corrected,
                         .profiles = in->corrected ? "corrected" : "uncorrected",
                         .by_position = o->recipe != RECIPE_0_1,
+                        .cross = in->cross,
                         .d = in->d};
     const float *x = in->x;
     float *unit = NULL;

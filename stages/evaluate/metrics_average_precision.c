@@ -139,6 +139,7 @@ static status activity_scores_all(const evaluation_set *e, const wells *w, const
     TRY_ALL(e->comm,
             ap_controls_init(&c, w->control, level == NEGATIVES_PLATE ? w->plate : NULL, level <= NEGATIVES_BATCH ? w->batch : NULL,
                              level <= NEGATIVES_SOURCE ? w->source : NULL, w->n, (int)e->o->min_controls));
+    c.cross = e->cross;
     TRY_ALL(e->comm, scores_alloc(&mine, own.n));
     TRY_ALL(e->comm, scores_alloc(all, w->n));
     const profile_rows rows = {.x = x, .n = w->n, .d = e->d, .label = w->label, .use = w->evaluated};

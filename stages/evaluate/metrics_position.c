@@ -82,6 +82,16 @@ done:
     return st;
 }
 
+/* As c, but fitted on the untreated wells that are not posed; n_fold 0: they are too few. */
+static status cross_posed(const crossfit *c, const uint8_t *control, sphering_params *fit, crossfit *out)
+{
+    *out = (crossfit){0};
+    if (!c || !crossfit_enough(control, c->fold, c->n, c->n_fold)) return OK;
+    *out = *c;
+    out->fit = fit;
+    return crossfit_folds(c, control, fit);
+}
+
 /* Treatments whose mAP, against the untreated wells that are not posed, is above the 95th percentile of that of the posed positions. */
 static status add_matched_activity_all(const evaluation_set *e, const posed *p, const float *unit)
 {
@@ -122,11 +132,15 @@ status position_control_all(const evaluation_set *e, const float *x, const float
 {
     status st = OK;
     posed p = {0};
-    evaluation_set s = {0};
+    evaluation_set s = {0}, matched = *e;
+    sphering_params fit[CROSS_FOLDS] = {0};
+    crossfit cross;
     int64_t controls = 0;
     TRY_ALL(e->comm, posed_init(e->w, (uint32_t)e->o->seed, &p));
     for (int64_t i = 0; i < e->w->n; i++) controls += p.control[i];
     if (p.w.n_label < 2 || controls == 0) goto done;
+    TRY_ALL(e->comm, cross_posed(e->cross, p.control, fit, &cross));
+    matched.cross = cross.n_fold > 0 ? &cross : NULL;
     s = (evaluation_set){.comm = e->comm,
                          .rank = e->rank,
                          .size = e->size,
@@ -137,14 +151,16 @@ status position_control_all(const evaluation_set *e, const float *x, const float
                          .which = e->which,
                          .profiles = e->profiles,
                          .setting = metric_setting_name(POSITION_CONTROL),
+                         .cross = matched.cross,
                          .d = e->d};
     TRY_ALL(e->comm, evaluation_set_init(&s, x));
     TRY(retrieval_metrics_all(&s));
     TRY(activity_metrics_all(&s, unit));
     TRY(replicate_metrics_all(&s, x));
-    TRY(add_matched_activity_all(e, &p, unit));
+    TRY(add_matched_activity_all(&matched, &p, unit));
 done:
     evaluation_set_free(&s);
+    for (int f = 0; f < CROSS_FOLDS; f++) sphering_free(&fit[f]);
     posed_free(&p);
     return st;
 }

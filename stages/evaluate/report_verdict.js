@@ -7,9 +7,10 @@ add(main, "<p class=sub>Profiles normalized (" + esc(M.configuration["evaluate.n
   ", sphering " + esc(M.configuration["evaluate.sphere"]) + ", batch correction " +
   esc(M.configuration["evaluate.batch_correction"]) + ". Intervals: 95&nbsp;%, bootstrap over compounds.</p>");
 
-// What correction changed, of figures between 0 and 1: [label, before, after, better]. Activity is left out after sphering: the controls
-// that fitted it came out shorter, and everything looks active against them (docs/evaluation.md).
-const SPHERED = M.configuration["evaluate.sphere"] !== "none";
+// What correction changed, of figures between 0 and 1: [label, before, after, better]. Activity is left out where it compares with controls
+// that fitted a sphering: they came out shorter, and everything looks active against them (docs/evaluation.md).
+const SPHERED = M.configuration["evaluate.sphere"] !== "none" &&
+  (M.configuration["evaluate.recipe"] === "0.1" || M.configuration["evaluate.batch_correction"] !== "none");
 const CHANGES = KINDS.length < 2 ? [] : [["nsb", "all", 5], ["nss", "all", 5], ...(SPHERED ? [] : [["map_activity", "all"]]),
   ["map_consistency", "all"], ["knn_mechanism", "all", 5], ["knn_source", "all", 5], ["lisi_batch", "all"], ["silhouette_batch", "all"]]
   .map(([m, s, k]) => {

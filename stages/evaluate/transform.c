@@ -24,6 +24,8 @@ _Static_assert((int)SPHERING_NONE == (int)SPHERE_NONE && (int)SPHERING_ZCA == (i
 void transformed_free(transformed *c)
 {
     if (c->final != c->norm && c->final != c->sphered && c->final != c->pca) free(c->final);
+    if (c->cross.base != c->norm) free(c->cross.base);
+    control_folds_free(&c->cross);
     if (c->cf_final != c->cf_norm) free(c->cf_final);
     free(c->norm);
     free(c->sphered);
@@ -211,6 +213,7 @@ static status sphere_profiles(transformed *c, const wells *w, const evaluate_opt
 {
     status st = OK;
     int64_t controls = 0;
+    double ridge = o->ridge == RIDGE_LEDOIT_WOLF ? SPHERE_LEDOIT_WOLF : o->ridge;
     float *x = c->final, *cf = c->cf_final, *y = NULL, *cf_y = NULL;
     for (int64_t i = 0; i < w->n; i++) controls += w->control[i];
     if (o->sphere == SPHERE_NONE) goto done;
@@ -221,13 +224,14 @@ static status sphere_profiles(transformed *c, const wells *w, const evaluate_opt
     if (like)
         c->sphere = like->sphere, like->sphere = (sphering_params){0};
     else
-        TRY(sphering_fit(&c->sphere, (sphering_kind)o->sphere, o->ridge == RIDGE_LEDOIT_WOLF ? SPHERE_LEDOIT_WOLF : o->ridge, x, w->n,
-                         c->d_norm, w->control));
+        TRY(sphering_fit(&c->sphere, (sphering_kind)o->sphere, ridge, x, w->n, c->d_norm, w->control));
     TRY(mem_alloc(&y, (size_t)(w->n * c->sphere.k), sizeof *y, "sphered profiles"));
     TRY(mem_alloc(&cf_y, (size_t)(w->n_cf * c->sphere.k), sizeof *cf_y, "predicted profiles"));
     TRY(sphering_apply(&c->sphere, x, 0, w->n, y));
     TRY(sphering_apply(&c->sphere, cf, 0, w->n_cf, cf_y));
-    if (x != c->norm) free(x);
+    if (!like && o->recipe != RECIPE_0_1 && o->batch_correction == CORRECTION_NONE)
+        TRY(control_folds_fit(w, &c->sphere, ridge, x, &c->cross, notes));
+    if (x != c->norm && x != c->cross.base) free(x);
     if (cf != c->cf_norm) free(cf);
     c->final = y, c->cf_final = cf_y, y = cf_y = NULL;
     c->d_final = c->d_sphere = c->sphere.k;

@@ -121,6 +121,12 @@ exits "fewer controls than features" 0 run --set evaluate.sphere=ZCA --set evalu
 has "fewer controls than features: said" "$R/metrics.json" "the others are scaled as the weakest"
 exits "fewer controls than features, shrunk" 0 run --set evaluate.sphere=ZCA --set evaluate.ridge=ledoit_wolf
 has "by how much: said" "$R/metrics.json" "controls was shrunk by 0."
+cp "$R/metrics.csv" "$R/compounds.csv" "$T"
+N=3
+exits "sphered, on three ranks" 0 run --set evaluate.sphere=ZCA --set evaluate.ridge=ledoit_wolf --force
+same "sphered, on three ranks: the same figures" "$(cat "$R/metrics.csv" "$R/compounds.csv" | sha256sum)" \
+    "$(cat "$T/metrics.csv" "$T/compounds.csv" | sha256sum)"
+N=1
 table 1 B1 1 12 | awk -F, -v OFS=, 'NR > 1 { for (i = 8; i <= NF; i++) $i = 1 } 1' > in/p1.csv
 exits "nothing varies" 1 run
 has "nothing varies: said" "$T/err" "none of 12 features varies"

@@ -4,6 +4,7 @@
 #ifndef MICON_PROFILE_AVERAGE_PRECISION_H
 #define MICON_PROFILE_AVERAGE_PRECISION_H
 #include "micon/base/status.h"
+#include "micon/profile/crossfit.h"
 #include "micon/profile/profile_rows.h"
 
 #include <stdbool.h>
@@ -26,6 +27,8 @@ typedef struct {
     int32_t *row;    /* control rows */
     int32_t *level;  /* [n_set] 0 plate, 1 batch, 2 source, 3 all */
     int32_t *set_of; /* [n] for every row */
+    /* The caller's: a control and what it is ranked against are compared in these rows, sphered without it; NULL: in those given. */
+    const crossfit *cross;
 } ap_controls;
 /* Codes [n] from 0; batch, source may be NULL. E_FAILED without any control. */
 status ap_controls_init(ap_controls *c, const uint8_t *control, const int32_t *plate, const int32_t *batch, const int32_t *source,

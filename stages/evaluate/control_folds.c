@@ -1,0 +1,124 @@
+/* control_folds.c -- folds of controls, and spherings without each of them, for cross-fitted activity (profile/crossfit.h). */
+#include "evaluate.h"
+
+#include "micon/base/mem.h"
+#include "micon/mpi/comm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    const char *name;
+    uint32_t id;
+} place;
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const place *)a)->name, ((const place *)b)->name);
+}
+
+/* rank [n] of the controls: that of their position's name among those of all controls. Returns how many positions. */
+static status rank_places(const wells *w, int32_t *rank, int32_t *n_place)
+{
+    status st = OK;
+    intern_table known = {0};
+    place *sorted = NULL;
+    int32_t *rank_of = NULL;
+    int col = frame_col(&w->obs, "Metadata_Well");
+    char at[8];
+    *n_place = 0;
+    for (int64_t i = 0; i < w->n && col >= 0; i++) {
+        uint32_t id;
+        if (!w->control[i]) continue;
+        const char *name = frame_text(&w->obs, i, col);
+        TRY(intern_add(&known, text_well(name, at) ? at : name, &id));
+        rank[i] = (int32_t)id;
+    }
+    TRY(mem_alloc(&sorted, known.n, sizeof *sorted, "positions"));
+    TRY(mem_alloc(&rank_of, known.n, sizeof *rank_of, "positions"));
+    for (size_t k = 0; k < known.n; k++) sorted[k] = (place){intern_at(&known, k), (uint32_t)k};
+    qsort(sorted, known.n, sizeof *sorted, by_name);
+    for (size_t k = 0; k < known.n; k++) rank_of[sorted[k].id] = (int32_t)k;
+    for (int64_t i = 0; i < w->n && col >= 0; i++)
+        if (w->control[i]) rank[i] = rank_of[rank[i]];
+    *n_place = (int32_t)known.n;
+done:
+    intern_free(&known);
+    free(sorted);
+    free(rank_of);
+    return st;
+}
+
+/* fold [n] of the controls: their positions by turns, so that those of one position are in one fold; their plates where all have one
+ * position. n_fold 0: without a fold too few controls are left. */
+static status find_folds(const wells *w, int32_t *fold, int32_t *n_fold)
+{
+    status st = OK;
+    int32_t n;
+    TRY(rank_places(w, fold, &n));
+    if (n < 2) {
+        n = w->n_plate;
+        memcpy(fold, w->plate, (size_t)w->n * sizeof *fold);
+    }
+    *n_fold = n < CROSS_FOLDS ? n : CROSS_FOLDS;
+    for (int64_t i = 0; i < w->n; i++) fold[i] %= *n_fold;
+    if (!crossfit_enough(w->control, fold, w->n, *n_fold)) *n_fold = 0;
+done:
+    return st;
+}
+
+static crossfit control_folds_view(const wells *w, const control_folds *c)
+{
+    return (crossfit){
+        .base = c->base, .n = w->n, .d = c->d, .fold = c->fold, .n_fold = c->n_fold, .kind = c->kind, .ridge = c->ridge, .fit = c->fit};
+}
+
+status control_folds_fit(const wells *w, const sphering_params *all, double ridge, float *x, control_folds *out, names *notes)
+{
+    status st = OK;
+    TRY(mem_alloc(&out->fold, (size_t)w->n, sizeof *out->fold, "folds of controls"));
+    TRY(find_folds(w, out->fold, &out->n_fold));
+    if (out->n_fold == 0) {
+        names_add(notes, "activity after sphering is too high: there are too few controls to fit the sphering without a part of them");
+        goto done;
+    }
+    out->base = x, out->d = all->d, out->kind = all->kind, out->ridge = ridge;
+    const crossfit c = control_folds_view(w, out);
+    TRY(crossfit_folds(&c, w->control, out->fit));
+done:
+    return st;
+}
+
+/* block: the address of a pointer to `size` bytes that rank 0 has; allocated elsewhere. */
+static status share_all(MPI_Comm comm, void *block, size_t size)
+{
+    return comm_bcast_all(comm, 0, block, &size);
+}
+
+status control_folds_share_all(MPI_Comm comm, const wells *w, control_folds *c, crossfit *as)
+{
+    status st = OK;
+    int64_t head[3 + CROSS_FOLDS] = {c->n_fold, c->d, c->kind};
+    for (int f = 0; f < CROSS_FOLDS; f++) head[3 + f] = c->fit[f].k;
+    MPI_Bcast(head, 3 + CROSS_FOLDS, MPI_INT64_T, 0, comm);
+    MPI_Bcast(&c->ridge, 1, MPI_DOUBLE, 0, comm);
+    size_t d = (size_t)head[1];
+    c->n_fold = (int32_t)head[0], c->d = head[1], c->kind = (sphering_kind)head[2];
+    if (c->n_fold == 0) goto done;
+    TRY(share_all(comm, &c->base, (size_t)w->n * d * sizeof *c->base));
+    TRY(share_all(comm, &c->fold, (size_t)w->n * sizeof *c->fold));
+    for (int f = 0; f < c->n_fold; f++) {
+        c->fit[f].d = head[1], c->fit[f].k = head[3 + f];
+        TRY(share_all(comm, &c->fit[f].mean, d * sizeof *c->fit[f].mean));
+        TRY(share_all(comm, &c->fit[f].w, d * (size_t)head[3 + f] * sizeof *c->fit[f].w));
+    }
+done:
+    *as = control_folds_view(w, c);
+    return st;
+}
+
+void control_folds_free(control_folds *c)
+{
+    FREE(c->fold);
+    for (int f = 0; f < CROSS_FOLDS; f++) sphering_free(&c->fit[f]);
+}
