@@ -19,6 +19,13 @@ double ap_of_ranks(const int32_t *rank, int64_t m)
     return m > 0 ? sum / (double)m : NAN;
 }
 
+void ap_scores_free(ap_scores *s)
+{
+    FREE(s->ap);
+    FREE(s->n_positive);
+    FREE(s->n_total);
+}
+
 static int descending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;

@@ -66,6 +66,11 @@ double ap_chance(int32_t m, int32_t total)
     return chance_of(m, total, harmonic);
 }
 
+double ap_normalized(double ap, double chance)
+{
+    return chance < 1 ? (ap - chance) / (1 - chance) : NAN;
+}
+
 status ap_chances(const ap_scores *scores, int64_t n, double *chance)
 {
     double *harmonic = NULL;

@@ -8,6 +8,7 @@
 #include "micon/base/text.h"
 #include "micon/config/file_formats.h"
 #include "micon/index/split.h"
+#include "micon/profile/average_precision.h"
 #include "micon/profile/bootstrap.h"
 #include "micon/profile/crossfit.h"
 #include "micon/profile/normalize.h"
@@ -145,10 +146,12 @@ typedef struct {
     size_t n, cap;
     int64_t draws;
     uint32_t seed;
-    bool active;     /* rank 0: elsewhere results are dropped */
-    bool keep_empty; /* also those of which n is 0 */
+    bool active; /* rank 0: elsewhere results are dropped */
+    bool as_0_1; /* as recipe 0.1: also figures of which n is 0, nothing that is newer */
     /* Per label, of the mAPs: [2 settings of profiles][n_label]. Consistency is the compound's, the same for all of its labels. */
     double *activity[2], *activity_p[2], *activity_q[2], *consistency[2], *consistency_p[2], *consistency_q[2];
+    double *activity_normal[2], *consistency_normal[2]; /* normalized, likewise */
+    ap_scores by_well[2];                               /* [wells.n] of the activity; ap NULL: not measured */
 } results;
 void results_free(results *r);
 /* By compound, whatever the doses: num, den [n_compound] are copied where by_compound.csv has them. */
@@ -164,7 +167,7 @@ typedef struct {
     const char *name;
     const double *v;
 } treatment_figure;
-enum { N_TREATMENT_FIGURES = 6 };
+enum { N_TREATMENT_FIGURES = 8 };
 int results_treatment_figures(const results *r, int which, treatment_figure out[N_TREATMENT_FIGURES]); /* returns how many */
 
 /* ---- metrics.c ---- */

@@ -84,8 +84,32 @@ static status write_text(const outputs *o, int file, text *t)
     return st;
 }
 
-/* Metadata, quality and coordinates of every well: what the pictures show. */
-static status wells_csv(const wells *w, const transformed *c, text *out)
+/* The activity's average precision of each well in both forms of the profiles, and that of a random order: the same for both. */
+static status add_average_precision(const wells *w, const results *r, frame *f)
+{
+    static const char *const name[] = {"AP_Uncorrected", "AP_Corrected"};
+    status st = OK;
+    double *chance = NULL;
+    int col;
+    for (int which = 0; which < 2 && !r->as_0_1; which++) {
+        const ap_scores *s = &r->by_well[which];
+        if (!s->ap) continue;
+        if (!chance) {
+            TRY(mem_alloc(&chance, (size_t)w->n, sizeof *chance, "average precisions"));
+            TRY(ap_chances(s, w->n, chance));
+            TRY(frame_add_col(f, "AP_Chance", FRAME_F64, &col));
+            memcpy(f->col[col].v.f64, chance, (size_t)w->n * sizeof *chance);
+        }
+        TRY(frame_add_col(f, name[which], FRAME_F64, &col));
+        memcpy(f->col[col].v.f64, s->ap, (size_t)w->n * sizeof *s->ap);
+    }
+done:
+    free(chance);
+    return st;
+}
+
+/* Metadata, quality, coordinates and average precision of every well. */
+static status wells_csv(const wells *w, const transformed *c, const results *r, text *out)
 {
     status st = OK;
     frame f = {0};
@@ -103,6 +127,7 @@ static status wells_csv(const wells *w, const transformed *c, text *out)
             else if (k - 2 < c->d_pca)
                 f.col[col].v.f32[i] = c->pca[i * c->d_pca + k - 2];
     }
+    TRY(add_average_precision(w, r, &f));
     frame_show_csv(&f, out);
 done:
     frame_free(&f);
@@ -125,7 +150,7 @@ static status write_report(const outputs *o, const stage *g, const wells *w, con
     TRY(write_text(o, 2, &t));
     results_show_by_compound(r, w, &t);
     TRY(write_text(o, 3, &t));
-    TRY(wells_csv(w, c, &t));
+    TRY(wells_csv(w, c, r, &t));
     TRY(write_text(o, 4, &t));
     TRY(report_write(o->folder, &g->cfg, w, c, r, text_str(&json), log));
 done:
@@ -210,7 +235,7 @@ static status evaluate_all(stage *g, progress *p, wells *w, transformed *c, tran
     *r = (results){.draws = g->cfg.evaluate.bootstrap,
                    .seed = (uint32_t)g->cfg.evaluate.seed,
                    .active = g->rank == 0,
-                   .keep_empty = g->cfg.evaluate.recipe == RECIPE_0_1};
+                   .as_0_1 = g->cfg.evaluate.recipe == RECIPE_0_1};
     for (int which = 0; which <= corrected; which++) {
         from = now_s();
         progress_say(p, which ? "metrics with correction" : "metrics without correction");

@@ -13,33 +13,59 @@
 
 /* What a mean average precision is computed from and where it goes. */
 typedef struct {
-    metric_id metric, share; /* the mean, and the share with q < 0.05 */
-    ap_scores queries;       /* of all ranks */
-    const int32_t *group;    /* [n] of the queries: their label or compound */
+    metric_id metric, normalized, share; /* the mean; as the share of the way from chance to 1; the share with q < 0.05 */
+    ap_scores queries;                   /* of all ranks */
+    const int32_t *group;                /* [n] of the queries: their label or compound */
     int64_t n;
     int32_t n_group;
-    const int32_t *compound; /* [n_group] */
-    double **map, **p, **q;  /* [n_group], allocated here */
+    const int32_t *compound;          /* [n_group] */
+    double **map, **p, **q, **normal; /* [n_group], allocated here; normal: NaN also where no query has a negative */
     metric_setting setting;
 } mean_precision;
 
-/* The mean over the groups' queries of what a random order would score; chance [n_group]. */
+/* The means over the groups' queries of what a random order would score, and of the share of the way from there to 1; chance [n_group]. */
 static status group_chances(const mean_precision *a, double *chance)
 {
     status st = OK;
-    double *of = NULL;
-    int64_t *n = NULL;
+    double *of = NULL, *normal = *a->normal;
+    int64_t *n = NULL, *n_normal = NULL;
     TRY(mem_alloc(&of, (size_t)a->n, sizeof *of, "average precisions"));
     TRY(mem_alloc(&n, (size_t)a->n_group, sizeof *n, "compounds"));
+    TRY(mem_alloc(&n_normal, (size_t)a->n_group, sizeof *n_normal, "compounds"));
     TRY(ap_chances(&a->queries, a->n, of));
-    memset(chance, 0, (size_t)a->n_group * sizeof *chance);
-    for (int64_t i = 0; i < a->n; i++)
-        if (a->group[i] >= 0 && !isnan(a->queries.ap[i])) chance[a->group[i]] += of[i], n[a->group[i]]++;
-    for (int32_t g = 0; g < a->n_group; g++) chance[g] /= (double)n[g];
+    for (int32_t g = 0; g < a->n_group; g++) chance[g] = normal[g] = 0;
+    for (int64_t i = 0; i < a->n; i++) {
+        int32_t g = a->group[i];
+        if (g < 0 || isnan(a->queries.ap[i])) continue;
+        chance[g] += of[i], n[g]++;
+        double v = ap_normalized(a->queries.ap[i], of[i]);
+        if (!isnan(v)) normal[g] += v, n_normal[g]++;
+    }
+    for (int32_t g = 0; g < a->n_group; g++) chance[g] /= (double)n[g], normal[g] /= (double)n_normal[g];
 done:
     free(of);
     free(n);
+    free(n_normal);
     return st;
+}
+
+/* The mean of the groups' normalized mAP, for which a random order scores 0; num, den [n_compound] are scratch. */
+static status add_normalized(const evaluation_set *e, const mean_precision *a, double *num, double *den)
+{
+    int32_t n_compound = e->w->n_compound;
+    result one = evaluation_result_in(e, a->normalized, a->setting);
+    one.n = one.left_out = 0, one.chance = 0;
+    for (int32_t c = 0; c < n_compound; c++) num[c] = den[c] = 0;
+    for (int32_t g = 0; g < a->n_group; g++) {
+        if (isnan((*a->normal)[g])) {
+            one.left_out++;
+            continue;
+        }
+        num[a->compound[g]] += (*a->normal)[g];
+        den[a->compound[g]] += 1;
+        one.n++;
+    }
+    return results_ratio(e->r, one, num, den, n_compound);
 }
 
 /* The mean over groups with its interval over compounds, and the share of groups that are significant. */
@@ -70,6 +96,7 @@ static status add_means(const evaluation_set *e, const mean_precision *a)
     for (int32_t l = 0; l < a->n_group; l++) num[a->compound[l]] += (*a->q)[l] < 0.05; /* no q, no share */
     one.metric = a->share, one.chance = NAN;
     TRY(results_ratio(e->r, one, num, den, n_compound));
+    if (e->o->recipe != RECIPE_0_1) TRY(add_normalized(e, a, num, den));
 done:
     free(num);
     free(den);
@@ -84,8 +111,8 @@ static status add_mean_precision_all(const evaluation_set *e, const mean_precisi
     double *m = NULL, *pv = NULL;
     const ap_null_options null = {.size = e->o->null_size, .seed = (uint32_t)e->o->seed, .as_0_1 = e->o->recipe == RECIPE_0_1};
     partition(a->n_group, e->size, e->rank, &mine.first, &mine.n);
-    double **all[] = {a->map, a->p, a->q};
-    for (int k = 0; k < 3; k++) TRY_ALL(e->comm, mem_alloc(all[k], (size_t)a->n_group, sizeof **all[k], "compounds"));
+    double **all[] = {a->map, a->p, a->q, a->normal};
+    for (int k = 0; k < 4; k++) TRY_ALL(e->comm, mem_alloc(all[k], (size_t)a->n_group, sizeof **all[k], "compounds"));
     TRY_ALL(e->comm, mem_alloc(&m, (size_t)mine.n, sizeof *m, "compounds"));
     TRY_ALL(e->comm, mem_alloc(&pv, (size_t)mine.n, sizeof *pv, "compounds"));
     TRY_ALL(e->comm, mine.n > 0 ? ap_pvalues(&a->queries, a->group, a->n, mine, &null, &(ap_groups){.mean_ap = m, .p = pv}) : OK);
@@ -107,13 +134,6 @@ static status scores_alloc(ap_scores *s, int64_t n)
     TRY(mem_alloc(&s->n_total, (size_t)n, sizeof *s->n_total, "average precisions"));
 done:
     return st;
-}
-
-static void scores_free(ap_scores *s)
-{
-    free(s->ap);
-    free(s->n_positive);
-    free(s->n_total);
 }
 
 /* The scores of every rank's queries, in rank order, on all ranks. */
@@ -147,7 +167,7 @@ static status activity_scores_all(const evaluation_set *e, const wells *w, const
     TRY(gather_scores_all(e, &mine, own.n, w->n, all));
 done:
     ap_controls_free(&c);
-    scores_free(&mine);
+    ap_scores_free(&mine);
     return st;
 }
 
@@ -163,7 +183,7 @@ status activity_by_label_all(const evaluation_set *e, const wells *w, const floa
         if (w->label[i] >= 0 && !isnan(s.ap[i])) (*map)[w->label[i]] += s.ap[i], n[w->label[i]]++;
     for (int32_t l = 0; l < w->n_label; l++) (*map)[l] /= (double)n[l];
 done:
-    scores_free(&s);
+    ap_scores_free(&s);
     free(n);
     return st;
 }
@@ -174,8 +194,9 @@ static status add_activity_all(const evaluation_set *e, const float *x, metric_s
     status st = OK;
     const wells *w = e->w;
     bool kept = setting == ALL_WELLS && !e->setting; /* compounds.csv has it */
-    double *map = NULL, *p = NULL, *q = NULL;
+    double *map = NULL, *p = NULL, *q = NULL, *normal = NULL;
     mean_precision a = {.metric = METRIC_MAP_ACTIVITY,
+                        .normalized = METRIC_MAP_ACTIVITY_NORMALIZED,
                         .share = METRIC_ACTIVE_SHARE,
                         .group = w->label,
                         .n = w->n,
@@ -184,14 +205,17 @@ static status add_activity_all(const evaluation_set *e, const float *x, metric_s
                         .map = kept ? &e->r->activity[e->which] : &map,
                         .p = kept ? &e->r->activity_p[e->which] : &p,
                         .q = kept ? &e->r->activity_q[e->which] : &q,
+                        .normal = kept ? &e->r->activity_normal[e->which] : &normal,
                         .setting = setting};
     TRY(activity_scores_all(e, w, x, setting == OTHER_POSITIONS ? w->position : NULL, &a.queries));
     TRY(add_mean_precision_all(e, &a));
+    if (kept) e->r->by_well[e->which] = a.queries, a.queries = (ap_scores){0};
 done:
-    scores_free(&a.queries);
+    ap_scores_free(&a.queries);
     free(map);
     free(p);
     free(q);
+    free(normal);
     return st;
 }
 
@@ -309,9 +333,10 @@ static status add_consistency_all(const evaluation_set *e, const consensus_set *
     const wells *w = e->w;
     int32_t n = w->n_compound;
     row_range own;
-    double *map = NULL, *p = NULL, *q = NULL;
+    double *map = NULL, *p = NULL, *q = NULL, *normal = NULL;
     ap_scores mine = {0};
     mean_precision a = {.metric = METRIC_MAP_CONSISTENCY,
+                        .normalized = METRIC_MAP_CONSISTENCY_NORMALIZED,
                         .share = METRIC_CONSISTENT_SHARE,
                         .n = n,
                         .n_group = n,
@@ -320,6 +345,7 @@ static status add_consistency_all(const evaluation_set *e, const consensus_set *
                         .map = &map,
                         .p = &p,
                         .q = &q,
+                        .normal = &normal,
                         .setting = setting};
     const profile_rows compounds = {.x = s->y, .n = n, .d = e->d, .use = s->use};
     const ap_targets targets = {s->start, s->target};
@@ -333,12 +359,14 @@ static status add_consistency_all(const evaluation_set *e, const consensus_set *
     TRY_ALL(e->comm, spread(w, map, &e->r->consistency[e->which]));
     TRY_ALL(e->comm, spread(w, p, &e->r->consistency_p[e->which]));
     TRY_ALL(e->comm, spread(w, q, &e->r->consistency_q[e->which]));
+    TRY_ALL(e->comm, spread(w, normal, &e->r->consistency_normal[e->which]));
 done:
     free(map);
     free(p);
     free(q);
-    scores_free(&mine);
-    scores_free(&a.queries);
+    free(normal);
+    ap_scores_free(&mine);
+    ap_scores_free(&a.queries);
     return st;
 }
 

@@ -6,6 +6,7 @@ const FIGURES = { // of compounds.csv: label, help, whether it is shown at first
   activity_p: ["p", "p-value of the mAP", false],
   activity_q: ["q", "p-value of the mAP, corrected for the number of treatments; below 0.05: active", true],
   consistency_map: ["Mechanism mAP", "Finds compounds of its mechanism before others", false],
+  consistency_normalized: ["Norm. mechanism mAP", "Mechanism mAP on a scale where 0 is chance and 1 is best", false],
   consistency_p: ["Mechanism p", "p-value of the mechanism mAP", false],
   consistency_q: ["Mechanism q", "the same, corrected", false]};
 const Hits = {form: FORM, columns: [], rows: new Int32Array(0), sort: "activity_map", down: true, shown: new Set(), at: 0};

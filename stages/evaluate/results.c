@@ -15,9 +15,11 @@ void results_free(results *r)
         free(r->item[i].den);
     }
     free(r->item);
-    double **by[] = {r->activity, r->activity_p, r->activity_q, r->consistency, r->consistency_p, r->consistency_q};
+    double **by[] = {r->activity,      r->activity_p,    r->activity_q,      r->consistency,
+                     r->consistency_p, r->consistency_q, r->activity_normal, r->consistency_normal};
     for (size_t k = 0; k < sizeof by / sizeof *by; k++)
         for (int i = 0; i < 2; i++) free(by[k][i]);
+    for (int i = 0; i < 2; i++) ap_scores_free(&r->by_well[i]);
 }
 
 static status add(results *r, const result *one)
@@ -37,7 +39,7 @@ status results_ratio(results *r, result like, const double *num, const double *d
     status st = OK;
     size_t n = (size_t)n_compound;
     unsigned is = metric_table[like.metric].properties;
-    if (!r->active || (like.n == 0 && !r->keep_empty)) return OK;
+    if (!r->active || (like.n == 0 && !r->as_0_1)) return OK;
     like.num = like.den = NULL;
     TRY(bootstrap_interval(kind_of(&like), num, den, n_compound, r->draws, r->seed, &like.v));
     bool compounds = strcmp(like.setting, metric_setting_name(POSITION_CONTROL)) != 0; /* else num and den are by position */
@@ -59,7 +61,7 @@ status results_value(results *r, result like, double value)
 {
     like.num = like.den = NULL;
     like.v = (interval){value, NAN, NAN};
-    return r->active && (like.n != 0 || r->keep_empty) ? add(r, &like) : OK;
+    return r->active && (like.n != 0 || r->as_0_1) ? add(r, &like) : OK;
 }
 
 static void count_add(text *out, int64_t n, const char *missing)
@@ -167,12 +169,18 @@ void results_show_csv(const results *r, text *out)
 
 int results_treatment_figures(const results *r, int which, treatment_figure out[N_TREATMENT_FIGURES])
 {
-    const treatment_figure all[] = {{"activity_map", r->activity[which]},       {"activity_p", r->activity_p[which]},
-                                    {"activity_q", r->activity_q[which]},       {"consistency_map", r->consistency[which]},
-                                    {"consistency_p", r->consistency_p[which]}, {"consistency_q", r->consistency_q[which]}};
+    enum { NEWER = 2 }; /* at the end: not with recipe 0.1 */
+    const treatment_figure all[] = {{"activity_map", r->activity[which]},
+                                    {"activity_p", r->activity_p[which]},
+                                    {"activity_q", r->activity_q[which]},
+                                    {"consistency_map", r->consistency[which]},
+                                    {"consistency_p", r->consistency_p[which]},
+                                    {"consistency_q", r->consistency_q[which]},
+                                    {"activity_normalized", r->activity_normal[which]},
+                                    {"consistency_normalized", r->consistency_normal[which]}};
     _Static_assert(sizeof all / sizeof *all == N_TREATMENT_FIGURES, "a figure per row");
     memcpy(out, all, sizeof all);
-    return N_TREATMENT_FIGURES;
+    return r->as_0_1 ? N_TREATMENT_FIGURES - NEWER : N_TREATMENT_FIGURES;
 }
 
 void results_show_compounds(const results *r, const wells *w, text *out)

@@ -45,7 +45,7 @@ exits "inactive compounds at fixed positions" 0 mpi 3 "$BIN/micon-evaluate" none
 cp "$T/err" said
 cp -r work_none three
 exits "the same on one rank" 0 "$BIN/micon-evaluate" none.yaml --force
-for f in metrics.json metrics.csv by_compound.csv compounds.csv; do
+for f in metrics.json metrics.csv by_compound.csv compounds.csv wells.csv; do
     ok "one rank or three: $f" cmp "work_none/reports/r/$f" "three/reports/r/$f"
 done
 above "inactive, fixed: NSB far above chance" "$(figure none nsb all 1 6)" 0.5
@@ -64,6 +64,24 @@ False False False
 False False False"
 has "inactive, fixed: said on the terminal" said "Not the same batch, uncorrected: "
 has "inactive, fixed: that it does not hold" said ": does not hold"
+
+# Average precision of every well: its means, and those of its share of the way from chance to 1, are the treatments' figures.
+average() { /usr/bin/python3 - work_none/reports/r <<'EOP'
+import csv, collections, sys
+rows, of = list(csv.DictReader(open(sys.argv[1] + "/compounds.csv"))), collections.defaultdict(list)
+for w in csv.DictReader(open(sys.argv[1] + "/wells.csv")):
+    if w["AP_Uncorrected"]:
+        of[w["Metadata_Compound"]].append((float(w["AP_Uncorrected"]), float(w["AP_Chance"])))
+mean, total = lambda v: sum(v) / len(v), 0
+for r in rows:
+    ap, normal = mean([a for a, c in of[r["treatment"]]]), mean([(a - c) / (1 - c) for a, c in of[r["treatment"]]])
+    assert abs(ap - float(r["activity_map"])) < 1e-8 and abs(normal - float(r["activity_normalized"])) < 1e-8, r
+    total += normal / len(rows)
+print(len(rows), len(of), "%.7f" % total)
+EOP
+}
+same "average precision by well, treatment and in all" "$(average)" \
+    "40 40 $(printf %.7f "$(figure none map_activity_normalized all '' 5)")"
 
 # The same layout with effects: all claims hold. Places that change: nothing to be seen of the position.
 screen some fixed 1
@@ -89,5 +107,7 @@ above "one batch: votes" "$(figure some knn_compound all 5 5)" 0.5
 same "no controls: nothing of them" "$(grep -c position_control work_some/reports/r/metrics.csv)" 0
 same "one batch: the claim is of plates" "$(claim some nsp)" "True True None"
 exits "recipe 0.1" 0 "$BIN/micon-evaluate" some.yaml --set evaluate.recipe=0.1
-same "recipe 0.1: nothing by position" "$(grep -cE 'position|nsp' work_some/reports/r/metrics.csv)" 0
+same "recipe 0.1: nothing by position, nothing normalized" "$(grep -cE 'position|nsp|normalized' work_some/reports/r/metrics.csv)" 0
+same "recipe 0.1: tables as they were" "$(head -1 work_some/reports/r/compounds.csv) $(head -1 work_some/reports/r/wells.csv | grep -c ,AP_)" \
+    "profiles,treatment,activity_map,activity_p,activity_q,consistency_map,consistency_p,consistency_q 0"
 tap_done

@@ -143,6 +143,8 @@ static void chances(void)
     ok(ap_chances(&(ap_scores){NULL, (int32_t[]){2, 0, 5}, (int32_t[]){9, 4, 300}}, 3, chance) == OK && chance[0] == ap_chance(2, 9) &&
            isnan(chance[1]) && chance[2] == ap_chance(5, 300),
        "of several queries; none without positives");
+    near(ap_normalized(0.75, 0.5), 0.5, 0, "half way from chance to 1");
+    ok(ap_normalized(0.25, 0.25) == 0 && ap_normalized(0, 0.5) == -1 && isnan(ap_normalized(1, 1)), "chance is 0; NaN without negatives");
 }
 
 static void nulls(void)

@@ -20,6 +20,10 @@ double ap_of_similarities(double *positive, int64_t m, double *negative, int64_t
  * 1 / k for k up to total. NaN for m = 0. */
 double ap_chance(int32_t m, int32_t total);
 
+/* The share of the way from chance to 1: (ap - chance) / (1 - chance); 0 is chance, below it negative. NaN where chance is 1: without
+ * negatives. */
+double ap_normalized(double ap, double chance);
+
 /* Which controls each row is compared with: those of its plate; with fewer than min_controls its batch's, then its source's, then all. */
 typedef struct {
     int32_t n_set;
@@ -40,6 +44,7 @@ typedef struct {
     double *ap;
     int32_t *n_positive, *n_total;
 } ap_scores;
+void ap_scores_free(ap_scores *s);
 
 /* chance[i]: ap_chance of the i-th of n queries. */
 status ap_chances(const ap_scores *scores, int64_t n, double *chance) MUST_USE;
