@@ -104,7 +104,7 @@ static void areas_free(areas *a)
 /* Its outputs; then its status files, in a folder of the run's own where the record has one, else by the run's name where it holds that. */
 static status areas_of(areas *a, int stage)
 {
-    static const char records[] = ".made .json .inputs .log .failed .stopped";
+    static const char records[] = ".made .json .inputs .files .log .failed .stopped";
     status st = OK;
     const stage_info *s = &stage_table[stage];
     names outputs = {0};

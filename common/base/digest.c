@@ -1,4 +1,5 @@
 /* digest.c -- XXH3-64 through Debian's libxxhash. */
+#define _GNU_SOURCE /* memmem */
 #include "micon/base/digest.h"
 
 #include "micon/base/mem.h"
@@ -54,4 +55,28 @@ done:
     XXH3_freeState(state);
     free(block);
     return st;
+}
+
+void digest_end_add(text *t, const digest_end *e)
+{
+    char d[DIGEST_TEXT];
+    digest_show(digest_bytes(text_str(t), t->n), d);
+    text_addf(t, "%s%s%s", e->before, d, e->after);
+}
+
+status digest_end_check(const char *data, size_t size, const digest_end *e, uint64_t *digest)
+{
+    size_t before = strlen(e->before), after = strlen(e->after), end = before + DIGEST_TEXT - 1 + after;
+    char d[DIGEST_TEXT];
+    *digest = 0;
+    if (!memmem(data, size, e->before, before)) return OK;
+    if (size >= end) {
+        const char *last = data + size - end;
+        *digest = digest_bytes(data, size - end);
+        digest_show(*digest, d);
+        if (memcmp(last, e->before, before) == 0 && memcmp(last + before, d, DIGEST_TEXT - 1) == 0 &&
+            memcmp(last + end - after, e->after, after) == 0)
+            return OK;
+    }
+    return fail(E_FORMAT, "is not what was written: it was changed or damaged since");
 }

@@ -80,6 +80,9 @@ static void put_u32(uint8_t *at, uint32_t v)
     for (int i = 0; i < 4; i++) at[i] = (uint8_t)(v >> (24 - 8 * i));
 }
 
+static const char signature[] = "\x89PNG\r\n\x1a\n";
+enum { SIGNATURE = 8 };
+
 static void put_chunk(text *out, const char *name, const uint8_t *data, size_t n)
 {
     uint8_t word[4];
@@ -125,7 +128,7 @@ static status encode(text *out, const image_samples *p, const char *what)
     put_u32(head + 4, (uint32_t)p->height_px);
     head[8] = 8;                     /* bits a sample */
     head[9] = p->bands == 3 ? 2 : 0; /* RGB, or grey */
-    text_addn(out, "\x89PNG\r\n\x1a\n", 8);
+    text_addn(out, signature, SIGNATURE);
     put_chunk(out, "IHDR", head, sizeof head);
     put_chunk(out, "IDAT", packed, packed_n);
     put_chunk(out, "IEND", NULL, 0);
@@ -148,5 +151,34 @@ status png_write(const char *path, const picture *p)
     TRY(path_write(path, out.s, out.n));
 done:
     text_free(&out);
+    return st;
+}
+
+static uint32_t get_u32(const unsigned char *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+status png_check(const char *path, uint32_t *checksum)
+{
+    enum { FILE_MOST = 1 << 30, CHUNK = 12 };
+    static const char last[] = "IEND";
+    status st = OK;
+    char *data = NULL;
+    size_t size, at = SIGNATURE;
+    bool ended = false;
+    TRY(path_read(path, &data, &size, FILE_MOST));
+    const unsigned char *b = (const unsigned char *)data;
+    if (size < SIGNATURE || memcmp(b, signature, SIGNATURE) != 0) TRY(fail(E_FORMAT, "%s: is no PNG file, or damaged", path));
+    while (!ended && size - at >= CHUNK) {
+        size_t n = get_u32(b + at);
+        if (n > size - at - CHUNK || crc32(0, b + at + 4, (uInt)(n + 4)) != get_u32(b + at + 8 + n)) break;
+        *checksum = get_u32(b + at + 8 + n);
+        ended = memcmp(b + at + 4, last, 4) == 0;
+        at += n + CHUNK;
+    }
+    if (!ended || at != size) TRY(fail(E_FORMAT, "%s: bytes from %zu on are not those that were written", path, at));
+done:
+    free(data);
     return st;
 }

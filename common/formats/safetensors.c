@@ -148,14 +148,15 @@ static uint64_t file_digest(const char *zeroed_head, size_t head_size, const saf
 }
 
 /* Compare the file with the digest in it, where it has one. */
-static status check_digest(const safetensors *s, const char *head, size_t head_size)
+static status check_digest(safetensors *s, const char *head, size_t head_size)
 {
     char shown[DIGEST_TEXT], *zeroed;
     if (head_size < DIGEST_AT + DIGEST_CHARS || memcmp(head, head_start, DIGEST_AT) != 0) return OK;
     zeroed = xmalloc(head_size);
     memcpy(zeroed, head, head_size);
     memset(zeroed + DIGEST_AT, '0', DIGEST_CHARS);
-    bool same = memcmp(digest_show(file_digest(zeroed, head_size, s->item, s->n), shown), head + DIGEST_AT, DIGEST_CHARS) == 0;
+    s->digest = file_digest(zeroed, head_size, s->item, s->n);
+    bool same = memcmp(digest_show(s->digest, shown), head + DIGEST_AT, DIGEST_CHARS) == 0;
     free(zeroed);
     return same ? OK : fail(E_FORMAT, "%s: is not as it was written: the file was changed or damaged", s->where);
 }

@@ -42,7 +42,7 @@ typedef struct {
 } block_table;
 
 typedef struct {
-    uint64_t mark, size, content; /* content: digest of all that follows the head */
+    uint64_t mark, size, content; /* content: block_content */
     uint64_t options;             /* digest of the options it was made with */
     uint32_t format, n_ch, n_cols, n_classes;
     uint64_t n_words, n_rows, n_plates, n_tables;
@@ -61,6 +61,8 @@ struct screen_index {
 
 /* The bytes that section `s` must have for the head's counts; SIZE_MAX: any number, 0 is always allowed for S_ILLUM and S_PAGES. */
 size_t block_section_size(const block_head *h, int s);
+/* Digest of the block, with 0 for `content` in its head, which gives the size. */
+uint64_t block_content(const block_head *h, const uint8_t *block);
 /* Takes over block (size bytes), whatever comes: checks all of it, E_FORMAT where it is no index. */
 status block_open(screen_index **out, const uint8_t *block, size_t size, bool mapped, const char *dir) MUST_USE;
 

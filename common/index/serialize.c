@@ -103,7 +103,7 @@ status index_serialize(index_builder *b, joined_rows *j, screen_index **out)
     block_plate *plate = (block_plate *)(block + h.part[S_PLATES].at);
     for (size_t i = 0; i < b->n_spans; i++)
         plate[i] = (block_plate){b->span[i].source, b->span[i].batch, b->span[i].plate, 0, b->span[i].first, b->span[i].n};
-    h.content = digest_bytes(block + sizeof h, h.size - sizeof h);
+    h.content = block_content(&h, block);
     memcpy(block, &h, sizeof h);
     uint8_t *given = block;
     block = NULL;

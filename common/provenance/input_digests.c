@@ -100,6 +100,22 @@ static known_as *all_names(const input_digests *in)
     return all;
 }
 
+/* The last line is that of a file without a name. */
+static const digest_end end_line = {"check,0,0,", "\n"};
+
+status input_digests_check(const char *memory_file, uint64_t *digest)
+{
+    status st = OK;
+    char *data = NULL;
+    size_t size;
+    *digest = 0;
+    TRY(path_read(memory_file, &data, &size, SIZE_MAX / 2));
+    TRY(fail_within(digest_end_check(data, size, &end_line, digest), "%s", memory_file));
+done:
+    free(data);
+    return st;
+}
+
 void input_digests_recall(input_digests *in, const char *memory_file)
 {
     csv *c = NULL;
@@ -108,7 +124,9 @@ void input_digests_recall(input_digests *in, const char *memory_file)
     folder last = {0};
     size_t n = 2 * in->n;
     known_as *sorted = all_names(in);
-    status st = path_exists(memory_file) ? csv_open(&c, memory_file) : E_IO;
+    uint64_t own;
+    status st = path_exists(memory_file) ? input_digests_check(memory_file, &own) : E_IO;
+    if (st == OK) st = csv_open(&c, memory_file);
     if (st == OK && csv_n_cols(c) == 4)
         while ((st = csv_next(c, &f, &more)) == OK && more) {
             int64_t size, mtime_ns;
@@ -140,6 +158,7 @@ status input_digests_remember(const input_digests *in, const char *memory_file)
         free(path);
         text_add(&t, "\n");
     }
+    digest_end_add(&t, &end_line);
     TRY(path_make_dirs(dir));
     TRY(path_write(memory_file, text_str(&t), t.n));
 done:

@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { RECORD_MOST = 4 << 20 };
+/* The last entry of the object; it covers all bytes before it. */
+static const digest_end end_line = {",\n  \"check\": \"", "\"\n}\n"};
+
 char *output_record_path(const config *c, const char *stage, const char *name)
 {
     return config_status_file(c, stage, name, "made");
@@ -39,7 +43,7 @@ status output_record_write(const char *path, const char *program, const char *ou
     add_text(&t, "inputs", digest_show(inputs, d));
     text_add(&t, "  \"made_from\": ");
     text_add_json(&t, made_from);
-    text_add(&t, "\n}\n");
+    digest_end_add(&t, &end_line);
     TRY(path_make_dirs(dir));
     TRY(path_write(path, text_str(&t), t.n));
 done:
@@ -75,14 +79,16 @@ static bool get_digest(const json_t *o, const char *key, uint64_t *out)
 
 bool output_record_read(output_record *out, const char *path)
 {
-    enum { MAX_RECORD = 4 << 20 };
     char *data = NULL;
     size_t size = 0;
     int64_t format = 0;
+    uint64_t own;
     *out = (output_record){0};
     if (!path_exists(path)) return false;
-    if (path_read(path, &data, &size, MAX_RECORD) != OK) msg_clear(); /* no record: the stage program will look */
-    json_t *o = data ? json_loadb(data, size, 0, NULL) : NULL;
+    if (path_read(path, &data, &size, RECORD_MOST) != OK) msg_clear(); /* no record: the stage program will look */
+    bool whole = data && digest_end_check(data, size, &end_line, &own) == OK;
+    if (data && !whole) msg_clear(); /* as good as none */
+    json_t *o = whole ? json_loadb(data, size, 0, NULL) : NULL;
     bool good = o && get_int(o, "format", &format) && format == OUTPUT_RECORD_FORMAT && get_text(o, "program", &out->program) &&
                 get_text(o, "version", &out->version) && get_text(o, "output", &out->output) && get_int(o, "size", &out->size) &&
                 get_int(o, "mtime_ns", &out->mtime_ns) && get_digest(o, "content", &out->content) &&
@@ -91,6 +97,18 @@ bool output_record_read(output_record *out, const char *path)
     json_decref(o);
     free(data);
     return good;
+}
+
+status output_record_check(const char *path, uint64_t *digest)
+{
+    status st = OK;
+    char *data = NULL;
+    size_t size;
+    TRY(path_read(path, &data, &size, RECORD_MOST));
+    TRY(fail_within(digest_end_check(data, size, &end_line, digest), "%s", path));
+done:
+    free(data);
+    return st;
 }
 
 void output_record_free(output_record *m)

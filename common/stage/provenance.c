@@ -6,6 +6,7 @@
 #include "micon/base/path.h"
 #include "micon/config/file_formats.h"
 #include "micon/provenance/output_record.h"
+#include "micon/provenance/written_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,15 @@ status provenance_record(const stage *g, const char *name, const char *output, c
     snprintf(program, sizeof program, "micon-%s", g->def->name);
     status st = output_record_write(path, program, output, made_from, inputs_sum, content);
     free(path);
+    return st;
+}
+
+status provenance_split(const stage *g)
+{
+    names below = {0};
+    names_add(&below, WORK_SPLIT);
+    status st = written_files_record(&g->cfg, "split", "split", &below);
+    names_free(&below);
     return st;
 }
 

@@ -16,6 +16,9 @@
 
 enum { MAX_FILE = 1 << 20 };
 
+/* A last line of the same form: a convolution that no network has. */
+static const digest_end end_line = {"check\t", "\t0\n"};
+
 /* FOLDER/DIGEST.txt, by the kind of CPU. Not by the number of threads, though another way may then be a little faster: 1 rank of two
  * threads and 2 ranks of one must give the same bytes. */
 static char *file_of(const char *folder)
@@ -33,12 +36,32 @@ static char *file_of(const char *folder)
     return path;
 }
 
+/* The lines without the last one; *digest is 0 where there was none of that form. */
+static status read_lines(const char *file, char **lines, uint64_t *digest)
+{
+    status st = OK;
+    size_t size;
+    TRY(path_read(file, lines, &size, MAX_FILE));
+    TRY(fail_within(digest_end_check(*lines, size, &end_line, digest), "%s", file));
+    if (*digest) (*lines)[size - strlen(end_line.before) - strlen(end_line.after) - (DIGEST_TEXT - 1)] = '\0';
+done:
+    return st;
+}
+
+status shared_nets_check(const char *file, uint64_t *digest)
+{
+    char *lines = NULL;
+    status st = read_lines(file, &lines, digest);
+    free(lines);
+    return st;
+}
+
 /* Adds what `c` lacks and the file has. */
 static void recall(conv_choices *c, const char *file)
 {
     char *lines = NULL;
-    size_t size;
-    if (path_exists(file) && (path_read(file, &lines, &size, MAX_FILE) != OK || conv_choices_read(c, lines, file) != OK)) {
+    uint64_t digest;
+    if (path_exists(file) && (read_lines(file, &lines, &digest) != OK || conv_choices_read(c, lines, file) != OK)) {
         log_warn("%s; autotuning repeated", msg_get());
         msg_clear();
     }
@@ -65,6 +88,7 @@ static status keep(conv_choices *kept, const text *mine, const char *folder, con
     text all = {0};
     TRY(conv_choices_read(kept, text_str(mine), "choices of this run"));
     conv_choices_write(kept, &all);
+    digest_end_add(&all, &end_line);
     TRY(path_make_dirs(folder));
     TRY(path_write(file, text_str(&all), all.n));
 done:

@@ -8,6 +8,7 @@
 #include "micon/base/num.h"
 #include "micon/base/path.h"
 #include "micon/formats/csv.h"
+#include "micon/provenance/written_files.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -94,9 +95,11 @@ static status run_read(run_table *m, const config *cfg, intern_table *figures, i
     table *t = NULL;
     text figure = {0}, key = {0};
     int col[8];
+    uint64_t digest;
     const char *name = m->name;
     char *run = text_encode_name(name), *below = xasprintf(WORK_REPORTS "/%s/by_compound.csv", run), *path = config_work(cfg, below);
     if (!path_exists(path)) TRY(fail(E_FAILED, "%s does not exist: run micon-evaluate with train.run set to %s first", path, name));
+    TRY(written_files_check(path, &digest));
     TRY(table_read(&t, path));
     if (table_col(t, column[5]) < 0 && table_col(t, "treatment") >= 0)
         TRY(fail(E_FAILED, "%s is by treatment, as older versions wrote it: run micon-evaluate --force with train.run set to %s", path,

@@ -9,6 +9,7 @@
 #include "micon/mpi/progress.h"
 #include "micon/nn/kernels.h"
 #include "micon/nn/method.h"
+#include "micon/provenance/written_files.h"
 #include "micon/stage/foreign_helper.h"
 #include "micon/stage/plates.h"
 #include "micon/stage/provenance.h"
@@ -60,9 +61,11 @@ static bool all_there(const outputs *o, const stage *g, const char *made_from, u
                  provenance_current(o->consensus, PROFILES_KIND, PROFILES_FORMAT, g, made_from, sum);
     for (size_t i = 0; i < N_REPORT_FILES && there; i++) {
         char *path = path_join(o->folder, report_files[i]);
-        there = path_exists(path);
+        uint64_t digest;
+        there = path_exists(path) && written_files_check(path, &digest) == OK; /* a damaged one is made again */
         free(path);
     }
+    msg_clear();
     return there;
 }
 
@@ -140,6 +143,7 @@ static status write_report(const outputs *o, const stage *g, const wells *w, con
     status st = OK;
     text t = {0}, json = {0};
     char *below = xasprintf(WORK_MODELS "/%s/" MODEL_LOG, o->run), *log = config_work(&g->cfg, below);
+    written_files_forget(&g->cfg, "evaluate", o->run);
     TRY(path_make_dirs(o->folder));
     results_show_json(r, g, w, notes, &json);
     text_add(&t, text_str(&json));
@@ -158,6 +162,19 @@ done:
     text_free(&json);
     free(below);
     free(log);
+    return st;
+}
+
+static status record_report(const outputs *o, const stage *g)
+{
+    names below = {0};
+    for (size_t i = 0; i < N_REPORT_FILES; i++) {
+        char *name = xasprintf(WORK_REPORTS "/%s/%s", o->run, report_files[i]);
+        names_add(&below, name);
+        free(name);
+    }
+    status st = written_files_record(&g->cfg, "evaluate", o->run, &below);
+    names_free(&below);
     return st;
 }
 
@@ -308,6 +325,7 @@ static status make_all(stage *g, const screen_index *ix, const screen_split *spl
     TRY(evaluate_all(g, p, &w, &c, carried ? &like : NULL, &r, &from->notes));
     progress_say(p, "writing");
     TRY_ALL(g->comm, g->rank == 0 ? write_report(o, g, &w, &c, &r, &from->notes) : OK);
+    TRY_ALL(g->comm, g->rank == 0 ? record_report(o, g) : OK);
     TRY(write_consensus_all(g, o->consensus, &w, &c, text_str(&from->made_from), sum));
     TRY(write_profiles_all(g, o->profiles, &w, &c, text_str(&from->made_from), sum));
     progress_add(p, g->rank == 0);
@@ -345,6 +363,7 @@ static status sync_split_all(stage *g, const screen_index *ix, screen_split *spl
     text shown = {0};
     char *path = config_work(&g->cfg, WORK_SPLIT);
     TRY_ALL(g->comm, g->rank == 0 ? split_sync(split, ix, &g->cfg.split, g->cfg.dir, path, &notes) : OK);
+    TRY_ALL(g->comm, g->rank == 0 ? provenance_split(g) : OK);
     TRY_ALL(g->comm, g->rank != 0 ? split_read(split, ix, path) : OK);
     findings_show(&notes, &shown);
     if (shown.n) log_info("%s", text_str(&shown));

@@ -4,6 +4,7 @@
 
 #include "micon/base/log.h"
 #include "micon/base/path.h"
+#include "micon/provenance/written_files.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -39,8 +40,9 @@ static void add_log(text *t, const char *path)
     char *data = NULL;
     size_t size = 0;
     int64_t taken = 0, lost = 0;
+    uint64_t digest;
     text_add(t, "\"log\":[");
-    if (path_exists(path) && path_read(path, &data, &size, MOST) != OK) {
+    if (path_exists(path) && (written_files_check(path, &digest) != OK || path_read(path, &data, &size, MOST) != OK)) {
         log_warn("no training curve: %s", msg_get());
         msg_clear();
     }

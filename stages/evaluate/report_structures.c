@@ -3,6 +3,7 @@
 
 #include "micon/base/log.h"
 #include "micon/base/path.h"
+#include "micon/provenance/written_files.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -33,9 +34,10 @@ void report_structures(text *t, const config *cfg, const wells *w)
     char *path = config_work(cfg, WORK_STRUCTURES), *data = NULL;
     size_t size = 0, begin = t->n;
     int64_t lost = 0;
+    uint64_t digest;
     bool first = true;
     text_add(t, "\"structures\":{");
-    if (path_exists(path) && path_read(path, &data, &size, FILE_MOST) != OK) {
+    if (path_exists(path) && (written_files_check(path, &digest) != OK || path_read(path, &data, &size, FILE_MOST) != OK)) {
         log_warn("the report has no structures: %s", msg_get());
         msg_clear();
     }

@@ -6,6 +6,7 @@
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
 #include "micon/mpi/comm.h"
+#include "micon/provenance/written_files.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -208,6 +209,7 @@ static status fingerprint_tables(job *j, const fingerprints *p)
 static status make_fingerprints_all(job *j)
 {
     status st = OK;
+    names below = {0};
     stage *s = j->s;
     fingerprints p = {.bits = (int)s->cfg.featurize.bits};
     progress *bar = NULL;
@@ -223,8 +225,12 @@ static status make_fingerprints_all(job *j)
     TRY_ALL(s->comm, s->rank == 0 ? fingerprint_tables(j, &p) : OK);
     TRY(finish_all(j, NULL));
     if (s->rank == 0 && j->coverage.treated.n) drawings = config_work(&s->cfg, WORK_STRUCTURES);
+    if (s->rank == 0) written_files_forget(&s->cfg, "featurize", "compounds");
     TRY_ALL(s->comm, drawings ? structures_write(&j->coverage, &j->f, j->w, drawings, s->cfg.featurize.time_limit) : OK);
+    if (drawings) names_add(&below, WORK_STRUCTURES);
+    TRY_ALL(s->comm, s->rank == 0 ? written_files_record(&s->cfg, "featurize", "compounds", &below) : OK);
 done:
+    names_free(&below);
     free(drawings);
     progress_end_all(&bar, st);
     features_free(&j->f);

@@ -105,9 +105,9 @@ static const stage_def export_def = {
 };
 static const stage_def verify_def = {
     .name = "store",
-    .summary =
-        "work on finished files. verify reads every byte again and compares with the digest in the file; add and export have a --help "
-        "of their own",
+    .summary = "work on finished files. verify reads every byte again and compares with the digest in the file, or recorded of it; add and "
+               "export have a --help "
+               "of their own",
     .arguments = "verify FILE... | add screen.yaml STORE | export screen.yaml FOLDER",
     .run_all = run_all,
     .before_mpi = foreign_helper_start,

@@ -8,6 +8,7 @@
 #include "micon/mpi/comm.h"
 #include "micon/mpi/progress.h"
 #include "micon/nn/kernels.h"
+#include "micon/provenance/written_files.h"
 
 #include <math.h>
 #include <signal.h>
@@ -144,6 +145,7 @@ static status train_all(run *r)
     totals sum = {0};
     char *name = text_encode_name(g->cfg.train.run), *file = config_status_file(&g->cfg, "train", name, "json");
     const progress_info info = {.file = file, .stage = "train", .name = name, .unit = "steps", .total = g->cfg.train.steps - r->at.step};
+    if (g->rank == 0) written_files_forget(&g->cfg, "train", name);
     TRY_ALL(g->comm, g->rank == 0 ? step_log_open(&r->log, r->log_path, r->at.step) : OK);
     if (r->at.step > 0) log_info("resuming after step %lld", (long long)r->at.step);
     progress *bar = progress_start_all(g->comm, &info);
@@ -171,12 +173,20 @@ done:
 static status publish(run *r)
 {
     status st = OK;
+    names below = {0};
     TRY(weights_finite(&r->m.params));
     TRY(path_make_dirs(r->folder));
     TRY(model_write(&r->m, r->at.step, r->model_path));
+    char *encoded = text_encode_name(r->g->cfg.train.run), *log = xasprintf(WORK_MODELS "/%s/" MODEL_LOG, encoded);
+    names_add(&below, log);
+    st = written_files_record(&r->g->cfg, "train", encoded, &below);
+    free(encoded);
+    free(log);
+    TRY(st);
     TRY(run_record(r));
     log_info("%s", r->model_path);
 done:
+    names_free(&below);
     return st;
 }
 

@@ -47,6 +47,7 @@ static status read_split_all(run *r)
     char *path = config_work(&g->cfg, WORK_SPLIT), *work = config_work(&g->cfg, "");
     status mine = g->rank == 0 ? path_make_dirs(work) : OK;
     if (g->rank == 0 && mine == OK) mine = split_sync(&r->split, r->ix, &g->cfg.split, g->cfg.dir, path, &notes);
+    if (g->rank == 0 && mine == OK) mine = provenance_split(g);
     TRY_ALL(g->comm, mine);
     if (notes.n > 0) {
         findings_show(&notes, &shown);

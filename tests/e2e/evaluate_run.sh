@@ -45,6 +45,41 @@ exits "no such column" 2 run --set evaluate.normalize_by=Metadata_Plat
 has "no such column: the nearest" "$T/err" "did you mean Metadata_Plate"
 exits "as at first" 0 run
 same "as at first: the same bytes" "$(sum)" "$one"
+
+# Every file of the work folder is verified, and a changed bit in any of them is named. Those of other programs (the log of this test) and
+# of progress have no digest.
+files_of() { find "$1" "$1.index" -type f ! -path '*/status/*.json' ! -name log.jsonl | LC_ALL=C sort; }
+verdicts() { cut -c1-8 "$T/out" | sort | uniq -c | tr -s ' ' | tr '\n' ';'; }
+mapfile -t all < <(files_of "$W")
+exits "all files of the work folder are verified" 0 "$BIN/micon" verify "${all[@]}"
+same "each is right" "$(verdicts)" " ${#all[@]} ok ;"
+for end in split.csv metrics.json report.html compounds.csv .png .made .inputs .files .index choices/ structures.jsonl; do
+    ok "among them is $end" grep -qF -- "$end" "$T/out"
+done
+exits "a log is none of those" 1 "$BIN/micon" verify "$W/models/micon/log.jsonl"
+has "which is said" "$T/out" "unknown  $W/models/micon/log.jsonl: no digest of it is recorded"
+cp -a "$S" "$T/hurt"
+for list in no yes; do # a changed list of digests speaks for all its files
+    mapfile -t all < <(files_of "$T/hurt/work" | if [ $list = yes ]; then grep '\.files$'; else grep -v '\.files$'; fi)
+    for f in "${all[@]}"; do "$ROOT/build/release/tests/tools/hurt" flip "$f" 7 >/dev/null; done
+    exits "a bit of each was changed (lists: $list)" 1 "$BIN/micon" verify "${all[@]}"
+    same "each is named (lists: $list)" "$(verdicts)" " ${#all[@]} damaged ;"
+    [ "$(verdicts)" = " ${#all[@]} damaged ;" ] || grep -v '^damaged' "$T/out" | sed 's/^/#   | /'
+done
+cp "$W/reports/micon/metrics.csv" "$T/kept.csv"
+"$ROOT/build/release/tests/tools/hurt" flip "$W/reports/micon/metrics.csv" 3 >/dev/null
+exits "a table with a changed bit" 0 run
+ok "is made again" cmp "$T/kept.csv" "$W/reports/micon/metrics.csv"
+"$ROOT/build/release/tests/tools/hurt" flip "$W/structures.jsonl" 3 >/dev/null
+exits "structures with a changed bit" 0 run --force
+has "are left out, which is said" "$T/err" "the report has no structures: $W/structures.jsonl: is not what was written: it was changed or damaged since"
+exits "structures again" 0 "$BIN/micon-featurize" "$S/screen.yaml" --quiet --force
+"$ROOT/build/release/tests/tools/hurt" flip "$W/reports/micon/by_compound.csv" 3 >/dev/null
+exits "a comparison of a damaged table" 1 run --compare micon micon
+has "is refused" "$T/err" "by_compound.csv: is not what was written"
+exits "and all as before" 0 run --force
+same "with the same bytes" "$(sum)" "$one"
+
 exits "no pictures" 0 run --force --set evaluate.images=no
 ok "no pictures: their folder is gone" test ! -e "$W/reports/micon/report"
 hasnt "no pictures: none in the page" "$W/reports/micon/report.html" '"images":'

@@ -75,6 +75,20 @@ int main(void)
     ok(input_digests_add(&changed, a) == OK && input_digests_add(&changed, b) == OK && input_digests_add(&changed, c) == OK, "once more");
     input_digests_recall(&changed, memory);
     ok(known(&changed) == 2 && !changed.item[1].known, "is not recalled");
+    char *lines = NULL;
+    size_t size = 0;
+    uint64_t digest = 0;
+    ok(input_digests_check(memory, &digest) == OK && digest && path_read(memory, &lines, &size, 1 << 20) == OK,
+       "it has a digest of itself");
+    lines[20] ^= 1;
+    ok(path_write(memory, lines, size) == OK && input_digests_check(memory, &digest) == E_FORMAT, "a changed bit is seen");
+    msg_clear();
+    input_digests flipped = {0};
+    ok(input_digests_add(&flipped, a) == OK, "the file again");
+    input_digests_recall(&flipped, memory);
+    ok(known(&flipped) == 0, "and nothing is recalled from there");
+    input_digests_free(&flipped);
+    free(lines);
     ok(path_write(memory, "digest,size\n\"", 13) == OK && input_digests_add(&damaged, a) == OK, "a damaged memory");
     input_digests_recall(&damaged, memory);
     ok(known(&damaged) == 0, "knows nothing");

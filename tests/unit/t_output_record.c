@@ -65,6 +65,27 @@ int main(void)
         ok(!output_record_is_of(&m, out) && !*msg_get(), "no file");
         output_record_free(&m);
     }
+    char *whole = NULL, *changed;
+    size_t size = 0;
+    uint64_t digest = 0;
+    int taken = 0, passed = 0;
+    put(out, "12345");
+    ok(output_record_write(rec, "micon-tile", out, text_str(&from), 1, 2) == OK && output_record_check(rec, &digest) == OK && digest,
+       "a record has a digest of itself");
+    ok(path_read(rec, &whole, &size, 1 << 20) == OK, "its bytes");
+    for (size_t i = 0; i < size; i++) {
+        changed = xstrndup(whole, size);
+        changed[i] ^= 0x04;
+        if (path_write(rec, changed, size) != OK) break;
+        passed += output_record_check(rec, &digest) == OK && digest;
+        taken += output_record_read(&m, rec) && digest;
+        msg_clear();
+        output_record_free(&m);
+        free(changed);
+    }
+    ok(size > 100 && !passed && !taken, "a changed bit anywhere: it does not pass, and is not taken");
+    free(whole);
+    unlink(out);
     static const char *const bad[] = {"", "{", "[]", "{\"format\": 2}", "{\"format\": 1, \"program\": 3}", "null"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         put(rec, bad[i]);

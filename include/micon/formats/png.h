@@ -26,6 +26,9 @@ void picture_text(picture *p, int x, int y, int scale, uint32_t colour, const ch
 /* A grey picture [height_px, width_px] as the bytes of a PNG file, appended. */
 status png_grey(text *out, int width_px, int height_px, const uint8_t *grey) MUST_USE;
 
+/* Every byte of a PNG file of ours against the checksums of its chunks; E_FORMAT. */
+status png_check(const char *path, uint32_t *checksum) MUST_USE;
+
 /* The file is the old one or complete. The same picture gives the same bytes. */
 status png_write(const char *path, const picture *p) MUST_USE;
 

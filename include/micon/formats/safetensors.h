@@ -29,7 +29,8 @@ typedef struct {
     safe_tensor *item;
     size_t n;
     names meta_key, meta_value;
-    char *owned; /* the bytes, where safetensors_read read them */
+    uint64_t digest; /* of the whole file, as compared with what it says; 0: it says none */
+    char *owned;     /* the bytes, where safetensors_read read them */
 } safetensors;
 
 status safetensors_parse(safetensors *out, const void *bytes, size_t size, const char *where) MUST_USE; /* bytes stay the caller's */

@@ -26,6 +26,8 @@ uint64_t input_digests_digest(const input_digests *in); /* over the digests, in 
 
 /* Fill in the digests of those whose size and mtime are as in the memory file. No such file, or a damaged one: nothing is known. */
 void input_digests_recall(input_digests *in, const char *memory_file);
+/* That file against the digest at its end; *digest is 0 where it has none. */
+status input_digests_check(const char *memory_file, uint64_t *digest) MUST_USE;
 status input_digests_remember(const input_digests *in, const char *memory_file) MUST_USE;
 
 #endif

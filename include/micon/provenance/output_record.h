@@ -30,6 +30,8 @@ status output_record_write(const char *path, const char *program, const char *ou
 /* False where there is no record, or none that can be read; *out is then {0}. No message is kept. */
 bool output_record_read(output_record *out, const char *path);
 void output_record_free(output_record *m);
+/* The record's file against the digest at its end; *digest is 0 where it has none. */
+status output_record_check(const char *path, uint64_t *digest) MUST_USE;
 
 /* Does the record belong to the file as it is now: same size and time? */
 bool output_record_is_of(const output_record *m, const char *output);

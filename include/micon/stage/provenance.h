@@ -24,6 +24,9 @@ bool provenance_current(const char *path, const char *kind, int format, const st
 status provenance_record(const stage *g, const char *name, const char *output, const char *made_from, uint64_t inputs_sum,
                          uint64_t content) MUST_USE;
 
+/* Rank 0, when work/split.csv is the split of today (split_sync): its digest, which `micon verify` asks for. Local. */
+status provenance_split(const stage *g) MUST_USE;
+
 /* work/status/<stage>/<name>.inputs; caller frees. */
 char *provenance_inputs_file(const stage *g, const char *name);
 

@@ -12,6 +12,9 @@
 /* The folder of choices below work; NULL where train.deterministic wants them by rule. Caller frees. */
 char *shared_nets_folder(const config *c);
 
+/* A file of that folder against the digest at its end; *digest is 0 where it has none. Local. */
+status shared_nets_check(const char *file, uint64_t *digest) MUST_USE;
+
 /* What networks compute in: bf16 where train.precision or embed.precision (`precision`) says so, or leaves it open and every rank's CPU has
  * it. */
 nn_type shared_nets_type_all(MPI_Comm comm, int precision);
