@@ -199,6 +199,11 @@ if $python -c 'import torch, h5py' 2>/dev/null; then
     exits "embeds in fp32" 0 "$BIN/micon-embed" $S --set embed.precision=fp32
     ok "equal to PyTorch's forward and generator" $python "$ROOT/tests/ref/embed_ref.py" $M "work/tiles/$plate.h5" work/compounds.h5 \
         "work/embeddings/micon/$plate.h5"
+    "$TOOLS/model_make" change.safetensors 64 100 32 1024 2 DNA ER RNA AGP Mito
+    exits "a generator that gives the change" 0 "$BIN/micon-embed" $S --set embed.precision=fp32 --set embed.model=change.safetensors \
+        --set train.run=change
+    ok "equal to PyTorch's" $python "$ROOT/tests/ref/embed_ref.py" change.safetensors "work/tiles/$plate.h5" work/compounds.h5 \
+        "work/embeddings/change/$plate.h5"
     cp "work/embeddings/micon/$plate.h5" fp32.h5
     exits "and in bf16" 0 "$BIN/micon-embed" $S --set embed.precision=bf16
     ok "cosine of every site at least 0.999" $python - fp32.h5 "work/embeddings/micon/$plate.h5" <<'P'

@@ -5,7 +5,8 @@
  *   tensor_tool twice A OUT NAME        a copy with one more, NAME.more
  *   tensor_tool turned A OUT NAME       a copy where the tensor's first two dimensions are swapped
  *   tensor_tool nan A OUT NAME          a copy with a NaN as the tensor's first value
- *   tensor_tool huge A OUT NAME         a copy with a first value whose square is no float */
+ *   tensor_tool huge A OUT NAME         a copy with a first value whose square is no float
+ *   tensor_tool moved A OUT NAME M BY   a copy with the tensor moved by the length BY along moment1.NAME of M; prints that moment's length */
 #include "micon/base/mem.h"
 #include "micon/formats/safetensors.h"
 
@@ -91,6 +92,35 @@ done:
     return st;
 }
 
+static status moved(safetensors *a, const char *out, const char *name, const safetensors *moments, double by)
+{
+    status st = OK;
+    char *from = xasprintf("moment1.%s", name);
+    double *x = NULL, *d = NULL, n = 0;
+    float *y = NULL;
+    const safe_tensor *m = safetensors_find(moments, from);
+    safe_tensor *t = NULL;
+    for (size_t i = 0; i < a->n; i++)
+        if (strcmp(a->item[i].name, name) == 0) t = &a->item[i];
+    if (!m || !t || m->count != t->count) TRY(fail(E_FAILED, "%s: no tensor %s with its moment", a->where, name));
+    TRY(mem_alloc(&x, t->count, sizeof *x, "values"));
+    TRY(mem_alloc(&d, t->count, sizeof *d, "values"));
+    TRY(mem_alloc(&y, t->count, sizeof *y, "values"));
+    TRY(safetensors_get_f64(a, t, false, x));
+    TRY(safetensors_get_f64(moments, m, false, d));
+    for (size_t i = 0; i < t->count; i++) n += d[i] * d[i];
+    for (size_t i = 0; i < t->count; i++) y[i] = (float)(x[i] + by * d[i] / sqrt(n));
+    t->data = (const void *)y;
+    TRY(safetensors_write(out, a->item, a->n, &a->meta_key, &a->meta_value));
+    printf("%.9g\n", sqrt(n));
+done:
+    free(from);
+    free(x);
+    free(d);
+    free(y);
+    return st;
+}
+
 static status run(int argc, char **argv)
 {
     status st = OK;
@@ -104,6 +134,9 @@ static status run(int argc, char **argv)
     } else if (argc == 5 && strcmp(argv[1], "far") == 0) {
         TRY(safetensors_read(&b, argv[3]));
         TRY(show_far(&a, &b, argv[4]));
+    } else if (argc == 7 && strcmp(argv[1], "moved") == 0) {
+        TRY(safetensors_read(&b, argv[5]));
+        TRY(moved(&a, argv[3], argv[4], &b, strtod(argv[6], NULL)));
     } else if (argc == 5) {
         TRY(copy(argv[1], &a, argv[3], argv[4]));
     } else

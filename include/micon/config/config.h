@@ -123,9 +123,12 @@ typedef enum { AUGMENTS(CHOICE_ID) } augment_kind;
 enum { SCHEDULES(CHOICE_ID) };
 #define GRADIENTS(X) X(GRADIENT_FP32, "fp32") X(GRADIENT_BF16, "bf16")
 enum { GRADIENTS(CHOICE_ID) };
+/* How micon's generator makes treated cells of untreated ones. */
+#define GENERATORS(X) X(GENERATOR_DIRECT, "direct") X(GENERATOR_CHANGE, "change")
+enum { GENERATORS(CHOICE_ID) };
 typedef struct {
     char *run, *weights;
-    int method, encoder, freeze, precision, positives, norm, augment, schedule, gradient_dtype;
+    int method, generator, encoder, freeze, precision, positives, norm, augment, schedule, gradient_dtype;
     int64_t seed, batch, steps, memory, tiles_memory, cache_memory, checkpoint_steps, dim, projection, valid_every, early_stop;
     double lr, temperature, lambda, aux_weight, weight_decay, warmup, grad_clip;
     bool detach, aux, deterministic;
