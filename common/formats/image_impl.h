@@ -1,4 +1,4 @@
-/* image_impl.h -- between image.c and the formats: where the samples of a page go. Local. */
+/* image_impl.h -- between image.c, image_sink.c and the formats: where the samples of a page go. Local. */
 #ifndef MICON_FORMATS_IMAGE_IMPL_H
 #define MICON_FORMATS_IMAGE_IMPL_H
 #include "micon/formats/image.h"
@@ -32,5 +32,8 @@ status image_reserve(void *block, size_t *cap, size_t n, const char *what) MUST_
 
 /* The formats: k->f begins with the format's signature. */
 status image_tiff_decode(image_sink *k, int page) MUST_USE;
+status image_png_decode(image_sink *k) MUST_USE;
+status image_jpeg_decode(image_sink *k) MUST_USE;
+status image_jp2_decode(image_sink *k) MUST_USE; /* JP2, or a codestream alone */
 
 #endif

@@ -64,7 +64,7 @@ has "floats of 0..1: said" "$T/err" " become at most 0 with tile.input_scale 1; 
 exits "floats of 0..1, with the scale" 0 run "$T/w/screen.yaml" --set tile.input_scale=65535
 hasnt "floats of 0..1, with the scale: no warning" "$T/err" "would fit"
 exits "floats of 0..1, clipped" 0 run "$T/w/screen.yaml" --set tile.input_scale=100000000
-has "clipped floats: said" "$T/err" "Mito: 100 % of the pixels are above 65535 with tile.input_scale 1e+08; tile.input_scale: 65535 would fit"
+has "clipped floats: said" "$T/err" "Mito: 100 % of the pixels are above 65535 with tile.input_scale 1e+08; tile.input_scale: 65535 would"
 
 # Two channels the same.
 rm -rf "$T/s" && cp -r "$T/good" "$T/s"

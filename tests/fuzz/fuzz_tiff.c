@@ -1,4 +1,4 @@
-/* fuzz_tiff.c -- any bytes as a TIFF: the only page, then the first three, at a scale. Nothing of 32 MiB or more is tried. */
+/* fuzz_tiff.c -- any bytes as an image (TIFF, PNG, JPEG, JPEG 2000): the only page, then the first three, at a scale. Nothing of 32 MiB or more is tried. */
 #include "micon/formats/image.h"
 
 #include <stdlib.h>

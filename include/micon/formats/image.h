@@ -1,4 +1,4 @@
-/* image.h -- grayscale TIFF images, read and written through libtiff. Local.
+/* image.h -- grayscale images: TIFF, PNG, JPEG, JPEG 2000, known by their first bytes. TIFF is written too. Local.
  *
  * Reading has two steps, so that the bytes that are digested are the bytes that are decoded, and a file of several pages is read once:
  *     image_file f = {0};                            the bytes and their digest
@@ -10,9 +10,9 @@
  *
  * Values are integers 0..65535 (docs/method.md 2.1): 2- to 16-bit samples as they are, 32-bit and float ones floor(v * scale + 0.5),
  * clipped; negative samples become 0; MinIsWhite is inverted. Strips or tiles, either byte order, BigTIFF, no compression, LZW, deflate,
- * PackBits or zstd. Refused with E_FORMAT and "path: what", of page k > 0 "path: page k+1 what": colour, palettes (but those that are a
- * ramp of greys, whose values are the map's, 8 bits), black and white, other sample sizes, other compressions, NaN or infinity, more than
- * IMAGE_MAX_PX pixels or IMAGE_MAX_SIDE of them in a row, sizes that the
+ * PackBits or zstd in TIFF; of the others what docs/file-formats.md lists. Refused with E_FORMAT and "path: what", of page k > 0 "path:
+ * page k+1 what": colour, palettes (but those that are a ramp of greys, whose values are the map's, 8 bits), black and white, other
+ * sample sizes, other compressions, NaN or infinity, more than IMAGE_MAX_PX pixels or IMAGE_MAX_SIDE of them in a row, sizes that the
  * bytes of the file cannot hold, whatever libtiff cannot decode. Sizes are checked before memory is taken. Ordinary LZW goes through a
  * decoder of our own, for speed. libtiff writes nothing to stderr; its text becomes part of our message. */
 #ifndef MICON_FORMATS_IMAGE_H
@@ -62,8 +62,9 @@ void image_file_free(image_file *f);
 status image_decode(image *im, const image_file *f, int page, double scale) MUST_USE;
 void image_free(image *im);
 
-/* Label images: whole numbers kept as they are, where image_decode would scale, clip, invert or map them. Integers of up to 32 bits, also
- * numbers of a palette; float ones where they are whole. Negative labels, labels above 2,147,483,647 and fractions are E_FORMAT. {0} is valid and empty. */
+/* Label images: whole numbers kept as they are, where image_decode would scale, clip, invert or map them. Integers of up to 32 bits,
+ * also numbers of a palette; float ones where they are whole. Negative labels, labels above 2,147,483,647 and fractions are E_FORMAT.
+ * {0} is valid and empty. */
 typedef struct {
     int width_px, height_px;
     int32_t *label; /* [height_px, width_px] */
