@@ -3,6 +3,7 @@
 
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
+#include "micon/formats/safetensors.h"
 #include "micon/index/index.h"
 
 #include <errno.h>
@@ -36,6 +37,21 @@ static void check_file(const config *c, const char *key, const char *name, findi
     free(path);
 }
 
+/* A model or weights: the whole file is read, and its digest compared where it has one. */
+static void check_weights(const config *c, const char *key, const char *name, findings *f)
+{
+    safetensors t = {0};
+    char *path = config_path(c, name);
+    if (access(path, R_OK) != 0) {
+        check_file(c, key, name, f);
+    } else if (safetensors_read(&t, path) != OK) {
+        findings_add(f, FINDING_ERROR, "files of the configuration that cannot be read", "%s: %s", key, msg_get());
+        msg_clear();
+    }
+    safetensors_free(&t);
+    free(path);
+}
+
 static void check_profiles(const config *c, const char *pattern, findings *f)
 {
     static const char kind[] = "files of the configuration that cannot be read";
@@ -60,9 +76,9 @@ static void check_named_files(const config *c, findings *f)
 {
     for (size_t i = 0; i < c->evaluate.profiles.n; i++) check_profiles(c, c->evaluate.profiles.item[i], f);
     if (*c->featurize.vectors) check_file(c, "featurize.vectors", c->featurize.vectors, f);
-    if (*c->embed.model) check_file(c, "embed.model", c->embed.model, f);
+    if (*c->embed.model) check_weights(c, "embed.model", c->embed.model, f);
     if (*c->evaluate.transform_with) check_file(c, "evaluate.transform_with", c->evaluate.transform_with, f);
-    if (strcmp(c->train.weights, "none") != 0) check_file(c, "train.weights", c->train.weights, f);
+    if (strcmp(c->train.weights, "none") != 0) check_weights(c, "train.weights", c->train.weights, f);
 }
 
 static status check_plates(const call *c, findings *f)
@@ -74,10 +90,13 @@ static status check_plates(const call *c, findings *f)
     TRY(index_open(&ix, &o, cache));
     findings_merge(f, index_findings(ix));
     index_check_files(ix, 0, index_n_plates(ix), c->cfg.tile.illumination == ILLUMINATION_FILE, c->cfg.tile.max_bad, f);
+    check_images(&c->cfg, ix, f);
+    check_structures(&c->cfg, ix, f);
     int64_t plates = index_n_plates(ix), sites = index_n_rows(ix);
     int channels = index_n_channels(ix), compounds = index_n_classes(ix);
     printf("%lld plate%s, %lld site%s, %d channel%s, %d compound%s\n", (long long)plates, plates == 1 ? "" : "s", (long long)sites,
            sites == 1 ? "" : "s", channels, channels == 1 ? "" : "s", compounds, compounds == 1 ? "" : "s");
+    check_say_wells(&c->cfg, ix);
 done:
     index_free(&ix);
     free(cache);
@@ -91,6 +110,7 @@ status command_check(call *c)
     text t = {0};
     check_work(&c->cfg, &f);
     check_named_files(&c->cfg, &f);
+    check_method(&c->cfg, &f);
     if (!c->cfg.evaluate.profiles.n) TRY(check_plates(c, &f));
     findings_show(&f, &t);
     fputs(f.n ? text_str(&t) : "no problems found\n", stdout);

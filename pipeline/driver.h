@@ -7,6 +7,7 @@
 #include "micon/base/status.h"
 #include "micon/base/text.h"
 #include "micon/config/config.h"
+#include "micon/index/index.h"
 #include "micon/provenance/output_record.h"
 
 #include <stdbool.h>
@@ -50,6 +51,11 @@ extern char *const mpi_settings[]; /* of the environment: several mpirun side by
 /* ---- the commands, each in the file of its name ---- */
 status command_index(call *c); /* make_index.c */
 status command_check(call *c);
+/* check_wells.c, check_images.c: parts of it */
+void check_say_wells(const config *c, const screen_index *ix); /* how controls and treatments were recognized, with counts */
+void check_structures(const config *c, const screen_index *ix, findings *f);
+void check_method(const config *c, findings *f);
+void check_images(const config *c, const screen_index *ix, findings *f); /* one of each plate and channel is opened */
 status command_plan(call *c);
 status command_run(call *c);
 status command_rerun(call *c);

@@ -6,6 +6,7 @@
 #include "micon/base/path.h"
 #include "micon/config/manual.h"
 #include "micon/config/opt.h"
+#include "micon/index/index.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -242,6 +243,7 @@ static status prepare(call *c, const command *cmd)
                     shown);
     TRY(config_read(&c->cfg, c->path, &c->a.sets));
     config_log_older_keys(&c->cfg);
+    c->cfg.no_structures = !index_has_structures(&c->cfg);
     names_add(&c->plain, c->path);
     driver_quote(&again, c->path);
     for (size_t i = 0; i < c->a.sets.n; i++) {

@@ -54,6 +54,7 @@ static double all_sites(const plan *p)
 
 double estimate_train_s(const config *c)
 {
+    if (!method_table[c->train.method].trains) return 1; /* the weights are written as they are */
     return forward_seconds(c, 3.0 * (double)c->train.steps * (double)c->train.batch * 2);
 }
 
@@ -129,6 +130,12 @@ static bool has_network(const config *c)
     return !measures(c);
 }
 
+/* Without structures it is left out where nothing needs any: with a given model, micon-embed predicts no profiles then. */
+static bool has_compounds(const config *c)
+{
+    return has_network(c) && (!c->no_structures || (!*c->embed.model && method_table[c->train.method].compounds));
+}
+
 static bool trains(const config *c)
 {
     return has_network(c) && !*c->embed.model; /* also for `pretrained`: micon-train writes its model.safetensors */
@@ -145,7 +152,7 @@ const stage_info stage_table[] = {
         .folders = ".",
         .job = "stage.sh featurize",
         .stop_signal = SIGTERM,
-        .wanted = has_network,
+        .wanted = has_compounds,
         .resources = offsetof(config, slurm.featurize),
         .estimate = featurize_cost,
     },

@@ -161,6 +161,12 @@ static status check_digest(safetensors *s, const char *head, size_t head_size)
     return same ? OK : fail(E_FORMAT, "%s: is not as it was written: the file was changed or damaged", s->where);
 }
 
+/* What torch.save writes: a zip archive, or in older versions the pickle itself. */
+static bool is_pickle(const uint8_t *b, size_t size)
+{
+    return memcmp(b, "PK\3\4", 4) == 0 || (b[0] == 0x80 && b[1] >= 2 && b[1] <= 5 && (size < 9 || b[8] != '{'));
+}
+
 status safetensors_parse(safetensors *out, const void *bytes, size_t size, const char *where)
 {
     status st = OK;
@@ -174,6 +180,14 @@ status safetensors_parse(safetensors *out, const void *bytes, size_t size, const
     out->where = xstrdup(where);
     if (size < 8) {
         st = fail(E_FORMAT, "%s: not a safetensors file (%zu bytes)", where, size);
+        goto done;
+    }
+    if (is_pickle(b, size)) {
+        st = fail(E_FORMAT,
+                  "%s: a file of PyTorch (a pickle), which is not read because it may run code; convert it with\n"
+                  "    import torch; from safetensors.torch import save_file\n"
+                  "    save_file(torch.load('%s', map_location='cpu', weights_only=True), 'weights.safetensors')",
+                  where, where);
         goto done;
     }
     for (int i = 0; i < 8; i++) header |= (uint64_t)b[i] << (8 * i);

@@ -34,6 +34,24 @@ index_options index_options_of(const config *c)
                            .pages = c->tile.pages == PAGES_CHANNELS};
 }
 
+bool index_has_structures(const config *c)
+{
+    names file = {0};
+    bool any = *c->featurize.vectors != '\0';
+    for (size_t i = 0; i < c->screen.compound.n && !any; i++) {
+        size_t before = file.n;
+        any = path_glob(&file, c->dir, c->screen.compound.item[i]) != OK || file.n == before;
+    }
+    for (size_t i = 0; i < file.n && !any; i++) {
+        csv *t = NULL;
+        any = csv_open(&t, file.item[i]) != OK || csv_col_any(t, index_smiles_columns) >= 0;
+        csv_close(&t);
+    }
+    msg_clear();
+    names_free(&file);
+    return any;
+}
+
 char *index_cache_name(const config *c)
 {
     char *work = config_work(c, "");

@@ -16,6 +16,8 @@ const char *const site_names[] = {"Metadata_Site", "Site", "site", "Metadata_FOV
 const char *const compound_names[] = {"Metadata_JCP2022", "JCP2022", "Metadata_Compound", "Compound", "Metadata_broad_sample",
                                       "broad_sample",     NULL};
 
+const char *const index_smiles_columns[] = {"Metadata_SMILES", "SMILES", "Metadata_smiles", "smiles", NULL};
+
 int csv_col_any(const csv *c, const char *const *list)
 {
     int col = -1;

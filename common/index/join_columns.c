@@ -18,6 +18,12 @@ typedef struct {
     size_t n, cap;
 } origins;
 
+static origin origin_of(const index_builder *b, const char *name)
+{
+    return (origin){name, grid_find(&b->rows, name), grid_find(&b->wells, name), grid_find(&b->plates, name),
+                    grid_find(&b->compounds, name)};
+}
+
 static status add_origins(origins *l, const index_builder *b, const grid *g, size_t first)
 {
     status st = OK;
@@ -27,8 +33,7 @@ static status add_origins(origins *l, const index_builder *b, const grid *g, siz
         for (size_t k = 0; k < l->n && !known; k++) known = strcmp(l->item[k].name, name) == 0;
         if (known) continue;
         TRY(mem_grow(&l->item, &l->cap, l->n + 1, sizeof *l->item, "columns"));
-        l->item[l->n++] = (origin){name, grid_find(&b->rows, name), grid_find(&b->wells, name), grid_find(&b->plates, name),
-                                   grid_find(&b->compounds, name)};
+        l->item[l->n++] = origin_of(b, name);
     }
 done:
     return st;
@@ -44,9 +49,11 @@ static uint32_t value(const index_builder *b, const origin *o, size_t i)
     return v;
 }
 
-static well_kind kind_of(const index_builder *b, const char *compound, const char *pert_type)
+/* Metadata_control_type decides where it says something: JUMP's positive controls have pert_type control, or even negcon. */
+static well_kind kind_of(const index_builder *b, const char *compound, const char *pert_type, const char *control_type)
 {
-    if (strcmp(pert_type, "negcon") == 0 || (*compound && b->o->control && names_find(b->o->control, compound) >= 0)) return WELL_CONTROL;
+    if (*compound && b->o->control && names_find(b->o->control, compound) >= 0) return WELL_CONTROL;
+    if (strcmp(is_missing(control_type) ? pert_type : control_type, "negcon") == 0) return WELL_CONTROL;
     if (!*compound || strcmp(compound, "JCP2022_999999") == 0 || strcmp(compound, "empty") == 0 || strcmp(pert_type, "empty") == 0)
         return WELL_EMPTY;
     return WELL_TREATED;
@@ -59,14 +66,12 @@ static status fill_fixed(index_builder *b, joined_rows *j)
     status st = OK;
     size_t n = b->n_order;
     uint32_t type[3];
-    long own = grid_find(&b->rows, "Metadata_pert_type");
-    origin pert = {"", own, grid_find(&b->wells, "Metadata_pert_type"), grid_find(&b->plates, "Metadata_pert_type"),
-                   grid_find(&b->compounds, "Metadata_pert_type")};
+    origin pert = origin_of(b, "Metadata_pert_type"), control = origin_of(b, "Metadata_control_type");
     for (int k = 0; k < 3; k++) TRY(builder_intern(b, type_name[k], &type[k]));
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < sizeof from / sizeof *from; k++) j->cell[k * n + i] = b->rows.col[from[k]].v[b->order[i]];
         uint32_t compound = b->wells.col[W_COMPOUND].v[b->well_of[i]], given = value(b, &pert, i);
-        well_kind kind = kind_of(b, builder_text(b, compound), builder_text(b, given));
+        well_kind kind = kind_of(b, builder_text(b, compound), builder_text(b, given), builder_text(b, value(b, &control, i)));
         j->kind[i] = (uint8_t)kind;
         j->cell[INDEX_COMPOUND * n + i] = compound;
         j->cell[INDEX_PERT_TYPE * n + i] = given ? given : type[kind];

@@ -113,6 +113,10 @@ static status read_compounds(embedder *b, const screen_index *ix, vectors *v, in
     if (!b->g->cfg.embed.counterfactual) return OK;
     if (!b->m.has_generator) log_info("the model has no generator: no predicted profiles (train.method micon has one)");
     if (b->m.bits == 0) return OK;
+    if (!index_has_structures(&b->g->cfg)) {
+        log_info("the screen has no structures (screen.compound, featurize.vectors): no predicted profiles");
+        return OK;
+    }
     if (!b->m.has_generator) log_info("the model has a compound head: representations of compounds are written to uns/compound");
     b->compounds_path = config_work(&b->g->cfg, WORK_COMPOUNDS);
     if (!path_exists(b->compounds_path))

@@ -11,7 +11,6 @@
 /* The same names as in the index (index.h), so that wells and compounds can be joined. */
 static const char *const id_names[] = {"Metadata_JCP2022",      "JCP2022",      "Metadata_Compound", "Compound",
                                        "Metadata_broad_sample", "broad_sample", "CompoundID",        NULL};
-static const char *const smiles_names[] = {"Metadata_SMILES", "SMILES", "Metadata_smiles", "smiles", NULL};
 static const char *const key_names[] = {"Metadata_InChIKey", "InChIKey", "Metadata_inchikey", "inchikey", NULL};
 const char identifier_columns[] = "Metadata_JCP2022, Metadata_Compound, Metadata_broad_sample (with or without Metadata_)";
 
@@ -44,10 +43,10 @@ static status no_column(const table *t, const char *what, const char *wanted)
 static status add_rows(compound_tables *t, int k, size_t *cap)
 {
     const table *tab = t->item[k];
-    int id = find_column(tab, id_names), smiles = find_column(tab, smiles_names), key = find_column(tab, key_names),
+    int id = find_column(tab, id_names), smiles = find_column(tab, index_smiles_columns), key = find_column(tab, key_names),
         name = table_col(tab, INDEX_COMPOUND_NAME);
     if (id < 0) return no_column(tab, "the compounds' identifiers", identifier_columns);
-    if (smiles < 0) return no_column(tab, "SMILES", "Metadata_SMILES, SMILES, smiles");
+    if (smiles < 0) return no_column(tab, "SMILES", "Metadata_SMILES, SMILES, smiles; train.method simclr, paclr and pretrained need none");
     int64_t n = table_n_rows(tab);
     status st = mem_grow(&t->row, cap, (size_t)(t->n_rows + n), sizeof *t->row, "rows of the compound tables");
     if (st != OK) return st;

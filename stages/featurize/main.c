@@ -45,7 +45,11 @@ static status check_options(const stage *s)
         return fail(E_USAGE, "--nearest compares fingerprints; featurize.vectors is set, so there are none");
     if (s->plates.n) return fail(E_USAGE, "--plate: compounds do not belong to plates");
     if (!has_vectors(s) && s->cfg.screen.compound.n == 0)
-        return fail(E_USAGE, "%s: screen.compound names no table; or set featurize.vectors", s->cfg.path);
+        return fail(
+            E_USAGE,
+            "%s: screen.compound names no table; or set featurize.vectors, or train.method: simclr, paclr or pretrained, which need no "
+            "structures",
+            s->cfg.path);
     return OK;
 }
 

@@ -2,6 +2,7 @@
  * is counted, and each channel gets the ends of its stretch. An all-zero image stays out of both. */
 #include "tile.h"
 
+#include "micon/base/log.h"
 #include "micon/base/mem.h"
 #include "micon/formats/npy.h"
 
@@ -49,6 +50,42 @@ static int64_t count_images(const plate_work *w, int channel)
     return n;
 }
 
+/* The function's mean in the middle quarter of the field, as a multiple of that in a rim of an eighth of it. */
+static double middle_to_rim(const plate_work *w, const double *f)
+{
+    double in = 0, out = 0;
+    int64_t n_in = 0, n_out = 0;
+    for (int y = 0; y < w->rows; y++)
+        for (int x = 0; x < w->columns; x++) {
+            double v = f[(size_t)y * (size_t)w->columns + (size_t)x];
+            int to_side = x < w->columns - 1 - x ? x : w->columns - 1 - x, to_end = y < w->rows - 1 - y ? y : w->rows - 1 - y;
+            if (4 * to_side >= w->columns && 4 * to_end >= w->rows) in += v, n_in++;
+            if (8 * to_side < w->columns || 8 * to_end < w->rows) out += v, n_out++;
+        }
+    return n_in && n_out ? in / (double)n_in / (out / (double)n_out) : 1;
+}
+
+/* Rank 0: warns where the plate's mean is more than illumination. */
+static void say_illumination(const plate_work *w)
+{
+    enum { FEW_SITES = 5 };
+    const double MOST = 2.5; /* microscopes darken towards the corners by a factor of 2 or less */
+    static const char advice[] = "set tile.illumination: none, or file with functions made from more images";
+    if (w->n_good < FEW_SITES) {
+        log_warn("%s: its illumination is learned from %lld site%s: the objects of one leave ghosts in the tiles of all; %s", w->label,
+                 (long long)w->n_good, w->n_good == 1 ? "" : "s", advice);
+        return;
+    }
+    for (int c = 0; c < w->n_channels; c++) {
+        double ratio = middle_to_rim(w, w->illumination[c]);
+        if (ratio > MOST)
+            log_warn(
+                "%s: channel %s: the mean image is %.1f times as bright in the middle as at its edges, more than illumination makes it. "
+                "Where the objects all lie in the middle, %s",
+                w->label, w->cfg->screen.channels.item[c], ratio, advice);
+    }
+}
+
 /* Each rank computes the functions of some channels and sends them to all: exp() may differ between machines. */
 static status plate_illumination_all(plate_work *w)
 {
@@ -70,6 +107,7 @@ static status plate_illumination_all(plate_work *w)
         w->illumination[c] = (double *)(void *)block;
         if (st != OK) goto done;
     }
+    if (w->rank == 0) say_illumination(w);
 done:
     free(sum);
     return st;

@@ -114,6 +114,14 @@ exits "a rank count of zero" 2 micon plan screen.yaml -n 0
 
 # ---- other flows ----
 plan --set embed.model=model.safetensors; golden "an existing model: nothing is trained" "$T/plan" plan-model.txt
+plan --set train.method=simclr
+not_ok "no structures, and none needed: no featurize" grep -q featurize "$T/plan"
+ok "but training" grep -q "^train" "$T/plan"
+printf 'Metadata_JCP2022,gene\nJCP2022_000001,TP53\n' >genes.csv
+plan --set train.method=pretrained --set screen.compound=genes.csv
+not_ok "a table without SMILES: no featurize" grep -q featurize "$T/plan"
+plan --set train.method=clip --set screen.compound=genes.csv
+ok "where the method needs structures, featurize says what is missing" grep -q "^featurize" "$T/plan"
 plan --set evaluate.profiles=table.csv; golden "an outside table: only evaluate" "$T/plan" plan-profiles.txt
 
 # ---- programs that are not built ----

@@ -282,6 +282,21 @@ exits "check finds what is missing" 1 micon check screen.yaml
 has "the images" "$T/out" "P1"
 exits "a file that is not there" 1 micon check screen.yaml --set embed.model=none.safetensors
 has "names key and file" "$T/out" "embed.model: none.safetensors: No such file"
+has "how controls and treatments are known" "$T/out" "wells: 3 treated; 3 control (3: screen.control 'JCP2022_033924'); 0 empty"
+printf 'PK\3\4......................' >w.pth
+exits "weights of PyTorch" 1 micon check screen.yaml --set train.weights=w.pth --set train.method=pretrained
+has "how to convert them" "$T/out" "torch.load('w.pth', map_location='cpu', weights_only=True)"
+exits "a method without what it needs" 1 micon check screen.yaml --set train.method=pretrained
+has "says so" "$T/out" "train.method: pretrained needs train.weights"
+exits "no structures" 1 micon check screen.yaml
+has "says who needs them" "$T/out" "train.method: micon learns from structures"
+printf 'JCP2022,SMILES\nJCP2022_033924,\n' >few.csv
+exits "too few structures" 1 micon check screen.yaml --set screen.compound=few.csv
+has "a treatment without" "$T/out" "'JCP2022_000001' has no SMILES in screen.compound; complete the table"
+has "the control without" "$T/out" "'JCP2022_033924' has no SMILES in screen.compound: add its row"
+mkdir -p images/P1 && echo no image >images/P1/A01_1_d.tif
+exits "an image that is none" 1 micon check screen.yaml
+has "is opened" "$T/out" "channel DNA: images/P1/A01_1_d.tif: "
 exits "an outside table that is not there" 1 micon check screen.yaml --set 'evaluate.profiles=tabel*.csv'
 has "names key and pattern" "$T/out" "evaluate.profiles: no file matches tabel*.csv"
 ln -s nowhere table.csv

@@ -127,6 +127,17 @@ else
     skip "a full disk" "no right to mount a tmpfs"
 fi
 N=1
+tile_screen "$T/few" 3 1 70 64
+exits "few sites: tiled" 0 run "$T/few/screen.yaml"
+has "few sites: a warning, with what to set" "$T/err" "its illumination is learned from 3 sites: the objects of one leave ghosts in the tiles of all; \
+set tile.illumination: none, or file"
+exits "few sites: no warning without a correction" 0 run "$T/few/screen.yaml" --set tile.illumination=none
+not_ok "... nothing is said" grep -q illumination "$T/err"
+tile_screen "$T/middle" 3 2 70 64 middle
+exits "objects in the middle: tiled" 0 run "$T/middle/screen.yaml"
+has "objects in the middle: a warning" "$T/err" "times as bright in the middle as at its edges"
+exits "objects anywhere" 0 run "$T/good/screen.yaml" --set screen.work=w4
+not_ok "... are nothing to warn of" grep -q illumination "$T/err"
 exits "a file size limit: exit 1" 1 bash -c \
     "ulimit -f 200; '$BIN/micon-tile' '$T/good/screen.yaml' --set screen.work=w3 --set tile.size=128"
 same "a file size limit: no file" "$(files "$T/good/w3/tiles")" ""

@@ -109,6 +109,13 @@ static void patch(const char *path, uint16_t tag, uint32_t count, uint32_t value
     fclose(f);
 }
 
+/* Of a picture whose objects all lie in the middle. */
+static bool is_middle(int i, int width, int height)
+{
+    int x = i % width, y = i / width;
+    return 3 * x > width && 3 * x < 2 * width && 3 * y > height && 3 * y < 2 * height;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 5) return fprintf(stderr, "usage: tiff_make FILE WIDTH HEIGHT SEED [KIND]\n"), 2;
@@ -130,6 +137,7 @@ int main(int argc, char **argv)
     if (!strcmp(kind, "u8")) format.bits = 8;
     for (int i = 0; i < w * h; i++) {
         if (!strcmp(kind, "zero")) px[i] = 0;
+        if (!strcmp(kind, "middle") && !is_middle(i, w, h)) px[i] = 30;
         if (format.bits == 8) px[i] = px[i] / 16 < 255 ? px[i] / 16 : 255;
     }
     if (image_write_tiff(argv[1], px, w, h, &format) != OK) return fprintf(stderr, "%s\n", msg_get()), 1;

@@ -36,6 +36,11 @@ static void test_hostile(void)
     msg_clear();
     ok(safetensors_parse(&s, huge, 3, "f") == E_FORMAT, "three bytes");
     msg_clear();
+    ok(safetensors_parse(&s, "PK\3\4........", 12, "a.pth") == E_FORMAT && strstr(msg_get(), "torch.load('a.pth', map_location"),
+       "a .pth: how to convert it");
+    msg_clear();
+    ok(safetensors_parse(&s, "\x80\x02\x8a\nl\xfc\x9c\x46\xf9 j", 12, "b.pt") == E_FORMAT && strstr(msg_get(), "a pickle"), "an older one");
+    msg_clear();
     ok(refused("[1]", 0, "no header"), "a header that is no object");
     ok(refused("{\"a\":", 0, "not JSON"), "a header that is no JSON");
     ok(refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,"

@@ -58,7 +58,13 @@ static void test_needs(void)
     ok(stage_needs(&c, embed) == (1u << featurize | 1u << tile | 1u << train), "embed needs three stages");
     ok(stage_needs(&given, embed) == (1u << featurize | 1u << tile), "with a model no training");
     ok(!stage_wanted(&given, train) && stage_wanted(&c, train), "which is then left out");
+    c.no_structures = given.no_structures = true;
+    ok(stage_wanted(&c, featurize) && !stage_wanted(&given, featurize), "no structures: micon needs them, a given model does not");
+    c.train.method = METHOD_SIMCLR;
+    ok(!stage_wanted(&c, featurize) && stage_needs(&c, embed) == (1u << tile | 1u << train), "simclr does not either");
+    c.no_structures = given.no_structures = false;
     given.train.method = c.train.method = METHOD_PRETRAINED;
+    ok(estimate_train_s(&c) <= 1, "pretrained: nothing is trained");
     ok(!stage_wanted(&given, train) && stage_wanted(&c, train), "pretrained: micon-train writes the model, unless one is given");
     ok(stage_wanted(&outside, evaluate) && !stage_wanted(&outside, embed) && stage_needs(&outside, evaluate) == 0,
        "an outside table needs nothing");

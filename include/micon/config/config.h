@@ -222,6 +222,7 @@ typedef struct {
     embed_options embed;
     evaluate_options evaluate;
     slurm_options slurm;
+    bool no_structures; /* no key: the driver found that screen.compound has none (index_has_structures), and no vectors are given */
 } config;
 
 /* Read a file, or its text; then `sets` ("section.key=value", n of them) on top, as the command line gave them.

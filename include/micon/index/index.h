@@ -38,6 +38,11 @@ typedef struct {
 #define INDEX_COMPOUND_NAME "pert_iname"
 const char *index_compound_id(const char *identifier, const char *name);
 
+/* Is there something to make compounds' vectors from: featurize.vectors, or a table of screen.compound with one of these columns? A table
+ * that cannot be read counts: whoever needs it says why. */
+extern const char *const index_smiles_columns[]; /* ends with NULL */
+bool index_has_structures(const config *c);
+
 index_options index_options_of(const config *c); /* borrows from c */
 char *index_cache_name(const config *c);         /* WORK.index, beside the work folder. Caller frees. */
 
@@ -79,7 +84,8 @@ const char *index_cell(const screen_index *ix, int64_t row, int col);
 /* Rows [first, first+n) as a frame of FRAME_CATEGORY columns; out is {0} before. */
 status index_frame(const screen_index *ix, int64_t first, int64_t n, frame *out) MUST_USE;
 
-/* What a well holds: WELL_CONTROL: its compound is in `control`, or pert_type is negcon; WELL_EMPTY: none, JCP2022_999999, empty. */
+/* What a well holds: WELL_CONTROL: its compound is in `control`, or control_type or, where that says nothing, pert_type is negcon;
+ * WELL_EMPTY: none, JCP2022_999999, empty. */
 typedef enum { WELL_TREATED, WELL_CONTROL, WELL_EMPTY } well_kind;
 well_kind index_kind(const screen_index *ix, int64_t row);
 

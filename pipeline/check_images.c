@@ -1,0 +1,64 @@
+/* check_images.c -- for micon check: one image of each plate and channel is opened, so that what is wrong with all of them is known before
+ * a plate is tiled. */
+#include "driver.h"
+
+#include "micon/base/path.h"
+#include "micon/formats/image.h"
+
+#include <stdlib.h>
+
+typedef struct {
+    image_file file;
+    image im;
+    text path, where;
+} opened;
+
+/* The first image of a channel that is there; those that are missing are found by index_check_files. -1: none. */
+static int64_t first_row(const screen_index *ix, const index_plate *p, int channel, opened *o)
+{
+    enum { TRIES = 8 };
+    int tried = 0;
+    for (int64_t row = p->first; row < p->first + p->n && tried < TRIES; row++) {
+        const char *path = index_path(ix, row, channel, &o->path);
+        if (!*path) continue;
+        tried++;
+        if (path_exists(path) && !path_is_dir(path)) return row;
+    }
+    return -1;
+}
+
+static void check_plate(const config *c, const screen_index *ix, const index_plate *p, opened *o, findings *f)
+{
+    int width = 0, height = 0;
+    for (int k = 0; k < index_n_channels(ix); k++) {
+        int64_t row = first_row(ix, p, k, o);
+        if (row < 0) continue;
+        int page = index_page(ix, row, k);
+        status st = image_file_read(&o->file, text_str(&o->path));
+        if (st == OK) st = image_decode(&o->im, &o->file, page < 0 ? IMAGE_ONLY_PAGE : page, c->tile.input_scale);
+        if (st != OK) {
+            findings_add(f, FINDING_ERROR, "images that cannot be read", "%s: channel %s: %s", index_where(ix, row, &o->where),
+                         index_channel(ix, k), msg_get());
+            msg_clear();
+            continue;
+        }
+        if (width && (o->im.width_px != width || o->im.height_px != height))
+            findings_add(f, FINDING_ERROR, "plates whose images differ in size",
+                         "%s: channel %s: %s is %d x %d pixels, that of channel %s %d x %d", index_where(ix, row, &o->where),
+                         index_channel(ix, k), text_str(&o->path), o->im.width_px, o->im.height_px, index_channel(ix, 0), width, height);
+        if (!width) width = o->im.width_px, height = o->im.height_px;
+    }
+}
+
+void check_images(const config *c, const screen_index *ix, findings *f)
+{
+    opened o = {0};
+    for (int64_t i = 0; i < index_n_plates(ix); i++) {
+        index_plate p = index_plate_at(ix, i);
+        check_plate(c, ix, &p, &o, f);
+    }
+    image_file_free(&o.file);
+    image_free(&o.im);
+    text_free(&o.path);
+    text_free(&o.where);
+}
