@@ -14,7 +14,7 @@ DEBIAN_BUILD := gcc g++ make pkg-config libopenmpi-dev openmpi-bin libhdf5-openm
                 liblz4-dev libsnappy-dev libxxhash-dev libjansson-dev
 DEBIAN_TEST  := hdf5-tools openbabel valgrind shellcheck slurmctld slurmd slurm-client munge iproute2
 
-.PHONY: all help deps deps-test demo check check-long bench lint coverage fuzz print-config site.env clean programs golden
+.PHONY: all help deps deps-test demo reproduce check check-long bench lint coverage fuzz print-config site.env clean programs golden
 .PHONY: install uninstall manuals
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -29,10 +29,15 @@ demo: deps
 	@$(MAKE) --no-print-directory -s -j2 DEPS=no programs >/dev/null
 	@bash tests/demo.sh
 
+reproduce: deps
+	@$(MAKE) --no-print-directory -s -j2 DEPS=no programs >/dev/null
+	@bash tests/reproduce/run.sh $(or $(SCALE),small)
+
 help:
 	@echo "make demo        builds, then a drawn screen through all stages on two ranks, with a table of results (minutes)"
 	@echo "make             build the programs into $(B)/bin"
 	@echo "make check       the tests (under 10 minutes)        make check-long  the long ones (under 40)"
+	@echo "make reproduce   all methods on drawn screens (an hour or two; SCALE=medium: a night) into docs/reproduction.md"
 	@echo "make bench       ratios against named peers          make lint        formatting, static analysis, layers"
 	@echo "make install     programs, job scripts, pages, completion below PREFIX ($(PREFIX)); DESTDIR=; make uninstall removes them"
 	@echo "make MODE=debug  variants: MODE=release|debug, SAN=address"

@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# run.sh [small|medium] [FOLDER] -- make reproduce: the methods side by side on drawn screens, with equal processor time for each; ends with
+# docs/reproduction/*.csv and docs/reproduction.md. Every step is a step of `micon run`: started again, it goes on where it was.
+#
+# A *start network* is trained on one drawn screen. On the other screens its layers are frozen; each method trains the last layer and its
+# heads on their outputs. Compounds are unseen if they are not on the start network's screen, have an effect, and are left out of training.
+set -eu
+cd "$(dirname "$0")/../.."
+top=$PWD
+export PATH=${MICON_BIN:-$top/build/release/bin}:$PATH OMP_NUM_THREADS=1
+scale=${1:-small} root=$(realpath -m "${2:-build/reproduce}")
+ranks=${MICON_RANKS:-2}
+case $scale in
+small) seeds=3 budget=1 share_seeds=2 deeper_seeds=1 ;;
+medium) seeds=5 budget=4 share_seeds=5 deeper_seeds=5 ;;
+*) echo "run.sh: small or medium, not '$scale'" >&2 && exit 2 ;;
+esac
+seeds=${MICON_SEEDS:-$seeds}
+mkdir -p "$root"
+cd "$root"
+
+# screen NAME KEYS...: draws it and writes screen.yaml
+screen() {
+    local name=$1 split=$2
+    shift 2
+    micon-simulate --out "$name" --sites 1 --size 64 --quiet "$@"
+    cat >"$name/screen.yaml" <<YAML
+screen:
+  name: $name
+  index: images/*/load_data.csv
+  plate: metadata/plate.csv.gz
+  well: metadata/well.csv.gz
+  compound: metadata/compound.csv.gz
+  channels: [DNA, ER, RNA, AGP, Mito]
+  control: JCP2022_033924
+  work: work
+tile:
+  size: 64
+split: $split
+train:
+  lr: 0.001
+  temperature: 0.1
+  batch: 64
+embed:
+  counterfactual_compounds: unseen
+YAML
+}
+# unseen NAME: its compounds that have an effect and that the start network never saw
+unseen() {
+    python3 "$top/tests/reproduce/tables.py" unseen start/truth/compounds.csv "$1/truth/compounds.csv" >"$1/unseen.new"
+    cmp -s "$1/unseen.new" "$1/unseen.csv" || mv "$1/unseen.new" "$1/unseen.csv"
+}
+# run SCREEN RUN SECTION.KEY=VALUE...
+run() {
+    local name=$1 run=$2 k keys=()
+    shift 2
+    for k in "train.run=$run" "$@"; do keys+=(--set "$k"); done
+    echo "== $name $run" >&2
+    micon run "$name/${yaml:-screen.yaml}" -n "$ranks" --quiet --set evaluate.images=no "${keys[@]}"
+}
+start=../start/work/models/start/model.safetensors
+trained=("train.weights=$start" train.freeze=all train.augment=none)
+# projected SCREEN RUN: the same embeddings judged in the other representation, as RUN-projected
+projected() {
+    local name=$1 run=$2 work=${work:-work} at
+    local as=${run/@/-projected@}
+    for at in models embeddings; do ln -sfn "$run" "$name/$work/$at/$as"; done
+    micon-evaluate "$name/${yaml:-screen.yaml}" --quiet --set evaluate.images=no --set "train.run=$as" --set embed.representation=projected
+}
+# method SCREEN NAME SEED STEPS KEYS...
+method() {
+    local name=$1 as=$2@$3 seed=$3 steps=$(($4 * budget))
+    shift 4
+    run "$name" "$as" "${trained[@]}" "train.seed=$seed" "train.steps=$steps" "$@"
+}
+
+# ---- the start network ----
+screen start '{test_batches: 1, unseen_compounds: 40}' --sources 3 --batches 3 --wells 384 --compounds 300 --seed 11
+if [ ! -f start/work/models/start/model.safetensors ]; then
+    echo "== the start network: 300 steps, half an hour of processor time" >&2
+    micon run start/screen.yaml -n "$ranks" --stage featurize,tile,train --set train.run=start --set train.steps=300 \
+        --set train.checkpoint_steps=50
+fi
+
+# ---- all methods; steps take about 30 processor seconds for each ----
+screen main '{test_batches: 1, valid_batches: 1, unseen_sources: [source_3], unseen_compounds: unseen.csv}' \
+    --sources 3 --batches 4 --wells 288 --compounds 220 --seed 12
+unseen main
+run main untrained train.method=paclr train.batch=12 train.steps=30 train.lr=1e-12
+run main start embed.model="$start" evaluate.wells=held_out embed.counterfactual=no
+python3 "$top/tests/reproduce/tables.py" oracle main/truth/wells.csv main/work/split.csv >main/oracle.csv
+run main oracle evaluate.profiles=oracle.csv
+run main classical train.method=classical evaluate.select=pycytominer evaluate.wells=held_out
+for seed in $(seq "$seeds"); do
+    method main micon "$seed" 180
+    projected main "micon@$seed"
+    method main change "$seed" 170 train.generator=change
+    projected main "change@$seed"
+    method main paclr "$seed" 660 train.method=paclr
+    method main clip "$seed" 1200 train.method=clip
+    method main simclr "$seed" 35 train.method=simclr train.augment=full
+done
+
+# ---- how much of an effect the structure explains; at 0.6 also with structures shuffled among compounds ----
+for share in 0 0.3 0.6 0.9; do
+    name=share$share
+    screen "$name" '{test_batches: 0, unseen_compounds: unseen.csv}' --sources 2 --batches 2 --wells 288 --compounds 220 --seed 12 \
+        --structure "$share"
+    unseen "$name"
+    for seed in $(seq "$share_seeds"); do
+        method "$name" change "$seed" 170 train.generator=change
+        projected "$name" "change@$seed"
+    done
+done
+python3 "$top/tests/reproduce/tables.py" shuffle share0.6/metadata/compound.csv.gz share0.6/metadata/shuffled.csv.gz
+sed 's|compound: metadata/compound|compound: metadata/shuffled|; s|work: work|work: shuffled|' share0.6/screen.yaml >share0.6/shuffled.yaml
+for seed in $(seq "$share_seeds"); do
+    yaml=shuffled.yaml work=shuffled method share0.6 change "$seed" 170 train.generator=change
+    yaml=shuffled.yaml work=shuffled projected share0.6 "change@$seed"
+done
+
+# ---- the network's last stage trained too, with flips: about 140 processor seconds each ----
+deeper=(train.freeze=layer3 train.augment=flips train.lr=0.0003)
+for seed in $(seq "$deeper_seeds"); do
+    method main deeper-micon "$seed" 60 "${deeper[@]}"
+    method main deeper-change "$seed" 60 "${deeper[@]}" train.generator=change
+    projected main "deeper-micon@$seed"
+    projected main "deeper-change@$seed"
+    method main deeper-paclr "$seed" 64 "${deeper[@]}" train.method=paclr
+    method main deeper-clip "$seed" 120 "${deeper[@]}" train.method=clip
+done
+
+# ---- side by side ----
+runs() { # SEEDS METHOD...
+    local n=$1 m k
+    shift
+    for m in "$@"; do for k in $(seq "$n"); do echo "$m@$k"; done; done
+}
+micon compare main/screen.yaml --quiet $(runs "$seeds" micon change paclr clip simclr) start untrained classical oracle
+micon compare main/screen.yaml --quiet $(runs "$seeds" micon micon-projected change change-projected)
+micon compare main/screen.yaml --quiet $(runs "$deeper_seeds" deeper-micon deeper-change deeper-paclr deeper-clip)
+for share in 0 0.3 0.6 0.9; do micon compare "share$share/screen.yaml" --quiet $(runs "$share_seeds" change change-projected); done
+micon compare share0.6/shuffled.yaml --quiet $(runs "$share_seeds" change change-projected)
+mkdir -p "$top/docs/reproduction"
+python3 "$top/tests/reproduce/tables.py" collect . "$top/docs/reproduction" "$scale" "$(git -C "$top" rev-parse --short HEAD)"
+python3 "$top/tests/reproduce/tables.py" page "$top/docs/reproduction" "$top/tests/reproduce/page.md" >"$top/docs/reproduction.md"
