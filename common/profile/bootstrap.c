@@ -6,6 +6,7 @@
 #include "micon/profile/linear_algebra.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* The statistic of the compounds pick[0..n) (NULL: each once). */
@@ -37,6 +38,19 @@ static void draw(rng *r, int64_t *pick, int64_t n)
     for (int64_t i = 0; i < n; i++) pick[i] = (int64_t)rng_below(r, (uint64_t)n);
 }
 
+/* Compounds that have a part in a run at least, and in one of b if there is any. */
+static int64_t count_compounds(const bootstrap_run *a, int64_t n_a, const bootstrap_run *b, int64_t n_b, int64_t n)
+{
+    int64_t count = 0;
+    for (int64_t c = 0; c < n; c++) {
+        bool in_a = false, in_b = n_b == 0;
+        for (int64_t k = 0; k < n_a; k++) in_a |= a[k].den[c] > 0;
+        for (int64_t k = 0; k < n_b; k++) in_b |= b[k].den[c] > 0;
+        count += in_a && in_b;
+    }
+    return count;
+}
+
 status bootstrap_runs(bootstrap_kind kind, const bootstrap_run *a, int64_t n_a, const bootstrap_run *b, int64_t n_b, int64_t n,
                       int64_t draws, uint32_t seed, interval *out)
 {
@@ -47,7 +61,8 @@ status bootstrap_runs(bootstrap_kind kind, const bootstrap_run *a, int64_t n_a, 
     TRY(mem_alloc(&which, (size_t)(n_a > n_b ? n_a : n_b), sizeof *which, "a bootstrap draw"));
     TRY(mem_alloc(&drawn, (size_t)draws, sizeof *drawn, "bootstrap draws"));
     *out = (interval){mean_of(kind, a, NULL, n_a, NULL, n) - (n_b ? mean_of(kind, b, NULL, n_b, NULL, n) : 0), NAN, NAN};
-    for (int64_t k = 0; k < draws && n > 0; k++) {
+    if (count_compounds(a, n_a, b, n_b, n) < 2) goto done;
+    for (int64_t k = 0; k < draws; k++) {
         rng r = rng_at(seed, STREAM_BOOTSTRAP, (uint32_t)k, (uint64_t)n);
         draw(&r, pick, n);
         draw(&r, which, n_a);

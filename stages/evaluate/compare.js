@@ -15,7 +15,8 @@ for (const [g, list] of Object.entries(groups)) {
   const name = (f) => named(f.metric, f.k), change = (v) => Math.abs(v) < 1e-6 ? "0" : figure(v);
   const interval = (r) => r.v[1] === null ? "" : "<small>" + figure(r.v[1]) + " – " + figure(r.v[2]) + "</small>";
   const delta = (r, i) => !i || r.d[0] === null ? "" :
-    "<small>Δ " + (r.d[0] >= 1e-6 ? "+" : "") + change(r.d[0]) + " (" + change(r.d[1]) + " – " + change(r.d[2]) + ")</small>";
+    "<small>Δ " + (r.d[0] >= 1e-6 ? "+" : "") + change(r.d[0]) +
+    (r.d[1] === null ? "" : " (" + change(r.d[1]) + " – " + change(r.d[2]) + ")") + "</small>";
   const cell = (r, i) => "<td title='" + r.v[0] + "'>" + figure(r.v[0]) + interval(r) + delta(r, i) + "</td>";
   for (const f of list)
     sec.querySelector("tbody").appendChild(document.createElement("tr")).innerHTML = "<td>" + name(f) + "</td>" + f.runs.map(cell).join("");
@@ -26,8 +27,9 @@ for (const [g, list] of Object.entries(groups)) {
   for (const f of list) {
     inner += "<text x=" + (L - 10) + " y=" + (y + row / 2) + " text-anchor=end>" + name(f) + "</text>";
     f.runs.slice(1).forEach((r, i) => { if (r.d[0] === null) return; const yy = y + 9 + 14 * i, sure = r.d[1] > 0 || r.d[2] < 0;
-      inner += "<g opacity=" + (sure ? 1 : .45) + "><line x1=" + x(r.d[1]) + " x2=" + x(r.d[2]) + " y1=" + yy + " y2=" + yy +
-        " stroke='" + col(i + 1) + "' stroke-width=3 /><circle cx=" + x(r.d[0]) + " cy=" + yy + " r=4 fill='" + col(i + 1) + "'/></g>"; });
+      const line = r.d[1] === null ? "" : "<line x1=" + x(r.d[1]) + " x2=" + x(r.d[2]) + " y1=" + yy + " y2=" + yy + " stroke='" +
+        col(i + 1) + "' stroke-width=3 />";
+      inner += "<g opacity=" + (sure ? 1 : .45) + ">" + line + "<circle cx=" + x(r.d[0]) + " cy=" + yy + " r=4 fill='" + col(i + 1) + "'/></g>"; });
     y += row;
   }
   for (const v of [-m / 1.08, 0, m / 1.08]) inner += "<text x=" + x(v) + " y=" + (H - 8) + " text-anchor=middle>" + num(v) + "</text>";

@@ -72,13 +72,13 @@ enum {
     METRIC(MAP_ACTIVITY, "map_activity", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, CHANCE | COMPARED, "mAP, activity",                        \
            "Mean average precision of finding a treatment's other wells before its plate's controls")                                      \
     METRIC(MAP_ACTIVITY_NORMALIZED, "map_activity_normalized", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, CHANCE | COMPARED,                   \
-           "Normalized mAP, activity", "The same on a scale where 0 is chance and 1 is best: mean of (AP - chance) / (1 - chance)")         \
+           "Normalized mAP, activity", "The same on a scale where 0 is chance and 1 is best: mean of (AP - chance) / (1 - chance)")        \
     METRIC(ACTIVE_SHARE, "active_share", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, COMPARED, "Share of active compounds",                     \
            "Share of treatments whose activity mAP has a corrected p-value below 0.05")                                                    \
     METRIC(MAP_CONSISTENCY, "map_consistency", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, CHANCE | COMPARED, "mAP, consistency of mechanisms", \
            "Mean average precision of finding the compounds of one mechanism before those of others, among the active ones")               \
     METRIC(MAP_CONSISTENCY_NORMALIZED, "map_consistency_normalized", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, CHANCE | COMPARED,             \
-           "Normalized mAP, consistency", "The same on a scale where 0 is chance and 1 is best: mean of (AP - chance) / (1 - chance)")      \
+           "Normalized mAP, consistency", "The same on a scale where 0 is chance and 1 is best: mean of (AP - chance) / (1 - chance)")     \
     METRIC(CONSISTENT_SHARE, "consistent_share", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, COMPARED, "Share of consistent compounds",         \
            "Share of compounds whose consistency mAP has a corrected p-value below 0.05")                                                  \
     METRIC(PERCENT_REPLICATING, "percent_replicating", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, CHANCE | COMPARED,                           \

@@ -42,6 +42,7 @@ status results_ratio(results *r, result like, const double *num, const double *d
     if (!r->active || (like.n == 0 && !r->as_0_1)) return OK;
     like.num = like.den = NULL;
     TRY(bootstrap_interval(kind_of(&like), num, den, n_compound, r->draws, r->seed, &like.v));
+    if (r->as_0_1 && isnan(like.v.low)) like.v.low = like.v.high = like.v.value;       /* of a single compound */
     bool compounds = strcmp(like.setting, metric_setting_name(POSITION_CONTROL)) != 0; /* else num and den are by position */
     if (compounds && is & COMPARED && (!(is & BY_K) || like.k == 1 || like.k == 5 || like.k == 10)) {
         TRY(mem_alloc(&like.num, n, sizeof *like.num, "results"));

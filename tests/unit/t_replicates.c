@@ -114,6 +114,13 @@ static void bootstraps(void)
     ok(bootstrap_interval(BOOTSTRAP_RATIO, num, den, COMPOUNDS, 500, 2, &v) == OK &&
            bootstrap_interval(BOOTSTRAP_RATIO, num, den, COMPOUNDS, 500, 2, &w) == OK && v.low == w.low && v.high == w.high,
        "repeatable");
+    double alone[COMPOUNDS] = {[3] = 4}, pair[COMPOUNDS] = {[3] = 4, [5] = 4}, sum[COMPOUNDS] = {[3] = 2, [5] = 4};
+    ok(bootstrap_interval(BOOTSTRAP_RATIO, sum, alone, COMPOUNDS, 100, 1, &v) == OK && v.value == 0.5 && isnan(v.low) && isnan(v.high),
+       "one compound: no interval");
+    ok(bootstrap_interval(BOOTSTRAP_MEAN, sum, pair, COMPOUNDS, 1000, 1, &v) == OK && v.value == 0.75 && v.low == 0.5 && v.high == 1,
+       "two compounds: from the one to the other");
+    ok(bootstrap_difference(BOOTSTRAP_MEAN, sum, pair, num, alone, COMPOUNDS, 100, 1, &v) == OK && !isnan(v.value) && isnan(v.low),
+       "a difference over one compound: no interval");
     for (int c = 0; c < COMPOUNDS; c++) den[c] = 0;
     ok(bootstrap_interval(BOOTSTRAP_MEAN, num, den, COMPOUNDS, 100, 1, &v) == OK && isnan(v.value) && isnan(v.low), "nobody asked: NaN");
 }

@@ -1,7 +1,8 @@
 /* bootstrap.h -- 95 % intervals by drawing compounds with replacement; paired for the difference of two methods. Local. A statistic is
  * given by two numbers a compound: the ratio of their sums (hits over queries), or the mean of their quotients over compounds. Compounds
  * with den 0 have no part in a draw's statistic. The draws depend on (seed, number of compounds) alone, so several statistics of the same
- * compounds are drawn alike. Intervals: the 2.5th and 97.5th percentile, linear between values. */
+ * compounds are drawn alike. Intervals: the 2.5th and 97.5th percentile, linear between values; NaN where fewer than two
+ * compounds have a part: how compounds differ cannot be seen in one. */
 #ifndef MICON_PROFILE_BOOTSTRAP_H
 #define MICON_PROFILE_BOOTSTRAP_H
 #include "micon/base/status.h"
@@ -11,7 +12,7 @@
 typedef enum { BOOTSTRAP_RATIO, BOOTSTRAP_MEAN } bootstrap_kind;
 
 typedef struct {
-    double value, low, high; /* NaN where no compound has a part */
+    double value, low, high; /* NaN where no compound has a part, low and high also where one has */
 } interval;
 
 /* num and den of one run of a method (a seed), by compound. */
