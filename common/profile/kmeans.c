@@ -1,4 +1,4 @@
-/* kmeans.c -- Lloyd's rounds on blocks of products; k-means++ (Arthur and Vassilvitskii 2007) chooses the start. */
+/* kmeans.c -- Lloyd's rounds on blocks of products; k-means++ (Arthur and Vassilvitskii 2007) chooses the start, greedily or not. */
 #include "micon/profile/kmeans.h"
 
 #include "micon/base/mem.h"
@@ -14,17 +14,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 512, TOGETHER = 4 };
+enum { ROWS = 512, TOGETHER = 4, LANES = 16 };
 typedef float lanes __attribute__((vector_size(4 * KMEANS_MOST_STARTS)));
 
 typedef struct {
     const float *x;
     int64_t n, d;
-    int k, starts;
-    double *center, *far; /* [k,d]; [starts,n]: squared distance of each row to its nearest centre so far */
+    int k, lanes;         /* lanes: starts that are chosen together, or candidates of one start */
+    double *center, *far; /* [k,d]; [lanes,n]: squared distance of each row to its nearest centre so far */
     double *square;       /* [n] squared lengths of the rows */
     int32_t *row;         /* [starts,k] the rows that the starts take as first centres */
-    lanes *panel;         /* [d] the newest centres, a lane a start */
+    lanes *panel;         /* [d] the newest centres, one in each lane */
     float *last;          /* [TOGETHER,d] */
     float *center_f;      /* [k,d] those that moved, close together */
     float *block, *score; /* [ROWS,k]; [n,k] x.c of every row and centre */
@@ -56,7 +56,7 @@ static int32_t choose_row(const double *far, int64_t n, rng *r)
     return (int32_t)pick;
 }
 
-/* Products of TOGETHER rows of x with the newest centres, a lane a start; panel [d]. The sums of a lane do not depend on the other
+/* Products of TOGETHER rows of x with the newest centres, one in each lane; panel [d]. The sums of a lane do not depend on the other
  * lanes. */
 HOT static void multiply_newest(const float *x, int64_t d, const lanes *panel, lanes out[TOGETHER])
 {
@@ -70,10 +70,10 @@ HOT static void multiply_newest(const float *x, int64_t d, const lanes *panel, l
     out[0] = a, out[1] = b, out[2] = c, out[3] = e;
 }
 
-/* The distances of all rows to the newest centres of all starts, where they are nearer than those before. */
+/* The distances of all rows to the newest centres of all lanes, where they are nearer than those before. */
 static void shrink_distances(work *w, const int32_t *newest)
 {
-    for (int s = 0; s < w->starts; s++)
+    for (int s = 0; s < w->lanes; s++)
         for (int64_t j = 0; j < w->d; j++) ((float *)&w->panel[j])[s] = w->x[newest[s] * w->d + j];
     for (int64_t i = 0; i < w->n; i += TOGETHER) {
         int64_t m = w->n - i < TOGETHER ? w->n - i : TOGETHER;
@@ -82,7 +82,7 @@ static void shrink_distances(work *w, const int32_t *newest)
         if (m < TOGETHER) x = memcpy(w->last, x, (size_t)(m * w->d) * sizeof *x); /* with rows of zeros after it */
         multiply_newest(x, w->d, w->panel, dot);
         for (int64_t t = 0; t < m; t++)
-            for (int s = 0; s < w->starts; s++) {
+            for (int s = 0; s < w->lanes; s++) {
                 double lengths = w->square[i + t] + w->square[newest[s]], far = lengths - 2.0 * (double)dot[t][s];
                 if (far < 1e-6 * lengths) far = 0; /* the same row, to the rounding of floats */
                 w->far[s * w->n + i + t] = fmin(w->far[s * w->n + i + t], far);
@@ -96,15 +96,40 @@ static void choose_starts(work *w, uint32_t seed, int first)
 {
     int32_t newest[KMEANS_MOST_STARTS];
     rng r[KMEANS_MOST_STARTS];
-    for (int s = 0; s < w->starts; s++) {
+    for (int s = 0; s < w->lanes; s++) {
         r[s] = rng_at(seed, STREAM_KMEANS, (uint32_t)(first + s), 0);
         newest[s] = w->row[s * w->k] = (int32_t)rng_below(&r[s], (uint64_t)w->n);
     }
-    for (int64_t i = 0; i < w->starts * w->n; i++) w->far[i] = DBL_MAX;
-    for (int64_t i = 0; i < w->n; i++) w->square[i] = linear_dot(w->x + i * w->d, w->x + i * w->d, w->d);
+    for (int64_t i = 0; i < w->lanes * w->n; i++) w->far[i] = DBL_MAX;
     for (int c = 1; c < w->k; c++) {
         shrink_distances(w, newest);
-        for (int s = 0; s < w->starts; s++) newest[s] = w->row[s * w->k + c] = choose_row(w->far + s * w->n, w->n, &r[s]);
+        for (int s = 0; s < w->lanes; s++) newest[s] = w->row[s * w->k + c] = choose_row(w->far + s * w->n, w->n, &r[s]);
+    }
+}
+
+/* The same for one start (the number decides its draws), where each further centre is the best of as many such rows as there are lanes: the one that leaves the least sum
+ * of distances. */
+static void choose_greedily(work *w, uint32_t seed, int start, int number)
+{
+    int32_t newest[KMEANS_MOST_STARTS], *row = w->row + start * w->k;
+    rng r = rng_at(seed, STREAM_KMEANS, (uint32_t)number, 0);
+    row[0] = (int32_t)rng_below(&r, (uint64_t)w->n);
+    for (int s = 0; s < w->lanes; s++) newest[s] = row[0];
+    for (int64_t i = 0; i < w->lanes * w->n; i++) w->far[i] = DBL_MAX;
+    shrink_distances(w, newest);
+    for (int c = 1; c < w->k; c++) {
+        double least = INFINITY;
+        int best = 0;
+        for (int s = 0; s < w->lanes; s++) newest[s] = choose_row(w->far, w->n, &r);
+        shrink_distances(w, newest);
+        for (int s = 0; s < w->lanes; s++) {
+            double sum = 0;
+            for (int64_t i = 0; i < w->n; i++) sum += w->far[s * w->n + i];
+            if (sum < least) least = sum, best = s;
+        }
+        row[c] = newest[best];
+        for (int s = 0; s < w->lanes; s++)
+            if (s != best) memcpy(w->far + s * w->n, w->far + best * w->n, (size_t)w->n * sizeof *w->far);
     }
 }
 
@@ -141,6 +166,21 @@ static void multiply(work *w)
     }
 }
 
+/* The place of the largest score - half, the first of equals. */
+HOT static int nearest(const float *score, const double *half, int k)
+{
+    double lane[LANES], most = -INFINITY;
+    int whole = k / LANES * LANES;
+    for (int t = 0; t < LANES; t++) lane[t] = -INFINITY;
+    for (int c = 0; c < whole; c += LANES)
+        for (int t = 0; t < LANES; t++) lane[t] = score[c + t] - half[c + t] > lane[t] ? score[c + t] - half[c + t] : lane[t];
+    for (int t = 0; t < LANES; t++) most = fmax(most, lane[t]);
+    for (int c = whole; c < k; c++) most = fmax(most, score[c] - half[c]);
+    for (int c = 0; c < k; c++)
+        if (score[c] - half[c] >= most) return c;
+    return 0;
+}
+
 /* New labels; the number that changed. Nearest = largest x.c - |c|^2/2; ties to the lower cluster. */
 static int64_t assign(work *w)
 {
@@ -148,11 +188,7 @@ static int64_t assign(work *w)
     multiply(w);
     memset(w->moved, 0, (size_t)w->k);
     for (int64_t i = 0; i < w->n; i++) {
-        const float *score = w->score + i * w->k;
-        double most = score[0] - w->half[0];
-        int best = 0;
-        for (int c = 1; c < w->k; c++)
-            if (score[c] - w->half[c] > most) best = c, most = score[c] - w->half[c];
+        int best = nearest(w->score + i * w->k, w->half, w->k);
         if (w->label[i] == best) continue;
         if (w->label[i] >= 0) w->moved[w->label[i]] = 1;
         w->moved[best] = 1;
@@ -202,10 +238,10 @@ static double total_distance(const work *w)
     return sum;
 }
 
-static status work_alloc(work *w)
+static status work_alloc(work *w, size_t starts)
 {
     status st = OK;
-    size_t k = (size_t)w->k, d = (size_t)w->d, n = (size_t)w->n, starts = (size_t)w->starts;
+    size_t k = (size_t)w->k, d = (size_t)w->d, n = (size_t)w->n;
     TRY(mem_alloc(&w->center, k, d * sizeof(double), "cluster centres"));
     TRY(mem_alloc(&w->panel, d, sizeof(lanes), "cluster centres"));
     TRY(mem_alloc(&w->last, TOGETHER, d * sizeof(float), "cluster centres"));
@@ -218,7 +254,7 @@ static status work_alloc(work *w)
     TRY(mem_alloc(&w->block, ROWS, k * sizeof(float), "a block of distances"));
     TRY(mem_alloc(&w->score, n, k * sizeof(float), "distances to cluster centres"));
     TRY(mem_alloc(&w->square, n, sizeof(double), "distances"));
-    TRY(mem_alloc(&w->far, starts, n * sizeof(double), "distances"));
+    TRY(mem_alloc(&w->far, (size_t)w->lanes, n * sizeof(double), "distances"));
     TRY(mem_alloc(&w->label, n, sizeof(int32_t), "cluster labels"));
 done:
     return st;
@@ -230,13 +266,22 @@ status kmeans_fit(const profile_rows *r, const kmeans_options *o, double *center
     int unused, k = o->k;
     int64_t n = r->n, d = r->d;
     double best = INFINITY;
-    work w = {.x = r->x, .n = n, .d = d, .k = k, .starts = o->starts};
+    int trials = 2 + (int)log(k);
+    work w = {.x = r->x,
+              .n = n,
+              .d = d,
+              .k = k,
+              .lanes = !o->greedy                    ? o->starts
+                       : trials < KMEANS_MOST_STARTS ? trials
+                                                     : KMEANS_MOST_STARTS};
     TRY(int_from_i64(n, &unused));
     TRY(int_from_i64(d, &unused));
     if (k < 1 || k > n) TRY(fail(E_FAILED, "k-means: %d clusters of %lld rows", k, (long long)n));
     if (o->starts < 1 || o->starts > KMEANS_MOST_STARTS) TRY(fail(E_INTERNAL, "k-means: %d starts", o->starts));
-    TRY(work_alloc(&w));
-    choose_starts(&w, o->seed, o->first);
+    TRY(work_alloc(&w, (size_t)o->starts));
+    for (int64_t i = 0; i < n; i++) w.square[i] = linear_dot(w.x + i * d, w.x + i * d, d);
+    if (!o->greedy) choose_starts(&w, o->seed, o->first);
+    for (int start = 0; o->greedy && start < o->starts; start++) choose_greedily(&w, o->seed, start, o->first + start);
     for (int start = 0; start < o->starts; start++) {
         begin(&w, start);
         for (int round = 0; round < o->max_rounds && assign(&w) > 0; round++) move_centers(&w);

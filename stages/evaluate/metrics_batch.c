@@ -113,11 +113,12 @@ done:
     return st;
 }
 
-/* The best of ten starts of k-means against the labels; each rank takes some of the starts. */
+/* The best of some starts of k-means against the labels; each rank takes a part of the starts. */
 static status clusters_all(const evaluation_set *e, const sample *s)
 {
-    enum { STARTS = 10, ROUNDS = 100 };
+    enum { STARTS = 3, STARTS_0_1 = 10, ROUNDS = 100 };
     status st = OK;
+    bool old = e->o->recipe == RECIPE_0_1;
     int64_t first, n;
     int32_t *cluster = NULL, n_label = e->w->n_label, present = 0;
     uint8_t *seen = NULL;
@@ -127,16 +128,19 @@ static status clusters_all(const evaluation_set *e, const sample *s)
     } mine = {INFINITY, e->rank}, best;
     double nmi, ari;
     result one = evaluation_result(e, METRIC_NMI);
-    partition(STARTS, e->size, e->rank, &first, &n);
+    partition(old ? STARTS_0_1 : STARTS, e->size, e->rank, &first, &n);
     TRY_ALL(e->comm, mem_alloc(&seen, (size_t)n_label, 1, "labels"));
     TRY_ALL(e->comm, mem_alloc(&cluster, (size_t)s->n, sizeof *cluster, "clusters"));
     for (int64_t i = 0; i < s->n; i++) present += !seen[s->label[i]], seen[s->label[i]] = 1;
-    TRY_ALL(e->comm,
-            n > 0 ? kmeans_fit(&(profile_rows){.x = s->x, .n = s->n, .d = e->d},
-                               &(kmeans_options){
-                                   .k = present, .seed = (uint32_t)e->o->seed, .first = (int)first, .starts = (int)n, .max_rounds = ROUNDS},
-                               NULL, cluster, &mine.inertia)
-                  : OK);
+    TRY_ALL(e->comm, n > 0 ? kmeans_fit(&(profile_rows){.x = s->x, .n = s->n, .d = e->d},
+                                        &(kmeans_options){.k = present,
+                                                          .seed = (uint32_t)e->o->seed,
+                                                          .first = (int)first,
+                                                          .starts = (int)n,
+                                                          .max_rounds = ROUNDS,
+                                                          .greedy = !old},
+                                        NULL, cluster, &mine.inertia)
+                           : OK);
     MPI_Allreduce(&mine, &best, 1, MPI_DOUBLE_INT, MPI_MINLOC, e->comm); /* of equals the lower rank, that is the earlier start */
     MPI_Bcast(cluster, (int)s->n, MPI_INT32_T, best.rank, e->comm);
     TRY_ALL(e->comm, scib_agreement(s->label, n_label, cluster, present, s->n, &nmi, &ari));

@@ -257,6 +257,7 @@ static status harmonize_profiles(transformed *c, const wells *w, const evaluate_
     const int32_t *code = o->harmony_by == HARMONY_SOURCE ? w->source : o->harmony_by == HARMONY_BATCH ? w->batch : w->plate;
     int32_t n_code = o->harmony_by == HARMONY_SOURCE ? w->n_source : o->harmony_by == HARMONY_BATCH ? w->n_batch : w->n_plate;
     h.seed = (uint32_t)o->seed;
+    if (o->recipe == RECIPE_0_1) h.starts = 10, h.greedy = false;
     if (o->batch_correction != CORRECTION_HARMONY) goto done;
     if (n_code < 2) {
         note(notes, "no Harmony: there is only one %s",

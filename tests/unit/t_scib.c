@@ -129,6 +129,17 @@ static void clusters(const treated *t)
                        &(kmeans_options){.k = 25, .seed = 1, .first = best, .starts = 1, .max_rounds = 300}, NULL, again, NULL) == OK;
     ok(same && least == inertia && memcmp(label, again, (size_t)n * sizeof *label) == 0,
        "starts one by one: the best is the same to the bit");
+    double plain = 0, greedy = 0, all;
+    for (int i = 0; i < 20; i++) { /* after one round: what the first centres are worth */
+        kmeans_options o = {.k = 25, .seed = 1, .first = i / 2, .starts = 1, .max_rounds = 1, .greedy = i % 2};
+        same &= kmeans_fit(&(profile_rows){.x = t->u, .n = n, .d = D}, &o, NULL, again, &of_start[i / 2]) == OK;
+        *(i % 2 ? &greedy : &plain) += of_start[i / 2];
+    }
+    for (int i = 0; i < 10; i++) least = i == 0 || of_start[i] < least ? of_start[i] : least;
+    same &= kmeans_fit(&(profile_rows){.x = t->u, .n = n, .d = D},
+                       &(kmeans_options){.k = 25, .seed = 1, .starts = 10, .max_rounds = 1, .greedy = true}, NULL, again, &all) == OK;
+    printf("# mean of ten starts after a round: plain %.2f, greedy %.2f\n", plain / 10, greedy / 10);
+    ok(same && all == least && greedy < 0.99 * plain, "greedy starts are better, and the same one by one");
     float two[8] = {0, 0, 0, 1, 9, 9, 9, 8};
     double center[4];
     ok(kmeans_fit(&(profile_rows){.x = two, .n = 4, .d = 2},

@@ -16,7 +16,9 @@ typedef struct {
     double epsilon;              /* 1e-4 */
     int clusters;                /* 0: min(100, n / 30, rounded), at least 1 */
     uint32_t seed;
-    const double *start; /* [clusters,d] first centres, borrowed; NULL: k-means++ on the unit rows, 10 starts of 25 rounds */
+    const double *start; /* [clusters,d] first centres, borrowed; NULL: k-means on the unit rows, at most 25 rounds of each of: */
+    int starts;          /* 1 */
+    bool greedy;         /* yes (profile/kmeans.h) */
 } harmony_options;
 
 harmony_options harmony_defaults(void);

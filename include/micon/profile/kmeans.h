@@ -4,6 +4,7 @@
 #include "micon/base/status.h"
 #include "micon/profile/profile_rows.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { KMEANS_MOST_STARTS = 16 };
@@ -13,6 +14,7 @@ typedef struct {
     uint32_t seed;
     int first, starts; /* the starts [first, first + starts): ranks may share them and take the best of theirs */
     int max_rounds;    /* of a start, which ends earlier when no label changes */
+    bool greedy;       /* further first centres are the best of 2 + log(k) draws, as in scikit-learn */
 } kmeans_options;
 
 /* center [k,d] or NULL; label [n]; *inertia: the sum of squared distances, or NULL. Needs 1 <= k <= n. The best start wins, the earlier of
