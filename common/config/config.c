@@ -4,6 +4,7 @@
 
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
+#include "micon/base/num.h"
 #include "micon/base/path.h"
 
 #include <math.h>
@@ -90,6 +91,35 @@ static const opt *find_key(config *out, const char *at, const char *section, con
     return o;
 }
 
+/* ---- keys that were removed ---- */
+
+static const char *older_or_name(const config_removal *r)
+{
+    return r->older ? r->older : r->name;
+}
+
+static const config_removal *find_removed(const char *section, const char *key)
+{
+    for (const config_removal *r = config_removed; r->section; r++)
+        if (strcmp(r->section, section) == 0 && (strcmp(r->name, key) == 0 || strcmp(older_or_name(r), key) == 0)) return r;
+    return NULL;
+}
+
+/* Such a key is noted in `out`; another value than the one that always holds is an error. */
+static status removed_key(config *out, const config_removal *r, const char *at, const char *key, const char *value)
+{
+    double given, always;
+    char shown[80];
+    bool same = strcmp(value, r->always) == 0 || (num_f64(value, &given) && num_f64(r->always, &always) && given == always);
+    if (!same)
+        return fail(E_USAGE, "%s: %s.%s was removed: it is always %s, and cannot be '%s'; remove this key", at, r->section, key, r->always,
+                    text_show(shown, sizeof shown, value));
+    char *note = xasprintf("%s: %s.%s was removed: it is always %s; this key is ignored", at, r->section, key, r->always);
+    names_add(&out->older_keys, note);
+    free(note);
+    return OK;
+}
+
 static bool is_section(const char *name)
 {
     for (const opt *o = config_options; o->name; o++)
@@ -154,6 +184,13 @@ static status read_section(parser *p, const char *section)
             TRY(read_section(p, inner));
             continue;
         }
+        const config_removal *removed = find_removed(section, key);
+        if (removed) {
+            TRY(next(p));
+            TRY(plain(p, key));
+            TRY(removed_key(p->out, removed, where(p), key, scalar(p)));
+            continue;
+        }
         const opt *o = find_key(p->out, where(p), section, key);
         if (!o) TRY(unknown_name(where(p), section, key));
         TRY(note_seen(p, o, key));
@@ -202,6 +239,11 @@ static status apply_set(config *c, const char *set)
     if (!dot) return fail(E_USAGE, "%s: expected section.key=value", at);
     char *section = xstrndup(set, (size_t)(dot - set)), *key = xstrndup(dot + 1, (size_t)(equal - dot - 1));
     if (!is_section(section)) TRY(unknown_name(at, NULL, section));
+    const config_removal *removed = find_removed(section, key);
+    if (removed) {
+        st = removed_key(c, removed, at, key, equal + 1);
+        goto done;
+    }
     const opt *o = find_key(c, at, section, key);
     if (!o) TRY(unknown_name(at, section, key));
     opt_clear(o, c);
@@ -331,6 +373,15 @@ static bool is_as_before(const char *line, size_t len)
     return false;
 }
 
+/* Behind the line of the key that a removed one followed: the removed one, unless the next line has it. */
+static void add_removed(const char *line, const char *next_line, text *out)
+{
+    for (const config_removal *r = config_removed; r->section; r++)
+        if (line_is_of(line, r->section, r->after) && !line_is_of(next_line, r->section, r->name) &&
+            !line_is_of(next_line, r->section, older_or_name(r)))
+            text_addf(out, "%s.%s: %s\n", r->section, older_or_name(r), r->always);
+}
+
 void config_comparable(const char *lines, text *out)
 {
     for (const char *p = lines; *p;) {
@@ -338,7 +389,10 @@ void config_comparable(const char *lines, text *out)
         len += p[len] == '\n';
         for (const config_rename *r = config_renamed; r->section && !key; r++)
             if ((key = line_is_of(p, r->section, r->name))) text_addf(out, "%s.%s", r->section, r->older);
+        for (const config_removal *r = config_removed; r->section && !key; r++)
+            if ((key = line_is_of(p, r->section, r->name))) text_addf(out, "%s.%s", r->section, older_or_name(r));
         if (!is_as_before(p, len)) text_addn(out, p + key, len - key);
+        add_removed(p, p + len, out);
         p += len;
     }
 }

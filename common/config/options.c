@@ -160,7 +160,6 @@ const opt config_options[] = {
          "micon: what the generator gives; direct: the treated representation; change: what is added to the untreated one, fitted too"),
     YES(train, detach, "yes", IN_MODEL, "micon: the generator's terms do not train the encoder"),
     YES(train, aux, "no", IN_MODEL, "add a classifier on the representation"),
-    REAL(train, aux_weight, "1", 0, 1e6, NULL, IN_MODEL, "weight of that classifier"),
     WORD(train, augment, "auto", CHOICES(AUGMENTS), IN_MODEL, "augmentation; auto: flips (simclr: full)"),
     REAL(train, weight_decay, "0.01", 0, 10, NULL, IN_MODEL, "AdamW's weight decay, on tensors of two or more dimensions"),
     REAL(train, warmup, "0.05", 0, 1, NULL, IN_MODEL, "fraction of the steps in which the learning rate rises"),
@@ -168,7 +167,6 @@ const opt config_options[] = {
     REAL(train, grad_clip, "1", 1e-6, 1e9, NULL, IN_MODEL, "clip the gradient to this norm"),
     INT(train, valid_every, "0", 0, 1e9, NULL, IN_MODEL, "steps between validations; 0: none"),
     INT(train, early_stop, "0", 0, 1e9, NULL, IN_MODEL, "stop after this many validations without improvement; 0: never"),
-    WORD(train, gradient_dtype, "fp32", CHOICES(GRADIENTS), IN_MODEL, "data type of gradients sent between ranks; bf16 halves the traffic"),
 
     WORD(embed, representation, "raw", CHOICES(REPRESENTATIONS), IN_PROFILES, "which representation becomes the profile"),
     YES(embed, counterfactual, "yes", IN_EMBED, "predict the profiles of compounds from each plate's controls"),
@@ -282,11 +280,12 @@ const config_addition config_added[] = {
 };
 
 const config_rename config_renamed[] = {
-    {"tile", "low", "percentile_low"},
-    {"tile", "high", "percentile_high"},
-    {"featurize", "missing", "on_missing"},
-    {"train", "views", "positives"},
-    {"train", "wire", "gradient_dtype"},
-    {"evaluate", "correct", "batch_correction"},
-    {NULL, NULL, NULL},
+    {"tile", "low", "percentile_low"}, {"tile", "high", "percentile_high"},         {"featurize", "missing", "on_missing"},
+    {"train", "views", "positives"},   {"evaluate", "correct", "batch_correction"}, {NULL, NULL, NULL},
+};
+
+const config_removal config_removed[] = {
+    {"train", "aux_weight", NULL, "1", "aux"},
+    {"train", "gradient_dtype", "wire", "fp32", "early_stop"},
+    {NULL, NULL, NULL, NULL, NULL},
 };

@@ -124,7 +124,7 @@ size_t aux_work_bytes(const aux_head *a, int n)
     return ((size_t)n * (size_t)(2 * a->d + a->classes)) * sizeof(float) + (4 * (size_t)a->d + 2) * sizeof(double);
 }
 
-/* Rows of logits -> this rank's share of the summed loss; logits become their gradient times n_global / weight. */
+/* Rows of logits -> this rank's share of the summed loss; logits become their gradient times n_global. */
 static double softmax_rows(int n, int classes, const int32_t *label, float *logit)
 {
     double loss = 0;
@@ -138,8 +138,7 @@ static double softmax_rows(int n, int classes, const int32_t *label, float *logi
     return loss;
 }
 
-void aux_loss(const nn_params *p, const aux_head *a, const aux_rows *r, double weight, const rank_sum *ranks, double *loss, float *dx,
-              void *work)
+void aux_loss(const nn_params *p, const aux_head *a, const aux_rows *r, const rank_sum *ranks, double *loss, float *dx, void *work)
 {
     int n = r->n;
     const float *x = r->x;
@@ -172,8 +171,8 @@ void aux_loss(const nn_params *p, const aux_head *a, const aux_rows *r, double w
             act[(size_t)i * d + k] = v < 0 ? 0 : (float)v;
         }
     linear(p, a->w, a->b, n, a->d, a->classes, act, logit);
-    double mine = softmax_rows(n, a->classes, r->label, logit) * weight / rows;
-    for (size_t i = 0; i < (size_t)n * (size_t)a->classes; i++) logit[i] = (float)(logit[i] * weight / rows);
+    double mine = softmax_rows(n, a->classes, r->label, logit) / rows;
+    for (size_t i = 0; i < (size_t)n * (size_t)a->classes; i++) logit[i] = (float)(logit[i] / rows);
     linear_backward(p, a->w, a->b, n, a->d, a->classes, act, logit, d_act);
     memset(s, 0, (2 * d + 2) * sizeof *s);
     for (int i = 0; i < n; i++)

@@ -165,6 +165,23 @@ uint64_t output_record_digest(const char *made_from)
     return d;
 }
 
+/* A key that was removed: does the record have another value than the one that always holds now? */
+static bool removed_differs(const output_record *m, text *why)
+{
+    for (const config_removal *r = config_removed; r->section; r++) {
+        char *key = xasprintf("%s.%s", r->section, r->name), *older = xasprintf("%s.%s", r->section, r->older ? r->older : r->name),
+             *then = output_record_value(m->made_from, key);
+        if (!then) then = output_record_value(m->made_from, older);
+        bool differs = then && strcmp(then, r->always) != 0;
+        if (differs) text_addf(why, "%s was %s, is always %s now", key, *then ? then : "empty", r->always);
+        free(key);
+        free(older);
+        free(then);
+        if (differs) return true;
+    }
+    return false;
+}
+
 /* The older name of section.name as a line gives it, or NULL; caller frees. */
 static char *older_key(const opt *o)
 {
@@ -176,7 +193,7 @@ static char *older_key(const opt *o)
 bool output_record_config_differs(const output_record *m, const config *c, text *why)
 {
     text today = {0};
-    bool differs = false;
+    bool differs = removed_differs(m, why);
     config_show(c, ~0u, &today);
     for (const opt *o = config_options; o->name && !differs; o++) {
         char *key = xasprintf("%s.%s", o->section, o->name), *older = older_key(o), *then = output_record_value(m->made_from, key),

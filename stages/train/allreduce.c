@@ -4,7 +4,6 @@
 #include "micon/base/clock.h"
 #include "micon/base/mem.h"
 #include "micon/mpi/comm.h"
-#include "micon/nn/kernels.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +17,6 @@ struct allreduce {
     size_t n_buckets;
     size_t *left; /* values of each bucket whose gradient is not complete */
     MPI_Request *request;
-    uint16_t *half; /* gradients as bf16: [n_trained] */
     double wait_s, finish_s, from_s, end_s;
     int64_t bytes;
 };
@@ -29,41 +27,15 @@ static size_t bucket_size(const allreduce *s, size_t b)
     return (end < s->p->n_trained ? end : s->p->n_trained) - b * BUCKET;
 }
 
-/* Adds bf16 values in fp32: MPI has no bf16. In pieces, because a conversion call costs far more than one value. */
-static void add_bf16(void *in, void *inout, int *n, MPI_Datatype *type)
+allreduce *allreduce_create_all(MPI_Comm comm, nn_params *p)
 {
-    enum { PIECE = 1024 };
-    (void)type;
-    const uint16_t *a = in;
-    uint16_t *b = inout;
-    float x[PIECE], y[PIECE];
-    for (int at = 0; at < *n; at += PIECE) {
-        int m = *n - at < PIECE ? *n - at : PIECE;
-        kernels_from_bf16(a + at, x, (size_t)m);
-        kernels_from_bf16(b + at, y, (size_t)m);
-        for (int i = 0; i < m; i++) y[i] += x[i];
-        kernels_to_bf16(y, b + at, (size_t)m);
-    }
-}
-
-static MPI_Op bf16_sum = MPI_OP_NULL;
-
-status allreduce_create_all(allreduce **out, MPI_Comm comm, nn_params *p, int gradient_dtype)
-{
-    status st = OK;
     allreduce *s = xcalloc(1, sizeof *s);
-    *out = s;
     *s = (allreduce){.p = p, .size = comm_size(comm), .n_buckets = (p->n_trained + BUCKET - 1) / BUCKET};
     MPI_Comm_dup(comm, &s->comm); /* keeps its messages apart from others */
     s->left = xcalloc(s->n_buckets, sizeof *s->left);
     s->request = xcalloc(s->n_buckets, sizeof *s->request);
     for (size_t b = 0; b < s->n_buckets; b++) s->request[b] = MPI_REQUEST_NULL;
-    if (gradient_dtype == GRADIENT_BF16 && s->size > 1) {
-        if (bf16_sum == MPI_OP_NULL) MPI_Op_create(add_bf16, 1, &bf16_sum);
-        TRY_ALL(comm, mem_alloc(&s->half, p->n_trained, sizeof *s->half, "gradients on the wire"));
-    }
-done:
-    return st;
+    return s;
 }
 
 void allreduce_destroy(allreduce **ps)
@@ -74,7 +46,6 @@ void allreduce_destroy(allreduce **ps)
     MPI_Comm_free(&s->comm);
     free(s->left);
     free(s->request);
-    free(s->half);
     free(s);
 }
 
@@ -92,14 +63,8 @@ static void start_bucket(allreduce *s, size_t b)
     float *grad = s->p->grad + b * BUCKET;
     if (s->size == 1) return;
     if (s->from_s == 0) s->from_s = clock_s();
-    if (s->half) {
-        kernels_to_bf16(grad, s->half + b * BUCKET, n);
-        MPI_Iallreduce(MPI_IN_PLACE, s->half + b * BUCKET, (int)n, MPI_UINT16_T, bf16_sum, s->comm, &s->request[b]);
-        s->bytes += (int64_t)n * 2;
-    } else {
-        MPI_Iallreduce(MPI_IN_PLACE, grad, (int)n, MPI_FLOAT, MPI_SUM, s->comm, &s->request[b]);
-        s->bytes += (int64_t)n * 4;
-    }
+    MPI_Iallreduce(MPI_IN_PLACE, grad, (int)n, MPI_FLOAT, MPI_SUM, s->comm, &s->request[b]);
+    s->bytes += (int64_t)n * 4;
 }
 
 void allreduce_ready(void *ctx, size_t first, size_t n)
@@ -122,7 +87,6 @@ void allreduce_finish_all(allreduce *s)
     for (size_t b = 0; b < s->n_buckets; b++)
         if (s->left[b] > 0) start_bucket(s, b); /* tensors that no backward pass reported */
     MPI_Waitall((int)s->n_buckets, s->request, MPI_STATUSES_IGNORE);
-    if (s->half) kernels_from_bf16(s->half, s->p->grad, s->p->n_trained);
     s->end_s = clock_s();
     s->finish_s = s->end_s - from;
     s->wait_s += s->finish_s;

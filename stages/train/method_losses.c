@@ -367,14 +367,13 @@ static void add_aux_all(losses *l, bool eval_only)
 {
     const model *m = l->m;
     const aux_rows rows = {.n = (int)l->in->rows, .x = l->h, .label = l->in->label + l->in->slots * l->in->first};
-    double weight = l->g->cfg.train.aux_weight;
     if (eval_only) {
         l->r->aux = aux_eval(&m->params, &m->aux, &rows, l->aux_work);
-        l->r->aux *= weight / (double)l->in->all_rows;
+        l->r->aux /= (double)l->in->all_rows;
         MPI_Allreduce(MPI_IN_PLACE, &l->r->aux, 1, MPI_DOUBLE, MPI_SUM, l->g->comm);
     } else {
         const rank_sum ranks = {allreduce_norm, l->allreduce};
-        aux_loss(&m->params, &m->aux, &rows, weight, &ranks, &l->r->aux, l->tmp, l->aux_work);
+        aux_loss(&m->params, &m->aux, &rows, &ranks, &l->r->aux, l->tmp, l->aux_work);
         add_to(l->dh, l->tmp, l->in->rows * m->dim);
     }
 }

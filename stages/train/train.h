@@ -95,7 +95,7 @@ void tile_loader_stop(tile_loader **f); /* NULL-safe, sets NULL */
 /* The gradient in buckets: each is summed over the ranks by a non-blocking reduction that starts as soon as the backward pass has
  * finished it. */
 typedef struct allreduce allreduce;
-status allreduce_create_all(allreduce **out, MPI_Comm comm, nn_params *p, int gradient_dtype) MUST_USE;
+allreduce *allreduce_create_all(MPI_Comm comm, nn_params *p);
 void allreduce_destroy(allreduce **s);
 void allreduce_begin(allreduce *s);                      /* before a backward pass */
 void allreduce_ready(void *ctx, size_t first, size_t n); /* ctx: the allreduce; see resnet_config */

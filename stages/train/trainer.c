@@ -95,7 +95,6 @@ done:
 status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, pair_sampler *it, const vectors *v, net_kit *kit, int64_t first)
 {
     status st = OK;
-    const train_options *o = &g->cfg.train;
     trainer *t = xcalloc(1, sizeof *t);
     *out = t;
     *t = (trainer){.g = g, .m = m};
@@ -106,7 +105,7 @@ status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, pair_sa
             t->heads_first = m->params.item[i].at;
     TRY_ALL(g->comm, alloc_buffers(t));
     TRY_ALL(g->comm, list_shared(t));
-    TRY(allreduce_create_all(&t->allreduce, g->comm, &m->params, o->gradient_dtype));
+    t->allreduce = allreduce_create_all(g->comm, &m->params);
     TRY_ALL(g->comm, losses_create(&t->losses, g, m, &t->in, v, t->allreduce));
     TRY(make_net_all(t, kit));
 done:

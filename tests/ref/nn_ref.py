@@ -269,7 +269,7 @@ def loss_reference(folder):
     y = torch.arange(n) % c
     m, s = torch.zeros(d, dtype=torch.float64), torch.ones(d, dtype=torch.float64)
     v = F.relu(F.batch_norm(x, m, s, w["0.weight"], w["0.bias"], True, 0.1, 1e-5))
-    loss = 0.5 * F.cross_entropy(F.linear(v, w["2.weight"], w["2.bias"]), y)
+    loss = F.cross_entropy(F.linear(v, w["2.weight"], w["2.bias"]), y)
     loss.backward()
     out["aux:loss"], out["aux:x"], out["aux:mean"], out["aux:var"] = np.array([float(loss)]), x.grad.numpy(), m.numpy(), s.numpy()
     for k in w:

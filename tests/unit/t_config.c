@@ -55,8 +55,13 @@ static void bad(void)
         {"tile:\n  low: 1\n  low: 1\n", NULL, "dir/screen.yaml:3: key 'low' is given twice in section 'tile', first in line 2"},
         {"tile:\n  low: 1\n  percentile_low: 1\n", NULL,
          "dir/screen.yaml:3: 'percentile_low' and 'low' in line 2 are names of one key of section 'tile': keep 'percentile_low'"},
-        {"train:\n  gradient_dtype: fp32\n  wire: fp32\n", NULL,
-         "dir/screen.yaml:3: 'wire' and 'gradient_dtype' in line 2 are names of one key of section 'train': keep 'gradient_dtype'"},
+        {"train:\n  views: any\n  positives: any\n", NULL,
+         "dir/screen.yaml:3: 'positives' and 'views' in line 2 are names of one key of section 'train': keep 'positives'"},
+        {"train:\n  wire: bf16\n", NULL,
+         "dir/screen.yaml:2: train.wire was removed: it is always fp32, and cannot be 'bf16'; remove this key"},
+        {"train:\n  aux_weight: [1]\n", NULL, "dir/screen.yaml:2: aux_weight must be plain text"},
+        {"tile: {}\n", "train.aux_weight=2",
+         "--set train.aux_weight=2: train.aux_weight was removed: it is always 1, and cannot be '2'; remove this key"},
         {"tile:\n  low: 51\n", NULL, "dir/screen.yaml:2: percentile_low: '51' is not a number from 0 to 50"},
         {"tile:\n  size: 96\ntile:\n", NULL, "dir/screen.yaml:3: section 'tile' is given twice"},
         {"slurm:\n  train: {}\n  train: {}\n", NULL, "dir/screen.yaml:3: section 'slurm.train' is given twice"},
@@ -105,11 +110,11 @@ static void renamed(void)
         ok(opt_find(config_options, r->section, r->name) != NULL, r->name);
         ok(opt_find(config_options, r->section, r->older) == NULL, r->older);
     }
-    ok(parse(&c, "tile: {low: 1}\ntrain:\n  wire: bf16\n", "evaluate.correct=harmony") == OK, "older names");
-    ok(c.tile.percentile_low == 1 && c.train.gradient_dtype == GRADIENT_BF16 && c.evaluate.batch_correction == CORRECTION_HARMONY,
+    ok(parse(&c, "tile: {low: 1}\ntrain:\n  views: any\n", "evaluate.correct=harmony") == OK, "older names");
+    ok(c.tile.percentile_low == 1 && c.train.positives == POSITIVES_ANY && c.evaluate.batch_correction == CORRECTION_HARMONY,
        "give the same values");
     ok(c.older_keys.n == 3, "and a note each");
-    same(c.older_keys.item[1], "dir/screen.yaml:3: train.wire is now called train.gradient_dtype; the older name still works",
+    same(c.older_keys.item[1], "dir/screen.yaml:3: train.views is now called train.positives; the older name still works",
          "with its line");
     same(c.older_keys.item[2],
          "--set evaluate.correct=harmony: evaluate.correct is now called evaluate.batch_correction; the older name still works",
@@ -135,10 +140,37 @@ static void renamed(void)
     config_free(&c);
 }
 
+/* Removed keys: ignored at the value that always holds, compared as if they were there. */
+static void removed(void)
+{
+    config c;
+    text shown = {0}, now = {0}, then = {0};
+    for (const config_removal *r = config_removed; r->section; r++) {
+        ok(opt_find(config_options, r->section, r->name) == NULL, r->name);
+        ok(opt_find(config_options, r->section, r->after) != NULL, r->after);
+    }
+    ok(parse(&c, "train: {aux_weight: 1.0}", "train.wire=fp32") == OK && c.older_keys.n == 2, "removed keys at their values");
+    same(c.older_keys.item[0], "dir/screen.yaml:1: train.aux_weight was removed: it is always 1; this key is ignored", "are named");
+    config_show(&c, AFFECTS_MODEL, &shown);
+    config_free(&c);
+    ok(!strstr(text_str(&shown), "aux_weight") && !strstr(text_str(&shown), "wire"), "and not shown");
+    config_comparable(text_str(&shown), &now);
+    ok(strstr(text_str(&now), "train.aux: no\ntrain.aux_weight: 1\ntrain.augment: auto\n") != NULL, "compared with them in their place");
+    config_comparable(text_str(&now), &then);
+    same(text_str(&now), text_str(&then), "which older outputs recorded");
+    text_clear(&now);
+    config_comparable("train.early_stop: 0\ntrain.gradient_dtype: bf16\nx: 1\n", &now);
+    same(text_str(&now), "train.early_stop: 0\ntrain.wire: bf16\nx: 1\n", "another value is another configuration");
+    text_free(&shown);
+    text_free(&now);
+    text_free(&then);
+}
+
 int main(void)
 {
     good();
     renamed();
+    removed();
     bad();
     return tap_done();
 }

@@ -222,7 +222,7 @@ static status test_aux(void)
     load(&p, a.b, draw(C, 305, 1));
     for (int i = 0; i < N; i++) y[i] = i % C;
     params_clear_grad(&p);
-    aux_loss(&p, &a, &(aux_rows){N, x, y}, 0.5, &(rank_sum){0}, &loss, dx, work);
+    aux_loss(&p, &a, &(aux_rows){N, x, y}, &(rank_sum){0}, &loss, dx, work);
     double *right = want("aux:loss", 1);
     near(loss, right[0], 1e-6, "auxiliary head: loss");
     free(right);

@@ -121,16 +121,14 @@ enum { NORMS(CHOICE_ID) };
 typedef enum { AUGMENTS(CHOICE_ID) } augment_kind;
 #define SCHEDULES(X) X(SCHEDULE_COSINE, "cosine") X(SCHEDULE_PLATEAU, "plateau") X(SCHEDULE_CONSTANT, "constant")
 enum { SCHEDULES(CHOICE_ID) };
-#define GRADIENTS(X) X(GRADIENT_FP32, "fp32") X(GRADIENT_BF16, "bf16")
-enum { GRADIENTS(CHOICE_ID) };
 /* How micon's generator makes treated cells of untreated ones. */
 #define GENERATORS(X) X(GENERATOR_DIRECT, "direct") X(GENERATOR_CHANGE, "change")
 enum { GENERATORS(CHOICE_ID) };
 typedef struct {
     char *run, *weights;
-    int method, generator, encoder, freeze, precision, positives, norm, augment, schedule, gradient_dtype;
+    int method, generator, encoder, freeze, precision, positives, norm, augment, schedule;
     int64_t seed, batch, steps, memory, tiles_memory, cache_memory, checkpoint_steps, dim, projection, valid_every, early_stop;
-    double lr, temperature, lambda, aux_weight, weight_decay, warmup, grad_clip;
+    double lr, temperature, lambda, weight_decay, warmup, grad_clip;
     bool detach, aux, deterministic;
 } train_options;
 
@@ -211,7 +209,7 @@ typedef struct {
 typedef struct {
     char *path;       /* of the file */
     char *dir;        /* its folder: what relative names are relative to */
-    names older_keys; /* a sentence for each key that was given under its older name; config_log_older_keys */
+    names older_keys; /* a sentence for each key that was renamed or removed and is given; config_log_older_keys */
     screen_options screen;
     tile_options tile;
     cells_options cells;
@@ -248,15 +246,23 @@ typedef struct {
 } config_addition;
 extern const config_addition config_added[];
 
-/* Say on the log which keys should be given under their new names. */
+/* Keys that were removed, with the value that always holds now: with it they are accepted and ignored, with another they are an error.
+ * Outputs recorded such a line behind that of the key `after`; config_comparable puts it there where a record lacks it. */
+typedef struct {
+    const char *section, *name, *older, *always, *after; /* older: its name in 0.1, or NULL where that is `name` */
+} config_removal;
+extern const config_removal config_removed[]; /* ends with a NULL section */
+
+/* Say on the log which keys should be given under their new names, or no longer. */
 void config_log_older_keys(const config *c);
 
 /* "section.key: value" lines of the keys that affect any of `affects` (all: ~0u), in the table's order, appended: what is recorded
  * in an output and compared later. With tile.crop: cells tiles depend on more keys than without. */
 void config_show(const config *c, unsigned affects, text *out);
 
-/* Such lines, of any version, in the form in which they are compared and digested: every renamed key has its older name, so that a rename
- * makes no output out of date. Other lines are copied. Appended. */
+/* Such lines, of any version, in the form in which they are compared and digested, which is that of 0.1: every renamed key has its older
+ * name, keys removed since are there, keys added since are not where they do as before. So none of these changes makes an output out of
+ * date. Other lines are copied. Appended. */
 void config_comparable(const char *lines, text *out);
 
 /* A folder or file of the configuration, as the program can open it (relative names are relative to the configuration file). Caller frees.

@@ -40,10 +40,9 @@ typedef struct {
     void (*sum)(void *ctx, double *v, size_t n);
     void *ctx;
 } rank_sum;
-/* Loss over the rows of all ranks times `weight`: *loss is the global one. dx [n, d] and weight gradients are this rank's share. The
+/* Loss over the rows of all ranks: *loss is the global one. dx [n, d] and weight gradients are this rank's share. The
  * running statistics move. */
-void aux_loss(const nn_params *p, const aux_head *a, const aux_rows *r, double weight, const rank_sum *ranks, double *loss, float *dx,
-              void *work);
+void aux_loss(const nn_params *p, const aux_head *a, const aux_rows *r, const rank_sum *ranks, double *loss, float *dx, void *work);
 /* The sum of the cross-entropy over the rows, computed with the running statistics; nothing changes. */
 double aux_eval(const nn_params *p, const aux_head *a, const aux_rows *r, void *work);
 
