@@ -17,7 +17,7 @@ void manual_text(const manual *m, text *out)
         opt_help(m->options, NULL, out);
     }
     for (const char *const *k = m->keys; k && *k; k += 2) {
-        text_addf(out, "\n%s [default; range]:\n", k[1]);
+        if (k[1]) text_addf(out, "\n%s [default; range]:\n", k[1]);
         opt_help(config_options, k[0], out);
     }
     if (m->notes) text_addf(out, "\n%s\n", m->notes);
@@ -57,11 +57,11 @@ static void request(const char *name, const char *argument, text *out)
     text_add(out, "\"\n");
 }
 
-static void entry(const opt *o, text *out)
+static void entry(const opt *o, const char *section_or_key, text *out)
 {
+    char title[64];
     text_add(out, ".TP\n\\fB");
-    if (!o->section) text_add(out, strlen(o->name) == 1 ? "\\-" : "\\-\\-");
-    manual_prose(o->name, out);
+    manual_prose(opt_title(title, sizeof title, o, section_or_key), out);
     text_add(out, o->section ? ":\\fR" : "\\fR");
     if (*type_words[o->type]) text_addf(out, " \\fI%s\\fR", type_words[o->type]);
     text_add(out, "\n");
@@ -82,10 +82,10 @@ void manual_head(const char *name, int section, const char *summary, text *out)
     text_add(out, "\n");
 }
 
-void manual_keys(const char *section, text *out)
+void manual_keys(const char *section_or_key, text *out)
 {
     for (const opt *o = config_options; o->name; o++)
-        if (o->help && strcmp(o->section, section) == 0) entry(o, out);
+        if (o->help && opt_is_of(o, section_or_key)) entry(o, section_or_key, out);
 }
 
 /* Of a page of its own a heading, of a part a line. */
@@ -104,9 +104,9 @@ static void body(const manual *m, bool page, text *out)
 {
     if (m->options && page) title("OPTIONS", page, out);
     for (const opt *o = m->options; o && o->name; o++)
-        if (o->help) entry(o, out);
+        if (o->help) entry(o, NULL, out);
     for (const char *const *k = m->keys; k && *k; k += 2) {
-        title(k[1], page, out);
+        if (k[1]) title(k[1], page, out);
         manual_keys(k[0], out);
     }
     if (m->notes) {

@@ -217,16 +217,31 @@ void opt_show_range(const opt *o, text *out)
     text_add(out, "]");
 }
 
-void opt_help(const opt *table, const char *section, text *out)
+static bool is_key(const opt *o, const char *name)
+{
+    size_t n = o->section ? strlen(o->section) : 0;
+    return n && name && strncmp(name, o->section, n) == 0 && name[n] == '.' && strcmp(name + n + 1, o->name) == 0;
+}
+
+bool opt_is_of(const opt *o, const char *section_or_key)
+{
+    return !section_or_key || (o->section && strcmp(o->section, section_or_key) == 0) || is_key(o, section_or_key);
+}
+
+char *opt_title(char *buf, size_t size, const opt *o, const char *section_or_key)
+{
+    bool whole = is_key(o, section_or_key);
+    snprintf(buf, size, "%s%s%s", !o->section ? (strlen(o->name) == 1 ? "-" : "--") : whole ? o->section : "", whole ? "." : "", o->name);
+    return buf;
+}
+
+void opt_help(const opt *table, const char *section_or_key, text *out)
 {
     static const char *const value[] = {"", "yes|no", "TEXT", "TEXT", "N", "X", "SIZE", "WORD"};
     for (const opt *o = table; o->name; o++) {
-        char head[64];
-        if (!o->help || (section && (!o->section || strcmp(o->section, section) != 0))) continue;
-        if (o->section)
-            snprintf(head, sizeof head, "  %s: %s", o->name, value[o->type]);
-        else
-            snprintf(head, sizeof head, "  %s%s %s", strlen(o->name) == 1 ? "-" : "--", o->name, value[o->type]);
+        char head[96], title[64];
+        if (!o->help || !opt_is_of(o, section_or_key)) continue;
+        snprintf(head, sizeof head, "  %s%s %s", opt_title(title, sizeof title, o, section_or_key), o->section ? ":" : "", value[o->type]);
         text_addf(out, "%-28s %s", head, o->help);
         opt_show_range(o, out);
         text_add(out, "\n");

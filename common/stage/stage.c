@@ -97,9 +97,11 @@ static int print_help(const stage_def *def, const opt *table, void (*render)(con
               def->again ? def->again : "");
     if (def->sections) list_sections(def->sections, &sections);
     for (size_t i = 0; i < sections.n && i < MAX_KEYS; i++) {
-        text_addf(&titles[i], "Section '%s' of the configuration", sections.item[i]);
+        bool key = strchr(sections.item[i], '.') != NULL, first = i == 0 || !strchr(sections.item[i - 1], '.');
+        if (!key) text_addf(&titles[i], "Section '%s' of the configuration", sections.item[i]);
+        if (key && first) text_add(&titles[i], "Of other sections");
         keys[2 * i] = sections.item[i];
-        keys[2 * i + 1] = text_str(&titles[i]);
+        keys[2 * i + 1] = titles[i].n ? text_str(&titles[i]) : NULL;
     }
     manual m = {.program = text_str(&program),
                 .summary = def->summary,

@@ -240,7 +240,7 @@ int main(int argc, char **argv)
         .name = "embed",
         .summary =
             "pass a screen's tiles through a trained network: a profile a site, and predicted profiles of compounds; one file a plate",
-        .sections = "screen embed",
+        .sections = "screen embed train.run train.method",
         .affects = AFFECTS_EMBEDDINGS,
         .run_all = run_all,
     };

@@ -502,7 +502,7 @@ int main(int argc, char **argv)
     static const stage_def def = {
         .name = "evaluate",
         .summary = "average embeddings to wells, normalize and correct them; write the profile store, the metrics and the report",
-        .sections = "screen split embed evaluate",
+        .sections = "screen split embed evaluate train.run train.method",
         .affects = AFFECTS_PROFILES,
         .options = options,
         .options_size = sizeof(evaluate_args),

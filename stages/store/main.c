@@ -82,7 +82,7 @@ static const stage_def add_def = {
         "and "
         "transformation become the store's: evaluate later runs with evaluate.transform_with: STORE. Wells that it has, other features, "
         "another model or normalization are refused",
-    .sections = "screen",
+    .sections = "screen train.run",
     .affects = AFFECTS_PROFILES,
     .options = add_options,
     .options_size = sizeof(add_args),
@@ -97,7 +97,7 @@ static const stage_def export_def = {
     .name = "store export",
     .summary = "write the finished profiles of train.run as tables in pycytominer's form: FOLDER/RUN.{raw,normalized,corrected}.csv.gz and "
                "FOLDER/RUN.consensus.{normalized,corrected}.csv.gz, or .parquet; nothing is computed",
-    .sections = "screen",
+    .sections = "screen train.run",
     .options = export_options,
     .options_size = sizeof(export_args),
     .arguments = "FOLDER",

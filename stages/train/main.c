@@ -244,7 +244,7 @@ int main(int argc, char **argv)
     static const stage_def def = {
         .name = "train",
         .summary = "train the image network and its heads on a screen's tiles and compounds, data-parallel over all ranks",
-        .sections = "screen split train",
+        .sections = "screen split train tile.size",
         .affects = AFFECTS_MODEL,
         .options = train_own_options,
         .options_size = sizeof(train_arguments),

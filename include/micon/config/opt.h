@@ -45,8 +45,14 @@ const opt *opt_find(const opt *table, const char *section, const char *name); /*
 /* The value as it would be written, appended. */
 void opt_show(const opt *o, const void *base, text *out);
 
+/* Is it of this section, or the one key "section.key"? NULL: any. */
+bool opt_is_of(const opt *o, const char *section_or_key);
+
+/* The name under which help lists it: "--size", "size", and "tile.size" where it was asked for as one key. */
+char *opt_title(char *buf, size_t size, const opt *o, const char *section_or_key);
+
 /* "  --size N   text [256; 32..4096]" lines, or "  size: ..." for a section. */
-void opt_help(const opt *table, const char *section, text *out);
+void opt_help(const opt *table, const char *section_or_key, text *out);
 
 void opt_show_range(const opt *o, text *out); /* " [default; range or choices]"; nothing for a flag */
 

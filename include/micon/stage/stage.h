@@ -18,11 +18,13 @@
 typedef struct stage stage;
 
 typedef struct {
-    const char *name;     /* "tile": the program is micon-tile */
-    const char *summary;  /* what it does, one or two lines */
-    const char *sections; /* of the configuration that --help explains, "screen tile"; NULL: the program reads no configuration */
-    unsigned affects;     /* the keys that decide what its output holds (config.h): recorded, and compared later */
-    const opt *options;   /* its own command line options, over a struct of options_size bytes; NULL: none */
+    const char *name;    /* "tile": the program is micon-tile */
+    const char *summary; /* what it does, one or two lines */
+    const char
+        *sections;      /* of the configuration that --help explains, then single keys: "screen embed train.run"; NULL: the program reads no
+                             configuration */
+    unsigned affects;   /* the keys that decide what its output holds (config.h): recorded, and compared later */
+    const opt *options; /* its own command line options, over a struct of options_size bytes; NULL: none */
     size_t options_size;
     const char *again;     /* when it ends with 75 (run it again to go on), for --help; NULL: never */
     const char *arguments; /* what may follow screen.yaml on the command line, for --help; NULL: nothing may */
