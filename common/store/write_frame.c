@@ -198,3 +198,18 @@ void store_put_frame(store *s, const char *path, const frame *f)
 {
     if (store_may_put(s)) store_put_failed(s, add_frame(s, path, f));
 }
+
+void store_put_index(store *s, const char *path, const names *index)
+{
+    status st = OK;
+    frame f = {0};
+    int col;
+    if (!store_may_put(s)) return;
+    TRY(frame_add_col(&f, "_index", FRAME_TEXT, &col));
+    TRY(frame_add_rows(&f, (int64_t)index->n));
+    for (size_t i = 0; i < index->n; i++) TRY(frame_set_text(&f, (int64_t)i, col, index->item[i]));
+    store_put_frame(s, path, &f);
+done:
+    store_put_failed(s, st);
+    frame_free(&f);
+}

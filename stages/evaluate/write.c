@@ -15,17 +15,16 @@
 static status put_var(store *s, const wells *w, const transformed *c)
 {
     status st = OK;
-    frame var = {0}, dropped = {0};
-    int index, feature, reason;
+    frame dropped = {0};
+    names index = {0};
+    int feature, reason;
     uint8_t *kept = NULL;
     TRY(mem_alloc(&kept, (size_t)w->d, 1, "features"));
-    TRY(frame_add_col(&var, "_index", FRAME_TEXT, &index));
-    TRY(frame_add_rows(&var, c->d_norm));
     for (int64_t j = 0; j < c->d_norm; j++) {
-        TRY(frame_set_text(&var, j, index, w->var.item[c->kept[j]]));
+        names_add(&index, w->var.item[c->kept[j]]);
         kept[c->kept[j]] = 1;
     }
-    store_put_frame(s, "var", &var);
+    store_put_index(s, "var", &index);
     TRY(frame_add_col(&dropped, "feature", FRAME_TEXT, &feature));
     TRY(frame_add_col(&dropped, "reason", FRAME_TEXT, &reason));
     for (int64_t j = 0; j < w->d; j++) {
@@ -40,7 +39,7 @@ static status put_var(store *s, const wells *w, const transformed *c)
     if (w->cleaned.n_rows > 0) TRY(frame_append(&dropped, &w->cleaned));
     store_put_frame(s, "uns/dropped", &dropped);
 done:
-    frame_free(&var);
+    names_free(&index);
     frame_free(&dropped);
     free(kept);
     return st;

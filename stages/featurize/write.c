@@ -13,13 +13,7 @@ enum { CHUNK_ROWS = 64 };
 
 static void put_tables(store *s, const features *f)
 {
-    frame var = {0};
-    int col;
-    status st = frame_add_col(&var, "_index", FRAME_TEXT, &col);
-    if (st == OK) st = frame_add_rows(&var, (int64_t)f->columns.n);
-    for (size_t i = 0; i < f->columns.n && st == OK; i++) st = frame_set_text(&var, (int64_t)i, col, f->columns.item[i]);
-    if (st == OK) store_put_frame(s, "var", &var); /* without it the commit fails: the file would not be an AnnData */
-    frame_free(&var);
+    store_put_index(s, "var", &f->columns);
     store_put_frame(s, "obs", &f->obs);
     store_put_frame(s, COMPOUNDS_IDENTIFIERS, &f->identifiers);
     store_put_frame(s, "uns/rejects", &f->rejects);

@@ -72,20 +72,6 @@ done:
     return st;
 }
 
-static status put_var(store *out, const names *features)
-{
-    status st = OK;
-    frame var = {0};
-    int name;
-    TRY(frame_add_col(&var, "_index", FRAME_TEXT, &name));
-    TRY(frame_add_rows(&var, (int64_t)features->n));
-    for (size_t i = 0; i < features->n; i++) TRY(frame_set_text(&var, (int64_t)i, name, features->item[i]));
-    store_put_frame(out, "var", &var);
-done:
-    frame_free(&var);
-    return st;
-}
-
 static status put_made_from(const plate_work *w, store *out)
 {
     status st = OK;
@@ -141,7 +127,7 @@ static status put_sites(const plate_work *w, store *out)
     const rejects_of of = {w->ix, w->plate.first, w->site->n_files, w->label, w->cfg->dir};
     summary_names(measure_features(w->site->measure), &features);
     TRY(put_site_obs(w, out));
-    TRY(put_var(out, &features));
+    store_put_index(out, "var", &features);
     TRY(counts_wells(w, &wells));
     store_put_frame(out, "uns/wells", &wells);
     store_put_texts(out, TILES_CHANNELS, &w->cfg->screen.channels);
@@ -242,7 +228,7 @@ static status put_cell_obs(const plate_work *w, store *out, const char *cells)
         obs.col[counts].v.yes[i] = yes > 0;
     }
     store_put_frame(out, "obs", &obs);
-    TRY(put_var(out, measure_features(w->site->measure)));
+    store_put_index(out, "var", measure_features(w->site->measure));
     TRY(put_made_from(w, out));
 done:
     frame_free(&all);

@@ -240,31 +240,14 @@ done:
     return st;
 }
 
-static status put_var(store *s, const transform_params *p)
+static void put_small(store *s, const merged *m)
 {
-    status st = OK;
-    frame var = {0};
-    int col;
-    TRY(frame_add_col(&var, "_index", FRAME_TEXT, &col));
-    TRY(frame_add_rows(&var, (int64_t)p->var.n));
-    for (size_t j = 0; j < p->var.n; j++) TRY(frame_set_text(&var, (int64_t)j, col, p->var.item[j]));
-    store_put_frame(s, "var", &var);
-done:
-    frame_free(&var);
-    return st;
-}
-
-static status put_small(store *s, const merged *m)
-{
-    status st = OK;
     store_put_frame(s, "obs", &m->obs);
-    TRY(put_var(s, &m->new->p));
+    store_put_index(s, "var", &m->new->p.var);
     transform_params_put(s, &m->new->p);
     store_put_frame(s, "uns/appended", &m->appended);
     store_put_text(s, MADE_BY_PROGRAM, "micon-store");
     store_put_text(s, MADE_BY_VERSION, MICON_VERSION);
-done:
-    return st;
 }
 
 static status matrix_width(const side *s, const char *what, int64_t *d)
@@ -302,7 +285,7 @@ static status write_merged(const merged *m, const char *target, const file_lock 
         if (d[k]) TRY(store_array_all(s, matrix[k], STORE_F32, 2, (int64_t[]){m->n, d[k]}, BLOCK_ROWS));
     for (int k = 0; k < N_MATRICES; k++)
         if (d[k]) TRY(write_matrix(s, m, matrix[k], d[k]));
-    TRY(put_small(s, m));
+    put_small(s, m);
     TRY(fault("before the shared store's commit"));
     if (!file_lock_held(lock))
         TRY(fail(E_FAILED, "%s: its lock was taken by another process while this one slept; nothing was added", target));

@@ -63,6 +63,7 @@ status store_write_rows_all(store *s, const char *path, int64_t first, int64_t n
  * it has one, becomes AnnData's index (the names of `var`); otherwise the index is "0", "1", ... Reading gives a column "_index" only
  * where the index says more than that. */
 void store_put_frame(store *s, const char *path, const frame *f);      /* "obs", "var", "uns/rejects" */
+void store_put_index(store *s, const char *path, const names *index);  /* a frame of nothing else: "var" */
 void store_put_text(store *s, const char *path, const char *value);    /* "uns/micon/config" */
 void store_put_texts(store *s, const char *path, const names *values); /* 1-D string array */
 void store_put_int(store *s, const char *path, int64_t value);
