@@ -30,7 +30,8 @@ older() {
                 $t =~ s/train\.positives/train.views/g;
                 $t =~ s/evaluate\.batch_correction/evaluate.correct/g;
                 my $m = $t;
-                $m =~ s/(train\.aux: \w+)(\\u000a|\n)/$1$2train.aux_weight: 1$2/; $m =~ s/(train\.early_stop: \d+)(\\u000a|\n)/$1$2train.wire: fp32$2/;
+                $m =~ s/(train\.aux: \w+)(\\u000a|\n)/$1$2train.aux_weight: 1$2/;
+                $m =~ s/(train\.early_stop: \d+)(\\u000a|\n)/$1$2train.wire: fp32$2/;
                 $t = $m if /^\{/ || length $m <= $n;
                 return ($t, $n - length $t); }
             if (/^\x89HDF/) { s{(screen\.[a-z]+: [^\0]*)}{my ($t, $pad) = renamed($1); $t . "\0" x $pad}ge }
@@ -80,7 +81,7 @@ ok "and leave them as they are" cmp "$T/was" "$T/is"
 
 micon plan older.yaml --set train.wire=bf16 >"$T/plan" 2>&1
 has "a removed key at another value is refused" "$T/plan" "train.wire was removed: it is always fp32, and cannot be 'bf16'"
-sed -i 's/train.aux_weight: 1/train.aux_weight: 2/' work/status/train/*.made
+sed -i 's/train.aux: no/&\\u000atrain.aux_weight: 2/' work/status/train/*.made
 micon plan older.yaml >"$T/plan" 2>&1
 has "a model made with another is trained again" "$T/plan" "train.aux_weight was 2, is always 1 now"
 
