@@ -114,8 +114,7 @@ static void renamed(void)
     ok(c.tile.percentile_low == 1 && c.train.positives == POSITIVES_ANY && c.evaluate.batch_correction == CORRECTION_HARMONY,
        "give the same values");
     ok(c.older_keys.n == 3, "and a note each");
-    same(c.older_keys.item[1], "dir/screen.yaml:3: train.views is now called train.positives; the older name still works",
-         "with its line");
+    same(c.older_keys.item[1], "dir/screen.yaml:3: train.views is now called train.positives; the older name still works", "with its line");
     same(c.older_keys.item[2],
          "--set evaluate.correct=harmony: evaluate.correct is now called evaluate.batch_correction; the older name still works",
          "or the argument");
