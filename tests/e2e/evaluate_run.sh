@@ -72,7 +72,7 @@ exits "a table with a changed bit" 0 run
 ok "is made again" cmp "$T/kept.csv" "$W/reports/micon/metrics.csv"
 "$ROOT/build/release/tests/tools/hurt" flip "$W/structures.jsonl" 3 >/dev/null
 exits "structures with a changed bit" 0 run --force
-has "are left out, which is said" "$T/err" "the report has no structures: $W/structures.jsonl: is not what was written: it was changed or damaged since"
+has "are left out, which is said" "$T/err" "the report has no structures: $W/structures.jsonl: is not what was written: it was changed or"
 exits "structures again" 0 "$BIN/micon-featurize" "$S/screen.yaml" --quiet --force
 "$ROOT/build/release/tests/tools/hurt" flip "$W/reports/micon/by_compound.csv" 3 >/dev/null
 exits "a comparison of a damaged table" 1 run --compare micon micon

@@ -15,8 +15,8 @@ uint64_t digest_mix(uint64_t so_far, uint64_t next); /* order matters; start fro
 status digest_file(const char *path, uint64_t *out) MUST_USE;
 char *digest_show(uint64_t d, char text[DIGEST_TEXT]);
 
-/* The end of a small text file: a line with the digest of all bytes before it, between two words that suit the file's format. Check: E_FORMAT
- * where the file is not what was written; *digest is 0 where it has no such end (what 0.1 wrote). */
+/* The end of a small text file: a line with the digest of all bytes before it, between two words that suit the file's format. Check:
+ * E_FORMAT where the file is not what was written; *digest is 0 where it has no such end (what 0.1 wrote). */
 typedef struct {
     const char *before, *after; /* `after` ends the file */
 } digest_end;
