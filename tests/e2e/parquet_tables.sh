@@ -18,6 +18,18 @@ for s in csv pq; do
     exits "$s: tiles" 0 mpi 2 micon-tile $s/screen.yaml
     exits "$s: compounds" 0 mpi 2 micon-featurize $s/screen.yaml --set featurize.bits=64
 done
+# Compound vectors: the same values as CSV, as Parquet under any name, and as gzip without .gz.
+{
+    echo Metadata_JCP2022,a,b,c
+    zcat csv/metadata/compound.csv.gz | tail -n +2 | cut -d, -f1 | awk '{print $1 ",0.5," NR ",-" NR / 4}'
+} >vectors.csv
+"$make_parquet" vectors.csv vectors.pq 3
+gzip -c vectors.csv >vectors.table
+n=$(($(wc -l <vectors.csv) - 1))
+for v in csv pq table; do
+    exits "vectors.$v" 0 mpi 1 micon-featurize csv/screen.yaml --set featurize.vectors=../vectors.$v --set screen.work=vectors_$v
+    has "vectors.$v: all of them" "$T/err" "$n rows: $n read, 0 rejected, 0 repeats; $n identifiers are $n compounds"
+done
 if ! /usr/bin/python3 -c 'import h5py' 2>/dev/null; then
     skip "the same tables in the tiles and compounds" "python3-h5py is not installed"
     tap_done
@@ -32,12 +44,14 @@ def walk(a, b, path):
         return
     if set(a) != set(b): bad += 1; print("#", path, set(a) ^ set(b))
     for k in set(a) & set(b): walk(a[k], b[k], path.rstrip("/") + "/" + k)
+def values(kind): return h5py.File("csv/vectors_%s/compounds.h5" % kind)["X"][()]
+bad += values("csv").shape[1:] != (3,) or not all(np.array_equal(values("csv"), values(k)) for k in ("pq", "table"))
 files = sorted(glob.glob("csv/work/tiles/*.h5")) + ["csv/work/compounds.h5"]
 for f in files:
     with h5py.File(f) as a, h5py.File("pq" + f[3:]) as b: walk(a, b, "/")
 raise SystemExit(bad > 0 or len(files) < 3)
 EOP
-ok "the same tiles, compounds and tables in them" /usr/bin/python3 same.py
+ok "the same tiles, compounds, vectors and tables in them" /usr/bin/python3 same.py
 sed -i 's/^  well: .*/  well: broken.parquet/' pq/screen.yaml
 head -c 400 pq/metadata/well.csv.gz > pq/broken.parquet
 exits "a table that is cut off" 1 micon check pq/screen.yaml
