@@ -129,8 +129,8 @@ fi
 N=1
 tile_screen "$T/few" 3 1 70 64
 exits "few sites: tiled" 0 run "$T/few/screen.yaml"
-has "few sites: a warning, with what to set" "$T/err" "its illumination is learned from 3 sites: the objects of one leave ghosts in the tiles of all; \
-set tile.illumination: none, or file"
+has "few sites: a warning, with what to set" "$T/err" "its illumination is learned from 3 sites: the objects of one leave ghosts"
+has "few sites: what to set" "$T/err" "set tile.illumination: none, or file"
 exits "few sites: no warning without a correction" 0 run "$T/few/screen.yaml" --set tile.illumination=none
 not_ok "... nothing is said" grep -q illumination "$T/err"
 tile_screen "$T/middle" 3 2 70 64 middle
