@@ -46,7 +46,7 @@ static status add_rows(compound_tables *t, int k, size_t *cap)
     int id = find_column(tab, id_names), smiles = find_column(tab, index_smiles_columns), key = find_column(tab, key_names),
         name = table_col(tab, INDEX_COMPOUND_NAME);
     if (id < 0) return no_column(tab, "the compounds' identifiers", identifier_columns);
-    if (smiles < 0) return no_column(tab, "SMILES", "Metadata_SMILES, SMILES, smiles; train.method simclr, paclr and pretrained need none");
+    if (smiles < 0) return no_column(tab, "SMILES", "Metadata_SMILES, SMILES, smiles");
     int64_t n = table_n_rows(tab);
     status st = mem_grow(&t->row, cap, (size_t)(t->n_rows + n), sizeof *t->row, "rows of the compound tables");
     if (st != OK) return st;
