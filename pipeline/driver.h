@@ -20,7 +20,8 @@ typedef struct {
     char *out, *pattern; /* of index */
     char *gallery, *compound, *html;
     names wells; /* of gallery */
-    int64_t ranks, nodes, interval, wait;
+    int64_t ranks, nodes, interval, wait, storage;
+    double link;
     int format; /* of export: position in csv|parquet */
     bool calibrate, dry_run, force, failed, images, json, watch, yes, quiet, help, version;
 } arguments;
@@ -79,6 +80,7 @@ struct screen_plate;
 typedef struct {
     double core_s;     /* of one core at the built-in rates */
     double mem, bytes; /* of memory, all ranks; of output */
+    double reads;      /* bytes of images or tiles */
 } stage_cost;
 
 typedef struct {
@@ -208,6 +210,7 @@ typedef struct {
     double seconds;     /* estimate on the plan's ranks, alone */
     double here_s;      /* its share of the time here, with others beside it */
     int64_t mem, bytes; /* estimate: of memory, all ranks; of output */
+    double reads;       /* estimate: bytes of images or tiles */
 } step;
 
 /* What this machine makes of the built-in rates (rates.c: work/status/rates.json). */
@@ -246,7 +249,35 @@ void plan_estimate(plan *p, const config *c);     /* pure: fills seconds, mem, b
 void step_states_read(plan *p, const config *c);  /* queue and lock; steps that say they run in jobs that are over have failed */
 void step_states_judge(plan *p, const config *c); /* after plan_decide of a plan that is `alone`: what each step is now */
 bool step_is_active(const step *s);               /* running or queued */
-void plan_print(const plan *p, const config *c, int64_t nodes, text *out);
+
+/* ---- on many nodes (plan_scale.c) ---- */
+typedef struct {
+    int64_t nodes, ranks;      /* of a node: one a core */
+    int64_t train_ranks;       /* of training, whose threads share the cores */
+    double link_gbit, storage; /* of a node; bytes that the shared file system reads in a second, for all nodes */
+} scale_cluster;
+
+/* A step of training: the gradient is summed in messages while the backward pass goes on, batch norm's sums are waited for. */
+typedef struct {
+    int64_t nodes, ranks;         /* of a node */
+    double forward_s, backward_s; /* of the rank with the most items */
+    int64_t messages, norms;      /* of the gradient; sums of batch norm, as many in each direction */
+    double message_bytes, local_hop_s, local_byte_s, net_hop_s, net_byte_s;
+} scale_step;
+/* core_s: a step's on one core. */
+void scale_step_of(scale_step *s, const config *c, double core_s, const scale_cluster *k);
+double scale_step_s(const scale_step *s);
+double scale_norm_s(const scale_step *s); /* of a step */
+
+typedef struct {
+    double seconds, efficiency; /* of all cores */
+    const char *limit;
+} scale_row;
+bool scale_stage(const plan *p, const config *c, int stage, const scale_cluster *k, scale_row *row); /* false: nothing to do */
+double scale_print(const plan *p, const config *c, const scale_cluster *k, text *out);               /* a row a stage; all seconds */
+
+/* k: NULL for this machine. */
+void plan_print(const plan *p, const config *c, const scale_cluster *k, text *out);
 /* Sentences on what exceeds this machine, or (here: false) a node, by the plan's estimates (remarks.c). */
 void plan_remarks(const plan *p, const config *c, bool here, names *out);
 status plan_check_possible(const plan *p, const config *c) MUST_USE; /* says them, and stops what cannot work */

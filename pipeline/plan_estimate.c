@@ -19,6 +19,7 @@ void plan_estimate(plan *p, const config *c)
         double core_s = cost.core_s * p->rates.factor[s->stage], start_s = p->rates.start_s[s->stage];
         s->mem = (int64_t)cost.mem;
         s->bytes = (int64_t)cost.bytes;
+        s->reads = cost.reads;
         s->seconds = start_s + core_s / cores;
         s->here_s = start_s / lanes + core_s / (double)p->ranks;
     }

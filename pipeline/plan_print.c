@@ -44,30 +44,21 @@ static void add_group(const plan *p, size_t first, bool *shown, text *out)
             costs ? (const char *[3]){time, memory, size} : (const char *[3]){"-", "-", "-"}, s->state == STEP_CURRENT ? "" : s->why);
 }
 
-/* Stages one after the other; plates of a stage side by side on `lanes` nodes (0: here). */
-static double time_on(const plan *p, int64_t lanes)
+/* Stages one after the other. */
+static double time_here(const plan *p)
 {
     double total = 0;
-    for (int stage = 0; stage < n_stages; stage++) {
-        double sum = 0, longest = 0;
-        for (size_t i = 0; i < p->n; i++) {
-            const step *s = &p->step[i];
-            if (s->stage != stage || !step_wants_run(s)) continue;
-            sum += lanes ? s->seconds : s->here_s;
-            if (s->seconds > longest) longest = s->seconds;
-        }
-        if (lanes) sum = sum / (double)lanes > longest ? sum / (double)lanes : longest;
-        total += sum;
-    }
+    for (size_t i = 0; i < p->n; i++)
+        if (step_wants_run(&p->step[i])) total += p->step[i].here_s;
     return total;
 }
 
-void plan_print(const plan *p, const config *c, int64_t nodes, text *out)
+void plan_print(const plan *p, const config *c, const scale_cluster *k, text *out)
 {
     bool *shown = xcalloc(p->n + 1, sizeof *shown);
     names remarks = {0};
     size_t todo = 0, active = 0, current = 0, absent = 0;
-    int64_t sites = 0;
+    int64_t sites = 0, nodes = k ? k->nodes : 0;
     char name[200], t[32];
     for (size_t i = 0; i < p->screen.n; i++) sites += p->screen.plate[i].sites;
     text_addf(out, "screen '%s': %zu plate%s, %lld sites\n\n", text_show(name, sizeof name, c->screen.name), p->screen.n,
@@ -79,7 +70,7 @@ void plan_print(const plan *p, const config *c, int64_t nodes, text *out)
         current += p->step[i].chosen && p->step[i].state == STEP_CURRENT;
         absent += p->step[i].chosen && p->step[i].state == STEP_ABSENT;
     }
-    double seconds = time_on(p, nodes);
+    double seconds = todo && k ? scale_print(p, c, k, out) : time_here(p);
     if (!todo && !current && absent)
         text_add(out, "\nNothing can run here: see WHY.\n");
     else if (!todo)
@@ -116,6 +107,19 @@ void plan_warn_left_out(const plan *p)
             }
 }
 
+/* Training has few ranks on a node, as `micon submit` gives it. */
+static scale_cluster cluster_of(const call *c, const plan *p)
+{
+    enum { USUAL = 2 };
+    const slurm_options *all = &c->cfg.slurm;
+    int64_t own = all->train.ntasks_per_node, ranks = own > 0 ? own : all->all.ntasks_per_node > 0 ? all->all.ntasks_per_node : USUAL;
+    return (scale_cluster){.nodes = c->a.nodes,
+                           .ranks = p->ranks,
+                           .train_ranks = ranks < p->ranks ? ranks : p->ranks,
+                           .link_gbit = c->a.link,
+                           .storage = (double)c->a.storage};
+}
+
 status command_plan(call *c)
 {
     status st = OK;
@@ -123,7 +127,8 @@ status command_plan(call *c)
     text t = {0};
     if (c->a.calibrate) TRY(rates_calibrate(c));
     TRY(plan_make(&p, c));
-    plan_print(&p, &c->cfg, c->a.nodes, &t);
+    const scale_cluster cluster = cluster_of(c, &p);
+    plan_print(&p, &c->cfg, c->a.nodes > 0 ? &cluster : NULL, &t);
     fputs(text_str(&t), stdout);
 done:
     text_free(&t);

@@ -27,6 +27,7 @@ static const double WELL_EVALUATE_S = 0.004;
  * (62,162 wells of 1,000 features: 2.2 GiB, 210 s of a core), that is 4 bytes, rounded down, and half a microsecond a byte of text. */
 static const double TABLE_MEMORY = 4, TABLE_S = 0.5e-6;
 static const double RANK_MEMORY = 200e6;
+static const double IMAGE_BYTES = 2e6; /* of about a megapixel */
 
 static double encoder_factor(int encoder)
 {
@@ -77,7 +78,7 @@ static void featurize_cost(const plan *p, const config *c, const screen_plate *p
 {
     (void)plate;
     double compounds = (double)p->screen.compounds;
-    *cost = (stage_cost){compounds * COMPOUND_S, RANK_MEMORY * (double)p->node_ranks, compounds * ((double)c->featurize.bits + 400)};
+    *cost = (stage_cost){compounds * COMPOUND_S, RANK_MEMORY * (double)p->node_ranks, compounds * ((double)c->featurize.bits + 400), 0};
 }
 
 static void tile_cost(const plan *p, const config *c, const screen_plate *plate, stage_cost *cost)
@@ -85,7 +86,8 @@ static void tile_cost(const plan *p, const config *c, const screen_plate *plate,
     double bytes = (double)plate->sites * (double)c->tile.tiles_per_site * (tile_bytes(c) + 600);
     double cells = c->tile.crop == CROP_CELLS ? (double)plate->sites * SITE_NUCLEI_S : 0;
     *cost = (stage_cost){(double)plate->images * IMAGE_TILE_S + cells,
-                         RANK_MEMORY * (double)p->node_ranks + fmin((double)c->tile.memory, bytes * 2), bytes};
+                         RANK_MEMORY * (double)p->node_ranks + fmin((double)c->tile.memory, bytes * 2), bytes,
+                         (double)plate->images * IMAGE_BYTES};
 }
 
 static void train_cost(const plan *p, const config *c, const screen_plate *plate, stage_cost *cost)
@@ -94,7 +96,7 @@ static void train_cost(const plan *p, const config *c, const screen_plate *plate
     double ranks = (double)p->node_ranks, memory = (double)c->train.memory;
     double mem = RANK_MEMORY * ranks + (memory > 0 ? memory * ranks : (double)c->train.batch * tile_bytes(c) * 400) +
                  train_shared(p, c, all_sites(p) * (double)c->tile.tiles_per_site);
-    *cost = (stage_cost){estimate_train_s(c), mem, 50e6 * encoder_factor(c->train.encoder) * (double)c->screen.channels.n};
+    *cost = (stage_cost){estimate_train_s(c), mem, 50e6 * encoder_factor(c->train.encoder) * (double)c->screen.channels.n, 0};
 }
 
 static void embed_cost(const plan *p, const config *c, const screen_plate *plate, stage_cost *cost)
@@ -102,13 +104,14 @@ static void embed_cost(const plan *p, const config *c, const screen_plate *plate
     double sites = (double)plate->sites;
     *cost = (stage_cost){forward_seconds(c, sites * (double)c->tile.tiles_per_site),
                          RANK_MEMORY * (double)p->node_ranks + 64 * tile_bytes(c) * 100,
-                         sites * (double)(c->train.dim + c->train.projection) * 4};
+                         sites * (double)(c->train.dim + c->train.projection) * 4, sites * (double)c->tile.tiles_per_site * tile_bytes(c)};
 }
 
 static void measure_cost(const plan *p, const config *c, const screen_plate *plate, stage_cost *cost)
 {
     double images = (double)plate->images, channels = (double)c->screen.channels.n, values = 2000 * channels; /* of a site, nearly */
-    *cost = (stage_cost){images * IMAGE_MEASURE_S, RANK_MEMORY * 2 * (double)p->node_ranks, (double)plate->sites * values * 4};
+    *cost = (stage_cost){images * IMAGE_MEASURE_S, RANK_MEMORY * 2 * (double)p->node_ranks, (double)plate->sites * values * 4,
+                         images * IMAGE_BYTES};
 }
 
 static void evaluate_cost(const plan *p, const config *c, const screen_plate *plate, stage_cost *cost)
@@ -116,7 +119,7 @@ static void evaluate_cost(const plan *p, const config *c, const screen_plate *pl
     (void)plate;
     double sites = all_sites(p), matrix = sites * (double)c->train.dim * 4;
     *cost = (stage_cost){sites * WELL_EVALUATE_S + p->tables * TABLE_S,
-                         RANK_MEMORY * (double)p->node_ranks + matrix * 3 + p->tables * TABLE_MEMORY, matrix + p->tables / 2};
+                         RANK_MEMORY * (double)p->node_ranks + matrix * 3 + p->tables * TABLE_MEMORY, matrix + p->tables / 2, 0};
 }
 
 /* ---- the table ---- */

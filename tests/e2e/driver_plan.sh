@@ -46,6 +46,11 @@ not_ok "a plan leaves no work folder" test -e work
 plan --nodes 8
 has "--nodes tells when" "$T/plan" "on 8 nodes"
 has "the wall time" "$T/plan" "it finishes at"
+has "each stage" "$T/plan" "On 8 nodes of 2 cores, 2 ranks on each for training, links of 10 Gbit/s:"
+ok "with its efficiency and its limit" grep -qE '^evaluate +[0-9.]+ [a-z]+ +[0-9]+ %  one step, on one node$' "$T/plan"
+plan --nodes 8 --link 0.1 --storage 1KB --set slurm.train.ntasks_per_node=1
+has "another link, one rank a node" "$T/plan" "On 8 nodes of 2 cores, 1 rank on each for training, links of 0.1 Gbit/s:"
+ok "and another storage" grep -qE '^tile .* storage$' "$T/plan"
 stage() { "$MICON_BIN/micon-$1" screen.yaml "${@:2}"; }
 plates="s1/b1/P1 s1/b1/P2 s2/b1/P1"
 for p in $plates; do stage tile --plate $p; done
