@@ -106,6 +106,11 @@ static status decode_page(image_sink *k, int page)
     return fail(E_FORMAT, "%s: is not a TIFF file, nor PNG, JPEG or JPEG 2000", k->f->path);
 }
 
+status image_check_pages(const image_file *f, int n)
+{
+    return is_tiff(f) ? image_tiff_check_pages(f, n) : OK;
+}
+
 /* "a.tif: is RGB" -> "a.tif: page 3 is RGB". */
 static void name_page(const char *path, int page)
 {

@@ -32,6 +32,7 @@ status image_reserve(void *block, size_t *cap, size_t n, const char *what) MUST_
 
 /* The formats: k->f begins with the format's signature. */
 status image_tiff_decode(image_sink *k, int page) MUST_USE;
+status image_tiff_check_pages(const image_file *f, int n) MUST_USE;
 status image_png_decode(image_sink *k) MUST_USE;
 status image_jpeg_decode(image_sink *k) MUST_USE;
 status image_jp2_decode(image_sink *k) MUST_USE; /* JP2, or a codestream alone */

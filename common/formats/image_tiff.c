@@ -1,11 +1,17 @@
-/* image_tiff.c -- grayscale TIFFs (image.h). Relies on libtiff for directories and decompression; uncompressed native 16-bit images are used
- * where they lie in the file's bytes. Sizes in a file are not trusted: they are compared with the limits, and with what the file's bytes
- * can hold, before memory is allocated. */
+/* image_tiff.c -- grayscale TIFFs (image.h). Relies on libtiff for directories and decompression; uncompressed native 16-bit images are
+ * used where they lie in the file's bytes. Sizes in a file are not trusted: they are compared with the limits, and with what the file's
+ * bytes can hold, before memory is allocated. */
 #include "image_impl.h"
 #include "lzw_impl.h"
 #include "tiff_impl.h"
 
+#include "micon/base/num.h"
+#include "micon/formats/xml.h"
+
+#include <stdlib.h>
 #include <string.h>
+
+enum { REDUCED_OR_MASK = FILETYPE_REDUCEDIMAGE | FILETYPE_MASK };
 
 typedef struct {
     uint32_t width, height;
@@ -328,7 +334,6 @@ done:
 /* Further pages are an error, unless they are thumbnails or masks. */
 static status check_alone(TIFF *tif, const char *path)
 {
-    enum { REDUCED_OR_MASK = FILETYPE_REDUCEDIMAGE | FILETYPE_MASK };
     while (!TIFFLastDirectory(tif)) {
         uint32_t type = 0;
         if (!TIFFReadDirectory(tif)) return fail(E_FORMAT, "%s: its second page is damaged: %s", path, tiff_why());
@@ -337,6 +342,67 @@ static status check_alone(TIFF *tif, const char *path)
             return fail(E_FORMAT, "%s: has more than one page; with tile.pages: channels, page k is channel k", path);
     }
     return OK;
+}
+
+/* ---- what a file says of its pages ---- */
+
+typedef struct {
+    int64_t z, times, planes;
+} stack_size;
+
+static status on_element(void *self, const char *name, const xml_attributes *a)
+{
+    stack_size *s = self;
+    if (strcmp(name, "Pixels") != 0) return OK;
+    if (!num_i64(xml_attribute(a, "SizeZ"), &s->z)) s->z = 1;
+    if (!num_i64(xml_attribute(a, "SizeT"), &s->times)) s->times = 1;
+    return OK;
+}
+
+static int64_t imagej_number(const char *description, const char *key)
+{
+    const char *at = strstr(description, key); /* each on a line of its own */
+    return at ? strtoll(at + strlen(key), NULL, 10) : 1;
+}
+
+/* From the first page's OME-XML or ImageJ description. Without either, or with one that cannot be read, all is 1. */
+static stack_size read_stack(TIFF *tif)
+{
+    stack_size s = {1, 1, 1};
+    char *d = NULL;
+    if (!TIFFGetField(tif, TIFFTAG_IMAGEDESCRIPTION, &d) || !d) return s;
+    if (strncmp(d, "ImageJ=", 7) == 0)
+        return (stack_size){imagej_number(d, "\nslices="), imagej_number(d, "\nframes="), imagej_number(d, "\nimages=")};
+    const xml_handler h = {.self = &s, .start = on_element};
+    if (strstr(d, "<OME") && xml_parse("OME-XML", d, strlen(d), &h) != OK) msg_clear();
+    return s;
+}
+
+status image_tiff_check_pages(const image_file *f, int n)
+{
+    status st = OK;
+    int n_pages = 0;
+    tiff_memory m = {.bytes = f->bytes, .size = f->size};
+    TIFF *tif = tiff_open_read(&m);
+    if (!tif) TRY(fail(E_FORMAT, "%s: is truncated or damaged: %s", f->path, tiff_why()));
+    stack_size s = read_stack(tif);
+    if (s.z > 1 || s.times > 1)
+        TRY(fail(
+            E_FORMAT,
+            "%s: says that it has %lld z planes and %lld times a channel, so page k is not channel k; project it, or name the pages to "
+            "read in columns Frame_<channel>",
+            f->path, (long long)s.z, (long long)s.times));
+    do {
+        uint32_t type = 0;
+        TIFFGetFieldDefaulted(tif, TIFFTAG_SUBFILETYPE, &type);
+        n_pages += !(type & REDUCED_OR_MASK);
+    } while (TIFFReadDirectory(tif));
+    if (n_pages != n)
+        TRY(fail(E_FORMAT, "%s: has %d pages for %d channels; columns Frame_<channel> name the pages to read, from 0", f->path, n_pages,
+                 n));
+done:
+    if (tif) TIFFClose(tif);
+    return st;
 }
 
 static void read_orientation(TIFF *tif, image *im)

@@ -103,7 +103,7 @@ static status check_sections(const screen_index *ix)
         if (t[i].path >= h->n_words) return wrong("tables");
     const uint32_t *page = block_part(ix, S_PAGES);
     for (size_t i = 0; i < h->part[S_PAGES].size / sizeof *page; i++)
-        if (page[i] > 65536) return wrong("pages");
+        if ((page[i] & ~(uint32_t)PAGE_NAMED) > 65536) return wrong("pages");
     return OK;
 }
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #define INDEX_MARK 0x3158444e494d00abu
-enum { INDEX_MAX_CHANNELS = 64 };
+enum { INDEX_MAX_CHANNELS = 64, PAGE_NAMED = 1 << 17 };
 
 enum {
     S_START,      /* uint64 [n_words + 1]: of each text in the pool, and the pool's size */
@@ -18,7 +18,7 @@ enum {
     S_CHANNEL,    /* uint32 [n_ch]: texts */
     S_IMAGES,     /* uint32 [n_ch, 2, n_rows]: folder, file: texts */
     S_ILLUM,      /* as S_IMAGES, or empty */
-    S_PAGES,      /* uint32 [n_ch, n_rows]: page + 1, or empty */
+    S_PAGES,      /* uint32 [n_ch, n_rows]: page + 1, and PAGE_NAMED where a table names it; or empty */
     S_KIND,       /* uint8 [n_rows]: well_kind */
     S_CLASS,      /* int32 [n_rows] */
     S_CLASS_NAME, /* uint32 [n_classes]: texts */

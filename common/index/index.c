@@ -151,7 +151,14 @@ const char *index_illumination(const screen_index *ix, int64_t row, int channel,
 int index_page(const screen_index *ix, int64_t row, int channel)
 {
     if (!ix->head->part[S_PAGES].size) return -1;
-    return (int)((const uint32_t *)block_part(ix, S_PAGES))[(size_t)channel * ix->head->n_rows + (size_t)row] - 1;
+    uint32_t page = ((const uint32_t *)block_part(ix, S_PAGES))[(size_t)channel * ix->head->n_rows + (size_t)row];
+    return (int)(page & ~(uint32_t)PAGE_NAMED) - 1;
+}
+
+bool index_page_named(const screen_index *ix, int64_t row, int channel)
+{
+    if (!ix->head->part[S_PAGES].size) return false;
+    return ((const uint32_t *)block_part(ix, S_PAGES))[(size_t)channel * ix->head->n_rows + (size_t)row] & PAGE_NAMED;
 }
 
 const char *index_where(const screen_index *ix, int64_t row, text *out)

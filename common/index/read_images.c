@@ -1,5 +1,6 @@
 /* read_images.c -- the rows of one image table, whichever of the known kinds it is. Where a channel's path stands is decided column by
  * column, so that a table may mix the kinds. */
+#include "block_impl.h"
 #include "build_impl.h"
 
 #include "micon/base/mem.h"
@@ -285,7 +286,8 @@ static void read_page(reader *r, char **field, int channel, const path_cols *p, 
                      (long long)csv_line(r->c), csv_col_name(r->c, p->page), field[p->page]);
         page = channel;
     }
-    r->b->rows.col[channel_col(channel, CH_PAGE)].v[row] = (uint32_t)page + 1;
+    uint32_t named = p->page >= 0 && *field[p->page] ? PAGE_NAMED : 0;
+    r->b->rows.col[channel_col(channel, CH_PAGE)].v[row] = ((uint32_t)page + 1) | named;
 }
 
 /* ---- rows ---- */

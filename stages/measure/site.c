@@ -88,6 +88,7 @@ static status read_channel(site_reader *s, int64_t row, int c)
     int page = index_page(s->ix, row, c);
     if (!*path) TRY(fail(E_FORMAT, "no file is named for this channel"));
     TRY(image_file_read(&s->file[c], path));
+    if (page >= 0 && !index_page_named(s->ix, row, c)) TRY(image_check_pages(&s->file[c], s->n_channels));
     TRY(image_decode(&s->im[c], &s->file[c], page >= 0 ? page : IMAGE_ONLY_PAGE, s->cfg->tile.input_scale));
     const image *im = &s->im[c];
     if (c == 0) {

@@ -67,7 +67,9 @@ status read_image(plate_work *w, int64_t item, const char *path, int page, image
         note->digest = file->digest;
         note->size = (int64_t)file->size;
         note->mtime_ns = file->mtime_ns;
-        if (im) st = image_decode(im, file, page, w->cfg->tile.input_scale);
+        int64_t row = w->plate.first + item / w->n_files;
+        if (im && page >= 0 && !index_page_named(w->ix, row, (int)(item % w->n_files))) st = image_check_pages(file, w->n_channels);
+        if (im && st == OK) st = image_decode(im, file, page, w->cfg->tile.input_scale);
     }
     if (st == E_NOMEM || st == E_INTERNAL) return st;
     if (st != OK) return note_bad(w, item, st, path);

@@ -94,6 +94,9 @@ for w in A01 A02; do "$MAKE_TIFF" "$T/pg/images/$w.tif" 70 64 $((10#${w#A} * 7))
   echo "FileName_OrigER,PathName_OrigER,FileName_OrigMito,PathName_OrigMito"
   for w in A01 A02; do echo "P1,$w,1,$w.tif,images,$w.tif,images,$w.tif,images"; done; } > "$T/pg/load_data.csv"
 cp "$S/well.csv" "$S/screen.yaml" "$T/pg/"
+exits "5 pages for 3 channels: exit 1" 1 run "$T/pg/screen.yaml" --set tile.pages=channels
+has "5 pages for 3 channels: says so" "$T/err" "has 5 pages for 3 channels; columns Frame_<channel> name the pages to read"
+sed -i '1s/$/,Frame_DNA,Frame_ER,Frame_Mito/;2,$s/$/,0,1,2/' "$T/pg/load_data.csv"
 exits "pages: channels" 0 run "$T/pg/screen.yaml" --set tile.pages=channels
 "$SHOW" "$T"/pg/work/tiles/*.h5 > "$T/pages.txt"
 mkdir -p "$T/sp/images"

@@ -1,4 +1,5 @@
-/* fuzz_tiff.c -- any bytes as an image (TIFF, PNG, JPEG, JPEG 2000): the only page, then the first three, at a scale. Nothing of 32 MiB or more is tried. */
+/* fuzz_tiff.c -- any bytes as an image (TIFF, PNG, JPEG, JPEG 2000): the only page, then the first three, at a scale; and whether its pages
+ * are channels. Nothing of 32 MiB or more is tried. */
 #include "micon/formats/image.h"
 
 #include <stdlib.h>
@@ -22,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         msg_clear();
     }
+    if (image_check_pages(&f, 3) != OK) msg_clear();
     free(copy);
     return 0;
 }

@@ -62,6 +62,10 @@ void image_file_free(image_file *f);
 status image_decode(image *im, const image_file *f, int page, double scale) MUST_USE;
 void image_free(image *im);
 
+/* A file whose page k is meant to be channel k of n: E_FORMAT where it has another number of pages (thumbnails do not count), or where its
+ * OME-XML or ImageJ description says that they are planes of a stack or times. */
+status image_check_pages(const image_file *f, int n) MUST_USE;
+
 /* Label images: whole numbers kept as they are, where image_decode would scale, clip, invert or map them. Integers of up to 32 bits,
  * also numbers of a palette; float ones where they are whole. Negative labels, labels above 2,147,483,647 and fractions are E_FORMAT.
  * {0} is valid and empty. */

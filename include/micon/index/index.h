@@ -98,7 +98,8 @@ const char *index_class_name(const screen_index *ix, int k); /* "JCP2022_000001"
 int index_n_channels(const screen_index *ix);
 const char *index_channel(const screen_index *ix, int channel);
 const char *index_path(const screen_index *ix, int64_t row, int channel, text *out);
-int index_page(const screen_index *ix, int64_t row, int channel); /* -1: the file has one page */
+int index_page(const screen_index *ix, int64_t row, int channel);        /* -1: the file has one page */
+bool index_page_named(const screen_index *ix, int64_t row, int channel); /* by a column Frame_<channel>, not by the channels' order */
 bool index_has_illumination(const screen_index *ix);
 const char *index_illumination(const screen_index *ix, int64_t row, int channel, text *out);
 const char *index_where(const screen_index *ix, int64_t row, text *out); /* "file:line" that names the site; out is cleared before */
