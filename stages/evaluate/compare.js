@@ -27,7 +27,8 @@ for (const [g, list] of Object.entries(groups)) {
   for (const f of list) {
     inner += "<text x=" + (L - 10) + " y=" + (y + row / 2) + " text-anchor=end>" + name(f) + "</text>";
     f.runs.slice(1).forEach((r, i) => { if (r.d[0] === null) return; const yy = y + 9 + 14 * i, sure = r.d[1] > 0 || r.d[2] < 0;
-      const line = r.d[1] === null ? "" : "<line x1=" + x(r.d[1]) + " x2=" + x(r.d[2]) + " y1=" + yy + " y2=" + yy + " stroke='" +
+      const line = r.d[1] === null ? "" : "<line x1=" + x(r.d[1]) + " x2=" + x(r.d[2]) + " y1=" + yy + " y2=" + yy +
+        " stroke='" +
         col(i + 1) + "' stroke-width=3 />";
       inner += "<g opacity=" + (sure ? 1 : .45) + ">" + line + "<circle cx=" + x(r.d[0]) + " cy=" + yy + " r=4 fill='" + col(i + 1) + "'/></g>"; });
     y += row;

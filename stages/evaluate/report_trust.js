@@ -53,7 +53,8 @@ function metric_rows(name, setting) {
       if (!r.length) return;
       const drawn = r.filter((v) => v.low !== null); // a single compound has no interval
       const pt = (f, of = r) => of.map((v) => x(v.k).toFixed(1) + "," + y(v[f]).toFixed(1));
-      inner += "<polygon points='" + pt("high", drawn).concat(pt("low", drawn).reverse()).join(" ") + "' fill='" + COLORS[i] + "' opacity=.18 />" +
+      inner += "<polygon points='" + pt("high", drawn).concat(pt("low", drawn).reverse()).join(" ") +
+        "' fill='" + COLORS[i] + "' opacity=.18 />" +
         "<polyline points='" + pt("value").join(" ") + "' fill=none stroke='" + COLORS[i] + "' stroke-width=2 />";
       if (i === 0) inner += "<polyline points='" + pt("chance").join(" ") + "' fill=none stroke='var(--soft)' stroke-dasharray='4 3'/>";
       for (const v of r) {
