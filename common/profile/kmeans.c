@@ -107,8 +107,8 @@ static void choose_starts(work *w, uint32_t seed, int first)
     }
 }
 
-/* The same for one start (the number decides its draws), where each further centre is the best of as many such rows as there are lanes: the one that leaves the least sum
- * of distances. */
+/* The same for one start (the number decides its draws), where each further centre is the best of as many such rows as there are lanes: the
+ * one that leaves the least sum of distances. */
 static void choose_greedily(work *w, uint32_t seed, int start, int number)
 {
     int32_t newest[KMEANS_MOST_STARTS], *row = w->row + start * w->k;
