@@ -30,7 +30,8 @@ for (const [g, list] of Object.entries(groups)) {
       const line = r.d[1] === null ? "" : "<line x1=" + x(r.d[1]) + " x2=" + x(r.d[2]) + " y1=" + yy + " y2=" + yy +
         " stroke='" +
         col(i + 1) + "' stroke-width=3 />";
-      inner += "<g opacity=" + (sure ? 1 : .45) + ">" + line + "<circle cx=" + x(r.d[0]) + " cy=" + yy + " r=4 fill='" + col(i + 1) + "'/></g>"; });
+      inner += "<g opacity=" + (sure ? 1 : .45) + ">" + line + "<circle cx=" + x(r.d[0]) + " cy=" + yy + " r=4 fill='" + col(i + 1) +
+        "'/></g>"; });
     y += row;
   }
   for (const v of [-m / 1.08, 0, m / 1.08]) inner += "<text x=" + x(v) + " y=" + (H - 8) + " text-anchor=middle>" + num(v) + "</text>";
