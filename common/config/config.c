@@ -292,7 +292,7 @@ static status cross_check(const config *c)
 static void settle(evaluate_options *e)
 {
     bool old = e->recipe == RECIPE_0_1;
-    if (e->reshape == RESHAPE_AUTO) e->reshape = old ? RESHAPE_NONE : RESHAPE_RANK_PLATE;
+    if (e->reshape == RESHAPE_AUTO && old) e->reshape = RESHAPE_NONE;
     if (e->sphere == SPHERING_AUTO) e->sphere = old ? SPHERING_ZCA : SPHERING_NONE;
     if (e->ridge == RIDGE_AUTO) e->ridge = old ? 0 : 1;
 }

@@ -1,5 +1,5 @@
-/* image_jpeg.c -- grayscale JPEG of 8 bits through libjpeg. What the library would only warn of (missing or damaged data, which it makes up)
- * is an error here. */
+/* image_jpeg.c -- grayscale JPEG of 8 bits through libjpeg. What the library would only warn of (missing or damaged data, which it makes
+ * up) is an error here. */
 #include "image_impl.h"
 
 #include <setjmp.h>

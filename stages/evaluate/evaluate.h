@@ -125,6 +125,8 @@ typedef struct {
     bool carried;                           /* transformed as another store */
     control_folds cross;                    /* of the sphering, where controls fitted it; its base is norm or owned */
 } transformed;
+/* What `reshape: auto` means for these wells. */
+void transform_settle(evaluate_options *o, const wells *w, names *notes);
 /* like: transform as that store did (its numbers are moved out of it); NULL: learn. */
 status transform_profiles(transformed *c, const wells *w, const evaluate_options *o, transform_params *like, names *notes) MUST_USE;
 void transformed_free(transformed *c);

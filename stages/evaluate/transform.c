@@ -6,6 +6,7 @@
 #include "micon/base/mem.h"
 #include "micon/profile/feature_select.h"
 #include "micon/profile/harmony.h"
+#include "micon/profile/linear_algebra.h"
 #include "micon/profile/normal_scores.h"
 #include "micon/profile/umap.h"
 
@@ -186,6 +187,22 @@ static status choose_features(transformed *c, const wells *w, const evaluate_opt
 done:
     free(raw);
     return st;
+}
+
+/* A rank among few wells is coarse, and what it says depends on the other few (docs/evaluation.md, Corrections). */
+void transform_settle(evaluate_options *o, const wells *w, names *notes)
+{
+    enum { LEAST = 24 };
+    double *size = xcalloc((size_t)w->n_plate, sizeof *size), typical;
+    if (o->reshape != RESHAPE_AUTO) goto done;
+    for (int64_t i = 0; i < w->n; i++) size[w->plate[i]]++;
+    typical = linear_median(size, w->n_plate);
+    o->reshape = typical >= LEAST ? RESHAPE_RANK_PLATE : RESHAPE_NONE;
+    if (o->reshape == RESHAPE_NONE)
+        note(notes, "no ranks within plates: half of the plates hold %.0f wells or fewer; for ranks set evaluate.reshape: rank_plate",
+             typical);
+done:
+    free(size);
 }
 
 /* Ranks need all wells of a group, so they are made again where another store's transformation is carried over. */

@@ -69,6 +69,7 @@ exits "one run alone" 2 run --compare r
 exits "an unknown run" 1 run --compare r nothing
 has "an unknown run: said" "$T/err" "run micon-evaluate"
 sed '1s/compound/treatment/' work/reports/worse/by_compound.csv > x && mv x work/reports/worse/by_compound.csv
+rm work/status/evaluate/worse.files # older versions wrote none
 exits "a run of an older version" 1 run --compare r worse
 has "a run of an older version: what to do" "$T/err" "run micon-evaluate --force with train.run set to worse"
 exits "a stray argument" 2 run r
@@ -114,8 +115,11 @@ rm -rf in; mkdir in
 table 1 B1 1 12 > in/p1.csv
 exits "one batch" 0 run
 has "one batch: said" "$R/metrics.json" "there is only one batch"
+has "24 wells a plate: ranks" "$R/metrics.json" '"evaluate.reshape":"rank_plate"'
 table 1 B1 1 12 | awk -F, 'NR == 1 || $6 == "DMSO" || !seen[$6]++' > in/p1.csv
 exits "one well a compound" 0 run
+has "few wells a plate: no ranks" "$R/metrics.json" '"evaluate.reshape":"none"'
+has "few wells a plate: said" "$T/err" "no ranks within plates: half of the plates hold 16 wells or fewer"
 table 1 B1 1 40 > in/p1.csv
 exits "fewer controls than features" 0 run --set evaluate.sphere=ZCA --set evaluate.ridge=0
 has "fewer controls than features: said" "$R/metrics.json" "the others are scaled as the weakest"

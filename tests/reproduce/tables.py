@@ -136,7 +136,8 @@ class Page:
 
     def find(self, screen, method, metric, setting, k, profiles="corrected", base=None):
         for r in self.figures:
-            if (r["screen"], r["method"], r["metric"], r["setting"], r["k"], r["profiles"]) == (screen, method, metric, setting, k, profiles):
+            have = r["screen"], r["method"], r["metric"], r["setting"], r["k"], r["profiles"]
+            if have == (screen, method, metric, setting, k, profiles):
                 if base is None or r["compared_with"] == base:
                     return r
         return None
@@ -199,7 +200,7 @@ def page(folder, template):
         words = match.group(1).split()
         return getattr(p, words[0])(*words[1:])
     with open(template) as f:
-        sys.stdout.write(re.sub(r"\{\{(.*?)\}\}", fill, f.read()))
+        sys.stdout.write(re.sub(r"\{\{(.*?)\}\}", fill, f.read(), flags=re.S))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@
  *   tensor_tool turned A OUT NAME       a copy where the tensor's first two dimensions are swapped
  *   tensor_tool nan A OUT NAME          a copy with a NaN as the tensor's first value
  *   tensor_tool huge A OUT NAME         a copy with a first value whose square is no float
- *   tensor_tool moved A OUT NAME M BY   a copy with the tensor moved by the length BY along moment1.NAME of M; prints that moment's length */
+ *   tensor_tool moved A OUT NAME M BY   a copy with the tensor moved by the length BY along moment1.NAME of M; prints the length of that
+ *                                       moment */
 #include "micon/base/mem.h"
 #include "micon/formats/safetensors.h"
 

@@ -1,7 +1,7 @@
 /* tiff_make.c -- images for shell tests: what cells might look like, or what goes wrong.
  * tiff_make FILE WIDTH HEIGHT SEED [KIND]: KIND is u16 (the default), lzw, deflate, u8, be, zero, rgb, u24, white (MinIsWhite), turned
- * (orientation 3), unit (floats of 0..1), huge (claims 2^31 columns), strips (claims 2^28 strips), nan, pages (5 pages, page k with SEED + k), label_big, label_negative, label_half (32-bit values that are no
- * labels). */
+ * (orientation 3), unit (floats of 0..1), huge (claims 2^31 columns), strips (claims 2^28 strips), nan, pages (5 pages, page k with
+ * SEED + k), label_big, label_negative, label_half (32-bit values that are no labels). */
 #include "micon/base/rng.h"
 #include "micon/formats/image.h"
 

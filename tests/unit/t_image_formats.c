@@ -1,4 +1,4 @@
-/* t_image_formats.c -- images that are no TIFF: PNG, JPEG and JPEG 2000 as their own libraries write them; what is refused; damaged files. */
+/* t_image_formats.c -- images that are no TIFF: PNG, JPEG and JPEG 2000 as their own libraries write them; what is refused; damage. */
 #include "../tap.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"

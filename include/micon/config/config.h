@@ -153,8 +153,8 @@ enum { SPHERINGS(CHOICE_ID) }; /* sphering_kind of profile/sphering.h; auto: con
 #define RESHAPES(X)                                                                                                                        \
     X(RESHAPE_NONE, "none")                                                                                                                \
     X(RESHAPE_RANK_PLATE, "rank_plate") X(RESHAPE_RANK_BATCH, "rank_batch") X(RESHAPE_AUTO, "auto")
-enum { RESHAPES(CHOICE_ID) }; /* auto: likewise */
-/* Of evaluate.ridge, in the order of its row; auto: likewise. */
+enum { RESHAPES(CHOICE_ID) }; /* auto: config_parse replaces it for recipe 0.1, else evaluate, by how many wells plates hold */
+/* Of evaluate.ridge, in the order of its row; auto: by the recipe. */
 #define RIDGE_AUTO (-1.0)
 #define RIDGE_LEDOIT_WOLF (-2.0)
 /* The definitions of another version: configurations of 0.1 with "0.1" give the numbers of 0.1. */
