@@ -131,11 +131,14 @@ done:
     return st;
 }
 
+/* These lines, and a last one with their digest. */
 static bool file_is(const char *file, const char *lines)
 {
     char *data = NULL;
-    size_t n;
-    bool is = path_read(file, &data, &n, MAX_FILE) == OK && strcmp(data, lines) == 0;
+    size_t n, m = strlen(lines);
+    uint64_t digest = 0;
+    bool is = path_read(file, &data, &n, MAX_FILE) == OK && strncmp(data, lines, m) == 0 && strncmp(data + m, "check\t", 6) == 0 &&
+              strchr(data + m, '\n') == data + n - 1 && shared_nets_check(file, &digest) == OK && digest != 0;
     msg_clear();
     free(data);
     return is;
