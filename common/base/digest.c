@@ -68,15 +68,18 @@ status digest_end_check(const char *data, size_t size, const digest_end *e, uint
 {
     size_t before = strlen(e->before), after = strlen(e->after), end = before + DIGEST_TEXT - 1 + after;
     char d[DIGEST_TEXT];
+    bool said = memmem(data, size, e->before, before) != NULL, right = false;
     *digest = 0;
-    if (!memmem(data, size, e->before, before)) return OK;
     if (size >= end) {
         const char *last = data + size - end;
-        *digest = digest_bytes(data, size - end);
-        digest_show(*digest, d);
-        if (memcmp(last, e->before, before) == 0 && memcmp(last + before, d, DIGEST_TEXT - 1) == 0 &&
-            memcmp(last + end - after, e->after, after) == 0)
+        uint64_t found = digest_bytes(data, size - end);
+        digest_show(found, d);
+        right = memcmp(last + before, d, DIGEST_TEXT - 1) == 0;
+        if (right && memcmp(last, e->before, before) == 0 && memcmp(last + end - after, e->after, after) == 0) {
+            *digest = found;
             return OK;
+        }
     }
+    if (!said && !right) return OK; /* where the digest is right, the words around it are damaged */
     return fail(E_FORMAT, "is not what was written: it was changed or damaged since");
 }

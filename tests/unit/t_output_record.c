@@ -77,7 +77,7 @@ int main(void)
         changed = xstrndup(whole, size);
         changed[i] ^= 0x04;
         if (path_write(rec, changed, size) != OK) break;
-        passed += output_record_check(rec, &digest) == OK && digest;
+        passed += output_record_check(rec, &digest) == OK;
         taken += output_record_read(&m, rec) && digest;
         msg_clear();
         output_record_free(&m);
