@@ -180,7 +180,7 @@ const opt config_options[] = {
     WORD(evaluate, normalize_on, "control", CHOICES(ON_WELLS), IN_PROFILES, "wells that the scaling is fitted on"),
     WORD(evaluate, recipe, "0.2", CHOICES(RECIPES), IN_PROFILES, "definitions and defaults of this version; 0.1 repeats older numbers"),
     WORD(evaluate, reshape, "auto", CHOICES(RESHAPES), IN_PROFILES,
-         "after scaling, normal scores of ranks within the plate or batch; auto: rank_plate where plates hold 24 wells, else none (recipe 0.1: none)"),
+         "after scaling, normal scores of ranks within plate or batch; auto: rank_plate if plates hold 24 wells (recipe 0.1: none)"),
     WORD(evaluate, sphere, "auto", CHOICES(SPHERINGS), IN_PROFILES,
          "sphering (whitening), fitted on all controls; auto: none (recipe 0.1: ZCA)"),
     REAL(evaluate, ridge, "auto", 0, 1e9, "auto|ledoit_wolf", IN_PROFILES,
