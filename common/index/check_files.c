@@ -127,7 +127,7 @@ static void propose_paths(const char *path, findings *out)
         if (stat(upto, &sb) != 0) break;
     }
     if (n && path[n] && is_absent()) /* else the folder is there, and only the file is not */
-        findings_add(out, FINDING_ERROR, "plates whose folder is not on this machine",
+        findings_add(out, FINDING_WARNING, "plates whose folder is not on this machine",
                      "%s; there is no %s: where these images are below another folder here, set screen.paths: {from: '%s', to: FOLDER}",
                      path, upto, upto);
     free(upto);

@@ -53,5 +53,6 @@ for command in "plan" "status" "submit --dry-run" "check"; do
     ok "$command: less than 10 s" awk -v s="$s" 'BEGIN { exit !(s < 10) }'
     ok "$command: less than 1 GiB" [ "$mib" -lt 1024 ]
 done
-has "check counts every image that is missing" "$T/err" "33427125 errors"
+# 33,427,125 images, and that micon, the default method, has no structures here.
+has "check counts every image that is missing" "$T/err" "33427126 errors"
 tap_done
