@@ -141,12 +141,15 @@ static void report(const screen_index *ix, gap *g, size_t n, const index_plate *
     const int n_ch = (int)ix->head->n_ch;
     qsort(g, n, sizeof *g, by_row);
     for (size_t i = 0; i < n; i++) sites += i == 0 || g[i].row != g[i - 1].row;
-    bool over = (double)sites > max_bad * (double)p->n;
+    finding_level level = (double)sites > max_bad * (double)p->n ? FINDING_ERROR : FINDING_WARNING;
     for (size_t i = 0; i < n; i++) {
         bool image = g[i].channel < n_ch;
-        findings_add(out, over ? FINDING_ERROR : FINDING_WARNING,
-                     image ? "image files that are missing" : "illumination files that are missing", "%s: %s",
-                     index_where(ix, g[i].row, &where),
+        const char *what = image ? "image files that are missing" : "illumination files that are missing";
+        if (findings_full(out, level, what)) { /* where a whole screen is not here there are millions */
+            findings_add(out, level, what, "%s", "");
+            continue;
+        }
+        findings_add(out, level, what, "%s: %s", index_where(ix, g[i].row, &where),
                      image ? index_path(ix, g[i].row, g[i].channel, &path) : index_illumination(ix, g[i].row, g[i].channel - n_ch, &path));
     }
     if (all) propose_paths(index_path(ix, g[0].row, g[0].channel, &path), out);

@@ -46,6 +46,13 @@ void findings_add_n(findings *f, finding_level level, const char *what, int64_t 
     va_end(ap);
 }
 
+bool findings_full(const findings *f, finding_level level, const char *what)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->item[i].level == level && strcmp(f->item[i].what, what) == 0) return f->item[i].example.n >= FINDING_EXAMPLES;
+    return false;
+}
+
 void findings_merge(findings *to, const findings *from)
 {
     for (size_t i = 0; i < from->n; i++) {

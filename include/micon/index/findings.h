@@ -5,6 +5,7 @@
 #include "micon/base/status.h"
 #include "micon/base/text.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,8 @@ typedef struct {
 /* One more of its kind; kinds are told apart by level and `what`. Control characters in the example are replaced. */
 void findings_add(findings *f, finding_level level, const char *what, const char *fmt, ...) PRINTF_LIKE(4, 5);
 void findings_add_n(findings *f, finding_level level, const char *what, int64_t count, const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* Has this kind all its examples? More of it are only counted: they need no words. */
+bool findings_full(const findings *f, finding_level level, const char *what);
 void findings_merge(findings *to, const findings *from); /* counts add up */
 int64_t findings_count(const findings *f, finding_level level);
 void findings_free(findings *f);
