@@ -295,7 +295,7 @@ exits "too few structures" 1 micon check screen.yaml --set screen.compound=few.c
 has "a treatment without" "$T/out" "'JCP2022_000001' has no SMILES in screen.compound; complete the table"
 has "the control without" "$T/out" "'JCP2022_033924' has no SMILES in screen.compound: add its row"
 mkdir -p images/P1 && echo no image >images/P1/A01_1_d.tif
-exits "an image that is none" 1 micon check screen.yaml
+exits "a file that is no image" 1 micon check screen.yaml
 has "is opened" "$T/out" "channel DNA: images/P1/A01_1_d.tif: "
 exits "an outside table that is not there" 1 micon check screen.yaml --set 'evaluate.profiles=tabel*.csv'
 has "names key and pattern" "$T/out" "evaluate.profiles: no file matches tabel*.csv"

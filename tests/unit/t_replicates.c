@@ -84,7 +84,8 @@ static void matched(void)
     ok(st == OK && score > 0.5 && isnan(score_across), "a compound without effect at one position: replicates, but nothing across");
     for (int i = 0; i < M; i++) label[i] = place[i]; /* one compound a position: there is no null at one position */
     ok(replicate_fit(&pool, (replicate_shape){6, 1}, &fit) == OK && fit.wells == 0, "one compound a position: no null");
-    ok(replicate_matched_null(&pool, (replicate_shape){2, 3}, 1, (row_range){0, 1}, all, across) == E_INTERNAL, "a shape that is none");
+    ok(replicate_matched_null(&pool, (replicate_shape){2, 3}, 1, (row_range){0, 1}, all, across) == E_INTERNAL,
+       "a set of more places than wells");
     msg_clear();
 }
 
