@@ -93,7 +93,7 @@ typedef struct {
     const char *folders; /* where it writes files aside before it renames them; "." is work */
     const char *job;     /* the script below jobs/ that runs it on SLURM, and the first words of its arguments */
     int stop_signal;     /* asks it to stop with everything saved */
-    bool per_plate;      /* a step a plate; else one for the screen */
+    bool per_plate;      /* a step per plate; else one for the screen */
     bool reads_images;   /* its inputs are compared only with --images */
     bool reads_profiles; /* runs where evaluate.profiles gives a table instead of images */
     bool threads;        /* its ranks compute on the threads that SLURM gives them (cpus_per_task) */
@@ -274,7 +274,7 @@ typedef struct {
     const char *limit;
 } scale_row;
 bool scale_stage(const plan *p, const config *c, int stage, const scale_cluster *k, scale_row *row); /* false: nothing to do */
-double scale_print(const plan *p, const config *c, const scale_cluster *k, text *out);               /* a row a stage; all seconds */
+double scale_print(const plan *p, const config *c, const scale_cluster *k, text *out);               /* a row per stage; all seconds */
 
 /* k: NULL for this machine. */
 void plan_print(const plan *p, const config *c, const scale_cluster *k, text *out);

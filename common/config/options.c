@@ -45,7 +45,7 @@ enum {
     IN_LABELS = AFFECTS_INDEX | AFFECTS_SPLIT | AFFECTS_MODEL | AFFECTS_EMBEDDINGS | AFFECTS_PROFILES
 };
 
-/* clang-format off: a row a key */
+/* clang-format off: a row per key */
 const opt config_options[] = {
     TEXT(screen, name, "screen", 0, "name of the screen in messages and reports"),
     LIST(screen, index, "", IN_INDEX, "image tables (LoadData CSV, jump_download, DeepProfiler ...; CSV, TSV or Parquet), globs"),

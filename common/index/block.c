@@ -1,4 +1,4 @@
-/* block.c -- the block of bytes that an index is: the size of its sections, and the checks before one is used: nothing of it is trusted. */
+/* block.c -- the block of bytes that an index is: the size of its sections, and the checks before one is used: nothing in it is trusted. */
 #include "block_impl.h"
 
 #include "micon/base/digest.h"

@@ -63,7 +63,7 @@ struct screen_index {
 size_t block_section_size(const block_head *h, int s);
 /* Digest of the block, with 0 for `content` in its head, which gives the size. */
 uint64_t block_content(const block_head *h, const uint8_t *block);
-/* Takes over block (size bytes), whatever comes: checks all of it, E_FORMAT where it is no index. */
+/* Takes over block (size bytes), also when it fails: checks all of it, E_FORMAT where it is no index. */
 status block_open(screen_index **out, const uint8_t *block, size_t size, bool mapped, const char *dir) MUST_USE;
 
 static inline const void *block_part(const screen_index *ix, int s)

@@ -1,4 +1,4 @@
-/* build_impl.h -- what the files that make an index share: growing columns of interned text. Private to common/index/. */
+/* build_impl.h -- shared by the files that make an index: growing columns of interned text. Private to common/index/. */
 #ifndef INDEX_BUILD_H
 #define INDEX_BUILD_H
 #include "micon/formats/csv.h"
@@ -39,7 +39,8 @@ status table_files_list(table_files *out, const index_options *o, findings *foun
 /* The file of a plate map: NAME, or NAME with .txt, .tsv, .csv or .parquet (also .gz), in platemap/ beside the table that names it, or
  * beside it itself. NULL: there is none. Caller frees. */
 char *table_of_plate_map(const char *barcodes, const char *name);
-/* Does the file system have to be asked for this folder's name ("", ".", "..")? And the name of the folder that a table lies in. */
+/* Does the path end in no name of a folder ("", ".", "..")? Then table_folder_name asks the file system for the name of the folder that a
+ * table lies in. */
 bool table_folder_is_nameless(const char *dir);
 char *table_folder_name(const char *table_name);       /* caller frees */
 uint64_t index_options_digest(const index_options *o); /* of all that the options say */
@@ -64,8 +65,8 @@ typedef struct {
     int n_ch;
     grid rows;
     grid plates;     /* rows of the plate tables whose plate has images */
-    grid wells;      /* a row a well with images */
-    grid compounds;  /* a row a compound of the screen */
+    grid wells;      /* a row per well with images */
+    grid compounds;  /* a row per compound of the screen */
     uint32_t *order; /* rows, sorted, without duplicates */
     size_t n_order;
     uint32_t *well_of;     /* [n_order] row of `wells` */
@@ -92,11 +93,11 @@ status builder_intern(index_builder *b, const char *s, uint32_t *id) MUST_USE;
 status builder_report(index_builder *b, status st) MUST_USE;
 
 /* ---- column_names.c ---- */
-/* "a column of these names", the first that the table has, or -1. */
+/* The first of these names that is a column of the table, or -1. */
 int csv_col_any(const csv *c, const char *const *names_list);
 extern const char *const source_names[], *const batch_names[], *const plate_names[], *const well_names[], *const site_names[],
                                                                                                               *const compound_names[];
-/* Is it one of the key columns' names, under which a column is not metadata of its own? */
+/* Is it a name of a key column? Key columns are not kept as metadata. */
 bool is_key_name(const char *name);
 bool is_missing(const char *cell); /* empty, NA or nan */
 /* Under which name a column of a table is kept: itself if it begins with Metadata_; in compound tables also SMILES, InChIKey, ...; or
@@ -114,15 +115,15 @@ bool is_plate_grid(const csv *c);
 typedef struct {
     bool made;
     intern_table plate, well;
-    uint32_t *first, *next; /* wells of a key, + 1: several where the table's key says less than ours */
+    uint32_t *first, *next; /* wells of a key, + 1: several where the table's key has fewer parts than ours */
     size_t first_cap;
 } well_keys;
-/* The one of `sets` for tables that have these columns; made where it is not. A key that a table does not have is 0. */
+/* The one of `sets` for tables that have these columns; built when it is first needed. A key that a table does not have is 0. */
 status well_keys_of(index_builder *b, well_keys sets[4], bool source, bool batch, well_keys **out) MUST_USE;
 bool well_keys_have_plate(const well_keys *k, uint32_t source, uint32_t batch, uint32_t plate);
 uint32_t well_keys_find(const well_keys *k, uint32_t source, uint32_t batch, uint32_t plate, uint32_t well); /* + 1; 0: none */
 void well_keys_free(well_keys *k);
-/* The well w holds this compound; that it holds another one already is a finding. */
+/* The well w holds this compound; if it already holds another one, that is a finding. */
 void well_take_compound(index_builder *b, size_t w, uint32_t compound, uint32_t tab, uint32_t line, const char *well);
 
 /* ---- plate_maps.c: layouts joined to the wells of their plates; `seen`: wells that are in one ---- */
@@ -130,9 +131,10 @@ status join_barcodes(index_builder *b, size_t tab, well_keys sets[4], bool *seen
 status join_plate_map(index_builder *b, size_t tab, well_keys sets[4], bool *seen) MUST_USE; /* of one plate, or of all */
 
 /* ---- image_path.c ---- */
-/* screen.paths: is `path` below `from`? Then it is below `to` now. Where `from` is of Windows, so are the separators of what follows it. */
+/* screen.paths: if `path` is below `from`, put it below `to` and return true. Where `from` is a Windows path, backslashes after it become
+ * slashes. */
 bool image_path_move(text *path, const char *from, const char *to);
-/* "file:///a%20b" -> "/a b" in place; false where it is no file on this machine. */
+/* "file:///a%20b" -> "/a b" in place; false where it is not a file of this machine. */
 bool image_path_local(text *path);
 
 /* ---- the steps, each in a file of its own ---- */
@@ -143,7 +145,7 @@ status sort_rows(index_builder *b) MUST_USE;                 /* sort.c: order, s
 status join_wells(index_builder *b) MUST_USE;                /* join_wells.c: the wells, and their compounds */
 status join_compounds(index_builder *b) MUST_USE;
 
-/* What the joined rows say, in their order: what goes into the block. */
+/* The joined rows in their order: what goes into the block. */
 typedef struct {
     uint32_t *col_name; /* [n_cols] */
     size_t n_cols;
@@ -156,7 +158,7 @@ typedef struct {
 void joined_rows_free(joined_rows *j);
 status join_columns(index_builder *b, joined_rows *j) MUST_USE; /* join_columns.c: columns and kinds */
 status number_classes(index_builder *b, joined_rows *j) MUST_USE;
-void check_joined_rows(index_builder *b, const joined_rows *j); /* check_rows.c: plates without controls, and the like */
+void check_joined_rows(index_builder *b, const joined_rows *j); /* check_rows.c: plates without controls and other findings */
 status index_serialize(index_builder *b, joined_rows *j, screen_index **out) MUST_USE; /* serialize.c */
 
 #endif

@@ -1,4 +1,4 @@
-/* builder.c -- what the steps that make an index share: their texts, and how a table's failure is reported. */
+/* builder.c -- shared by the steps that make an index: their texts, and the report of a table that cannot be read. */
 #include "build_impl.h"
 
 #include <stdlib.h>

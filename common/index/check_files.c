@@ -1,5 +1,5 @@
-/* check_files.c -- which image files are there. A folder is listed once for all the files that should be in it: a screen has millions,
- * and asking for each costs a round trip on a cluster's file system. A folder of which only a few files are wanted is asked for those. */
+/* check_files.c -- which image files exist. A folder is listed once for all the files that should be in it: a screen has millions, and
+ * asking for each costs a round trip on a cluster's file system. Where only a few files of a folder are wanted, each is asked for. */
 #include "block_impl.h"
 
 #include "micon/base/mem.h"
@@ -57,7 +57,7 @@ static char *folder_path(const screen_index *ix, uint32_t folder)
     return xasprintf("%s/%s", ix->dir, name);
 }
 
-/* After a look that failed: there is no such thing. Else something stands in the way of looking. */
+/* After a failed call: does the file or folder not exist? Otherwise it could not be checked. */
 static bool is_absent(void)
 {
     return errno == ENOENT || errno == ENOTDIR;
@@ -115,7 +115,8 @@ static int by_row(const void *a, const void *b)
     return x->channel < y->channel ? -1 : x->channel > y->channel;
 }
 
-/* Where a plate has none of its files, because its folder is of another machine: how much of the path is not here. */
+/* For a plate without any of its files: if its folder is not on this machine, say from which part of the path on, and propose screen.paths.
+ * */
 static void propose_paths(const char *path, findings *out)
 {
     struct stat sb;
@@ -145,7 +146,7 @@ static void report(const screen_index *ix, gap *g, size_t n, const index_plate *
     for (size_t i = 0; i < n; i++) {
         bool image = g[i].channel < n_ch;
         const char *what = image ? "image files that are missing" : "illumination files that are missing";
-        if (findings_full(out, level, what)) { /* where a whole screen is not here there are millions */
+        if (findings_full(out, level, what)) { /* millions, where a whole screen is missing */
             findings_add(out, level, what, "%s", "");
             continue;
         }

@@ -1,4 +1,4 @@
-/* check_rows.c -- what the joined rows themselves show: plates without controls, sites without a channel, unknown compounds. */
+/* check_rows.c -- findings in the joined rows: plates without controls, sites without a channel, unknown compounds. */
 #include "build_impl.h"
 
 #include "micon/base/mem.h"

@@ -44,7 +44,7 @@ bool image_path_move(text *path, const char *from, const char *to)
     size_t n = from ? strlen(from) : 0;
     if (!n || strncmp(full, from, n) != 0) return false;
     bool windows = strchr(from, '\\') != NULL, inside = full[n] && !is_separator(full[n]);
-    if (inside && !is_separator(from[n - 1])) return false; /* amid a name */
+    if (inside && !is_separator(from[n - 1])) return false; /* `from` ends within a name */
     text moved = {0};
     text_add(&moved, to && *to ? to : ".");
     while (!inside && moved.n > 1 && moved.s[moved.n - 1] == '/') moved.s[--moved.n] = '\0';

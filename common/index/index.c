@@ -1,4 +1,4 @@
-/* index.c -- an index over its block: what it says, read from its block, which block.c checked as a whole. */
+/* index.c -- the functions of an index, which read its block; block.c has checked it. */
 #include "micon/index/index.h"
 
 #include "block_impl.h"

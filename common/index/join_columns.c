@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where a column's values are looked for, in this order: columns of b->rows, wells, plates, compounds. -1: not there. */
+/* A column's sources, the first value that is not empty counts: columns of b->rows, wells, plates, compounds. -1: none. */
 typedef struct {
     const char *name;
     long rows, wells, plates, compounds;
@@ -49,7 +49,7 @@ static uint32_t value(const index_builder *b, const origin *o, size_t i)
     return v;
 }
 
-/* Metadata_control_type decides where it says something: JUMP's positive controls have pert_type control, or even negcon. */
+/* Metadata_control_type decides where it is given: JUMP's positive controls have pert_type control, or even negcon. */
 static well_kind kind_of(const index_builder *b, const char *compound, const char *pert_type, const char *control_type)
 {
     if (*compound && b->o->control && names_find(b->o->control, compound) >= 0) return WELL_CONTROL;

@@ -38,7 +38,7 @@ done:
     return st;
 }
 
-/* The row just added says the same as, or another thing than, an earlier one of its plate: it goes away again. */
+/* Removes the row just added where its plate has an earlier row; two that differ are a finding. */
 static bool plate_known(index_builder *b, const char *path)
 {
     grid *g = &b->plates;

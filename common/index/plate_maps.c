@@ -173,7 +173,7 @@ static void put_cell(index_builder *b, size_t column, uint32_t w, uint32_t id)
     if (!*cell) *cell = id;
 }
 
-/* What the plate's own row says goes to each of its wells too. */
+/* The plate's own metadata also go to each of its wells. */
 static void join_one(index_builder *b, const plate_map *m, const well_keys *k, plate_key p, const size_t *to, const uint32_t *id, size_t n,
                      bool *seen)
 {
@@ -195,7 +195,7 @@ static void join_one(index_builder *b, const plate_map *m, const well_keys *k, p
 
 /* ---- pycytominer's barcode_platemap ---- */
 
-/* The map of this name, read when a plate first needs it. NULL: there is none, which is a finding. */
+/* The map of this name, read when a plate first needs it. NULL: not found, which is a finding. */
 static status need_map(index_builder *b, plate_map **maps, const csv *barcodes, const char *name, plate_map **out)
 {
     status st = OK;
@@ -275,7 +275,7 @@ done:
     return st;
 }
 
-/* ---- a map by itself ---- */
+/* ---- a map that no barcode table names ---- */
 
 /* "x/P1.csv.gz" -> "P1". Caller frees. */
 static char *stem(const char *path)

@@ -1,5 +1,5 @@
-/* read_images.c -- the rows of one image table, whichever of the known kinds it is. Where a channel's path stands is decided column by
- * column, so that a table may mix the kinds. */
+/* read_images.c -- the rows of one image table of any known kind. Where a channel's path is, is decided channel by channel, so that a table
+ * may mix the kinds. */
 #include "block_impl.h"
 #include "build_impl.h"
 
@@ -12,14 +12,14 @@
 #include <string.h>
 #include <strings.h>
 
-/* A column whose texts are interned as they are. Most repeat the row above: that one is kept. */
+/* A column whose texts are interned unchanged. Most repeat the row above: that one is remembered. */
 typedef struct {
     int from;  /* in the table */
     size_t to; /* in b->rows */
     uint32_t last;
 } plain_col;
 
-/* Where an image's path stands. -1: nowhere. */
+/* The columns of an image's path. -1: none. */
 typedef struct {
     int file, folder, url, page;
 } path_cols;
@@ -28,7 +28,7 @@ typedef struct {
 typedef struct {
     text written;
     uint32_t id;
-    bool known, moved; /* moved: screen.paths put it where it is */
+    bool known, moved; /* moved: changed by screen.paths */
 } folder_memory;
 
 typedef struct {
@@ -42,7 +42,7 @@ typedef struct {
     size_t n_plain;
     path_cols *image, *illum;    /* [n_ch] */
     folder_memory *memory;       /* [2 * n_ch] */
-    int tall_channel, tall_path; /* a row an image */
+    int tall_channel, tall_path; /* tables with a row per image */
     intern_table tall_site;      /* keys of the sites seen, and their rows */
     uint32_t *tall_row;
     size_t tall_cap;
@@ -87,7 +87,7 @@ static path_cols find_paths(const csv *c, const char *kind, const char *channel)
     return p;
 }
 
-/* The channel a column belongs to, "" for none: what a user may have meant by a name that is not there. */
+/* The channel that a column is of, "" for none: candidates for a channel's name that was not found. */
 static const char *channel_of(const char *column, char *buf, size_t size)
 {
     const char *s = NULL, *end = column + strlen(column);

@@ -1,5 +1,5 @@
-/* sort.c -- rows in order: Source, Batch, Plate, Well by bytes, Site as a number where all of the plate's are. Sites that stand
- * twice are found here, and the later one is left out. */
+/* sort.c -- rows in order: Source, Batch, Plate, Well by bytes, Site as a number where all of the plate's are. Finds duplicate sites; the
+ * later row is left out. */
 #include "build_impl.h"
 
 #include "micon/base/mem.h"

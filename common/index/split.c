@@ -52,7 +52,7 @@ done:
 
 /* ---- sources and batches ---- */
 
-/* The plates are sorted: those of a source, and of a batch, are neighbours. Returns the first plate behind `p` with another value. */
+/* The plates are sorted, so those of a source, and of a batch, are neighbours. Returns the first plate after `p` with another value. */
 static int64_t behind(const screen_index *ix, int64_t p, bool batch)
 {
     index_plate a = index_plate_at(ix, p);
@@ -157,7 +157,7 @@ done:
     return st;
 }
 
-/* Identifiers of a file: the column that is named as one, or the only column, whose header may be an identifier itself. */
+/* Identifiers of a file: the column with one of these names, or the only column, whose header may be an identifier itself. */
 static status read_identifiers(const char *path, intern_table *out)
 {
     status st = OK;

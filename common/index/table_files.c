@@ -1,4 +1,4 @@
-/* table_files.c -- the tables that the options name, and the digest of all that is known of an index before a table is read. */
+/* table_files.c -- the tables that the options name, and the digest of the options. */
 #include "build_impl.h"
 
 #include "micon/base/digest.h"
@@ -24,7 +24,7 @@ static status add_table(table_files *out, const char *dir, const char *opened, i
     size_t n = strlen(dir);
     int64_t size, mtime_ns;
     const char *path = opened;
-    if (n && strncmp(opened, dir, n) == 0 && (opened[n] == '/' || dir[n - 1] == '/')) /* back to what it is relative to dir */
+    if (n && strncmp(opened, dir, n) == 0 && (opened[n] == '/' || dir[n - 1] == '/')) /* make it relative to dir again */
         for (path += n; *path == '/';) path++;
     if (path_stat(opened, &size, &mtime_ns) != OK) {
         findings_add(found, FINDING_ERROR, "unreadable tables", "%s", msg_get());
@@ -134,7 +134,7 @@ char *table_folder_name(const char *table_name)
     return name;
 }
 
-/* Tables that lie in the screen's own folder take their batch from its name, which no pattern tells. */
+/* Tables in the screen's own folder take their batch from its name, which their pattern does not contain. */
 static uint64_t mix_folder(uint64_t d, const index_options *o, const char *pattern)
 {
     char *dir = path_dir(pattern);

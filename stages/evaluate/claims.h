@@ -1,16 +1,16 @@
-/* claims.h -- which figures say that compounds are reproducible, and whether that survives a look at well positions. */
+/* claims.h -- the figures that show reproducible compounds, and whether each still holds when well positions are taken into account. */
 #ifndef CLAIMS_H
 #define CLAIMS_H
 #include "evaluate.h"
 
-typedef enum { CLAIM_FAILS, CLAIM_HOLDS, CLAIM_OPEN } claim_state; /* OPEN: there is nothing to tell it from */
+typedef enum { CLAIM_FAILS, CLAIM_HOLDS, CLAIM_OPEN } claim_state; /* OPEN: cannot be decided */
 
-/* A figure with its companions; NULL: there is none. */
+/* A figure; the same with other positions only; the same of untreated positions. NULL: not computed. */
 typedef struct {
     const result *all, *other, *control;
     claim_state other_clear;   /* with other positions only: its interval lies above chance */
     claim_state control_clear; /* its interval lies above that of untreated positions, both as shares of the way from chance to 1 */
-    claim_state holds;         /* the first, where half of the queries have a replicate at another position; else the second */
+    claim_state holds;         /* other_clear where at least half of the queries have a replicate at another position, else control_clear */
 } claim;
 enum { MOST_CLAIMS = 10 };
 size_t claims_of(const results *r, claim out[MOST_CLAIMS]);

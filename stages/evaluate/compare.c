@@ -20,7 +20,7 @@ typedef struct {
     intern_table key; /* "uncorrected,nsb,all,1,ratio<TAB>compound" */
     double *num, *den;
     double *of_num, *of_den; /* [compounds]: of one figure; den 0 where the run lacks it */
-    double *in_num, *in_den; /* of those compounds that two methods have */
+    double *in_num, *in_den; /* of the compounds that both methods have */
 } run_table;
 
 typedef struct {
@@ -30,7 +30,7 @@ typedef struct {
 } method;
 
 typedef struct {
-    method *m; /* [n]; the first is what the others are compared with */
+    method *m; /* [n]; the others are compared with the first */
     size_t n;
     intern_table figures, compounds;
 } comparison;
@@ -64,7 +64,7 @@ static char *method_name(const char *run)
     return xasprintf("%.*s", (int)(numbered ? (size_t)(at - run) : strlen(run)), run);
 }
 
-/* A place for a run in its method, which is made where it is the first of it. */
+/* A new entry for the run in its method; the first run of a method creates it. */
 static run_table *place_of(comparison *c, const char *run)
 {
     char *name = method_name(run);
@@ -129,7 +129,7 @@ done:
     return st;
 }
 
-/* One figure of all runs of a method. Returns how many compounds have a part in it. */
+/* Set of_num and of_den of all runs of a method to one figure. Returns how many compounds have it. */
 static int64_t take(method *m, const char *figure, const intern_table *compounds)
 {
     text key = {0};
@@ -156,7 +156,7 @@ static bool has(const method *m, size_t compound)
     return false;
 }
 
-/* The compounds that both methods have, close together. Returns their number. */
+/* Set in_num and in_den to the compounds that both methods have. Returns their number. */
 static int64_t take_common(method *a, method *b, size_t n_compounds)
 {
     int64_t common = 0;
@@ -172,7 +172,7 @@ static int64_t take_common(method *a, method *b, size_t n_compounds)
     return common;
 }
 
-/* What bootstrap_runs takes; caller frees. */
+/* The argument of bootstrap_runs; caller frees. */
 static bootstrap_run *figures_of(const method *m, bool common)
 {
     bootstrap_run *out = xmalloc((size_t)m->n_runs * sizeof *out);

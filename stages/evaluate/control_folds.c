@@ -17,7 +17,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const place *)a)->name, ((const place *)b)->name);
 }
 
-/* rank [n] of the controls: that of their position's name among those of all controls. Returns how many positions. */
+/* rank [n]: for each control the rank of its position's name among the positions of all controls. *n_place: how many positions. */
 static status rank_places(const wells *w, int32_t *rank, int32_t *n_place)
 {
     status st = OK;
@@ -49,8 +49,8 @@ done:
     return st;
 }
 
-/* fold [n] of the controls: their positions by turns, so that those of one position are in one fold; their plates where all have one
- * position. n_fold 0: without a fold too few controls are left. */
+/* fold [n]: positions of controls are dealt to the folds in turn, so that one position's wells share a fold; with a single position plates
+ * are dealt. n_fold 0: too few controls would remain without a fold. */
 static status find_folds(const wells *w, int32_t *fold, int32_t *n_fold)
 {
     status st = OK;
@@ -89,7 +89,7 @@ done:
     return st;
 }
 
-/* block: the address of a pointer to `size` bytes that rank 0 has; allocated elsewhere. */
+/* block: the address of a pointer to `size` bytes of rank 0; allocated on the others. */
 static status share_all(MPI_Comm comm, void *block, size_t size)
 {
     return comm_bcast_all(comm, 0, block, &size);

@@ -1,7 +1,5 @@
-/* evaluate.h -- the parts of micon-evaluate. Collective where the name ends in _all.
- *
- * Rank 0 holds the table of wells, transforms it and writes; all ranks share the searches by ranges of queries, so that no result depends
- * on how many there are. */
+/* evaluate.h -- the parts of micon-evaluate. Collective where the name ends in _all. Rank 0 holds the table of wells, transforms it and
+ * writes. All ranks search, each for a range of the queries; no result depends on the number of ranks. */
 #ifndef EVALUATE_H
 #define EVALUATE_H
 #include "metric_table.h"
@@ -24,12 +22,12 @@ enum { N_COMPONENTS = 50, NO_SET = 255, CROSS_FOLDS = 4 };
 
 /* ---- wells: rank 0's table, and what the others know of it ---- */
 typedef struct {
-    frame obs;     /* a row a well: Metadata_ and QC_ columns; rank 0 only */
+    frame obs;     /* a row per well: Metadata_ and QC_ columns; rank 0 only */
     names var;     /* names of the d features; rank 0 only */
-    frame cleaned; /* features that an outside table had beside them: feature, reason; rank 0 only */
+    frame cleaned; /* features that were dropped on reading: feature, reason; rank 0 only */
     int64_t n, d;
     float *x;      /* [n,d] raw; rank 0 only */
-    double *exact; /* [n,d] the same in double where they were read so, else NULL; rank 0 only */
+    double *exact; /* [n,d] x before rounding to float, of outside tables; else NULL; rank 0 only */
     /* Codes [n] from 0, on every rank. */
     int32_t *source, *batch, *plate; /* batch is (source, batch), plate (source, batch, plate) */
     int32_t *label;                  /* compound and treatment columns; -1: control or empty */
@@ -39,7 +37,7 @@ typedef struct {
     int32_t *group;                  /* evaluate.normalize_by */
     uint8_t *control;                /* [n] */
     uint8_t *set;                    /* [n] split_set, NO_SET without a split */
-    bool own_set;                    /* an outside table says itself what training used; rank 0 */
+    bool own_set;                    /* an outside table has a column Metadata_Set; rank 0 */
     uint8_t *evaluated;              /* [n] 1: in E of docs/method.md 8 */
     int32_t n_source, n_batch, n_plate, n_label, n_compound, n_group, n_position;
     intern_table label_name, compound_name, group_name; /* rank 0 */
@@ -48,7 +46,7 @@ typedef struct {
     int32_t *target;
     int32_t n_target;
     char *target_column; /* "Metadata_target", or NULL; rank 0 */
-    /* Predicted profiles; on rank 0 all, with cf_x raw; elsewhere what wells_share_all sends. */
+    /* Predicted profiles: on rank 0 all of this, cf_x raw; on the others n_cf and the codes. */
     int64_t n_cf;
     float *cf_x; /* [n_cf,d] */
     frame cf;    /* Source, Batch, Plate, Compound; rank 0 */
@@ -62,7 +60,7 @@ void wells_free(wells *w);
 status wells_label(wells *w, const config *cfg, names *notes) MUST_USE;
 /* The column that a user means: as written, or with Metadata_ before it. key: the option, for the message. */
 status wells_find_column(const frame *f, const char *name, const char *key, int *col) MUST_USE;
-/* Codes to all ranks. */
+/* Broadcast the codes. */
 status wells_share_all(wells *w, MPI_Comm comm) MUST_USE;
 
 /* ---- read_embeddings.c: embeddings to wells ---- */
@@ -72,27 +70,28 @@ typedef struct {
     names notes; /* what the report says about the data; rank 0 */
     char *model; /* as wells has it */
 } origin;
-/* List what the store is made from, and its recipe (rank 0). */
+/* List the inputs of the store, and the text that records what it is made from. */
 status embeddings_inputs(const stage *g, const screen_index *ix, const screen_split *split, origin *o) MUST_USE;
 status embeddings_read_all(stage *g, const screen_index *ix, const screen_split *split, wells *w, names *notes) MUST_USE;
 
 /* ---- read_profiles.c: the tables of evaluate.profiles; rank 0, local ---- */
 status profiles_inputs(const stage *g, const char *run, origin *o) MUST_USE;
 status profiles_read(const stage *g, wells *w, names *notes) MUST_USE;
-/* w has features [w->d] of these names: out with those that cannot be used, unless another store says which are needed. */
+/* Drop the features of w that cannot be used; features: their names, [w->d]. With evaluate.transform_with all stay: that store names the
+ * ones that are needed. */
 status profiles_clean(const stage *g, wells *w, const names *features, names *notes) MUST_USE;
 
 /* ---- transform_reuse.c: another store's transformation for these wells; rank 0, local ---- */
-/* How the configuration's options read then. */
+/* Replace the options of the transformation by those of the store. */
 void transform_adopt(const transform_params *p, evaluate_options *o);
-/* Bring the wells' features into the store's form, or fail; table: outside tables, which may have more features. */
+/* Reduce the wells' features to those of the store, or fail. table: outside tables, which may have more features. */
 status transform_fit_features(const transform_params *p, wells *w, bool table, const char *path) MUST_USE;
 void transform_keep(const transform_params *p, const wells *w, uint8_t *keep, int64_t *n_kept); /* keep [w->d] */
 status transform_normal(const transform_params *p, const wells *w, normalize_params *out) MUST_USE;
 
-/* ---- control_folds.c: what activity is cross-fitted with; as profile/crossfit.h has it ---- */
+/* ---- control_folds.c: folds of controls, and the sphering fitted without each, for cross-fitted activity; see profile/crossfit.h ---- */
 typedef struct {
-    float *base; /* [n,d] before sphering; freed by who made it */
+    float *base; /* [n,d] before sphering; freed by transformed_free */
     int64_t d;
     int32_t *fold;  /* [n] of the controls */
     int32_t n_fold; /* 0: no cross-fitting */
@@ -100,10 +99,10 @@ typedef struct {
     double ridge;
     sphering_params fit[CROSS_FOLDS];
 } control_folds;
-/* Rank 0: folds, and fits as `all` on x without each of them; n_fold 0 and no base, with a note, where without a fold too few controls are
- * left. */
+/* Rank 0: the folds, and for each a fit like `all` on x without it. Where too few controls would remain without a fold: n_fold 0, no base,
+ * a note. */
 status control_folds_fit(const wells *w, const sphering_params *all, double ridge, float *x, control_folds *out, names *notes) MUST_USE;
-/* To all ranks, and a view of it. */
+/* Broadcast; *as borrows from c. */
 status control_folds_share_all(MPI_Comm comm, const wells *w, control_folds *c, crossfit *as) MUST_USE;
 void control_folds_free(control_folds *c);
 
@@ -114,20 +113,20 @@ typedef struct {
     float *final;              /* [n,d_final] as configured */
     float *pca;                /* [n,d_pca] of the sphered profiles; after Harmony where that is asked for */
     float *umap;               /* [n,2] */
-    float *cf_norm, *cf_final; /* [n_cf, d_norm], [n_cf, d_sphere]: before Harmony, which cannot correct single profiles */
+    float *cf_norm, *cf_final; /* [n_cf, d_norm], [n_cf, d_sphere]: without Harmony, which cannot correct single profiles */
     int64_t d_sphere;
-    float *sphered; /* [n,d_sphere] where Harmony follows (final is another thing then); NULL: it is final */
+    float *sphered; /* [n,d_sphere] the profiles before Harmony; NULL without it */
     int32_t *kept;  /* [d_norm] features of wells.x */
     int32_t *why;   /* [d] select_reason; NULL: nothing was selected */
     normalize_params normal;
     sphering_params sphere, components;
     bool has_normal, has_sphere, corrected; /* corrected: final differs from norm */
-    bool carried;                           /* transformed as another store */
-    control_folds cross;                    /* of the sphering, where controls fitted it; its base is norm or owned */
+    bool carried;                           /* transformed with the parameters of another store */
+    control_folds cross;                    /* of the sphering; its base is norm, or freed with this */
 } transformed;
-/* What `reshape: auto` means for these wells. */
+/* Replace `reshape: auto` by what it means for these wells. */
 void transform_settle(evaluate_options *o, const wells *w, names *notes);
-/* like: transform as that store did (its numbers are moved out of it); NULL: learn. */
+/* like: apply that store's parameters, which are moved out of it; NULL: fit them on these wells. */
 status transform_profiles(transformed *c, const wells *w, const evaluate_options *o, transform_params *like, names *notes) MUST_USE;
 void transformed_free(transformed *c);
 /* transform_reuse.c: everything but the two lists of names is borrowed. */
@@ -149,14 +148,14 @@ typedef struct {
     int64_t draws;
     uint32_t seed;
     bool active; /* rank 0: elsewhere results are dropped */
-    bool as_0_1; /* as recipe 0.1: also figures of which n is 0, nothing that is newer */
-    /* Per label, of the mAPs: [2 settings of profiles][n_label]. Consistency is the compound's, the same for all of its labels. */
+    bool as_0_1; /* recipe 0.1: figures with n 0 are kept, newer figures are not computed */
+    /* mAPs per label: [2 forms of the profiles][n_label]. Consistency is the compound's, the same for all of its labels. */
     double *activity[2], *activity_p[2], *activity_q[2], *consistency[2], *consistency_p[2], *consistency_q[2];
     double *activity_normal[2], *consistency_normal[2]; /* normalized, likewise */
     ap_scores by_well[2];                               /* [wells.n] of the activity; ap NULL: not measured */
 } results;
 void results_free(results *r);
-/* By compound, whatever the doses: num, den [n_compound] are copied where by_compound.csv has them. */
+/* Add a ratio of sums over compounds, whatever their doses. num, den [n_compound] are copied for metrics in by_compound.csv. */
 status results_ratio(results *r, result like, const double *num, const double *den, int64_t n_compound) MUST_USE;
 status results_value(results *r, result like, double value) MUST_USE;
 /* metrics.json, appended. */
@@ -164,7 +163,7 @@ void results_show_json(const results *r, const stage *g, const wells *w, const n
 void results_show_csv(const results *r, text *out);
 void results_show_compounds(const results *r, const wells *w, text *out);   /* compounds.csv: mAP and significance */
 void results_show_by_compound(const results *r, const wells *w, text *out); /* by_compound.csv: numerators and denominators */
-/* The columns of compounds.csv: of one form of the profiles a number per treatment. v: [n_label], or NULL where it was not measured. */
+/* A column of compounds.csv for one form of the profiles. v: [n_label], NULL: not measured. */
 typedef struct {
     const char *name;
     const double *v;

@@ -1,4 +1,4 @@
-/* evaluation_set.c -- the wells that metrics are computed on, and the helpers that the files of metrics share. */
+/* evaluation_set.c -- the wells that metrics are computed on, and helpers of the metrics_*.c. */
 #include "evaluation_set.h"
 
 #include "micon/base/mem.h"

@@ -1,5 +1,5 @@
-/* gallery.c -- micon gallery: one picture of a compound's wells, or of named wells, beside controls of their plates; a row a well, its
- * composite and every channel. Rank 0, from finished tiles; which wells stand for a compound is read from the run's profile store. */
+/* gallery.c -- micon gallery: one picture of a compound's wells, or of named wells, beside controls of their plates. A row per well: its
+ * composite and every channel. Rank 0, from finished tiles; the run's profile store decides which wells represent a compound. */
 #include "evaluate.h"
 #include "pictures.h"
 
@@ -136,7 +136,7 @@ static int64_t rows_named(const profiles *p, const char *name, int64_t *row)
     return held_out;
 }
 
-/* No row has the name: what there is that looks like it. */
+/* The error for a name that no row has; proposes the nearest. */
 static status no_such_compound(const profiles *p, const char *name)
 {
     names known = {0};
@@ -220,7 +220,7 @@ static int text_width(const char *s)
     return (int)strlen(s) * PNG_GLYPH_WIDTH + 2 * GAP;
 }
 
-/* Rows are drawn as their plates are read; the first plate says how large the picture is. */
+/* Rows are drawn as their plates are read; the first plate decides the picture's size. */
 static status draw(const gallery *a, const config *cfg, picture *out)
 {
     status st = OK;

@@ -180,7 +180,7 @@ static status record_report(const outputs *o, const stage *g)
 
 /* ---- the work ---- */
 
-/* A matrix of rank 0 to all. */
+/* Broadcast a matrix of rank 0. */
 static status share_matrix_all(MPI_Comm comm, float **x, int64_t n, int64_t *d)
 {
     MPI_Bcast(d, 1, MPI_INT64_T, 0, comm);
@@ -191,7 +191,7 @@ static status share_matrix_all(MPI_Comm comm, float **x, int64_t n, int64_t *d)
     return st;
 }
 
-/* Metrics of one form of the profiles, which only rank 0 has; d_cf: features of its predicted profiles. */
+/* Metrics of one form of the profiles, which rank 0 holds; d_cf: features of its predicted profiles. */
 static status measure_all(stage *g, const wells *w, metric_input in, int64_t d_cf, results *r, names *notes)
 {
     status st = OK;
@@ -207,7 +207,7 @@ done:
     return st;
 }
 
-/* Whatever the wells are, they are transformed as that store's were. */
+/* Reduce the wells to the store's features, and note how they are transformed. */
 static status carry_all(stage *g, wells *w, origin *from, transform_params *like)
 {
     status st = OK;
@@ -257,7 +257,7 @@ static status evaluate_all(stage *g, progress *p, wells *w, transformed *c, tran
     for (int which = 0; which <= corrected; which++) {
         from = now_s();
         progress_say(p, which ? "metrics with correction" : "metrics without correction");
-        if (which) /* sphered predictions have no place among Harmony's components, however many there are */
+        if (which) /* after Harmony the profiles are components: sphered predictions cannot be compared with them, even at equal length */
             TRY(measure_all(g, w, (metric_input){c->final, c->cf_final, c->d_final, true, cross.n_fold > 0 ? &cross : NULL},
                             c->final == c->pca ? 0 : c->d_sphere, r, notes));
         else
@@ -269,7 +269,7 @@ done:
     return st;
 }
 
-/* Of a store whose every byte is right; the options are then what that store was made with. */
+/* The parameters of a store, after its digest was verified; the options become those that it was made with. */
 static status read_transform_all(stage *g, transform_params *like)
 {
     status st = OK;
@@ -286,7 +286,7 @@ done:
     return st;
 }
 
-/* What dead runs left half-written. */
+/* Remove half-written files of dead runs. */
 static void sweep(const outputs *o)
 {
     char *folder = path_dir(o->profiles), *pictures = path_join(o->folder, "report");
@@ -305,7 +305,7 @@ static status make_all(stage *g, const screen_index *ix, const screen_split *spl
     results r = {0};
     transform_params like = {0};
     bool carried = *g->cfg.evaluate.transform_with;
-    uint64_t sum = g->rank == 0 ? input_digests_digest(&from->in) : 0; /* what goes into a file is rank 0's */
+    uint64_t sum = g->rank == 0 ? input_digests_digest(&from->in) : 0; /* only rank 0 writes it */
     char *file = config_status_file(&g->cfg, "evaluate", o->run, "json");
     const progress_info info = {.file = file, .stage = "evaluate", .name = o->run, .unit = "steps", .total = 5};
     progress *p = progress_start_all(g->comm, &info);
@@ -375,7 +375,7 @@ done:
     return st;
 }
 
-/* The command line's name is one from here, the configuration's one from there: kept as a whole path. */
+/* A path on the command line is relative to the current folder, one in the configuration to its own: make it absolute. */
 static status name_store(stage *g, const char *given)
 {
     char *whole = realpath(given, NULL);
@@ -385,7 +385,7 @@ static status name_store(stage *g, const char *given)
     return OK;
 }
 
-/* The store is an input like the others. Rank 0. */
+/* List the store among the inputs. Rank 0. */
 static status add_store(const stage *g, const outputs *o, origin *from)
 {
     status st = OK;
@@ -399,7 +399,7 @@ static status add_store(const stage *g, const outputs *o, origin *from)
                  path));
     TRY(transform_params_read(&p, f, path));
     TRY(input_digests_add(&from->in, path));
-    from->in.item[from->in.n - 1].digest = transform_params_digest(&p); /* what is added to a shared store changes nothing here */
+    from->in.item[from->in.n - 1].digest = transform_params_digest(&p); /* not the file's: rows may be added to a shared store */
     from->in.item[from->in.n - 1].known = true;
     text_addf(&from->made_from, "transformed as: %s\n", digest_show(transform_params_digest(&p), d));
 done:

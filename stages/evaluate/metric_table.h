@@ -16,9 +16,9 @@ typedef enum {
 /* The table of the report that shows it; its order there is that of the rows. */
 typedef enum { IN_RETRIEVAL, IN_PREDICTED, IN_ACTIVITY, IN_BATCHES, NOT_SHOWN } metric_section;
 
-/* Whose wells are the queries. EACH_SETTING: one figure for each of the first N_QUERY_SETTINGS that has wells. The others are of all
- * wells, beside the figure of ALL_WELLS: with candidates at other positions only; against null sets or untreated wells that stand as the
- * treatment's wells do; and of untreated positions as if they were treatments. */
+/* Whose wells are the queries. EACH_SETTING: one figure for each of the first N_QUERY_SETTINGS that has wells. The others are over all
+ * wells, beside the figure of ALL_WELLS: with candidates at other positions only; against null sets or untreated wells with as many wells
+ * and positions as the treatment; and of untreated positions as if they were treatments. */
 typedef enum {
     ALL_WELLS,
     SEEN_SOURCES,

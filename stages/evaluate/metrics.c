@@ -1,5 +1,5 @@
-/* metrics.c -- all metrics of docs/method.md 8 on one form of the profiles. Searches are shared by ranges of queries and gathered; sums
- * are made by every rank from the same arrays, so a result does not depend on the number of ranks. */
+/* metrics.c -- all metrics of docs/method.md 8 on one form of the profiles. Searches are split over ranks by ranges of queries and
+ * gathered; every rank computes the sums from the same arrays, so a result does not depend on the number of ranks. */
 #include "evaluation_set.h"
 
 #include "micon/base/mem.h"

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a mean average precision is computed from and where it goes. */
+/* The inputs of a mean average precision, and where its results go. */
 typedef struct {
-    metric_id metric, normalized, share; /* the mean; as the share of the way from chance to 1; the share with q < 0.05 */
+    metric_id metric, normalized, share; /* the mean; its normalized form; the share with q < 0.05 */
     ap_scores queries;                   /* of all ranks */
     const int32_t *group;                /* [n] of the queries: their label or compound */
     int64_t n;
@@ -23,7 +23,7 @@ typedef struct {
     metric_setting setting;
 } mean_precision;
 
-/* The means over the groups' queries of what a random order would score, and of the share of the way from there to 1; chance [n_group]. */
+/* Per group, means over its queries of the AP of a random order and of the normalized AP (docs/method.md 8); chance [n_group]. */
 static status group_chances(const mean_precision *a, double *chance)
 {
     status st = OK;
@@ -93,7 +93,7 @@ static status add_means(const evaluation_set *e, const mean_precision *a)
     if (e->o->recipe != RECIPE_0_1) one.chance = by_chance / (double)one.n;
     TRY(results_ratio(e->r, one, num, den, n_compound));
     memset(num, 0, (size_t)n_compound * sizeof *num);
-    for (int32_t l = 0; l < a->n_group; l++) num[a->compound[l]] += (*a->q)[l] < 0.05; /* no q, no share */
+    for (int32_t l = 0; l < a->n_group; l++) num[a->compound[l]] += (*a->q)[l] < 0.05; /* NaN is not below 0.05 */
     one.metric = a->share, one.chance = NAN;
     TRY(results_ratio(e->r, one, num, den, n_compound));
     if (e->o->recipe != RECIPE_0_1) TRY(add_normalized(e, a, num, den));
@@ -147,13 +147,13 @@ done:
     return st;
 }
 
-/* Scores of all of w's wells against its controls; place: without those at the query's position, or NULL. */
+/* Scores of all wells of w against its controls. place: wells and controls at the query's position are left out; NULL: none are. */
 static status activity_scores_all(const evaluation_set *e, const wells *w, const float *x, const int32_t *place, ap_scores *all)
 {
     status st = OK;
     ap_controls c = {0};
     row_range own;
-    int level = e->o->negatives; /* a level left out is passed over */
+    int level = e->o->negatives; /* controls are looked for from this level upwards */
     ap_scores mine = {0};
     partition(w->n, e->size, e->rank, &own.first, &own.n);
     TRY_ALL(e->comm,
@@ -193,7 +193,7 @@ static status add_activity_all(const evaluation_set *e, const float *x, metric_s
 {
     status st = OK;
     const wells *w = e->w;
-    bool kept = setting == ALL_WELLS && !e->setting; /* compounds.csv has it */
+    bool kept = setting == ALL_WELLS && !e->setting; /* shown in compounds.csv */
     double *map = NULL, *p = NULL, *q = NULL, *normal = NULL;
     mean_precision a = {.metric = METRIC_MAP_ACTIVITY,
                         .normalized = METRIC_MAP_ACTIVITY_NORMALIZED,
@@ -234,7 +234,7 @@ done:
     return st;
 }
 
-/* Mechanisms of compounds, as w->target_start and w->target are those of labels: a compound's are its first label's that has any. */
+/* Mechanisms of compounds, in the form of w->target_start and w->target: those of the compound's first label that has any. */
 static status compound_targets(const wells *w, int64_t **start, int32_t **target)
 {
     status st = OK;
@@ -265,7 +265,7 @@ static void mark_active(const evaluation_set *e, const int64_t *count, uint8_t *
     for (int32_t c = 0; c < e->w->n_compound; c++) use[c] = use[c] && count[c] > 0;
 }
 
-/* Of every label what its compound has. */
+/* Copy each compound's value to its labels. */
 static status spread(const wells *w, const double *by_compound, double **by_label)
 {
     status st = OK;
@@ -286,8 +286,8 @@ static void single_places(const evaluation_set *e, int32_t *place)
     }
 }
 
-/* What the two consistencies share: median consensus profiles of the active compounds, over all their doses (two doses of one would share
- * its mechanism by construction), and their mechanisms. */
+/* Shared by both consistencies: median consensus profiles of the active compounds, over all their doses (two doses of one would share its
+ * mechanism by construction), and their mechanisms. */
 typedef struct {
     float *y;
     int64_t *count, *start;

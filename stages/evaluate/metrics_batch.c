@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The wells that silhouettes and clusters are taken of: all, or a seeded sample. */
+/* The wells that silhouettes and clusters are computed on: all, or a seeded sample. */
 typedef struct {
     int64_t n;
     float *x;
@@ -141,7 +141,7 @@ static status clusters_all(const evaluation_set *e, const sample *s)
                                                           .greedy = !old},
                                         NULL, cluster, &mine.inertia)
                            : OK);
-    MPI_Allreduce(&mine, &best, 1, MPI_DOUBLE_INT, MPI_MINLOC, e->comm); /* of equals the lower rank, that is the earlier start */
+    MPI_Allreduce(&mine, &best, 1, MPI_DOUBLE_INT, MPI_MINLOC, e->comm); /* of equal ones the lower rank's, that is the earlier start */
     MPI_Bcast(cluster, (int)s->n, MPI_INT32_T, best.rank, e->comm);
     TRY_ALL(e->comm, scib_agreement(s->label, n_label, cluster, present, s->n, &nmi, &ari));
     one.n = s->n;

@@ -1,5 +1,5 @@
-/* metrics_matched.c -- percent replicating against null sets that stand on the plates as the treatment's wells do, and over pairs of wells
- * at different positions (docs/method.md 8). */
+/* metrics_matched.c -- percent replicating against null sets with as many wells and positions as the treatment, and over pairs of wells at
+ * different positions (docs/method.md 8). */
 #include "evaluation_set.h"
 
 #include "micon/base/mem.h"
@@ -19,12 +19,12 @@ typedef struct {
     double all, across;
 } bars;
 
-/* The wells of E and the untreated wells of their plates, each of these a label of its own. */
+/* The wells of E and the untreated wells of their plates; each untreated well is a label of its own. */
 typedef struct {
     float *x; /* [n,d] from linear_pearson_rows; those of E first, in their order */
     int32_t *label, *place;
     replicate_pool pool;
-    bars bar[MOST][MOST]; /* by the wells and positions of a treatment */
+    bars bar[MOST][MOST]; /* [number of wells][number of positions] */
 } matched;
 
 static void matched_free(matched *m)
@@ -83,7 +83,7 @@ done:
     return st;
 }
 
-/* The percentile of those that are numbers; reorders v. */
+/* The 95th percentile of those that are not NaN; reorders v. */
 static double bar_of(double *v, int64_t n)
 {
     int64_t m = 0;

@@ -1,5 +1,5 @@
-/* metrics_position.c -- what the position of a well alone does: half of the positions of untreated wells are posed as treatments, and every
- * figure of reproducibility is computed of them (docs/method.md 8). */
+/* metrics_position.c -- how much the position of a well alone contributes: half of the positions of untreated wells are posed as
+ * treatments, and every figure of reproducibility is computed for them (docs/method.md 8). */
 #include "evaluation_set.h"
 
 #include "micon/base/mem.h"
@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The wells with untreated ones in the place of treated ones: labels are positions, the other half of the untreated wells are controls.
- * Everything but what is listed here is borrowed. */
+/* The wells, with posed untreated ones instead of the treated: labels are positions, the other untreated wells are the controls. Everything
+ * but what is listed here is borrowed. */
 typedef struct {
     wells w;
     int32_t *label, *self;
@@ -28,8 +28,8 @@ static void posed_free(posed *p)
     free(p->evaluated);
 }
 
-/* code [n_position]: a number for each posed position, -1 for others: a seeded half of those where untreated wells stand on plates with
- * evaluated wells. */
+/* code [n_position]: a number for each posed position, -1 for others. Posed is a seeded half of the positions of untreated wells on plates
+ * with evaluated wells. */
 static status choose_positions(const wells *w, uint32_t seed, const uint8_t *with, int32_t *code, int32_t *n_code)
 {
     status st = OK;
@@ -82,7 +82,7 @@ done:
     return st;
 }
 
-/* As c, but fitted on the untreated wells that are not posed; n_fold 0: they are too few. */
+/* Like c, but fitted on the untreated wells that are not posed; n_fold 0: they are too few. */
 static status cross_posed(const crossfit *c, const uint8_t *control, sphering_params *fit, crossfit *out)
 {
     *out = (crossfit){0};

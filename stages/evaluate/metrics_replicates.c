@@ -53,7 +53,8 @@ status replicate_metrics_all(const evaluation_set *e, const float *raw_x)
     TRY_ALL(e->comm, mem_alloc(&p, (size_t)(e->n * e->d), sizeof *p, "profiles"));
     for (int64_t i = 0; i < e->n; i++) linear_pearson_rows(raw_x + e->row[i] * e->d, 1, e->d, p + i * e->d);
     for (int k = 0; k < 5; k++)
-        TRY_ALL(e->comm, mem_alloc(by[k], (size_t)n_label, sizeof **by[k], "compounds")); /* of which there are fewer */
+        TRY_ALL(e->comm,
+                mem_alloc(by[k], (size_t)n_label, sizeof **by[k], "compounds")); /* num and den are by compound: fewer than labels */
     TRY_ALL(e->comm, mem_alloc(&count, (size_t)n_label, sizeof *count, "compounds"));
     TRY_ALL(e->comm, evaluation_count_present(e, e->compound, e->w->n_compound, &filled));
     for (int64_t i = 0; i < e->n; i++) count[e->label[i]]++;

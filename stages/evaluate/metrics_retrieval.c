@@ -15,7 +15,7 @@
 
 enum { K = RETRIEVAL_MAX_K, K_VOTE = 5 };
 
-/* What a search for one rule gave, for all queries; match counts candidates with the query's label. */
+/* The results of a search under one rule, for all queries; match counts candidates with the query's label. */
 typedef struct {
     retrieval_setting rule;
     int32_t *hit; /* [n,K] */
@@ -42,7 +42,7 @@ done:
     return st;
 }
 
-/* q [n_q,d] asks the wells of E under a rule; labels decide what a hit is. */
+/* Search the wells of E for the queries q [n_q,d] under a rule; equal labels make a hit. */
 static status search_all(const evaluation_set *e, const float *q, int64_t n_q, const retrieval_setting *rule, const int32_t *query_label,
                          const int32_t *label, found *out)
 {
@@ -73,7 +73,7 @@ static void merge_lists(void *from, void *to, int *n, MPI_Datatype *list)
     for (size_t i = 0; i < (size_t)*n; i++) retrieval_merge((retrieval_hit *)to + i * k, (const retrieval_hit *)from + i * k, (int)k);
 }
 
-/* All wells of E ask each other; every rank makes its share of the products, and the best of all are merged. */
+/* Every well of E queries the others. Each rank computes its share of the products; the lists of all ranks are merged. */
 static status search_each_other_all(const evaluation_set *e, retrieval_question *ask, int n_ask)
 {
     status st = OK;
@@ -95,7 +95,7 @@ done:
     return st;
 }
 
-/* What was found under a rule, for all wells of E. */
+/* The results of one question, for all wells of E. */
 static status take_found(const evaluation_set *e, const retrieval_question *ask, found *out)
 {
     status st = OK;
@@ -155,7 +155,7 @@ static int64_t mark_setting(const evaluation_set *e, metric_setting s, uint8_t *
     return n;
 }
 
-/* Share of queries whose neighbours' commonest code is their own; match [n]: those with 0 are left out, or NULL. */
+/* The share of queries whose commonest code among neighbours is their own. match [n]: queries with 0 are left out; NULL: none are. */
 static status add_vote(const evaluation_set *e, metric_id metric, metric_setting setting, const found *f, const int32_t *code,
                        const int64_t *match)
 {
@@ -201,11 +201,12 @@ done:
     return st;
 }
 
-/* Who may not answer: wells of the query's batch, source, plate, the same or at its position, of its compound (whatever its dose); the
- * query itself. */
+/* The rules: which candidates each excludes. Wells of the query's batch, source or plate; the same or at its position (_PLACE); of its
+ * compound, at any dose; the query itself. */
 enum { BATCH, SOURCE, PLATE, BATCH_PLACE, SOURCE_PLACE, PLATE_PLACE, COMPOUND, ITSELF, N_RULES, PLACE = BATCH_PLACE - BATCH };
 
-/* Which rules are asked (k > 0). Of one batch or source no well of another can answer; of one batch other plates answer instead. */
+/* Rules that are searched have k > 0. With one batch or one source no candidates would remain; with one batch, other plates are searched
+ * instead. */
 static status choose_rules(const evaluation_set *e, const int32_t *own, retrieval_question ask[N_RULES])
 {
     status st = OK;
@@ -229,7 +230,7 @@ done:
     return st;
 }
 
-/* f [N_RULES]: what was found under those that are asked; and e->near. */
+/* f [N_RULES]: the results under each rule that is searched; also sets e->near. */
 static status search_rules_all(evaluation_set *e, found *f)
 {
     status st = OK;
@@ -251,7 +252,7 @@ done:
     return st;
 }
 
-/* The shares of hits under the rules BATCH to PLATE, or the same with other positions (place: PLACE). */
+/* The shares of hits under the rules BATCH to PLATE; with place = PLACE, of those with other positions. */
 static status add_rules_all(const evaluation_set *e, metric_setting setting, const found *f, int place, const uint8_t *ask)
 {
     static const metric_id metric[] = {METRIC_NSB, METRIC_NSS, METRIC_NSP},
@@ -263,13 +264,13 @@ done:
     return st;
 }
 
-/* Votes for compounds and mechanisms, of wells of other batches, or of plates where there is one batch. */
+/* Votes for compounds and mechanisms, by wells of other batches, or of other plates where there is one batch. */
 static status add_votes_all(const evaluation_set *e, metric_setting setting, const found *f, int place, const int32_t *mechanism)
 {
     status st = OK;
     const found *others = &f[(f[BATCH].hit ? BATCH : PLATE) + place];
     int64_t *possible = NULL, *match = NULL;
-    if (place) { /* most compounds may have no well at another position: without these votes would count wells without a chance */
+    if (place) { /* many compounds may have no well at another position: their queries are left out */
         TRY_ALL(e->comm, mem_alloc(&possible, (size_t)e->n, sizeof *possible, "candidates"));
         TRY_ALL(e->comm, mem_alloc(&match, (size_t)e->n, sizeof *match, "candidates"));
         TRY_ALL(e->comm, retrieval_counts(&others->rule, e->compound, 0, e->n, e->compound, e->n, possible, match));
@@ -335,7 +336,7 @@ done:
     return st;
 }
 
-/* q [n,d]: raw lengths; group: batches to leave out, or NULL. */
+/* q [n,d] of any length. batch: the batches whose wells are excluded; NULL: none. */
 static status ask_predictions_all(const evaluation_set *e, metric_id metric, metric_id by, metric_id median, float *q, int64_t n,
                                   const int32_t *label, const int32_t *batch)
 {

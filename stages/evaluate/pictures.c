@@ -64,8 +64,8 @@ done:
     return st;
 }
 
-/* Three channels or fewer as the plate's preview has them; more: colours whose sum is near white, of values
- * as they were: the sum of many square roots would be white everywhere. */
+/* Up to three channels: the colours of the plate's preview. More: colours whose sum is near white, applied to the values before the square
+ * root, since a sum of many square roots would be white everywhere. */
 uint32_t picture_channel_colour(int k, int n)
 {
     static const uint32_t few[] = {0x0000ff, 0x00ff00, 0xff0000}, many[] = {0x2850ff, 0x00a848, 0xa08400, 0xe04000, 0xb828c0, 0x00a0a8};

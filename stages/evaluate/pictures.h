@@ -18,7 +18,7 @@ typedef struct {
     int n_channels, side_px;
     uint8_t *tile; /* [n_channels, side_px, side_px] of the well last asked for, brightened */
 } plate_tiles;
-/* Opens another plate's. E_FAILED where the plate has no tile file. */
+/* Closes the open plate, if any, and opens this one. E_FAILED where the plate has no tile file. */
 status plate_tiles_open(plate_tiles *p, const config *cfg, const char *source, const char *batch, const char *plate) MUST_USE;
 void plate_tiles_close(plate_tiles *p);
 /* Into p->tile the well's first tile without a flag, else its first; *found: it has one. */

@@ -1,4 +1,4 @@
-/* profile_tables.c -- files of profiles behind each other (profile_tables.h). CSV is read row by row, Parquet column by column: its
+/* profile_tables.c -- tables of profiles, one after another (profile_tables.h). CSV is read row by row, Parquet column by column: its
  * features never become text. */
 #include "profile_tables.h"
 
@@ -32,7 +32,7 @@ static bool of_cellprofiler(const char *s)
     return begins(s, "Cells_") || begins(s, "Nuclei_") || begins(s, "Cytoplasm_");
 }
 
-/* "", nan, NA, inf in any spelling: no number, NaN. */
+/* "", nan, NA, inf in any spelling: missing, which is NaN. False: other text. */
 static bool read_cell(const char *s, double *out)
 {
     static const char *const none[] = {"", "nan", "na", "n/a", "null", "none", "inf", "-inf", "+inf", "infinity", "-infinity"};
@@ -55,7 +55,7 @@ static bool is_named(const config *cfg, const char *name)
 
 enum { COLUMN_FEATURE = 0, COLUMN_METADATA = -1, COLUMN_DROPPED = -2 };
 
-/* first: cells of the first row, "" where they are numbers anyway. */
+/* first: cells of the first row; "" for columns of numbers. */
 static void sort_columns(const names *column, const names *first, const config *cfg, int *what)
 {
     bool cellprofiler = false;
@@ -166,7 +166,7 @@ done:
     return st;
 }
 
-/* A column of text in the place of features: one that is all missing or written as numbers. */
+/* A text column among the features: its cells must be missing or numbers. */
 static status read_feature_text(parquet_cursor *c, const char *path, const char *name, int64_t n, float *out, size_t stride)
 {
     status st = OK;
@@ -186,7 +186,7 @@ done:
     return st;
 }
 
-/* The features of a file, to t's rows from t->n on: those of one type after another, in the order of the first table. */
+/* The features of a file, to t's rows from t->n on, in the order of the first table. Columns of one type are read together. */
 static status read_features(profile_table *t, const parquet *p, const char *path, const int *what)
 {
     status st = OK;
@@ -216,7 +216,7 @@ done:
     return st;
 }
 
-/* The columns, and the first cells of those that are no numbers. */
+/* The columns, and the first cells of those that do not hold numbers. */
 static status parquet_columns(const parquet *p, names *column, names *first)
 {
     status st = OK;

@@ -1,5 +1,5 @@
-/* read_embeddings.c -- the plates' embeddings to one table: sites averaged to wells (docs/method.md 6), metadata as the screen's tables
- * have it today. Ranks share the plates; rank 0 gets all. */
+/* read_embeddings.c -- embeddings of all plates, sites averaged to wells (docs/method.md 6), with the metadata of the screen's tables. Each
+ * rank reads some of the plates; rank 0 gathers the wells. */
 #include "evaluate.h"
 
 #include "micon/base/digest.h"
@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a rank has read. */
+/* The wells of the plates that this rank reads. */
 typedef struct {
     frame obs, cf;
     float *x, *cf_x;
@@ -35,7 +35,7 @@ static void part_free(part *p)
     free(p->cf_x);
 }
 
-/* Profiles are the network's, or micon-measure's features of cells. */
+/* Are the profiles micon-measure's features of cells? Else they are the network's embeddings. */
 static bool measured(const stage *g)
 {
     return method_table[g->cfg.train.method].measured;
@@ -50,7 +50,7 @@ static char *plate_path(const stage *g, const screen_index *ix, int64_t p)
     return path;
 }
 
-/* A plate that failed before, within slurm.max_bad_plates, has none: it is left out, and that is said. */
+/* A plate that failed, within slurm.max_bad_plates, has none: it is left out with a note. */
 static bool has_embeddings(const stage *g, const screen_index *ix, int64_t p)
 {
     char *path = plate_path(g, ix, p);
@@ -67,7 +67,7 @@ static status open_plate(const stage *g, const screen_index *ix, int64_t p, stor
     return store_open(f, *path, EMBEDDINGS_KIND, EMBEDDINGS_FORMAT);
 }
 
-/* The digest of the model that embedded the plate; all plates must have been embedded by one. A file that does not say: not known. */
+/* Keep the digest of the model that embedded the plates; two models are an error. A file that does not record its model is accepted. */
 static status same_model(const store_file *f, const char *path, origin *o)
 {
     status st = OK;
@@ -86,7 +86,7 @@ done:
     return st;
 }
 
-/* The labels of the plates without embeddings, a line each, to made_from; in words to the report. */
+/* Plates without embeddings: each a line of made_from, and together a note in the report. */
 static void list_left_out(const stage *g, const screen_index *ix, origin *o)
 {
     int64_t n = index_n_plates(ix), n_out = 0;
@@ -119,7 +119,7 @@ status embeddings_inputs(const stage *g, const screen_index *ix, const screen_sp
     for (int64_t p = 0; p < index_n_plates(ix); p++) n_there += has_embeddings(g, ix, p);
     for (int64_t p = 0; p < index_n_plates(ix); p++) {
         rows = digest_mix(rows, index_plate_digest(ix, p, INDEX_OF_ALL));
-        if (n_there && !has_embeddings(g, ix, p)) continue; /* none at all: the first says so */
+        if (n_there && !has_embeddings(g, ix, p)) continue; /* where no plate has any, opening the first one fails with the message */
         TRY(open_plate(g, ix, p, &f, &path));
         TRY(same_model(f, path, o));
         TRY(input_digests_add(&o->in, path));
@@ -190,8 +190,8 @@ static int64_t count_good(const plate *p, int64_t from, int64_t to)
     return good;
 }
 
-/* The sites [from, to) of a well: out [d] = mean over the good ones, or over all; the well's quality to its row of obs. A feature that a
- * site's cells do not have (NaN) is averaged over the others. */
+/* The sites [from, to) of a well: out [d] is the mean over the good ones, or over all where none is good; obs gets the well's quality. A
+ * site whose cells lack a feature (NaN) does not count for it. */
 static void average_well(const plate *p, int64_t from, int64_t to, float *out, frame *obs, int64_t row)
 {
     const int64_t *tiles = p->obs.col[p->tiles].v.i64;
@@ -257,7 +257,7 @@ done:
     return st;
 }
 
-/* Sites of a plate to wells, behind those there are. */
+/* Average the sites of a plate to wells; append these. */
 static status add_wells(part *to, const plate *p, const screen_index *ix, int64_t at, const screen_split *split)
 {
     status st = OK;
@@ -359,7 +359,7 @@ done:
 
 /* ---- to rank 0 ---- */
 
-/* Every rank's frame, in rank order, to one on rank 0. */
+/* The rows of all ranks' frames on rank 0, in rank order. */
 static status gather_frame_all(MPI_Comm comm, const frame *mine, frame *out)
 {
     status st = OK;
@@ -397,7 +397,7 @@ static status same_length_all(MPI_Comm comm, int64_t *d)
     return agree_all(comm, st);
 }
 
-/* The names of measured features, and out with those that no metric can use. */
+/* Name the measured features; drop those that no metric can use. */
 static status name_features(const stage *g, const screen_index *ix, wells *w, names *notes)
 {
     status st = OK;

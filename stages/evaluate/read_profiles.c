@@ -52,7 +52,7 @@ done:
 
 /* ---- rows to wells ---- */
 
-/* A row of a well that has rows before it: of the same compound, and of the same file unless the configuration allows others. */
+/* Another row of a well must have its compound, and be of the same file unless evaluate.duplicate_wells allows others. */
 static status check_same_well(const profile_table *t, int64_t row, int64_t first, int compound, const char *place, const config *cfg)
 {
     if (strcmp(frame_text(&t->obs, row, compound), frame_text(&t->obs, first, compound)) != 0)
@@ -65,7 +65,7 @@ static status check_same_well(const profile_table *t, int64_t row, int64_t first
     return OK;
 }
 
-/* Sorted; rows of one place averaged. */
+/* Sort the rows; average those of one well. */
 static status to_wells(profile_table *t, wells *w, const config *cfg)
 {
     static const frame_key key[] = {
@@ -166,11 +166,11 @@ done:
 status profiles_clean(const stage *g, wells *w, const names *features, names *notes)
 {
     if (!*g->cfg.evaluate.transform_with) return clean(w, features, &g->cfg, notes);
-    for (size_t j = 0; j < features->n; j++) names_add(&w->var, features->item[j]); /* which are needed, that store says */
+    for (size_t j = 0; j < features->n; j++) names_add(&w->var, features->item[j]); /* that store names those that are needed */
     return OK;
 }
 
-/* What is in the tables but not used. */
+/* Note the columns that are not used. */
 static void note_dropped(const profile_table *t, names *notes)
 {
     if (!t->dropped.n) return;

@@ -58,7 +58,7 @@ typedef struct {
     const config *cfg;
 } kind_columns;
 
-/* Releases up to 0.1: pert_type and control_type alike, any `control` is a negative one. */
+/* As releases up to 0.1: pert_type and control_type count alike; `control` means a negative control. */
 static row_kind kind_of_0_1(const char *compound, const char *type, const char *control, const char **how)
 {
     *how = "by the rules of recipe 0.1";
@@ -74,7 +74,7 @@ static row_kind kind_of_row(const frame *f, int64_t i, const kind_columns *c, co
     *value = "";
     if (names_find(&c->cfg->screen.control, compound) >= 0) return *how = "screen.control", *value = compound, KIND_NEGATIVE;
     if (c->cfg->evaluate.recipe == RECIPE_0_1) return kind_of_0_1(compound, type, control, how);
-    if (*control) { /* says what kind of control it is: positive ones are treated */
+    if (*control) { /* names the kind of control; positive ones count as treated */
         *how = f->col[c->control].name, *value = control;
         if (names_find(&c->cfg->evaluate.columns.negative, control) >= 0) return KIND_NEGATIVE;
         if (strcmp(control, "empty") == 0) return KIND_EMPTY;
@@ -196,7 +196,7 @@ void recognize_place(const frame *f, int64_t i, const int col[4], text *t)
     }
 }
 
-/* The screen's split, where there is one and it knows all of the wells. */
+/* The screen's split, where there is one that lists all of the wells. */
 status recognize_split(frame *f, const config *cfg, names *notes)
 {
     static const char *const key[] = {"Source", "Batch", "Plate", "Well"};

@@ -3,8 +3,8 @@
 #define RECOGNIZE_WELLS_H
 #include "evaluate.h"
 
-/* Metadata_Source, _Batch, _Plate, _Well, _Compound and _pert_type (negcon, empty, trt) from whatever columns there are
- * (docs/evaluation.md); how they were recognized to notes. */
+/* Add Metadata_Source, _Batch, _Plate, _Well, _Compound and _pert_type (negcon, empty, trt), made from the columns there are
+ * (docs/evaluation.md); notes tell how. */
 status recognize_wells(frame *f, const config *cfg, names *notes) MUST_USE;
 /* Metadata_Set from the screen's split, where there is one that has all of the wells. */
 status recognize_split(frame *f, const config *cfg, names *notes) MUST_USE;

@@ -1,4 +1,4 @@
-/* report.c -- report.html: the page with the data that it draws: metrics.json as it is, the wells, the treatments, similarity of
+/* report.c -- report.html: the page and the data that it draws: metrics.json unchanged, the wells, the treatments, similarity of
  * replicates, the training's log. */
 #include "report_data.h"
 
@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The page's scripts, in the order in which their parts stand on it. */
+/* The page's scripts, in the order of their parts on the page. */
 extern const char report_data_js[], report_verdict_js[], report_hits_js[], report_card_js[], report_images_js[], report_structure_js[],
     report_map_js[], report_plates_js[], report_trust_js[], report_training_js[];
 
-/* What the training computed, of a line of its log; how long it took, and with which memory, differs between two runs that are the same.
- * Only what JSON.parse accepts: one malformed line would leave the whole page blank. False: not an object. */
+/* Step and loss of a line of the log; its times and memory differ between equal runs. The line is parsed and written again: one that
+ * JSON.parse refuses would leave the whole page blank. False: not an object. */
 static bool add_step(text *t, const char *line, size_t n, bool first)
 {
     static const char *const key[] = {"step", "loss"};

@@ -1,5 +1,5 @@
-/* report_data.h -- what the files of report.html's data share. Each function appends one member of the page's JSON, with its name and
- * without a comma; all are local, on rank 0. docs/file-formats.md, "The report's data", describes what they write. */
+/* report_data.h -- shared by the files that make the data of report.html. Each function appends one member of the page's JSON, with its
+ * name and without a comma; all are local, on rank 0. docs/file-formats.md, "The report's data", describes what they write. */
 #ifndef REPORT_DATA_H
 #define REPORT_DATA_H
 #include "evaluate.h"
@@ -19,7 +19,7 @@ status report_quality(text *t, const wells *w) MUST_USE;                     /* 
 status report_treatments(text *t, const wells *w, const transformed *c, const results *r) MUST_USE; /* "treatments" */
 
 /* ---- report_structures.c ---- */
-void report_structures(text *t, const config *cfg, const wells *w); /* "structures": of compounds that were drawn */
+void report_structures(text *t, const config *cfg, const wells *w); /* "structures": as micon-featurize laid them out */
 
 /* ---- report_images.c ---- */
 /* "images": wells of the most active treatments beside controls of their plates, drawn from the tiles; the pictures go to `folder`, or

@@ -27,9 +27,9 @@ typedef struct {
     const char *folder;
     pictured *of; /* [n] */
     int n;
-    int64_t *control; /* [n_plate] the control that stands for the plate's, or -1 */
+    int64_t *control; /* [n_plate] the control that represents the plate's, or -1 */
     uint8_t *wanted;  /* [wells] */
-    char **name;      /* [wells] of the picture that was made: a file's, or a data address */
+    char **name;      /* [wells] of the picture: a file's name, or a data: URL */
     names channels;
     int side_px;
 } images;
@@ -103,7 +103,7 @@ done:
     return st;
 }
 
-/* The picture of well i, whose tile p holds: to its file, or kept as a data address. */
+/* The picture of well i, whose tile p holds: written to its file, or kept as a data: URL. */
 static status keep(images *m, const plate_tiles *p, int64_t i, const char *const place[4])
 {
     status st = OK;
@@ -170,7 +170,7 @@ done:
     return OK;
 }
 
-/* Pictures of an earlier report that this one has no use for. */
+/* Remove pictures of an earlier report that this one does not show. */
 static status sweep(const images *m)
 {
     status st = OK;

@@ -22,7 +22,7 @@ const MAPS = [["UMAP", D.wells.umap], ["first principal components", D.wells.pca
   const ofTreatment = new Set([MECHANISM, NAME, "Compound", "SMILES", "InChIKey", "target"]);
   let px, py, cells, lit = -1;
 
-  function shades() { // a number a well: from the lightest to the fullest colour
+  function shades() { // a number per well: from the lightest to the fullest colour
     const q = by.value.startsWith("quality ") ? reals(D.quality[by.value.slice(8)], W.n) : null, map = q ? null
       : T.figures[FORM].activity_map;
     return Float64Array.from({length: W.n}, (_, i) => q ? q[i] : W.treatment[i] < 0 || map[W.treatment[i]] === null ? NaN

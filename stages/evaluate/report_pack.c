@@ -69,7 +69,7 @@ status pack_codes(text *t, const int32_t *code, int64_t n, int64_t n_names)
     size_t size = n_names < 255 ? 1 : n_names < MISSING ? 2 : 4;
     uint32_t *v = NULL, any = 0;
     TRY(mem_alloc(&v, (size_t)n, sizeof *v, "the report"));
-    for (int64_t i = 0; i < n; i++) any |= v[i] = (uint32_t)code[i]; /* -1 ends in the type's largest number */
+    for (int64_t i = 0; i < n; i++) any |= v[i] = (uint32_t)code[i]; /* -1 becomes the type's largest number */
     text_add(t, "{");
     if (any)
         TRY(add_whole(t, v, n, size));

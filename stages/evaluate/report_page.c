@@ -4,14 +4,14 @@
 
 #include <string.h>
 
-/* A final line feed is left to the frame. */
+/* The final line feed of the last file is left out: the frame has one. */
 static void add_file(text *page, const char *file, bool last)
 {
     size_t n = strlen(file);
     text_addn(page, file, last && n && file[n - 1] == '\n' ? n - 1 : n);
 }
 
-/* No text of a table can end the element that the data stand in. */
+/* A '<' is escaped, so that no text of a table can end the element that holds the data. */
 static void add_data(text *page, const char *data)
 {
     for (const char *s = data, *next; *s; s = next) {

@@ -11,7 +11,7 @@
 
 enum { DRAWINGS_MOST = 6 << 20, FILE_MOST = 1 << 30 }; /* bytes: the page stays below 15 MB with them */
 
-/* ["COMPOUND",{..}]: the drawing of a compound that has wells here. False: the line is not that. */
+/* ["COMPOUND",{..}]: the drawing of a compound that has wells here. False: the line is not of this form. */
 static bool add_drawing(text *t, const wells *w, const char *line, size_t n, bool *first)
 {
     json_t *value = json_loadb(line, n, 0, NULL), *drawing = json_array_get(value, 1);

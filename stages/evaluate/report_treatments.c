@@ -1,5 +1,5 @@
-/* report_treatments.c -- a row a treatment in the page's data: its figures, how alike its wells of different batches and sources are, its
- * nearest treatments, its predicted profile. On the profiles that the store delivers (corrected, where they are). */
+/* report_treatments.c -- a row per treatment in the page's data: its figures, similarity of its wells across batches and sources, nearest
+ * treatments, predicted profile. Computed on the profiles that the store delivers (corrected, where they are). */
 #include "report_data.h"
 
 #include "micon/base/mem.h"
@@ -25,7 +25,7 @@ static void add_reals(text *t, const char *name, const double *v, int64_t n, int
     text_add(t, "]");
 }
 
-/* Figures of compounds.csv, of each form of the profiles. */
+/* The figures of compounds.csv, for each form of the profiles. */
 static void add_figures(text *t, const wells *w, const results *r)
 {
     static const char *const profiles[2] = {"uncorrected", "corrected"};
@@ -66,8 +66,8 @@ static double square(double *v, int64_t d)
     return sum;
 }
 
-/* out [n_label]: the mean cosine over pairs of a treatment's wells in two groups; NaN without such a pair. Over all pairs of wells it is
- * the product of the sum of unit rows with itself, less that of each group. */
+/* out [n_label]: the mean cosine over pairs of a treatment's wells in two groups; NaN without such a pair. The sum over all pairs is the
+ * squared length of the sum of unit rows; that of each group is subtracted. */
 static status across(const wells *w, const transformed *c, const int32_t *group, double *out)
 {
     status st = OK;
@@ -161,8 +161,9 @@ done:
     return st;
 }
 
-/* "predicted": [cosine, place] of a compound's predicted profile (the mean over plates) and the consensus of its treatment that is most
- * like it, whose place is among all treatments; null without one. Nothing where predictions are not in the space of the final profiles. */
+/* "predicted": for each treatment [cosine, place]: the cosine of its consensus with its compound's predicted profile (the mean over
+ * plates), and the place of the compound's nearest treatment among all; null without a prediction. Nothing where predictions are not in the
+ * space of the final profiles. */
 static status add_predicted(text *t, const wells *w, const transformed *c, const consensus *s)
 {
     status st = OK;

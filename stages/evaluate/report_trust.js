@@ -73,7 +73,7 @@ metric_table("activity", "Activity, mechanisms, replicates",
   "Mean average precision against the plate's controls, and among compounds that share a mechanism" +
   (M.mechanism_column ? " (" + esc(M.mechanism_column) + ")" : "") + ".", metric_rows("activity"));
 metric_table("batches", "Batches", "How well batches mix, and compounds stay apart. Best is 1, except where said.", metric_rows("batches"));
-(function () { // a line a figure, from without correction to with it
+(function () { // a line per figure, from without correction to with it
   if (!CHANGES.length) return;
   const up = CHANGES.filter((c) => c.better > 0).length, down = CHANGES.filter((c) => c.better < 0).length, row = 26, L = 300, Wd = 720;
   const sec = section("changes", "What correction changed", "<b>" + (down > up ? "It made these profiles worse" : up > down

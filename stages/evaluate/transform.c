@@ -1,4 +1,4 @@
-/* transform.c -- raw wells to normalized, sphered and corrected profiles (docs/method.md 7). On one process: the steps learn from all
+/* transform.c -- raw wells to normalized, sphered and corrected profiles (docs/method.md 7). On one process: the steps are fitted on all
  * wells together. */
 #include "evaluate.h"
 
@@ -178,7 +178,7 @@ static status choose_features(transformed *c, const wells *w, const evaluate_opt
     select_apply(c->norm, w->n, c->d_norm, c->why, c->norm);
     select_apply(c->cf_norm, w->n_cf, c->d_norm, c->why, c->cf_norm);
     memset(raw, 0, (size_t)w->d * sizeof *raw);
-    for (int64_t j = 0; j < c->d_norm; j++) { /* from here on why is by feature of the table */
+    for (int64_t j = 0; j < c->d_norm; j++) { /* from here on, why is indexed by the table's features */
         raw[c->kept[j]] = c->why[j];
         if (c->why[j] == SELECT_KEEP) c->kept[m++] = c->kept[j];
     }
@@ -189,7 +189,7 @@ done:
     return st;
 }
 
-/* A rank among few wells is coarse, and what it says depends on the other few (docs/evaluation.md, Corrections). */
+/* Ranks among few wells are coarse, and depend on which wells these are (docs/evaluation.md, Corrections). */
 void transform_settle(evaluate_options *o, const wells *w, names *notes)
 {
     enum { LEAST = 24 };
@@ -205,7 +205,7 @@ done:
     free(size);
 }
 
-/* Ranks need all wells of a group, so they are made again where another store's transformation is carried over. */
+/* Ranks need all wells of a group: they are computed from these wells even with another store's transformation. */
 static status score_profiles(transformed *c, const wells *w, const evaluate_options *o)
 {
     status st = OK;

@@ -1,4 +1,4 @@
-/* transform_reuse.c -- transform these wells as another store's were, and keep how they were transformed. */
+/* transform_reuse.c -- apply another store's transformation to these wells, and collect the parameters of our own. */
 #include "evaluate.h"
 
 #include "micon/base/mem.h"
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The own parameters of profiles just made: everything but the two lists of names is borrowed. */
+/* The parameters of the profiles just computed: everything but the two lists of names is borrowed. */
 void transform_params_from(transform_params *p, const wells *w, const transformed *c, const evaluate_options *o)
 {
     *p = (transform_params){.borrows = true,
@@ -33,7 +33,7 @@ void transform_adopt(const transform_params *p, evaluate_options *o)
     o->min_controls = p->min_controls;
     o->reshape = p->reshape;
     o->sphere = (int)p->sphere.kind;
-    o->select = SELECT_NONE; /* what was selected then is among the features that are left */
+    o->select = SELECT_NONE; /* the store's features are selected ones */
     free(o->normalize_by);
     o->normalize_by = xstrdup(p->normalize_by);
 }
@@ -45,7 +45,7 @@ static bool same_names(const names *a, const names *b)
     return same;
 }
 
-/* at[j]: where the wells have the j-th feature that is left. */
+/* at[j]: the wells' number of the store's feature j. */
 static status find_features(const transform_params *p, const wells *w, const char *path, int32_t *at)
 {
     status st = OK;
@@ -125,7 +125,7 @@ void transform_keep(const transform_params *p, const wells *w, uint8_t *keep, in
     *n_kept = (int64_t)next;
 }
 
-/* For normalize_by: none. The numbers of the features that these wells have. */
+/* For normalize_by: none: the store's centers and scales, for the features that these wells have. */
 status transform_normal(const transform_params *p, const wells *w, normalize_params *out)
 {
     status st = OK;

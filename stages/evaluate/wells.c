@@ -1,4 +1,4 @@
-/* wells.c -- what the columns of obs mean: codes for sources, batches, plates, treatments, mechanisms; and their way to all ranks. */
+/* wells.c -- what the columns of obs mean: codes for sources, batches, plates, treatments, mechanisms; and their broadcast. */
 #include "evaluate.h"
 
 #include "micon/base/log.h"
@@ -32,7 +32,7 @@ void wells_free(wells *w)
     intern_free(&w->group_name);
 }
 
-/* code[i] = number of the row's texts in `col`, joined by '|', in order of arrival; where use is given, -1 for rows without. */
+/* code[i]: the number of the row's texts in `col`, joined by '|', in order of first appearance; -1 for rows that `use` leaves out. */
 static status code_rows(const frame *f, const int *col, int n_cols, const uint8_t *use, intern_table *known, int32_t **code,
                         int32_t *n_codes)
 {
@@ -290,7 +290,7 @@ status wells_label(wells *w, const config *cfg, names *notes)
     TRY(code_rows(&w->obs, label_col, 1 + (int)cfg->screen.treatment.n, treated, &w->label_name, &w->label, &w->n_label));
     TRY(code_rows(&w->obs, label_col, 1, treated, &w->compound_name, &w->compound, &w->n_compound));
     if (strcmp(by, "none") != 0) TRY(wells_find_column(&w->obs, by, "evaluate.normalize_by", &group_col));
-    if (group_col == place[2]) /* plates of one name at two sources are two */
+    if (group_col == place[2]) /* plates of one name at two sources are different */
         TRY(code_rows(&w->obs, place, 3, NULL, &w->group_name, &w->group, &w->n_group));
     else
         TRY(code_rows(&w->obs, &group_col, group_col >= 0, NULL, &w->group_name, &w->group, &w->n_group));

@@ -45,7 +45,7 @@ done:
     return st;
 }
 
-/* X [n,d_norm]; layers/raw alike. `corrected` may be NULL. */
+/* norm and raw are [n,d_norm]; corrected may be NULL. */
 typedef struct {
     const frame *obs;
     int64_t n;
@@ -67,7 +67,7 @@ done:
     return st;
 }
 
-/* Rank 0 writes all; the others take part with nothing. */
+/* Rank 0 writes all rows; the others take part with none. */
 static status write_all(stage *g, const char *path, const wells *w, const transformed *c, const matrices *m, const char *made_from,
                         uint64_t sum)
 {
@@ -107,7 +107,7 @@ done:
     return st;
 }
 
-/* The raw values of the features that are left. */
+/* The raw values of the features that are kept. */
 static status raw_of_kept(const wells *w, const transformed *c, float **out)
 {
     status st = OK;
@@ -130,7 +130,7 @@ done:
     return st;
 }
 
-/* A row a treatment: its first well's metadata as far as all its wells agree on it. */
+/* A row per treatment, with the columns of metadata in which the wells of every treatment agree. */
 static status consensus_frame(const wells *w, const int64_t *count, frame *out)
 {
     status st = OK;

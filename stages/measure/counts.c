@@ -1,4 +1,4 @@
-/* counts.c -- how many cells there are and how large they are, a row a well; and warnings where a plate's numbers are odd, with what to
+/* counts.c -- how many cells there are and how large they are, a row per well; and warnings where a plate's numbers are odd, with what to
  * change. */
 #include "measure_stage.h"
 

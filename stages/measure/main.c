@@ -1,5 +1,5 @@
 /* main.c -- micon-measure: cells found on every site, CellProfiler's features of them (docs/method.md 11), one HDF5 file a plate with a
- * row a site, and on request one with a row a cell. */
+ * row a site, and on request one with a row per cell. */
 #include "measure_stage.h"
 
 #include "micon/base/mem.h"

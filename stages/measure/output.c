@@ -85,7 +85,7 @@ done:
     return st;
 }
 
-/* ---- a row a site ---- */
+/* ---- a row per site ---- */
 
 static status put_site_obs(const plate_work *w, store *out)
 {
@@ -160,7 +160,7 @@ done:
     return st;
 }
 
-/* ---- a row a cell ---- */
+/* ---- a row per cell ---- */
 
 /* 8 bytes a cell, in the order of ranks, to the order of sites. */
 static status in_order(const plate_work *w, const char *by_rank, char *out)

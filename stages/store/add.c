@@ -186,7 +186,7 @@ done:
     return st;
 }
 
-/* What was added: a row a run. */
+/* What was added: a row per run. */
 static status merge_record(merged *m, const stage *g)
 {
     static const char *const name[] = {"digest", "screen", "run", "made_from"};

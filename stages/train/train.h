@@ -214,7 +214,7 @@ bool validation_has_query(const dataset *d);
 /* it: items of the validation tiles, or NULL. The batch of `t` is paused (batch_pause). */
 status validate_all(trainer *t, pair_sampler *it, net_kit *kit, validation *out) MUST_USE;
 
-/* ---- step_log.c: log.jsonl, a line a step ---- */
+/* ---- step_log.c: log.jsonl, a line per step ---- */
 /* Of this process: wall-clock seconds; CPU seconds over all threads (steadier on a busy machine); allocations. */
 typedef struct {
     double seconds, processor;

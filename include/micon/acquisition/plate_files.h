@@ -61,7 +61,7 @@ void plate_files_channels(const plate_files *f, names *out);
 void plate_files_csv(const plate_files *f, text *out);
 
 /* A well table of the wells that have images and of which a layout says something, appended: Metadata_Plate, Metadata_Well,
- * Metadata_Compound, a column a further layer. Nothing where no layout names a compound. Returns the number of its rows. */
+ * Metadata_Compound, a column per further layer. Nothing where no layout names a compound. Returns the number of its rows. */
 size_t plate_files_wells_csv(plate_files *f, text *out);
 
 #endif

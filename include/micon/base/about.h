@@ -1,4 +1,4 @@
-/* about.h -- what a program is built from and what it runs on, for --version --verbose: a line a fact, "name: value". Local. */
+/* about.h -- what a program is built from and what it runs on, for --version --verbose: a line per fact, "name: value". Local. */
 #ifndef MICON_BASE_ABOUT_H
 #define MICON_BASE_ABOUT_H
 #include "micon/base/text.h"

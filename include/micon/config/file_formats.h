@@ -22,8 +22,8 @@
 #define TILES_KIND "tiles"
 #define COMPOUNDS_KIND "compounds"
 #define EMBEDDINGS_KIND "embeddings"
-#define FEATURES_KIND "features" /* of CellProfiler's kind: a row a site */
-#define CELLS_KIND "cells"       /* the same, a row a cell */
+#define FEATURES_KIND "features" /* of CellProfiler's kind: a row per site */
+#define CELLS_KIND "cells"       /* the same, a row per cell */
 #define PROFILES_KIND "profiles"
 enum { TILES_FORMAT = 1, COMPOUNDS_FORMAT = 1, EMBEDDINGS_FORMAT = 1, PROFILES_FORMAT = 1, FEATURES_FORMAT = 1, CELLS_FORMAT = 1 };
 

@@ -1,5 +1,5 @@
-/* findings.h -- what is wrong with the inputs, all of it at once: kinds of trouble, each with a count and its first examples. Local.
- * {0} is valid and empty; findings_free gives the memory back. */
+/* findings.h -- all that is wrong with the inputs: kinds of trouble, each with a count and its first examples. Local. {0} is valid and
+ * empty; findings_free gives the memory back. */
 #ifndef MICON_INDEX_FINDINGS_H
 #define MICON_INDEX_FINDINGS_H
 #include "micon/base/status.h"
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 typedef enum { FINDING_WARNING, FINDING_ERROR } finding_level;
-enum { FINDING_EXAMPLES = 5 }; /* kept of a kind; the others are counted */
+enum { FINDING_EXAMPLES = 5 }; /* kept of each kind; further ones are counted only */
 
 typedef struct {
     finding_level level;
@@ -27,7 +27,7 @@ typedef struct {
 /* One more of its kind; kinds are told apart by level and `what`. Control characters in the example are replaced. */
 void findings_add(findings *f, finding_level level, const char *what, const char *fmt, ...) PRINTF_LIKE(4, 5);
 void findings_add_n(findings *f, finding_level level, const char *what, int64_t count, const char *fmt, ...) PRINTF_LIKE(5, 6);
-/* Has this kind all its examples? More of it are only counted: they need no words. */
+/* Does this kind have all its examples? Then further ones are only counted: they need no text. */
 bool findings_full(const findings *f, finding_level level, const char *what);
 void findings_merge(findings *to, const findings *from); /* counts add up */
 int64_t findings_count(const findings *f, finding_level level);

@@ -1,7 +1,7 @@
-/* index.h -- the screen's tables joined into one: a row a site, with all its metadata and the path of every channel. Local.
+/* index.h -- the screen's tables joined into one: a row per site, with all its metadata and the path of every channel. Local.
  *
  * Read from: LoadData CSVs (FileName_Orig<channel> + PathName_Orig<channel>, or URL_ with file:; "Orig" may be left out), jump_download
- * tables (<channel>_path), DeepProfiler's index.csv (a column a channel), nf-core sheets (a row an image: channel, path); joined with
+ * tables (<channel>_path), DeepProfiler's index.csv (a column per channel), nf-core sheets (a row per image: channel, path); joined with
  * plate, well and compound tables where they are given. Columns of the image table win over the well's, the plate's, the compound's.
  * Source, Batch, Plate, Well, Site: Metadata_X, X or x; Site also Metadata_FOV, Metadata_Fov, FOV; the compound: Metadata_JCP2022,
  * Metadata_Compound, Metadata_broad_sample, with or without Metadata_. No Source anywhere: S1; no Batch: `batch`, or the name of the
@@ -33,13 +33,13 @@ typedef struct {
     bool pages; /* one file holds all channels: page = the channel's place in `channels`, or what Frame_<channel> says */
 } index_options;
 
-/* What a row of a compound table is about: its identifier or, where that is empty or NA as broad_sample is for DMSO, its
- * pert_iname. Borrowed. */
+/* The compound of a row of a compound table: its identifier or, where that is empty or NA (as broad_sample is for DMSO), its pert_iname.
+ * Borrowed. */
 #define INDEX_COMPOUND_NAME "pert_iname"
 const char *index_compound_id(const char *identifier, const char *name);
 
-/* Is there something to make compounds' vectors from: featurize.vectors, or a table of screen.compound with one of these columns? A table
- * that cannot be read counts: whoever needs it says why. */
+/* Can compounds' vectors be made: from featurize.vectors, or from a table of screen.compound with one of these columns? A table that cannot
+ * be read counts as one; its reader reports the error. */
 extern const char *const index_smiles_columns[]; /* ends with NULL */
 bool index_has_structures(const config *c);
 
@@ -48,28 +48,28 @@ char *index_cache_name(const config *c);         /* WORK.index, beside the work 
 
 /* ---- making one ---- */
 
-/* Join the tables anew. Trouble in the tables (also one that cannot be read) is not a failure but a finding: index_findings; rows that
- * cannot be used are left out. Fails for want of memory only. */
+/* Join the tables. Trouble in the tables (also one that cannot be read) is not a failure but a finding: index_findings; rows that cannot be
+ * used are left out. Fails for want of memory only. */
 status index_build(screen_index **out, const index_options *o) MUST_USE;
 
-/* The cached one where it is still right (same options; tables of the same size and time, or the same bytes), else built anew and, if
- * it has no errors, cached. cache NULL: none. A cache that is cut off, damaged or of another version is built anew; one that cannot be
+/* The cached index if it is up to date (same options; tables of the same size and time, or the same bytes). Otherwise it is built and, if
+ * it has no errors, cached. cache NULL: none. A cache that is cut off, damaged or of another version is built again; one that cannot be
  * written is a log line. Under MPI: rank 0 first, then the others, who map what it wrote. */
 status index_open(screen_index **out, const index_options *o, const char *cache) MUST_USE;
 void index_free(screen_index **ix); /* NULL-safe, sets NULL */
 
 status index_save(const screen_index *ix, const char *path) MUST_USE;
-/* Map a saved index; E_FORMAT where it is none. Whether it is up to date is not asked. dir: as in index_options. */
+/* Map a saved index; E_FORMAT where the file is no index. Does not check whether it is up to date. dir: as in index_options. */
 status index_load(screen_index **out, const char *path, const char *dir) MUST_USE;
 /* The block itself, to send to other ranks, and an index over a copy of it. */
 const void *index_bytes(const screen_index *ix, size_t *size);
 status index_from_bytes(screen_index **out, const void *data, size_t size, const char *dir) MUST_USE;
 
-/* ---- what was found ---- */
+/* ---- findings ---- */
 const findings *index_findings(const screen_index *ix); /* of the tables; borrowed */
 
-/* Look for the files of plates [first, first+n): images and, if asked for, illumination functions. One look at a folder answers for
- * all of its files. A plate with more than the share max_bad of its sites incomplete is an error, fewer are a warning. */
+/* Look for the files of plates [first, first+n): images and, if asked for, illumination functions. A folder is listed once for all of its
+ * files. A plate with more than the share max_bad of its sites incomplete is an error, fewer are a warning. */
 void index_check_files(const screen_index *ix, int64_t first, int64_t n, bool illumination, double max_bad, findings *out);
 
 /* ---- rows ---- */
@@ -115,8 +115,8 @@ index_plate index_plate_at(const screen_index *ix, int64_t p);
 status index_find_plate(const screen_index *ix, const char *name, int64_t *p) MUST_USE;
 int64_t index_well_end(const screen_index *ix, int64_t row); /* first row behind the well of `row` */
 
-/* Over what a plate's rows say. INDEX_OF_IMAGES: keys, paths, pages, channel names: what tiles are made from. INDEX_OF_ALL: all
- * metadata too. Other plates, tables and folders do not matter. */
+/* Digest of a plate's rows. INDEX_OF_IMAGES: keys, paths, pages, channel names: what tiles are made from. INDEX_OF_ALL: all metadata too.
+ * It does not depend on other plates, tables and folders. */
 enum { INDEX_OF_IMAGES, INDEX_OF_ALL };
 uint64_t index_plate_digest(const screen_index *ix, int64_t p, int of);
 

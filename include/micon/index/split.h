@@ -1,4 +1,4 @@
-/* split.h -- which wells a model may learn from, and which it is judged by: a pure function of the index and the options, written
+/* split.h -- which wells a model is trained on, and on which it is evaluated: a pure function of the index and the options, written
  * to work/split.csv. Local.
  *
  * A well's set is the first of these that is true:

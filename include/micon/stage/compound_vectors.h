@@ -9,7 +9,7 @@
 typedef struct {
     int64_t n, d;
     float *x;          /* [n, d] */
-    frame obs;         /* a row a compound; Metadata_Compound is its key */
+    frame obs;         /* a row per compound; Metadata_Compound is its key */
     frame identifiers; /* Metadata_Compound, Key, Row: every identifier of the tables that has a vector, sorted */
     uint64_t digest;   /* of the file's contents */
 } vectors;
