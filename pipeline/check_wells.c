@@ -36,17 +36,17 @@ static const char *cell(const screen_index *ix, int64_t row, const char *column)
     return col < 0 ? "" : index_cell(ix, row, col);
 }
 
-/* As the index decides it (join_columns.c). */
 static void explain(const config *c, const screen_index *ix, int64_t row, tally *t)
 {
-    well_kind kind = index_kind(ix, row);
     const char *compound = index_cell(ix, row, INDEX_COMPOUND), *control_type = cell(ix, row, "Metadata_control_type");
+    kind_reason by;
+    well_kind kind = index_kind_of(&c->screen.control, compound, index_cell(ix, row, INDEX_PERT_TYPE), control_type, &by);
     text why = {0};
     t->wells[kind]++;
-    if (kind == WELL_CONTROL && names_find(&c->screen.control, compound) >= 0)
+    if (kind == WELL_CONTROL && by == KIND_BY_CONTROL_LIST)
         text_addf(&why, "screen.control '%s'", compound);
     else if (kind == WELL_CONTROL)
-        text_addf(&why, "%s negcon", strcmp(control_type, "negcon") == 0 ? "Metadata_control_type" : "Metadata_pert_type");
+        text_addf(&why, "%s negcon", by == KIND_BY_CONTROL_TYPE ? "Metadata_control_type" : "Metadata_pert_type");
     else if (kind == WELL_EMPTY && *compound)
         text_addf(&why, "compound '%s'", compound);
     else if (kind == WELL_EMPTY)

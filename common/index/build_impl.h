@@ -100,9 +100,19 @@ extern const char *const source_names[], *const batch_names[], *const plate_name
 /* Is it a name of a key column? Key columns are not kept as metadata. */
 bool is_key_name(const char *name);
 bool is_missing(const char *cell); /* empty, NA or nan */
-/* Under which name a column of a table is kept: itself if it begins with Metadata_; in compound tables also SMILES, InChIKey, ...; or
- * NULL. */
-const char *metadata_name(const char *column, bool compound_table);
+/* The columns of a table that are kept as metadata, and their columns of a grid. */
+typedef enum {
+    KEEP_METADATA,           /* those that begin with Metadata_ */
+    KEEP_METADATA_COMPOUNDS, /* of compound tables: also SMILES, InChIKey, ... */
+    KEEP_ALL                 /* of layouts: all, with Metadata_ before names that lack it */
+} keep_which;
+typedef struct {
+    int *from;
+    size_t *to, n;
+} kept_columns;
+/* Adds the columns that the grid lacks; key columns and column `skip` are not kept. *k is {0} before; kept_columns_free in any case. */
+status kept_columns_map(kept_columns *k, grid *g, const csv *c, keep_which which, int skip) MUST_USE;
+void kept_columns_free(kept_columns *k);
 
 /* pycytominer's barcode_platemap: which plate has which map. */
 extern const char *const barcode_names[], *const map_names[];

@@ -101,8 +101,7 @@ status index_load(screen_index **out, const char *path, const char *dir)
     if (!S_ISREG(sb.st_mode) || sb.st_size < (off_t)sizeof(block_head)) TRY(fail(E_FORMAT, "%s: not an index file: too short", path));
     if (!may_be_mapped(fd)) {
         TRY(read_block(fd, path, (size_t)sb.st_size, &own));
-        TRY(fail_within(block_open(out, own, (size_t)sb.st_size, false, dir), "%s",
-                        path)); /* it takes over the block, also when it fails */
+        TRY(fail_within(block_open(out, own, (size_t)sb.st_size, false, dir), "%s", path)); /* takes over `own` */
         goto done;
     }
     block = mmap(NULL, (size_t)sb.st_size, PROT_READ, MAP_SHARED, fd, 0);

@@ -1,8 +1,10 @@
-/* column_names.c -- the names under which tables give the keys, and those under which other columns are kept. */
+/* column_names.c -- the names under which tables give the keys, and the columns that are kept as metadata. */
 #include "build_impl.h"
 
+#include "micon/base/mem.h"
 #include "micon/base/num.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -63,14 +65,45 @@ bool is_key_name(const char *name)
     return strcmp(name, "Metadata_Site") == 0 || strcmp(name, "Metadata_Compound") == 0;
 }
 
-const char *metadata_name(const char *column, bool compound_table)
+/* The name under which a column is kept, or NULL. Caller frees. */
+static char *kept_name(const char *column, keep_which which)
 {
     static const char *const known[][2] = {{"SMILES", "Metadata_SMILES"},   {"InChIKey", "Metadata_InChIKey"},
                                            {"InChI", "Metadata_InChI"},     {"moa", "Metadata_moa"},
                                            {"target", "Metadata_target"},   {"pert_type", "Metadata_pert_type"},
                                            {"pert_iname", "Metadata_Name"}, {"control_type", "Metadata_control_type"}};
-    if (strncmp(column, "Metadata_", 9) == 0 && column[9]) return column;
-    for (size_t i = 0; compound_table && i < sizeof known / sizeof *known; i++)
-        if (strcasecmp(column, known[i][0]) == 0) return known[i][1];
+    if (strncmp(column, "Metadata_", 9) == 0 && (column[9] || which == KEEP_ALL)) return xstrdup(column);
+    if (which == KEEP_ALL && *column) return xasprintf("Metadata_%s", column);
+    for (size_t i = 0; which == KEEP_METADATA_COMPOUNDS && i < sizeof known / sizeof *known; i++)
+        if (strcasecmp(column, known[i][0]) == 0) return xstrdup(known[i][1]);
     return NULL;
+}
+
+static status keep_column(kept_columns *k, grid *g, int from, const char *name)
+{
+    long at = grid_find(g, name);
+    size_t to = (size_t)at;
+    status st = at < 0 ? grid_add_col(g, name, &to) : OK;
+    k->from[k->n] = from;
+    k->to[k->n++] = to;
+    return st;
+}
+
+status kept_columns_map(kept_columns *k, grid *g, const csv *c, keep_which which, int skip)
+{
+    status st = OK;
+    k->from = xcalloc((size_t)csv_n_cols(c), sizeof *k->from);
+    k->to = xcalloc((size_t)csv_n_cols(c), sizeof *k->to);
+    for (int i = 0; i < csv_n_cols(c) && st == OK; i++) {
+        char *name = i == skip || is_key_name(csv_col_name(c, i)) ? NULL : kept_name(csv_col_name(c, i), which);
+        if (name && !is_key_name(name)) st = keep_column(k, g, i, name);
+        free(name);
+    }
+    return st;
+}
+
+void kept_columns_free(kept_columns *k)
+{
+    free(k->from);
+    free(k->to);
 }

@@ -50,13 +50,18 @@ static uint32_t value(const index_builder *b, const origin *o, size_t i)
 }
 
 /* Metadata_control_type decides where it is given: JUMP's positive controls have pert_type control, or even negcon. */
-static well_kind kind_of(const index_builder *b, const char *compound, const char *pert_type, const char *control_type)
+well_kind index_kind_of(const names *control, const char *compound, const char *pert_type, const char *control_type, kind_reason *by)
 {
-    if (*compound && b->o->control && names_find(b->o->control, compound) >= 0) return WELL_CONTROL;
-    if (strcmp(is_missing(control_type) ? pert_type : control_type, "negcon") == 0) return WELL_CONTROL;
-    if (!*compound || strcmp(compound, "JCP2022_999999") == 0 || strcmp(compound, "empty") == 0 || strcmp(pert_type, "empty") == 0)
-        return WELL_EMPTY;
-    return WELL_TREATED;
+    const bool typed = !is_missing(control_type);
+    *by = KIND_BY_CONTROL_LIST;
+    if (*compound && control && names_find(control, compound) >= 0) return WELL_CONTROL;
+    *by = typed ? KIND_BY_CONTROL_TYPE : KIND_BY_PERT_TYPE;
+    if (strcmp(typed ? control_type : pert_type, "negcon") == 0) return WELL_CONTROL;
+    *by = KIND_BY_COMPOUND;
+    if (!*compound || strcmp(compound, INDEX_NO_COMPOUND) == 0 || strcmp(compound, "empty") == 0) return WELL_EMPTY;
+    if (strcmp(pert_type, "empty") != 0) return WELL_TREATED;
+    *by = KIND_BY_PERT_TYPE;
+    return WELL_EMPTY;
 }
 
 static status fill_fixed(index_builder *b, joined_rows *j)
@@ -66,12 +71,14 @@ static status fill_fixed(index_builder *b, joined_rows *j)
     status st = OK;
     size_t n = b->n_order;
     uint32_t type[3];
+    kind_reason by;
     origin pert = origin_of(b, "Metadata_pert_type"), control = origin_of(b, "Metadata_control_type");
     for (int k = 0; k < 3; k++) TRY(builder_intern(b, type_name[k], &type[k]));
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < sizeof from / sizeof *from; k++) j->cell[k * n + i] = b->rows.col[from[k]].v[b->order[i]];
         uint32_t compound = b->wells.col[W_COMPOUND].v[b->well_of[i]], given = value(b, &pert, i);
-        well_kind kind = kind_of(b, builder_text(b, compound), builder_text(b, given), builder_text(b, value(b, &control, i)));
+        well_kind kind =
+            index_kind_of(b->o->control, builder_text(b, compound), builder_text(b, given), builder_text(b, value(b, &control, i)), &by);
         j->kind[i] = (uint8_t)kind;
         j->cell[INDEX_COMPOUND * n + i] = compound;
         j->cell[INDEX_PERT_TYPE * n + i] = given ? given : type[kind];

@@ -12,9 +12,7 @@
 
 typedef struct {
     int source, batch, plate;
-    int *from; /* metadata columns of the table, and of b->plates */
-    size_t *to;
-    size_t n;
+    kept_columns meta; /* to b->plates */
 } plate_cols;
 
 static status map_plate_table(index_builder *b, const csv *c, plate_cols *m)
@@ -24,16 +22,7 @@ static status map_plate_table(index_builder *b, const csv *c, plate_cols *m)
     m->batch = csv_col_any(c, batch_names);
     m->plate = csv_col_any(c, plate_names);
     if (m->plate < 0) TRY(fail(E_FORMAT, "%s:1: no column 'Metadata_Plate'", csv_path(c)));
-    m->from = xcalloc((size_t)csv_n_cols(c), sizeof *m->from);
-    m->to = xcalloc((size_t)csv_n_cols(c), sizeof *m->to);
-    for (int i = 0; i < csv_n_cols(c); i++) {
-        const char *name = metadata_name(csv_col_name(c, i), false);
-        if (!name || is_key_name(name)) continue;
-        long at = grid_find(&b->plates, name);
-        m->to[m->n] = (size_t)at;
-        if (at < 0) TRY(grid_add_col(&b->plates, name, &m->to[m->n]));
-        m->from[m->n++] = i;
-    }
+    TRY(kept_columns_map(&m->meta, &b->plates, c, KEEP_METADATA, -1));
 done:
     return st;
 }
@@ -81,14 +70,13 @@ static status read_plate_table(index_builder *b, size_t tab, const uint8_t *imag
         col[P_PLATE].v[row] = (uint32_t)plate;
         col[P_TABLE].v[row] = (uint32_t)tab;
         col[P_LINE].v[row] = (uint32_t)csv_line(c);
-        for (size_t i = 0; i < m.n; i++) TRY(builder_intern(b, field[m.from[i]], &col[m.to[i]].v[row]));
+        for (size_t i = 0; i < m.meta.n; i++) TRY(builder_intern(b, field[m.meta.from[i]], &col[m.meta.to[i]].v[row]));
         plate_known(b, path);
     }
     b->table.item[tab].digest = csv_digest(c);
 done:
     csv_close(&c);
-    free(m.from);
-    free(m.to);
+    kept_columns_free(&m.meta);
     return builder_report(b, st);
 }
 

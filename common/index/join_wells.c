@@ -32,36 +32,6 @@ done:
     return st;
 }
 
-/* ---- metadata columns of a table ---- */
-
-typedef struct {
-    int *from;
-    size_t *to, n;
-} meta_cols;
-
-static status map_metadata(grid *g, const csv *c, int skip, bool compound_table, meta_cols *m)
-{
-    status st = OK;
-    m->from = xcalloc((size_t)csv_n_cols(c), sizeof *m->from);
-    m->to = xcalloc((size_t)csv_n_cols(c), sizeof *m->to);
-    for (int i = 0; i < csv_n_cols(c); i++) {
-        const char *name = metadata_name(csv_col_name(c, i), compound_table);
-        if (!name || is_key_name(name) || i == skip) continue;
-        long at = grid_find(g, name);
-        m->to[m->n] = (size_t)at;
-        if (at < 0) TRY(grid_add_col(g, name, &m->to[m->n]));
-        m->from[m->n++] = i;
-    }
-done:
-    return st;
-}
-
-static void meta_free(meta_cols *m)
-{
-    free(m->from);
-    free(m->to);
-}
-
 static status need(const csv *c, const char *const *list, int *col)
 {
     if ((*col = csv_col_any(c, list)) >= 0) return OK;
@@ -75,7 +45,7 @@ typedef struct {
     csv *c;
     uint32_t table;
     int source, batch, plate, well, compound;
-    meta_cols meta;
+    kept_columns meta;
     well_keys *keys;
     bool *seen; /* [wells] */
 } well_reader;
@@ -134,7 +104,7 @@ static status read_well_table(index_builder *b, size_t tab, well_keys sets[4], b
     TRY(need(r.c, plate_names, &r.plate));
     TRY(need(r.c, well_names, &r.well));
     TRY(need(r.c, compound_names, &r.compound));
-    TRY(map_metadata(&b->wells, r.c, -1, false, &r.meta));
+    TRY(kept_columns_map(&r.meta, &b->wells, r.c, KEEP_METADATA, -1));
     TRY(well_keys_of(b, sets, r.source >= 0, r.batch >= 0, &r.keys));
     for (;;) {
         TRY(csv_next(r.c, &field, &more));
@@ -144,7 +114,7 @@ static status read_well_table(index_builder *b, size_t tab, well_keys sets[4], b
     b->table.item[tab].digest = csv_digest(r.c);
 done:
     csv_close(&r.c);
-    meta_free(&r.meta);
+    kept_columns_free(&r.meta);
     return builder_report(b, st);
 }
 
@@ -196,12 +166,12 @@ static status read_compound_table(index_builder *b, size_t tab, const uint32_t *
     char **field;
     bool more;
     int id_col, name_col;
-    meta_cols m = {0};
+    kept_columns m = {0};
     const char *path = b->table.item[tab].opened;
     TRY(csv_open(&c, path));
     TRY(need(c, compound_names, &id_col));
     name_col = csv_col(c, INDEX_COMPOUND_NAME);
-    TRY(map_metadata(&b->compounds, c, id_col, true, &m));
+    TRY(kept_columns_map(&m, &b->compounds, c, KEEP_METADATA_COMPOUNDS, id_col));
     for (;;) {
         TRY(csv_next(c, &field, &more));
         if (!more) break;
@@ -227,7 +197,7 @@ static status read_compound_table(index_builder *b, size_t tab, const uint32_t *
     b->table.item[tab].digest = csv_digest(c);
 done:
     csv_close(&c);
-    meta_free(&m);
+    kept_columns_free(&m);
     return builder_report(b, st);
 }
 

@@ -31,47 +31,6 @@ static void map_free(plate_map *m)
     *m = (plate_map){0};
 }
 
-/* ---- columns ---- */
-
-/* The column of b->wells for a table's column; in layouts every column is metadata, also without Metadata_. */
-static status metadata_column(index_builder *b, const char *column, size_t *to)
-{
-    char *name = strncmp(column, "Metadata_", 9) == 0 ? xstrdup(column) : xasprintf("Metadata_%s", column);
-    long at = grid_find(&b->wells, name);
-    status st = OK;
-    *to = (size_t)at;
-    if (at < 0) st = grid_add_col(&b->wells, name, to);
-    free(name);
-    return st;
-}
-
-typedef struct {
-    int *from;
-    size_t *to, n;
-} further_columns;
-
-static status find_further(index_builder *b, const csv *c, int skip, int skip_too, further_columns *f)
-{
-    status st = OK;
-    f->from = xcalloc((size_t)csv_n_cols(c), sizeof *f->from);
-    f->to = xcalloc((size_t)csv_n_cols(c), sizeof *f->to);
-    for (int i = 0; i < csv_n_cols(c); i++) {
-        const char *name = csv_col_name(c, i);
-        if (!*name || i == skip || i == skip_too || is_key_name(name)) continue;
-        f->from[f->n] = i;
-        TRY(metadata_column(b, name, &f->to[f->n]));
-        f->n++;
-    }
-done:
-    return st;
-}
-
-static void further_free(further_columns *f)
-{
-    free(f->from);
-    free(f->to);
-}
-
 /* ---- reading a map ---- */
 
 static status add_well(index_builder *b, plate_map *m, const char *well, const char *compound, int64_t line)
@@ -121,13 +80,13 @@ static status read_list(index_builder *b, csv *c, plate_map *m)
     status st = OK;
     char **field, well[8];
     bool more;
-    further_columns f = {0};
+    kept_columns f = {0};
     int at = csv_col_any(c, well_names), compound = csv_col_any(c, compound_names), solvent = csv_col_any(c, solvent_names);
     if (compound < 0) compound = csv_col_any(c, more_names);
     if (compound < 0)
         TRY(fail(E_FORMAT, "%s:1: no column 'broad_sample', 'Metadata_JCP2022' or 'compound': a plate map says what each well holds",
                  csv_path(c)));
-    TRY(find_further(b, c, at, compound, &f));
+    TRY(kept_columns_map(&f, &b->wells, c, KEEP_ALL, compound));
     m->to = f.to, m->n_meta = f.n;
     f.to = NULL;
     for (;;) {
@@ -142,7 +101,7 @@ static status read_list(index_builder *b, csv *c, plate_map *m)
         TRY(add_well(b, m, well, solvent >= 0 && is_missing(field[compound]) ? field[solvent] : field[compound], csv_line(c)));
     }
 done:
-    further_free(&f);
+    kept_columns_free(&f);
     return st;
 }
 
@@ -222,7 +181,7 @@ done:
 typedef struct {
     csv *c;
     int source, batch, plate, map;
-    further_columns further;
+    kept_columns further;
     uint32_t *id; /* [further.n] */
     well_keys *keys;
     plate_map **maps; /* [tables] */
@@ -256,7 +215,7 @@ status join_barcodes(index_builder *b, size_t tab, well_keys sets[4], bool *seen
     r.batch = csv_col_any(r.c, batch_names);
     r.plate = csv_col_any(r.c, barcode_names);
     r.map = csv_col_any(r.c, map_names);
-    TRY(find_further(b, r.c, r.plate, -1, &r.further));
+    TRY(kept_columns_map(&r.further, &b->wells, r.c, KEEP_ALL, r.plate));
     r.id = xcalloc(r.further.n, sizeof *r.id);
     TRY(well_keys_of(b, sets, r.source >= 0, r.batch >= 0, &r.keys));
     for (;;) {
@@ -271,7 +230,7 @@ done:
         if (r.maps[i]) map_free(r.maps[i]), free(r.maps[i]);
     free(r.maps);
     free(r.id);
-    further_free(&r.further);
+    kept_columns_free(&r.further);
     return st;
 }
 

@@ -187,6 +187,7 @@ static status map_header(reader *r, bool *usable)
 {
     status st = OK;
     csv *c = r->c;
+    kept_columns meta = {0};
     r->plate = need_col(r, plate_names);
     r->well = need_col(r, well_names);
     r->site = csv_col_any(r->c, site_names);
@@ -204,15 +205,10 @@ static status map_header(reader *r, bool *usable)
     TRY(add_plain(r, r->plate, R_PLATE));
     TRY(add_plain(r, r->site, R_SITE));
     TRY(add_plain(r, r->compound, R_COMPOUND));
-    for (int i = 0; *usable && i < csv_n_cols(c); i++) {
-        const char *name = metadata_name(csv_col_name(c, i), false);
-        if (!name || is_key_name(name) || i == r->site) continue;
-        long at = grid_find(&r->b->rows, name);
-        size_t to = (size_t)at;
-        if (at < 0) TRY(grid_add_col(&r->b->rows, name, &to));
-        TRY(add_plain(r, i, to));
-    }
+    if (*usable) TRY(kept_columns_map(&meta, &r->b->rows, c, KEEP_METADATA, r->site));
+    for (size_t i = 0; i < meta.n; i++) TRY(add_plain(r, meta.from[i], meta.to[i]));
 done:
+    kept_columns_free(&meta);
     return st;
 }
 

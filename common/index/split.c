@@ -1,6 +1,8 @@
 /* split.c -- the sets of the wells. */
 #include "micon/index/split.h"
 
+#include "build_impl.h"
+
 #include "micon/base/digest.h"
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
@@ -165,11 +167,9 @@ static status read_identifiers(const char *path, intern_table *out)
     char **field;
     bool more;
     uint32_t id;
-    static const char *const known[] = {"Metadata_JCP2022",      "JCP2022",      "Metadata_Compound", "Compound",
-                                        "Metadata_broad_sample", "broad_sample", "CompoundID"};
-    int col = -1;
     TRY(csv_open(&c, path));
-    for (size_t i = 0; i < sizeof known / sizeof *known && col < 0; i++) col = csv_col(c, known[i]);
+    int col = csv_col_any(c, compound_names);
+    if (col < 0) col = csv_col(c, "CompoundID");
     if (col < 0 && csv_n_cols(c) == 1) {
         TRY(intern_add(out, csv_col_name(c, 0), &id));
         col = 0;

@@ -63,7 +63,7 @@ static row_kind kind_of_0_1(const char *compound, const char *type, const char *
 {
     *how = "by the rules of recipe 0.1";
     if (strcmp(type, "negcon") == 0 || strcmp(type, "control") == 0 || strcmp(control, "negcon") == 0) return KIND_NEGATIVE;
-    return !*compound || strcmp(compound, "JCP2022_999999") == 0 || strcmp(type, "empty") == 0 ? KIND_EMPTY : KIND_TREATED;
+    return !*compound || strcmp(compound, INDEX_NO_COMPOUND) == 0 || strcmp(type, "empty") == 0 ? KIND_EMPTY : KIND_TREATED;
 }
 
 /* how: which column decided; value: what it says, "" where nothing is to be shown. */
@@ -85,7 +85,7 @@ static row_kind kind_of_row(const frame *f, int64_t i, const kind_columns *c, co
     } else {
         *how = "no control type";
     }
-    if (*compound && strcmp(compound, "JCP2022_999999") != 0) return KIND_TREATED;
+    if (*compound && strcmp(compound, INDEX_NO_COMPOUND) != 0) return KIND_TREATED;
     *how = "no treatment", *value = "";
     return KIND_EMPTY;
 }

@@ -84,9 +84,12 @@ const char *index_cell(const screen_index *ix, int64_t row, int col);
 /* Rows [first, first+n) as a frame of FRAME_CATEGORY columns; out is {0} before. */
 status index_frame(const screen_index *ix, int64_t first, int64_t n, frame *out) MUST_USE;
 
-/* What a well holds: WELL_CONTROL: its compound is in `control`, or control_type or, where that says nothing, pert_type is negcon;
- * WELL_EMPTY: none, JCP2022_999999, empty. */
+/* What a well holds: WELL_CONTROL: its compound is in `control`, or control_type or, where that is missing, pert_type is negcon;
+ * WELL_EMPTY: its compound is missing, INDEX_NO_COMPOUND or "empty", or pert_type is empty. */
+#define INDEX_NO_COMPOUND "JCP2022_999999" /* JUMP's identifier of wells without a compound */
 typedef enum { WELL_TREATED, WELL_CONTROL, WELL_EMPTY } well_kind;
+typedef enum { KIND_BY_CONTROL_LIST, KIND_BY_CONTROL_TYPE, KIND_BY_PERT_TYPE, KIND_BY_COMPOUND } kind_reason; /* what decided it */
+well_kind index_kind_of(const names *control, const char *compound, const char *pert_type, const char *control_type, kind_reason *by);
 well_kind index_kind(const screen_index *ix, int64_t row);
 
 /* Classes: 0 the control, 1.. the treated ones by the bytes of their compound, then of the treatment columns; empty wells: -1. */
