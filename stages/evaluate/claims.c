@@ -53,9 +53,10 @@ size_t claims_of(const results *r, claim out[MOST_CLAIMS])
     return n;
 }
 
+static const char *const json_word[] = {[CLAIM_FAILS] = "false", [CLAIM_HOLDS] = "true", [CLAIM_OPEN] = "null"};
+
 static void add_figure(const char *name, const result *m, claim_state clear, text *out)
 {
-    static const char *const word[] = {[CLAIM_FAILS] = "false", [CLAIM_HOLDS] = "true", [CLAIM_OPEN] = "null"};
     text_addf(out, ",\"%s\":", name);
     if (!m) {
         text_add(out, "null");
@@ -69,12 +70,11 @@ static void add_figure(const char *name, const result *m, claim_state clear, tex
         text_add_number(out, v[i], "null");
         text_add(out, ",");
     }
-    text_addf(out, "\"n\":%lld,\"clear\":%s}", (long long)m->n, word[clear]);
+    text_addf(out, "\"n\":%lld,\"clear\":%s}", (long long)m->n, json_word[clear]);
 }
 
 void claims_show_json(const results *r, text *out)
 {
-    static const char *const word[] = {[CLAIM_FAILS] = "false", [CLAIM_HOLDS] = "true", [CLAIM_OPEN] = "null"};
     claim c[MOST_CLAIMS];
     size_t n = claims_of(r, c);
     text_add(out, "[");
@@ -85,7 +85,7 @@ void claims_show_json(const results *r, text *out)
         add_figure("all", m, state_of(m->v.low, m->chance), out);
         add_figure("other_positions", c[i].other, c[i].other_clear, out);
         add_figure("position_control", c[i].control, c[i].control_clear, out);
-        text_addf(out, ",\"holds\":%s}", word[c[i].holds]);
+        text_addf(out, ",\"holds\":%s}", json_word[c[i].holds]);
     }
     text_add(out, "]");
 }

@@ -89,12 +89,6 @@ done:
     return st;
 }
 
-/* block: the address of a pointer to `size` bytes of rank 0; allocated on the others. */
-static status share_all(MPI_Comm comm, void *block, size_t size)
-{
-    return comm_bcast_all(comm, 0, block, &size);
-}
-
 status control_folds_share_all(MPI_Comm comm, const wells *w, control_folds *c, crossfit *as)
 {
     status st = OK;
@@ -105,12 +99,12 @@ status control_folds_share_all(MPI_Comm comm, const wells *w, control_folds *c, 
     size_t d = (size_t)head[1];
     c->n_fold = (int32_t)head[0], c->d = head[1], c->kind = (sphering_kind)head[2];
     if (c->n_fold == 0) goto done;
-    TRY(share_all(comm, &c->base, (size_t)w->n * d * sizeof *c->base));
-    TRY(share_all(comm, &c->fold, (size_t)w->n * sizeof *c->fold));
+    TRY(share_block_all(comm, &c->base, (size_t)w->n * d * sizeof *c->base));
+    TRY(share_block_all(comm, &c->fold, (size_t)w->n * sizeof *c->fold));
     for (int f = 0; f < c->n_fold; f++) {
         c->fit[f].d = head[1], c->fit[f].k = head[3 + f];
-        TRY(share_all(comm, &c->fit[f].mean, d * sizeof *c->fit[f].mean));
-        TRY(share_all(comm, &c->fit[f].w, d * (size_t)head[3 + f] * sizeof *c->fit[f].w));
+        TRY(share_block_all(comm, &c->fit[f].mean, d * sizeof *c->fit[f].mean));
+        TRY(share_block_all(comm, &c->fit[f].w, d * (size_t)head[3 + f] * sizeof *c->fit[f].w));
     }
 done:
     *as = control_folds_view(w, c);

@@ -60,6 +60,8 @@ void wells_free(wells *w);
 status wells_label(wells *w, const config *cfg, names *notes) MUST_USE;
 /* The column that a user means: as written, or with Metadata_ before it. key: the option, for the message. */
 status wells_find_column(const frame *f, const char *name, const char *key, int *col) MUST_USE;
+/* Broadcast `size` bytes of rank 0. block: the address of the pointer to them, which is allocated on the others. */
+status share_block_all(MPI_Comm comm, void *block, size_t size) MUST_USE;
 /* Broadcast the codes. */
 status wells_share_all(wells *w, MPI_Comm comm) MUST_USE;
 
@@ -198,6 +200,21 @@ status report_write(const char *folder, const config *cfg, const wells *w, const
 extern const char report_html[], report_css[], page_js[], compare_js[];
 /* The page with its data (JSON) and its scripts in their order, NULL at the end; appended. */
 void report_page(text *page, const char *data, const char *const *scripts);
+
+/* ---- outputs.c: the files of a run; rank 0, local ---- */
+typedef struct {
+    char *run, *profiles, *consensus, *folder; /* folder: reports/RUN */
+} outputs;
+void outputs_name(outputs *o, const config *c);
+void outputs_free(outputs *o);
+/* Are all there, undamaged, and made from these inputs? */
+bool outputs_current(const outputs *o, const stage *g, const char *made_from, uint64_t sum);
+void outputs_sweep(const outputs *o); /* half-written files of dead runs */
+/* The report, its tables, and their record. */
+status outputs_write_report(const outputs *o, const stage *g, const wells *w, const transformed *c, const results *r,
+                            const names *notes) MUST_USE;
+/* The record beside the outputs, written last. */
+status outputs_record(const stage *g, const outputs *o, const origin *from) MUST_USE;
 
 /* ---- gallery.c: a picture of a compound's wells ("": none) and of named ones, beside controls; local ---- */
 status gallery_write(const stage *g, const screen_index *ix, const char *file, const char *compound, const names *wells_named) MUST_USE;

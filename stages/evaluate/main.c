@@ -1,6 +1,7 @@
 /* main.c -- micon-evaluate: embeddings to wells, normalized and corrected; the profile store, the metrics, the report. */
 #include "claims.h"
 
+#include "micon/base/clock.h"
 #include "micon/base/digest.h"
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
@@ -9,7 +10,6 @@
 #include "micon/mpi/progress.h"
 #include "micon/nn/kernels.h"
 #include "micon/nn/method.h"
-#include "micon/provenance/written_files.h"
 #include "micon/stage/foreign_helper.h"
 #include "micon/stage/plates.h"
 #include "micon/stage/provenance.h"
@@ -18,9 +18,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 typedef struct {
     bool compare, csv;
@@ -29,166 +27,11 @@ typedef struct {
     char *transform_with, *export, *append, *wait; /* csv, export, append, wait: old spellings, see check_arguments */
 } evaluate_args;
 
-/* Where everything goes. */
-typedef struct {
-    char *run, *profiles, *consensus, *folder;
-} outputs;
-
-static void outputs_name(outputs *o, const config *c)
-{
-    o->run = text_encode_name(c->train.run);
-    char *folder = xasprintf(WORK_REPORTS "/%s", o->run);
-    o->profiles = profiles_path(c, false);
-    o->consensus = profiles_path(c, true);
-    o->folder = config_work(c, folder);
-    free(folder);
-}
-
-static void outputs_free(outputs *o)
-{
-    free(o->run);
-    free(o->profiles);
-    free(o->consensus);
-    free(o->folder);
-}
-
-static const char *const report_files[] = {"metrics.json", "metrics.csv", "compounds.csv", "by_compound.csv", "wells.csv", "report.html"};
-enum { N_REPORT_FILES = sizeof report_files / sizeof *report_files };
-
-static bool all_there(const outputs *o, const stage *g, const char *made_from, uint64_t sum)
-{
-    bool there = provenance_current(o->profiles, PROFILES_KIND, PROFILES_FORMAT, g, made_from, sum) &&
-                 provenance_current(o->consensus, PROFILES_KIND, PROFILES_FORMAT, g, made_from, sum);
-    for (size_t i = 0; i < N_REPORT_FILES && there; i++) {
-        char *path = path_join(o->folder, report_files[i]);
-        uint64_t digest;
-        there = path_exists(path) && written_files_check(path, &digest) == OK; /* a damaged one is made again */
-        free(path);
-    }
-    msg_clear();
-    return there;
-}
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* ---- the report's files, rank 0 ---- */
-
-static status write_text(const outputs *o, int file, text *t)
-{
-    char *path = path_join(o->folder, report_files[file]);
-    status st = path_write(path, text_str(t), t->n);
-    text_clear(t);
-    free(path);
-    return st;
-}
-
-/* The activity's average precision of each well in both forms of the profiles, and that of a random order: the same for both. */
-static status add_average_precision(const wells *w, const results *r, frame *f)
-{
-    static const char *const name[] = {"AP_Uncorrected", "AP_Corrected"};
-    status st = OK;
-    double *chance = NULL;
-    int col;
-    for (int which = 0; which < 2 && !r->as_0_1; which++) {
-        const ap_scores *s = &r->by_well[which];
-        if (!s->ap) continue;
-        if (!chance) {
-            TRY(mem_alloc(&chance, (size_t)w->n, sizeof *chance, "average precisions"));
-            TRY(ap_chances(s, w->n, chance));
-            TRY(frame_add_col(f, "AP_Chance", FRAME_F64, &col));
-            memcpy(f->col[col].v.f64, chance, (size_t)w->n * sizeof *chance);
-        }
-        TRY(frame_add_col(f, name[which], FRAME_F64, &col));
-        memcpy(f->col[col].v.f64, s->ap, (size_t)w->n * sizeof *s->ap);
-    }
-done:
-    free(chance);
-    return st;
-}
-
-/* Metadata, quality, coordinates and average precision of every well. */
-static status wells_csv(const wells *w, const transformed *c, const results *r, text *out)
-{
-    status st = OK;
-    frame f = {0};
-    int64_t *row = NULL;
-    int col;
-    static const char *const name[] = {"UMAP_1", "UMAP_2", "PC_1", "PC_2"};
-    TRY(mem_alloc(&row, (size_t)w->n, sizeof *row, "wells"));
-    for (int64_t i = 0; i < w->n; i++) row[i] = i;
-    TRY(frame_take(&f, &w->obs, row, w->n));
-    for (int k = 0; k < 4; k++) {
-        TRY(frame_add_col(&f, name[k], FRAME_F32, &col));
-        for (int64_t i = 0; i < w->n; i++)
-            if (k < 2)
-                f.col[col].v.f32[i] = c->umap[2 * i + k];
-            else if (k - 2 < c->d_pca)
-                f.col[col].v.f32[i] = c->pca[i * c->d_pca + k - 2];
-    }
-    TRY(add_average_precision(w, r, &f));
-    frame_show_csv(&f, out);
-done:
-    frame_free(&f);
-    free(row);
-    return st;
-}
-
-static status write_report(const outputs *o, const stage *g, const wells *w, const transformed *c, const results *r, const names *notes)
-{
-    status st = OK;
-    text t = {0}, json = {0};
-    char *below = xasprintf(WORK_MODELS "/%s/" MODEL_LOG, o->run), *log = config_work(&g->cfg, below);
-    written_files_forget(&g->cfg, "evaluate", o->run);
-    TRY(path_make_dirs(o->folder));
-    results_show_json(r, g, w, notes, &json);
-    text_add(&t, text_str(&json));
-    TRY(write_text(o, 0, &t));
-    results_show_csv(r, &t);
-    TRY(write_text(o, 1, &t));
-    results_show_compounds(r, w, &t);
-    TRY(write_text(o, 2, &t));
-    results_show_by_compound(r, w, &t);
-    TRY(write_text(o, 3, &t));
-    TRY(wells_csv(w, c, r, &t));
-    TRY(write_text(o, 4, &t));
-    TRY(report_write(o->folder, &g->cfg, w, c, r, text_str(&json), log));
-done:
-    text_free(&t);
-    text_free(&json);
-    free(below);
-    free(log);
-    return st;
-}
-
-static status record_report(const outputs *o, const stage *g)
-{
-    names below = {0};
-    for (size_t i = 0; i < N_REPORT_FILES; i++) {
-        char *name = xasprintf(WORK_REPORTS "/%s/%s", o->run, report_files[i]);
-        names_add(&below, name);
-        free(name);
-    }
-    status st = written_files_record(&g->cfg, "evaluate", o->run, &below);
-    names_free(&below);
-    return st;
-}
-
-/* ---- the work ---- */
-
 /* Broadcast a matrix of rank 0. */
 static status share_matrix_all(MPI_Comm comm, float **x, int64_t n, int64_t *d)
 {
     MPI_Bcast(d, 1, MPI_INT64_T, 0, comm);
-    size_t size = (size_t)(n * *d) * sizeof **x;
-    char *data = (char *)(void *)*x;
-    status st = comm_bcast_all(comm, 0, &data, &size);
-    *x = (float *)(void *)data;
-    return st;
+    return share_block_all(comm, x, (size_t)(n * *d) * sizeof **x);
 }
 
 /* Metrics of one form of the profiles, which rank 0 holds; d_cf: features of its predicted profiles. */
@@ -238,7 +81,7 @@ done:
 static status evaluate_all(stage *g, progress *p, wells *w, transformed *c, transform_params *like, results *r, names *notes)
 {
     status st = OK;
-    double from = now_s();
+    double from = clock_s();
     crossfit cross;
     progress_say(p, "normalizing");
     TRY_ALL(g->comm, g->rank == 0 ? wells_label(w, &g->cfg, notes) : OK);
@@ -246,7 +89,7 @@ static status evaluate_all(stage *g, progress *p, wells *w, transformed *c, tran
     TRY_ALL(g->comm, g->rank == 0 ? transform_profiles(c, w, &g->cfg.evaluate, like, notes) : OK);
     TRY(wells_share_all(w, g->comm));
     TRY(control_folds_share_all(g->comm, w, &c->cross, &cross));
-    log_info("%lld wells, %lld features: transformed in %.1f s", (long long)w->n, (long long)w->d, now_s() - from);
+    log_info("%lld wells, %lld features: transformed in %.1f s", (long long)w->n, (long long)w->d, clock_s() - from);
     progress_add(p, g->rank == 0);
     int corrected = c->corrected;
     MPI_Bcast(&corrected, 1, MPI_INT, 0, g->comm);
@@ -255,14 +98,14 @@ static status evaluate_all(stage *g, progress *p, wells *w, transformed *c, tran
                    .active = g->rank == 0,
                    .as_0_1 = g->cfg.evaluate.recipe == RECIPE_0_1};
     for (int which = 0; which <= corrected; which++) {
-        from = now_s();
+        from = clock_s();
         progress_say(p, which ? "metrics with correction" : "metrics without correction");
         if (which) /* after Harmony the profiles are components: sphered predictions cannot be compared with them, even at equal length */
             TRY(measure_all(g, w, (metric_input){c->final, c->cf_final, c->d_final, true, cross.n_fold > 0 ? &cross : NULL},
                             c->final == c->pca ? 0 : c->d_sphere, r, notes));
         else
             TRY(measure_all(g, w, (metric_input){c->norm, c->cf_norm, c->d_norm, false, NULL}, c->d_norm, r, notes));
-        log_info("metrics %s correction in %.1f s", which ? "with" : "without", now_s() - from);
+        log_info("metrics %s correction in %.1f s", which ? "with" : "without", clock_s() - from);
         progress_add(p, g->rank == 0);
     }
 done:
@@ -286,17 +129,6 @@ done:
     return st;
 }
 
-/* Remove half-written files of dead runs. */
-static void sweep(const outputs *o)
-{
-    char *folder = path_dir(o->profiles), *pictures = path_join(o->folder, "report");
-    path_sweep_parts(folder, NULL);
-    path_sweep_parts(o->folder, NULL);
-    path_sweep_parts(pictures, NULL);
-    free(pictures);
-    free(folder);
-}
-
 static status make_all(stage *g, const screen_index *ix, const screen_split *split, origin *from, const outputs *o)
 {
     status st = OK;
@@ -309,7 +141,7 @@ static status make_all(stage *g, const screen_index *ix, const screen_split *spl
     char *file = config_status_file(&g->cfg, "evaluate", o->run, "json");
     const progress_info info = {.file = file, .stage = "evaluate", .name = o->run, .unit = "steps", .total = 5};
     progress *p = progress_start_all(g->comm, &info);
-    if (g->rank == 0) sweep(o);
+    if (g->rank == 0) outputs_sweep(o);
     if (carried) TRY(read_transform_all(g, &like));
     progress_say(p, ix ? "reading embeddings" : "reading tables");
     if (ix)
@@ -325,8 +157,7 @@ static status make_all(stage *g, const screen_index *ix, const screen_split *spl
     if (carried) TRY(carry_all(g, &w, from, &like));
     TRY(evaluate_all(g, p, &w, &c, carried ? &like : NULL, &r, &from->notes));
     progress_say(p, "writing");
-    TRY_ALL(g->comm, g->rank == 0 ? write_report(o, g, &w, &c, &r, &from->notes) : OK);
-    TRY_ALL(g->comm, g->rank == 0 ? record_report(o, g) : OK);
+    TRY_ALL(g->comm, g->rank == 0 ? outputs_write_report(o, g, &w, &c, &r, &from->notes) : OK);
     TRY(write_consensus_all(g, o->consensus, &w, &c, text_str(&from->made_from), sum));
     TRY(write_profiles_all(g, o->profiles, &w, &c, text_str(&from->made_from), sum));
     progress_add(p, g->rank == 0);
@@ -339,21 +170,6 @@ done:
     results_free(&r);
     transform_params_free(&like);
     free(file);
-    return st;
-}
-
-/* The record beside the outputs, written last. Rank 0. */
-static status record(const stage *g, const outputs *o, const origin *from)
-{
-    status st = OK;
-    store_file *f = NULL;
-    char *memory = provenance_inputs_file(g, o->run);
-    TRY(store_open(&f, o->profiles, PROFILES_KIND, PROFILES_FORMAT));
-    TRY(input_digests_remember(&from->in, memory));
-    TRY(provenance_record(g, o->run, o->profiles, text_str(&from->made_from), input_digests_digest(&from->in), store_digest(f)));
-done:
-    store_close(&f);
-    free(memory);
     return st;
 }
 
@@ -461,13 +277,13 @@ static status run_all(stage *g)
         TRY_ALL(g->comm, embeddings_inputs(g, ix, &split, &from));
     }
     if (*g->cfg.evaluate.transform_with) TRY_ALL(g->comm, g->rank == 0 ? add_store(g, &o, &from) : OK);
-    if (g->rank == 0 && !g->force) fresh = all_there(&o, g, text_str(&from.made_from), input_digests_digest(&from.in));
+    if (g->rank == 0 && !g->force) fresh = outputs_current(&o, g, text_str(&from.made_from), input_digests_digest(&from.in));
     MPI_Bcast(&fresh, 1, MPI_INT, 0, g->comm);
     if (fresh)
         log_info("%s: up to date", o.run);
     else
         TRY(make_all(g, ix, &split, &from, &o));
-    TRY_ALL(g->comm, g->rank == 0 ? record(g, &o, &from) : OK);
+    TRY_ALL(g->comm, g->rank == 0 ? outputs_record(g, &o, &from) : OK);
 done:
     index_free(&ix);
     screen_split_free(&split);
