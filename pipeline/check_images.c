@@ -1,5 +1,5 @@
-/* check_images.c -- for micon check: one image of each plate and channel is opened, so that what is wrong with all of them is known before
- * a plate is tiled. */
+/* check_images.c -- for micon check: opens one image of each plate and channel, so that a fault of all images is known before a plate is
+ * tiled. */
 #include "driver.h"
 
 #include "micon/base/path.h"
@@ -13,7 +13,7 @@ typedef struct {
     text path, where;
 } opened;
 
-/* The first image of a channel that is there; those that are missing are found by index_check_files. -1: none. */
+/* The first existing image of a channel; missing ones are found by index_check_files. -1: none. */
 static int64_t first_row(const screen_index *ix, const index_plate *p, int channel, opened *o)
 {
     enum { TRIES = 8 };

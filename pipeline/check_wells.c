@@ -83,8 +83,8 @@ void check_say_wells(const config *c, const screen_index *ix)
 
 /* ---- structures ---- */
 
-/* What micon-featurize will ask of the compound tables: a structure for a control, and for each treated compound. Whether a structure can
- * be read, only micon-featurize knows. */
+/* What micon-featurize needs from the compound tables: a structure for a control, and for each treated compound. Only micon-featurize can
+ * tell whether a structure is readable. */
 void check_structures(const config *c, const screen_index *ix, findings *f)
 {
     intern_table seen = {0};

@@ -17,8 +17,8 @@
 typedef struct {
     bool remove;
     int64_t files, bytes;
-    const char *ends; /* of the names of outputs, where we are */
-    const char *run;  /* NULL, or: only what is called this and an end */
+    const char *ends; /* endings of outputs in this folder */
+    const char *run;  /* NULL; else only files called this with an ending */
     text busy;        /* the first program found that writes there now */
     status st;
 } sweep;
@@ -33,7 +33,7 @@ static bool is_output(const char *name, const char *ends)
     for (size_t i = 0; i < list.n && !is; i++) {
         size_t m = strlen(list.item[i]);
         const char *part = strstr(name, ".part.");
-        size_t end = part ? (size_t)(part - name) : n; /* what was written aside has the name of what it would have become */
+        size_t end = part ? (size_t)(part - name) : n; /* a part file is named after the output it would have become */
         is = end > m && strncmp(name + end - m, list.item[i], m) == 0;
     }
     names_free(&list);
@@ -73,7 +73,7 @@ static void sweep_path(sweep *w, const char *path, int depth)
         w->st = fail(E_IO, "%s: %s", path, strerror(errno));
 }
 
-/* What belongs to a stage, below work: how the names of its files end, and begin. */
+/* A place of a stage's files below work, and how their names end and begin. */
 typedef struct {
     char *path;
     const char *ends, *run;
@@ -101,7 +101,7 @@ static void areas_free(areas *a)
     free(a->run);
 }
 
-/* Its outputs; then its status files, in a folder of the run's own where the record has one, else by the run's name where it holds that. */
+/* Its outputs; then its status files: in a folder of the run's own where the record has one, else by the run's name. */
 static status areas_of(areas *a, int stage)
 {
     static const char records[] = ".made .json .inputs .files .log .failed .stopped";

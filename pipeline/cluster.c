@@ -1,4 +1,4 @@
-/* cluster.c -- what SLURM says of its partitions, nodes and limits, and whether a job can run there at all. */
+/* cluster.c -- SLURM's partitions, nodes and limits, and whether a job can run there. */
 #include "cluster.h"
 
 #include "micon/base/mem.h"
@@ -80,7 +80,7 @@ static int64_t config_value(const char *output, const char *key)
 
 void cluster_read(cluster *k)
 {
-    char *const of_nodes[] = {(char *)"--noheader", (char *)"--all", (char *)"--exact", /* all: also partitions that are hidden */
+    char *const of_nodes[] = {(char *)"--noheader", (char *)"--all", (char *)"--exact", /* --all: hidden partitions too */
                               (char *)"--format=%P|%m|%c|%l|%a|%D|%T|%f", NULL};
     char *const of_config[] = {(char *)"show", (char *)"config", NULL};
     char *nodes = answer("sinfo", of_nodes), *limits = answer("scontrol", of_config);
@@ -199,7 +199,7 @@ typedef struct {
     bool up, has_features;
 } reach;
 
-/* A constraint of one word can be compared with what nodes have; an expression is SLURM's to judge. */
+/* A constraint of one word is compared with the nodes' features; expressions are left to SLURM. */
 static reach reach_of(const cluster *k, const slurm_resources *r)
 {
     reach c = {0};

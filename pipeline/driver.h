@@ -34,14 +34,14 @@ typedef struct {
     arguments a;
     config cfg;
     char *bin;         /* folder of the stage programs */
-    names plain;       /* what is handed on to a stage program: screen.yaml and --set */
+    names plain;       /* arguments passed on to a stage program: screen.yaml and --set */
     const char *again; /* "micon run screen.yaml --set ..", quoted for a shell: shown to people, never executed */
 } call;
 
 /* ---- the stage programs (programs.c) ---- */
 char *driver_program(const call *c, const char *name); /* path of micon-NAME in the bin folder; caller frees */
 bool driver_has_program(const call *c, const char *name);
-void driver_quote(text *t, const char *word); /* as a shell would want it typed */
+void driver_quote(text *t, const char *word); /* quoted for a shell */
 status mpirun_find(names *words) MUST_USE;    /* MPIRUN, or mpirun: its words */
 /* Does the program of a stage start on this machine? E_FAILED: what the system says (a missing library). */
 status program_starts(const call *c, int stage) MUST_USE;
@@ -84,21 +84,21 @@ typedef struct {
 } stage_cost;
 
 typedef struct {
-    const char *name;    /* its program is micon-NAME, its status files are in work/status/NAME */
-    const char *needs;   /* the stages before it whose outputs it reads: "featurize tile" */
-    const char *output;  /* below work: the file that says it is done. Here and below {run} and {plate} stand for the encoded names. */
-    const char *record;  /* of its status files: work/status/NAME/RECORD.json, .made, .log ... (step.name) */
-    const char *clean;   /* files and folders that `micon clean` looks through for its outputs, */
-    const char *ends;    /* and how their names end */
-    const char *folders; /* where it writes files aside before it renames them; "." is work */
-    const char *job;     /* the script below jobs/ that runs it on SLURM, and the first words of its arguments */
-    int stop_signal;     /* asks it to stop with everything saved */
-    bool per_plate;      /* a step per plate; else one for the screen */
-    bool reads_images;   /* its inputs are compared only with --images */
-    bool reads_profiles; /* runs where evaluate.profiles gives a table instead of images */
-    bool threads;        /* its ranks compute on the threads that SLURM gives them (cpus_per_task) */
-    bool trains;         /* logs its steps, stops between two of them, which takes long */
-    size_t resources;    /* its section of slurm: offset in config */
+    const char *name;                /* its program is micon-NAME, its status files are in work/status/NAME */
+    const char *needs;               /* the stages before it whose outputs it reads: "featurize tile" */
+    const char *output;              /* below work: the file that means done. {run} and {plate}, here and below, stand for encoded names. */
+    const char *record;              /* of its status files: work/status/NAME/RECORD.json, .made, .log ... (step.name) */
+    const char *clean;               /* files and folders that `micon clean` looks through for its outputs, */
+    const char *ends;                /* and how their names end */
+    const char *folders;             /* where it writes files aside before it renames them; "." is work */
+    const char *job;                 /* the script below jobs/ that runs it on SLURM, and the first words of its arguments */
+    int stop_signal;                 /* asks it to stop with everything saved */
+    bool per_plate;                  /* a step per plate; else one for the screen */
+    bool reads_images;               /* its image files are compared only with --images */
+    bool reads_profiles;             /* runs where evaluate.profiles gives a table instead of images */
+    bool threads;                    /* its ranks compute on the threads that SLURM gives them (cpus_per_task) */
+    bool trains;                     /* logs its steps, stops between two of them, which takes long */
+    size_t resources;                /* its section of slurm: offset in config */
     bool (*wanted)(const config *c); /* is it part of this configuration's flow? NULL: yes */
     /* plate: NULL for a stage over the screen. */
     void (*estimate)(const struct plan *p, const config *c, const struct screen_plate *plate, stage_cost *cost);
@@ -110,7 +110,7 @@ int stage_find(const char *name);                                          /* po
 bool stage_wanted(const config *c, int stage);                             /* is it part of this screen's flow? */
 unsigned stage_needs(const config *c, int stage);                          /* bits of those wanted whose outputs it reads */
 char *stage_path(const char *pattern, const char *run, const char *plate); /* {run} and {plate} replaced; caller frees */
-char *stage_output(const config *c, int stage, const char *plate_name);    /* the file that says it is done */
+char *stage_output(const config *c, int stage, const char *plate_name);    /* the file whose existence means done */
 char *stage_record(const config *c, int stage, const char *plate_name);    /* of its status files: see step.name */
 void stage_names(text *out);                                               /* "featurize, tile, ..." */
 status stages_chosen(const names *given, unsigned *bits) MUST_USE;         /* --stage A,B; none given: all */
@@ -147,20 +147,20 @@ typedef struct {
     uint64_t digest;
 } recorded_input;
 
-/* What is known of a step's last try (step_status.c). */
+/* The last try of a step, as far as its status files tell (step_status.c). */
 typedef enum { STATUS_NONE, STATUS_RUNNING, STATUS_STOPPED, STATUS_FAILED, STATUS_DONE } step_status_state;
 typedef struct {
     step_status_state state;
     char *message;                  /* the last, or why it failed; "" */
     char *unit;                     /* "sites" */
     double done, total, rate, left; /* rate a second; left in seconds, negative: not known */
-    double seconds;                 /* it took, where it is done */
+    double seconds;                 /* duration, where it is done */
     char *log;                      /* NULL: none known */
     char *job;                      /* as squeue shows it, "12" or "12_3"; NULL: not a SLURM job */
-    long uid;                       /* whose file says so; -1: not known */
+    long uid;                       /* owner of the status file; -1: not known */
 } step_status;
 
-/* What a step is now, from its record, its output, its last try, the lock and the queue (step_state.c): the one answer of all commands. */
+/* The state of a step now, from its record, its output, its last try, the lock and the queue (step_state.c), for all commands. */
 typedef enum { IS_DONE, IS_RUNNING, IS_QUEUED, IS_STOPPED, IS_FAILED, IS_TODO, IS_NOT_HERE, N_STEP_KINDS } step_kind;
 extern const char *const step_kind_words[N_STEP_KINDS];
 
@@ -174,7 +174,7 @@ typedef struct {
     size_t n;
     names numbers; /* of the jobs, each task of an array by its own */
     names users;   /* whose jobs were asked for: their uids */
-    bool answered; /* squeue was asked, and this is all */
+    bool answered; /* squeue answered; the list is complete */
 } queue;
 typedef struct {
     int stage;
@@ -190,10 +190,10 @@ typedef struct {
 
 typedef struct {
     int stage;
-    long plate; /* in the screen, or -1 */
+    long plate; /* plate of the screen, or -1 */
     char *name; /* of its status files: PLATE; RUN/PLATE of embeddings; RUN */
     char *output;
-    bool chosen; /* by --stage and --plate; the others are looked at only for what follows from them */
+    bool chosen; /* by --stage and --plate; others only matter for what depends on them */
 
     /* what is on disk */
     bool built, exists, has_record, of_the_file;
@@ -201,7 +201,7 @@ typedef struct {
     output_record record;
     recorded_input *input; /* as recorded */
     size_t n_inputs;
-    char *input_changed; /* the first recorded input of another size or time than today, or NULL */
+    char *input_changed; /* the first recorded input whose size or time has changed, or NULL */
 
     /* decided */
     step_state state; /* what is to be done */
@@ -213,7 +213,7 @@ typedef struct {
     double reads;       /* estimate: bytes of images or tiles */
 } step;
 
-/* What this machine makes of the built-in rates (rates.c: work/status/rates.json). */
+/* This machine's speed relative to the built-in rates (rates.c: work/status/rates.json). */
 typedef struct {
     double factor[MAX_STAGES];  /* on the time of a core; 1: not measured */
     double start_s[MAX_STAGES]; /* of a step */
@@ -231,23 +231,23 @@ typedef struct plan {
     int64_t ranks;
     struct {
         int64_t nodes, ranks, threads; /* ranks on a node; threads of a rank */
-    } shape[MAX_STAGES];               /* of a stage's step, where that is not `ranks` of one thread on one node: nodes 0 */
-    int64_t node_ranks;                /* for the cost functions: on a node, of the stage that is asked about */
+    } shape[MAX_STAGES];               /* the shape of a stage's jobs; nodes 0: `ranks` of one thread on one node */
+    int64_t node_ranks;                /* for the cost functions: ranks on a node of the stage being estimated */
     double tables;                     /* bytes of text of the outside tables (evaluate.profiles) */
-    double memory, shared;             /* that a step may have here: free now; of it, windows that its ranks share (base/memory_budget.h) */
+    double memory, shared;             /* for a step here: free memory; the part of it that shared windows may use (base/memory_budget.h) */
     submissions jobs;                  /* recorded for this work folder */
-    queue queue;                       /* asked where there are such, or where a step says that it runs as a job */
-    text holder;                       /* of the work folder's lock: who runs here; "" nobody */
+    queue queue;                       /* read if there are jobs, or if a step reports that it runs as a job */
+    text holder;                       /* holder of the work folder's lock; "" nobody */
     bool force;
-    bool alone; /* plan_decide judges each step by its own output and record; what other steps will do does not count */
+    bool alone; /* plan_decide judges each step by its own output and record only, not by what other steps will do */
 } plan;
 
 status plan_make(plan *p, const call *c) MUST_USE;
 void plan_free(plan *p);
 void plan_decide(plan *p, const config *c);       /* pure: fills state and why of every step */
 void plan_estimate(plan *p, const config *c);     /* pure: fills seconds, mem, bytes */
-void step_states_read(plan *p, const config *c);  /* queue and lock; steps that say they run in jobs that are over have failed */
-void step_states_judge(plan *p, const config *c); /* after plan_decide of a plan that is `alone`: what each step is now */
+void step_states_read(plan *p, const config *c);  /* queue and lock; a step that reports a job which is over has failed */
+void step_states_judge(plan *p, const config *c); /* after plan_decide of a plan that is `alone`: the state of each step now */
 bool step_is_active(const step *s);               /* running or queued */
 
 /* ---- on many nodes (plan_scale.c) ---- */
@@ -278,12 +278,12 @@ double scale_print(const plan *p, const config *c, const scale_cluster *k, text 
 
 /* k: NULL for this machine. */
 void plan_print(const plan *p, const config *c, const scale_cluster *k, text *out);
-/* Sentences on what exceeds this machine, or (here: false) a node, by the plan's estimates (remarks.c). */
+/* Remarks on what exceeds this machine, or (here: false) a node, by the plan's estimates (remarks.c). */
 void plan_remarks(const plan *p, const config *c, bool here, names *out);
-status plan_check_possible(const plan *p, const config *c) MUST_USE; /* says them, and stops what cannot work */
+status plan_check_possible(const plan *p, const config *c) MUST_USE; /* prints the remarks; an error for what cannot work */
 void plan_warn_left_out(const plan *p);                              /* the chosen steps that cannot run here */
 const char *step_label(const plan *p, const step *s);                /* the plate's label, or the name */
-bool step_wants_run(const step *s);                                  /* chosen, and to be run or looked at */
+bool step_wants_run(const step *s);                                  /* chosen, and to be run or checked */
 const step *plan_find(const plan *p, int stage, long plate);
 
 /* ---- processes (process.c) ---- */
@@ -291,15 +291,15 @@ typedef struct {
     pid_t pid;
     int exit; /* as a shell gives it: 128 + signal */
 } process;
-/* Start argv (a NULL-terminated vector) in a process group of its own that ends when we are killed; stdout and stderr go to the file
- * `log` (appended), or stay ours where it is NULL. env: "NAME=value" entries put on top of ours; may be NULL. */
+/* Start argv (a NULL-terminated vector) in a process group of its own that ends when we are killed. stdout and stderr go to the file `log`
+ * (appended), or stay ours where it is NULL. env: "NAME=value" entries on top of ours; may be NULL. */
 status process_start(process *p, char *const *argv, char *const *env, const char *log) MUST_USE;
 status process_capture(char *const *argv, char **output, int *exit_status) MUST_USE; /* stdout and stderr, at most 16 MiB */
-const char *process_last_line(char *output); /* where programs say most often why they gave up; cuts ends of lines off */
+const char *process_last_line(char *output); /* usually the error message; cuts trailing newlines off */
 bool process_ended(process *p, bool wait_for_it);
 void process_signal(const process *p, int sig);
-void process_kill_ranks(const process *p); /* of an mpirun, which then tidies up and ends; where it has none, itself */
-void process_end_all(void);                /* what is still below us, all of it, is killed: after the last step has ended */
+void process_kill_ranks(const process *p); /* the ranks of an mpirun, which then cleans up and ends; itself if it has none */
+void process_end_all(void);                /* kills all remaining descendants: after the last step has ended */
 status process_find(const char *program, char **path) MUST_USE; /* on PATH; E_FAILED "PROGRAM is not installed" */
 
 /* ---- one mpirun (launch.c) ---- */
@@ -309,13 +309,13 @@ typedef struct {
 } launch;
 /* Start argv, an mpirun of a stage program, as process_start does. launch_end in any case where this was OK. */
 status launch_start(launch *l, char *const *argv, const char *log) MUST_USE;
-bool launch_failed_before_start(const launch *l); /* it ended in failure, and the stage program never ran: worth another try */
+bool launch_failed_before_start(const launch *l); /* it failed before the stage program ran: worth another try */
 void launch_end(launch *l);                       /* removes its folder */
-void launch_sweep(void);                          /* removes what launches of killed drivers left */
+void launch_sweep(void);                          /* removes folders that launches of killed drivers left */
 
 int64_t process_cores(void); /* that this process may use */
 
-/* The signals that ask us to stop: how many came so far. */
+/* Count the signals that ask us to stop. */
 void stop_catch(void);
 int stop_asked(void);
 
@@ -327,8 +327,8 @@ status lock_take(work_lock *l, const call *c) MUST_USE; /* E_FAILED: who holds i
 void lock_release(work_lock *l);
 bool lock_holder(const config *c, text *who); /* is a run active here? who: appended */
 
-/* ---- what the steps say of themselves (step_status.c) ---- */
-void step_status_read(step_status *out, const config *c, const step *s); /* what is not there or cannot be read is nothing seen */
+/* ---- status files of the steps (step_status.c) ---- */
+void step_status_read(step_status *out, const config *c, const step *s); /* missing or unreadable files count as no try */
 void step_status_free(step_status *s);
 /* Does the status file at `path` belong to a program that runs, as far as can be told here and by SLURM? who: appended. */
 bool step_status_is_live(const char *path, text *who);
@@ -336,10 +336,10 @@ void step_status_show(const step_status *s, text *out); /* "120 of 345 sites, 12
 void step_status_failed(step_status *s, const char *why);
 char *step_file(const config *c, const step *s, const char *end); /* work/status/STAGE/NAME.END; caller frees */
 char *step_job_log(const config *c, int stage, const char *job);  /* of a SLURM job, "12" or "12_3"; caller frees */
-bool step_file_is_newer(const char *a, const char *b);            /* than b, or b is not there */
-/* What the log says of a failure: its last line with an error, else its last line. Caller frees. */
+bool step_file_is_newer(const char *a, const char *b);            /* than b, or b does not exist */
+/* The reason of a failure from its log: the last line with an error, else the last line. Caller frees. */
 char *step_failure_reason(const char *log, int exit_status);
-/* The state of all steps as an HTML page (status_page.c). refresh_s: it refreshes itself so often; 0: never. */
+/* The state of all steps as an HTML page (status_page.c). refresh_s: refresh interval; 0: none. */
 status status_page_write(const char *file, const char *title, const plan *p, int64_t refresh_s) MUST_USE;
 
 /* ---- SLURM (slurm.c) ---- */
@@ -350,16 +350,16 @@ const queued *queue_find(const queue *q, const char *job, long task);
 
 /* As squeue shows them: our jobs, those of who submitted these, and of the users `also`. */
 status queue_read(queue *q, const submissions *s, const long *also, size_t n_also) MUST_USE;
-bool queue_lacks(const queue *q, const char *job, long uid); /* that user was asked for, and has no such job: it is over */
+bool queue_lacks(const queue *q, const char *job, long uid); /* that user's jobs were read, and it is not among them: it is over */
 void submissions_read(submissions *s, const config *c);      /* work/status/slurm.json; none: empty */
 status submissions_write(const submissions *s, const config *c) MUST_USE;
 status submissions_none_active(const call *c, queue *q) MUST_USE; /* E_FAILED while jobs of ours are queued or running; q: what was seen */
-void clean_leftovers(const config *c, const queue *q);            /* under the lock: what dead runs left half-written (leftovers.c) */
-/* Why a job that is over ended, in SLURM's word ("OUT_OF_MEMORY"), where there is an accounting database; else NULL. Caller frees. */
+void clean_leftovers(const config *c, const queue *q); /* under the lock: removes half-written files of dead runs (leftovers.c) */
+/* How a job ended, in SLURM's word ("OUT_OF_MEMORY"), where there is an accounting database; else NULL. Caller frees. */
 char *slurm_end_of(const char *job);
 bool submitted_is_active(const submitted *s, const queue *q);
 long submitted_task(const submitted *s, const char *step_name);                   /* the task that makes it, -1: none */
-bool submitted_covers(const submitted *s, const queue *q, const char *step_name); /* is that step still to come by it? */
+bool submitted_covers(const submitted *s, const queue *q, const char *step_name); /* does an active job still have to make that step? */
 void submissions_free(submissions *s);
 void submissions_add(submissions *s, int stage, bool gate, const char *job, long uid, const names *tasks);
 

@@ -1,4 +1,4 @@
-/* gate.c -- micon gate: are enough plates of a stage complete for the next one? Job scripts ask it. */
+/* gate.c -- micon gate: are enough plates of a stage complete for the next one? Called by job scripts. */
 #include "driver.h"
 
 #include <stdio.h>

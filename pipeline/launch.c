@@ -1,9 +1,9 @@
-/* launch.c -- one mpirun: a folder of its own for what Open MPI keeps of a run, and whether the program in it ever started.
+/* launch.c -- one mpirun: a folder of its own for Open MPI's session files, and whether the program in it ever started.
  *
- * All mpirun of a user on a node keep their files in one folder below TMPDIR, made when it is missing and removed by whoever finds it
- * empty. One that ends takes it from under one that has just begun, which then fails in session_dir.c before it starts a program. So each
- * launch gets a folder alone. In it the stage program leaves a mark once MPI runs (common/stage/stage.c); a launch that failed without that
- * mark is tried again, whatever made it fail. */
+ * All mpirun of a user on a node keep their files in one folder below TMPDIR: it is made when missing, and any of them that finds it empty
+ * removes it. One that ends may remove it under one that has just begun, which then fails in session_dir.c before it starts a program. So
+ * each launch gets a folder of its own. There the stage program leaves a mark once MPI runs (common/stage/stage.c); a launch that failed
+ * without that mark is tried again, whatever the reason. */
 #define _GNU_SOURCE /* nftw */
 #include "driver.h"
 
@@ -108,7 +108,7 @@ void launch_sweep(void)
         long pid = strtol(e->d_name + strlen(PREFIX), &end, 10);
         if (*end != '-' || !*me->space || strncmp(end + 1, me->space, 8) != 0 || !identity_is_dead(pid, NULL)) continue;
         char *path = path_join(base_folder(), e->d_name);
-        remove_tree(path); /* another user's stays: it is not ours to remove */
+        remove_tree(path); /* fails for another user's, as it should */
         free(path);
     }
     if (d) closedir(d);

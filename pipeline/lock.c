@@ -1,4 +1,4 @@
-/* lock.c -- allows one run at a time in a work folder, across hosts. The lock has no heartbeat: a run may be suspended for hours. */
+/* lock.c -- one run at a time in a work folder, across hosts. The lock has no heartbeat, since a run may be suspended for hours. */
 #include "driver.h"
 
 #include "micon/base/mem.h"

@@ -263,7 +263,7 @@ done:
     return st;
 }
 
-/* micon store has one thing to do so far. */
+/* micon store has one subcommand so far. */
 static status take_add(names *rest)
 {
     char shown[100];
@@ -314,7 +314,7 @@ static int execute(const command *cmd, int argc, char **argv)
     if (fflush(stdout) != 0) TRY(fail(E_IO, "standard output cannot be written"));
 done:
     log_bar(NULL);
-    fflush(stdout); /* print the findings before the error, also where both go to one file */
+    fflush(stdout); /* findings come before the error, also where both go to one file */
     if (st == E_AGAIN)
         log_info("%s", msg_get());
     else if (st != OK && *msg_get())
@@ -329,7 +329,7 @@ done:
     return status_exit(st);
 }
 
-/* What the build asks for: pages and words of completion. */
+/* For the build: manual pages and words of completion. */
 static int print_manual(const char *flag, bool *known)
 {
     static const struct {
@@ -363,7 +363,7 @@ static int print_version(bool verbose)
 
 int main(int argc, char **argv)
 {
-    umask(umask(0) | S_IWOTH); /* nothing that we or what we start makes is everyone's to write */
+    umask(umask(0) | S_IWOTH); /* no file of this process or its children is writable for everyone */
     text t = {0};
     const char *known[N_COMMANDS];
     char shown[100];

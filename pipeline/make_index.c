@@ -12,7 +12,7 @@
 
 enum { SHOWN_ROWS = 3, SHOWN_FILES = 3 };
 
-/* --channel Ch1=DNA: the channel that is called so gets the other name. */
+/* --channel Ch1=DNA: rename channel Ch1 to DNA. */
 static status rename_channels(plate_files *f, const names *given)
 {
     char shown[200];
@@ -32,7 +32,7 @@ static status rename_channels(plate_files *f, const names *given)
     return OK;
 }
 
-/* How many plates, wells and sites; files are in their order. */
+/* The number of plates, wells and sites; the files are sorted by them. */
 static void count(const plate_files *f, size_t *plates, size_t *wells, size_t *sites)
 {
     *plates = *wells = *sites = 0;

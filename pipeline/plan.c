@@ -1,4 +1,4 @@
-/* plan.c -- finds out what is on disk and makes it a list of steps. Image files are never touched unless asked (--images). */
+/* plan.c -- reads what is on disk and makes the list of steps. Image files are only looked at with --images. */
 #include "driver.h"
 
 #include "micon/base/mem.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* work/status/<stage>/<name>.inputs: digest,size,mtime_ns,path. What cannot be read is not known. */
+/* work/status/<stage>/<name>.inputs: digest,size,mtime_ns,path. An unreadable line ends the list. */
 static void read_inputs(step *s, const char *path)
 {
     csv *c = NULL;
@@ -31,7 +31,7 @@ static void read_inputs(step *s, const char *path)
     csv_close(&c);
 }
 
-/* The first input whose size or time is not the recorded one. An output of ours that changed is found by its content digest. */
+/* The first input whose size or time differs from the recorded one. An output of ours that changed is found by its content digest. */
 static void compare_inputs(step *s)
 {
     char shown[160];
@@ -76,8 +76,8 @@ done:
     return st;
 }
 
-/* A CSV compressed by gzip has a third of its text or more; of a value an h5ad file has 4 bytes, a text about 8. What cannot be looked at
- * counts nothing: micon check names it. */
+/* Estimated bytes of the tables as text. Gzip makes a CSV a third of its size or more; a value takes 4 bytes in h5ad and about 8 as text.
+ * Unreadable tables count 0: micon check reports them. */
 static double text_of_tables(const config *c)
 {
     double bytes = 0;
@@ -114,7 +114,7 @@ status plan_make(plan *p, const call *c)
     rates_read(&p->rates, &c->cfg);
     p->tables = text_of_tables(&c->cfg);
     step_states_read(p, &c->cfg);
-    p->alone = true; /* first what each is for itself, then what is to be done */
+    p->alone = true; /* first the state of each by itself, then what is to be done */
     plan_decide(p, &c->cfg);
     step_states_judge(p, &c->cfg);
     p->alone = false;

@@ -1,7 +1,8 @@
-/* plan_calibrate.c -- micon plan --calibrate: the stages on a few sites of this very screen, timed; how far that is from the built-in rates
- * is kept for later plans. */
+/* plan_calibrate.c -- micon plan --calibrate: runs the stages on a few sites of this screen, and keeps the ratio to the built-in rates for
+ * later plans. */
 #include "driver.h"
 
+#include "micon/base/clock.h"
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
@@ -19,8 +20,8 @@
 #include <unistd.h>
 
 enum { SAMPLE_SITES = 48, SAMPLE_OF_WELL = 6, LIMIT_S = 45, PATIENCE_S = 15 };
-static const double STEP_S = 5, STEPS_S = 15; /* of training: a step and all of them, at the built-in rate */
-static const double WORK_S = 0.5;             /* less of it than that, at the built-in rate, says nothing beside a start */
+static const double STEP_S = 5, STEPS_S = 15; /* of training: one step, all steps, at the built-in rate */
+static const double WORK_S = 0.5;             /* shorter work, at the built-in rate, cannot be told from the start */
 
 /* ---- the sample: a table of the first sites of the first plate ---- */
 static void add_cell(text *t, const char *value, bool first)
@@ -50,8 +51,8 @@ static void add_site(const screen_index *ix, int64_t row, const char *compound, 
     text_free(&path);
 }
 
-/* The first sites of the first wells. Which compound a well holds is made up: only so are there, in a few wells, untreated cells and pairs
- * of wells for training to learn from. */
+/* The first sites of the first wells. Their compounds are made up, so that even a few wells include untreated cells and pairs of wells to
+ * train on. */
 static void add_sites(const call *c, const screen_index *ix, const char *here, text *t)
 {
     const char *kept = c->cfg.screen.control.n ? c->cfg.screen.control.item[0] : "";
@@ -98,20 +99,13 @@ done:
 }
 
 /* ---- the measurement ---- */
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* As `micon run` would with many plates: a rank each. */
+/* As `micon run` with many plates: one rank per plate. */
 static int64_t ranks_of(const plan *p, const step *s)
 {
     return s->plate >= 0 ? 1 : p->ranks;
 }
 
-/* Run one step of the sample; seconds: the wall clock. What takes longer than LIMIT_S is asked to stop. */
+/* Run one step of the sample; seconds: wall clock. A step that takes longer than LIMIT_S is asked to stop. */
 static status time_step(const call *sample, const plan *p, const step *s, const names *mpirun, const char *log, double *seconds)
 {
     status st = OK;
@@ -126,12 +120,12 @@ static status time_step(const call *sample, const plan *p, const step *s, const 
     argv[n++] = ranks;
     argv[n++] = program;
     for (size_t i = 0; i < sample->plain.n; i++) argv[n++] = sample->plain.item[i];
-    double t0 = now_s();
+    double t0 = clock_s();
     TRY(launch_start(&run, argv, log));
     while (!process_ended(&run.p, false)) {
         struct timespec pause = {0, 20000000L};
         nanosleep(&pause, NULL);
-        double spent = now_s() - t0;
+        double spent = clock_s() - t0;
         if (stop_asked())
             process_signal(&run.p, SIGTERM);
         else if (spent > LIMIT_S + PATIENCE_S)
@@ -139,7 +133,7 @@ static status time_step(const call *sample, const plan *p, const step *s, const 
         else if (spent > LIMIT_S && told++ == 0)
             process_signal(&run.p, stage_table[s->stage].stop_signal);
     }
-    *seconds = now_s() - t0;
+    *seconds = clock_s() - t0;
     if (stop_asked()) TRY(fail(E_AGAIN, "stopped on request"));
     if (run.p.exit) {
         char *why = step_failure_reason(log, run.p.exit);
@@ -162,7 +156,7 @@ static void add_set(call *sample, const char *key, const char *value)
     free(set);
 }
 
-/* A batch that the sample can fill, and as many steps of it as a moment allows. */
+/* A batch that the sample can fill, and as many steps as fit into STEPS_S. */
 static status shorten_training(call *sample, const call *c)
 {
     config *f = &sample->cfg;
@@ -218,7 +212,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* What a step of training took, as log.jsonl has it: the median, for the first ones look for the fastest way. *n: steps logged. */
+/* The median time of a training step from log.jsonl; the first steps also measure convolutions. *n: steps logged. */
 static double step_seconds(const config *c, size_t *logged)
 {
     double s[64] = {0};
@@ -236,7 +230,7 @@ static double step_seconds(const config *c, size_t *logged)
     return n ? s[n / 2] : 0;
 }
 
-/* From one run of a step and one that found all done: what a start costs, and how far the work is from the built-in rate. */
+/* From a run of a step and a second one that found it done: the cost of a start, and the ratio of the work to the built-in rate. */
 static void conclude(rates *r, const call *sample, const plan *p, const step *s, double seconds, double again)
 {
     double work = seconds - again, start = fmin(again, seconds), built_in = s->seconds * (double)p->ranks / (double)ranks_of(p, s);
@@ -266,7 +260,7 @@ static status measure(const call *sample, rates *r, bool measured[MAX_STAGES], c
     TRY(mpirun_find(&mpirun));
     TRY(plan_make(&p, sample));
     p.rates = (rates){.measured = true};
-    for (int i = 0; i < n_stages; i++) p.rates.factor[i] = 1; /* and nothing for the start: the work alone */
+    for (int i = 0; i < n_stages; i++) p.rates.factor[i] = 1; /* no start time: the work alone */
     plan_estimate(&p, &sample->cfg);
     for (size_t i = 0; i < p.n; i++) {
         const step *s = &p.step[i];
@@ -275,7 +269,7 @@ static status measure(const call *sample, rates *r, bool measured[MAX_STAGES], c
         if (!step_wants_run(s) || s->seconds <= 0 || stage_needs(&sample->cfg, s->stage) & failed) continue;
         status one = time_step(sample, &p, s, &mpirun, log, &seconds);
         if (one == OK) {
-            one = time_step(sample, &p, s, &mpirun, log, &again); /* it finds all up to date: what every start costs */
+            one = time_step(sample, &p, s, &mpirun, log, &again); /* all is up to date now: the cost of a start */
         } else if (one != E_AGAIN && seconds > LIMIT_S && stage_table[s->stage].trains && step_seconds(&sample->cfg, &logged) > 0) {
             log_info("train: stopped after %zu steps, which are enough; what needs its model keeps its built-in rate", logged);
             msg_clear();

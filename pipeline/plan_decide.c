@@ -47,7 +47,7 @@ static const recorded_input *find_recorded_input(const step *s, const char *path
     return NULL;
 }
 
-/* What the steps before it do to this one: true if that decides. */
+/* Does an earlier step decide about this one? */
 static bool decide_by_needs(plan *p, step *s, const config *c)
 {
     unsigned needs = stage_needs(c, s->stage);
@@ -62,14 +62,14 @@ static bool decide_by_needs(plan *p, step *s, const config *c)
     char *why = before->state == STEP_ABSENT ? xasprintf("needs %s, which cannot run here", name)
                 : before->state == STEP_RUN  ? xasprintf("after %s", name)
                                              : xasprintf("after checking %s", name);
-    /* A missing output always has to be made. */
+    /* A missing output must be made in any case. */
     decided(s, before->state == STEP_CHECK && !s->exists ? STEP_RUN : before->state,
             before->state == STEP_CHECK && !s->exists ? "not made yet" : why);
     free(why);
     return true;
 }
 
-/* Are the outputs of earlier stages that it was made from the ones of today? */
+/* Were the outputs of earlier stages that it was made from replaced? */
 static bool decide_by_inputs(plan *p, step *s, const config *c)
 {
     unsigned needs = stage_needs(c, s->stage);
@@ -79,10 +79,10 @@ static bool decide_by_inputs(plan *p, step *s, const config *c)
         const recorded_input *then = find_recorded_input(s, u->output);
         char name[160], *why = NULL;
         text_show(name, sizeof name, path_base(u->output));
-        if (then && u->of_the_file && u->record.content && /* a record of another file says nothing of this one */
+        if (then && u->of_the_file && u->record.content && /* else the record is of another file */
             then->digest != u->record.content)
             why = xasprintf("%s has changed", name);
-        else if (!then && s->plate < 0 && u->plate >= 0 && u->exists && s->n_inputs) /* it records every plate that is there */
+        else if (!then && s->plate < 0 && u->plate >= 0 && u->exists && s->n_inputs) /* a whole-screen step records every plate it used */
             why = xasprintf("%s is there now", name);
         if (!why) continue;
         decided(s, STEP_RUN, why);
@@ -118,7 +118,7 @@ static void decide_by_record(plan *p, step *s, const config *c)
         decided(s, STEP_CHECK, "made by another version");
     else if (s->input_changed)
         decided(s, STEP_CHECK, s->input_changed);
-    else if (!decide_by_inputs(p, s, c)) /* after a failure the stage decides whether what an earlier try made will do */
+    else if (!decide_by_inputs(p, s, c)) /* after a failure the stage itself decides whether the output of an earlier try is current */
         decided(s, s->last.state == STATUS_FAILED ? STEP_CHECK : STEP_CURRENT,
                 s->last.state == STATUS_FAILED ? "the last try failed; see micon status" : "up to date");
     text_free(&why);

@@ -1,5 +1,5 @@
-/* plan_estimate.c -- how long, how much memory, how many bytes: the stages' costs (stage_table.c) by what this machine makes of the
- * built-in rates, which `micon plan --calibrate` measures (plan_calibrate.c). */
+/* plan_estimate.c -- time, memory and disk: the stages' costs (stage_table.c), scaled by this machine's rates, which `micon plan
+ * --calibrate` measures (plan_calibrate.c). */
 #include "driver.h"
 
 #include <math.h>
@@ -15,7 +15,7 @@ void plan_estimate(plan *p, const config *c)
         double cores = (double)(nodes && stage_table[s->stage].threads ? ranks * p->shape[s->stage].threads : ranks);
         p->node_ranks = nodes ? p->shape[s->stage].ranks : p->ranks;
         stage_table[s->stage].estimate(p, c, s->plate >= 0 ? &p->screen.plate[s->plate] : NULL, &cost);
-        double lanes = fmax(1, fmin(wanted[s->stage], (double)p->ranks)); /* starts side by side */
+        double lanes = fmax(1, fmin(wanted[s->stage], (double)p->ranks)); /* programs that start at the same time */
         double core_s = cost.core_s * p->rates.factor[s->stage], start_s = p->rates.start_s[s->stage];
         s->mem = (int64_t)cost.mem;
         s->bytes = (int64_t)cost.bytes;

@@ -107,7 +107,7 @@ void plan_warn_left_out(const plan *p)
             }
 }
 
-/* Training has few ranks on a node, as `micon submit` gives it. */
+/* Training has few ranks per node, as with `micon submit`. */
 static scale_cluster cluster_of(const call *c, const plan *p)
 {
     enum { USUAL = 2 };

@@ -1,5 +1,5 @@
-/* plan_scale.c -- micon plan --nodes: how long each stage takes on many nodes, how much of their cores it uses, and what limits it.
- * docs/cluster.md, "How many nodes", has the formulas; tests/unit/t_plan_scale.c plays them through, message by message. */
+/* plan_scale.c -- micon plan --nodes: how long each stage takes on many nodes, how well it uses their cores, and what limits it.
+ * docs/cluster.md, "How many nodes", has the formulas; tests/unit/t_plan_scale.c simulates them message by message. */
 #include "driver.h"
 
 #include "micon/base/mem.h"
@@ -15,7 +15,7 @@
 /* Between ranks of a node, through memory, and between nodes, beside the link's rate: assumed, not measured. */
 static const double LOCAL_HOP_S = 2e-6, LOCAL_BYTE_S = 1 / 4e9, NET_HOP_S = 20e-6;
 static const double MESSAGE_VALUES = 1 << 20; /* of the gradient: a message of training (stages/train/allreduce.c) */
-static const double GOOD = 0.9;               /* from this efficiency on nothing is said to limit it */
+static const double GOOD = 0.9;               /* at this efficiency the limit is "compute" */
 
 /* ---- a step of training ---- */
 
@@ -24,8 +24,8 @@ static double rounds(int64_t n)
     return n > 1 ? ceil(log2((double)n)) : 0;
 }
 
-/* The most that one link or one rank's memory has to take for a message: on the way down each rank of the first node sends to its
- * counterparts on others. */
+/* The busiest link's, or the busiest memory's, time for a message: on the way down each rank of the first node sends to its counterparts on
+ * others. */
 static double message_full_s(const scale_step *s)
 {
     return s->message_bytes * fmax((double)s->ranks * rounds(s->nodes) * s->net_byte_s, rounds(s->ranks) * s->local_byte_s);
@@ -100,7 +100,7 @@ void scale_step_of(scale_step *s, const config *c, double core_s, const scale_cl
 
 typedef struct {
     double core_s, start_s; /* of all steps */
-    double longest_s;       /* the lane that is done last, of plates side by side */
+    double longest_s;       /* of the node that finishes last */
     double reads;
     int64_t n;
     const step *last;

@@ -40,7 +40,7 @@ void driver_quote(text *t, const char *word)
     text_add(t, "'");
 }
 
-/* Several mpirun side by side: no binding (each would bind to the first core), no talk of its own about a failed rank. */
+/* Settings for several mpirun at once: no binding (each would bind to the first core), no text of its own about a failed rank. */
 char *const mpi_settings[] = {(char *)"OMPI_MCA_hwloc_base_binding_policy=none",
                               (char *)"OMPI_MCA_rmaps_base_oversubscribe=1",
                               (char *)"OMPI_MCA_orte_execute_quiet=1",
@@ -59,17 +59,17 @@ status mpirun_find(names *out)
     names_free(&words);
     status st = out->n ? process_find(out->item[0], &path) : fail(E_USAGE, "MPIRUN is empty");
     free(path);
-    /* hwloc looks for displays, which takes seconds where localhost has no name, and complains where there is no /sys */
+    /* hwloc searches for displays, which takes seconds where localhost does not resolve, and complains where there is no /sys */
     setenv("HWLOC_COMPONENTS", "-gl", 0);
     setenv("HWLOC_HIDE_ERRORS", "2", 0);
-    if (geteuid() == 0) { /* in a container there is often nobody else; Open MPI wants to hear it twice */
+    if (geteuid() == 0) { /* containers often have no other user; Open MPI wants both */
         setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
         setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
     }
     return fail_within(st, "the stages run through mpirun (load an MPI module, or set MPIRUN)");
 }
 
-/* Lines of `output` but the first, which names the program, that are not there yet. */
+/* Lines of `output` that `lines` lacks, except the first, which names the program. */
 static void add_lines(names *lines, const char *output)
 {
     names here = {0};

@@ -1,4 +1,4 @@
-/* rates.c -- work/status/rates.json: what this machine makes of the built-in rates. */
+/* rates.c -- work/status/rates.json: this machine's speed relative to the built-in rates. */
 #include "driver.h"
 
 #include "micon/base/path.h"

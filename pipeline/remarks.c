@@ -1,5 +1,5 @@
-/* remarks.c -- what a person wants to know before a plan is run: more ranks than cores, more memory or disk than there is; and what cannot
- * work at all. Estimates may be wrong by a factor: memory stops a run only where that could not explain it. */
+/* remarks.c -- what to know before a plan is run: more ranks than cores, more memory or disk than there is; and what cannot work at all.
+ * Estimates may be wrong by a factor: memory stops a run only where that could not explain it. */
 #include "driver.h"
 
 #include "micon/base/log.h"

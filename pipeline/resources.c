@@ -1,9 +1,9 @@
-/* resources.c -- what a stage's job asks SLURM for: its own section, then -n and --nodes, then the general section, then a default. */
+/* resources.c -- what a stage's job requests from SLURM: its own section, then -n and --nodes, then the general section, then a default. */
 #include "driver.h"
 
 #include <string.h>
 
-/* The words of the numbers of a stage's section. */
+/* Numbers that stand for words in a stage's section. */
 enum { AS_GENERAL = -1, STAGE_AUTO = -2, AUTO = -1 };
 
 static int64_t number(int64_t of_stage, int64_t general)
@@ -38,7 +38,7 @@ slurm_resources resources_of(const call *c, int stage)
     return r;
 }
 
-/* Gates look at files: one process, a quarter of an hour; where and on whose account as the general section says. */
+/* Gates only read files: one process, a quarter of an hour; partition and account of the general section. */
 slurm_resources resources_of_gate(const call *c)
 {
     enum { MINUTES = 15, BYTES = 1 << 30 };

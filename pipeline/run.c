@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* The stages whose outputs the step reads and that are not there: "featurize, tile". */
+/* The stages whose missing outputs the step needs: "featurize, tile". */
 static void missing_for(const runner *r, const step *s, text *out)
 {
     unsigned needs = stage_needs(&r->c->cfg, s->stage), named = 0;
@@ -170,7 +170,7 @@ status command_run(call *c)
 {
     status st = OK;
     plan p = {0};
-    if (!c->a.dry_run) c->a.images = true; /* they are about to be read: see which changed */
+    if (!c->a.dry_run) c->a.images = true; /* their files will be read anyway: see which changed */
     TRY(plan_make(&p, c));
     TRY(run_plan(c, &p, c->a.force));
 done:
@@ -178,7 +178,7 @@ done:
     return st;
 }
 
-/* Stages behind those chosen, for "becomes stale". */
+/* Name the stages after those that ran. */
 static void say_stale(const call *c, const plan *p)
 {
     unsigned redone = 0, stale = 0;
@@ -194,7 +194,7 @@ static void say_stale(const call *c, const plan *p)
     text_free(&t);
 }
 
-/* Where the work folder was made by jobs, jobs make it again: a login node is no place to compute. Inside a job, mpirun is there. */
+/* A work folder made by jobs is updated by jobs: a login node is no place to compute. Inside a job, mpirun is used. */
 static bool goes_by_jobs(const plan *p)
 {
     char *sbatch = NULL;

@@ -1,4 +1,4 @@
-/* run_impl.h -- what run.c (a whole run, and what it says at its end) and run_stage.c (the processes of a stage) share. */
+/* run_impl.h -- shared by run.c (a whole run and its summary) and run_stage.c (the processes of a stage). */
 #ifndef RUN_IMPL_H
 #define RUN_IMPL_H
 #include "driver.h"
@@ -11,7 +11,7 @@ typedef struct {
     int64_t ranks;
     outcome how;
     char *log, *reason;
-} work_item; /* one a step of the plan */
+} work_item; /* one per step of the plan */
 
 typedef struct {
     call *c;
@@ -20,7 +20,7 @@ typedef struct {
     bool anew;    /* --force to the stage programs */
     bool stopped; /* on request */
     names mpirun;
-    double told, asked; /* when the last line was printed; when we passed a stop on */
+    double told, asked; /* times of the last line printed, and of the last stop signal sent */
     int passed_on;
 } runner;
 

@@ -1,6 +1,7 @@
-/* run_stage.c -- the steps of a stage through mpirun, several plates at once within the cores; a stop that was asked for is passed on. */
+/* run_stage.c -- runs the steps of a stage through mpirun, several plates at once within the cores; passes a stop request on. */
 #include "run_impl.h"
 
+#include "micon/base/clock.h"
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
 #include "micon/base/num.h"
@@ -14,13 +15,6 @@
 #include <unistd.h>
 
 enum { POLL_MS = 50, LINE_S = 5, PATIENCE_S = 30, MAX_TRIES = 3 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void pause_ms(long ms)
 {
@@ -102,7 +96,7 @@ static status start_step(runner *r, size_t i, int64_t ranks)
     return st;
 }
 
-/* An mpirun that failed before the stage program ran says nothing of the plate: it is started again, MAX_TRIES times in all. */
+/* An mpirun that failed before the stage program ran tells nothing about the plate: it is started again, MAX_TRIES times in all. */
 static bool try_again(runner *r, size_t i)
 {
     work_item *w = &r->item[i];
@@ -116,7 +110,7 @@ static bool try_again(runner *r, size_t i)
     free(why);
     pause_ms(500L * w->tries);
     if (start_step(r, i, ranks) == OK) return true;
-    w->how = RUNNING; /* ends below, with the exit status of the try before */
+    w->how = RUNNING; /* the caller ends it with the exit status of the previous try */
     log_warn("%s", msg_get());
     msg_clear();
     return false;
@@ -161,7 +155,7 @@ static tally count(const runner *r, int stage)
     return t;
 }
 
-/* What the running steps say of themselves: in `say` if there is one alone; the sum of their shares done is returned. */
+/* Progress of the running steps: the sum of their shares done; for a single one its text in `say`. */
 static double listen(const runner *r, int stage, text *say)
 {
     double share = 0;
@@ -181,7 +175,7 @@ static double listen(const runner *r, int stage, text *say)
 static void tell(runner *r, int stage, double started, bool last)
 {
     tally t = count(r, stage);
-    double now = now_s(), spent = now - started;
+    double now = clock_s(), spent = now - started;
     text line = {0}, say = {0};
     char took[32], left[32];
     bool bar = isatty(STDERR_FILENO) && !last;
@@ -220,13 +214,13 @@ static void say_stopping(const runner *r, int stage)
         log_info("stopping%s; finished outputs are kept, and the same command resumes from there", saves);
 }
 
-/* A stop was asked for: pass it on; when asked again, or after a while, kill the ranks; then mpirun as well. Training looks up only between
- * steps, which may take minutes, and is lost back to its last checkpoint if it is killed: nobody but who asked does that. */
+/* Pass a stop request on; when asked again, or after a while, kill the ranks; then mpirun too. Training checks for it only between steps,
+ * which may take minutes, and a killed training is lost back to its last checkpoint: only a second request kills it. */
 static void pass_stop_on(runner *r, int stage)
 {
     int asked = stop_asked();
     bool patient = stage_table[stage].trains && r->passed_on < 2;
-    bool late = r->passed_on && !patient && now_s() - r->asked > PATIENCE_S;
+    bool late = r->passed_on && !patient && clock_s() - r->asked > PATIENCE_S;
     if (asked <= r->passed_on && !late) return;
     if (!r->passed_on) say_stopping(r, stage);
     for (size_t i = 0; i < r->plan->n; i++) {
@@ -239,19 +233,19 @@ static void pass_stop_on(runner *r, int stage)
         else
             process_signal(p, SIGKILL);
     }
-    r->asked = now_s();
+    r->asked = clock_s();
     r->passed_on++;
     r->stopped = true;
 }
 
-/* Is what the step reads there? */
+/* Do the inputs of the step exist? */
 static bool can_start(const runner *r, size_t i)
 {
     const step *s = &r->plan->step[i];
     unsigned needs = stage_needs(&r->c->cfg, s->stage);
     for (size_t k = 0; k < r->plan->n; k++) {
         const step *u = &r->plan->step[k];
-        if (!(needs >> u->stage & 1) || (u->plate >= 0 && u->plate != s->plate)) continue; /* of all plates: the gate has decided */
+        if (!(needs >> u->stage & 1) || (u->plate >= 0 && u->plate != s->plate)) continue; /* for all plates the gate has decided */
         if (r->item[k].how == FAILED || r->item[k].how == BLOCKED || (!step_wants_run(u) && !path_exists(u->output))) return false;
     }
     return true;
@@ -274,7 +268,7 @@ status run_stage(runner *r, int stage)
     size_t next = 0;
     tally t = count(r, stage);
     int64_t lanes = lanes_of(r, stage, t.wanted), ranks = r->plan->ranks / lanes;
-    double started = now_s();
+    double started = clock_s();
     if (!t.wanted) return OK;
     log_info("%s: %zu %s, %lld at a time, %lld rank%s each", stage_table[stage].name, t.wanted, t.wanted == 1 ? "step" : "steps",
              (long long)lanes, (long long)ranks, ranks == 1 ? "" : "s");

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the site, and where jobs find things ---- */
+/* ---- the site and its paths ---- */
 
 /* KEY='value' of site.env, as make writes it. "" if there is none. */
 static char *site_value(const char *home, const char *key)
@@ -48,7 +48,7 @@ static status find_home(sbatch_site *s)
     return s->home ? OK : fail(E_FAILED, "jobs/env.sh is not above %s: set MICON_HOME to the folder that holds jobs/", s->c->bin);
 }
 
-/* The folder is resolved, the file is not: the configuration's relative names are relative to the folder of the name given. */
+/* Resolve the folder but not the file: relative names in the configuration are relative to the folder of the name given. */
 static status find_paths(sbatch_site *s)
 {
     char *dir = realpath(s->c->cfg.dir, NULL), *work;
@@ -121,7 +121,7 @@ void sbatch_add_n(sbatch_line *l, const char *option, int64_t n, const char *uni
     free(word);
 }
 
-/* sbatch replaces %A and such in the name of the log; a per cent sign of the folder itself is written twice. */
+/* sbatch replaces %A and similar in the log's name; a per cent sign of the folder is doubled. */
 void sbatch_add_log(const sbatch_site *s, sbatch_line *l, const char *name)
 {
     text t = {0};

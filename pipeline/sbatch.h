@@ -1,5 +1,5 @@
-/* sbatch.h -- how a job is put into the queue: the site's settings, an sbatch line, the files with its arguments. With --dry-run lines are
- * printed, and nothing is written or sent. */
+/* sbatch.h -- submitting a job: the site's settings, an sbatch line, the files with its arguments. With --dry-run lines are printed, and
+ * nothing is written or sent. */
 #ifndef SBATCH_H
 #define SBATCH_H
 #include "cluster.h"
@@ -11,13 +11,13 @@ typedef struct {
     char *screen, *logs;       /* screen.yaml and work/status/slurm, absolute: jobs start in `home` */
     char *program;             /* sbatch; NULL until it is needed */
     char *partition, *account; /* of site.env */
-    char *modules;             /* that jobs load before anything; "": none */
+    char *modules;             /* that jobs load first; "": none */
     int64_t jobs;              /* sent so far */
     cluster cluster;           /* as SLURM describes itself */
 } sbatch_site;
 status sbatch_site_find(sbatch_site *s, const call *c) MUST_USE; /* s is {0} before */
 void sbatch_site_free(sbatch_site *s);
-/* What a stage's job asks for (-1: a gate), the site's values where the configuration has none. */
+/* What a stage's job requests (-1: a gate), with the site's values where the configuration has none. */
 slurm_resources sbatch_resources(const sbatch_site *s, int stage);
 
 /* Automatic values stay below what the partition allows: more would be refused. */

@@ -1,5 +1,5 @@
-/* slurm.c -- what is in the queue, and what we submitted. sacct may tell why a job ended, and is never needed: many sites have no
- * accounting database. */
+/* slurm.c -- the queue, and the jobs that we submitted. sacct may tell why a job ended, but is never needed: many sites have no accounting
+ * database. */
 #include "driver.h"
 
 #include "micon/base/log.h"
@@ -54,7 +54,7 @@ done:
     return st;
 }
 
-/* squeue refuses all where it does not know one. */
+/* Only known users: squeue refuses the whole list for one it does not know. */
 static void add_user(names *users, long uid)
 {
     char word[32];
@@ -130,7 +130,7 @@ static void read_job(submissions *s, const json_t *j)
     const char *stage = json_string_value(json_object_get(j, "stage")), *job = json_string_value(json_object_get(j, "job"));
     const json_t *list = json_object_get(j, "tasks");
     int at = stage ? stage_find(stage) : -1;
-    const json_t *uid = json_object_get(j, "uid"); /* older records have none: then it was ours */
+    const json_t *uid = json_object_get(j, "uid"); /* older records have none: they are our own */
     names tasks = {0};
     if (at < 0 || !job) return;
     for (size_t k = 0; k < json_array_size(list); k++) {

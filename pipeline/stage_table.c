@@ -1,5 +1,5 @@
 /* stage_table.c -- the table of stages: what each makes, from what, and what it costs. The rest of the driver knows no stage by name: a new
- * one is a row here, the function of its costs, and its program in stages/NAME. */
+ * stage is a row here, its cost function, and its program in stages/NAME. */
 #include "driver.h"
 
 #include "micon/base/memory_budget.h"
@@ -59,8 +59,8 @@ double estimate_train_s(const config *c)
     return forward_seconds(c, 3.0 * (double)c->train.steps * (double)c->train.batch * 2);
 }
 
-/* What the ranks of a node share: tiles, and of frozen layers their outputs. At most: tiles that are held out or flagged are not kept, and
- * auto asks for bf16 where it can be had. */
+/* What the ranks of a node share: tiles and, with frozen layers, their outputs. An upper bound: tiles that are held out or flagged are not
+ * kept, and auto chooses bf16 where it is available. */
 static double train_shared(const plan *p, const config *c, double tiles)
 {
     static const int depth[] = {[ENCODER_RESNET18] = 18, [ENCODER_RESNET34] = 34, [ENCODER_RESNET50] = 50, [ENCODER_RESNET101] = 101};
@@ -133,7 +133,7 @@ static bool has_network(const config *c)
     return !measures(c);
 }
 
-/* Without structures it is left out where nothing needs any: with a given model, micon-embed predicts no profiles then. */
+/* Without structures it is left out if no stage needs any: with a given model, micon-embed then predicts no profiles. */
 static bool has_compounds(const config *c)
 {
     return has_network(c) && (!c->no_structures || (!*c->embed.model && method_table[c->train.method].compounds));
@@ -241,7 +241,7 @@ const stage_info stage_table[] = {
 const int n_stages = sizeof stage_table / sizeof *stage_table;
 _Static_assert(sizeof stage_table / sizeof *stage_table <= MAX_STAGES, "more stages than MAX_STAGES");
 
-/* ---- looking into it ---- */
+/* ---- questions about it ---- */
 int stage_find(const char *name)
 {
     for (int i = 0; i < n_stages; i++)

@@ -1,4 +1,4 @@
-/* status.c -- micon status: what the stages wrote of themselves under work/status, what is on disk, what is in the queue. */
+/* status.c -- micon status: the status files under work/status, the outputs on disk, the jobs in the queue. */
 #include "driver.h"
 
 #include "micon/base/log.h"

@@ -40,7 +40,7 @@ static void add_escaped(text *out, const char *s)
     free(shown);
 }
 
-/* The word's first part as a class: "to do" has none of its own. */
+/* The word is also its CSS class; "to do" has no style. */
 static void add_cell(text *out, const step *s)
 {
     const char *word = step_kind_words[s->is];
@@ -51,7 +51,7 @@ static void add_cell(text *out, const step *s)
     text_add(out, "</td>");
 }
 
-/* Where there are several, the step of that stage and plate that comes last. */
+/* The step of that stage and plate; the last, where there are several. */
 static const step *step_at(const plan *p, int stage, int64_t plate)
 {
     const step *found = NULL;

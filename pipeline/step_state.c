@@ -1,6 +1,6 @@
-/* step_state.c -- what a step is now: done, running, queued, stopped, failed, to do, or cannot run here. One answer from its record and
- * output (as plan_decide sees them, each step for itself), its last try (step_status.c), the lock of the work folder and the queue; status,
- * plan, run, rerun and submit all go by it. */
+/* step_state.c -- the state of a step now: done, running, queued, stopped, failed, to do, or not possible here. It follows from its record
+ * and output (as plan_decide judges each step by itself), its last try (step_status.c), the lock of the work folder and the queue. status,
+ * plan, run, rerun and submit all use it. */
 #include "driver.h"
 
 #include "micon/base/log.h"
@@ -17,7 +17,7 @@ bool step_is_active(const step *s)
     return s->is == IS_RUNNING || s->is == IS_QUEUED;
 }
 
-/* SLURM is asked why for the first few only: each question takes a moment. */
+/* Ask SLURM for the reason of the first few only: each query takes a moment. */
 static void say_ended(step_status *s, const char *what, const char *job, const char *unknown)
 {
     enum { ASKED_AT_MOST = 20 };
@@ -29,7 +29,7 @@ static void say_ended(step_status *s, const char *what, const char *job, const c
     free(why);
 }
 
-/* It says that it runs as a SLURM job, and is not in the queue: it was killed, unless it ended, or another began, since we asked. */
+/* A step that reports a SLURM job which is not in the queue was killed, unless it ended, or another job began, since we asked. */
 static void doubt(step *s, const queue *q, const config *c)
 {
     step_status now;
@@ -54,7 +54,7 @@ static bool task_reported(const plan *p, int stage, const char *steps, const cha
     return any;
 }
 
-/* A job of ours that is over, that began (its log is there), and in which no program reported anything: the launch failed. */
+/* A job of ours that began (its log exists) and is over without any report of its program: the launch failed. */
 static void find_silent_job(plan *p, step *s, const config *c)
 {
     for (size_t k = 0; k < p->jobs.n; k++) {
@@ -76,7 +76,7 @@ static void find_silent_job(plan *p, step *s, const config *c)
     }
 }
 
-/* The queue is asked where there are submissions or a step says that it runs as a job; that SLURM is silent is said. */
+/* The queue is read if there are submissions or a step reports a job; without an answer there is a warning. */
 void step_states_read(plan *p, const config *c)
 {
     long *owners = xcalloc(p->n + 1, sizeof *owners);
@@ -94,7 +94,7 @@ void step_states_read(plan *p, const config *c)
     free(owners);
 }
 
-/* Started by the run that is active, and silent so far: of what it writes only the log is younger than the lock. */
+/* Started by the active run without a report so far: of its files only the log is younger than the lock. */
 static bool is_starting(const plan *p, const step *s, const config *c)
 {
     static const char *const ends[] = {"json", "failed", "stopped", "made"};
@@ -111,7 +111,7 @@ static bool is_starting(const plan *p, const step *s, const config *c)
     return starting;
 }
 
-/* Of the steps of a task, which run one after the other: the first that has not reported from this job runs, unless another does. */
+/* Steps of a task run one after the other: the first that has not reported from this job is running, unless another one is. */
 static bool is_next_in_task(const plan *p, const step *s, const char *steps, const char *job)
 {
     names list = {0};
@@ -129,7 +129,7 @@ static bool is_next_in_task(const plan *p, const step *s, const char *steps, con
     return next;
 }
 
-/* The word of the queue, where it has one: false if the step is in no job, or has ended in it. */
+/* The state by the queue; false if the step is in no job, or has ended in it. */
 static bool by_queue(const plan *p, const step *s, step_kind *is)
 {
     for (size_t k = 0; k < p->jobs.n; k++) {
@@ -155,7 +155,7 @@ static step_kind judge(const plan *p, const step *s, const config *c)
     step_kind is;
     if (by_queue(p, s, &is)) return is;
     if (s->last.state == STATUS_RUNNING || is_starting(p, s, c)) return IS_RUNNING;
-    if (s->last.state == STATUS_FAILED) return IS_FAILED; /* the last try, whatever an earlier one left */
+    if (s->last.state == STATUS_FAILED) return IS_FAILED; /* the last try counts, whatever an earlier one left */
     if (s->state == STEP_CURRENT || (s->state == STEP_CHECK && s->exists)) return IS_DONE;
     if (s->state == STEP_ABSENT) return IS_NOT_HERE;
     return s->last.state == STATUS_STOPPED ? IS_STOPPED : IS_TODO;

@@ -36,8 +36,8 @@ static char *job_of(const json_t *o)
     return !job ? NULL : task ? xasprintf("%s_%s", job, task) : xstrdup(job);
 }
 
-/* Is the writer gone? Known for certain where process numbers can be compared (base/identity.h), of files of versions before 0.2 on the
- * host of that name; a SLURM job is looked up in the queue by the caller. */
+/* Is the writer dead? Certain where process numbers can be compared (base/identity.h), and for files of versions before 0.2 on the host of
+ * that name; a SLURM job is looked up in the queue by the caller. */
 static bool is_gone(const json_t *o)
 {
     if (json_is_string(json_object_get(o, "job"))) return false;
@@ -85,8 +85,8 @@ void step_status_failed(step_status *s, const char *why)
     s->message = xstrdup(why);
 }
 
-/* What the driver wrote at its end (.failed, .stopped), the record of a success (.made) and the program's own file (.json): the youngest
- * has the word. A driver that is asked to stop ends programs that cannot say so. */
+/* The driver's own marks (.failed, .stopped), the record of a success (.made) and the program's file (.json): the youngest counts. The
+ * driver writes marks because a program that it had to kill cannot. */
 static void read_end(step_status *out, const config *c, const step *s, const char *json)
 {
     static const struct {
@@ -103,7 +103,7 @@ static void read_end(step_status *out, const config *c, const step *s, const cha
             path = t;
             if (out->state != ends[i].state && ends[i].state != STATUS_DONE) FREE(out->message);
             out->state = ends[i].state;
-            if (out->state != STATUS_DONE) FREE(out->job); /* the driver's, here */
+            if (out->state != STATUS_DONE) FREE(out->job); /* the mark is of a local run */
             if (out->state == STATUS_FAILED) FREE(out->message);
             if (out->state == STATUS_FAILED && path_read(youngest, &why, &n, 1 << 16) != OK) msg_clear();
         }
@@ -121,7 +121,7 @@ char *step_job_log(const config *c, int stage, const char *job)
     return path;
 }
 
-/* The log of the last try: of its job, or of the driver, unless that is of an earlier try than the status file. */
+/* The log of the last try: of its job, or of the driver unless that is older than the status file. */
 static char *find_log(const step_status *out, const config *c, const step *s, const char *json)
 {
     int64_t size, of_log = 0, of_json = 0;

@@ -1,6 +1,5 @@
-/* submit.c -- micon submit: the steps of the plan as SLURM jobs. Arguments go through files (jobs/env.sh reads them), so that no name
- * of a table meets a shell. A gate job after each array decides by slurm.max_bad_plates: afterok on an array would stop everything for one
- * bad plate, and can never be satisfied once a task was requeued. */
+/* submit.c -- micon submit: the steps of the plan as SLURM jobs. A gate job after each array decides by slurm.max_bad_plates: afterok on an
+ * array would stop everything for one bad plate, and can never be satisfied once a task was requeued. */
 #include "sbatch.h"
 
 #include "micon/base/log.h"
@@ -19,10 +18,10 @@ typedef struct {
     plan *plan;
     sbatch_site site;
     queue queue;
-    submissions old, now;     /* now: still active ones and the new */
-    text release[MAX_STAGES]; /* ":12:13": what the steps behind a stage wait for */
+    submissions old, now;     /* now: those still active and the new ones */
+    text release[MAX_STAGES]; /* ":12:13": jobs that steps after this stage wait for */
     int64_t made;
-    size_t most_tasks; /* of a stage over plates, so that SLURM takes all jobs */
+    size_t most_tasks; /* of a per-plate stage, so that SLURM accepts all jobs */
 } submitter;
 
 static void step_args(const submitter *s, const step *p, names *out)
@@ -55,7 +54,7 @@ static bool is_queued(const submitter *s, const step *p)
     return false;
 }
 
-/* Does a gate in the queue wait for it? One of an older record does not say for what: for all. */
+/* Does a gate in the queue wait for it? A gate of an older record does not name its steps: it waits for all. */
 static bool has_gate(const submitter *s, const step *p)
 {
     for (size_t i = 0; i < s->old.n; i++) {
@@ -85,8 +84,8 @@ static bool needed_later(const submitter *s, int stage)
     return false;
 }
 
-/* Is it of this run? Names of steps hold the run, but those of the table and of tiles, which runs share. A gate of an older record has
- * none: it counts. */
+/* Is it of this run? Step names contain the run, except those of compounds and tiles, which runs share. A gate of an older record has none:
+ * it counts. */
 static bool is_of_this_run(const submitter *s, const submitted *o)
 {
     if (!o->tasks.n) return true;
@@ -109,7 +108,7 @@ static status submit_gate(submitter *s, int stage, const text *arrays, const nam
     for (size_t i = 1; i < s->c->plain.n; i++) names_add(&args, s->c->plain.item[i]);
     names_add(&args, "--stage");
     names_add(&args, stage_table[stage].name);
-    for (size_t i = 0; i < s->c->a.plates.n; i++) { /* it judges what was submitted, not the screen */
+    for (size_t i = 0; i < s->c->a.plates.n; i++) { /* it judges the submitted plates, not the whole screen */
         names_add(&args, "--plate");
         names_add(&args, s->c->a.plates.item[i]);
     }
@@ -163,7 +162,7 @@ static size_t plates_per_task(const submitter *s, const step **todo, size_t n)
     return packed < most ? most : packed > n ? n : packed;
 }
 
-/* tasks: of this array; arrays: that the stage is split into. */
+/* tasks: of this array; arrays: number of arrays of the stage. */
 static void add_shape(const submitter *s, sbatch_line *l, int stage, size_t tasks, size_t arrays, int64_t limit_min)
 {
     const char *name = stage_table[stage].name;
@@ -183,7 +182,7 @@ static void add_shape(const submitter *s, sbatch_line *l, int stage, size_t task
     sbatch_add_log(&s->site, l, log);
 }
 
-/* One job, or one array of the `arrays` that the stage is split into; packed: steps of a task. */
+/* One job, or one of the stage's `arrays`; packed: steps of a task. */
 static status submit_job(submitter *s, int stage, const step **todo, size_t n, size_t packed, size_t arrays, text *jobs)
 {
     status st = OK;
@@ -223,7 +222,7 @@ done:
     return st;
 }
 
-/* An array has at most MaxArraySize tasks: beyond it there are several. */
+/* An array has at most MaxArraySize tasks: more of them need several arrays. */
 static status submit_steps(submitter *s, int stage, const step **todo, size_t n, text *jobs)
 {
     status st = OK;
@@ -243,9 +242,9 @@ static status submit_stage(submitter *s, int stage)
     size_t n = 0, queued_already = 0;
     text jobs = {0};
     names waited = {0};
-    bool any_gate = false, gate = true; /* gate: does one wait for each step that is in the queue? */
+    bool any_gate = false, gate = true; /* does a gate wait for each queued step? */
     const step **todo = xcalloc(s->plan->n + 1, sizeof *todo);
-    for (size_t i = 0; i < s->old.n; i++) { /* of an earlier submit of this run: what comes now waits for it too */
+    for (size_t i = 0; i < s->old.n; i++) { /* of an earlier submit of this run: new jobs wait for it too */
         const submitted *o = &s->old.item[i];
         if (o->stage != stage || !submitted_is_active(o, &s->queue) || !is_of_this_run(s, o)) continue;
         text_addf(o->gate ? &s->release[stage] : &jobs, ":%s", o->job);
@@ -294,7 +293,7 @@ done:
     return st;
 }
 
-/* Training keeps in memory what a node has room for: that is a node of SLURM's, not the one where this is typed. */
+/* Training keeps in memory what fits on a node: a compute node, not the one where this is typed. */
 static void size_to_nodes(submitter *s)
 {
     for (int stage = 0; stage < n_stages; stage++) {
@@ -322,8 +321,8 @@ static size_t count_new(const submitter *s, int stage)
     return n;
 }
 
-/* Each task of an array counts as a job for SLURM's limits. What stays of them after jobs of one task, gates and those in the queue is
- * shared by the stages over plates. */
+/* Each task of an array counts as a job for SLURM's limits. What is left of the limit after single jobs, gates and queued jobs is shared by
+ * the per-plate stages. */
 static status share_jobs(submitter *s)
 {
     const cluster *k = &s->site.cluster;
@@ -362,7 +361,7 @@ static status check_program(const submitter *s, int stage, names *warnings)
     return OK;
 }
 
-/* All that can be known to fail is said before anything is queued. */
+/* Report everything that is certain to fail before anything is queued. */
 static status check_cluster(submitter *s)
 {
     status st = OK;

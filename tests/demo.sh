@@ -6,20 +6,11 @@ set -eu
 cd "$(dirname "$0")/.."
 PATH=$PWD/build/release/bin:$PATH
 demo=${1:-build/demo}
+. tests/drawn_screen.sh
 mkdir -p "$(dirname "$demo")"
 echo "The demo: a drawn screen of 3 centres, 9 plates and 864 wells; two networks are trained, cells are measured." \
     "It takes some minutes on two cores." >&2
-micon-simulate --out "$demo" --sources 3 --batches 3 --wells 96 --sites 2 --compounds 24 --size 96 --quiet
-cat >"$demo/screen.yaml" <<'END'
-screen:
-  name: demo
-  index: images/*/load_data.csv
-  plate: metadata/plate.csv.gz
-  well: metadata/well.csv.gz
-  compound: metadata/compound.csv.gz
-  channels: [DNA, ER, RNA, AGP, Mito]
-  control: JCP2022_033924
-  work: work
+drawn_screen "$demo" demo --sources 3 --batches 3 --wells 96 --sites 2 --compounds 24 --size 96 <<'END'
 tile:
   size: 64
 split:

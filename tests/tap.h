@@ -65,6 +65,19 @@ static inline const char *tap_absent(const char *name)
     return path;
 }
 
+/* A file of the shared data, SHARED_DATA or else ../shared/data, as an absolute path; tests that lack one are skipped. Valid for the next
+ * seven calls. */
+static inline const char *tap_shared(const char *name)
+{
+    static char path[8][4400];
+    static int next;
+    const char *given = getenv("SHARED_DATA");
+    char *data = realpath(given ? given : "../shared/data", NULL), *out = path[next++ % 8];
+    snprintf(out, sizeof path[0], "%s/%s", data ? data : "no shared data", name);
+    free(data);
+    return out;
+}
+
 static inline int tap_done(void)
 {
     printf("1..%d\n# %d passed, %d failed\n", tap_n, tap_n - tap_bad, tap_bad);

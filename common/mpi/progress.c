@@ -1,6 +1,7 @@
 /* progress.c -- counts from all ranks to rank 0, and from there to the terminal and to the status file. */
 #include "micon/mpi/progress.h"
 
+#include "micon/base/clock.h"
 #include "micon/base/identity.h"
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
@@ -47,13 +48,6 @@ struct progress {
     mark recent[MARKS]; /* one per second, for the recent rate */
     int n_marks;
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void utc(char out[32])
 {
@@ -300,7 +294,7 @@ progress *progress_start_all(MPI_Comm comm, const progress_info *info)
     p->name = xstrdup(info->name);
     p->unit = xstrdup(info->unit);
     p->total = info->total;
-    p->start = p->sent = p->shown = now();
+    p->start = p->sent = p->shown = clock_s();
     utc(p->start_text);
     if (p->rank != 0) return p;
     p->of_rank = xcalloc((size_t)p->size, sizeof *p->of_rank);
@@ -317,9 +311,9 @@ void progress_add(progress *p, int64_t n)
     if (!p) return;
     p->mine += n;
     if (p->rank == 0)
-        update(p, now());
+        update(p, clock_s());
     else
-        send_count(p, now());
+        send_count(p, clock_s());
 }
 
 void progress_say(progress *p, const char *fmt, ...)
@@ -329,7 +323,7 @@ void progress_say(progress *p, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(p->message, sizeof p->message, fmt, ap);
     va_end(ap);
-    update(p, now());
+    update(p, clock_s());
 }
 
 /* Receive all messages in flight before the communicator is freed; the final counts are exact. */
@@ -352,7 +346,7 @@ static void gather_last(progress *p)
 static void say_end(progress *p, status st)
 {
     const char *state = st == OK ? "done" : st == E_AGAIN ? "stopped" : "failed";
-    double t = now(), seconds = t - p->start;
+    double t = clock_s(), seconds = t - p->start;
     int64_t done = done_of_all(p);
     char took[32];
     log_bar(NULL);

@@ -70,7 +70,7 @@ static size_t block_bytes(const tail *t, size_t b)
     return left < BLOCK ? (size_t)left : BLOCK;
 }
 
-/* t is {0} before; a file without a tail leaves n 0 and size the file's. A tail that is damaged is E_FORMAT. */
+/* t is {0} before. Without a tail: n is 0, and size is that of the file. A damaged tail is E_FORMAT. */
 static status tail_read(tail *t, int fd)
 {
     status st = OK;
@@ -169,7 +169,7 @@ status blocks_append_all(const store *s)
     partition((int64_t)t.n, comm_size(s->comm), s->rank, &first, &n);
     mine = xcalloc((size_t)n + 1, sizeof *mine);
     TRY_ALL(s->comm, digest_some(&t, s->part, first, n, mine));
-    TRY(comm_gather_all(s->comm, 0, mine, (size_t)n * sizeof *mine, &all, &bytes)); /* in the order of the ranks */
+    TRY(comm_gather_all(s->comm, 0, mine, (size_t)n * sizeof *mine, &all, &bytes)); /* in rank order */
     t.digest = (uint64_t *)(void *)all;                                             /* malloc'ed: aligned for any type */
     TRY_ALL(s->comm, s->rank == 0 ? tail_write(&t, s->part) : OK);
 done:
@@ -185,7 +185,7 @@ typedef struct {
     int fd;
     dev_t device;
     ino_t inode;
-    haddr_t end; /* what HDF5 takes for the end of its addresses */
+    haddr_t end; /* the end of addresses that HDF5 has set */
     tail t;
     bool *seen; /* blocks that were compared */
     unsigned char *block;
@@ -275,8 +275,8 @@ static herr_t driver_handle(H5FD_t *file, hid_t fapl, void **handle)
     return 0;
 }
 
-/* The blocks that [at, at + n) touches, n > 0. Those that lie in it are compared as they are in `bytes`; of those at its ends that were not
- * compared yet the whole is read. */
+/* Check the blocks that [at, at + n) touches, n > 0. Blocks inside the range are compared in `bytes`; one at an end that was not compared
+ * yet is read whole. */
 static status check_range(driver_file *f, uint64_t at, size_t n, unsigned char *bytes)
 {
     uint64_t end = at + n;
@@ -290,7 +290,7 @@ static status check_range(driver_file *f, uint64_t at, size_t n, unsigned char *
             if (st == OK) st = block_check(&f->t, b, f->block);
             uint64_t from = first > at ? first : at, to = last < end ? last : end;
             if (st == OK)
-                memcpy(bytes + (from - at), f->block + (from - first), (size_t)(to - from)); /* what was compared is what is used */
+                memcpy(bytes + (from - at), f->block + (from - first), (size_t)(to - from)); /* use the bytes that were compared */
         }
         if (st != OK) return st;
         f->seen[b] = true;

@@ -1,4 +1,4 @@
-/* commit.c -- how a written file becomes a finished one: closed, completed by rank 0, read back by all, published; or removed. */
+/* commit.c -- finishes a written file: closes it, rank 0 completes it, all ranks read it back, and it is published; or removes it. */
 #include "micon/base/digest.h"
 #include "micon/base/fault.h"
 #include "micon/base/mem.h"
@@ -72,13 +72,13 @@ static void close_all(store *s)
         s->arrays[i].dset = -1;
     }
     if (agree_all(s->comm, mine) != OK) give_up(s);
-    /* What HDF5 still has to write is written before closing: a rank that fails there returns, one that fails in H5Fclose does not. */
+    /* Flush before closing: a rank that fails to flush returns; one that fails in H5Fclose does not. */
     if (s->file >= 0 && H5Fflush(s->file, H5F_SCOPE_LOCAL) < 0) mine = h5_fail(E_IO, "%s: cannot be written", s->final_name);
-    if (mine != OK && s->made) unlink(s->part); /* whatever becomes of the others, it will not be finished */
+    if (mine != OK && s->made) unlink(s->part); /* this file will not be finished */
     if (agree_after_library_all(s->comm, mine) != OK) give_up(s);
     if (s->transfer >= 0) H5Pclose(s->transfer);
-    /* It writes the head of the file once more, and MPI-IO closes files of its own: a rank that fails there waits for ever, as do the
-     * others. Everything else is written, so that it takes little time. */
+    /* H5Fclose writes the file's head once more, and MPI-IO closes files of its own: a rank that fails there waits for ever, as do the
+     * others. Everything else is written by now, so closing is quick. */
     comm_deadline *limit =
         s->file >= 0 ? comm_deadline_start("closing a file on all ranks does not end (is the disk full, or failing?)", CLOSE_S) : NULL;
     if (s->file >= 0 && H5Fclose(s->file) < 0) mine = h5_fail(E_IO, "%s: cannot be closed", s->final_name);
@@ -168,7 +168,7 @@ done:
 
 /* ---- reading back ---- */
 
-/* Have this host's share of the file written to the disk, where late errors show; other hosts read it then. */
+/* Flush this host's share of the file to the disk, where late errors show; then other hosts can read it. */
 static status sync_part(const store *s)
 {
     int fd = open(s->part, O_RDONLY | O_CLOEXEC);

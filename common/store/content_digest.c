@@ -1,5 +1,5 @@
-/* content_digest.c -- the content of a file: lists every object with its attributes and the digest of its rows, and makes one digest of
- * all. */
+/* content_digest.c -- the content digest of a file: lists every object with its attributes and the digest of its rows, and combines these.
+ * */
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
 #include "micon/mpi/comm.h"
@@ -18,7 +18,7 @@ static herr_t add_attr_name(hid_t object, const char *name, const H5A_info_t *in
     return 0;
 }
 
-/* Its attributes, but for the two that are about the digest itself. */
+/* Its attributes, without the two that concern the digest itself. */
 static status read_attrs(hid_t object, node *o)
 {
     status st = OK;

@@ -16,7 +16,7 @@
 struct foreign_reader {
     worker *w;
     foreign_window *window;
-    foreign_state *state; /* the worker's own, from before the fork */
+    foreign_state *state; /* of the worker; made before the fork */
     foreign_request q;
     foreign_answer a;
     worker_end how;
@@ -115,7 +115,7 @@ done:
 static double limit_of(const char *path)
 {
     int64_t size = 0, mtime;
-    if (path_stat(path, &size, &mtime) != OK) msg_clear(); /* whoever opens it says so */
+    if (path_stat(path, &size, &mtime) != OK) msg_clear(); /* opening it reports the error */
     return 10 + (double)size / 10e6;
 }
 
@@ -217,7 +217,7 @@ void foreign_close(foreign_file **pf)
     msg_take(kept, sizeof kept);
     f->r->q.what = ASK_CLOSE;
     f->r->q.n = 0;
-    if (ask(f->r, f->path, f->limit_s) != OK) msg_clear(); /* nothing is lost: the next open begins anew */
+    if (ask(f->r, f->path, f->limit_s) != OK) msg_clear(); /* harmless: the next open starts over */
     if (*kept) msg_set(kept);
     frame_free(&f->obs);
     frame_free(&f->var);

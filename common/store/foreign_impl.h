@@ -1,4 +1,4 @@
-/* foreign_impl.h -- what the rank's side (foreign.c) and the worker's side (foreign_worker.c) of a foreign file say to each other. */
+/* foreign_impl.h -- messages between the rank (foreign.c) and the worker (foreign_worker.c) that reads a foreign file. */
 #ifndef MICON_STORE_FOREIGN_IMPL_H
 #define MICON_STORE_FOREIGN_IMPL_H
 #include "micon/base/worker.h"
@@ -9,7 +9,7 @@ enum { FOREIGN_MAX_COLUMNS = 1 << 20, FOREIGN_MAX_PATH = 4096, FOREIGN_ROWS = 30
 
 typedef enum { ASK_OPEN, ASK_OBS, ASK_VAR, ASK_ROWS, ASK_VERIFY, ASK_CLOSE } foreign_ask;
 
-/* Shared by both: made before the worker is. The rank takes nothing out of it unchecked. */
+/* Shared memory, made before the worker. The rank checks everything that it takes out of it. */
 typedef struct {
     char object[512];               /* what the worker is reading, for the message about its death */
     unsigned char bytes[4ul << 20]; /* a block of rows, or a part of a packed table */

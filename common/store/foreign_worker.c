@@ -1,5 +1,5 @@
-/* foreign_worker.c -- the side of a foreign file that may crash: it opens the file with HDF5 and hands over tables and rows. Each request
- * names the file, so that the next worker can go on where the last one died. */
+/* foreign_worker.c -- the process that may crash: it opens a foreign file with HDF5 and hands over tables and rows. Each request names the
+ * file, so that the next worker can continue where the last one died. */
 #include "foreign_impl.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"

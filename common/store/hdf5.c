@@ -1,5 +1,5 @@
-/* hdf5.c -- HDF5 calls with every return code looked at and the library's error stack turned into one message. What comes from
- * a file is taken as hostile: links are followed only inside the file, sizes are capped before memory is asked for. */
+/* hdf5.c -- HDF5 calls with every return code checked, and the library's error stack turned into one message. File contents are taken as
+ * hostile: links are followed only inside the file, sizes are capped before memory is asked for. */
 #include "micon/base/path.h"
 #include "store_impl.h"
 
@@ -35,7 +35,7 @@ status h5_fail(status code, const char *fmt, ...)
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, why);
     H5Eclear2(H5E_DEFAULT);
     if (*why == H5_OWN_MESSAGE) return fail(code, "%s: %s", what, why + 1);
-    char *plain = strstr(why, "error message = '"); /* of the system, with much around it */
+    char *plain = strstr(why, "error message = '"); /* the system's text, inside a longer one */
     if (plain) {
         plain += strlen("error message = '");
         plain[strcspn(plain, "'")] = '\0';
@@ -149,7 +149,7 @@ done:
     return st;
 }
 
-static char *note_room; /* NULL: nobody wants to know */
+static char *note_room; /* NULL: not wanted */
 static size_t note_size;
 
 void h5_note_to(char *room, size_t size)

@@ -1,5 +1,5 @@
-/* hdf5_read.c -- shapes, values and members out of HDF5. What comes from a file is taken as hostile: sizes are capped before memory is
- * asked for. */
+/* hdf5_read.c -- shapes, values and members read from HDF5. File contents are taken as hostile: sizes are capped before memory is asked
+ * for. */
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
 #include "store_impl.h"
@@ -10,7 +10,7 @@
 
 enum { BLOCK_BYTES = 4 << 20 };
 
-/* A value that does not fit a whole-number type ends the reading instead of being cut. */
+/* A value that does not fit a whole-number type is an error instead of being truncated. */
 static H5T_conv_ret_t no_overflow(H5T_conv_except_t kind, hid_t from, hid_t to, void *src, void *dst, void *unused)
 {
     (void)from, (void)to, (void)src, (void)dst, (void)unused;
@@ -41,7 +41,7 @@ done:
     return st;
 }
 
-/* Types of others are taken as the nearest of ours that holds them. */
+/* Types that we do not write are read as the smallest of ours that holds them. */
 static status number_shape(hid_t type, H5T_class_t class, value *v)
 {
     size_t size = H5Tget_size(type);
@@ -159,7 +159,7 @@ static bool filter_missing(hid_t dset, char *shown, size_t size, int *number)
     return missing;
 }
 
-/* H5Dread failed: a filter that is missing is the reason that helps. */
+/* The error of a failed H5Dread; a missing filter is the more helpful reason. */
 static status read_failed(hid_t dset, const char *what)
 {
     char name[100];
@@ -296,7 +296,7 @@ done:
     return st;
 }
 
-/* Texts of variable length have no rows of one width: they are taken whole (no file of ours has them). */
+/* Texts of variable length have no rows of one width: they are read whole (none of our files has them). */
 static status variable_digest(hid_t dset, int64_t first, int64_t n, uint64_t *out)
 {
     value v = {0};
@@ -354,7 +354,7 @@ status h5_members(hid_t group, names *out)
     return OK;
 }
 
-/* Types of foreign files that we do not write, as the nearest that we have: only the class matters for reading rows. */
+/* Types of foreign files that we do not write are read as the nearest of ours: for rows only the class matters. */
 status h5_rows_shape(hid_t dset, value *shape, bool *is_real)
 {
     status st = OK;

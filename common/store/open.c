@@ -1,4 +1,4 @@
-/* open.c -- opening a file by one process: a finished one through the driver of blocks.c, one that is being made without it. */
+/* open.c -- opening a file in one process: a finished one through the driver of blocks.c, an unfinished one without it. */
 #include "micon/base/path.h"
 #include "store_impl.h"
 

@@ -102,7 +102,7 @@ status store_open(store_file **out, const char *path, const char *kind, int form
         st = fail(E_FORMAT, "%s: has format %lld of %s, this program knows up to %d: made by a newer version?", path, (long long)is, kind,
                   format);
     if (st == OK && (*out)->blocks_gone)
-        st = content_check(*out); /* written again by another program, as h5repack does: read whole, once */
+        st = content_check(*out); /* rewritten by another program such as h5repack: check the whole content once */
     if (st != OK) store_close(out);
     return st;
 }
@@ -135,11 +135,11 @@ done:
 
 /* ---- big arrays ---- */
 
-/* HDF5 keeps 1 MB of unpacked chunks: too little for wide compressed tables of others, of which reading row by row would unpack all chunks
- * of a row again for each row. This much holds the chunks of a row; 0: the usual does. */
+/* The size of the chunk cache for an array; 0: HDF5's default. HDF5 keeps 1 MB of unpacked chunks. For wide compressed tables of others
+ * that is too little: reading row by row would unpack all chunks of a row for each row. This much holds the chunks of a row. */
 static size_t cache_wanted(const store_file *f, hid_t dset, const value *shape)
 {
-    enum { USUAL = 1 << 20, MOST = 1 << 26, MOST_FOREIGN = 1 << 29 }; /* of others: in a worker, whose memory is limited */
+    enum { USUAL = 1 << 20, MOST = 1 << 26, MOST_FOREIGN = 1 << 29 }; /* foreign files are read in a worker with limited memory */
     hsize_t chunk[H5S_MAX_RANK];
     hid_t plist = H5Dget_create_plist(dset), type = H5Dget_type(dset);
     double bytes = 0;
@@ -158,7 +158,7 @@ static status array_reopen(hid_t file, const char *path, size_t bytes, hid_t *ds
 {
     enum { SLOTS = 12421 }; /* a prime, more than a hundred times the chunks of a row in most files */
     hid_t access = H5Pcreate(H5P_DATASET_ACCESS), again = -1;
-    H5Dclose(*dset); /* first: what is opened a second time shares the cache of the first */
+    H5Dclose(*dset); /* close first: an array opened a second time shares the cache of the first */
     if (access >= 0 && H5Pset_chunk_cache(access, SLOTS, bytes, 1) >= 0) again = H5Dopen2(file, path, access);
     if (access >= 0) H5Pclose(access);
     *dset = again;

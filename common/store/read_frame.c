@@ -22,7 +22,7 @@ static double real_at(const value *v, int64_t i)
     return (double)value_whole_at(v, i);
 }
 
-/* Which type of column holds this: missing whole numbers make reals (NaN), missing booleans text. */
+/* The column's type: missing whole numbers make reals (NaN), missing booleans text. */
 static frame_type column_type(const value *v, bool has_missing, bool is_category)
 {
     if (v->type == VAL_TEXT) return is_category ? FRAME_CATEGORY : FRAME_TEXT;
@@ -76,7 +76,7 @@ done:
     return st;
 }
 
-/* The index sets the number of rows; it is a column "_index" only where it says more than 0, 1, 2, ... */
+/* The index sets the number of rows. It becomes a column "_index" only if it is not 0, 1, 2, ... */
 static status read_index(const store_file *f, const char *path, const char *name, frame *out)
 {
     status st = OK;

@@ -42,7 +42,7 @@ status store_reserve(store *s, int64_t more)
     return fail(E_IO, "%s: cannot reserve %s: %s", s->final_name, num_show_bytes(need, sizeof need, (double)s->reserved), strerror(why));
 }
 
-/* Where the file system cannot reserve: every byte of the closed file is written once, holes as zeros, and seen on the disk. */
+/* Where the file system cannot reserve: write every byte of the closed file once, holes as zeros, and sync. */
 status store_fill_holes(const store *s)
 {
     enum { BLOCK = 1 << 20 };

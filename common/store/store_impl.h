@@ -1,5 +1,5 @@
-/* store_impl.h -- what the store's own files share: a value in memory, an object of a file (group or array) with its attributes,
- * their digests, and safe ways into HDF5. Nothing outside common/store/ includes this. */
+/* store_impl.h -- shared by the files of common/store: a value in memory, an object of a file (group or array) with its attributes, their
+ * digests, and safe ways into HDF5. Nothing outside common/store/ includes this. */
 #ifndef MICON_STORE_STORE_IMPL_H
 #define MICON_STORE_STORE_IMPL_H
 #include "micon/store/store.h"
@@ -88,7 +88,7 @@ status h5_open_or_make_group(hid_t file, const char *path, hid_t *group) MUST_US
 status h5_write_attr(hid_t object, const char *name, const value *v) MUST_USE;
 /* Open by a path of hard links only. *object is a group or a dataset; want: H5I_GROUP, H5I_DATASET or H5I_BADID for either. */
 status h5_open(hid_t file, const char *path, H5I_type_t want, hid_t *object) MUST_USE;
-/* From now on h5_open leaves the path of what it opens there, cut to size: for the message about a crash. */
+/* From now on h5_open copies the path of what it opens there, truncated to size: for the message about a crash. */
 void h5_note_to(char *room, size_t size);
 bool h5_has(hid_t file, const char *path);
 /* Type and shape of a dataset or attribute; a type we do not have is E_FORMAT. */
@@ -96,7 +96,7 @@ status h5_shape(hid_t object, bool is_attr, value *v) MUST_USE;
 status h5_space_shape(hid_t space, value *v) MUST_USE; /* dimensions only */
 /* Shape of a dataset of numbers of any type; is_real: of a floating one. The type of the shape is VAL_F64. */
 status h5_rows_shape(hid_t dset, value *shape, bool *is_real) MUST_USE;
-/* A dataset that claims far more values than the file holds would be read as zeros, for ever if they are many: E_FORMAT. */
+/* A dataset that claims far more values than the file holds would be read as zeros, perhaps without end: E_FORMAT. */
 status h5_check_stored(hid_t dset) MUST_USE;
 /* The whole value (shape and data); sizes are capped. v is {0} before. */
 status h5_read(hid_t object, bool is_attr, value *v) MUST_USE;
@@ -117,12 +117,12 @@ status h5_open_serial(const char *path, bool write, hid_t *file) MUST_USE;
 enum { H5_OWN_MESSAGE = '\1' };    /* begins a text on HDF5's stack that is ours */
 /* Append them to the closed part file; every rank reads its share of it. Collective. */
 status blocks_append_all(const store *s) MUST_USE;
-/* How finished files are opened: what is read is compared with its block's digest, where the file has them. H5Pclose it. */
+/* Property list for opening finished files: each block that is read is compared with its digest, where the file has them. H5Pclose it. */
 hid_t blocks_access(void);
-/* Does a file that was opened by blocks_access, and had block digests when it was written, have them still? A file that another program
- * wrote again ends where its HDF5 part does; any other end is E_FORMAT. */
+/* Does a file that was opened by blocks_access, and was written with block digests, still have them? A file that another program rewrote
+ * ends where its HDF5 part does; any other end is E_FORMAT. */
 status blocks_look(hid_t file, bool *there) MUST_USE;
-/* All bytes of a file and its length; a file without block digests is OK. */
+/* Checks all bytes of a file and its length; a file without block digests is OK. */
 status blocks_verify(const char *path) MUST_USE;
 
 /* ---- content_digest.c ---- */
@@ -140,8 +140,8 @@ typedef struct {
     int64_t chunk_rows;
     size_t row_bytes;
     hid_t dset;
-    uint64_t rows; /* digest sum of what this rank wrote */
-    int64_t *span; /* what it wrote: pairs first, n; neighbours are joined */
+    uint64_t rows; /* digest sum of the rows that this rank wrote */
+    int64_t *span; /* row ranges that it wrote: pairs first, n; neighbours are joined */
     size_t n_spans, cap_spans;
 } array;
 
@@ -150,9 +150,9 @@ struct store {
     int rank, format;
     bool anndata;
     bool made;   /* the part file is there; rank 0 */
-    bool broken; /* HDF5 failed in the middle of something: it cannot be trusted to close */
+    bool broken; /* a HDF5 call failed: the file cannot be trusted to close */
     char *final_name, *kind;
-    char *part;       /* the name it is written under */
+    char *part;       /* its name until it is published */
     hid_t serial;     /* rank 0 lays the file out; < 0 when closed */
     hid_t file;       /* open on all ranks, for rows; < 0 when closed */
     hid_t transfer;   /* collective */
@@ -160,18 +160,18 @@ struct store {
     bool unreserved;  /* the file system cannot do that; rank 0 */
     array *arrays;
     size_t n_arrays, cap_arrays;
-    nodes put;     /* everything the file shall hold; rank 0 */
+    nodes put;     /* all objects of the file; rank 0 */
     status put_st; /* the first failure of a put, with its text */
     char put_msg[1024];
 };
 
-/* Is there room for so much on the disk? Rank 0. */
+/* Is there that much room on the disk? Rank 0. */
 status store_space_check(const store *s, int64_t bytes) MUST_USE;
 /* Where the file system cannot reserve: every byte of the closed file is written once. Rank 0. */
 status store_fill_holes(const store *s) MUST_USE;
-/* Ask the file system for `more` bytes of the part file on top of what was asked before. Rank 0. */
+/* Reserve `more` bytes for the part file on top of those reserved before. Rank 0. */
 status store_reserve(store *s, int64_t more) MUST_USE;
-/* End the laying out; every byte has its room on the disk then. Rank 0. */
+/* End the layout; by then every byte has its room on the disk. Rank 0. */
 status store_serial_close(store *s) MUST_USE;
 /* Make the groups on the way to `path` among the nodes; the object itself must be new. Rank 0. */
 status store_claim(store *s, const char *path) MUST_USE;
@@ -191,8 +191,8 @@ struct store_file {
     char *path, *kind;
     hid_t file;
     uint64_t digest;
-    bool blocks_gone;         /* it had block digests once: nothing tells yet whether its bytes are right */
-    opened kept[OPEN_ARRAYS]; /* arrays lately read from: the next row costs no look-up */
+    bool blocks_gone;         /* it was written with block digests that are gone: its bytes are not checked yet */
+    opened kept[OPEN_ARRAYS]; /* arrays read from recently: the next row costs no look-up */
     int next;                 /* the one to be replaced next */
 };
 
@@ -200,8 +200,8 @@ struct store_file {
 status store_open_ours(store_file **out, const char *path) MUST_USE;
 /* A whole small array. Messages lack the file name. */
 status store_read_value(const store_file *f, const char *path, value *v) MUST_USE;
-/* The same, or a categorical as the values its codes stand for; *missing (caller frees; NULL where none is) tells where a value is
- * missing. v is {0} before. */
+/* The same; a categorical is expanded to the values of its codes. *missing (caller frees; NULL where none is) marks missing values. v is
+ * {0} before. */
 status store_read_column(const store_file *f, const char *path, value *v, bool **missing, bool *is_category) MUST_USE;
 
 #endif

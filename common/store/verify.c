@@ -1,4 +1,4 @@
-/* verify.c -- a finished file as a whole: each of its bytes by the digests of its blocks, and its content by the digest of that. */
+/* verify.c -- checks a finished file as a whole: its bytes by the digests of the blocks, its content by the content digest. */
 #include "store_impl.h"
 
 status store_verify(const char *path, uint64_t *digest)

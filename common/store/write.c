@@ -24,10 +24,10 @@
 /* Bytes a rank hands to MPI in one call: counts there are int, and OMPIO's own limits are lower still. */
 enum { PIECE_BYTES = 256 << 20 };
 
-/* What HDF5 itself wants for a file with nothing in it, with much room. */
+/* What HDF5 needs for an empty file, with a wide margin. */
 enum { HEAD_BYTES = 65536 };
 
-/* How long a rank waits for the file that rank 0 made to be shown to its host. */
+/* How long a rank waits until its host shows the file that rank 0 made. */
 enum { STORE_SHOWN_WITHIN_S = 30 };
 
 /* A collective HDF5 call that failed anywhere: the file must not be closed any more (close_all). */
@@ -59,7 +59,7 @@ done:
     return st;
 }
 
-/* Rank 0: the empty HDF5 file, in its hands alone. */
+/* Rank 0: the empty HDF5 file, opened by rank 0 alone. */
 static status serial_create(store *s, int64_t bytes)
 {
     status st = OK;
@@ -166,7 +166,7 @@ static status groups_make(store *s, const char *path)
     return st;
 }
 
-/* Rank 0: the array with the index of its chunks. Values are never filled in: every row is written, the commit sees to it. */
+/* Rank 0: the array with the index of its chunks. No fill values: every row is written, which the commit checks. */
 static status dataset_make(store *s, const array *a)
 {
     status st = OK;
@@ -186,7 +186,7 @@ done:
     return st;
 }
 
-/* Its values, and about what the index of its chunks takes. */
+/* Reserve room for its values and, roughly, the index of its chunks. */
 static status array_reserve(store *s, const array *a)
 {
     int64_t chunks = a->v.dims[0] / a->chunk_rows + 1, bytes = a->v.dims[0] * (int64_t)a->row_bytes, index;
@@ -198,7 +198,7 @@ static status array_reserve(store *s, const array *a)
 /* Rank 0. */
 static status array_make(store *s, const array *a)
 {
-    status st = array_reserve(s, a); /* before HDF5 tries to lay out what will not fit */
+    status st = array_reserve(s, a); /* before HDF5 lays out an array that does not fit */
     if (st != OK) return st;
     st = groups_make(s, a->path);
     if (st == OK) st = dataset_make(s, a);
@@ -249,8 +249,8 @@ done:
     return st;
 }
 
-/* A rank that cannot open the file would leave the others waiting inside the collective open for ever. So each opens it plainly first, as
- * often as the library will (descriptors may run out), and all agree. A network file system may show a new file late. */
+/* A rank that cannot open the file would leave the others waiting inside the collective open for ever. So each rank first opens it with
+ * open(), as often as the library will (descriptors may run out), and all agree. A network file system may show a new file late. */
 static status open_plainly(const store *s)
 {
     enum { DESCRIPTORS = 8, PAUSE_MS = 50 };

@@ -57,7 +57,7 @@ static status column_numbers(const frame *f, int col, value *v)
     return st;
 }
 
-/* The texts that rows have, in the order of their bytes, and each row's place among them: nothing depends on the frame's codes. */
+/* The texts that rows have, sorted by bytes, and each row's place among them: independent of the frame's codes. */
 static int by_text(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);

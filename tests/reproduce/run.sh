@@ -19,21 +19,12 @@ seeds=${MICON_SEEDS:-$seeds}
 mkdir -p "$root"
 cd "$root"
 
-# screen NAME KEYS...: draws it and writes screen.yaml
+. "$top/tests/drawn_screen.sh"
+# screen NAME SPLIT OPTIONS...: draws it
 screen() {
     local name=$1 split=$2
     shift 2
-    micon-simulate --out "$name" --sites 1 --size 64 --quiet "$@"
-    cat >"$name/screen.yaml" <<YAML
-screen:
-  name: $name
-  index: images/*/load_data.csv
-  plate: metadata/plate.csv.gz
-  well: metadata/well.csv.gz
-  compound: metadata/compound.csv.gz
-  channels: [DNA, ER, RNA, AGP, Mito]
-  control: JCP2022_033924
-  work: work
+    drawn_screen "$name" "$name" --sites 1 --size 64 "$@" <<YAML
 tile:
   size: 64
 split: $split

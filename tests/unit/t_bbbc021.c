@@ -8,7 +8,7 @@
 #include "micon/profile/normalize.h"
 #include "micon/profile/retrieval.h"
 
-#define FOLDER "../shared/data/bbbc021/"
+#define FOLDER "bbbc021/"
 enum { WELLS = 632, MAX_D = 520 };
 
 typedef struct {
@@ -113,14 +113,14 @@ static void mechanisms(const profiles *p, int64_t d)
 int main(void)
 {
     profiles p = {0};
-    FILE *f = fopen(FOLDER "BBBC021_feature_selected_mad_robustize.csv", "r");
+    FILE *f = fopen(tap_shared(FOLDER "BBBC021_feature_selected_mad_robustize.csv"), "r");
     if (!f) {
-        tap_skip("BBBC021", FOLDER " is not here");
+        tap_skip("BBBC021", tap_shared(FOLDER));
         return tap_done();
     }
     fclose(f);
-    int st = (int)table_read(&p.raw, FOLDER "ljosa_jbiomolscreen_2013_per_well_mean.csv.gz") |
-             (int)table_read(&p.done, FOLDER "BBBC021_feature_selected_mad_robustize.csv");
+    int st = (int)table_read(&p.raw, tap_shared(FOLDER "ljosa_jbiomolscreen_2013_per_well_mean.csv.gz")) |
+             (int)table_read(&p.done, tap_shared(FOLDER "BBBC021_feature_selected_mad_robustize.csv"));
     if (ok(st == OK && load(&p), "both tables, matched by plate and well")) {
         int32_t group[WELLS] = {0};
         normalize_params n;

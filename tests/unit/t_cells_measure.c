@@ -110,12 +110,12 @@ static void compare(const char *what, const float *got, const float *want, const
 static bool real_pixels(uint16_t *px[N_CHANNELS])
 {
     static const int channel[N_CHANNELS] = {5, 3};
-    const char *data = getenv("SHARED_DATA") ? getenv("SHARED_DATA") : "../shared/data";
+    const char *data = tap_shared("cpjump1");
     image_file f = {0};
     image im = {0};
     bool good = true;
     for (int c = 0; good && c < N_CHANNELS; c++) {
-        char *path = xasprintf("%s/cpjump1/images/DMSO/r04c14f05p01-ch%dsk1fk1fl1.tiff", data, channel[c]);
+        char *path = xasprintf("%s/images/DMSO/r04c14f05p01-ch%dsk1fk1fl1.tiff", data, channel[c]);
         good = image_file_read(&f, path) == OK && image_decode(&im, &f, IMAGE_ONLY_PAGE, 1) == OK;
         for (int y = 0; good && y < HEIGHT; y++) memcpy(px[c] + y * WIDTH, im.px + (400 + y) * im.width_px + 600, WIDTH * sizeof **px);
         free(path);
@@ -147,7 +147,7 @@ static void test_reference(void)
     for (int scene = 0; scene < 2; scene++) {
         const char *what = scene ? "real pixels" : "drawn pixels";
         if (scene && !real_pixels(px)) {
-            tap_skip(what, "no images in ../shared/data/cpjump1");
+            tap_skip(what, tap_shared("cpjump1/images"));
             break;
         }
         float *want = read_reference(scene ? "cells_real.f32" : "cells_drawn.f32", N_CELLS * features->n);

@@ -524,14 +524,14 @@ static void test_cut(void)
 /* tests/ref/real_images.txt: path, width, height, sum, weighted sum, from Pillow. */
 static void test_real(void)
 {
-    const char *data = getenv("SHARED_DATA") ? getenv("SHARED_DATA") : "../shared/data";
+    const char *data = tap_shared("");
     FILE *list = fopen("tests/ref/real_images.txt", "r");
     if (!list || !path_is_dir(data)) {
-        tap_skip("real images", list ? "no ../shared/data" : "not run from the project's folder");
+        tap_skip("real images", list ? data : "not run from the project's folder");
         if (list) fclose(list);
         return;
     }
-    char name[512], path[1200];
+    char name[512], path[5000];
     int w, h, files = 0, bad = 0, tags = 0;
     unsigned long long sum, weighted;
     while (fscanf(list, "%511s %d %d %llu %llu", name, &w, &h, &sum, &weighted) == 5) {

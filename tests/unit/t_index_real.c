@@ -10,8 +10,6 @@ static double seconds(void)
     return (double)a.tv_sec + 1e-9 * (double)a.tv_nsec;
 }
 
-#define SHARED "/work/shared/data"
-
 static void real_load_data(void)
 {
     static const struct {
@@ -22,14 +20,15 @@ static void real_load_data(void)
              {"adipocyte_BR00135669_load_data_with_illum.csv.gz", "DNA|ER|RNA|AGP|Mito", 1},
              {"adipocyte_BR00136520_load_data_with_illum.csv.gz", "DNA|Brightfield_H", 1}};
     text t = {0};
-    if (!path_exists(SHARED "/loaddata")) {
-        tap_skip("real LoadData tables", "no " SHARED "/loaddata");
+    const char *folder = tap_shared("loaddata");
+    if (!path_exists(folder)) {
+        tap_skip("real LoadData tables", folder);
         return;
     }
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
         screen s;
         begin(&s, c[i].file, NULL, NULL, NULL);
-        s.o.dir = SHARED "/loaddata";
+        s.o.dir = folder;
         names_free(&s.channels), list(&s.channels, c[i].channels);
         screen_index *ix = build(&s);
         ok(ix && index_n_rows(ix) == 3456 && index_n_plates(ix) == 1 && index_plate_at(ix, 0).n == 3456, c[i].file);
@@ -59,14 +58,16 @@ static void real_load_data(void)
 /* The real plate, well and compound tables of JUMP, with a made image table of two of its plates. */
 static void real_jump(void)
 {
-    if (!path_exists(SHARED "/jump/well_81fd6c6.csv.gz")) {
-        tap_skip("the tables of JUMP", "no " SHARED "/jump");
+    const char *wells = tap_shared("jump/well_81fd6c6.csv.gz");
+    if (!path_exists(wells)) {
+        tap_skip("the tables of JUMP", wells);
         return;
     }
     screen s;
     text t = {0}, rows = {0};
-    begin(&s, "t.csv", SHARED "/jump/plate_81fd6c6.csv.gz", SHARED "/jump/well_81fd6c6.csv.gz",
-          SHARED "/jump/JUMPCP_compounds.csv.gz|" SHARED "/jump/perturbation_control.csv");
+    text_addf(&t, "%s|%s", tap_shared("jump/JUMPCP_compounds.csv.gz"), tap_shared("jump/perturbation_control.csv"));
+    begin(&s, "t.csv", tap_shared("jump/plate_81fd6c6.csv.gz"), wells, t.s);
+    text_clear(&t);
     names_free(&s.control), list(&s.control, "JCP2022_033924");
     text_add(&rows, "FileName_OrigDNA,FileName_OrigER,Metadata_Plate,Metadata_Well,Metadata_Site\n");
     for (int p = 0; p < 2; p++)
@@ -93,14 +94,15 @@ static void real_cpjump1(void)
 {
     char *data = NULL;
     size_t n;
-    if (path_read(SHARED "/cpjump1/images.csv", &data, &n, 1 << 20) != OK) {
+    const char *images = tap_shared("cpjump1/images.csv");
+    if (path_read(images, &data, &n, 1 << 20) != OK) {
         msg_clear();
-        tap_skip("images of CPJUMP1", "no " SHARED "/cpjump1");
+        tap_skip("images of CPJUMP1", images);
         return;
     }
     screen s;
     text t = {0}, changed = {0};
-    begin(&s, "t.csv", NULL, SHARED "/cpjump1/barcode_platemap.csv", SHARED "/cpjump1/JUMP-Target-1_compound_metadata_targets.tsv");
+    begin(&s, "t.csv", NULL, tap_shared("cpjump1/barcode_platemap.csv"), tap_shared("cpjump1/JUMP-Target-1_compound_metadata_targets.tsv"));
     names_free(&s.channels), list(&s.channels, "DNA|ER|RNA|AGP|Mito");
     for (char *line = data, *next; line && *line; line = next) { /* paths made absolute, the plate's column named */
         next = strchr(line, '\n');
@@ -109,7 +111,7 @@ static void real_cpjump1(void)
         if (cut)
             text_addf(&changed, "%.*sMetadata_Plate%s\n", (int)(cut - line), line, cut + strlen("Metadata_Plate_inferred"));
         else
-            text_addf(&changed, SHARED "/cpjump1/%s\n", line);
+            text_addf(&changed, "%s/%s\n", tap_shared("cpjump1"), line);
     }
     put("t.csv", changed.s);
     screen_index *ix = build(&s);

@@ -110,15 +110,13 @@ static int same_as_libtiff(const char *path)
 }
 
 /* BBBC013: 8-bit palettes that are ramps of grey, all 96; the sum of the first is another reader's. */
-static void test_grey_palettes(const char *data)
+static void test_grey_palettes(void)
 {
     names files = {0};
-    char pattern[1200];
     int n_read = 0;
     uint64_t sum = 0;
-    snprintf(pattern, sizeof pattern, "%s/bbbc013", data);
-    if (path_glob(&files, pattern, "Channel*.tif") != OK || files.n == 0) {
-        tap_skip("palettes that are ramps of grey", "no ../shared/data/bbbc013");
+    if (path_glob(&files, tap_shared("bbbc013"), "Channel*.tif") != OK || files.n == 0) {
+        tap_skip("palettes that are ramps of grey", tap_shared("bbbc013"));
         return;
     }
     for (size_t k = 0; k < files.n; k++) {
@@ -132,21 +130,21 @@ static void test_grey_palettes(const char *data)
 
 int main(void)
 {
-    const char *data = getenv("SHARED_DATA") ? getenv("SHARED_DATA") : "../shared/data";
-    char path[2000], list[1200];
+    char path[7000], list[5000];
+    const char *folder = tap_shared("tiff_zoo");
     int n_read = 0, n_refused = 0, n_wrong = 0, n_silent = 0, n_lzw = 0, n_missed = 0;
-    snprintf(list, sizeof list, "%s/tiff_zoo/inventory.csv", data);
+    snprintf(list, sizeof list, "%s/inventory.csv", folder);
     if (!path_exists(list)) {
-        tap_skip("TIFF files of other programs", "no ../shared/data/tiff_zoo");
+        tap_skip("TIFF files of other programs", list);
         return tap_done();
     }
     TIFFSetWarningHandler(NULL);
-    test_grey_palettes(data);
+    test_grey_palettes();
     if (!ok(table_read(&zoo, list) == OK, "the inventory is read")) return tap_done();
     int64_t *row = xcalloc((size_t)table_n_rows(zoo), sizeof *row);
     int n_samples = 0;
     for (int64_t r = 0; r < table_n_rows(zoo); r++) {
-        snprintf(path, sizeof path, "%s/tiff_zoo/%s", data, cell(r, "path"));
+        snprintf(path, sizeof path, "%s/%s", folder, cell(r, "path"));
         status st = image_file_read(&file, path);
         if (st == OK) st = image_decode(&im, &file, 0, 1);
         n_read += st == OK;

@@ -8,7 +8,7 @@
 
 #include <strings.h>
 
-#define STEM "../shared/data/varchamp_mad/2022_08_08_PPL8_100-800"
+#define STEM "varchamp_mad/2022_08_08_PPL8_100-800"
 
 typedef struct {
     table *t;
@@ -111,15 +111,15 @@ static void compare(const char *what, const char *path, const plate *raw, bool o
 int main(void)
 {
     plate raw = {0};
-    FILE *f = fopen(STEM ".csv.gz", "r");
+    FILE *f = fopen(tap_shared(STEM ".csv.gz"), "r");
     if (!f) {
-        tap_skip("a plate of alleles", STEM ".csv.gz is not here");
+        tap_skip("a plate of alleles", tap_shared(STEM ".csv.gz"));
         return tap_done();
     }
     fclose(f);
-    if (ok(read_plate(&raw, STEM ".csv.gz"), "the raw table")) {
-        compare("whole plate", STEM "_normalized.csv.gz", &raw, false);
-        compare("controls", STEM "_normalized_negcon.csv.gz", &raw, true);
+    if (ok(read_plate(&raw, tap_shared(STEM ".csv.gz")), "the raw table")) {
+        compare("whole plate", tap_shared(STEM "_normalized.csv.gz"), &raw, false);
+        compare("controls", tap_shared(STEM "_normalized_negcon.csv.gz"), &raw, true);
     }
     table_free(&raw.t);
     free(raw.col);

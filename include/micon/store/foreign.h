@@ -37,7 +37,7 @@ const char *foreign_name(foreign_file *f, int64_t j); /* of column j of X: from 
 status foreign_rows(foreign_file *f, const int64_t *row, int64_t n, float *out) MUST_USE;
 void foreign_close(foreign_file **f); /* NULL-safe, sets NULL */
 
-/* store_verify in the worker: for files of which it is not known whose they are. */
+/* store_verify in the worker: for files of unknown origin. */
 status foreign_verify(foreign_reader *r, const char *path, uint64_t *digest) MUST_USE;
 
 #endif
