@@ -4,7 +4,7 @@
 extern "C" {
 #include "micon/base/status.h"
 }
-#include "micon/compound/compound.h"
+#include "compound_impl.h"
 
 #include <algorithm>
 #include <cmath>
@@ -111,14 +111,6 @@ template <size_t N> void set_text(char (&to)[N], const std::string &s)
     to[n] = '\0';
 }
 
-bool reject(compound *c, compound_state why, const char *reason)
-{
-    *c = compound{};
-    c->state = why;
-    std::snprintf(c->reason, sizeof c->reason, "%s", reason);
-    return false;
-}
-
 // "==============================\n*** Open Babel Warning  in ParseSmiles\n  Text\n" -> "Text"
 std::string plain_message(const std::string &s)
 {
@@ -187,7 +179,8 @@ bool keep_largest(Babel *b, ob::OBMol &mol, std::string &all, compound *c)
     }
     c->changes |= COMPOUND_CUT_FRAGMENT;
     all = best;
-    return (!best.empty() && b->smi.read(mol, best)) || reject(c, COMPOUND_UNREADABLE, "Open Babel cannot read its own canonical SMILES");
+    return (!best.empty() && b->smi.read(mol, best)) ||
+           compound_reject(c, COMPOUND_UNREADABLE, "Open Babel cannot read its own canonical SMILES");
 }
 
 bool has_neighbour_of_sign(ob::OBAtom *atom, int sign)
@@ -270,15 +263,15 @@ bool neutralize(ob::OBMol &mol)
 // nitrogen that lost the hydrogen of its stereo mark): what it says then is taken.
 bool settle(Babel *b, ob::OBMol &mol, std::string &s, compound *c)
 {
-    if (s.empty()) return reject(c, COMPOUND_UNREADABLE, "Open Babel writes no canonical SMILES of it");
+    if (s.empty()) return compound_reject(c, COMPOUND_UNREADABLE, "Open Babel writes no canonical SMILES of it");
     for (int round = 0; round < 3; round++) {
-        if (!b->smi.read(mol, s)) return reject(c, COMPOUND_UNREADABLE, "Open Babel cannot read its own canonical SMILES");
+        if (!b->smi.read(mol, s)) return compound_reject(c, COMPOUND_UNREADABLE, "Open Babel cannot read its own canonical SMILES");
         if (!(c->changes & (COMPOUND_NEUTRALIZED | COMPOUND_WARNED))) break;
         std::string again = b->can.write(mol);
         if (again == s || again.empty()) break;
         s = again;
     }
-    if (s.size() >= sizeof c->smiles) return reject(c, COMPOUND_TOO_LARGE, "its canonical SMILES is too long");
+    if (s.size() >= sizeof c->smiles) return compound_reject(c, COMPOUND_TOO_LARGE, "its canonical SMILES is too long");
     set_text(c->smiles, s);
     return true;
 }
@@ -297,32 +290,32 @@ bool take_fingerprint(ob::OBMol &mol, compound_kind k, int bits, compound *c)
     std::vector<unsigned int> words;
     ob::OBFingerprint *f = ob::OBFingerprint::FindFingerprint(compound_kind_name(k));
     if (!f || !f->GetFingerprint(&mol, words, bits) || words.size() * per_word != (size_t)bits)
-        return reject(c, COMPOUND_NO_FINGERPRINT, "Open Babel gives no fingerprint of it");
+        return compound_reject(c, COMPOUND_NO_FINGERPRINT, "Open Babel gives no fingerprint of it");
     bool any = false;
     for (size_t i = 0; i < (size_t)bits; i++)
         if (words[i / per_word] >> i % per_word & 1u) {
             c->fingerprint[i / 8] = (uint8_t)(c->fingerprint[i / 8] | 1u << i % 8);
             any = true;
         }
-    return any || reject(c, COMPOUND_NO_FINGERPRINT, "no bit of the fingerprint is set");
+    return any || compound_reject(c, COMPOUND_NO_FINGERPRINT, "no bit of the fingerprint is set");
 }
 
 bool read_babel(compound *c, const std::string &smiles, compound_kind k, int bits)
 {
     Babel *b = babel_get();
-    if (!b) return reject(c, COMPOUND_CRASHED, "Open Babel is not complete");
+    if (!b) return compound_reject(c, COMPOUND_CRASHED, "Open Babel is not complete");
     ob::OBMol &mol = b->mol;
     std::string said;
     if (!parse_aloud(b, mol, smiles, &said))
-        return reject(c, COMPOUND_UNREADABLE, said.empty() ? "Open Babel cannot read it" : said.c_str());
+        return compound_reject(c, COMPOUND_UNREADABLE, said.empty() ? "Open Babel cannot read it" : said.c_str());
     // Open Babel goes on with single bonds then: another molecule.
-    if (said.find("ekulize") != std::string::npos) return reject(c, COMPOUND_UNREADABLE, said.c_str());
+    if (said.find("ekulize") != std::string::npos) return compound_reject(c, COMPOUND_UNREADABLE, said.c_str());
     if (!said.empty()) c->changes |= COMPOUND_WARNED;
     int heavy = count_heavy(mol);
-    if (heavy == 0) return reject(c, COMPOUND_NO_ATOMS, "there is nothing but hydrogen or '*' in it");
+    if (heavy == 0) return compound_reject(c, COMPOUND_NO_ATOMS, "there is nothing but hydrogen or '*' in it");
     if (heavy > COMPOUND_MAX_ATOMS) {
         said = "it has " + std::to_string(heavy) + " heavy atoms; " + std::to_string((int)COMPOUND_MAX_ATOMS) + " are allowed";
-        return reject(c, COMPOUND_TOO_LARGE, said.c_str());
+        return compound_reject(c, COMPOUND_TOO_LARGE, said.c_str());
     }
     std::string standard = b->can.write(mol);
     if (!keep_largest(b, mol, standard, c)) return false;
@@ -409,63 +402,6 @@ bool draw_babel(const std::string &smiles, std::string &out)
 
 extern "C" {
 
-const char compound_rules[] =
-    "1. Text after the first blank of a SMILES is not read. "
-    "2. Of several fragments the one with most heavy atoms stays (then weight, then first canonical SMILES). "
-    "3. Charges are neutralized where simple: +1 on N, P with four bonds, O, S, Se with three, one of them to H, without a negative "
-    "neighbour, loses H+; -1 on O, S, Se, Te with one bond, N with two, lone halogens, without a positive neighbour, gains H+; if the "
-    "other charges sum to more than 0 negative atoms stay, if to less than 0 positive ones. "
-    "4. Tautomers, isotopes and stereochemistry stay as written. "
-    "5. InChIKey, weight, formula and fingerprint are those of the canonical SMILES.";
-
-const char *compound_state_name(compound_state s)
-{
-    switch (s) {
-    case COMPOUND_OK: return "ok";
-    case COMPOUND_NO_INCHIKEY: return "no_inchikey";
-    case COMPOUND_EMPTY: return "empty";
-    case COMPOUND_TOO_LARGE: return "too_large";
-    case COMPOUND_BAD_CHARACTER: return "bad_character";
-    case COMPOUND_REACTION: return "reaction";
-    case COMPOUND_UNREADABLE: return "unreadable";
-    case COMPOUND_NO_ATOMS: return "no_atoms";
-    case COMPOUND_NO_FINGERPRINT: return "no_fingerprint";
-    case COMPOUND_CRASHED: return "crashed";
-    case COMPOUND_TIMEOUT: return "timeout";
-    case COMPOUND_N_STATES: break;
-    }
-    return "unknown";
-}
-
-char *compound_show_changes(unsigned changes, char *buf, size_t size)
-{
-    static const char *const word[] = {"text", "fragment", "charge", "warning"};
-    size_t n = 0;
-    if (size) buf[0] = '\0';
-    for (unsigned i = 0; i < 4; i++)
-        if (changes >> i & 1u && n + 1 < size) {
-            int m = std::snprintf(buf + n, size - n, "%s%s", n ? "+" : "", word[i]);
-            n += m > 0 ? (size_t)m : 0;
-        }
-    return buf;
-}
-
-const char *compound_kind_name(compound_kind k)
-{
-    switch (k) {
-    case COMPOUND_ECFP2: return "ECFP2";
-    case COMPOUND_ECFP4: return "ECFP4";
-    case COMPOUND_ECFP6: return "ECFP6";
-    case COMPOUND_ECFP8: return "ECFP8";
-    }
-    return "unknown";
-}
-
-size_t compound_size(const compound *c)
-{
-    return offsetof(compound, smiles) + std::strlen(c->smiles) + 1;
-}
-
 const char *compound_library(void)
 {
     static const std::string name = "Open Babel " + ob::OBReleaseVersion();
@@ -492,78 +428,20 @@ status compound_init(compound_kind k)
     return OK;
 }
 
-// The SMILES itself: [*begin, *end) without blanks around it and what follows it; true if something followed.
-static bool trim(const char *s, size_t size, size_t *begin, size_t *end)
-{
-    size_t i = 0;
-    while (i < size && (s[i] == ' ' || s[i] == '\t')) i++;
-    *begin = i;
-    while (i < size && s[i] != ' ' && s[i] != '\t') i++;
-    *end = i;
-    while (i < size && (s[i] == ' ' || s[i] == '\t')) i++;
-    return i < size;
-}
-
-// Every bracket closed, every branch with something in it and something it branches from? (Open Babel itself takes "CC(" for "CC",
-// and "(C)CC" for two molecules.)
-static bool is_balanced(const char *s, size_t n)
-{
-    size_t round = 0;
-    bool square = false;
-    for (size_t i = 0; i < n; i++) {
-        if (s[i] == (square ? '[' : ']')) return false;
-        if (s[i] == '[' || s[i] == ']') square = !square;
-        if (s[i] == '(' && (i == 0 || s[i - 1] == '(' || s[i - 1] == '.')) return false;
-        if (s[i] == ')' && (s[i - (i > 0)] == '(' || round == 0)) return false;
-        if (s[i] == '(') round++;
-        if (s[i] == ')') round--;
-    }
-    return round == 0 && !square;
-}
-
-bool compound_refuse(compound *c, const char *smiles, size_t size)
-{
-    size_t begin, end;
-    (void)trim(smiles, size, &begin, &end);
-    size_t n = end - begin;
-    compound_state why = COMPOUND_OK;
-    char text[sizeof c->reason] = "there is no SMILES";
-    if (n == 0) {
-        why = COMPOUND_EMPTY;
-    } else if (n > COMPOUND_MAX_CHARS) {
-        why = COMPOUND_TOO_LARGE;
-        std::snprintf(text, sizeof text, "it has %zu characters; %d are allowed", n, (int)COMPOUND_MAX_CHARS);
-    } else if (std::memchr(smiles + begin, '>', n)) {   // stands in no molecule
-        why = COMPOUND_REACTION;
-        std::snprintf(text, sizeof text, "it is a reaction");
-    }
-    for (size_t i = begin; i < end && why == COMPOUND_OK; i++)
-        if ((unsigned char)smiles[i] < ' ' || (unsigned char)smiles[i] > '~') {
-            why = COMPOUND_BAD_CHARACTER;
-            std::snprintf(text, sizeof text, "character %zu has code %d", i - begin + 1, (int)(unsigned char)smiles[i]);
-        }
-    if (why == COMPOUND_OK && !is_balanced(smiles + begin, n)) {
-        why = COMPOUND_UNREADABLE;
-        std::snprintf(text, sizeof text, "its brackets do not match");
-    }
-    if (why != COMPOUND_OK) reject(c, why, text);
-    return why != COMPOUND_OK;
-}
-
 void compound_read(compound *out, const char *smiles, size_t size, compound_kind k, int bits)
 {
     *out = compound{};
     try {
         if (compound_refuse(out, smiles, size)) return;
         size_t begin, end;
-        if (trim(smiles, size, &begin, &end)) out->changes |= COMPOUND_CUT_TEXT;
+        if (smiles_trim(smiles, size, &begin, &end)) out->changes |= COMPOUND_CUT_TEXT;
         read_babel(out, std::string(smiles + begin, end - begin), k, bits);
     } catch (const std::exception &e) {
         babel_drop();   // whatever state it is in
-        reject(out, COMPOUND_CRASHED, e.what());
+        compound_reject(out, COMPOUND_CRASHED, e.what());
     } catch (...) {
         babel_drop();
-        reject(out, COMPOUND_CRASHED, "Open Babel threw");
+        compound_reject(out, COMPOUND_CRASHED, "Open Babel threw");
     }
 }
 
@@ -578,20 +456,5 @@ size_t compound_draw(const char *smiles, size_t size, char *out, size_t room)
         babel_drop();
         return 0;
     }
-}
-
-void compound_unpack(const uint8_t *fingerprint, int bits, uint8_t *out)
-{
-    for (int i = 0; i < bits; i++) out[i] = fingerprint[i / 8] >> i % 8 & 1;
-}
-
-double compound_tanimoto(const uint8_t *a, const uint8_t *b, int bits)
-{
-    long both = 0, either = 0;
-    for (int i = 0; i < bits / 8; i++) {
-        both += __builtin_popcount((unsigned)(a[i] & b[i]));
-        either += __builtin_popcount((unsigned)(a[i] | b[i]));
-    }
-    return either ? (double)both / (double)either : 0.0;
 }
 }

@@ -2,10 +2,10 @@
  * a row; only rows with a quote are scanned byte by byte. */
 #include "micon/formats/csv.h"
 
+#include "csv_impl.h"
 #include "micon/base/mem.h"
 #include "micon/base/num.h"
 #include "micon/base/path.h"
-#include "parquet_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,143 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
-#include <zlib.h>
-
-enum { RAW_BLOCK = 1 << 18, FIRST_BUFFER = 1 << 16 };
 
 /* State of the scan of a row with quotes. */
 typedef enum { AT_START, IN_PLAIN, IN_QUOTES, AFTER_QUOTE, AFTER_QUOTE_CR } place;
-
-struct csv {
-    char *path;
-    char shown[400]; /* the path, for messages */
-
-    int fd; /* -1: `mem` is read */
-    const unsigned char *mem;
-    size_t mem_left;
-    unsigned char *raw; /* a block of the file */
-    size_t raw_pos, raw_n;
-    bool gzip, in_member, raw_end, ended; /* raw_end: end of the file reached; ended: nothing left to decode */
-    z_stream z;
-    XXH3_state_t *digest;
-
-    char *buf; /* decoded bytes; [pos, end) are not yet handed out */
-    size_t pos, end, cap;
-    char sep;
-    int64_t line, next_line;
-    bool failed;
-
-    int n_cols;
-    char **name, **field;
-
-    parquet_rows *rows; /* a Parquet file: its rows, and nothing of the above but the digest */
-};
-
-static status bad(csv *c, int64_t line, const char *what)
-{
-    c->failed = true;
-    return fail(E_FORMAT, "%s:%lld: %s", c->shown, (long long)line, what);
-}
-
-/* ---- bytes ---- */
-
-static status raw_read(csv *c)
-{
-    c->raw_pos = c->raw_n = 0;
-    if (c->raw_end) return OK;
-    if (c->fd < 0) {
-        size_t n = c->mem_left < RAW_BLOCK ? c->mem_left : RAW_BLOCK;
-        if (n) memcpy(c->raw, c->mem, n);
-        c->mem += n, c->mem_left -= n, c->raw_n = n;
-    } else {
-        ssize_t n;
-        while ((n = read(c->fd, c->raw, RAW_BLOCK)) < 0 && errno == EINTR) continue;
-        if (n < 0) {
-            c->failed = true;
-            return fail(E_IO, "%s:%lld: reading failed: %s", c->shown, (long long)c->next_line, strerror(errno));
-        }
-        c->raw_n = (size_t)n;
-    }
-    if (c->raw_n == 0) c->raw_end = true;
-    XXH3_64bits_update(c->digest, c->raw, c->raw_n);
-    return OK;
-}
-
-/* After a gzip member: another member, the end of the file, or zero padding (tapes). */
-static status member_next(csv *c)
-{
-    status st = OK;
-    bool padding = false;
-    for (;;) {
-        if (c->raw_pos == c->raw_n) TRY(raw_read(c));
-        if (c->raw_end) return c->ended = true, OK;
-        if (c->raw[c->raw_pos] != 0) break;
-        c->raw_pos++;
-        padding = true;
-    }
-    if (c->raw[c->raw_pos] != 0x1f || padding) return bad(c, c->next_line, "something else follows the gzip data");
-    if (inflateReset(&c->z) != Z_OK) return bad(c, c->next_line, "zlib cannot go on");
-    c->in_member = true;
-done:
-    return st;
-}
-
-/* Put up to n decoded bytes at `to`; *got = 0 only at the end. */
-static status inflate_some(csv *c, char *to, size_t n, size_t *got)
-{
-    status st = OK;
-    *got = 0;
-    while (*got == 0 && !c->ended) {
-        if (!c->in_member) {
-            TRY(member_next(c));
-            continue;
-        }
-        if (c->raw_pos == c->raw_n) TRY(raw_read(c));
-        if (c->raw_end) TRY(bad(c, c->next_line, "the gzip data end early: the file is cut off"));
-        c->z.next_in = c->raw + c->raw_pos;
-        c->z.avail_in = (uInt)(c->raw_n - c->raw_pos);
-        c->z.next_out = (unsigned char *)to;
-        c->z.avail_out = (uInt)(n < RAW_BLOCK * 4 ? n : RAW_BLOCK * 4);
-        uInt room = c->z.avail_out;
-        int rc = inflate(&c->z, Z_NO_FLUSH);
-        c->raw_pos = c->raw_n - c->z.avail_in;
-        *got = room - c->z.avail_out;
-        if (rc == Z_STREAM_END)
-            c->in_member = false;
-        else if (rc != Z_OK && rc != Z_BUF_ERROR)
-            TRY(bad(c, c->next_line, "the gzip data are damaged"));
-    }
-done:
-    return st;
-}
-
-/* Append decoded bytes at c->end. The unread rest is first moved to the front of the buffer; *shift says by how much positions changed. */
-static status fill(csv *c, size_t *shift)
-{
-    status st = OK;
-    size_t got = 0;
-    *shift = c->pos;
-    if (c->pos) memmove(c->buf, c->buf + c->pos, c->end - c->pos);
-    c->end -= c->pos;
-    c->pos = 0;
-    TRY(mem_grow(&c->buf, &c->cap, c->end + c->end / 2 + FIRST_BUFFER, 1, c->shown));
-    size_t room = c->cap - c->end - 1; /* one byte stays for the last row's end */
-    if (c->gzip) {
-        TRY(inflate_some(c, c->buf + c->end, room, &got));
-    } else {
-        if (c->raw_pos == c->raw_n) TRY(raw_read(c));
-        got = c->raw_n - c->raw_pos < room ? c->raw_n - c->raw_pos : room;
-        memcpy(c->buf + c->end, c->raw + c->raw_pos, got);
-        c->raw_pos += got;
-        c->ended = c->raw_end;
-    }
-    c->end += got;
-done:
-    return st;
-}
-
-/* ---- rows ---- */
 
 typedef struct {
     size_t scan;   /* looked at up to here */
@@ -183,7 +49,7 @@ static status walk(csv *c, search *s, bool *found)
         } else if (s->at == AFTER_QUOTE && ch == '\r') {
             s->at = AFTER_QUOTE_CR;
         } else if (s->at == AFTER_QUOTE || s->at == AFTER_QUOTE_CR) {
-            return bad(c, c->line + s->lines, "text follows a closing quote");
+            return csv_bad(c, c->line + s->lines, "text follows a closing quote");
         } else {
             s->at = IN_PLAIN;
         }
@@ -219,14 +85,15 @@ static status find_row(csv *c, search *s, bool *more)
         bool found;
         TRY(look(c, s, &found));
         if (s->scan - c->pos > CSV_MAX_ROW)
-            TRY(bad(c, c->line,
-                    s->at == IN_QUOTES ? "a quote that opens in this row is not closed within 256 MiB" : "the row is longer than 256 MiB"));
+            TRY(csv_bad(c, c->line,
+                        s->at == IN_QUOTES ? "a quote that opens in this row is not closed within 256 MiB"
+                                           : "the row is longer than 256 MiB"));
         if (found) break;
         if (c->ended) {
-            if (s->at == IN_QUOTES) TRY(bad(c, c->line, "a quote that opens in this row is never closed"));
+            if (s->at == IN_QUOTES) TRY(csv_bad(c, c->line, "a quote that opens in this row is never closed"));
             break;
         }
-        TRY(fill(c, &shift));
+        TRY(csv_fill(c, &shift));
         s->scan -= shift;
     }
     *more = s->scan < c->end || c->pos < c->end;
@@ -279,7 +146,7 @@ static status next_line(csv *c, char **start, char **end, bool *quotes, bool *mo
     char *zero = memchr(*start, '\0', (size_t)(*end - *start));
     if (zero) {
         for (char *p = *start; p < zero; p++) c->line += *p == '\n';
-        TRY(bad(c, c->line, "a zero byte; if this is a UTF-16 file, save it as UTF-8"));
+        TRY(csv_bad(c, c->line, "a zero byte; if this is a UTF-16 file, save it as UTF-8"));
     }
     *quotes = s.quotes;
 done:
@@ -302,7 +169,7 @@ status csv_next(csv *c, char ***field, bool *more)
     if (n != c->n_cols) {
         char what[120];
         snprintf(what, sizeof what, "%d field%s, but the header has %d", n, n == 1 ? "" : "s", c->n_cols);
-        TRY(bad(c, c->line, what));
+        TRY(csv_bad(c, c->line, what));
     }
     *field = c->field;
 done:
@@ -325,14 +192,14 @@ static status check_names(csv *c)
     for (int i = 0; i < c->n_cols; i++) {
         sorted[i] = c->name[i];
         any = any || *c->name[i];
-        if (strchr(c->name[i], '\r')) TRY(bad(c, c->line, "the lines end in CR alone; save the file with LF or CRLF"));
+        if (strchr(c->name[i], '\r')) TRY(csv_bad(c, c->line, "the lines end in CR alone; save the file with LF or CRLF"));
     }
-    if (!any) TRY(bad(c, c->line, "the header names no column"));
+    if (!any) TRY(csv_bad(c, c->line, "the header names no column"));
     qsort(sorted, (size_t)c->n_cols, sizeof *sorted, by_text);
     for (int i = 1; i < c->n_cols; i++)
         if (*sorted[i] && strcmp(sorted[i], sorted[i - 1]) == 0) {
             snprintf(what, sizeof what, "duplicate column '%s'", text_show(shown, sizeof shown, sorted[i]));
-            TRY(bad(c, c->line, what));
+            TRY(csv_bad(c, c->line, what));
         }
 done:
     free(sorted);
@@ -358,16 +225,16 @@ static status read_header(csv *c)
     char *start, *end, *copy = NULL;
     bool quotes, more;
     size_t shift;
-    do TRY(fill(c, &shift));
+    do TRY(csv_fill(c, &shift));
     while (c->end < 4 && !c->ended);
     if (c->end >= 3 && memcmp(c->buf, "\xEF\xBB\xBF", 3) == 0) c->pos = 3;
-    if (parquet_is(c->buf, c->end)) TRY(bad(c, 1, "a Parquet file inside of gzip; unpack it with gunzip"));
+    if (parquet_is(c->buf, c->end)) TRY(csv_bad(c, 1, "a Parquet file inside of gzip; unpack it with gunzip"));
     TRY(next_line(c, &start, &end, &quotes, &more));
-    if (!more) TRY(bad(c, 1, "the file is empty"));
+    if (!more) TRY(csv_bad(c, 1, "the file is empty"));
     c->sep = separator(start, end);
     size_t n_sep = 1;
     for (const char *p = start; p < end; p++) n_sep += *p == c->sep;
-    if (n_sep > CSV_MAX_COLS) TRY(bad(c, c->line, "more than 1048576 columns"));
+    if (n_sep > CSV_MAX_COLS) TRY(csv_bad(c, c->line, "more than 1048576 columns"));
     TRY(mem_alloc(&c->name, n_sep, sizeof *c->name, c->shown));
     TRY(mem_alloc(&c->field, n_sep, sizeof *c->field, c->shown));
     size_t size = (size_t)(end - start);
@@ -378,7 +245,7 @@ static status read_header(csv *c)
     copy = NULL;
     if (c->n_cols > (int)n_sep) {
         c->n_cols = (int)n_sep;
-        TRY(bad(c, c->line, "text follows a closing quote"));
+        TRY(csv_bad(c, c->line, "text follows a closing quote"));
     }
     TRY(check_names(c));
 done:
@@ -408,7 +275,7 @@ static status open_parquet(csv *c)
     status st = OK;
     const void *mem = c->fd < 0 ? c->mem - c->raw_n : NULL;
     size_t size = c->raw_n + c->mem_left;
-    while (!c->raw_end) TRY(raw_read(c)); /* for the digest */
+    while (!c->raw_end) TRY(csv_read_raw(c)); /* for the digest */
     TRY(parquet_rows_open(&c->rows, c->path, mem, size));
     TRY(take_names(c));
     c->line = 0;
@@ -421,10 +288,10 @@ static status open_bytes(csv *c)
     status st = OK;
     c->line = c->next_line = 1;
     text_show(c->shown, sizeof c->shown, c->path);
-    c->raw = xmalloc(c->fd < 0 && c->mem_left < RAW_BLOCK ? c->mem_left : RAW_BLOCK); /* not zeroed: most tables are small */
+    c->raw = xmalloc(c->fd < 0 && c->mem_left < CSV_RAW_BLOCK ? c->mem_left : CSV_RAW_BLOCK); /* not zeroed: most tables are small */
     if (!(c->digest = XXH3_createState())) TRY(fail(E_NOMEM, "%s: no memory for a digest", c->shown));
     XXH3_64bits_reset(c->digest);
-    TRY(raw_read(c));
+    TRY(csv_read_raw(c));
     if (parquet_is(c->raw, c->raw_n)) return open_parquet(c);
     if (c->raw_n >= 2 && c->raw[0] == 0x1f && c->raw[1] == 0x8b) {
         if (inflateInit2(&c->z, 15 + 16) != Z_OK) TRY(fail(E_NOMEM, "%s: no memory for zlib", c->shown));
@@ -514,42 +381,4 @@ const char *csv_path(const csv *c)
 uint64_t csv_digest(const csv *c)
 {
     return XXH3_64bits_digest(c->digest);
-}
-
-void csv_quote(text *out, const char *field)
-{
-    if (!field[strcspn(field, ",\"\r\n\t")]) {
-        text_add(out, field);
-        return;
-    }
-    text_add(out, "\"");
-    for (const char *q; (q = strchr(field, '"')) != NULL; field = q + 1) {
-        text_addn(out, field, (size_t)(q - field) + 1);
-        text_add(out, "\"");
-    }
-    text_add(out, field);
-    text_add(out, "\"");
-}
-
-/* Is it taken for a formula when it begins so? */
-static bool begins_formula(const char *s)
-{
-    return *s && strchr("=+-@\t\r", *s) != NULL;
-}
-
-const char *csv_text(const char *field)
-{
-    return field[0] == '\'' && (field[1] == '\'' || begins_formula(field + 1)) ? field + 1 : field;
-}
-
-void csv_quote_text(text *out, const char *field)
-{
-    double number;
-    if (csv_text(field) != field || (begins_formula(field) && !num_f64(field, &number))) {
-        char *kept = xasprintf("'%s", field);
-        csv_quote(out, kept);
-        free(kept);
-    } else {
-        csv_quote(out, field);
-    }
 }

@@ -1,6 +1,6 @@
-/* parquet_impl.h -- what the parts of the Parquet reader share: thrift's compact protocol (parquet_thrift.c), the footer
- * (parquet_footer.c), codecs (parquet_codec.c), encodings (parquet_decode.c), pages and cursors (parquet_read.c), values as text
- * (parquet_text.c). */
+/* parquet_impl.h -- shared by the parts of the Parquet reader: thrift's compact protocol (parquet_thrift.c), the footer
+ * (parquet_footer.c), codecs (parquet_codec.c), encodings (parquet_decode.c), the file (parquet_file.c), pages and cursors
+ * (parquet_read.c), values as text (parquet_text.c). */
 #ifndef MICON_FORMATS_PARQUET_IMPL_H
 #define MICON_FORMATS_PARQUET_IMPL_H
 #include "micon/formats/parquet.h"
@@ -86,6 +86,8 @@ struct parquet {
     parquet_chunk *chunk; /* [n_groups, n_cols] */
 };
 
+/* n bytes of the file from `at` on; E_FORMAT where it is shorter. */
+status parquet_bytes_at(const parquet *p, int64_t at, void *to, size_t n) MUST_USE;
 status parquet_parse_footer(parquet *p, const uint8_t *bytes, size_t n) MUST_USE;
 
 /* ---- codecs ---- */

@@ -1,21 +1,17 @@
-/* parquet_read.c -- opening a Parquet file (parquet.h), and cursors: a column's pages one after another, unpacked into the cursor's memory,
- * their values decoded in batches. Files are read with pread, never mapped: one that is cut off while it is read is an error, no signal. */
+/* parquet_read.c -- cursors over the columns of a Parquet file (parquet.h): a column's pages one after another, unpacked into the cursor's
+ * memory, their values decoded in batches. */
 #include "parquet_impl.h"
 
 #include "micon/base/mem.h"
 #include "micon/base/num.h"
-#include "micon/base/path.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
-enum { MAX_FOOTER = 1 << 29, FIRST_HEADER = 512, MAX_HEADER = 1 << 24, BATCH = 2048, MAX_PAGE_VALUES = 1 << 28 };
+enum { FIRST_HEADER = 512, MAX_HEADER = 1 << 24, BATCH = 2048, MAX_PAGE_VALUES = 1 << 28 };
 enum { PAGE_DATA = 0, PAGE_INDEX = 1, PAGE_DICTIONARY = 2, PAGE_DATA_V2 = 3 };
 
 typedef struct {
@@ -46,139 +42,6 @@ struct parquet_cursor {
     bool all_present;
     int batch_n, batch_at; /* for reading row by row */
 };
-
-/* ---- bytes ---- */
-
-static status bytes_at(const parquet *p, int64_t at, void *to, size_t n)
-{
-    if (at < 0 || at > p->size || n > (size_t)(p->size - at)) return fail(E_FORMAT, "%s: it is cut off", p->shown);
-    if (p->fd < 0) {
-        memcpy(to, p->mem + at, n);
-        return OK;
-    }
-    for (size_t done = 0; done < n;) {
-        ssize_t got = pread(p->fd, (uint8_t *)to + done, n - done, (off_t)(at + (int64_t)done));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return fail(E_IO, "%s: reading failed: %s", p->shown, strerror(errno));
-        if (got == 0) return fail(E_FORMAT, "%s: became shorter while it was read", p->shown);
-        done += (size_t)got;
-    }
-    return OK;
-}
-
-bool parquet_is(const void *bytes, size_t n)
-{
-    return n >= 4 && (memcmp(bytes, "PAR1", 4) == 0 || memcmp(bytes, "PARE", 4) == 0);
-}
-
-status parquet_is_file(const char *path, bool *yes)
-{
-    char head[4];
-    int fd = -1;
-    status st = path_open_regular(path, &fd);
-    *yes = st == OK && pread(fd, head, sizeof head, 0) == sizeof head && parquet_is(head, sizeof head);
-    if (fd >= 0) close(fd);
-    return st;
-}
-
-static status read_footer(parquet *p)
-{
-    status st = OK;
-    uint8_t tail[8], head[4], *footer = NULL;
-    if (p->size < 12) TRY(fail(E_FORMAT, "%s: is too short to be a Parquet file", p->shown));
-    TRY(bytes_at(p, 0, head, 4));
-    TRY(bytes_at(p, p->size - 8, tail, 8));
-    if (memcmp(tail + 4, "PARE", 4) == 0) TRY(fail(E_FORMAT, "%s: is encrypted, which is not read", p->shown));
-    if (memcmp(head, "PAR1", 4) != 0) TRY(fail(E_FORMAT, "%s: is not a Parquet file", p->shown));
-    if (memcmp(tail + 4, "PAR1", 4) != 0)
-        TRY(fail(E_FORMAT, "%s: begins as a Parquet file, but does not end as one: it is cut off", p->shown));
-    int64_t n = (int64_t)((uint32_t)tail[0] | (uint32_t)tail[1] << 8 | (uint32_t)tail[2] << 16 | (uint32_t)tail[3] << 24);
-    if (n > p->size - 12 || n > MAX_FOOTER) TRY(fail(E_FORMAT, "%s: the footer of this Parquet file is damaged", p->shown));
-    TRY(mem_alloc(&footer, (size_t)n + 1, 1, p->shown));
-    TRY(bytes_at(p, p->size - 8 - n, footer, (size_t)n));
-    TRY(parquet_parse_footer(p, footer, (size_t)n));
-done:
-    free(footer);
-    return st;
-}
-
-static status open_file(parquet *p)
-{
-    struct stat sb;
-    status st = path_open_regular(p->path, &p->fd);
-    if (st == OK && fstat(p->fd, &sb) != 0) st = fail(E_IO, "%s: %s", p->shown, strerror(errno));
-    if (st == OK) p->size = sb.st_size;
-    return st;
-}
-
-static status open_any(parquet **out, const char *path, const void *data, size_t size)
-{
-    status st = OK;
-    parquet *p = xcalloc(1, sizeof *p);
-    p->path = xstrdup(path);
-    p->fd = -1;
-    p->mem = data;
-    p->size = (int64_t)size;
-    text_show(p->shown, sizeof p->shown, path);
-    if (!data) TRY(open_file(p));
-    TRY(read_footer(p));
-    *out = p;
-    p = NULL;
-done:
-    parquet_close(&p);
-    return st;
-}
-
-status parquet_open(parquet **out, const char *path)
-{
-    return open_any(out, path, NULL, 0);
-}
-
-status parquet_open_memory(parquet **out, const char *name, const void *data, size_t size)
-{
-    return open_any(out, name, data, size);
-}
-
-void parquet_close(parquet **q)
-{
-    parquet *p = *q;
-    if (!p) return;
-    if (p->fd >= 0) close(p->fd);
-    for (int i = 0; i < p->n_cols; i++) free(p->col[i].name);
-    free(p->col);
-    free(p->group_rows);
-    free(p->chunk);
-    free(p->path);
-    free(p);
-    *q = NULL;
-}
-
-int parquet_n_cols(const parquet *p)
-{
-    return p->n_cols;
-}
-
-const char *parquet_col_name(const parquet *p, int col)
-{
-    return p->col[col].name;
-}
-
-int64_t parquet_n_rows(const parquet *p)
-{
-    return p->n_rows;
-}
-
-bool parquet_col_is_number(const parquet *p, int col)
-{
-    const parquet_col *c = &p->col[col];
-    switch (c->as) {
-    case AS_PLAIN: return c->type != TYPE_BOOL && c->type != TYPE_I96;
-    case AS_DECIMAL:
-    case AS_UNSIGNED:
-    case AS_HALF: return true;
-    default: return false;
-    }
-}
 
 /* ---- pages ---- */
 
@@ -241,7 +104,7 @@ static status read_header(parquet_cursor *c, page_header *h)
     for (int64_t n = FIRST_HEADER;; n *= 8) {
         if (n > left) n = left;
         TRY(mem_grow(&c->raw, &c->raw_cap, (size_t)n + 1, 1, "a page of Parquet"));
-        TRY(bytes_at(c->file, c->at, c->raw, (size_t)n));
+        TRY(parquet_bytes_at(c->file, c->at, c->raw, (size_t)n));
         thrift t = {c->raw, c->raw + n, false};
         if (parse_header(&t, h)) {
             c->at += t.p - c->raw;
@@ -271,7 +134,7 @@ static status read_body(parquet_cursor *c, const page_header *h, size_t as_is, u
         TRY(mem_grow(&c->raw, &c->raw_cap, n + 1, 1, "a page of Parquet"));
         in = c->raw;
     }
-    TRY(bytes_at(c->file, c->at, in, n));
+    TRY(parquet_bytes_at(c->file, c->at, in, n));
     if (h->crc >= 0 && crc32(0, in, (uInt)n) != (uLong)h->crc) TRY(bad(c, "the checksum of a page does not match: the file is damaged"));
     if (codec != CODEC_NONE) {
         memcpy(*block, in, as_is);
