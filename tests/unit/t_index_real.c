@@ -20,15 +20,15 @@ static void real_load_data(void)
              {"adipocyte_BR00135669_load_data_with_illum.csv.gz", "DNA|ER|RNA|AGP|Mito", 1},
              {"adipocyte_BR00136520_load_data_with_illum.csv.gz", "DNA|Brightfield_H", 1}};
     text t = {0};
-    const char *folder = tap_shared("loaddata");
-    if (!path_exists(folder)) {
-        tap_skip("real LoadData tables", folder);
+    const char *load_data = tap_shared("loaddata");
+    if (!path_exists(load_data)) {
+        tap_skip("real LoadData tables", load_data);
         return;
     }
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
         screen s;
         begin(&s, c[i].file, NULL, NULL, NULL);
-        s.o.dir = folder;
+        s.o.dir = load_data;
         names_free(&s.channels), list(&s.channels, c[i].channels);
         screen_index *ix = build(&s);
         ok(ix && index_n_rows(ix) == 3456 && index_n_plates(ix) == 1 && index_plate_at(ix, 0).n == 3456, c[i].file);
