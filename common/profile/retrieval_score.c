@@ -107,6 +107,31 @@ void retrieval_first_match(const int32_t *row, int64_t n, int k, const int32_t *
     }
 }
 
+void retrieval_matches(const int32_t *row, int64_t n, int k, const int32_t *query_label, const int32_t *candidate_label, uint8_t *matches)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint8_t found = 0;
+        for (int j = 0; j < k; j++) {
+            int32_t at = row[i * k + j];
+            found = (uint8_t)(found + (at >= 0 && query_label[i] >= 0 && candidate_label[at] == query_label[i]));
+            matches[i * k + j] = found;
+        }
+    }
+}
+
+double retrieval_precision_chance(const int64_t *n_possible, const int64_t *n_match, int64_t n, int k)
+{
+    double sum = 0;
+    int64_t used = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (n_match[i] <= 0) continue;
+        int64_t places = n_possible[i] < k ? n_possible[i] : k;
+        sum += (double)places * (double)n_match[i] / ((double)n_possible[i] * k);
+        used++;
+    }
+    return used ? sum / (double)used : NAN;
+}
+
 double retrieval_chance(int64_t n, int64_t m, int k)
 {
     double miss = 1;

@@ -45,14 +45,20 @@ enum {
 #define METRIC_TABLE(METRIC)                                                                                                               \
     METRIC(NSB, "nsb", IN_RETRIEVAL, EACH_SETTING, RATIO_OF_SUMS, BY_K | CHANCE | COMPARED, "Not the same batch",                          \
            "Share of wells with a well of their compound among the k most similar wells of other batches")                                 \
+    METRIC(NSB_PRECISION, "nsb_precision", IN_RETRIEVAL, EACH_SETTING, RATIO_OF_SUMS, BY_K | CHANCE, "Not the same batch, precision",      \
+           "Wells of the query's compound among the k most similar wells of other batches, as a share of k")                               \
     METRIC(NSB_BY_COMPOUND, "nsb_by_compound", NOT_SHOWN, EACH_SETTING, MEAN_OF_RATIOS, BY_K, "Not the same batch, mean over compounds",   \
            "The same share within each compound, averaged over compounds")                                                                 \
     METRIC(NSS, "nss", IN_RETRIEVAL, EACH_SETTING, RATIO_OF_SUMS, BY_K | CHANCE | COMPARED, "Not the same source",                         \
            "Share of wells with a well of their compound among the k most similar wells of other sources")                                 \
+    METRIC(NSS_PRECISION, "nss_precision", IN_RETRIEVAL, EACH_SETTING, RATIO_OF_SUMS, BY_K | CHANCE, "Not the same source, precision",     \
+           "Wells of the query's compound among the k most similar wells of other sources, as a share of k")                               \
     METRIC(NSS_BY_COMPOUND, "nss_by_compound", NOT_SHOWN, EACH_SETTING, MEAN_OF_RATIOS, BY_K, "Not the same source, mean over compounds",  \
            "The same share within each compound, averaged over compounds")                                                                 \
     METRIC(NSP, "nsp", IN_RETRIEVAL, EACH_SETTING, RATIO_OF_SUMS, BY_K | CHANCE | COMPARED, "Not the same plate",                          \
            "Where there is one batch: share of wells with a well of their compound among the k most similar wells of other plates")        \
+    METRIC(NSP_PRECISION, "nsp_precision", IN_RETRIEVAL, EACH_SETTING, RATIO_OF_SUMS, BY_K | CHANCE, "Not the same plate, precision",      \
+           "Wells of the query's compound among the k most similar wells of other plates, as a share of k")                                \
     METRIC(NSP_BY_COMPOUND, "nsp_by_compound", NOT_SHOWN, EACH_SETTING, MEAN_OF_RATIOS, BY_K, "Not the same plate, mean over compounds",   \
            "The same share within each compound, averaged over compounds")                                                                 \
     METRIC(COUNTERFACTUAL, "counterfactual", IN_PREDICTED, UNSEEN_COMPOUNDS, RATIO_OF_SUMS, BY_K | CHANCE | COMPARED,                      \

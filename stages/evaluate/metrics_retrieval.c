@@ -18,7 +18,8 @@ enum { K = RETRIEVAL_MAX_K, K_VOTE = 5 };
 /* The results of a search under one rule, for all queries; match counts candidates with the query's label. */
 typedef struct {
     retrieval_setting rule;
-    int32_t *hit; /* [n,K] */
+    int32_t *hit;     /* [n,K] */
+    uint8_t *matches; /* [n,K] of the first 1..K hits, how many have the query's label */
     int32_t *rank;
     int64_t *possible, *match;
 } found;
@@ -26,6 +27,7 @@ typedef struct {
 static void found_free(found *f)
 {
     free(f->hit);
+    free(f->matches);
     free(f->rank);
     free(f->possible);
     free(f->match);
@@ -35,6 +37,7 @@ static status found_alloc(found *f, int64_t n)
 {
     status st = OK;
     TRY(mem_alloc(&f->hit, (size_t)n * K, sizeof *f->hit, "neighbours"));
+    TRY(mem_alloc(&f->matches, (size_t)n * K, 1, "neighbours"));
     TRY(mem_alloc(&f->rank, (size_t)n, sizeof *f->rank, "ranks"));
     TRY(mem_alloc(&f->possible, (size_t)n, sizeof *f->possible, "candidates"));
     TRY(mem_alloc(&f->match, (size_t)n, sizeof *f->match, "candidates"));
@@ -59,6 +62,7 @@ static status search_all(const evaluation_set *e, const float *q, int64_t n_q, c
     TRY(evaluation_gather_all(e, hit, n, K * sizeof *hit, n_q, out->hit));
     TRY_ALL(e->comm, retrieval_counts(rule, query_label, 0, n_q, label, e->n, out->possible, out->match));
     retrieval_first_match(out->hit, n_q, K, query_label, label, out->rank);
+    retrieval_matches(out->hit, n_q, K, query_label, label, out->matches);
 done:
     free(hit);
     return st;
@@ -104,43 +108,83 @@ static status take_found(const evaluation_set *e, const retrieval_question *ask,
     for (int64_t i = 0; i < e->n * K; i++) out->hit[i] = (int32_t)ask->hit[i].row;
     TRY(retrieval_counts(&ask->rule, e->label, 0, e->n, e->label, e->n, out->possible, out->match));
     retrieval_first_match(out->hit, e->n, K, e->label, e->label, out->rank);
+    retrieval_matches(out->hit, e->n, K, e->label, e->label, out->matches);
+done:
+    return st;
+}
+
+/* The metrics that a search gives; precision N_METRICS: not wanted. */
+typedef struct {
+    metric_id hits, by_compound, precision;
+} search_metrics;
+
+/* The queries that count: those with ask[i] = 1. */
+typedef struct {
+    int64_t n, *possible, *match;
+    int32_t *rank, *compound;
+    uint8_t *matches; /* [n,K] */
+} queries;
+
+static void queries_free(queries *q)
+{
+    free(q->possible);
+    free(q->match);
+    free(q->rank);
+    free(q->compound);
+    free(q->matches);
+}
+
+/* compound [n]: of all of them; ask NULL: all count. */
+static status queries_take(queries *q, const found *f, int64_t n, const uint8_t *ask, const int32_t *compound)
+{
+    status st = OK;
+    TRY(mem_alloc(&q->rank, (size_t)n, sizeof *q->rank, "queries"));
+    TRY(mem_alloc(&q->compound, (size_t)n, sizeof *q->compound, "queries"));
+    TRY(mem_alloc(&q->possible, (size_t)n, sizeof *q->possible, "queries"));
+    TRY(mem_alloc(&q->match, (size_t)n, sizeof *q->match, "queries"));
+    TRY(mem_alloc(&q->matches, (size_t)n * K, 1, "queries"));
+    for (int64_t i = 0; i < n; i++) {
+        int64_t m = q->n;
+        if (ask && !ask[i]) continue;
+        q->rank[m] = f->rank[i], q->compound[m] = compound[i], q->possible[m] = f->possible[i], q->match[m] = f->match[i];
+        memcpy(q->matches + m * K, f->matches + i * K, K);
+        q->n++;
+    }
 done:
     return st;
 }
 
 /* The figures of the queries with ask[i] = 1; compound [n]: of the queries. */
-static status add_retrieval(const evaluation_set *e, metric_id metric, metric_id by_compound, metric_setting setting, const found *f,
-                            int64_t n, const uint8_t *ask, const int32_t *compound)
+static status add_retrieval(const evaluation_set *e, search_metrics add, metric_setting setting, const found *f, int64_t n,
+                            const uint8_t *ask, const int32_t *compound)
 {
     status st = OK;
-    int32_t *rank = NULL, *c = NULL, n_compound = e->w->n_compound;
-    int64_t *possible = NULL, *match = NULL, m = 0;
+    int32_t n_compound = e->w->n_compound;
     double *hit = NULL, *asked = NULL;
+    queries q = {0};
     retrieval_score s;
-    TRY(mem_alloc(&rank, (size_t)n, sizeof *rank, "queries"));
-    TRY(mem_alloc(&c, (size_t)n, sizeof *c, "queries"));
-    TRY(mem_alloc(&possible, (size_t)n, sizeof *possible, "queries"));
-    TRY(mem_alloc(&match, (size_t)n, sizeof *match, "queries"));
+    TRY(queries_take(&q, f, n, ask, compound));
     TRY(mem_alloc(&hit, (size_t)n_compound, sizeof *hit, "compounds"));
     TRY(mem_alloc(&asked, (size_t)n_compound, sizeof *asked, "compounds"));
-    for (int64_t i = 0; i < n; i++)
-        if (!ask || ask[i]) rank[m] = f->rank[i], c[m] = compound[i], possible[m] = f->possible[i], match[m] = f->match[i], m++;
-    retrieval_summarize(rank, possible, match, c, m, n_compound, K, &s);
+    retrieval_summarize(q.rank, q.possible, q.match, q.compound, q.n, n_compound, K, &s);
     for (int k = 1; k <= K; k++) {
-        result one = evaluation_result_in(e, metric, setting);
+        result one = evaluation_result_in(e, add.hits, setting);
         one.k = k;
         one.n = s.n_queries, one.left_out = s.n_impossible, one.chance = s.chance[k - 1];
-        retrieval_by_label(rank, match, c, m, n_compound, k, hit, asked);
+        retrieval_by_label(q.rank, q.match, q.compound, q.n, n_compound, k, hit, asked);
         TRY(results_ratio(e->r, one, hit, asked, n_compound));
-        one.metric = by_compound, one.n = s.n_classes;
-        if (!(metric_table[by_compound].properties & CHANCE)) one.chance = NAN;
+        one.metric = add.by_compound, one.n = s.n_classes;
+        if (!(metric_table[add.by_compound].properties & CHANCE)) one.chance = NAN;
+        TRY(results_ratio(e->r, one, hit, asked, n_compound));
+        if (add.precision == N_METRICS || e->o->recipe == RECIPE_0_1) continue;
+        for (int32_t c = 0; c < n_compound; c++) hit[c] = 0;
+        for (int64_t i = 0; i < q.n; i++)
+            if (q.match[i] > 0) hit[q.compound[i]] += (double)q.matches[i * K + k - 1] / k;
+        one.metric = add.precision, one.n = s.n_queries, one.chance = retrieval_precision_chance(q.possible, q.match, q.n, k);
         TRY(results_ratio(e->r, one, hit, asked, n_compound));
     }
 done:
-    free(rank);
-    free(c);
-    free(possible);
-    free(match);
+    queries_free(&q);
     free(hit);
     free(asked);
     return st;
@@ -255,11 +299,12 @@ done:
 /* The shares of hits under the rules BATCH to PLATE; with place = PLACE, of those with other positions. */
 static status add_rules_all(const evaluation_set *e, metric_setting setting, const found *f, int place, const uint8_t *ask)
 {
-    static const metric_id metric[] = {METRIC_NSB, METRIC_NSS, METRIC_NSP},
-                           by_compound[] = {METRIC_NSB_BY_COMPOUND, METRIC_NSS_BY_COMPOUND, METRIC_NSP_BY_COMPOUND};
+    static const search_metrics add[] = {{METRIC_NSB, METRIC_NSB_BY_COMPOUND, METRIC_NSB_PRECISION},
+                                         {METRIC_NSS, METRIC_NSS_BY_COMPOUND, METRIC_NSS_PRECISION},
+                                         {METRIC_NSP, METRIC_NSP_BY_COMPOUND, METRIC_NSP_PRECISION}};
     status st = OK;
     for (int q = BATCH; q <= PLATE; q++)
-        if (f[q + place].hit) TRY_ALL(e->comm, add_retrieval(e, metric[q], by_compound[q], setting, &f[q + place], e->n, ask, e->compound));
+        if (f[q + place].hit) TRY_ALL(e->comm, add_retrieval(e, add[q], setting, &f[q + place], e->n, ask, e->compound));
 done:
     return st;
 }
@@ -345,7 +390,7 @@ static status ask_predictions_all(const evaluation_set *e, metric_id metric, met
     const retrieval_setting rule = {.query_group = batch, .candidate_group = batch ? e->batch : NULL};
     linear_unit_rows(q, n, e->d, q);
     TRY(search_all(e, q, n, &rule, label, e->compound, &f));
-    TRY_ALL(e->comm, add_retrieval(e, metric, by, UNSEEN_COMPOUNDS, &f, n, NULL, label));
+    TRY_ALL(e->comm, add_retrieval(e, (search_metrics){metric, by, N_METRICS}, UNSEEN_COMPOUNDS, &f, n, NULL, label));
     TRY(add_median_rank_all(e, median, q, n, &rule, label));
 done:
     found_free(&f);

@@ -42,7 +42,8 @@ function metric_rows(name, setting) {
   for (const s in SETTINGS) for (const m of METRICS) if (m.section === "retrieval" && m.by_k && has(m.name, s)) list.push([m.name, s]);
   if (has("counterfactual", "unseen_compounds")) list.push(["counterfactual", "unseen_compounds"]);
   if (!list.length) return;
-  const sec = section("curves", "Retrieval curves", "Hits among the first k, with 95 % intervals; dashed: what chance would hit.",
+  const sec = section("curves", "Retrieval curves",
+    "Hits among the first k (precision: their share of k), with 95 % intervals; dashed: by chance.",
     legend(KINDS.map((p, i) => [WITH[p], COLORS[i]])) + "<div class=two></div>");
   for (const [m, s] of list) {
     const Wd = 340, H = 210, L = 42, B = 32, x = (k) => L + (k - 1) / 9 * (Wd - L - 16), y = (v) => 10 + (1 - v) * (H - B - 16);

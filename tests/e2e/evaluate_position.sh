@@ -107,7 +107,8 @@ above "one batch: votes" "$(figure some knn_compound all 5 5)" 0.5
 same "no controls: nothing of them" "$(grep -c position_control work_some/reports/r/metrics.csv)" 0
 same "one batch: the claim is of plates" "$(claim some nsp)" "True True None"
 exits "recipe 0.1" 0 "$BIN/micon-evaluate" some.yaml --set evaluate.recipe=0.1
-same "recipe 0.1: nothing by position, nothing normalized" "$(grep -cE 'position|nsp|normalized' work_some/reports/r/metrics.csv)" 0
+same "recipe 0.1: nothing by position, nothing normalized, no precision" \
+    "$(grep -cE 'position|nsp|normalized|precision' work_some/reports/r/metrics.csv)" 0
 same "recipe 0.1: tables as they were" \
     "$(head -1 work_some/reports/r/compounds.csv) $(head -1 work_some/reports/r/wells.csv | grep -c ,AP_)" \
     "profiles,treatment,activity_map,activity_p,activity_q,consistency_map,consistency_p,consistency_q 0"

@@ -178,6 +178,9 @@ for name, group in (("nsb", batch), ("nss", source)):
         hit = [any(lab[j] == lab[i] for j in order[i, :k] if sim[i, j] > -9)
                for i in range(len(u)) if (lab[group != group[i]] == lab[i]).any()]
         ok("%s@%d" % (name, k), abs(np.mean(hit) - got[name, "all", k]["value"]) < 1e-8 and len(hit) == got[name, "all", k]["n"])
+        part = [sum(lab[j] == lab[i] for j in order[i, :k] if sim[i, j] > -9) / k
+                for i in range(len(u)) if (lab[group != group[i]] == lab[i]).any()]
+        ok("%s precision@%d" % (name, k), abs(np.mean(part) - got[name + "_precision", "all", k]["value"]) < 1e-8)
 page = open(w + "/reports/micon/report.html", encoding="utf-8").read()
 data = json.loads(page.split('id="data">')[1].split("</script>")[0])
 ok("the report holds metrics.json", data["metrics"] == json.load(open(w + "/reports/micon/metrics.json")))

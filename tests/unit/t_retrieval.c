@@ -56,6 +56,12 @@ static void hand_made(void)
     near(score.by_class[0], 0.5, 1e-15, "by compound: a half, none, all");
     double c8 = retrieval_chance(possible[8], match[8], 1);
     near(score.chance[0], (2 / 6.0 + 1 / 6.0 + 2 / 6.0 + c8) / 4, 1e-15, "chance at 1 is the mean share of matches");
+    uint8_t matches[HN * 3];
+    retrieval_matches(row, HN, 3, label, label, matches);
+    ok(matches[0] == 1 && matches[1] == 1 && matches[2] == 2, "matches among the first 1, 2 and 3: rows 4 and 8 of 4, 6, 8");
+    ok(matches[3] == 0 && matches[4] == 1 && matches[5] == 1 && matches[9] == 0, "none among the first; none where nobody asks");
+    near(retrieval_precision_chance(possible, match, HN, 1), score.chance[0], 1e-15, "precision at 1 by chance is that of a hit");
+    near(retrieval_precision_chance(possible, match, HN, 12), score.chance[0] / 2, 1e-15, "twelve places for six candidates: half of it");
     ok(retrieval_counts(&set[1], label, 0, HN, label, HN, possible, match) == OK && match[1] == 0 && match[2] == 1,
        "not same source: row 1 becomes impossible");
     for (int i = 0; i < HN; i++) rank[i] = 0, match[i] = match[i] < 0 ? -1 : 0;

@@ -67,6 +67,9 @@ status retrieval_counts(const retrieval_setting *set, const int32_t *query_label
 /* rank[i] = place (from 1) of the first of row [n,k] with the query's label, 0 if none; query_label: of the range. */
 void retrieval_first_match(const int32_t *row, int64_t n, int k, const int32_t *query_label, const int32_t *candidate_label, int32_t *rank);
 
+/* matches [n,k]: of the first 1..k of row [n,k], how many have the query's label; k at most 255. */
+void retrieval_matches(const int32_t *row, int64_t n, int k, const int32_t *query_label, const int32_t *candidate_label, uint8_t *matches);
+
 /* Place, from 1, of the best candidate with the query's label among all of its candidates; 0 where there is none, -1 for a row that is no
  * query. */
 status retrieval_match_rank(const profile_rows *query, row_range range, const profile_rows *candidate, const retrieval_setting *set,
@@ -74,6 +77,9 @@ status retrieval_match_rank(const profile_rows *query, row_range range, const pr
 
 /* 1 - C(n-m,k) / C(n,k): what a random order would hit. */
 double retrieval_chance(int64_t n_possible, int64_t n_match, int k);
+
+/* The mean over queries with a possible match of the share of k that a random order would give: min(k, n) m / (n k). NaN without such. */
+double retrieval_precision_chance(const int64_t *n_possible, const int64_t *n_match, int64_t n, int k);
 
 enum { RETRIEVAL_MAX_K = 10 };
 typedef struct {
