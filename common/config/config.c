@@ -265,6 +265,30 @@ done:
     return st;
 }
 
+/* As copairs takes them: no column in both lists of a kind of pair, some column for each kind; and a name that fits into tables. */
+static status check_pairs(const config *c)
+{
+    const pair_options *p = &c->evaluate.pairs;
+    const struct {
+        const char *kind;
+        const names *same, *diff;
+    } list[] = {{"pos", &p->pos_sameby, &p->pos_diffby}, {"neg", &p->neg_sameby, &p->neg_diffby}};
+    if (p->pos_sameby.n == 0 && p->pos_diffby.n + p->neg_sameby.n + p->neg_diffby.n > 0)
+        return fail(E_USAGE, "%s: evaluate.pairs.pos_sameby is empty: name the columns in which a positive pair has the same values",
+                    c->path);
+    if (p->pos_sameby.n == 0) return OK;
+    if (p->neg_sameby.n + p->neg_diffby.n == 0)
+        return fail(E_USAGE, "%s: evaluate.pairs: neg_sameby or neg_diffby must name a column, else all pairs are negative", c->path);
+    for (int k = 0; k < 2; k++)
+        for (size_t i = 0; i < list[k].same->n; i++)
+            if (names_find(list[k].diff, list[k].same->item[i]) >= 0)
+                return fail(E_USAGE, "%s: evaluate.pairs: column '%s' is in %s_sameby and in %s_diffby", c->path, list[k].same->item[i],
+                            list[k].kind, list[k].kind);
+    size_t plain = strspn(p->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+    if (!*p->name || p->name[plain]) return fail(E_USAGE, "%s: evaluate.pairs.name: letters, digits, _, - and . only", c->path);
+    return OK;
+}
+
 /* Checks that involve several values. */
 static status cross_check(const config *c)
 {
@@ -285,7 +309,7 @@ static status cross_check(const config *c)
         if (names_find(channels, name) != (long)i) return fail(E_USAGE, "%s: screen.channels: '%s' is given twice", c->path, name);
     }
     if (!*c->screen.work) return fail(E_USAGE, "%s: screen.work is empty: name the folder for the outputs", c->path);
-    return OK;
+    return check_pairs(c);
 }
 
 /* What auto means under the recipe that was chosen. */

@@ -224,6 +224,18 @@ const opt config_options[] = {
     COLUMN(mechanism, "column of mechanisms, separated by |; empty: recognized by name"),
 #undef COLUMN
 
+    {"evaluate.pairs", "name", OPT_TEXT, AT(evaluate, pairs.name), "pairs", 0, 0, NULL, IN_PROFILES,
+     "a further mAP of pairs of wells chosen by columns, as copairs has them: its name among the settings of metrics.csv"},
+#define PAIRS(key, help)                                                                                                                   \
+    {                                                                                                                                      \
+        "evaluate.pairs", #key, OPT_LIST, AT(evaluate, pairs.key), "", 0, 0, NULL, IN_PROFILES, help                                       \
+    }
+    PAIRS(pos_sameby, "columns, with or without Metadata_: a positive pair has the same values in all of them; empty: no such mAP"),
+    PAIRS(pos_diffby, "columns: a positive pair has different values in each of them"),
+    PAIRS(neg_sameby, "columns: a negative pair has the same values in all of them"),
+    PAIRS(neg_diffby, "columns: a negative pair has different values in each of them"),
+#undef PAIRS
+
 #define SLURM_TEXT(section, at, key, help)                                                                                                 \
     {                                                                                                                                      \
         section, #key, OPT_TEXT, AT(slurm, at.key), "", 0, 0, NULL, 0, help                                                                \

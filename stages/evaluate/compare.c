@@ -253,7 +253,7 @@ static status write_page(const char *path, const char *screen, const comparison 
     text_add(&data, "],\"seeds\":[");
     for (size_t i = 0; i < c->n; i++) text_addf(&data, "%s%lld", i ? "," : "", (long long)c->m[i].n_runs);
     text_add(&data, "],\n\"about\":");
-    metric_table_json(&data);
+    metric_table_json(&data, "");
     text_addf(&data, ",\n\"figures\":%s}", text_str(figures));
     report_page(&page, text_str(&data), (const char *const[]){compare_js, NULL});
     status st = path_write(path, text_str(&page), page.n);

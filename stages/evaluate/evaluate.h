@@ -45,7 +45,13 @@ typedef struct {
     int64_t *target_start;
     int32_t *target;
     int32_t n_target;
-    char *target_column; /* "Metadata_target", or NULL; rank 0 */
+    /* evaluate.pairs: a row of codes [n] for pos_sameby, one for neg_sameby, then one for each column of pos_diffby and neg_diffby; -1 in
+     * all of them: no part in pairs. NULL without pairs. */
+    int32_t *pair_code;
+    int32_t n_pair_code;    /* rows of it */
+    int32_t n_pair_group;   /* of pos_sameby */
+    intern_table pair_name; /* of these groups; rank 0 */
+    char *target_column;    /* "Metadata_target", or NULL; rank 0 */
     /* Predicted profiles: on rank 0 all of this, cf_x raw; on the others n_cf and the codes. */
     int64_t n_cf;
     float *cf_x; /* [n_cf,d] */
@@ -60,6 +66,9 @@ void wells_free(wells *w);
 status wells_label(wells *w, const config *cfg, names *notes) MUST_USE;
 /* The column that a user means: as written, or with Metadata_ before it. key: the option, for the message. */
 status wells_find_column(const frame *f, const char *name, const char *key, int *col) MUST_USE;
+/* code[i]: number of the row's texts in the columns, joined by '|', in order of arrival; where use is given, -1 for rows without. */
+status wells_code_rows(const frame *f, const int *col, int n_cols, const uint8_t *use, intern_table *known, int32_t **code,
+                       int32_t *n_codes) MUST_USE;
 /* Broadcast `size` bytes of rank 0. block: the address of the pointer to them, which is allocated on the others. */
 status share_block_all(MPI_Comm comm, void *block, size_t size) MUST_USE;
 /* Broadcast the codes. */
@@ -155,6 +164,9 @@ typedef struct {
     double *activity[2], *activity_p[2], *activity_q[2], *consistency[2], *consistency_p[2], *consistency_q[2];
     double *activity_normal[2], *consistency_normal[2]; /* normalized, likewise */
     ap_scores by_well[2];                               /* [wells.n] of the activity; ap NULL: not measured */
+    /* Of chosen pairs, [wells.n_pair_group] and [wells.n]. */
+    double *pairs[2], *pairs_p[2], *pairs_q[2], *pairs_normal[2];
+    ap_scores pairs_by_well[2];
 } results;
 void results_free(results *r);
 /* Add a ratio of sums over compounds, whatever their doses. num, den [n_compound] are copied for metrics in by_compound.csv. */
@@ -184,6 +196,11 @@ typedef struct {
 } metric_input;
 /* All metrics of one form. */
 status metrics_all(MPI_Comm comm, const wells *w, const metric_input *in, const evaluate_options *o, results *r, names *notes) MUST_USE;
+
+/* ---- metrics_pairs.c: evaluate.pairs ---- */
+/* The codes of w, which is labelled; rank 0, local. */
+status pairs_label(wells *w, const pair_options *o, names *notes) MUST_USE;
+void pairs_show_csv(const results *r, const wells *w, text *out); /* pairs.csv: mAP and significance of each group */
 
 /* ---- write.c ---- */
 status write_profiles_all(stage *g, const char *path, const wells *w, const transformed *c, const char *made_from, uint64_t sum) MUST_USE;

@@ -40,6 +40,25 @@ status evaluation_gather_all(const evaluation_set *e, const void *mine, int64_t 
 /* The number of distinct codes among the wells of E; code [n], below n_code. */
 status evaluation_count_present(const evaluation_set *e, const int32_t *code, int32_t n_code, int32_t *present) MUST_USE;
 
+/* ---- metrics_average_precision.c: what mean average precisions share ---- */
+
+/* The inputs of a mean average precision, and where its results go. */
+typedef struct {
+    metric_id metric, normalized, share; /* the mean; its normalized form; the share with q < 0.05 */
+    ap_scores queries;                   /* of all ranks */
+    const int32_t *group;                /* [n] of the queries: their label or compound */
+    int64_t n;
+    int32_t n_group;
+    const int32_t *compound;          /* [n_group] */
+    double **map, **p, **q, **normal; /* [n_group], allocated here; normal: NaN also where no query has a negative */
+    metric_setting setting;
+} mean_precision;
+/* The mean over groups, normalized too, and the share of significant groups, to the results. */
+status mean_precision_add_all(const evaluation_set *e, const mean_precision *a) MUST_USE;
+status mean_precision_scores(ap_scores *s, int64_t n) MUST_USE; /* room for n queries */
+/* The scores of every rank's queries, in rank order, on all ranks. */
+status mean_precision_gather_all(const evaluation_set *e, const ap_scores *mine, int64_t n_mine, int64_t n, const ap_scores *all) MUST_USE;
+
 /* ---- the metrics, by kind. x: as in metrics_all; unit: its rows scaled to length 1 ---- */
 status retrieval_metrics_all(evaluation_set *e) MUST_USE;                         /* metrics_retrieval.c; sets e->near */
 status prediction_metrics_all(const evaluation_set *e, const float *cf) MUST_USE; /* predicted profiles; cf: as in metrics_all */
@@ -47,6 +66,7 @@ status activity_metrics_all(const evaluation_set *e, const float *unit) MUST_USE
 /* Mean AP of w's labels (w: e's wells, perhaps with other controls), NaN where there is none; map [w->n_label], allocated here. */
 status activity_by_label_all(const evaluation_set *e, const wells *w, const float *unit, double **map) MUST_USE;
 status consistency_metrics_all(const evaluation_set *e, const float *x) MUST_USE;
+status pair_metrics_all(const evaluation_set *e, const float *unit) MUST_USE;   /* metrics_pairs.c */
 status batch_metrics_all(const evaluation_set *e) MUST_USE;                     /* metrics_batch.c; needs e->near */
 status replicate_metrics_all(const evaluation_set *e, const float *x) MUST_USE; /* metrics_replicates.c */
 status matched_replicate_metrics_all(const evaluation_set *e,

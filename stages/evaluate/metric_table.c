@@ -26,7 +26,7 @@ static void add_field(text *out, const char *name, const char *value)
     text_add(out, ",");
 }
 
-void metric_table_json(text *out)
+void metric_table_json(text *out, const char *pairs)
 {
     static const char *const section[] = {
         [IN_RETRIEVAL] = "retrieval", [IN_PREDICTED] = "predicted", [IN_ACTIVITY] = "activity", [IN_BATCHES] = "batches", [NOT_SHOWN] = ""};
@@ -35,6 +35,7 @@ void metric_table_json(text *out)
         text_addf(out, "%s\"%s\":", s ? "," : "", settings[s].name);
         text_add_json(out, settings[s].label);
     }
+    if (*pairs) text_addf(out, ",\"%s\":\"Pairs of wells by columns: %s\"", pairs, pairs);
     text_add(out, "},\n\"metrics\":[");
     for (int i = 0; i < N_METRICS; i++) {
         const metric_info *m = &metric_table[i];
@@ -43,7 +44,7 @@ void metric_table_json(text *out)
         add_field(out, "label", m->label);
         add_field(out, "help", m->help);
         add_field(out, "section", section[m->section]);
-        add_field(out, "setting", m->setting < N_SETTINGS ? settings[m->setting].name : "");
+        add_field(out, "setting", m->setting < N_SETTINGS ? settings[m->setting].name : m->setting == CHOSEN_PAIRS ? pairs : "");
         text_addf(out, "\"by_k\":%s,\"k\":%d,\"chance\":%s,\"lower_is_better\":%s}", m->properties & BY_K ? "true" : "false",
                   m->properties & VOTE_OF_5 ? 5 : 0, m->properties & CHANCE ? "true" : "false", m->properties & LOWER ? "true" : "false");
     }

@@ -29,7 +29,8 @@ typedef enum {
     POSITION_MATCHED,
     POSITION_CONTROL,
     N_SETTINGS,
-    EACH_SETTING = N_SETTINGS
+    EACH_SETTING = N_SETTINGS,
+    CHOSEN_PAIRS /* the configuration names it */
 } metric_setting;
 
 enum {
@@ -90,6 +91,12 @@ enum {
     METRIC(PERCENT_REPLICATING, "percent_replicating", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, CHANCE | COMPARED,                           \
            "Percent replicating (share)",                                                                                                  \
            "Share of treatments whose wells correlate more than the 95th percentile of random sets of wells")                              \
+    METRIC(MAP_PAIRS, "map_pairs", IN_ACTIVITY, CHOSEN_PAIRS, RATIO_OF_SUMS, CHANCE, "mAP of chosen pairs",                                \
+           "Mean average precision of finding wells that form a positive pair before those that form a negative one")                      \
+    METRIC(MAP_PAIRS_NORMALIZED, "map_pairs_normalized", IN_ACTIVITY, CHOSEN_PAIRS, RATIO_OF_SUMS, CHANCE,                                 \
+           "Normalized mAP of chosen pairs", "The same on a scale where 0 is chance and 1 is best: mean of (AP - chance) / (1 - chance)")  \
+    METRIC(PAIRS_SHARE, "pairs_share", IN_ACTIVITY, CHOSEN_PAIRS, RATIO_OF_SUMS, 0, "Share of significant groups of chosen pairs",         \
+           "Share of groups of wells whose mAP of chosen pairs has a corrected p-value below 0.05")                                        \
     METRIC(KNN_COMPOUND, "knn_compound", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, COMPARED | VOTE_OF_5, "5 neighbours name the compound",    \
            "Share of wells whose compound is the commonest among the 5 nearest wells of other batches (of one batch: plates)")             \
     METRIC(KNN_MECHANISM, "knn_mechanism", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, COMPARED | VOTE_OF_5, "5 neighbours name the mechanism", \
@@ -129,7 +136,8 @@ extern const metric_info metric_table[N_METRICS];
 
 const char *metric_setting_name(metric_setting s); /* "all", "seen_sources", .. */
 
-/* {"settings":{name:label,..},"metrics":[{..},..]}: what the script of a page knows of the table; appended. */
-void metric_table_json(text *out);
+/* {"settings":{name:label,..},"metrics":[{..},..]}: what the script of a page knows of the table; appended. pairs: the name of chosen pairs'
+ * setting, "" where there are none. */
+void metric_table_json(text *out, const char *pairs);
 
 #endif

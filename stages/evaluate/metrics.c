@@ -32,6 +32,7 @@ status metrics_all(MPI_Comm comm, const wells *w, const metric_input *in, const 
     linear_unit_rows(x, w->n, in->d, unit);
     TRY(activity_metrics_all(&e, unit));
     TRY(consistency_metrics_all(&e, x));
+    TRY(pair_metrics_all(&e, unit));
     TRY(batch_metrics_all(&e));
     TRY(replicate_metrics_all(&e, x));
     if (e.by_position) TRY(matched_replicate_metrics_all(&e, x));

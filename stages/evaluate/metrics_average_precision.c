@@ -11,18 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The inputs of a mean average precision, and where its results go. */
-typedef struct {
-    metric_id metric, normalized, share; /* the mean; its normalized form; the share with q < 0.05 */
-    ap_scores queries;                   /* of all ranks */
-    const int32_t *group;                /* [n] of the queries: their label or compound */
-    int64_t n;
-    int32_t n_group;
-    const int32_t *compound;          /* [n_group] */
-    double **map, **p, **q, **normal; /* [n_group], allocated here; normal: NaN also where no query has a negative */
-    metric_setting setting;
-} mean_precision;
-
 /* Per group, means over its queries of the AP of a random order and of the normalized AP (docs/method.md 8); chance [n_group]. */
 static status group_chances(const mean_precision *a, double *chance)
 {
@@ -104,7 +92,7 @@ done:
     return st;
 }
 
-static status add_mean_precision_all(const evaluation_set *e, const mean_precision *a)
+status mean_precision_add_all(const evaluation_set *e, const mean_precision *a)
 {
     status st = OK;
     row_range mine;
@@ -126,7 +114,7 @@ done:
     return st;
 }
 
-static status scores_alloc(ap_scores *s, int64_t n)
+status mean_precision_scores(ap_scores *s, int64_t n)
 {
     status st = OK;
     TRY(mem_alloc(&s->ap, (size_t)n, sizeof *s->ap, "average precisions"));
@@ -136,8 +124,7 @@ done:
     return st;
 }
 
-/* The scores of every rank's queries, in rank order, on all ranks. */
-static status gather_scores_all(const evaluation_set *e, const ap_scores *mine, int64_t n_mine, int64_t n, const ap_scores *all)
+status mean_precision_gather_all(const evaluation_set *e, const ap_scores *mine, int64_t n_mine, int64_t n, const ap_scores *all)
 {
     status st = OK;
     TRY(evaluation_gather_all(e, mine->ap, n_mine, sizeof *mine->ap, n, all->ap));
@@ -160,11 +147,11 @@ static status activity_scores_all(const evaluation_set *e, const wells *w, const
             ap_controls_init(&c, w->control, level == NEGATIVES_PLATE ? w->plate : NULL, level <= NEGATIVES_BATCH ? w->batch : NULL,
                              level <= NEGATIVES_SOURCE ? w->source : NULL, w->n, (int)e->o->min_controls));
     c.cross = e->cross;
-    TRY_ALL(e->comm, scores_alloc(&mine, own.n));
-    TRY_ALL(e->comm, scores_alloc(all, w->n));
+    TRY_ALL(e->comm, mean_precision_scores(&mine, own.n));
+    TRY_ALL(e->comm, mean_precision_scores(all, w->n));
     const profile_rows rows = {.x = x, .n = w->n, .d = e->d, .label = w->label, .use = w->evaluated};
     TRY_ALL(e->comm, own.n > 0 ? ap_activity(&rows, &c, place, own, &mine) : OK);
-    TRY(gather_scores_all(e, &mine, own.n, w->n, all));
+    TRY(mean_precision_gather_all(e, &mine, own.n, w->n, all));
 done:
     ap_controls_free(&c);
     ap_scores_free(&mine);
@@ -208,7 +195,7 @@ static status add_activity_all(const evaluation_set *e, const float *x, metric_s
                         .normal = kept ? &e->r->activity_normal[e->which] : &normal,
                         .setting = setting};
     TRY(activity_scores_all(e, w, x, setting == OTHER_POSITIONS ? w->position : NULL, &a.queries));
-    TRY(add_mean_precision_all(e, &a));
+    TRY(mean_precision_add_all(e, &a));
     if (kept) e->r->by_well[e->which] = a.queries, a.queries = (ap_scores){0};
 done:
     ap_scores_free(&a.queries);
@@ -350,11 +337,11 @@ static status add_consistency_all(const evaluation_set *e, const consensus_set *
     const profile_rows compounds = {.x = s->y, .n = n, .d = e->d, .use = s->use};
     const ap_targets targets = {s->start, s->target};
     partition(n, e->size, e->rank, &own.first, &own.n);
-    TRY_ALL(e->comm, scores_alloc(&mine, own.n));
-    TRY_ALL(e->comm, scores_alloc(&a.queries, n));
+    TRY_ALL(e->comm, mean_precision_scores(&mine, own.n));
+    TRY_ALL(e->comm, mean_precision_scores(&a.queries, n));
     TRY_ALL(e->comm, own.n > 0 ? ap_consistency(&compounds, &targets, setting == OTHER_POSITIONS ? s->place : NULL, own, &mine) : OK);
-    TRY(gather_scores_all(e, &mine, own.n, n, &a.queries));
-    TRY(add_mean_precision_all(e, &a));
+    TRY(mean_precision_gather_all(e, &mine, own.n, n, &a.queries));
+    TRY(mean_precision_add_all(e, &a));
     if (setting != ALL_WELLS) goto done;
     TRY_ALL(e->comm, spread(w, map, &e->r->consistency[e->which]));
     TRY_ALL(e->comm, spread(w, p, &e->r->consistency_p[e->which]));

@@ -9,11 +9,19 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { METRICS_JSON, METRICS_CSV, COMPOUNDS_CSV, BY_COMPOUND_CSV, WELLS_CSV, REPORT_HTML, N_REPORT_FILES };
-static const char *const report_files[N_REPORT_FILES] = {
-    [METRICS_JSON] = "metrics.json",       [METRICS_CSV] = "metrics.csv", [COMPOUNDS_CSV] = "compounds.csv",
-    [BY_COMPOUND_CSV] = "by_compound.csv", [WELLS_CSV] = "wells.csv",     [REPORT_HTML] = "report.html"};
+/* The last only with evaluate.pairs. */
+enum { METRICS_JSON, METRICS_CSV, COMPOUNDS_CSV, BY_COMPOUND_CSV, WELLS_CSV, REPORT_HTML, PAIRS_CSV, N_REPORT_FILES };
+static const char *const report_files[N_REPORT_FILES] = {[METRICS_JSON] = "metrics.json",   [METRICS_CSV] = "metrics.csv",
+                                                         [COMPOUNDS_CSV] = "compounds.csv", [BY_COMPOUND_CSV] = "by_compound.csv",
+                                                         [WELLS_CSV] = "wells.csv",         [REPORT_HTML] = "report.html",
+                                                         [PAIRS_CSV] = "pairs.csv"};
+
+static int n_report_files(const config *c)
+{
+    return c->evaluate.pairs.pos_sameby.n ? N_REPORT_FILES : PAIRS_CSV;
+}
 
 void outputs_name(outputs *o, const config *c)
 {
@@ -37,7 +45,7 @@ bool outputs_current(const outputs *o, const stage *g, const char *made_from, ui
 {
     bool there = provenance_current(o->profiles, PROFILES_KIND, PROFILES_FORMAT, g, made_from, sum) &&
                  provenance_current(o->consensus, PROFILES_KIND, PROFILES_FORMAT, g, made_from, sum);
-    for (size_t i = 0; i < N_REPORT_FILES && there; i++) {
+    for (int i = 0; i < n_report_files(&g->cfg) && there; i++) {
         char *path = path_join(o->folder, report_files[i]);
         uint64_t digest;
         there = path_exists(path) && written_files_check(path, &digest) == OK; /* a damaged one is made again */
@@ -68,24 +76,24 @@ static status write_text(const outputs *o, int file, text *t)
     return st;
 }
 
-/* The activity's average precision of each well in both forms of the profiles, and that of a random order: the same for both. */
-static status add_average_precision(const wells *w, const results *r, frame *f)
+/* The average precision of each well in both forms of the profiles, and that of a random order, the same for both. by [2]; name: of the
+ * three columns. */
+static status add_average_precision(const ap_scores *by, const char *const name[3], int64_t n, frame *f)
 {
-    static const char *const name[] = {"AP_Uncorrected", "AP_Corrected"};
     status st = OK;
     double *chance = NULL;
     int col;
-    for (int which = 0; which < 2 && !r->as_0_1; which++) {
-        const ap_scores *s = &r->by_well[which];
+    for (int which = 0; which < 2; which++) {
+        const ap_scores *s = &by[which];
         if (!s->ap) continue;
         if (!chance) {
-            TRY(mem_alloc(&chance, (size_t)w->n, sizeof *chance, "average precisions"));
-            TRY(ap_chances(s, w->n, chance));
-            TRY(frame_add_col(f, "AP_Chance", FRAME_F64, &col));
-            memcpy(f->col[col].v.f64, chance, (size_t)w->n * sizeof *chance);
+            TRY(mem_alloc(&chance, (size_t)n, sizeof *chance, "average precisions"));
+            TRY(ap_chances(s, n, chance));
+            TRY(frame_add_col(f, name[2], FRAME_F64, &col));
+            memcpy(f->col[col].v.f64, chance, (size_t)n * sizeof *chance);
         }
         TRY(frame_add_col(f, name[which], FRAME_F64, &col));
-        memcpy(f->col[col].v.f64, s->ap, (size_t)w->n * sizeof *s->ap);
+        memcpy(f->col[col].v.f64, s->ap, (size_t)n * sizeof *s->ap);
     }
 done:
     free(chance);
@@ -100,6 +108,8 @@ static status wells_csv(const wells *w, const transformed *c, const results *r, 
     int64_t *row = NULL;
     int col;
     static const char *const name[] = {"UMAP_1", "UMAP_2", "PC_1", "PC_2"};
+    static const char *const ap[] = {"AP_Uncorrected", "AP_Corrected", "AP_Chance"};
+    static const char *const pairs[] = {"AP_Pairs_Uncorrected", "AP_Pairs_Corrected", "AP_Pairs_Chance"};
     TRY(mem_alloc(&row, (size_t)w->n, sizeof *row, "wells"));
     for (int64_t i = 0; i < w->n; i++) row[i] = i;
     TRY(frame_take(&f, &w->obs, row, w->n));
@@ -111,7 +121,8 @@ static status wells_csv(const wells *w, const transformed *c, const results *r, 
             else if (k - 2 < c->d_pca)
                 f.col[col].v.f32[i] = c->pca[i * c->d_pca + k - 2];
     }
-    TRY(add_average_precision(w, r, &f));
+    if (!r->as_0_1) TRY(add_average_precision(r->by_well, ap, w->n, &f));
+    TRY(add_average_precision(r->pairs_by_well, pairs, w->n, &f));
     frame_show_csv(&f, out);
 done:
     frame_free(&f);
@@ -119,10 +130,25 @@ done:
     return st;
 }
 
+static status write_pairs(const outputs *o, const stage *g, const wells *w, const results *r)
+{
+    text t = {0};
+    if (n_report_files(&g->cfg) == N_REPORT_FILES) {
+        pairs_show_csv(r, w, &t);
+        status st = write_text(o, PAIRS_CSV, &t);
+        text_free(&t);
+        return st;
+    }
+    char *path = path_join(o->folder, report_files[PAIRS_CSV]); /* of an earlier configuration */
+    unlink(path);
+    free(path);
+    return OK;
+}
+
 static status record_report(const outputs *o, const stage *g)
 {
     names below = {0};
-    for (size_t i = 0; i < N_REPORT_FILES; i++) {
+    for (int i = 0; i < n_report_files(&g->cfg); i++) {
         char *name = xasprintf(WORK_REPORTS "/%s/%s", o->run, report_files[i]);
         names_add(&below, name);
         free(name);
@@ -150,6 +176,7 @@ status outputs_write_report(const outputs *o, const stage *g, const wells *w, co
     TRY(write_text(o, BY_COMPOUND_CSV, &t));
     TRY(wells_csv(w, c, r, &t));
     TRY(write_text(o, WELLS_CSV, &t));
+    TRY(write_pairs(o, g, w, r));
     TRY(report_write(o->folder, &g->cfg, w, c, r, text_str(&json), log));
     TRY(record_report(o, g));
 done:

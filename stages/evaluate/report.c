@@ -76,7 +76,7 @@ status report_write(const char *folder, const config *cfg, const wells *w, const
                                    report_training_js,
                                    NULL};
     text_add(&data, "{\"about\":");
-    metric_table_json(&data);
+    metric_table_json(&data, cfg->evaluate.pairs.pos_sameby.n ? cfg->evaluate.pairs.name : "");
     text_add(&data, ",\n\"metrics\":");
     text_add(&data, json);
     text_add(&data, ",\n");

@@ -10,8 +10,8 @@
 
 void wells_free(wells *w)
 {
-    int32_t *code[] = {w->source, w->batch,    w->plate,       w->label,    w->compound, w->group,
-                       w->target, w->cf_batch, w->cf_compound, w->cf_group, w->cf_plate, w->position};
+    int32_t *code[] = {w->source,   w->batch,       w->plate,    w->label,    w->compound, w->group,    w->target,
+                       w->cf_batch, w->cf_compound, w->cf_group, w->cf_plate, w->position, w->pair_code};
     for (size_t i = 0; i < sizeof code / sizeof *code; i++) free(code[i]);
     frame_free(&w->obs);
     frame_free(&w->cf);
@@ -30,11 +30,11 @@ void wells_free(wells *w)
     intern_free(&w->label_name);
     intern_free(&w->compound_name);
     intern_free(&w->group_name);
+    intern_free(&w->pair_name);
 }
 
-/* code[i]: the number of the row's texts in `col`, joined by '|', in order of first appearance; -1 for rows that `use` leaves out. */
-static status code_rows(const frame *f, const int *col, int n_cols, const uint8_t *use, intern_table *known, int32_t **code,
-                        int32_t *n_codes)
+status wells_code_rows(const frame *f, const int *col, int n_cols, const uint8_t *use, intern_table *known, int32_t **code,
+                       int32_t *n_codes)
 {
     status st = OK;
     text t = {0};
@@ -284,20 +284,21 @@ status wells_label(wells *w, const config *cfg, names *notes)
         treated[i] = !w->control[i] && strcmp(type, "empty") != 0;
         n_treated += treated[i];
     }
-    TRY(code_rows(&w->obs, place, 1, NULL, &source, &w->source, &w->n_source));
-    TRY(code_rows(&w->obs, place, 2, NULL, &batch, &w->batch, &w->n_batch));
-    TRY(code_rows(&w->obs, place, 3, NULL, &plate, &w->plate, &w->n_plate));
-    TRY(code_rows(&w->obs, label_col, 1 + (int)cfg->screen.treatment.n, treated, &w->label_name, &w->label, &w->n_label));
-    TRY(code_rows(&w->obs, label_col, 1, treated, &w->compound_name, &w->compound, &w->n_compound));
+    TRY(wells_code_rows(&w->obs, place, 1, NULL, &source, &w->source, &w->n_source));
+    TRY(wells_code_rows(&w->obs, place, 2, NULL, &batch, &w->batch, &w->n_batch));
+    TRY(wells_code_rows(&w->obs, place, 3, NULL, &plate, &w->plate, &w->n_plate));
+    TRY(wells_code_rows(&w->obs, label_col, 1 + (int)cfg->screen.treatment.n, treated, &w->label_name, &w->label, &w->n_label));
+    TRY(wells_code_rows(&w->obs, label_col, 1, treated, &w->compound_name, &w->compound, &w->n_compound));
     if (strcmp(by, "none") != 0) TRY(wells_find_column(&w->obs, by, "evaluate.normalize_by", &group_col));
     if (group_col == place[2]) /* plates of one name at two sources are different */
-        TRY(code_rows(&w->obs, place, 3, NULL, &w->group_name, &w->group, &w->n_group));
+        TRY(wells_code_rows(&w->obs, place, 3, NULL, &w->group_name, &w->group, &w->n_group));
     else
-        TRY(code_rows(&w->obs, &group_col, group_col >= 0, NULL, &w->group_name, &w->group, &w->n_group));
+        TRY(wells_code_rows(&w->obs, &group_col, group_col >= 0, NULL, &w->group_name, &w->group, &w->n_group));
     TRY(code_positions(w));
     TRY(label_targets(w, cfg->evaluate.columns.mechanism, treated));
     TRY(label_predictions(w, place));
     TRY(mark_evaluated(w, treated, cfg, notes));
+    TRY(pairs_label(w, &cfg->evaluate.pairs, notes));
     if (w->n_source < 2) names_add(notes, "there is only one source: retrieval across sources has no possible match");
     if (w->n_batch < 2)
         names_add(notes,
@@ -323,7 +324,7 @@ status share_block_all(MPI_Comm comm, void *block, size_t size)
 status wells_share_all(wells *w, MPI_Comm comm)
 {
     status st = OK;
-    int64_t head[12] = {w->n,
+    int64_t head[14] = {w->n,
                         w->d,
                         w->n_source,
                         w->n_batch,
@@ -334,11 +335,14 @@ status wells_share_all(wells *w, MPI_Comm comm)
                         w->n_target,
                         w->n_cf,
                         w->target_start ? w->target_start[w->n_label] : 0,
-                        w->n_position};
-    MPI_Bcast(head, 12, MPI_INT64_T, 0, comm);
+                        w->n_position,
+                        w->n_pair_group,
+                        w->n_pair_code};
+    MPI_Bcast(head, 14, MPI_INT64_T, 0, comm);
     w->n = head[0], w->d = head[1], w->n_source = (int32_t)head[2], w->n_batch = (int32_t)head[3], w->n_plate = (int32_t)head[4];
     w->n_label = (int32_t)head[5], w->n_compound = (int32_t)head[6], w->n_group = (int32_t)head[7], w->n_target = (int32_t)head[8];
-    w->n_cf = head[9], w->n_position = (int32_t)head[11];
+    w->n_cf = head[9], w->n_position = (int32_t)head[11], w->n_pair_group = (int32_t)head[12];
+    w->n_pair_code = (int32_t)head[13];
     int32_t **code[] = {&w->source, &w->batch, &w->plate, &w->label, &w->compound, &w->group, &w->position};
     int32_t **cf[] = {&w->cf_batch, &w->cf_compound, &w->cf_group, &w->cf_plate};
     uint8_t **flag[] = {&w->control, &w->set, &w->evaluated};
@@ -347,6 +351,7 @@ status wells_share_all(wells *w, MPI_Comm comm)
     for (size_t k = 0; k < 3; k++) TRY(share_block_all(comm, flag[k], (size_t)w->n));
     TRY(share_block_all(comm, &w->target_start, ((size_t)w->n_label + 1) * sizeof *w->target_start));
     TRY(share_block_all(comm, &w->target, (size_t)head[10] * sizeof *w->target));
+    TRY(share_block_all(comm, &w->pair_code, (size_t)w->n_pair_code * (size_t)w->n * sizeof *w->pair_code));
     TRY_ALL(comm, mem_alloc(&w->label_compound, (size_t)w->n_label, sizeof *w->label_compound, "treatments"));
     for (int64_t i = 0; i < w->n; i++)
         if (w->label[i] >= 0) w->label_compound[w->label[i]] = w->compound[i];

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """profile_ref.py -- the reference numbers of the tests of common/profile, to standard output (stored as profile.txt).
 
-Run with Debian's python3 and numpy, scipy, scikit-learn, pandas; harmonypy 0.0.10 and umap-learn 0.5 from PyPI in a venv:
-  /usr/bin/python3 -m venv --system-site-packages V && V/bin/pip install harmonypy==0.0.10 umap-learn
+Run with Debian's python3 and numpy, scipy, scikit-learn, pandas; harmonypy 0.0.10, umap-learn 0.5 and copairs 0.5 from PyPI
+in a venv:
+  /usr/bin/python3 -m venv --system-site-packages V && V/bin/pip install harmonypy==0.0.10 umap-learn copairs
   V/bin/python tests/ref/profile_ref.py > tests/ref/profile.txt
 It also writes digits.u8 (1,000 of scikit-learn's 8 x 8 digits) beside itself.
 """
@@ -378,6 +379,17 @@ for a, b in itertools.combinations(cor.columns, 2):
         gone.add(int(a if total[a] > total[b] else b))
 put("select_correlation", sorted(gone))
 put("select_outlier", [int(c) for c in full if full[c].abs().max() > 500])
+
+# ---- chosen pairs, by copairs: replicates on other plates before other treatments of the source that are of other batches ----
+import copairs.map
+info = pd.DataFrame({"label": label, "plate": plate, "source": source, "batch": batch})
+of_wells = copairs.map.average_precision(info, E.astype(float), ["label"], ["plate"], ["source"], ["label", "batch"], progress_bar=False)
+put("pairs_ap", of_wells["average_precision"])
+put("pairs_total", of_wells["n_total_pairs"])
+groups = copairs.map.mean_average_precision(of_wells, ["label"], 40000, 0.05, 5, progress_bar=False).sort_values("label")
+put("pairs_map", groups["mean_average_precision"])
+put("pairs_normalized", groups["mean_normalized_average_precision"])
+put("pairs_p", groups["p_value"])
 
 # ---- umap: what umap-learn keeps of the neighbourhoods ----
 from sklearn.datasets import load_digits

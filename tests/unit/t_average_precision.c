@@ -312,6 +312,59 @@ static void consistency(const screen *s)
     near(mean[4 * D + 3], sum / (double)count[4], 1e-6, "are means");
 }
 
+/* Among all rows, controls too, which are a treatment of their own: a pair of a treatment is of two plates; its negatives are of the same
+ * source, and of another treatment and batch. Against copairs (stored), its p-values are those of release 0.1; and against a plain loop. */
+static void pairs(const screen *s, const float *u)
+{
+    enum { GROUPS = COMPOUNDS + 1, DRAWS = 40000 };
+    static int32_t code[2][N], total[N], m[N], part_m[N], part_total[N];
+    static double ap[N], part[N], count[N], p[GROUPS], map[GROUPS], normal[GROUPS], chance[N], n[GROUPS];
+    static uint8_t all[N], some[N];
+    for (int i = 0; i < N; i++) code[0][i] = s->label[i] + 1, code[1][i] = s->batch[i], all[i] = 1, some[i] = i % 7 > 0;
+    const profile_rows rows = {.x = u, .n = N, .d = D};
+    ap_pair_rule rule = {
+        .pos_same = code[0], .neg_same = s->source, .pos_diff = s->plate, .neg_diff = code[0], .n_pos_diff = 1, .n_neg_diff = 2};
+    ok(ap_pairs(&rows, &rule, all, (row_range){0, N}, &(ap_scores){ap, m, total}) == OK, "chosen pairs");
+    for (int i = 0; i < N; i++) count[i] = total[i];
+    ref_check(ap, N, "pairs_ap", 1e-9, 0, "chosen pairs: every average precision is copairs'");
+    ref_check(count, N, "pairs_total", 0, 1e-9, "chosen pairs: and the number of pairs");
+    const ap_scores scores = {ap, m, total};
+    ok(ap_pvalues(&scores, code[0], N, (row_range){0, GROUPS}, &(ap_null_options){.size = DRAWS, .seed = 3, .as_0_1 = true},
+                  &(ap_groups){.mean_ap = map, .p = p}) == OK &&
+           ap_chances(&scores, N, chance) == OK,
+       "chosen pairs: p-values");
+    ref_check(map, GROUPS, "pairs_map", 1e-9, 0, "chosen pairs: mAP of each group");
+    for (int i = 0; i < N; i++) normal[code[0][i]] += ap_normalized(ap[i], chance[i]), n[code[0][i]]++;
+    for (int g = 0; g < GROUPS; g++) normal[g] /= n[g];
+    ref_check(normal, GROUPS, "pairs_normalized", 1e-9, 1e-9, "chosen pairs: normalized");
+    int known = 0, far = 0;
+    double *want = ref_load("pairs_p", &known);
+    for (int g = 0; want && g < GROUPS && g < known; g++) {
+        double v = (p[g] + want[g]) / 2, se = sqrt(2 * v * (1 - v) / DRAWS);
+        far += fabs(p[g] - want[g]) > 3 * se;
+    }
+    ok(want && known == GROUPS && far == 0, "chosen pairs: every p-value within three standard errors of copairs'");
+    free(want);
+
+    const profile_rows few = {.x = u, .n = N, .d = D, .use = some};
+    int bad = 0, st = 0;
+    for (int cut = 0; cut < N; cut += 160)
+        st |= (int)ap_pairs(&few, &rule, some, (row_range){cut, 160}, &(ap_scores){part + cut, part_m + cut, part_total + cut});
+    for (int i = 0; i < N; i++) {
+        double pos[N], neg[N];
+        int np = 0, nn = 0;
+        for (int j = 0; j < N && some[i]; j++) {
+            if (j == i || !some[j]) continue;
+            double sim = linear_dot(u + i * D, u + j * D, D);
+            if (s->label[i] == s->label[j] && s->plate[i] != s->plate[j]) pos[np++] = sim;
+            if (s->source[i] == s->source[j] && s->label[i] != s->label[j] && s->batch[i] != s->batch[j]) neg[nn++] = sim;
+        }
+        double plain = ap_of_similarities(pos, np, neg, nn);
+        bad += part_m[i] != np || part_total[i] != np + nn || !(plain == part[i] || (isnan(plain) && isnan(part[i])));
+    }
+    ok(st == OK && bad == 0, "chosen pairs of some of the rows, in ranges: a plain loop's, to the bit");
+}
+
 int main(void)
 {
     screen *s = screen_make();
@@ -328,6 +381,7 @@ int main(void)
     simulation();
     adjust();
     consistency(s);
+    pairs(s, u);
     free(u);
     free(o);
     free(s);

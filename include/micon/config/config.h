@@ -173,6 +173,11 @@ typedef struct {
     char *source, *batch, *plate, *well, *treatment, *control, *mechanism;
     names negative;
 } table_columns;
+/* Columns that make two wells a positive or a negative pair, for a mAP called `name`; without pos_sameby there is none. */
+typedef struct {
+    char *name;
+    names pos_sameby, pos_diffby, neg_sameby, neg_diffby;
+} pair_options;
 #define CORRECTIONS(X) X(CORRECTION_NONE, "none") X(CORRECTION_HARMONY, "harmony")
 enum { CORRECTIONS(CHOICE_ID) };
 #define SELECTS(X) X(SELECT_NONE, "none") X(SELECT_PYCYTOMINER, "pycytominer")
@@ -185,6 +190,7 @@ typedef struct {
     int images, normalize, normalize_on, reshape, sphere, batch_correction, select, harmony_by;
     int recipe, features, duplicate_wells, wells, negatives;
     table_columns columns;
+    pair_options pairs;
     bool image_features;
     char *normalize_by, *transform_with;
     names profiles;

@@ -66,6 +66,17 @@ typedef struct {
 status ap_consistency(const profile_rows *r, const ap_targets *targets, const int32_t *place, row_range queries,
                       const ap_scores *out) MUST_USE;
 
+/* Which pairs of rows are positive and which negative: the codes of both are equal in `same` and different in each of `diff`. */
+typedef struct {
+    const int32_t *pos_same, *neg_same; /* [n] from 0, below n, of the used rows */
+    const int32_t *pos_diff, *neg_diff; /* [n_pos_diff][n], [n_neg_diff][n] */
+    int n_pos_diff, n_neg_diff;
+} ap_pair_rule;
+
+/* Of the used rows with ask[i] among `queries`, by pairs with the other used rows; a pair that is of both kinds counts as both. Unit rows. out
+ * [queries.n], as ap_activity's. */
+status ap_pairs(const profile_rows *r, const ap_pair_rule *rule, const uint8_t *ask, row_range queries, const ap_scores *out) MUST_USE;
+
 /* null[size]: the AP of m positives placed at random among total, the same for a seed wherever it is computed. */
 void ap_null(int32_t m, int32_t total, uint32_t seed, int64_t size, double *null);
 
