@@ -206,6 +206,8 @@ const opt config_options[] = {
          "pictures of wells in the report, where there are tiles: in the folder report/ beside report.html, or in report.html itself; a "
          "report "
          "that exists stays as it is"),
+    TEXT(evaluate, relations, "", IN_PROFILES,
+         "table of known relations: two treatments in the first two columns of each row; how many are among the extreme similarities"),
     TEXT(evaluate, transform_with, "", IN_PROFILES,
          "apply a finished store's features, normalization, sphering and components instead of fitting them"),
 

@@ -48,10 +48,12 @@ typedef struct {
     /* evaluate.pairs: a row of codes [n] for pos_sameby, one for neg_sameby, then one for each column of pos_diffby and neg_diffby; -1 in
      * all of them: no part in pairs. NULL without pairs. */
     int32_t *pair_code;
-    int32_t n_pair_code;    /* rows of it */
-    int32_t n_pair_group;   /* of pos_sameby */
-    intern_table pair_name; /* of these groups; rank 0 */
-    char *target_column;    /* "Metadata_target", or NULL; rank 0 */
+    int32_t n_pair_code;                    /* rows of it */
+    int32_t n_pair_group;                   /* of pos_sameby */
+    intern_table pair_name;                 /* of these groups; rank 0 */
+    int32_t (*relation)[2];                 /* [n_relation] compounds of the known relations, each once; rank 0 */
+    int64_t n_relation, n_relation_unknown; /* unknown: of a compound without evaluated wells */
+    char *target_column;                    /* "Metadata_target", or NULL; rank 0 */
     /* Predicted profiles: on rank 0 all of this, cf_x raw; on the others n_cf and the codes. */
     int64_t n_cf;
     float *cf_x; /* [n_cf,d] */
@@ -201,6 +203,9 @@ status metrics_all(MPI_Comm comm, const wells *w, const metric_input *in, const 
 /* The codes of w, which is labelled; rank 0, local. */
 status pairs_label(wells *w, const pair_options *o, names *notes) MUST_USE;
 void pairs_show_csv(const results *r, const wells *w, text *out); /* pairs.csv: mAP and significance of each group */
+
+/* ---- metrics_relations.c: the table of evaluate.relations for w, which is labelled; rank 0, local ---- */
+status relations_read(wells *w, const char *path, names *notes) MUST_USE;
 
 /* ---- write.c ---- */
 status write_profiles_all(stage *g, const char *path, const wells *w, const transformed *c, const char *made_from, uint64_t sum) MUST_USE;

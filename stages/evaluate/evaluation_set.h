@@ -67,6 +67,8 @@ status activity_metrics_all(const evaluation_set *e, const float *unit) MUST_USE
 status activity_by_label_all(const evaluation_set *e, const wells *w, const float *unit, double **map) MUST_USE;
 status consistency_metrics_all(const evaluation_set *e, const float *x) MUST_USE;
 status pair_metrics_all(const evaluation_set *e, const float *unit) MUST_USE;   /* metrics_pairs.c */
+status relation_metrics_all(const evaluation_set *e, const float *x) MUST_USE;  /* metrics_relations.c */
+status overall_metrics(const evaluation_set *e) MUST_USE;                       /* metrics_batch.c; after the others */
 status batch_metrics_all(const evaluation_set *e) MUST_USE;                     /* metrics_batch.c; needs e->near */
 status replicate_metrics_all(const evaluation_set *e, const float *x) MUST_USE; /* metrics_replicates.c */
 status matched_replicate_metrics_all(const evaluation_set *e,

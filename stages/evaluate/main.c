@@ -226,6 +226,19 @@ done:
     return st;
 }
 
+/* The table of relations is one too. Rank 0. */
+static status add_relations(const stage *g, origin *from)
+{
+    status st = OK;
+    char *path = config_path(&g->cfg, g->cfg.evaluate.relations);
+    TRY(input_digests_add(&from->in, path));
+    TRY(digest_file(path, &from->in.item[from->in.n - 1].digest));
+    from->in.item[from->in.n - 1].known = true;
+done:
+    free(path);
+    return st;
+}
+
 static status check_arguments(const stage *g, const evaluate_args *a)
 {
     if (*a->append || *a->wait) return fail(E_USAGE, "--append is now a command of its own: micon store add screen.yaml STORE");
@@ -278,6 +291,7 @@ static status run_all(stage *g)
         TRY_ALL(g->comm, embeddings_inputs(g, ix, &split, &from));
     }
     if (*g->cfg.evaluate.transform_with) TRY_ALL(g->comm, g->rank == 0 ? add_store(g, &o, &from) : OK);
+    if (*g->cfg.evaluate.relations) TRY_ALL(g->comm, g->rank == 0 ? add_relations(g, &from) : OK);
     if (g->rank == 0 && !g->force) fresh = outputs_current(&o, g, text_str(&from.made_from), input_digests_digest(&from.in));
     MPI_Bcast(&fresh, 1, MPI_INT, 0, g->comm);
     if (fresh)

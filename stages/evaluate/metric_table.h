@@ -91,6 +91,8 @@ enum {
     METRIC(PERCENT_REPLICATING, "percent_replicating", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, CHANCE | COMPARED,                           \
            "Percent replicating (share)",                                                                                                  \
            "Share of treatments whose wells correlate more than the 95th percentile of random sets of wells")                              \
+    METRIC(RELATION_RECALL, "relation_recall", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, CHANCE, "Known relations found",                     \
+           "Share of known relations whose cosine of consensus profiles is among the lowest or highest 5 % of all pairs of compounds")     \
     METRIC(MAP_PAIRS, "map_pairs", IN_ACTIVITY, CHOSEN_PAIRS, RATIO_OF_SUMS, CHANCE, "mAP of chosen pairs",                                \
            "Mean average precision of finding wells that form a positive pair before those that form a negative one")                      \
     METRIC(MAP_PAIRS_NORMALIZED, "map_pairs_normalized", IN_ACTIVITY, CHOSEN_PAIRS, RATIO_OF_SUMS, CHANCE,                                 \
@@ -117,7 +119,14 @@ enum {
            "Local inverse Simpson index of batches, scaled to 0..1: 1 is well mixed")                                                      \
     METRIC(NMI, "nmi", IN_BATCHES, ALL_WELLS, VALUE_ONLY, 0, "NMI of clusters",                                                            \
            "Normalized mutual information of k-means clusters and treatments")                                                             \
-    METRIC(ARI, "ari", IN_BATCHES, ALL_WELLS, VALUE_ONLY, 0, "ARI of clusters", "Adjusted Rand index of k-means clusters and treatments")
+    METRIC(ARI, "ari", IN_BATCHES, ALL_WELLS, VALUE_ONLY, 0, "ARI of clusters",                                                            \
+           "Adjusted Rand index of k-means clusters and treatments")                                                                       \
+    METRIC(BATCH_MEAN, "batch_mean", IN_BATCHES, ALL_WELLS, VALUE_ONLY, 0, "Batches, mean",                                                \
+           "Mean of graph connectivity, LISI and silhouette of batches")                                                                   \
+    METRIC(BIOLOGY_MEAN, "biology_mean", IN_BATCHES, ALL_WELLS, VALUE_ONLY, 0, "Biology, mean",                                            \
+           "Mean of NMI, ARI, LISI and silhouette of treatments, and mAP of activity")                                                     \
+    METRIC(OVERALL, "overall_without_kbet", IN_BATCHES, ALL_WELLS, VALUE_ONLY, 0, "Overall, without kBET",                                 \
+           "0.4 batches + 0.6 biology: the weights of Arevalo et al. 2024, but not all of their parts (docs/method.md 8)")
 /* clang-format on */
 
 #define METRIC_ID(id, ...) METRIC_##id,
@@ -136,8 +145,8 @@ extern const metric_info metric_table[N_METRICS];
 
 const char *metric_setting_name(metric_setting s); /* "all", "seen_sources", .. */
 
-/* {"settings":{name:label,..},"metrics":[{..},..]}: what the script of a page knows of the table; appended. pairs: the name of chosen pairs'
- * setting, "" where there are none. */
+/* {"settings":{name:label,..},"metrics":[{..},..]}: what the script of a page knows of the table; appended. pairs: the setting of
+ * chosen pairs, "" where there are none. */
 void metric_table_json(text *out, const char *pairs);
 
 #endif

@@ -33,7 +33,9 @@ status metrics_all(MPI_Comm comm, const wells *w, const metric_input *in, const 
     TRY(activity_metrics_all(&e, unit));
     TRY(consistency_metrics_all(&e, x));
     TRY(pair_metrics_all(&e, unit));
+    TRY(relation_metrics_all(&e, x));
     TRY(batch_metrics_all(&e));
+    if (o->recipe != RECIPE_0_1) TRY_ALL(comm, overall_metrics(&e));
     TRY(replicate_metrics_all(&e, x));
     if (e.by_position) TRY(matched_replicate_metrics_all(&e, x));
     if (e.by_position) TRY(position_control_all(&e, x, unit));

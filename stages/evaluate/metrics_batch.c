@@ -154,6 +154,35 @@ done:
     return st;
 }
 
+/* A figure of all wells of these profiles; NaN where there is none. */
+static double figure_of(const evaluation_set *e, metric_id metric)
+{
+    for (size_t i = 0; i < e->r->n; i++) {
+        const result *m = &e->r->item[i];
+        if (m->metric == metric && strcmp(m->profiles, e->profiles) == 0 && strcmp(m->setting, metric_setting_name(ALL_WELLS)) == 0)
+            return m->v.value;
+    }
+    return NAN;
+}
+
+/* The score of Arevalo et al. 2024 from the parts that there are here; only where all of them have a value. */
+status overall_metrics(const evaluation_set *e)
+{
+    static const metric_id batch[] = {METRIC_CONNECTIVITY, METRIC_LISI_BATCH, METRIC_SILHOUETTE_BATCH},
+                           biology[] = {METRIC_NMI, METRIC_ARI, METRIC_LISI_LABEL, METRIC_SILHOUETTE_LABEL, METRIC_MAP_ACTIVITY};
+    enum { N_BATCH = sizeof batch / sizeof *batch, N_BIOLOGY = sizeof biology / sizeof *biology };
+    status st = OK;
+    double b = 0, y = 0;
+    for (int i = 0; i < N_BATCH; i++) b += figure_of(e, batch[i]) / N_BATCH;
+    for (int i = 0; i < N_BIOLOGY; i++) y += figure_of(e, biology[i]) / N_BIOLOGY;
+    if (isnan(b) || isnan(y)) return OK;
+    TRY(results_value(e->r, evaluation_result(e, METRIC_BATCH_MEAN), b));
+    TRY(results_value(e->r, evaluation_result(e, METRIC_BIOLOGY_MEAN), y));
+    TRY(results_value(e->r, evaluation_result(e, METRIC_OVERALL), 0.4 * b + 0.6 * y));
+done:
+    return st;
+}
+
 status batch_metrics_all(const evaluation_set *e)
 {
     status st = OK;

@@ -25,6 +25,7 @@ void wells_free(wells *w)
     free(w->set);
     free(w->evaluated);
     free(w->label_compound);
+    free(w->relation);
     free(w->target_start);
     free(w->target_column);
     intern_free(&w->label_name);
@@ -299,6 +300,12 @@ status wells_label(wells *w, const config *cfg, names *notes)
     TRY(label_predictions(w, place));
     TRY(mark_evaluated(w, treated, cfg, notes));
     TRY(pairs_label(w, &cfg->evaluate.pairs, notes));
+    if (*cfg->evaluate.relations) {
+        char *path = config_path(cfg, cfg->evaluate.relations);
+        st = relations_read(w, path, notes);
+        free(path);
+        TRY(st);
+    }
     if (w->n_source < 2) names_add(notes, "there is only one source: retrieval across sources has no possible match");
     if (w->n_batch < 2)
         names_add(notes,

@@ -38,6 +38,7 @@ enum {
     STREAM_CELLS,
     STREAM_MATCHED,        /* null sets matched by position */
     STREAM_POSED,          /* which untreated positions are posed as treatments */
+    STREAM_RELATIONS,      /* pairs of compounds whose similarities are looked at */
     STREAM_SIMULATE = 1000 /* the simulator uses 1000..1999 */
 };
 

@@ -192,7 +192,7 @@ typedef struct {
     table_columns columns;
     pair_options pairs;
     bool image_features;
-    char *normalize_by, *transform_with;
+    char *normalize_by, *transform_with, *relations;
     names profiles;
     int64_t min_controls, seed, null_size, bootstrap;
     double ridge;
