@@ -282,6 +282,8 @@ static void marker_text(const sim_options *o, text *t)
     text_addf(t, "sites %lld\ncompounds %lld\nsize %lld\nseed %lld\n", (long long)o->sites, (long long)o->compounds, (long long)o->size,
               (long long)o->seed);
     if (o->structure != 0.6) text_addf(t, "structure %.9g\n", o->structure); /* folders begun before 0.2 do not say it */
+    if (o->layout == LAYOUT_FIXED) text_add(t, "layout fixed\n");
+    if (o->position > 0) text_addf(t, "position %.9g\n", o->position);
     if (o->masks) text_add(t, "masks yes\n");
 }
 

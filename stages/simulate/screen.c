@@ -47,22 +47,25 @@ void screen_well_name(const sim_options *o, int well, char out[8])
 /* ---- who holds what ---- */
 
 /* Controls, some empty wells, and compounds in the rest: each as often as they all fit, or, where they do not, the next ones in the
- * round that goes on from plate to plate. Places are drawn anew for every plate. */
+ * round that goes on from plate to plate. Places are drawn anew for every plate; in the fixed layout all batches repeat those of the
+ * first. */
 static void fill_wells(sim_plate *p, const sim_options *o, int64_t at)
 {
     int wells = (int)o->wells, controls = screen_controls(wells), empty = wells / 24, room = wells - controls - empty;
     int64_t n = o->compounds, copies = room / n, *place = xmalloc(sizeof *place * (size_t)wells),
             *order = xmalloc(sizeof *order * (size_t)n);
-    rng r = rng_at(sim_seed(o), SIM_LAYOUT, 0, (uint64_t)at);
+    bool fixed = o->layout == LAYOUT_FIXED;
+    int source = fixed ? 0 : p->source_at, batch = fixed ? 0 : p->batch_at;
+    rng r = rng_at(sim_seed(o), SIM_LAYOUT, 0, (uint64_t)(fixed ? p->plate_at : at));
     for (int i = 0; i < wells; i++) place[i] = i, p->content[i] = WELL_EMPTY;
     rng_shuffle(&r, place, wells);
     int next = 0;
     for (; next < controls; next++) p->content[place[next]] = WELL_CONTROL;
     /* The order of the round is the source's: plates of a batch share it out between them, batches go on. */
-    rng turn = rng_at(sim_seed(o), SIM_LAYOUT, 1, (uint64_t)p->source_at);
+    rng turn = rng_at(sim_seed(o), SIM_LAYOUT, 1, (uint64_t)source);
     for (int64_t i = 0; i < n; i++) order[i] = i;
     rng_shuffle(&turn, order, n);
-    int64_t filled = copies ? copies * n : room, from = copies ? 0 : (p->batch_at * o->plates + p->plate_at) * (int64_t)room;
+    int64_t filled = copies ? copies * n : room, from = copies ? 0 : (batch * o->plates + p->plate_at) * (int64_t)room;
     for (int64_t i = 0; i < filled; i++) p->content[place[next++]] = (int)order[(from + i) % n];
     free(place);
     free(order);
@@ -163,6 +166,8 @@ void screen_well(sim_well *out, const sim_plate *p, const sim_compound *list, co
     bool outer = row == 0 || column == 0 || row == rows - 1 || column == columns - 1;
     for (int k = 0; k < FACTORS; k++)
         out->factor[k] = (content >= 0 ? list[content].factor[k] : 0) + p->drift[k] + WELL_SPREAD * rng_normal(&r);
+    rng here = rng_at(sim_seed(o), SIM_POSITION, 0, (uint64_t)well);
+    for (int k = 0; k < FACTORS && o->position > 0; k++) out->factor[k] += o->position * rng_normal(&here);
     /* A well that was left empty holds cells that got no compound: nobody adds any, the plate is seeded as a whole. */
     out->crowding = p->crowding * around(&r, 0.10) * (outer ? 1 - p->edge : 1);
     double brightness = around(&r, 0.06) * (outer ? 1 + 0.4 * p->edge : 1);

@@ -13,8 +13,13 @@ typedef struct {
     char *out;
     int64_t sources, batches, plates, wells, sites, compounds, size, seed;
     double structure; /* share of the effects' variance that follows from the structure */
+    double position;  /* sd of what a position does to its cells, the same on all plates */
     bool masks;       /* true label images too */
+    int layout;
 } sim_options;
+
+/* Of --layout, in the order of its row: places drawn anew for every plate, or the same on all plates of a number. */
+enum { LAYOUT_RANDOM, LAYOUT_FIXED };
 
 /* Streams of the random numbers, beside STREAM_SIMULATE itself (the fixed texture, seed of its own). */
 enum {
@@ -27,7 +32,8 @@ enum {
     SIM_LAYOUT,
     SIM_WELL,
     SIM_SITE,
-    SIM_NOISE
+    SIM_NOISE,
+    SIM_POSITION
 };
 uint32_t sim_seed(const sim_options *o);
 
