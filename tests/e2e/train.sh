@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # train.sh -- micon-train on a small simulated screen: methods, ranks, restarts, what does not fit.   run: limit=580
 . "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/../train_stop.sh"
 cd "$T" || exit 1
 export OMP_NUM_THREADS=1
 TENSOR=$ROOT/build/release/tests/tools/tensor_tool
 TRAIN=$BIN/micon-train
-quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
 less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a != "" && a + 0 <= b + 0) }'; }
 
 quiet mpi 2 "$BIN/micon-simulate" --out screen --sources 2 --batches 2 --wells 12 --sites 2 --compounds 4 --size 96
@@ -25,12 +25,12 @@ far() { "$TENSOR" far "$@" | cut -d' ' -f1; }
 
 # ---- one batch on any number of ranks ----
 # Adam's first updates are lr x sign(gradient): where a gradient is nearly 0, rounding decides its sign. So losses of equal runs part by an
-# amount that grows with lr; 5e-5 keeps it well below 1e-3 for 20 steps while the loss moves by 20 times that. t = 0.1, for at t = 1 the
+# amount that grows with lr; 5e-5 keeps it well below 2e-4 for 10 steps while the loss moves by 100 times that. t = 0.1, for at t = 1 the
 # loss hardly depends on the weights. `norm: local` in the place of `sync` must be found.
 for n in 1 2 4; do
-    exits "20 steps on $n ranks" 0 mpi $n "$TRAIN" $S $(run_of r$n 20) --set train.checkpoint_steps=1000
+    exits "10 steps on $n ranks" 0 mpi $n "$TRAIN" $S $(run_of r$n 10) --set train.checkpoint_steps=1000
     quiet mpi $n "$TRAIN" $S $(run_of g$n 2) --set train.checkpoint_steps=1
-    same "a line a step" "$(wc -l <work/models/r$n/log.jsonl)" 20
+    same "a line a step" "$(wc -l <work/models/r$n/log.jsonl)" 10
 done
 apart() { # A B LINES: the largest relative difference of losses
     paste <(losses "$1") <(losses "$2") | head -n "$3" | awk \
@@ -38,10 +38,10 @@ apart() { # A B LINES: the largest relative difference of losses
 }
 one=checkpoints/step-0000000001.safetensors
 for n in 2 4; do
-    echo "# $n ranks: first loss $(apart r1 r$n 1), 20 losses $(apart r1 r$n 20), gradients $("$TENSOR" far work/models/g1/$one \
+    echo "# $n ranks: first loss $(apart r1 r$n 1), 10 losses $(apart r1 r$n 10), gradients $("$TENSOR" far work/models/g1/$one \
         work/models/g$n/$one moment1)"
     ok "first loss on $n ranks within 1e-5" less "$(apart r1 r$n 1)" 1e-5
-    ok "20 losses on $n ranks within 1e-3" less "$(apart r1 r$n 20)" 1e-3
+    ok "10 losses on $n ranks within 2e-4" less "$(apart r1 r$n 10)" 2e-4
     ok "every gradient of the first step on $n ranks within 1e-4" less "$(far work/models/g1/$one work/models/g$n/$one moment1)" 1e-4
 done
 exits "norm: local" 0 mpi 2 "$TRAIN" $S $(run_of local 3) --set train.norm=local
@@ -51,8 +51,8 @@ for key in step loss contrast generated aux lr grad_norm items_per_s seconds pro
     grep -q "\"$key\": [-0-9.e+]*[,}]" work/models/r2/log.jsonl || echo "# no $key" >>"$T/lost"
 done
 ok "log.jsonl has every field" test ! -e "$T/lost"
-same "no allocation inside a step" "$(grep -c '"allocations": 0[,}]' work/models/r2/log.jsonl)" 20
-exits "a second call" 0 mpi 2 "$TRAIN" $S $(run_of r2 20)
+same "no allocation inside a step" "$(grep -c '"allocations": 0[,}]' work/models/r2/log.jsonl)" 10
+exits "a second call" 0 mpi 2 "$TRAIN" $S $(run_of r2 10)
 has "leaves the model alone" "$T/err" "is up to date"
 exits "another setting" 0 mpi 2 "$TRAIN" $S $(run_of r4 1) --set train.seed=2
 hasnt "makes it anew" "$T/err" "is up to date"
@@ -108,56 +108,14 @@ else skip "PyTorch loads it strictly under torchvision's names" "no python3-torc
 # ---- stopped and started again: the same bytes ----
 C="--set train.steps=8 --set train.checkpoint_steps=2"
 exits "8 steps in one go" 0 mpi 2 "$TRAIN" $S $C --set train.run=whole
-# stopped NAME LINES SIGNAL WHO: a run that is sent SIGNAL once LINES steps are logged; WHO: rank or mpirun. Its exit status to $T/rc.
-stopped() {
-    local log=work/models/$1/log.jsonl pid i
-    "$MPIRUN" --oversubscribe -n 2 "$TRAIN" $S $C --set train.run="$1" >"$T/out" 2>"$T/err" </dev/null &
-    pid=$!
-    for i in $(seq 600); do
-        [ -e "$log" ] && [ "$(wc -l <"$log")" -ge "$2" ] && break
-        kill -0 $pid 2>/dev/null || break
-        sleep 0.05
-    done
-    if [ "$4" = rank ]; then kill "-$3" "$(pgrep -P $pid | tail -n 1)"; else kill "-$3" $pid; fi
-    wait $pid
-    echo $? >"$T/rc"
-}
 bytes() { cmp "$(model "$1")" "$(model whole)"; }
 stopped killed 5 KILL rank
 not_ok "a killed rank ends the job" test "$(cat "$T/rc")" = 0
 ok "no model yet" test ! -e "$(model killed)"
-cp -r work/models/killed work/models/damaged; cp -r work/models/killed work/models/more
 exits "the same command again" 0 mpi 2 "$TRAIN" $S $C --set train.run=killed
 has "goes on" "$T/err" "resuming after step"
 ok "SIGKILL of a rank: the same bytes in the end" bytes killed
 same "log.jsonl: each step once" "$(sed 's/.*"step": \([0-9]*\),.*/\1/' work/models/killed/log.jsonl | xargs)" "1 2 3 4 5 6 7 8"
-stopped asked 3 USR1 mpirun
-same "SIGUSR1: exit 75" "$(cat "$T/rc")" 75
-has "and said" "$T/err" "stopped on request after step"
-exits "the same command again" 0 mpi 2 "$TRAIN" $S $C --set train.run=asked
-ok "SIGUSR1 to the job: the same bytes in the end" bytes asked
-stopped term 3 TERM rank
-same "SIGTERM: exit 75" "$(cat "$T/rc")" 75
-exits "the same command again" 0 mpi 2 "$TRAIN" $S $C --set train.run=term
-ok "SIGTERM: the same bytes in the end" bytes term
-stopped job 3 TERM mpirun # mpirun passes it on, and kills what has not ended a second later
-not_ok "SIGTERM to the job ends it" test "$(cat "$T/rc")" = 0
-ok "no model yet" test ! -e "$(model job)"
-exits "the same command again" 0 mpi 2 "$TRAIN" $S $C --set train.run=job
-has "goes on" "$T/err" "resuming after step"
-ok "SIGTERM to the job: the same bytes in the end" bytes job
-newest=$(ls work/models/damaged/checkpoints/*.safetensors | tail -n 1)
-same "two checkpoints are kept" "$(ls work/models/damaged/checkpoints | wc -l)" 2
-printf '\252\125' | dd of="$newest" bs=1 seek=$(($(stat -c %s "$newest") / 2)) conv=notrunc status=none
-exits "a damaged checkpoint" 0 mpi 2 "$TRAIN" $S $C --set train.run=damaged
-has "is named" "$T/err" "$(basename "$newest")"
-has "and the one before it used" "$T/err" "using the checkpoint before it"
-ok "with the same bytes in the end" bytes damaged
-exits "another number of ranks goes on" 0 mpi 3 "$TRAIN" $S $C --set train.run=more
-has "from where it was" "$T/err" "resuming after step"
-exits "--force" 0 mpi 2 "$TRAIN" $S $C --set train.run=more --force
-hasnt "begins anew" "$T/err" "resuming after step"
-ok "with the same bytes in the end" bytes more
 
 # ---- what does not fit ----
 refused() { # WHAT STATUS TEXT ARGS...
