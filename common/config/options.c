@@ -156,8 +156,6 @@ const opt config_options[] = {
     REAL(train, temperature, "auto", 1e-4, 100, "auto", IN_MODEL,
          "temperature of the contrastive loss; auto: 1, clip 0.07; from scratch try 0.1"),
     REAL(train, lambda, "1", 0, 1e6, NULL, IN_MODEL, "weight of micon's generator terms"),
-    WORD(train, generator, "direct", CHOICES(GENERATORS), IN_MODEL,
-         "micon: what the generator gives; direct: the treated representation; change: what is added to the untreated one, fitted too"),
     YES(train, detach, "yes", IN_MODEL, "micon: the generator's terms do not train the encoder"),
     YES(train, aux, "no", IN_MODEL, "add a classifier on the representation"),
     WORD(train, augment, "auto", CHOICES(AUGMENTS), IN_MODEL, "augmentation; auto: flips (simclr: full)"),
@@ -289,7 +287,6 @@ const opt config_options[] = {
 
 const config_addition config_added[] = {
     {"train", "deterministic", "no"},
-    {"train", "generator", "direct"},
     {NULL, NULL, NULL},
 };
 
@@ -301,5 +298,6 @@ const config_rename config_renamed[] = {
 const config_removal config_removed[] = {
     {"train", "aux_weight", NULL, "1", "aux"},
     {"train", "gradient_dtype", "wire", "fp32", "early_stop"},
+    {"train", "generator", NULL, "direct", "lambda"},
     {NULL, NULL, NULL, NULL, NULL},
 };

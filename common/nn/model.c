@@ -110,7 +110,7 @@ void model_meta(const model *m, names *key, names *value)
     add_int(key, value, "micon.dim", m->dim);
     add_int(key, value, "micon.projection", m->projection);
     add_int(key, value, "micon.bits", m->bits);
-    add_int(key, value, "micon.generator", m->has_generator + m->change);
+    add_int(key, value, "micon.generator", m->has_generator);
     add_int(key, value, "micon.pretrained", m->pretrained);
     add_int(key, value, "micon.aux_classes", m->aux_classes);
     add_names(key, value, "micon.channels", &m->channels);
@@ -183,10 +183,11 @@ status model_describe(model *m, const safetensors *s)
     TRY(get_int(s, "micon.projection", 0, MAX_DIM, &m->projection));
     TRY(get_int(s, "micon.bits", 0, MAX_DIM, &m->bits));
     TRY(get_int(s, "micon.generator", 0, 2, &generator));
+    if (generator == 2)
+        TRY(fail(E_FAILED, "%s was trained with train.generator: change, which was removed: train it again without that key", s->where));
     TRY(get_int(s, "micon.pretrained", 0, 1, &pretrained));
     TRY(get_int(s, "micon.aux_classes", 0, MAX_DIM, &m->aux_classes));
-    m->has_generator = generator > 0;
-    m->change = generator == 2;
+    m->has_generator = generator;
     m->pretrained = pretrained;
     TRY(get_names(s, "micon.channels", &m->channels));
     if (m->channels.n < 1 || m->channels.n > 64 || m->dim % (int)m->channels.n != 0 || (m->has_generator && !m->bits))

@@ -33,7 +33,6 @@ static void mean_hidden(const float *a, int64_t n, const float *b, int64_t width
 
 typedef struct {
     float *in, *m_inside, *mp, *b, *r, *g, *g_inside, *u, *norm;
-    float *add; /* [D]: what is added to the generator's last product */
     double *sum;
 } buffers;
 
@@ -50,7 +49,6 @@ static status buffers_alloc(buffers *w, const model *m)
     TRY(mem_alloc(&w->g_inside, BLOCK * d, sizeof(float), "projection"));
     TRY(mem_alloc(&w->u, BLOCK * (size_t)m->projection, sizeof(float), "projection"));
     TRY(mem_alloc(&w->norm, BLOCK, sizeof(float), "norms"));
-    TRY(mem_alloc(&w->add, d, sizeof(float), "generator"));
     TRY(mem_alloc(&w->sum, 2 * d, sizeof(double), "generator"));
 done:
     return st;
@@ -67,18 +65,7 @@ static void buffers_free(buffers *w)
     free(w->g_inside);
     free(w->u);
     free(w->norm);
-    free(w->add);
     free(w->sum);
-}
-
-/* The last layer's bias, and, where the generator gives the change, the mean of the controls. */
-static void fill_add(const model *m, buffers *w, const float *controls, int64_t n)
-{
-    const float *bias = params_value(&m->params, m->generator.b2);
-    memset(w->sum, 0, (size_t)m->dim * sizeof *w->sum);
-    for (int64_t i = 0; m->change && i < n; i++)
-        for (int k = 0; k < m->dim; k++) w->sum[k] += controls[i * m->dim + k];
-    for (int k = 0; k < m->dim; k++) w->add[k] = (float)(bias[k] + w->sum[k] / (double)n);
 }
 
 /* One block of compounds: w->in is filled, rows beyond n with zeros. */
@@ -87,7 +74,7 @@ static void predict_block(const model *m, buffers *w, const float *a, int64_t n_
     const nn_params *p = &m->params;
     int d = m->dim, wide = 2 * d;
     const float *w0 = params_value(p, m->generator.w0), *b0 = params_value(p, m->generator.b0);
-    const float *w2 = params_value(p, m->generator.w2);
+    const float *w2 = params_value(p, m->generator.w2), *b2 = params_value(p, m->generator.b2);
     mlp_forward(p, &m->compound, BLOCK, w->in, w->m_inside, w->mp);
     product(BLOCK, wide, d, w->mp, w0, wide, d, w->b);
     for (int64_t i = 0; i < n; i++) {
@@ -97,7 +84,7 @@ static void predict_block(const model *m, buffers *w, const float *a, int64_t n_
     }
     product(BLOCK, d, wide, w->r, w2, wide, 0, w->g);
     for (int i = 0; i < BLOCK; i++)
-        for (int k = 0; k < d; k++) w->g[(size_t)i * (size_t)d + (size_t)k] += w->add[k];
+        for (int k = 0; k < d; k++) w->g[(size_t)i * (size_t)d + (size_t)k] += b2[k];
     mlp_forward(p, &m->projector, BLOCK, w->g, w->g_inside, w->u);
     l2_forward(BLOCK, d, w->g, w->g, w->norm);
     l2_forward(BLOCK, m->projection, w->u, w->u, w->norm);
@@ -145,7 +132,6 @@ status counterfactual_predict(const embedder *e, const float *controls, int64_t 
     TRY(mem_alloc(&a, (size_t)n_controls * wide, sizeof *a, "generator over controls"));
     TRY(int_from_i64(n_controls, &rows));
     product(rows, (int)wide, m->dim, controls, params_value(&m->params, m->generator.w0), (int)wide, 0, a);
-    fill_add(m, &w, controls, n_controls);
     for (int64_t at = 0; at < n; at += BLOCK) {
         int64_t k = n - at < BLOCK ? n - at : BLOCK;
         fill_vectors(e, &w, first + at, k);

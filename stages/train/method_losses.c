@@ -185,36 +185,8 @@ static void generate(losses *l, const float *h_control)
         memcpy(q->in + (2 * i + 1) * d, q->mp + i * d, d * sizeof *q->in);
     }
     mlp_forward(&m->params, &m->generator, (int)l->in->n, q->in, q->inside, q->out);
-    if (m->change) add_to(q->out, h_control, l->in->n * m->dim);
     mlp_forward(&m->params, &m->projector, (int)l->in->n, q->out, q->proj_inside, q->u);
     l2_forward((int)l->in->n, m->projection, q->u, q->u, q->norm);
-}
-
-/* The generated representations G against the treated ones t they stand for, in units of the change from the controls c: the sum of
- * |G - t|^2 over that of |t - c|^2, times weight / 2. Gradients are added to q->d_out, and unless `detach` at t and c. */
-static void fit_change(losses *l, int64_t treated, int64_t control)
-{
-    generated *q = &l->q;
-    const train_options *o = &l->g->cfg.train;
-    int64_t d = l->m->dim, n = l->in->n * d;
-    const float *t = l->h + treated * d, *c = l->h + control * d;
-    double sum[2] = {0}, w = o->lambda / 2;
-    for (int64_t i = 0; i < n; i++) {
-        double off = (double)q->out[i] - t[i], change = (double)t[i] - c[i];
-        sum[0] += off * off;
-        sum[1] += change * change;
-    }
-    MPI_Allreduce(MPI_IN_PLACE, sum, 2, MPI_DOUBLE, MPI_SUM, l->g->comm);
-    if (!(sum[1] > 0)) return;
-    double ratio = sum[0] / sum[1];
-    l->r->generated += w * ratio;
-    for (int64_t i = 0; i < n; i++) {
-        double off = 2 * w / sum[1] * ((double)q->out[i] - t[i]), change = 2 * w * ratio / sum[1] * ((double)t[i] - c[i]);
-        q->d_out[i] += (float)off;
-        if (o->detach) continue;
-        l->dh[treated * d + i] -= (float)(off + change);
-        l->dh[control * d + i] += (float)change;
-    }
 }
 
 /* micon's second term for one view: L([treated ; generated]); h is a constant there unless `detach` is no. */
@@ -239,13 +211,11 @@ static status contrast_generated(losses *l, int view)
     float *du = q->d_rows + l->in->n * p;
     l2_backward(n, m->projection, q->u, q->norm, du, du);
     mlp_backward(&m->params, &m->projector, n, q->out, q->proj_inside, du, l->d_inside, q->d_out);
-    if (m->change) fit_change(l, treated, control);
     mlp_backward(&m->params, &m->generator, n, q->in, q->inside, q->d_out, q->d_inside, q->d_in);
     for (int64_t i = 0; i < l->in->n; i++) {
         add_to(q->d_mp + i * d, q->d_in + (2 * i + 1) * d, d);
         if (!o->detach) add_to(l->dh + (control + i) * d, q->d_in + 2 * i * d, d);
     }
-    if (m->change && !o->detach) add_to(l->dh + control * d, q->d_out, l->in->n * d);
 done:
     return st;
 }

@@ -114,7 +114,6 @@ static status describe_model(run *r)
     m->projection = method->projector ? (int)o->projection : 0;
     m->bits = method->compounds ? (int)r->v.d : 0;
     m->has_generator = method->generator;
-    m->change = method->generator && o->generator == GENERATOR_CHANGE;
     m->aux_classes = o->aux && !pretrained ? r->d.n_classes : 0;
     m->freeze = pretrained ? FREEZE_ALL : o->freeze;
     if (m->dim % channels != 0) TRY(fail(E_USAGE, "%s: train.dim: %d is not a multiple of the %d channels", c->path, m->dim, channels));

@@ -63,7 +63,5 @@ pert = t['obs/Metadata_pert_type']
 kinds = pert['categories'].asstr()[:][pert['codes'][:]]
 control = h[torch.from_numpy((kinds == 'negcon') & (t['obs/QC_Flag'][:] == 0))]
 g = torch.stack([mlp(torch.cat([control, q.expand(len(control), -1)], 1), 'generator').mean(0) for q in m])
-if meta['micon.generator'] == '2':
-    g = g + control.mean(0)
 near(e['uns/counterfactual/X'][:], F.normalize(g), 'predicted')
 near(e['uns/counterfactual/projected'][:], F.normalize(mlp(g, 'projector')), 'predicted, projected')

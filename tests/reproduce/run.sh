@@ -85,8 +85,6 @@ run main classical train.method=classical evaluate.select=pycytominer evaluate.w
 for seed in $(seq "$seeds"); do
     method main micon "$seed" 180
     projected main "micon@$seed"
-    method main change "$seed" 170 train.generator=change
-    projected main "change@$seed"
     method main paclr "$seed" 660 train.method=paclr
     method main clip "$seed" 1200 train.method=clip
     method main simclr "$seed" 35 train.method=simclr train.augment=full
@@ -99,24 +97,22 @@ for share in 0 0.3 0.6 0.9; do
         --structure "$share"
     unseen "$name"
     for seed in $(seq "$share_seeds"); do
-        method "$name" change "$seed" 170 train.generator=change
-        projected "$name" "change@$seed"
+        method "$name" micon "$seed" 180
+        projected "$name" "micon@$seed"
     done
 done
 python3 "$top/tests/reproduce/tables.py" shuffle share0.6/metadata/compound.csv.gz share0.6/metadata/shuffled.csv.gz
 sed 's|compound: metadata/compound|compound: metadata/shuffled|; s|work: work|work: shuffled|' share0.6/screen.yaml >share0.6/shuffled.yaml
 for seed in $(seq "$share_seeds"); do
-    yaml=shuffled.yaml work=shuffled method share0.6 change "$seed" 170 train.generator=change
-    yaml=shuffled.yaml work=shuffled projected share0.6 "change@$seed"
+    yaml=shuffled.yaml work=shuffled method share0.6 micon "$seed" 180
+    yaml=shuffled.yaml work=shuffled projected share0.6 "micon@$seed"
 done
 
 # ---- the network's last stage trained too, with flips: about 140 processor seconds each ----
 deeper=(train.freeze=layer3 train.augment=flips train.lr=0.0003)
 for seed in $(seq "$deeper_seeds"); do
     method main deeper-micon "$seed" 60 "${deeper[@]}"
-    method main deeper-change "$seed" 60 "${deeper[@]}" train.generator=change
     projected main "deeper-micon@$seed"
-    projected main "deeper-change@$seed"
     method main deeper-paclr "$seed" 64 "${deeper[@]}" train.method=paclr
     method main deeper-clip "$seed" 120 "${deeper[@]}" train.method=clip
 done
@@ -127,11 +123,11 @@ runs() { # SEEDS METHOD...
     shift
     for m in "$@"; do for k in $(seq "$n"); do echo "$m@$k"; done; done
 }
-micon compare main/screen.yaml --quiet $(runs "$seeds" micon change paclr clip simclr) start untrained classical oracle
-micon compare main/screen.yaml --quiet $(runs "$seeds" micon micon-projected change change-projected)
-micon compare main/screen.yaml --quiet $(runs "$deeper_seeds" deeper-micon deeper-change deeper-paclr deeper-clip)
-for share in 0 0.3 0.6 0.9; do micon compare "share$share/screen.yaml" --quiet $(runs "$share_seeds" change change-projected); done
-micon compare share0.6/shuffled.yaml --quiet $(runs "$share_seeds" change change-projected)
+micon compare main/screen.yaml --quiet $(runs "$seeds" micon paclr clip simclr) start untrained classical oracle
+micon compare main/screen.yaml --quiet $(runs "$seeds" micon micon-projected)
+micon compare main/screen.yaml --quiet $(runs "$deeper_seeds" deeper-micon deeper-paclr deeper-clip)
+for share in 0 0.3 0.6 0.9; do micon compare "share$share/screen.yaml" --quiet $(runs "$share_seeds" micon micon-projected); done
+micon compare share0.6/shuffled.yaml --quiet $(runs "$share_seeds" micon micon-projected)
 mkdir -p "$top/docs/reproduction"
 python3 "$top/tests/reproduce/tables.py" collect . "$top/docs/reproduction" "$scale" "$(git -C "$top" rev-parse --short HEAD)"
 python3 "$top/tests/reproduce/tables.py" page "$top/docs/reproduction" "$top/tests/reproduce/page.md" >"$top/docs/reproduction.md"

@@ -130,8 +130,9 @@ def span(r, of="", low="low", high="high", sign=1):
 
 class Page:
     def __init__(self, folder):
-        self.figures = rows(folder + "/figures.csv")
-        self.cost = rows(folder + "/cost.csv")
+        # change/: figures of a variant that is no longer in the code, which no run here makes again
+        self.figures = rows(folder + "/figures.csv") + rows(folder + "/change/figures.csv")
+        self.cost = rows(folder + "/cost.csv") + rows(folder + "/change/cost.csv")
         self.made = rows(folder + "/made.csv")[0]
 
     def find(self, screen, method, metric, setting, k, profiles="corrected", base=None):
@@ -186,7 +187,9 @@ class Page:
         for r in self.cost:
             if r["screen"] == screen:
                 groups.setdefault(name_of(r["run"]), []).append(r)
-        lines = [[m, str(len(g)), g[0]["steps"], "%.0f" % (sum(float(r["processor_s"]) for r in g) / len(g))] for m, g in groups.items()]
+        lines = []
+        for m, g in sorted(groups.items()):
+            lines.append([m, str(len(g)), g[0]["steps"], "%.0f" % (sum(float(r["processor_s"]) for r in g) / len(g))])
         return self.table(["method", "seeds", "steps", "processor seconds of training, mean"], lines)
 
     def machine(self):

@@ -1,5 +1,4 @@
 /* model_make.c -- a model with first weights, without training: model_make OUT size_px dim projection bits generator channel...
- * generator: 0, 1 or, for one that gives the change, 2.
  * In the environment: MODEL_DEPTH of the ResNet, else 18; MODEL_SEEN, a compound that it was trained on. */
 #include "micon/base/mem.h"
 #include "micon/nn/model.h"
@@ -17,7 +16,6 @@ int main(int argc, char **argv)
                .projection = atoi(argv[4]),
                .bits = atoi(argv[5]),
                .has_generator = atoi(argv[6]) != 0,
-               .change = atoi(argv[6]) == 2,
                .pretrained = atoi(argv[4]) == 0};
     for (int i = 7; i < argc; i++) names_add(&m.channels, argv[i]);
     if (getenv("MODEL_SEEN")) names_add(&m.compounds, getenv("MODEL_SEEN"));

@@ -62,6 +62,8 @@ static void bad(void)
         {"train:\n  aux_weight: [1]\n", NULL, "dir/screen.yaml:2: aux_weight must be plain text"},
         {"tile: {}\n", "train.aux_weight=2",
          "--set train.aux_weight=2: train.aux_weight was removed: it is always 1, and cannot be '2'; remove this key"},
+        {"train:\n  generator: change\n", NULL,
+         "dir/screen.yaml:2: train.generator was removed: it is always direct, and cannot be 'change'; remove this key"},
         {"tile:\n  low: 51\n", NULL, "dir/screen.yaml:2: percentile_low: '51' is not a number from 0 to 50"},
         {"tile:\n  size: 96\ntile:\n", NULL, "dir/screen.yaml:3: section 'tile' is given twice"},
         {"slurm:\n  train: {}\n  train: {}\n", NULL, "dir/screen.yaml:3: section 'slurm.train' is given twice"},
@@ -155,6 +157,7 @@ static void removed(void)
     ok(!strstr(text_str(&shown), "aux_weight") && !strstr(text_str(&shown), "wire"), "and not shown");
     config_comparable(text_str(&shown), &now);
     ok(strstr(text_str(&now), "train.aux: no\ntrain.aux_weight: 1\ntrain.augment: auto\n") != NULL, "compared with them in their place");
+    ok(strstr(text_str(&now), "train.lambda: 1\ntrain.generator: direct\ntrain.detach: yes\n") != NULL, "also the generator's kind");
     config_comparable(text_str(&now), &then);
     same(text_str(&now), text_str(&then), "which older outputs recorded");
     text_clear(&now);

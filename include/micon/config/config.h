@@ -121,12 +121,9 @@ enum { NORMS(CHOICE_ID) };
 typedef enum { AUGMENTS(CHOICE_ID) } augment_kind;
 #define SCHEDULES(X) X(SCHEDULE_COSINE, "cosine") X(SCHEDULE_PLATEAU, "plateau") X(SCHEDULE_CONSTANT, "constant")
 enum { SCHEDULES(CHOICE_ID) };
-/* How micon's generator makes treated cells of untreated ones. */
-#define GENERATORS(X) X(GENERATOR_DIRECT, "direct") X(GENERATOR_CHANGE, "change")
-enum { GENERATORS(CHOICE_ID) };
 typedef struct {
     char *run, *weights;
-    int method, generator, encoder, freeze, precision, positives, norm, augment, schedule;
+    int method, encoder, freeze, precision, positives, norm, augment, schedule;
     int64_t seed, batch, steps, memory, tiles_memory, cache_memory, checkpoint_steps, dim, projection, valid_every, early_stop;
     double lr, temperature, lambda, weight_decay, warmup, grad_clip;
     bool detach, aux, deterministic;

@@ -22,7 +22,6 @@ typedef struct {
     int projection;     /* P; 0: no projection head */
     int bits;           /* B, of the compounds' vectors; 0: no compound head */
     bool has_generator; /* micon */
-    bool change;        /* the generator gives the change: G = h_control + its layers */
     bool pretrained;    /* the trunk alone: no last layer */
     int aux_classes;    /* classes of the auxiliary head; 0: none */
     int freeze;         /* while training */
