@@ -69,6 +69,7 @@ status command_clean(call *c);
 status command_verify(call *c);
 status command_compare(call *c);
 status command_gallery(call *c);
+status command_predict(call *c);
 status command_export(call *c);
 status command_store(call *c);
 

@@ -80,6 +80,13 @@ status command_gallery(call *c)
     return st;
 }
 
+status command_predict(call *c)
+{
+    names none = {0};
+    if (c->a.rest.n != 2) return fail(E_USAGE, "missing file of structures; usage: micon predict screen.yaml SMILES_FILE");
+    return start_with_all(c, "predict", NULL, &none);
+}
+
 status command_compare(call *c)
 {
     if (c->a.rest.n < 3) return fail(E_USAGE, "name at least two runs; usage: micon compare screen.yaml RUN RUN...");

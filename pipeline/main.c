@@ -30,8 +30,9 @@ enum {
     STORE = 2048,
     INDEX = 4096,
     GALLERY = 8192,
+    PREDICT = 16384,
     STEPS = PLAN | RUN | RERUN | SUBMIT,
-    PROFILES = COMPARE | EXPORT | STORE | GALLERY, /* these start a stage program; names follow screen.yaml */
+    PROFILES = COMPARE | EXPORT | STORE | GALLERY | PREDICT, /* these start a stage program; names follow screen.yaml */
     ALL = ~0
 };
 
@@ -52,6 +53,8 @@ static const command commands[] = {
     {"compare", "screen.yaml RUN RUN...", "compare finished runs: a table and a figure, with intervals of the paired differences", COMPARE,
      command_compare},
     {"gallery", "screen.yaml", "draw wells of a compound beside controls of their plates, as one PNG", GALLERY, command_gallery},
+    {"predict", "screen.yaml SMILES_FILE", "predict profiles for structures that no well holds, and find the treatments nearest to them",
+     PREDICT, command_predict},
     {"export", "screen.yaml FOLDER", "write a run's finished profiles as CSV or Parquet tables, in pycytominer's layout", EXPORT,
      command_export},
     {"store", "add screen.yaml STORE", "add a run's finished profiles to a store that several screens share", STORE, command_store},

@@ -53,12 +53,4 @@ status tile_reader_start(tile_reader **out, const char *path, int64_t n_tiles, s
 status tile_reader_next(tile_reader *r, const uint8_t **tiles, int *n, double *wait_s) MUST_USE;
 void tile_reader_stop(tile_reader **r); /* NULL-safe; joins the thread */
 
-/* ---- counterfactual.c: what the generator predicts ---- */
-/* controls [n_controls, dim] on every rank -> rows [first, first + n) of the wanted compounds, this rank's share: x [n, dim] and
- * projected [n, projection]. */
-status counterfactual_predict(const embedder *b, const float *controls, int64_t n_controls, int64_t first, int64_t n, float *x,
-                              float *projected) MUST_USE;
-/* A clip model: z(m(p)) of wanted compounds [first, first + n) -> x [n, dim]. */
-status counterfactual_embed_compounds(const embedder *b, int64_t first, int64_t n, float *x) MUST_USE;
-
 #endif

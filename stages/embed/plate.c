@@ -10,6 +10,7 @@
 #include "micon/base/path.h"
 #include "micon/mpi/comm.h"
 #include "micon/mpi/progress.h"
+#include "micon/nn/counterfactual.h"
 #include "micon/stage/provenance.h"
 
 #include <stdio.h>
@@ -327,12 +328,13 @@ static status predict_all(plate *p, store *out)
     partition(chunks, b->g->size, b->g->rank, &first, &mine);
     first *= CHUNK;
     mine = first + mine * CHUNK < n ? mine * CHUNK : n > first ? n - first : 0;
+    const compound_rows rows = {b->compounds->x, b->wanted + first};
     TRY_ALL(b->g->comm, mem_alloc(&x, (size_t)mine * (size_t)b->m.dim, sizeof *x, "predictions"));
     TRY_ALL(b->g->comm, mem_alloc(&u, (size_t)mine * (size_t)b->m.projection, sizeof *u, "predictions"));
     if (mine > 0 && generated)
-        st = counterfactual_predict(b, p->controls, p->n_controls, first, mine, x, u);
+        st = counterfactual_predict(&b->m, p->controls, p->n_controls, &rows, mine, x, u);
     else if (mine > 0)
-        st = counterfactual_embed_compounds(b, first, mine, x);
+        st = counterfactual_embed_compounds(&b->m, &rows, mine, x);
     TRY_ALL(b->g->comm, st);
     TRY(store_write_rows_all(out, generated ? COUNTERFACTUAL_X : "uns/compound/X", first, mine, mine > 0 ? x : NULL));
     if (generated) TRY(store_write_rows_all(out, COUNTERFACTUAL_PROJECTED, first, mine, mine > 0 ? u : NULL));

@@ -7,7 +7,7 @@
 # ---- command line ----
 micon --help >"$T/help"; same "--help ends with 0" $? 0
 golden "micon --help" "$T/help" help.txt
-for c in index check plan run submit status rerun compare export store clean gate verify; do
+for c in index check plan run submit status rerun compare export predict store clean gate verify; do
     micon $c --help >"$T/help"
     golden "micon $c --help" "$T/help" help-$c.txt
 done

@@ -64,7 +64,7 @@ refused "another tile size" "was trained on 96 px: set tile.size to 96" --set em
 refused "channels in another order" "the model was trained on ER, DNA, RNA, AGP, Mito" --set embed.model=other.safetensors
 "$TOOLS/model_make" other.safetensors 64 100 32 512 1 DNA ER RNA AGP Mito
 refused "other vectors" "set featurize.bits" --set embed.model=other.safetensors
-sed 's/"micon.generator":\( *\)"1"/"micon.generator":\1"2"/' $M >other.safetensors
+sed 's/"micon.generator":\( *\)"1"/"micon.generator":\1"2"/; s/"micon.digest"/"other.digest"/' $M >other.safetensors
 not_ok "a model that gives the change" cmp -s $M other.safetensors
 refused "that one" "was trained with train.generator: change, which was removed" --set embed.model=other.safetensors
 head -c 100000 $M >other.safetensors

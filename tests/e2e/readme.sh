@@ -58,6 +58,7 @@ runs table
 runs model
 runs share
 ok "share: a store" test -s "$clone/shared/profiles.h5ad"
+runs predict
 runs stages
 if /usr/bin/python3 -c 'import anndata, h5py' 2>/dev/null; then
     block test python >"$T/reader.py"

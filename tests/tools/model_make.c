@@ -1,5 +1,5 @@
 /* model_make.c -- a model with first weights, without training: model_make OUT size_px dim projection bits generator channel...
- * In the environment: MODEL_DEPTH of the ResNet, else 18; MODEL_SEEN, a compound that it was trained on. */
+ * In the environment: MODEL_DEPTH of the ResNet, else 18; MODEL_SEEN, compounds that it was trained on, with spaces between. */
 #include "micon/base/mem.h"
 #include "micon/nn/model.h"
 
@@ -18,7 +18,7 @@ int main(int argc, char **argv)
                .has_generator = atoi(argv[6]) != 0,
                .pretrained = atoi(argv[4]) == 0};
     for (int i = 7; i < argc; i++) names_add(&m.channels, argv[i]);
-    if (getenv("MODEL_SEEN")) names_add(&m.compounds, getenv("MODEL_SEEN"));
+    if (getenv("MODEL_SEEN")) names_split(&m.compounds, getenv("MODEL_SEEN"), ' ');
     m.mean = xcalloc(m.channels.n, sizeof *m.mean);
     m.sd = xcalloc(m.channels.n, sizeof *m.sd);
     for (size_t c = 0; c < m.channels.n; c++) m.mean[c] = 0.2, m.sd[c] = 0.2;

@@ -15,6 +15,7 @@
 #define WORK_FEATURES "features"
 #define WORK_PROFILES "profiles"
 #define WORK_REPORTS "reports"
+#define WORK_PREDICTIONS "predictions"
 #define MODEL_FILE "model.safetensors"
 #define MODEL_LOG "log.jsonl"
 
@@ -25,7 +26,9 @@
 #define FEATURES_KIND "features" /* of CellProfiler's kind: a row per site */
 #define CELLS_KIND "cells"       /* the same, a row per cell */
 #define PROFILES_KIND "profiles"
+#define PREDICTIONS_KIND "predictions"
 enum { TILES_FORMAT = 1, COMPOUNDS_FORMAT = 1, EMBEDDINGS_FORMAT = 1, PROFILES_FORMAT = 1, FEATURES_FORMAT = 1, CELLS_FORMAT = 1 };
+enum { PREDICTIONS_FORMAT = 1 };
 
 /* ---- layouts of other files: the cached index, status/<stage>/<name>.made, status/slurm.json, status/rates.json, metrics.json ---- */
 enum { INDEX_FORMAT = 3, OUTPUT_RECORD_FORMAT = 1, SUBMISSIONS_FORMAT = 1, RATES_FORMAT = 1, METRICS_FORMAT = 1 };

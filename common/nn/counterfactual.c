@@ -2,7 +2,7 @@
  * z(mean over the control tiles of G([h, m(p)])). G's last layer is linear, so the mean is taken after its ReLU; and the first layer's
  * product splits into one with h, done once per control, and one with m(p), done once per compound. A model without a generator whose
  * compounds were trained against pictures (clip) has z(m(p)) in their place: a compound among the pictures, the same on every plate. */
-#include "embed.h"
+#include "micon/nn/counterfactual.h"
 
 #include "micon/base/mem.h"
 #include "micon/base/num.h"
@@ -92,24 +92,24 @@ static void predict_block(const model *m, buffers *w, const float *a, int64_t n_
     memcpy(projected, w->u, (size_t)n * (size_t)m->projection * sizeof *projected);
 }
 
-/* The vectors of k wanted compounds from `first` on into w->in, and zeros behind them. */
-static void fill_vectors(const embedder *e, buffers *w, int64_t first, int64_t k)
+/* The vectors of k compounds from `first` on into w->in, and zeros behind them. */
+static void fill_vectors(const compound_rows *c, size_t bits, buffers *w, int64_t first, int64_t k)
 {
-    size_t bits = (size_t)e->m.bits;
     memset(w->in, 0, BLOCK * bits * sizeof *w->in);
-    for (int64_t i = 0; i < k; i++)
-        memcpy(w->in + (size_t)i * bits, e->compounds->x + e->wanted[first + i] * e->compounds->d, bits * sizeof *w->in);
+    for (int64_t i = 0; i < k; i++) {
+        size_t row = (size_t)(c->row ? c->row[first + i] : first + i);
+        memcpy(w->in + (size_t)i * bits, c->x + row * bits, bits * sizeof *w->in);
+    }
 }
 
-status counterfactual_embed_compounds(const embedder *e, int64_t first, int64_t n, float *x)
+status counterfactual_embed_compounds(const model *m, const compound_rows *c, int64_t n, float *x)
 {
     status st = OK;
-    const model *m = &e->m;
     buffers w = {0};
     TRY(buffers_alloc(&w, m));
     for (int64_t at = 0; at < n; at += BLOCK) {
         int64_t k = n - at < BLOCK ? n - at : BLOCK;
-        fill_vectors(e, &w, first + at, k);
+        fill_vectors(c, (size_t)m->bits, &w, at, k);
         mlp_forward(&m->params, &m->compound, BLOCK, w.in, w.m_inside, w.mp);
         l2_forward(BLOCK, m->dim, w.mp, w.mp, w.norm);
         memcpy(x + at * m->dim, w.mp, (size_t)(k * m->dim) * sizeof *x);
@@ -119,11 +119,10 @@ done:
     return st;
 }
 
-status counterfactual_predict(const embedder *e, const float *controls, int64_t n_controls, int64_t first, int64_t n, float *x,
+status counterfactual_predict(const model *m, const float *controls, int64_t n_controls, const compound_rows *c, int64_t n, float *x,
                               float *projected)
 {
     status st = OK;
-    const model *m = &e->m;
     float *a = NULL;
     buffers w = {0};
     size_t wide = 2 * (size_t)m->dim;
@@ -134,7 +133,7 @@ status counterfactual_predict(const embedder *e, const float *controls, int64_t 
     product(rows, (int)wide, m->dim, controls, params_value(&m->params, m->generator.w0), (int)wide, 0, a);
     for (int64_t at = 0; at < n; at += BLOCK) {
         int64_t k = n - at < BLOCK ? n - at : BLOCK;
-        fill_vectors(e, &w, first + at, k);
+        fill_vectors(c, (size_t)m->bits, &w, at, k);
         predict_block(m, &w, a, n_controls, k, x + at * m->dim, projected + at * m->projection);
     }
 done:
