@@ -335,6 +335,7 @@ void step_status_free(step_status *s);
 bool step_status_is_live(const char *path, text *who);
 void step_status_show(const step_status *s, text *out); /* "120 of 345 sites, 12.3 a second, 3 min left" */
 void step_status_failed(step_status *s, const char *why);
+struct json_t *driver_json(const char *path); /* of a regular file; NULL: there is none, or it cannot be read. json_decref frees it */
 char *step_file(const config *c, const step *s, const char *end); /* work/status/STAGE/NAME.END; caller frees */
 char *step_job_log(const config *c, int stage, const char *job);  /* of a SLURM job, "12" or "12_3"; caller frees */
 bool step_file_is_newer(const char *a, const char *b);            /* than b, or b does not exist */

@@ -14,7 +14,7 @@
 void rates_read(rates *r, const config *c)
 {
     char *path = config_work(c, "status/rates.json");
-    json_t *o = path_exists(path) ? json_load_file(path, 0, NULL) : NULL, *f = json_object_get(o, "factor");
+    json_t *o = driver_json(path), *f = json_object_get(o, "factor");
     const json_t *starts = json_object_get(o, "start_s");
     *r = (rates){.measured = json_is_object(f)};
     for (int i = 0; i < n_stages; i++) {

@@ -144,7 +144,7 @@ static void read_job(submissions *s, const json_t *j)
 void submissions_read(submissions *s, const config *c)
 {
     char *path = config_work(c, "status/slurm.json");
-    json_t *o = path_exists(path) ? json_load_file(path, 0, NULL) : NULL, *jobs = json_object_get(o, "jobs");
+    json_t *o = driver_json(path), *jobs = json_object_get(o, "jobs");
     *s = (submissions){0};
     for (size_t i = 0; i < json_array_size(jobs); i++) read_job(s, json_array_get(jobs, i));
     json_decref(o);

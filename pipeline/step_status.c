@@ -17,6 +17,18 @@ char *step_file(const config *c, const step *s, const char *end)
     return config_status_file(c, stage_table[s->stage].name, s->name, end);
 }
 
+json_t *driver_json(const char *path)
+{
+    enum { JSON_MOST = 64 << 20 };
+    char *data = NULL;
+    size_t n = 0;
+    if (!path_exists(path)) return NULL;
+    if (path_read(path, &data, &n, JSON_MOST) != OK) msg_clear();
+    json_t *o = data ? json_loadb(data, n, 0, NULL) : NULL;
+    free(data);
+    return o;
+}
+
 static char *text_of(const json_t *o, const char *key)
 {
     const char *s = json_string_value(json_object_get(o, key));
@@ -138,7 +150,7 @@ static char *find_log(const step_status *out, const config *c, const step *s, co
 void step_status_read(step_status *out, const config *c, const step *s)
 {
     char *path = step_file(c, s, "json");
-    json_t *o = path_exists(path) ? json_load_file(path, 0, NULL) : NULL;
+    json_t *o = driver_json(path);
     *out = (step_status){.state = state_of(o), .message = text_of(o, "message"), .unit = text_of(o, "unit")};
     out->done = number_of(o, "done", 0);
     out->total = number_of(o, "total", 0);
@@ -156,7 +168,7 @@ void step_status_read(step_status *out, const config *c, const step *s)
 
 bool step_status_is_live(const char *path, text *who)
 {
-    json_t *o = json_load_file(path, 0, NULL);
+    json_t *o = driver_json(path);
     char *job = job_of(o), *stage = text_of(o, "stage"), *host = text_of(o, "host"), shown[300];
     bool live = state_of(o) == STATUS_RUNNING && !is_gone(o);
     if (live && job) {

@@ -42,13 +42,14 @@ status path_write(const char *path, const void *data, size_t size)
     status st = OK;
     char *part = path_part(path);
     FILE *f = fopen(part, "wbx");
+    bool made = f != NULL; /* what is there already is another writer's */
     if (!f) TRY(fail(E_IO, "%s: %s", part, strerror(errno)));
     bool good = fwrite(data, 1, size, f) == size;
     good = fclose(f) == 0 && good;
     if (!good) TRY(fail(E_IO, "%s: writing failed: %s", part, strerror(errno)));
     TRY(path_publish(part, path));
 done:
-    if (st != OK) unlink(part);
+    if (st != OK && made) unlink(part);
     free(part);
     return st;
 }

@@ -96,9 +96,10 @@ status index_load(screen_index **out, const char *path, const char *dir)
     struct stat sb;
     void *block = MAP_FAILED;
     uint8_t *own = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &sb) != 0) TRY(fail(E_IO, "%s: %s", path, strerror(errno)));
-    if (!S_ISREG(sb.st_mode) || sb.st_size < (off_t)sizeof(block_head)) TRY(fail(E_FORMAT, "%s: not an index file: too short", path));
+    int fd;
+    TRY(path_open_regular(path, &fd));
+    if (fstat(fd, &sb) != 0) TRY(fail(E_IO, "%s: %s", path, strerror(errno)));
+    if (sb.st_size < (off_t)sizeof(block_head)) TRY(fail(E_FORMAT, "%s: not an index file: too short", path));
     if (!may_be_mapped(fd)) {
         TRY(read_block(fd, path, (size_t)sb.st_size, &own));
         TRY(fail_within(block_open(out, own, (size_t)sb.st_size, false, dir), "%s", path)); /* takes over `own` */

@@ -32,6 +32,16 @@ has "and on what to do" "$T/err" "train.memory bounds it"
 hasnt "nothing was started" "$FAKE/calls" "train"
 has "the plan says it" <(micon plan screen.yaml -n 64 --stage train "${big[@]}") "Note: train takes about 6.4 TB of memory, and "
 
+rm -rf work; mkdir work
+small_disk() { unshare -m bash -c 'mount -t tmpfs -o size=16k none work && exec "$0" plan screen.yaml --stage tile' "$MICON_BIN/micon"; }
+if [ "$(id -u)" = 0 ] && unshare -m mount -t tmpfs none work 2>/dev/null; then
+    exits "a disk that is too small" 0 small_disk
+    has "the plan says so" "$T/out" "Note: the outputs take about "
+    has "and what is free" "$T/out" " are free in "
+else
+    skip "a disk that is too small" "mounting a tmpfs is not allowed here"
+fi
+
 # ---- half-written files ----
 rm -rf work "$FAKE/calls"
 dead=$(hostname)-4194305

@@ -99,6 +99,12 @@ claim 00000000000000aa 17
 same "in another container nobody can tell" "$(status_of train)" running
 rm -rf work/status/train
 
+for f in "status/tile/s1__b1__P1.json" "status/slurm.json" "status/rates.json"; do
+    mkdir -p work/status/tile; rm -f "work/$f"; mkfifo "work/$f"
+done
+exits "named pipes in the place of records: status does not wait" 0 timeout 20 "$MICON_BIN/micon" status screen.yaml
+rm -f work/status/*.json work/status/tile/*.json
+
 # ---- SLURM: queued, running, a serial task's waiting plates, killed ----
 rm -rf work "$FAKE"/queue "$FAKE"/job "$FAKE"/sbatch.* "$FAKE/calls"
 run --stage featurize >/dev/null 2>&1

@@ -23,6 +23,14 @@ exits "no configuration: exit 2" 2 mpi 2 "$BIN/micon-tile"
 has "and which is wanted" "$T/err" "micon-tile screen.yaml"
 exits "a configuration that is not there: exit 2" 2 mpi 2 "$BIN/micon-tile" gone.yaml
 has "and its name" "$T/err" "gone.yaml: No such file or directory"
+mkfifo pipe.yaml pipe.csv
+exits "a named pipe in its place: exit 2" 2 timeout 20 "$BIN/micon-tile" pipe.yaml
+has "and what it is" "$T/err" "pipe.yaml: is a named pipe, not a file"
+printf 'screen:\n  index: pipe.csv\n' >piped.yaml
+exits "a named pipe in a table's place: exit 1" 1 timeout 20 "$BIN/micon-tile" piped.yaml
+has "and what it is" "$T/err" "pipe.csv: is a named pipe, not a file"
+MICON_STARTED=$T/mark exits "a program that fails has left its mark" 1 "$BIN/micon-tile" piped.yaml
+ok "which the driver looks for" test -e "$T/mark"
 printf 'tile:\n  sise: 3\n' >bad.yaml
 exits "an unknown key: exit 2" 2 mpi 2 "$BIN/micon-tile" bad.yaml
 has "with file, line and the nearest" "$T/err" "bad.yaml:2: unknown key 'sise' in section 'tile'; did you mean 'size'?"

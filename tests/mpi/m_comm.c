@@ -1,12 +1,14 @@
 #define _GNU_SOURCE /* sched_setaffinity */
-/* m_comm.c -- agreement, partition, gathering, work handed out.   run: n=1,2,3,4 */
+/* m_comm.c -- agreement, deadlines, partition, gathering, work handed out.   run: n=1,2,3,4 */
 #include "../tap_mpi.h"
 #include "micon/mpi/comm.h"
 #include "micon/mpi/work_queue.h"
 
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 static void agreement(int rank, int size)
 {
@@ -23,6 +25,22 @@ static void agreement(int rank, int size)
     ok_all(agree_same_all(w, 42, "x") == OK, "equal values");
     ok_all(agree_same_all(w, (uint64_t)rank, "x") == (size > 1 ? E_USAGE : OK), "unequal values");
     msg_clear();
+}
+
+/* A call that ends in time goes on, one that does not ends its process. */
+static void deadlines(int rank)
+{
+    int how = 0;
+    comm_deadline *d = comm_deadline_start("in time", 60);
+    comm_deadline_end(&d);
+    pid_t child = rank == 0 ? fork() : -1;
+    if (child == 0) {
+        comm_deadline_start("a call that does not end", 1);
+        nanosleep(&(struct timespec){5, 0}, NULL);
+        _exit(7);
+    }
+    ok_all(rank != 0 || (waitpid(child, &how, 0) == child && WIFEXITED(how) && WEXITSTATUS(how) == 1),
+           "the deadline of a call that does not end");
 }
 
 static void parts(int rank, int size)
@@ -182,6 +200,7 @@ int main(int argc, char **argv)
     MPI_Init(&argc, &argv);
     int rank = comm_rank(MPI_COMM_WORLD), size = comm_size(MPI_COMM_WORLD);
     agreement(rank, size);
+    deadlines(rank);
     parts(rank, size);
     gathering(rank, size);
     threads(size);

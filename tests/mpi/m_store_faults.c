@@ -1,5 +1,6 @@
 /* m_store_faults.c -- every fault point of a writer, on every rank: one agreed failure that names the rank, nothing left behind, and the
- * next try succeeds. run: debug n=1,2,3 limit=120 */
+ * next try succeeds. A rank that cannot open the part file is such a failure too, and one that sees it late is none.
+ * run: debug n=1,2,3 limit=120 */
 #include "../tap_mpi.h"
 #include "micon/base/fault.h"
 #include "micon/base/log.h"
@@ -8,9 +9,28 @@
 #include "micon/mpi/comm.h"
 #include "micon/store/store.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdlib.h>
 
 static int rank, size;
+static int refusals, refused_why; /* how many opens of a part file fail on this rank, and why */
+
+/* In place of libc's, for the program and its libraries. */
+int open(const char *path, int flags, ...)
+{
+    va_list ap;
+    va_start(ap, flags);
+    int mode = flags & O_CREAT ? va_arg(ap, int) : 0;
+    va_end(ap);
+    if (refusals > 0 && strstr(path, ".part.") && (flags & O_ACCMODE) == O_RDWR) {
+        refusals--;
+        errno = refused_why;
+        return -1;
+    }
+    return openat(AT_FDCWD, path, flags, mode);
+}
 
 static status write_all(const char *path)
 {
@@ -67,6 +87,30 @@ static bool one_fault(const char *path, int n, int at)
     return false;
 }
 
+/* One rank cannot open the part file, or not at once. */
+static void refused(const char *path, int at)
+{
+    char who[40];
+    snprintf(who, sizeof who, "rank %d: ", at);
+    refused_why = EMFILE;
+    refusals = rank == at ? 1000000 : 0;
+    status st = write_all(path);
+    int good = st == E_IO && strncmp(msg_get(), who, strlen(who)) == 0 && strstr(msg_get(), "raise `ulimit -n`");
+    if (!good) printf("# status %s: %s\n", status_name(st), msg_get());
+    msg_clear();
+    ok_all(good, "a rank without free descriptors is agreed on and named");
+    MPI_Barrier(MPI_COMM_WORLD);
+    ok_all(left(path) == 0, "  and nothing is left");
+    refused_why = ENOENT;
+    refusals = rank == at ? 5 : 0;
+    st = write_all(path);
+    ok_all(st == OK && refusals == 0, "a rank that is shown the file late waits for it");
+    msg_clear();
+    MPI_Barrier(MPI_COMM_WORLD);
+    if (rank == 0) remove(path);
+    MPI_Barrier(MPI_COMM_WORLD);
+}
+
 int main(int argc, char **argv)
 {
     enum { MOST = 60 };
@@ -85,6 +129,18 @@ int main(int argc, char **argv)
         if (rank == 0) remove(path);
         MPI_Barrier(MPI_COMM_WORLD);
     }
+    unsetenv("MICON_FAULT");
+    fault_init(rank);
+    for (int at = 1; at < size; at++) refused(path, at);
+    char *part = path_part(path);
+    FILE *f = rank == 0 ? fopen(part, "w") : NULL;
+    if (f) fclose(f);
+    MPI_Barrier(MPI_COMM_WORLD);
+    ok_all(write_all(path) == E_IO && strstr(msg_get(), "cannot be made: File exists"), "a part file that is there is not written to");
+    msg_clear();
+    MPI_Barrier(MPI_COMM_WORLD);
+    ok_all(rank != 0 || remove(part) == 0, "  and stays");
+    free(part);
     int rc = tap_done_all();
     free(path);
     MPI_Finalize();

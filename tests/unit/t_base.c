@@ -234,6 +234,12 @@ static void in_containers(const char *dir, const char *path)
     pid_t gone = fork();
     if (gone == 0) _exit(0);
     waitpid(gone, NULL, 0);
+    char kept[IDENTITY_TOKEN];
+    int how = 0;
+    memcpy(kept, me->token, sizeof kept);
+    pid_t other = fork();
+    if (other == 0) _exit(strcmp(kept, identity_mine()->token) == 0);
+    ok(waitpid(other, &how, 0) == other && how == 0, "another process has another token, whatever its number");
     char *name[4] = {xasprintf("%s.part.%s-%ld-%.8s-00c0ffee", path, me->host, (long)gone, *me->space ? me->space : "unknown0"),
                      xasprintf("%s.part.%s-%ld-01234567-00c0ffee", path, me->host, (long)gone),
                      xasprintf("%s.part.%s-%ld-01234567-00c0ffed", path, me->host, (long)getpid()),
@@ -260,7 +266,9 @@ static void files(void)
     ok(path_read(path, &data, &size, 3) == E_FORMAT && !data, "a file over the limit is refused");
     msg_clear();
     char *part = xasprintf("%s.part.nohost-1", path), *mine = path_part(path), *again = path_part(path);
-    ok(strcmp(mine, again) == 0, "a process has one part name for a file");
+    ok(strcmp(mine, again) == 0 && strstr(mine, identity_mine()->token), "a process has one part name for a file, with its token");
+    ok(path_write_plain(mine) && path_write(path, "mine", 4) == E_IO && path_exists(mine), "a part file that is there is never written to");
+    msg_clear();
     free(again);
     in_containers(dir, path);
     char *long_name = xasprintf("%s/%0250d", dir, 7), *long_part = path_part(long_name);

@@ -152,6 +152,8 @@ static void cached(void)
     put("t.csv", "DNA,ER,Plate,Well,Site,JCP2022\na,b,P,A01,1,X\n");
     put("u.csv", "DNA,ER,Plate,Well,Site,JCP2022\na,b,Q,A01,1,X\n");
     ok(!reused(&s, cache, &mtime) && reused(&s, cache, &mtime), "the batch is the folder's name");
+    ok(unlink(cache) == 0 && mkfifo(cache, 0600) == 0 && open_cached(&s, cache, &again) == OK, "a named pipe in its place: not waited for");
+    index_free(&again);
     char *moved = xasprintf("%s-renamed", folder), *there = path_join(moved, "work.index");
     ok(rename(folder, moved) == 0, "the folder is renamed");
     s.o.dir = moved;
