@@ -2,8 +2,10 @@
 # campaign.sh [--seed N] [--count N] [--folder DIR] [kill|io|flip|foreign|two ...] -- attacks on the programs, each try with its own damage,
 # then a table of what came of them. --count: tries of each kind (20). The damage of a try follows from the seed; when it strikes a running
 # program, the moment does not.
-#   kill     SIGKILL of a rank, of mpirun, of the driver or of all, at any time of a stage: the next run must give the same bytes
-#   io       the k-th open, read, write, fsync, rename or close of a file of a stage fails or is short (io_shim.c)
+#   kill     SIGKILL of a rank, of mpirun, of the driver or of all, at any time of a stage, of a whole run, or of adding to a shared store:
+#            the next run must give the same bytes
+#   io       the k-th open, read, write, fsync, rename or close of a file of a stage fails or is short (io_shim.c); k is drawn among the
+#            calls that a run without faults made
 #   flip     a bit of any file in the work folder changes, size and time kept: `micon verify`, then the stage that reads it
 #   foreign  images, tables, configurations, models and profiles with random changes: no crash, no endless loop
 #   two      two runs, stages and launches at once
@@ -14,6 +16,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 ROOT=$PWD BIN=${BIN:-$PWD/build/release/bin} HURT=${HURT:-$PWD/build/release/tests/tools/hurt}
 . tests/mpi.env
+. tests/profile_tables.sh
 seed=1 count=20 folder='' only='' kinds=()
 while [ $# -gt 0 ]; do
     case $1 in
@@ -75,6 +78,34 @@ prepare() {
         echo "$stage $(((${EPOCHREALTIME/./} - ${t0/./}) / 1000))" >>"times"
         [ -z "$(wrong_files)" ] || { echo "campaign: $stage does not repeat its bytes: $(wrong_files)"; exit 2; }
     done
+    echo "run $(awk '{s += $2} END {print s}' times)" >>"times"
+}
+# Which calls on files each rank of each stage makes: calls/STAGE/RANK.
+count_calls() {
+    [ -e calls ] && return
+    local stage
+    for stage in "${STAGES[@]}"; do
+        restore
+        remove_output "$stage"
+        mkdir -p "calls/$stage"
+        mpirun -n 2 env LD_PRELOAD="$C/shim.so" IO_SHIM="log:$C/calls/$stage" "$BIN/micon-$stage" s/screen.yaml --quiet "${SET[@]}" \
+            >log 2>&1 </dev/null || { cat log; exit 2; }
+    done
+}
+# A shared store, one.h5ad, and both.h5ad, which it becomes when the run of b.yaml is added.
+prepare_adding() {
+    [ -e both.h5ad ] && return
+    local p
+    for p in 1 2 3; do table $p B$p 1 8 >p$p.csv; done
+    table_screen a 'p[12].csv'
+    table_screen b p3.csv
+    mkdir -p shared
+    { micon-evaluate a.yaml --quiet && micon-store add a.yaml one.h5ad --quiet && micon-evaluate b.yaml --quiet --transform-with one.h5ad &&
+        cp one.h5ad shared/all.h5ad; } >log 2>&1 || { cat log; exit 2; }
+    local t0=$EPOCHREALTIME
+    micon-store add b.yaml shared/all.h5ad --quiet >log 2>&1 || { cat log; exit 2; }
+    echo "add $(((${EPOCHREALTIME/./} - ${t0/./}) / 1000))" >>"times"
+    mv shared/all.h5ad both.h5ad
 }
 
 # ---- chance ----
@@ -126,29 +157,43 @@ recover() {
 }
 
 # ---- kill ----
-try_kill() {
-    local n=$1 stage who ms length pid victim='' rc w force
-    restore
-    pick "${STAGES[@]}"; stage=$P
-    pick all rank mpirun driver; who=$P
-    length=$(sed -n "s/^$stage //p" times)
-    draw $((length + length / 10)); ms=$D
-    draw 3; force=$D
-    [ "$force" = 0 ] || remove_output "$stage"
-    local words="$stage, $who after $ms ms"
-    [ "$force" = 0 ] && words="$words, --force"
-    local args=(run s/screen.yaml -n 2 --quiet --stage "$stage" "${SET[@]}")
-    [ "$force" = 0 ] && args+=(--force)
-    setsid micon "${args[@]}" >log 2>&1 </dev/null &
-    pid=$!
-    sleep "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))"
-    case $who in
-    all) for victim in $(session $pid); do kill -9 "$victim" 2>/dev/null; done ;;
-    rank) victim=$(ps -o pid=,comm= --sid $pid | awk '/micon-/ {print $1}' | head -n $((n % 2 + 1)) | tail -n 1) ;;
-    mpirun) victim=$(ps -o pid=,comm= --sid $pid | awk '/mpirun|orterun/ {print $1; exit}') ;;
-    driver) victim=$pid ;;
+# strike WHO SID NUMBER: kills in that session; says whether there was anything to kill.
+strike() {
+    local pid victim=''
+    case $1 in
+    all) for victim in $(session "$2"); do kill -9 "$victim" 2>/dev/null; done ;;
+    rank) victim=$(ps -o pid=,comm= --sid "$2" | awk '/micon-/ {print $1}' | head -n $(($3 % 2 + 1)) | tail -n 1) ;;
+    mpirun) victim=$(ps -o pid=,comm= --sid "$2" | awk '/mpirun|orterun/ {print $1; exit}') ;;
+    driver) victim=$2 ;;
     esac
     [ -z "$victim" ] || kill -9 "$victim" 2>/dev/null # of all: the last, again
+}
+# pause STAGE: some time of what it takes, in ms, into MS
+pause() {
+    draw "$(sed -n "s/^$1 //p" times | head -n 1)"
+    MS=$D
+    sleep "$(printf '%d.%03d' $((MS / 1000)) $((MS % 1000)))"
+}
+try_kill() {
+    local n=$1 stage who pid rc w force args=(run s/screen.yaml -n 2 --quiet "${SET[@]}")
+    pick "${STAGES[@]}" run add; stage=$P
+    [ "$stage" = add ] && { try_kill_adding "$n"; return; }
+    restore
+    pick all rank mpirun driver; who=$P
+    draw 3; force=$D
+    local words="$stage, $who"
+    if [ "$stage" = run ]; then # the choices stay, which decide the bytes
+        for w in "${STAGES[@]}"; do remove_output "$w"; done
+    else
+        args+=(--stage "$stage")
+        [ "$force" = 0 ] || remove_output "$stage"
+        [ "$force" = 0 ] && args+=(--force) && words="$words, --force"
+    fi
+    setsid micon "${args[@]}" >log 2>&1 </dev/null &
+    pid=$!
+    pause "$stage"
+    words="$words after $MS ms"
+    strike "$who" $pid "$n"
     end_session $pid || { result kill "$n" HANG "$words"; return; }
     wait $pid 2>/dev/null
     rc=$?
@@ -158,15 +203,32 @@ try_kill() {
     recover kill "$n" "$words" || return
     result kill "$n" "$([ $rc = 0 ] && echo 'ended before' || echo recovered)"
 }
+try_kill_adding() {
+    local n=$1 pid rc words w
+    rm -f shared/*
+    cp one.h5ad shared/all.h5ad
+    setsid micon-store add b.yaml shared/all.h5ad --quiet >log 2>&1 </dev/null &
+    pid=$!
+    pause add
+    words="add after $MS ms"
+    strike all $pid "$n"
+    wait $pid 2>/dev/null
+    rc=$?
+    cmp -s shared/all.h5ad one.h5ad || cmp -s shared/all.h5ad both.h5ad || { result kill "$n" WRONG "$words: the store"; return; }
+    timeout $LIMIT micon-store add b.yaml shared/all.h5ad --quiet >log 2>&1 </dev/null
+    w=$?
+    [ $w = 124 ] && { result kill "$n" HANG "the next one: $words"; return; }
+    [ $w = 0 ] || grep -q 'already' log || { result kill "$n" STUCK "the next one (exit $w): $words"; return; }
+    cmp -s shared/all.h5ad both.h5ad || { result kill "$n" WRONG "after the next one: $words"; return; }
+    [ "$(ls shared)" = all.h5ad ] || { result kill "$n" STUCK "left: $words: $(ls shared)"; return; }
+    result kill "$n" "$([ $rc = 0 ] && echo 'ended before' || echo recovered)"
+}
 
 # ---- io ----
-try_io() {
-    local n=$1 stage op k mode word rank rc w
-    restore
+# aim: a kind of call of a stage, a word of its path and a rank, as a run without faults made CALLS of
+aim() {
     pick "${STAGES[@]}"; stage=$P
     pick open read write write write fsync rename close; op=$P
-    pick eio enospc short all; mode=$P
-    draw 12; k=$((D + 1))
     draw 2; rank=$D
     case $stage in
     featurize) pick compounds.h5 compound.csv .made; word=$P ;;
@@ -175,8 +237,17 @@ try_io() {
     embed) pick .part. embeddings/ tiles/ model.safetensors compounds.h5 .made; word=$P ;;
     evaluate) pick .part. embeddings/ profiles/ reports/ metrics report.html .made; word=$P ;;
     esac
+    CALLS=$(awk -v op="$op" -v word="$word" '$1 == op && index($0, word)' "calls/$stage/$rank" | wc -l)
+}
+try_io() {
+    local n=$1 stage op k mode word rank rc w
+    restore
+    aim
+    while [ "$CALLS" = 0 ]; do aim; done
+    pick eio enospc short all; mode=$P
+    draw "$CALLS"; k=$((D + 1))
     remove_output "$stage"
-    local words="$stage, $op $k of *$word* on rank $rank: $mode"
+    local words="$stage, $op $k of $CALLS of *$word* on rank $rank: $mode"
     rm -f struck
     timeout -k 5 $LIMIT mpirun -n 2 env LD_PRELOAD="$C/shim.so" IO_SHIM="$op:$k:$mode:$word" IO_SHIM_RANK=$rank IO_SHIM_MARK="$C/struck" \
         "$BIN/micon-$stage" s/screen.yaml --quiet "${SET[@]}" >log 2>&1 </dev/null
@@ -324,6 +395,8 @@ prepare
 [ "$(awk '$2 > m {m = $2} END {print int(m / 250)}' times)" -le $LIMIT ] || LIMIT=$(awk '$2 > m {m = $2} END {print int(m / 250)}' times)
 ls s/work/tiles | head -n 1 | sed 's/\.h5$//; s,__,/,g' >plate
 for kind in "${kinds[@]}"; do
+    [ "$kind" != io ] || count_calls
+    [ "$kind" != kill ] || prepare_adding
     for ((try = 1; try <= count; try++)); do
         [ -z "$only" ] || [ "$only" = "$kind:$try" ] || continue
         at_try "$kind" "$try"
@@ -333,5 +406,10 @@ done
 echo
 echo "campaign: seed $seed, ${count} tries of each of: ${kinds[*]}"
 for key in "${!tally[@]}"; do printf '%-8s %-16s %5d\n' "${key%% *}" "${key#* }" "${tally[$key]}"; done | LC_ALL=C sort
+struck=0
+for key in "${!tally[@]}"; do
+    case $key in *'not reached' | *'ended before' | *'no such file') ;; *) struck=$((struck + ${tally[$key]})) ;; esac
+done
+echo "struck: $struck"
 echo "wrong: $bad"
 [ $bad = 0 ]

@@ -2,6 +2,7 @@
  *   IO_SHIM=OP:K:MODE:WORD   OP: open read write fsync rename close; MODE: eio, enospc, short (half of the bytes are read or written), all
  *                            (this call and every later one of its kind fail with EIO)
  *   IO_SHIM_RANK=N           of which rank            IO_SHIM_MARK=FILE   made when it struck
+ *   IO_SHIM=log:FOLDER       nothing fails: a line "OP PATH" for each call on a file whose path holds IO_SHIM_WORD, in FOLDER/RANK
  * Calls that libc makes inside itself (of fwrite, say) do not pass here; those of the stdio functions named below do. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -24,54 +25,97 @@ static struct {
     int why, brief, all;
     long left;
     char word[200];
+    int log; /* a descriptor; 0: calls are not listed */
 } plan;
-static char watched[MAX_FD];
+static char *watched[MAX_FD]; /* its path; NULL: of no matching path, or closed */
+static const char *const op_names[N_OPS] = {"open", "read", "write", "fsync", "rename", "close"};
+
+static int open_plainly(const char *path, int flags)
+{
+    int (*real)(const char *, int, ...) = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open");
+    return real(path, flags | O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+}
+
+static void start_log(const char *folder, const char *rank)
+{
+    char path[4096];
+    const char *word = getenv("IO_SHIM_WORD");
+    snprintf(plan.word, sizeof plan.word, "%s", word ? word : "");
+    snprintf(path, sizeof path, "%s/%s", folder, rank);
+    plan.log = open_plainly(path, O_APPEND);
+    plan.ready = plan.log > 0 ? 1 : -1;
+}
 
 static void read_plan(void)
 {
-    static const char *const names[N_OPS] = {"open", "read", "write", "fsync", "rename", "close"};
     char name[16], mode[16];
     const char *given = getenv("IO_SHIM"), *rank = getenv("OMPI_COMM_WORLD_RANK"), *wanted = getenv("IO_SHIM_RANK");
     plan.ready = -1;
     if (!given || !rank || (wanted && strcmp(rank, wanted) != 0)) return;
+    if (strncmp(given, "log:", 4) == 0) {
+        start_log(given + 4, rank);
+        return;
+    }
     if (sscanf(given, "%15[^:]:%ld:%15[^:]:%199s", name, &plan.left, mode, plan.word) != 4) return;
     for (int i = 0; i < N_OPS; i++)
-        if (strcmp(names[i], name) == 0) plan.what = (op)i, plan.ready = 1;
+        if (strcmp(op_names[i], name) == 0) plan.what = (op)i, plan.ready = 1;
     plan.why = strcmp(mode, "enospc") == 0 ? ENOSPC : EIO;
     plan.brief = strcmp(mode, "short") == 0;
     plan.all = strcmp(mode, "all") == 0;
 }
 
-static verdict judge(op what, int matches)
+static void list_call(op what, const char *path)
+{
+    char line[8300];
+    int n = snprintf(line, sizeof line, "%s %s\n", op_names[what], path);
+    ssize_t (*real)(int, const void *, size_t) = (ssize_t(*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
+    if (n > 0 && n < (int)sizeof line) (void)!real(plan.log, line, (size_t)n);
+}
+
+/* path: NULL where the call is on no file that is meant. */
+static verdict judge(op what, const char *path)
 {
     if (!plan.ready) read_plan();
-    if (plan.ready < 0 || what != plan.what || !matches) return PASS;
+    if (plan.ready < 0 || !path) return PASS;
+    if (plan.log) list_call(what, path);
+    if (plan.log || what != plan.what) return PASS;
     long left = --plan.left;
     if (left > 0 || (left < 0 && !plan.all)) return PASS;
     const char *mark = getenv("IO_SHIM_MARK");
-    int (*real_open)(const char *, int, ...) = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open");
-    int fd = mark ? real_open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : -1;
+    int fd = mark ? open_plainly(mark, 0) : -1;
     int (*real_close)(int) = (int (*)(int))dlsym(RTLD_NEXT, "close");
     if (fd >= 0) real_close(fd);
     errno = plan.why;
     return plan.brief && (what == IS_READ || what == IS_WRITE) ? SHORT : FAIL;
 }
 
-static int named(const char *path)
+/* The path if it holds the word, else NULL. */
+static const char *named(const char *path)
 {
     if (!plan.ready) read_plan();
-    return plan.ready > 0 && path && strstr(path, plan.word) != NULL;
+    return plan.ready > 0 && path && strstr(path, plan.word) ? path : NULL;
 }
 
-static int is_watched(int fd)
+static const char *is_watched(int fd)
 {
-    return fd >= 0 && fd < MAX_FD && watched[fd];
+    return fd >= 0 && fd < MAX_FD ? watched[fd] : NULL;
 }
 
 static int opened(int fd, const char *path)
 {
-    if (fd >= 0 && fd < MAX_FD) watched[fd] = (char)named(path);
+    if (fd < 0 || fd >= MAX_FD) return fd;
+    free(watched[fd]);
+    watched[fd] = named(path) ? strdup(path) : NULL;
     return fd;
+}
+
+/* What the descriptor was of, until it is closed: the caller frees it. */
+static char *closing(int fd)
+{
+    if (fd < 0 || fd >= MAX_FD) return NULL;
+    char *path = watched[fd];
+    watched[fd] = NULL;
+    return path;
 }
 
 #define REAL(type, name, ...) type (*real)(__VA_ARGS__) = (type(*)(__VA_ARGS__))dlsym(RTLD_NEXT, name)
@@ -169,24 +213,28 @@ int fsync(int fd)
 
 int rename(const char *from, const char *to)
 {
+    char both[8200];
     REAL(int, "rename", const char *, const char *);
-    return judge(IS_RENAME, named(from) || named(to)) == FAIL ? -1 : real(from, to);
+    snprintf(both, sizeof both, "%s %s", from, to);
+    return judge(IS_RENAME, named(both)) == FAIL ? -1 : real(from, to);
 }
 
 int close(int fd)
 {
     REAL(int, "close", int);
-    int of_it = is_watched(fd);
-    if (fd >= 0 && fd < MAX_FD) watched[fd] = 0;
+    char *path = closing(fd);
     int result = real(fd); /* it is closed in any case, as the kernel does it */
-    return judge(IS_CLOSE, of_it) == FAIL ? -1 : result;
+    verdict v = judge(IS_CLOSE, path);
+    free(path);
+    return v == FAIL ? -1 : result;
 }
 
 int fclose(FILE *f)
 {
     REAL(int, "fclose", FILE *);
-    int fd = fileno(f), of_it = is_watched(fd);
-    if (fd >= 0 && fd < MAX_FD) watched[fd] = 0;
+    char *path = closing(fileno(f));
     int result = real(f);
-    return judge(IS_CLOSE, of_it) == FAIL ? EOF : result;
+    verdict v = judge(IS_CLOSE, path);
+    free(path);
+    return v == FAIL ? EOF : result;
 }
