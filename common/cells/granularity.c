@@ -19,10 +19,11 @@ enum { SHRINK = 4, RADIUS = 10 };
 
 struct granularity {
     int width, height; /* of the small image */
+    int stride;        /* small images have a rim of one pixel, INFINITY: the erosion needs no edges */
     int back_width, back_height;
-    double *base, *eroded, *next, *back, *back2; /* small images */
+    double *base, *eroded, *next, *back, *back2; /* small images; (0, 0) is at 1 + stride. The last two have no rim. */
     double *step[N_GRANULARITY];                 /* reconstructions */
-    int32_t *queue;
+    component_tree tree;
     double *weight; /* of one object over the small image's box */
     size_t cap, weight_cap;
 };
@@ -49,8 +50,8 @@ static void free_images(granularity *g)
     FREE(g->next);
     FREE(g->back);
     FREE(g->back2);
-    FREE(g->queue);
     for (int i = 0; i < N_GRANULARITY; i++) FREE(g->step[i]);
+    component_tree_free(&g->tree);
     g->cap = 0;
 }
 
@@ -62,22 +63,35 @@ void granularity_free(granularity **g)
     FREE(*g);
 }
 
+static size_t plane_size(const granularity *g)
+{
+    return (size_t)g->stride * ((size_t)g->height + 2);
+}
+
 static status reserve(granularity *g)
 {
     status st = OK;
-    size_t n = (size_t)g->width * (size_t)g->height;
-    if (n <= g->cap) return OK;
-    free_images(g);
-    TRY(mem_alloc(&g->base, n, sizeof *g->base, "a small image"));
-    TRY(mem_alloc(&g->eroded, n, sizeof *g->eroded, "a small image"));
-    TRY(mem_alloc(&g->next, n, sizeof *g->next, "a small image"));
-    TRY(mem_alloc(&g->back, n, sizeof *g->back, "a small image"));
-    TRY(mem_alloc(&g->back2, n, sizeof *g->back2, "a small image"));
-    TRY(mem_alloc(&g->queue, 2 * n + 1, sizeof *g->queue, "a small image"));
-    for (int i = 0; i < N_GRANULARITY; i++) TRY(mem_alloc(&g->step[i], n, sizeof **g->step, "a small image"));
-    g->cap = n;
+    size_t n = plane_size(g);
+    if (n > g->cap) {
+        free_images(g);
+        TRY(mem_alloc(&g->base, n, sizeof *g->base, "a small image"));
+        TRY(mem_alloc(&g->eroded, n, sizeof *g->eroded, "a small image"));
+        TRY(mem_alloc(&g->next, n, sizeof *g->next, "a small image"));
+        TRY(mem_alloc(&g->back, n, sizeof *g->back, "a small image"));
+        TRY(mem_alloc(&g->back2, n, sizeof *g->back2, "a small image"));
+        for (int i = 0; i < N_GRANULARITY; i++) TRY(mem_alloc(&g->step[i], n, sizeof **g->step, "a small image"));
+        TRY(component_tree_reserve(&g->tree, n));
+        g->cap = n;
+    }
+    for (size_t i = 0; i < n; i++) g->base[i] = g->next[i] = INFINITY;
 done:
     return st;
+}
+
+/* A row of a small image behind its rim. */
+static inline double *row_of(const granularity *g, double *plane, int y)
+{
+    return plane + (int64_t)(y + 1) * g->stride + 1;
 }
 
 /* ---- background ---- */
@@ -117,98 +131,26 @@ static void subtract_background(granularity *g)
     g->back_width = (w + SHRINK - 1) / SHRINK;
     g->back_height = (h + SHRINK - 1) / SHRINK;
     for (int y = 0; y < g->back_height; y++)
-        for (int x = 0; x < g->back_width; x++) g->back[y * g->back_width + x] = g->base[y * SHRINK * w + x * SHRINK];
+        for (int x = 0; x < g->back_width; x++) g->back[y * g->back_width + x] = row_of(g, g->base, y * SHRINK)[x * SHRINK];
     disk_extreme(g->back, g->back2, g->back_width, g->back_height, 1);
     disk_extreme(g->back2, g->back, g->back_width, g->back_height, -1);
     double step_y = (back_h - 1) / (h - 1), step_x = (back_w - 1) / (w - 1);
-    for (int y = 0; y < h; y++)
-        for (int x = 0; x < w; x++) {
-            double z = g->base[y * w + x] - between(g->back, g->back_width, g->back_height, y * step_y, x * step_x);
-            g->base[y * w + x] = z < 0 ? 0 : z;
-        }
-}
-
-/* ---- erosion by a cross, and reconstruction ---- */
-
-HOT static void erode_row(const double *above, const double *row, const double *below, double *out, int w)
-{
-    for (int x = 0; x < w; x++) {
-        double a = above[x] < below[x] ? above[x] : below[x];
-        out[x] = a < row[x] ? a : row[x];
-    }
-    for (int x = 1; x < w; x++) out[x] = row[x - 1] < out[x] ? row[x - 1] : out[x];
-    for (int x = 0; x < w - 1; x++) out[x] = row[x + 1] < out[x] ? row[x + 1] : out[x];
-}
-
-static void erode(const double *in, double *out, int w, int h)
-{
     for (int y = 0; y < h; y++) {
-        const double *row = in + (int64_t)y * w;
-        erode_row(y > 0 ? row - w : row, row, y < h - 1 ? row + w : row, out + (int64_t)y * w, w);
+        double *row = row_of(g, g->base, y);
+        for (int x = 0; x < w; x++) {
+            double z = row[x] - between(g->back, g->back_width, g->back_height, y * step_y, x * step_x);
+            row[x] = z < 0 ? 0 : z;
+        }
     }
 }
 
-static inline double raised(double own, double by, double limit)
-{
-    double z = by > own ? by : own;
-    return z < limit ? z : limit;
-}
-
-HOT static void take_over(double *row, const double *before, const double *limit, int w)
+HOT static void erode_row(const double *row, double *restrict out, int w, int stride)
 {
     for (int x = 0; x < w; x++) {
-        double z = before[x] > row[x] ? before[x] : row[x];
-        row[x] = z < limit[x] ? z : limit[x];
-    }
-}
-
-/* Is there something to hand on from pixel i to neighbour j? */
-static inline bool hands_on(const double *out, const double *limit, int64_t i, int64_t j)
-{
-    return out[j] < out[i] && out[j] < limit[j];
-}
-
-/* A row takes over what the row before it has to hand on, and then its own pixels' from left to right (step 1) or back. */
-static void sweep_row(double *row, const double *before, const double *limit, int w, int step)
-{
-    int x = step > 0 ? 0 : w - 1;
-    if (before) take_over(row, before, limit, w);
-    double last = row[x];
-    for (int k = 1; k < w; k++) {
-        x += step;
-        last = row[x] = raised(row[x], last, limit[x]);
-    }
-}
-
-/* Dilations of the marker `out` under `limit` until nothing changes: one sweep forth, one back, then a queue of what is left (Vincent,
- * 1993). */
-static void reconstruct(double *out, const double *limit, int w, int h, int32_t *queue, size_t queue_cap)
-{
-    int64_t n = (int64_t)w * h;
-    size_t head = 0, tail = 0;
-    for (int y = 0; y < h; y++) sweep_row(out + (int64_t)y * w, y > 0 ? out + (int64_t)(y - 1) * w : NULL, limit + (int64_t)y * w, w, 1);
-    for (int y = h - 1; y >= 0; y--) {
-        int64_t row = (int64_t)y * w;
-        sweep_row(out + row, y < h - 1 ? out + row + w : NULL, limit + row, w, -1);
-        for (int x = 0; x < w; x++) {
-            int64_t i = row + x;
-            bool below = y < h - 1 && hands_on(out, limit, i, i + w), right = x < w - 1 && hands_on(out, limit, i, i + 1);
-            if (!below && !right) continue;
-            queue[tail] = (int32_t)i;
-            tail = (tail + 1) % queue_cap;
-        }
-    }
-    while (head != tail) {
-        int32_t i = queue[head], x = i % w;
-        int64_t next[4] = {i >= w ? i - w : -1, i + (int64_t)w < n ? i + (int64_t)w : -1, x > 0 ? i - 1 : -1, x < w - 1 ? i + 1 : -1};
-        head = head + 1 == queue_cap ? 0 : head + 1;
-        for (int k = 0; k < 4; k++) {
-            int64_t j = next[k];
-            if (j < 0 || !hands_on(out, limit, i, j)) continue;
-            out[j] = out[i] < limit[j] ? out[i] : limit[j];
-            queue[tail] = (int32_t)j;
-            tail = tail + 1 == queue_cap ? 0 : tail + 1;
-        }
+        double a = row[x - stride] < row[x + stride] ? row[x - stride] : row[x + stride];
+        double b = row[x - 1] < row[x + 1] ? row[x - 1] : row[x + 1];
+        a = a < b ? a : b;
+        out[x] = a < row[x] ? a : row[x];
     }
 }
 
@@ -217,20 +159,20 @@ status granularity_image(granularity *g, const uint16_t *px, int width_px, int h
     status st = OK;
     g->width = width_px / SHRINK;
     g->height = height_px / SHRINK;
+    g->stride = g->width + 2;
     if (g->width < 2 || g->height < 2) return OK;
     TRY(reserve(g));
     for (int y = 0; y < g->height; y++)
-        for (int x = 0; x < g->width; x++) g->base[y * g->width + x] = px[(int64_t)y * SHRINK * width_px + x * SHRINK] / unit;
+        for (int x = 0; x < g->width; x++) row_of(g, g->base, y)[x] = px[(int64_t)y * SHRINK * width_px + x * SHRINK] / unit;
     subtract_background(g);
-    size_t n = (size_t)g->width * (size_t)g->height;
-    memcpy(g->eroded, g->base, n * sizeof *g->base);
+    component_tree_build(&g->tree, g->base, g->width, g->height);
+    memcpy(g->eroded, g->base, plane_size(g) * sizeof *g->base);
     for (int i = 0; i < N_GRANULARITY; i++) {
-        erode(g->eroded, g->next, g->width, g->height);
+        for (int y = 0; y < g->height; y++) erode_row(row_of(g, g->eroded, y), row_of(g, g->next, y), g->width, g->stride);
         double *t = g->eroded;
         g->eroded = g->next;
         g->next = t;
-        memcpy(g->step[i], g->eroded, n * sizeof *g->base);
-        reconstruct(g->step[i], g->base, g->width, g->height, g->queue, 2 * n + 1);
+        component_tree_reconstruct(&g->tree, g->eroded, g->step[i]);
     }
 done:
     return st;
@@ -271,17 +213,21 @@ done:
     return st;
 }
 
-/* Rows and columns of the box beyond the image have weight 0. */
-static double weighted_sum(const granularity *g, const double *image, const small_box *b)
+/* Weighted sums of all reconstructions. Rows and columns of the box beyond the image have weight 0. */
+static void weighted_sums(const granularity *g, const small_box *b, double sum[N_GRANULARITY])
 {
     int rows = b->top + b->height <= g->height ? b->height : g->height - b->top;
     int cols = b->left + b->width <= g->width ? b->width : g->width - b->left;
-    double sum = 0;
+    for (int s = 0; s < N_GRANULARITY; s++) sum[s] = 0;
     for (int y = 0; y < rows; y++) {
-        const double *px = image + (int64_t)(b->top + y) * g->width + b->left, *w = g->weight + (int64_t)y * b->width;
-        for (int x = 0; x < cols; x++) sum += px[x] * w[x];
+        const double *w = g->weight + (int64_t)y * b->width;
+        for (int s = 0; s < N_GRANULARITY; s++) {
+            const double *px = row_of(g, g->step[s], b->top + y) + b->left;
+            double part = sum[s];
+            for (int x = 0; x < cols; x++) part += px[x] * w[x];
+            sum[s] = part;
+        }
     }
-    return sum;
 }
 
 status granularity_values(granularity *g, const objects *o, const uint16_t *px, double unit, float *out, size_t stride)
@@ -295,9 +241,10 @@ status granularity_values(granularity *g, const objects *o, const uint16_t *px, 
         if (none) continue;
         TRY(gather_weights(g, o, i, &b));
         for (int64_t k = o->first[i]; k < o->first[i + 1]; k++) sum += px[o->pixel[k]];
-        double mean = (double)sum / unit / (double)area, start = fmax(mean, DBL_EPSILON);
+        double mean = (double)sum / unit / (double)area, start = fmax(mean, DBL_EPSILON), sums[N_GRANULARITY];
+        weighted_sums(g, &b, sums);
         for (int s = 0; s < N_GRANULARITY; s++) {
-            double next = weighted_sum(g, g->step[s], &b) / (double)area;
+            double next = sums[s] / (double)area;
             out[s] = (float)((mean - next) * 100 / start);
             mean = next;
         }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { N_SCALES = 3 };
-static const int texture_scale[N_SCALES] = {3, 5, 10};
+static const int texture_scale[N_SCALES] = {3, 5, 10}; /* rising */
 
 struct measure {
     int n_channels;
@@ -133,7 +133,8 @@ static status measure_object(measure *m, const objects *o, int32_t i, const uint
     TRY(rings_of(&m->ring, v));
     for (int c = 0; c < n; c++) out = radial_values(v, &m->ring, &m->zernike, c, unit[c], out);
     lap(m, FAMILY_RADIAL, &t);
-    for (int c = 0; c < n; c++) TRY(texture_values(&m->texture, v, c, unit[c], texture_scale, N_SCALES, &out));
+    TRY(texture_object(&m->texture, v, texture_scale[N_SCALES - 1]));
+    for (int c = 0; c < n; c++) texture_values(&m->texture, v, c, unit[c], texture_scale, N_SCALES, &out);
     lap(m, FAMILY_TEXTURE, &t);
     for (int a = 0; a < n; a++)
         for (int b = a + 1; b < n; b++) out = correlation_values(v, &m->order, a, b, unit[a], unit[b], out);

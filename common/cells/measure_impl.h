@@ -99,20 +99,38 @@ float *radial_values(const object_view *v, const rings *r, const zernike_sums *z
 
 typedef struct {
     uint8_t *level; /* the object's levels with a margin as wide as the largest scale */
-    size_t level_cap;
-    int32_t *count, *touched; /* [256 * 256], [256 * 256] */
-    double *c_log_c;          /* [N_LOG] of whole numbers */
+    int32_t *at;    /* [n] a pixel's place in level */
+    int stride;     /* of level */
+    size_t level_cap, at_cap;
+    int32_t *count;  /* [4 directions, 256 * 256] */
+    double *c_log_c; /* [N_LOG] of whole numbers */
 } texture_work;
 status texture_create(texture_work *t) MUST_USE;
 void texture_free(texture_work *t);
-status texture_values(texture_work *t, const object_view *v, int channel, double unit, const int *scale, int n_scales,
-                      float **out) MUST_USE;
+status texture_object(texture_work *t, const object_view *v, int margin) MUST_USE; /* once an object; margin: the largest scale */
+void texture_values(texture_work *t, const object_view *v, int channel, double unit, const int *scale, int n_scales, float **out);
 
 float *correlation_values(const object_view *v, const value_order *o, int a, int b, double unit_a, double unit_b, float *out);
 
 /* Neighbours of all objects of an image: out [n, stride]. */
 status neighbor_values(const objects *o, float *out, size_t stride) MUST_USE;
 int neighbor_count(void);
+
+/* The connected parts of an image above each value, for reconstructions under it. Images have a rim of one pixel on all sides, which is
+ * not looked at; values are not negative. Nodes are pixels, numbered by falling value. */
+typedef struct {
+    int32_t n;
+    int32_t *order;       /* [n] the pixel */
+    int32_t *parent;      /* [n] node of the part around it; the last is its own */
+    int32_t *rank, *root; /* [image] node of a pixel; [n] while it is built */
+    double *value, *most; /* [n] values; the largest markers */
+    uint64_t *key, *key2; /* [n] while it is built */
+} component_tree;
+void component_tree_free(component_tree *t);                            /* {0} is valid and empty */
+status component_tree_reserve(component_tree *t, size_t n_px) MUST_USE; /* rim included; what it held goes */
+void component_tree_build(component_tree *t, const double *image, int width, int height);
+/* marker at most the image everywhere; both with the rim. */
+void component_tree_reconstruct(component_tree *t, const double *marker, double *out);
 
 /* Granularity of one channel: spectrum of the image once, then the means over objects of several label images. */
 typedef struct granularity granularity;

@@ -1,18 +1,20 @@
 /* texture.c -- Haralick's thirteen features of an object's co-occurrence matrices, as mahotas computes them for CellProfiler: 256 levels
  * of the sample type's whole range, pairs at a distance in four directions, level 0 left out.
  *
- * A matrix is counted over the levels that occur only, its upper triangle, with a list of the cells that were touched. It is symmetric, so
- * that both marginals are one, and HXY1 = HXY2 = 2 HX; entropies come from a table of c log2 c over counts. */
+ * A matrix is counted from the object's lowest level to its highest, its upper triangle; the four directions of a distance are counted
+ * together. It is symmetric, so that both marginals are one, and HXY1 = HXY2 = 2 HX; entropies come from a table of c log2 c over
+ * counts. */
 #include "measure_impl.h"
 
 #include "micon/base/mem.h"
+#include "micon/base/simd_clones.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEVELS = 256, N_HARALICK = 13, N_DIRECTIONS = 4, N_LOG = 8192 };
+enum { LEVELS = 256, N_HARALICK = 13, N_DIRECTIONS = 4, N_LOG = 8192, N_LANES = 8 };
 
 void texture_names(const char *compartment, const char *channel, const int *scale, int n_scales, names *out)
 {
@@ -33,8 +35,7 @@ status texture_create(texture_work *t)
 {
     status st = OK;
     *t = (texture_work){0};
-    TRY(mem_alloc(&t->count, (size_t)LEVELS * LEVELS, sizeof *t->count, "co-occurrences"));
-    TRY(mem_alloc(&t->touched, (size_t)LEVELS * LEVELS + 1, sizeof *t->touched, "co-occurrences"));
+    TRY(mem_alloc(&t->count, (size_t)N_DIRECTIONS * LEVELS * LEVELS, sizeof *t->count, "co-occurrences"));
     TRY(mem_alloc(&t->c_log_c, N_LOG, sizeof *t->c_log_c, "logarithms"));
     for (int i = 1; i < N_LOG; i++) t->c_log_c[i] = i * log2(i);
 done:
@@ -44,127 +45,168 @@ done:
 void texture_free(texture_work *t)
 {
     free(t->level);
+    free(t->at);
     free(t->count);
-    free(t->touched);
     free(t->c_log_c);
     *t = (texture_work){0};
 }
 
-static inline double c_log_c(const texture_work *t, int64_t c)
+static inline double c_log_c(const texture_work *t, int32_t c)
 {
     return c < N_LOG ? t->c_log_c[c] : (double)c * log2((double)c);
 }
 
-/* ---- levels: 0 is none; those that occur are numbered 1.. in rising order, value[] says which they were ---- */
+/* ---- levels: 0 is none; the others are numbered from 1, the object's lowest that is not 0 ---- */
 
-typedef struct {
-    int n, stride; /* n levels from 1 */
-    int value[LEVELS + 1];
-} level_map;
-
-static status fill_levels(texture_work *t, const object_view *v, int channel, double unit, int margin, level_map *map)
+status texture_object(texture_work *t, const object_view *v, int margin)
 {
     status st = OK;
-    uint8_t seen[LEVELS] = {0}, number[LEVELS] = {0};
-    const uint16_t *value = v->value[channel];
-    bool wide_samples = unit > 255;
-    map->stride = v->width + 2 * margin;
-    size_t size = (size_t)map->stride * ((size_t)v->height + 2 * (size_t)margin);
+    t->stride = v->width + 2 * margin;
+    size_t size = (size_t)t->stride * ((size_t)v->height + 2 * (size_t)margin);
     TRY(mem_grow(&t->level, &t->level_cap, size, 1, "an object's levels"));
+    TRY(mem_grow(&t->at, &t->at_cap, (size_t)v->n, sizeof *t->at, "an object's levels"));
     memset(t->level, 0, size);
-    for (int i = 0; i < v->n; i++) {
-        int l = wide_samples ? (value[i] + 128) / 257 : value[i] < 255 ? value[i] : 255; /* v / 65535 * 255, rounded; no half occurs */
-        t->level[(int64_t)(v->y[i] + margin) * map->stride + v->x[i] + margin] = (uint8_t)l;
-        seen[l] = 1;
-    }
-    map->n = 0;
-    for (int l = 1; l < LEVELS; l++) {
-        if (!seen[l]) continue;
-        number[l] = (uint8_t)++map->n;
-        map->value[map->n] = l;
-    }
-    for (int i = 0; i < v->n; i++) {
-        uint8_t *l = t->level + (int64_t)(v->y[i] + margin) * map->stride + v->x[i] + margin;
-        *l = number[*l];
-    }
+    for (int i = 0; i < v->n; i++) t->at[i] = (v->y[i] + margin) * t->stride + v->x[i] + margin;
 done:
     return st;
 }
 
-/* Pairs of levels `offset` apart; *n_touched cells of count [n + 1, n + 1], row the lower level. */
-static int64_t count_pairs(texture_work *t, const object_view *v, const level_map *map, int margin, int offset, int *n_touched)
+typedef struct {
+    int lowest, n; /* n levels, of which some may not occur */
+    uint8_t seen[LEVELS];
+} level_range;
+
+static void fill_levels(texture_work *t, const object_view *v, int channel, double unit, level_range *r)
 {
-    int row = map->n + 1, touched = 0;
-    int64_t pairs = 0;
+    const uint16_t *value = v->value[channel];
+    bool wide_samples = unit > 255;
+    *r = (level_range){.lowest = LEVELS};
+    int highest = 0;
     for (int i = 0; i < v->n; i++) {
-        const uint8_t *l = t->level + (int64_t)(v->y[i] + margin) * map->stride + v->x[i] + margin;
-        int a = l[0], b = l[offset];
-        if (a == 0 || b == 0) continue;
-        int low = a < b ? a : b, high = a < b ? b : a, cell = low * row + high;
-        t->touched[touched] = cell;
-        touched += t->count[cell]++ == 0;
-        pairs++;
+        int l = wide_samples ? (value[i] + 128) / 257 : value[i] < 255 ? value[i] : 255; /* v / 65535 * 255, rounded; no half occurs */
+        t->level[t->at[i]] = (uint8_t)l;
+        r->seen[l] = 1;
     }
-    *n_touched = touched;
-    return pairs;
+    for (int l = LEVELS - 1; l > 0; l--) {
+        if (!r->seen[l]) continue;
+        r->lowest = l;
+        if (highest == 0) highest = l;
+    }
+    if (highest == 0) return;
+    r->n = highest - r->lowest + 1;
+    for (int i = 0; i < v->n; i++) {
+        uint8_t *l = t->level + t->at[i];
+        *l = (uint8_t)(*l ? *l - r->lowest + 1 : 0);
+    }
+}
+
+/* Pairs of levels in all directions: count [directions][LEVELS * LEVELS], of which (n + 1)^2 are used, row the lower level. Row 0 holds
+ * those that have no level. */
+HOT static void count_pairs(const uint8_t *level, const int32_t *at, int n_px, int row, const int *offset, int32_t *count)
+{
+    for (int i = 0; i < n_px; i++) {
+        const uint8_t *l = level + at[i];
+        int a = l[0];
+        for (int d = 0; d < N_DIRECTIONS; d++) {
+            int b = l[offset[d]], low = a < b ? a : b, high = a < b ? b : a;
+            count[d * LEVELS * LEVELS + low * row + high]++;
+        }
+    }
 }
 
 /* ---- features of one matrix ---- */
 
 typedef struct {
-    int64_t one[LEVELS + 1];   /* marginal by numbered level, */
-    int64_t apart[LEVELS];     /* by difference of levels, */
-    int64_t both[2 * LEVELS];  /* and by their sum; in counts of the symmetric matrix */
-    int64_t squares, products; /* sums of squared counts, and of level * level * count */
-    double entropy;            /* sum of c log2 c */
+    int32_t one[LEVELS + 1];  /* marginal by numbered level, */
+    int32_t apart[LEVELS];    /* by difference of levels, */
+    int32_t both[2 * LEVELS]; /* and by the sum of their numbers; the last two in pairs, the first in counts of the symmetric matrix */
+    int64_t squares;          /* of the counts of the symmetric matrix */
+    double entropy;           /* sum of c log2 c over them */
 } marginals;
 
-static void gather(texture_work *t, const level_map *map, int n_touched, marginals *m)
+/* c [n]: a row of the triangle; one, apart, both begin where its first column belongs. */
+HOT static int32_t add_row(const int32_t *restrict c, int n, int32_t *restrict one, int32_t *restrict apart, int32_t *restrict both,
+                           int64_t *squares)
 {
-    int row = map->n + 1;
-    memset(m, 0, sizeof *m);
-    for (int k = 0; k < n_touched; k++) {
-        int cell = t->touched[k], i = cell / row, j = cell % row, a = map->value[i], b = map->value[j];
-        int64_t c = t->count[cell];
-        t->count[cell] = 0;
-        m->one[i] += c;
-        m->one[j] += c;
-        m->apart[b - a] += 2 * c;
-        m->both[a + b] += 2 * c;
-        m->products += 2 * c * a * b;
-        m->squares += i == j ? 4 * c * c : 2 * c * c;
-        m->entropy += i == j ? c_log_c(t, 2 * c) : 2 * c_log_c(t, c);
+    int32_t sum = 0;
+    int64_t square = 0;
+    for (int j = 0; j < n; j++) {
+        one[j] += c[j];
+        apart[j] += c[j];
+        both[j] += c[j];
+        sum += c[j];
+        square += (int64_t)c[j] * c[j];
     }
+    *squares += square;
+    return sum;
 }
 
-static void haralick(const texture_work *t, const level_map *map, const marginals *m, int64_t total, float *out)
+/* Sum of c log2 c in N_LANES parts: the order is written down, so that it does not depend on how wide a processor's vectors are. */
+HOT static void add_logarithms(const int32_t *restrict c, int n, const double *restrict table, double *restrict lane)
 {
-    double all = (double)total, log_all = log2(all), sum = 0, square = 0, h_one = 0, contrast = 0, idm = 0, h_apart = 0, apart2 = 0;
+    int j = 0;
+    for (; j + N_LANES <= n; j += N_LANES)
+        for (int k = 0; k < N_LANES; k++) lane[k] += table[c[j + k] < N_LOG ? c[j + k] : 0];
+    for (int k = 0; j < n; j++, k++) lane[k] += table[c[j] < N_LOG ? c[j] : 0];
+}
+
+/* count is 0 afterwards. */
+static void gather(const texture_work *t, const level_range *r, int32_t *count, marginals *m)
+{
+    int row = r->n + 1;
+    double lane[N_LANES] = {0}, diagonal = 0, beyond_table = 0;
+    int64_t squares = 0, square_diagonal = 0;
+    memset(m->one, 0, ((size_t)r->n + 1) * sizeof *m->one);
+    memset(m->apart, 0, (size_t)r->n * sizeof *m->apart);
+    memset(m->both, 0, (2 * (size_t)r->n + 1) * sizeof *m->both);
+    memset(count, 0, (size_t)row * sizeof *count);
+    for (int i = 1; i <= r->n; i++) {
+        if (!r->seen[r->lowest + i - 1]) continue;
+        int32_t *c = count + i * row + i;
+        int n = r->n - i + 1;
+        m->one[i] += add_row(c, n, m->one + i, m->apart, m->both + 2 * (size_t)i, &squares);
+        add_logarithms(c + 1, n - 1, t->c_log_c, lane);
+        for (int j = 1; m->one[i] >= N_LOG && j < n; j++)
+            if (c[j] >= N_LOG) beyond_table += c_log_c(t, c[j]);
+        diagonal += c_log_c(t, 2 * c[0]);
+        square_diagonal += (int64_t)c[0] * c[0];
+        memset(c, 0, (size_t)n * sizeof *c);
+    }
+    m->squares = 2 * squares + 2 * square_diagonal;
+    m->entropy = beyond_table;
+    for (int k = 0; k < N_LANES; k++) m->entropy += lane[k];
+    m->entropy = 2 * m->entropy + diagonal;
+}
+
+static void haralick(const texture_work *t, const level_range *r, const marginals *m, int64_t pairs, float *out)
+{
+    double all = 2 * (double)pairs, log_all = log2(all), sum = 0, square = 0, h_one = 0, contrast = 0, idm = 0, h_apart = 0, apart2 = 0;
     double both = 0, both2 = 0, h_both = 0;
-    int top = map->value[map->n]; /* matrices of mahotas end at the object's highest level */
-    for (int i = 1; i <= map->n; i++) {
-        double k = map->value[i], c = (double)m->one[i];
+    int top = r->lowest + r->n - 1; /* matrices of mahotas end at the object's highest level */
+    for (int i = 1; i <= r->n; i++) {
+        double k = r->lowest + i - 1, c = m->one[i];
         sum += k * c;
         square += k * k * c;
         h_one += c_log_c(t, m->one[i]);
     }
-    for (int d = 0; d <= top; d++) {
-        double c = (double)m->apart[d], d2 = (double)d * d;
+    for (int d = 0; d < r->n; d++) {
+        double c = 2.0 * m->apart[d], d2 = (double)d * d;
         contrast += d2 * c;
         idm += c / (1 + d2);
         apart2 += c * c;
-        h_apart += c_log_c(t, m->apart[d]);
+        h_apart += c_log_c(t, 2 * m->apart[d]);
     }
-    for (int s = 2; s <= 2 * top; s++) {
-        double c = (double)m->both[s];
+    for (int i = 2; i <= 2 * r->n; i++) {
+        double c = 2.0 * m->both[i], s = 2.0 * (r->lowest - 1) + i;
         both += s * c;
-        both2 += (double)s * s * c;
-        h_both += c_log_c(t, m->both[s]);
+        both2 += s * s * c;
+        h_both += c_log_c(t, 2 * m->both[i]);
     }
     double spread = square * all - sum * sum, variance = spread / all / all;
     bool one_level = spread <= 0; /* its entropies are 0, not what rounding leaves of them */
     double hx = one_level ? 0 : log_all - h_one / all, h = one_level ? 0 : log_all - m->entropy / all, size = top + 1, share = 1 / size;
-    double covariance = ((double)m->products * all - sum * sum) / all / all;
+    double products = (both2 - contrast) / 4; /* 4 a b = (a + b)^2 - (a - b)^2 */
+    double covariance = (products * all - sum * sum) / all / all;
     const double values[N_HARALICK] = {(double)m->squares / all / all,
                                        contrast / all,
                                        one_level ? 1 : covariance / variance,
@@ -181,31 +223,27 @@ static void haralick(const texture_work *t, const level_map *map, const marginal
     for (int f = 0; f < N_HARALICK; f++) out[f] = (float)values[f];
 }
 
-status texture_values(texture_work *t, const object_view *v, int channel, double unit, const int *scale, int n_scales, float **out)
+void texture_values(texture_work *t, const object_view *v, int channel, double unit, const int *scale, int n_scales, float **out)
 {
     static const int step[N_DIRECTIONS][2] = {{0, 1}, {1, 1}, {1, 0}, {1, -1}};
-    status st = OK;
-    level_map map;
+    level_range r;
     marginals m;
-    int margin = 0;
-    for (int k = 0; k < n_scales; k++)
-        if (scale[k] > margin) margin = scale[k];
-    TRY(fill_levels(t, v, channel, unit, margin, &map));
+    fill_levels(t, v, channel, unit, &r);
     for (int k = 0; k < n_scales; k++) {
         bool empty = false;
-        for (int d = 0; d < N_DIRECTIONS; d++) {
-            int touched, offset = scale[k] * (step[d][0] * map.stride + step[d][1]);
-            int64_t pairs = count_pairs(t, v, &map, margin, offset, &touched);
-            gather(t, &map, touched, &m);
+        int offset[N_DIRECTIONS];
+        for (int d = 0; d < N_DIRECTIONS; d++) offset[d] = scale[k] * (step[d][0] * t->stride + step[d][1]);
+        count_pairs(t->level, t->at, v->n, r.n + 1, offset, t->count);
+        for (int d = 0; d < N_DIRECTIONS; d++, *out += N_HARALICK) {
+            int64_t pairs = 0;
+            gather(t, &r, t->count + (int64_t)d * LEVELS * LEVELS, &m);
+            for (int i = 1; i <= r.n; i++) pairs += m.one[i];
             if (pairs == 0)
                 empty = true;
             else
-                haralick(t, &map, &m, 2 * pairs, *out + d * N_HARALICK);
+                haralick(t, &r, &m, pairs / 2, *out);
         }
         /* A direction without pairs leaves all of the scale undefined. */
-        for (int i = 0; empty && i < N_DIRECTIONS * N_HARALICK; i++) (*out)[i] = NAN;
-        *out += N_DIRECTIONS * N_HARALICK;
+        for (int i = 1; empty && i <= N_DIRECTIONS * N_HARALICK; i++) (*out)[-i] = NAN;
     }
-done:
-    return st;
 }
