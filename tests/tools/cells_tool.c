@@ -4,6 +4,8 @@
  *   cells_tool score DNA TRUTH KEY=VALUE...   nuclei of an image against a true label image: "TRUE FOUND MATCHED" on stdout
  *   cells_tool count DNA KEY=VALUE...     how many nuclei of an image, on stdout
  *   cells_tool pack OUT NUCLEI CELLS CHANNEL=FILE...   such an IN from TIFFs (label images, then 16-bit channels)
+ *   cells_tool relabel LABELS OUT tiff32|png16   the same label image as another kind of file
+ *   cells_tool outlines PNG X Y NUCLEI CELLS   do the outlines of a preview's picture at (X, Y) lie where the label images' do?
  *   cells_tool window IMAGE X Y SIZE LOW HIGH [LABELS NUMBER]   CRC-32 of the pixels around (X, Y), stretched, those without the label 0
  * IN: a line "WIDTH HEIGHT UNIT CHANNEL...", then nuclei and cells as int32 and each channel as uint16, all [HEIGHT, WIDTH],
  * little-endian. */
@@ -14,9 +16,11 @@
 #include "micon/formats/image.h"
 
 #include <math.h>
+#include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tiffio.h>
 #include <zlib.h>
 
 enum { MAX_CHANNELS = 16 };
@@ -251,6 +255,76 @@ static void read_label_image(image_labels *l, const char *path)
     image_file_free(&f);
 }
 
+static void write_tiff32(const image_labels *l, const char *to)
+{
+    TIFF *t = TIFFOpen(to, "w");
+    need(t != NULL, to);
+    TIFFSetField(t, TIFFTAG_IMAGEWIDTH, (uint32_t)l->width_px);
+    TIFFSetField(t, TIFFTAG_IMAGELENGTH, (uint32_t)l->height_px);
+    TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, 32);
+    TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, 1);
+    TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
+    for (int y = 0; y < l->height_px; y++) need(TIFFWriteScanline(t, l->label + (size_t)y * (size_t)l->width_px, (uint32_t)y, 0) == 1, to);
+    TIFFClose(t);
+}
+
+static void run_relabel(const char *from, const char *to, const char *kind)
+{
+    image_labels l = {0};
+    read_label_image(&l, from);
+    size_t n = (size_t)l.width_px * (size_t)l.height_px;
+    uint16_t *px = xcalloc(n, sizeof *px);
+    for (size_t i = 0; i < n; i++) px[i] = (uint16_t)l.label[i];
+    png_image im = {
+        .version = PNG_IMAGE_VERSION, .width = (uint32_t)l.width_px, .height = (uint32_t)l.height_px, .format = PNG_FORMAT_LINEAR_Y};
+    if (strcmp(kind, "tiff32") == 0)
+        write_tiff32(&l, to);
+    else
+        need(png_image_write_to_file(&im, to, 0, px, 0, NULL) != 0, to);
+    free(px);
+    image_labels_free(&l);
+}
+
+/* A pixel of an object whose neighbour above, below, left or right is not of it. */
+static bool at_outline(const image_labels *l, int y, int x)
+{
+    static const int step[4][2] = {{-1, 0}, {1, 0}, {0, -1}, {0, 1}};
+    int32_t own = l->label[y * l->width_px + x];
+    for (int k = 0; k < 4 && own; k++) {
+        int v = y + step[k][0], u = x + step[k][1];
+        if (v >= 0 && u >= 0 && v < l->height_px && u < l->width_px && l->label[v * l->width_px + u] != own) return true;
+    }
+    return false;
+}
+
+static void run_outlines(const char *png, int left, int top, const char *nuclei, const char *cells)
+{
+    image_labels inner = {0}, outer = {0};
+    png_image im = {.version = PNG_IMAGE_VERSION};
+    int n_inner = 0, n_outer = 0, n_wrong = 0;
+    read_label_image(&inner, nuclei);
+    read_label_image(&outer, cells);
+    need(png_image_begin_read_from_file(&im, png) != 0, png);
+    im.format = PNG_FORMAT_RGB;
+    uint8_t *px = xcalloc(PNG_IMAGE_SIZE(im), 1);
+    need(png_image_finish_read(&im, NULL, px, 0, NULL) != 0, png);
+    need((int)im.width >= left + inner.width_px && (int)im.height >= top + inner.height_px, "a picture beyond the preview");
+    for (int y = 0; y < inner.height_px; y++)
+        for (int x = 0; x < inner.width_px; x++) {
+            const uint8_t *p = px + 3 * ((size_t)(top + y) * im.width + (size_t)(left + x));
+            bool magenta = p[0] == 255 && p[1] == 0 && p[2] == 102, yellow = p[0] == 255 && p[1] == 255 && p[2] == 0;
+            bool is_inner = at_outline(&inner, y, x), is_outer = !is_inner && at_outline(&outer, y, x);
+            n_inner += is_inner;
+            n_outer += is_outer;
+            n_wrong += magenta != is_inner || yellow != is_outer;
+        }
+    printf("%d pixels of outlines of nuclei, %d of cells, %d wrong\n", n_inner, n_outer, n_wrong);
+    need(n_wrong == 0 && n_inner > 0 && n_outer > 0, "outlines");
+    free(px);
+    image_labels_free(&inner);
+    image_labels_free(&outer);
+}
+
 static void run_pack(const char *to, const char *nuclei, const char *cells, char **words)
 {
     image_labels inner = {0}, outer = {0};
@@ -312,11 +386,15 @@ int main(int argc, char **argv)
         run_count(argv[2], argv + 3);
     else if (argc >= 6 && strcmp(argv[1], "pack") == 0)
         run_pack(argv[2], argv[3], argv[4], argv + 5);
+    else if (argc == 5 && strcmp(argv[1], "relabel") == 0)
+        run_relabel(argv[2], argv[3], argv[4]);
+    else if (argc == 7 && strcmp(argv[1], "outlines") == 0)
+        run_outlines(argv[2], atoi(argv[3]), atoi(argv[4]), argv[5], argv[6]);
     else if (argc >= 4 && strcmp(argv[1], "score") == 0)
         run_score(argv[2], argv[3], argv + 4);
     else if ((argc == 8 || argc == 10) && strcmp(argv[1], "window") == 0)
         run_window(argv + 2, argc == 10 ? argv[8] : NULL, argc == 10 ? atoi(argv[9]) : 0);
     else
-        return fprintf(stderr, "usage: cells_tool measure|find|score|count|pack|window ...\n"), 2;
+        return fprintf(stderr, "usage: cells_tool measure|find|score|count|pack|relabel|outlines|window ...\n"), 2;
     return 0;
 }

@@ -1,7 +1,7 @@
 /* tiff_make.c -- images for shell tests: what cells might look like, or what goes wrong.
  * tiff_make FILE WIDTH HEIGHT SEED [KIND]: KIND is u16 (the default), lzw, deflate, u8, be, zero, rgb, u24, white (MinIsWhite), turned
  * (orientation 3), unit (floats of 0..1), huge (claims 2^31 columns), strips (claims 2^28 strips), nan, pages (5 pages, page k with
- * SEED + k), label_big, label_negative, label_half (32-bit values that are no labels). */
+ * SEED + k), grid (labels: squares of 6 pixels, 8 apart), label_big, label_negative, label_half (32-bit values that are no labels). */
 #include "micon/base/rng.h"
 #include "micon/formats/image.h"
 
@@ -137,6 +137,7 @@ int main(int argc, char **argv)
     if (!strcmp(kind, "u8")) format.bits = 8;
     for (int i = 0; i < w * h; i++) {
         if (!strcmp(kind, "zero")) px[i] = 0;
+        if (!strcmp(kind, "grid")) px[i] = (uint16_t)(i % w % 8 < 6 && i / w % 8 < 6 ? i / w / 8 * (w / 8) + i % w / 8 + 1 : 0);
         if (!strcmp(kind, "middle") && !is_middle(i, w, h)) px[i] = 30;
         if (format.bits == 8) px[i] = px[i] / 16 < 255 ? px[i] / 16 : 255;
     }
