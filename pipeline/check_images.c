@@ -4,6 +4,7 @@
 
 #include "micon/base/path.h"
 #include "micon/formats/image.h"
+#include "micon/index/site_image.h"
 
 #include <stdlib.h>
 
@@ -33,9 +34,9 @@ static void check_plate(const config *c, const screen_index *ix, const index_pla
     for (int k = 0; k < index_n_channels(ix); k++) {
         int64_t row = first_row(ix, p, k, o);
         if (row < 0) continue;
-        int page = index_page(ix, row, k);
+        const image_part part = index_image_part(ix, row, k, c);
         status st = image_file_read(&o->file, text_str(&o->path));
-        if (st == OK) st = image_decode(&o->im, &o->file, page < 0 ? IMAGE_ONLY_PAGE : page, c->tile.input_scale);
+        if (st == OK) st = image_decode_part(&o->im, &o->file, &part, c->tile.input_scale);
         if (st != OK) {
             findings_add(f, FINDING_ERROR, "images that cannot be read", "%s: channel %s: %s", index_where(ix, row, &o->where),
                          index_channel(ix, k), msg_get());

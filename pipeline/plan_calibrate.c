@@ -43,7 +43,7 @@ static void add_site(const screen_index *ix, int64_t row, const char *compound, 
         add_cell(t, *name ? path_base(full) : "", false);
         add_cell(t, *name ? dir : "", false);
         snprintf(page, sizeof page, "%d", index_page(ix, row, k));
-        if (index_page(ix, row, k) >= 0) add_cell(t, page, false);
+        if (index_page(ix, row, k) >= 0) add_cell(t, index_page_named(ix, row, k) ? page : "", false);
         free(full);
         free(dir);
     }

@@ -60,7 +60,7 @@ static int by_name(const void *key, const void *entry)
 
 bool folder_has(const export_folder *d, const char *name)
 {
-    return bsearch(name, d->entry, d->n, sizeof *d->entry, by_name) != NULL;
+    return d->n > 0 && bsearch(name, d->entry, d->n, sizeof *d->entry, by_name) != NULL;
 }
 
 status export_add(export_reading *r, const export_image *image)

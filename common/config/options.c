@@ -69,6 +69,8 @@ const opt config_options[] = {
     WORD(tile, mask, "none", CHOICES(MASKS), IN_CELL_TILES, "cells; cell: pixels outside the tile's own cell become 0"),
     WORD(tile, pages, "single", CHOICES(PAGES), IN_TILES | IN_FEATURES,
          "single: a file per channel; channels: one file with a page per channel"),
+    INT(tile, z, "none", 1, 4096, "none|max|mean|middle", IN_INDEX | IN_TILES | IN_FEATURES,
+        "planes of a z stack as one image: their maximum, their mean, the middle one or the N-th; none: stacks are refused"),
     WORD(tile, illumination, "plate", CHOICES(ILLUMINATIONS), IN_TILES,
          "correction; plate: from the plate's mean image; file: by the .npy files of the index"),
     REAL(tile, percentile_low, "0.05", 0, 50, NULL, IN_TILES, "lower percentile; values below it become 0"),
@@ -286,6 +288,7 @@ const opt config_options[] = {
 /* clang-format on */
 
 const config_addition config_added[] = {
+    {"tile", "z", "none"},
     {"train", "deterministic", "no"},
     {NULL, NULL, NULL},
 };

@@ -61,6 +61,7 @@ void image_free(image *im)
 {
     free(im->block);
     free(im->raw);
+    free(im->planes.value);
     *im = (image){0};
 }
 
@@ -78,7 +79,7 @@ static bool begins(const image_file *f, const char *magic, size_t n)
     return f->size >= n && memcmp(f->bytes, magic, n) == 0;
 }
 
-static bool is_tiff(const image_file *f)
+bool image_is_tiff(const image_file *f)
 {
     static const char magic[4][5] = {"II*\0", "MM\0*", "II+\0", "MM\0+"};
     for (int i = 0; i < 4 && f->size >= 8; i++)
@@ -97,18 +98,13 @@ static status decode_page(image_sink *k, int page)
                     {"\xff\xd8\xff", 3, image_jpeg_decode, "JPEG"},
                     {"\0\0\0\x0cjP  \r\n\x87\n", 12, image_jp2_decode, "JPEG 2000"},
                     {"\xff\x4f\xff\x51", 4, image_jp2_decode, "JPEG 2000"}};
-    if (is_tiff(k->f)) return image_tiff_decode(k, page);
+    if (image_is_tiff(k->f)) return image_tiff_decode(k, page);
     for (size_t i = 0; i < sizeof one_page / sizeof *one_page; i++) {
         if (!begins(k->f, one_page[i].magic, one_page[i].n)) continue;
         if (page > 0) return fail(E_FORMAT, "%s: has no page %d: a %s file holds one image", k->f->path, page + 1, one_page[i].name);
         return one_page[i].decode(k);
     }
     return fail(E_FORMAT, "%s: is not a TIFF file, nor PNG, JPEG or JPEG 2000", k->f->path);
-}
-
-status image_check_pages(const image_file *f, int n)
-{
-    return is_tiff(f) ? image_tiff_check_pages(f, n) : OK;
 }
 
 /* "a.tif: is RGB" -> "a.tif: page 3 is RGB". */
@@ -124,10 +120,16 @@ static void name_page(const char *path, int page)
 
 status image_decode(image *im, const image_file *f, int page, double scale)
 {
-    image_sink k = {.f = f, .im = im, .scale = scale};
+    return image_decode_plane(im, f, page, 0, scale);
+}
+
+status image_decode_plane(image *im, const image_file *f, int page, int plane, double scale)
+{
+    image_sink k = {.f = f, .im = im, .scale = scale, .plane = plane};
     im->px = NULL;
     im->inverted = false;
     im->orientation = 1;
+    im->called[0] = '\0';
     status st = decode_page(&k, page);
     im->all_zero = k.any == 0;
     im->width_px = (int)k.width;

@@ -14,6 +14,7 @@ typedef struct {
     image_kind kind;
     int64_t top;  /* of integers: the value that counts as saturated */
     uint32_t any; /* of values: all bits that were set */
+    int plane;    /* of TIFF: which of the planes that follow the first one's bytes (ImageJ), from 0 */
 } image_sink;
 
 size_t image_kind_bytes(image_kind k);
@@ -32,9 +33,22 @@ status image_reserve(void *block, size_t *cap, size_t n, const char *what) MUST_
 
 /* The formats: k->f begins with the format's signature. */
 status image_tiff_decode(image_sink *k, int page) MUST_USE;
-status image_tiff_check_pages(const image_file *f, int n) MUST_USE;
 status image_png_decode(image_sink *k) MUST_USE;
 status image_jpeg_decode(image_sink *k) MUST_USE;
 status image_jp2_decode(image_sink *k) MUST_USE; /* JP2, or a codestream alone */
+
+/* Where the planes of a channel are: pages of the file or, with `behind`, the first page's bytes and those behind them. */
+typedef struct {
+    int *page; /* [n] */
+    int n;
+    bool behind;
+    char called[24]; /* as in image.h */
+} image_stack;
+/* image_pages.c: all planes of the part, z ignored; part->page is IMAGE_ONLY_PAGE. */
+status image_tiff_stack(const image_file *f, const image_part *part, image_stack *out) MUST_USE;
+
+bool image_is_tiff(const image_file *f);
+/* image_decode, of a plane behind the page's bytes. */
+status image_decode_plane(image *im, const image_file *f, int page, int plane, double scale) MUST_USE;
 
 #endif

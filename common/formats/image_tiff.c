@@ -5,13 +5,7 @@
 #include "lzw_impl.h"
 #include "tiff_impl.h"
 
-#include "micon/base/num.h"
-#include "micon/formats/xml.h"
-
-#include <stdlib.h>
 #include <string.h>
-
-enum { REDUCED_OR_MASK = FILETYPE_REDUCEDIMAGE | FILETYPE_MASK };
 
 typedef struct {
     uint32_t width, height;
@@ -331,78 +325,41 @@ done:
     return st;
 }
 
-/* Further pages are an error, unless they are thumbnails or masks. */
-static status check_alone(TIFF *tif, const char *path)
-{
-    while (!TIFFLastDirectory(tif)) {
-        uint32_t type = 0;
-        if (!TIFFReadDirectory(tif)) return fail(E_FORMAT, "%s: its second page is damaged: %s", path, tiff_why());
-        TIFFGetFieldDefaulted(tif, TIFFTAG_SUBFILETYPE, &type);
-        if (!(type & REDUCED_OR_MASK))
-            return fail(E_FORMAT, "%s: has more than one page; with tile.pages: channels, page k is channel k", path);
-    }
-    return OK;
-}
-
-/* ---- what a file says of its pages ---- */
-
-typedef struct {
-    int64_t z, times, planes;
-} stack_size;
-
-static status on_element(void *self, const char *name, const xml_attributes *a)
-{
-    stack_size *s = self;
-    if (strcmp(name, "Pixels") != 0) return OK;
-    if (!num_i64(xml_attribute(a, "SizeZ"), &s->z)) s->z = 1;
-    if (!num_i64(xml_attribute(a, "SizeT"), &s->times)) s->times = 1;
-    return OK;
-}
-
-static int64_t imagej_number(const char *description, const char *key)
-{
-    const char *at = strstr(description, key); /* each on a line of its own */
-    return at ? strtoll(at + strlen(key), NULL, 10) : 1;
-}
-
-/* From the first page's OME-XML or ImageJ description. Without either, or with one that cannot be read, all is 1. */
-static stack_size read_stack(TIFF *tif)
-{
-    stack_size s = {1, 1, 1};
-    char *d = NULL;
-    if (!TIFFGetField(tif, TIFFTAG_IMAGEDESCRIPTION, &d) || !d) return s;
-    if (strncmp(d, "ImageJ=", 7) == 0)
-        return (stack_size){imagej_number(d, "\nslices="), imagej_number(d, "\nframes="), imagej_number(d, "\nimages=")};
-    const xml_handler h = {.self = &s, .start = on_element};
-    if (strstr(d, "<OME") && xml_parse("OME-XML", d, strlen(d), &h) != OK) msg_clear();
-    return s;
-}
-
-status image_tiff_check_pages(const image_file *f, int n)
+/* A plane behind the first one's bytes: uncompressed, samples of whole bytes (image_tiff_n_behind). */
+static status decode_behind(image_sink *k, TIFF *tif, const layout *l)
 {
     status st = OK;
-    int n_pages = 0;
-    tiff_memory m = {.bytes = f->bytes, .size = f->size};
-    TIFF *tif = tiff_open_read(&m);
-    if (!tif) TRY(fail(E_FORMAT, "%s: is truncated or damaged: %s", f->path, tiff_why()));
-    stack_size s = read_stack(tif);
-    if (s.z > 1 || s.times > 1)
-        TRY(fail(
-            E_FORMAT,
-            "%s: says that it has %lld z planes and %lld times a channel, so page k is not channel k; project it, or name the pages to "
-            "read in columns Frame_<channel>",
-            f->path, (long long)s.z, (long long)s.times));
-    do {
-        uint32_t type = 0;
-        TIFFGetFieldDefaulted(tif, TIFFTAG_SUBFILETYPE, &type);
-        n_pages += !(type & REDUCED_OR_MASK);
-    } while (TIFFReadDirectory(tif));
-    if (n_pages != n)
-        TRY(fail(E_FORMAT, "%s: has %d pages for %d channels; columns Frame_<channel> name the pages to read, from 0", f->path, n_pages,
-                 n));
+    uint8_t *raw;
+    size_t sample = l->bits / 8, row = l->width * sample;
+    image_sink_open(k, l->width, l->height, l->kind, 0);
+    TRY(image_sink_raw(k, row + (size_t)l->width * image_kind_bytes(l->kind), &raw));
+    TRY(image_sink_memory(k));
+    const uint8_t *src = k->f->bytes + TIFFGetStrileOffset(tif, 0) + (size_t)k->plane * row * l->height;
+    for (uint32_t y = 0; y < l->height; y++, src += row) {
+        memcpy(raw, src, row);
+        if (TIFFIsByteSwapped(tif) && sample == 2) TIFFSwabArrayOfShort((uint16_t *)(void *)raw, l->width);
+        if (TIFFIsByteSwapped(tif) && sample == 4) TIFFSwabArrayOfLong((uint32_t *)(void *)raw, l->width);
+        TRY(image_sink_put(k, 0, y, prepare_row(l, k->im == NULL, raw, l->width, raw + row), l->width));
+    }
 done:
-    if (tif) TIFFClose(tif);
     return st;
+}
+
+/* Further pages are an error, unless they are thumbnails or masks; so are further planes. */
+static status check_alone(TIFF *tif, const image_file *f)
+{
+    int64_t held, n = tiff_n_behind(tif, f->size, &held);
+    if (n > 1)
+        return fail(E_FORMAT, "%s: is a stack of %lld planes (ImageJ); tile.z says how they become one image", f->path, (long long)n);
+    while (!TIFFLastDirectory(tif)) {
+        if (!TIFFReadDirectory(tif)) return fail(E_FORMAT, "%s: its second page is damaged: %s", f->path, tiff_why());
+        if (!tiff_is_reduced(tif))
+            return fail(E_FORMAT,
+                        "%s: has more than one page; of the planes of a stack tile.z makes one image, with tile.pages: channels page k is "
+                        "channel k",
+                        f->path);
+    }
+    return OK;
 }
 
 static void read_orientation(TIFF *tif, image *im)
@@ -423,12 +380,12 @@ status image_tiff_decode(image_sink *k, int page)
     if (page > 0 && (page > UINT16_MAX || !TIFFSetDirectory(tif, (tdir_t)page)))
         TRY(fail(E_FORMAT, "%s: has no page %d", f->path, page + 1));
     TRY(read_layout(tif, f, k->im == NULL, &l));
-    TRY(decode_pixels(k, tif, &l));
+    TRY(k->plane > 0 ? decode_behind(k, tif, &l) : decode_pixels(k, tif, &l));
     if (k->im) {
         k->im->inverted = l.inverted;
         read_orientation(tif, k->im);
     }
-    if (page == IMAGE_ONLY_PAGE) TRY(check_alone(tif, f->path));
+    if (page == IMAGE_ONLY_PAGE) TRY(check_alone(tif, f));
 done:
     if (tif) TIFFClose(tif);
     return st;

@@ -111,6 +111,46 @@ static void memory_unmap(thandle_t h, void *base, toff_t size)
     (void)size;
 }
 
+bool tiff_is_reduced(TIFF *tif)
+{
+    uint32_t type = 0;
+    TIFFGetFieldDefaulted(tif, TIFFTAG_SUBFILETYPE, &type);
+    return type & (FILETYPE_REDUCEDIMAGE | FILETYPE_MASK);
+}
+
+int64_t tiff_imagej_number(const char *description, const char *key)
+{
+    const char *at = strstr(description, key); /* each on a line of its own */
+    int64_t v = at ? strtoll(at + strlen(key), NULL, 10) : 0;
+    return v > 0 ? v : 0;
+}
+
+int64_t tiff_n_behind(TIFF *tif, size_t file_size, int64_t *held)
+{
+    enum { MOST_STRIPS = 1 << 16 };
+    char *description = NULL;
+    uint32_t width = 0, height = 0;
+    uint16_t bits = 1, samples = 1, compression = COMPRESSION_NONE;
+    *held = 1;
+    if (!TIFFLastDirectory(tif) || !TIFFGetField(tif, TIFFTAG_IMAGEDESCRIPTION, &description) || !description) return 1;
+    int64_t n = strncmp(description, "ImageJ=", 7) == 0 ? tiff_imagej_number(description, "\nimages=") : 1;
+    TIFFGetField(tif, TIFFTAG_IMAGEWIDTH, &width);
+    TIFFGetField(tif, TIFFTAG_IMAGELENGTH, &height);
+    TIFFGetFieldDefaulted(tif, TIFFTAG_BITSPERSAMPLE, &bits);
+    TIFFGetFieldDefaulted(tif, TIFFTAG_SAMPLESPERPIXEL, &samples);
+    TIFFGetFieldDefaulted(tif, TIFFTAG_COMPRESSION, &compression);
+    bool plain = compression == COMPRESSION_NONE && samples == 1 && (bits == 8 || bits == 16 || bits == 32) && !TIFFIsTiled(tif);
+    if (n < 2 || !plain || !width || !height || TIFFNumberOfStrips(tif) > MOST_STRIPS) return 1;
+    uint64_t first = TIFFGetStrileOffset(tif, 0), at = first, plane = (uint64_t)width * height * (bits / 8);
+    for (uint32_t s = 0; s < TIFFNumberOfStrips(tif); s++) {
+        if (TIFFGetStrileOffset(tif, s) != at) return 1;
+        at += TIFFGetStrileByteCount(tif, s);
+    }
+    if (at - first != plane || first > file_size) return 1;
+    *held = (int64_t)((file_size - first) / plane);
+    return *held > 1 ? n : 1;
+}
+
 TIFF *tiff_open_read(tiff_memory *m)
 {
     pthread_once(&handlers_once, set_handlers);

@@ -3,6 +3,7 @@
 
 #include "micon/base/mem.h"
 #include "micon/formats/npy.h"
+#include "micon/index/site_image.h"
 #include "micon/tiling/tiling.h"
 
 #include <stdlib.h>
@@ -85,11 +86,10 @@ static status read_channel(site_reader *s, int64_t row, int c)
 {
     status st = OK;
     const char *path = index_path(s->ix, row, c, &s->path);
-    int page = index_page(s->ix, row, c);
+    const image_part part = index_image_part(s->ix, row, c, s->cfg);
     if (!*path) TRY(fail(E_FORMAT, "no file is named for this channel"));
     TRY(image_file_read(&s->file[c], path));
-    if (page >= 0 && !index_page_named(s->ix, row, c)) TRY(image_check_pages(&s->file[c], s->n_channels));
-    TRY(image_decode(&s->im[c], &s->file[c], page >= 0 ? page : IMAGE_ONLY_PAGE, s->cfg->tile.input_scale));
+    TRY(image_decode_part(&s->im[c], &s->file[c], &part, s->cfg->tile.input_scale));
     const image *im = &s->im[c];
     if (c == 0) {
         s->width_px = im->width_px;

@@ -128,10 +128,9 @@ static status read_files(plate_work *w, reader *r, int64_t site, bool *good)
     *good = true;
     for (int f = 0; f < w->n_files; f++) {
         const char *path = index_path(w->ix, row, f, &r->path);
-        int page = f < w->n_channels ? index_page(w->ix, row, f) : IMAGE_ONLY_PAGE;
         image *im = f < w->n_channels ? &r->im[f] : NULL;
         r->file[f].size = 0;
-        TRY(read_image(w, first + f, path, page >= 0 ? page : IMAGE_ONLY_PAGE, &r->file[f], false, im, &each));
+        TRY(read_image(w, first + f, path, &r->file[f], false, im, &each));
         if (each && im && w->note[first].bad == OK && (im->width_px != r->im->width_px || im->height_px != r->im->height_px)) {
             status bad = fail(E_FORMAT, "is %d x %d pixels; the site's first channel is %d x %d", im->width_px, im->height_px,
                               r->im->width_px, r->im->height_px);

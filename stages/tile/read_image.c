@@ -7,6 +7,7 @@
 #include "micon/base/path.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void reader_open(reader *r, const plate_work *w)
 {
@@ -52,7 +53,7 @@ static void note_unreadable(image_note *note, const char *path, status why)
     msg_set(message);
 }
 
-status read_image(plate_work *w, int64_t item, const char *path, int page, image_file *file, bool have, image *im, bool *good)
+status read_image(plate_work *w, int64_t item, const char *path, image_file *file, bool have, image *im, bool *good)
 {
     image_note *note = &w->note[item];
     *note = (image_note){.size = -1, .same_as = -1};
@@ -67,9 +68,8 @@ status read_image(plate_work *w, int64_t item, const char *path, int page, image
         note->digest = file->digest;
         note->size = (int64_t)file->size;
         note->mtime_ns = file->mtime_ns;
-        int64_t row = w->plate.first + item / w->n_files;
-        if (im && page >= 0 && !index_page_named(w->ix, row, (int)(item % w->n_files))) st = image_check_pages(file, w->n_channels);
-        if (im && st == OK) st = image_decode(im, file, page, w->cfg->tile.input_scale);
+        image_part part = index_image_part(w->ix, w->plate.first + item / w->n_files, (int)(item % w->n_files), w->cfg);
+        if (im) st = image_decode_part(im, file, &part, w->cfg->tile.input_scale);
     }
     if (st == E_NOMEM || st == E_INTERNAL) return st;
     if (st != OK) return note_bad(w, item, st, path);
@@ -82,6 +82,7 @@ status read_image(plate_work *w, int64_t item, const char *path, int page, image
     note->inverted = im->inverted;
     note->orientation = im->orientation;
     note->high = im->high;
+    memcpy(note->called, im->called, sizeof note->called);
     note->clipped = (double)im->n_clipped / ((double)im->width_px * im->height_px);
     note->saturated = (double)im->n_saturated / ((double)im->width_px * im->height_px);
     return OK;

@@ -26,10 +26,9 @@ static status read_site(plate_work *w, reader *r, int64_t site, uint16_t *square
         int64_t item = first_item + c;
         uint16_t *square = squares + (size_t)c * n;
         const char *path = index_path(w->ix, row, c, &r->path);
-        int page = index_page(w->ix, row, c);
         /* The file of the channel before is still in memory, if it could be read. */
-        bool have = page >= 0 && c > 0 && file->size > 0 && strcmp(path, file->path) == 0;
-        TRY(read_image(w, item, path, page >= 0 ? page : IMAGE_ONLY_PAGE, file, have, im, &good));
+        bool have = index_page(w->ix, row, c) >= 0 && c > 0 && file->size > 0 && strcmp(path, file->path) == 0;
+        TRY(read_image(w, item, path, file, have, im, &good));
         if (!good) continue;
         TRY(tiling_plan_for(&r->plan, im->width_px, im->height_px, w->mosaic_px));
         tiling_resample(&r->plan, im->px, square);

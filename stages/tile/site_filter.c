@@ -82,12 +82,13 @@ done:
 /* Rank 0: images that were read, but not as their neighbours; counted, with the first example. */
 static void say_read_so(plate_work *w)
 {
-    int64_t n_white = 0, n_turned = 0, white = -1, turned = -1;
+    int64_t n_white = 0, n_turned = 0, n_called = 0, white = -1, turned = -1, called = -1;
     char name[200];
     for (int64_t i = 0; i < w->plate.n * w->n_files; i++) {
         if (w->site_bad[i / w->n_files] || i % w->n_files >= w->n_channels) continue;
         if (w->note[i].inverted && n_white++ == 0) white = i;
         if (w->note[i].orientation != 1 && n_turned++ == 0) turned = i;
+        if (*w->note[i].called && n_called++ == 0) called = i;
     }
     const names *channels = &w->cfg->screen.channels;
     text t = {0};
@@ -102,6 +103,14 @@ static void say_read_so(plate_work *w)
         site_name(w, turned / w->n_files, name, sizeof name);
         text_addf(&t, "images with an orientation tag, read as stored: %lld, the first: %s, %s, orientation %d", (long long)n_turned, name,
                   channels->item[turned % w->n_files], w->note[turned].orientation);
+        names_add(&w->warnings, t.s);
+        text_clear(&t);
+    }
+    if (n_called > 0) {
+        site_name(w, called / w->n_files, name, sizeof name);
+        text_addf(
+            &t, "images whose channels have other names in their OME-XML, read by the order of pages: %lld, the first: %s, %s is %s there",
+            (long long)n_called, name, channels->item[called % w->n_files], w->note[called].called);
         names_add(&w->warnings, t.s);
     }
     text_free(&t);

@@ -18,6 +18,7 @@
 #include "micon/config/file_formats.h"
 #include "micon/formats/image.h"
 #include "micon/index/index.h"
+#include "micon/index/site_image.h"
 #include "micon/mpi/comm.h"
 #include "micon/mpi/progress.h"
 #include "micon/stage/rejects.h"
@@ -51,6 +52,7 @@ typedef struct {
     int32_t inverted, orientation; /* of image.h */
     int32_t bad;                   /* a status; OK: it has a square */
     int32_t all_zero;
+    char called[24]; /* of image.h */
     int32_t same_as; /* an earlier channel of the site with the same square, or -1 */
 } image_note;
 
@@ -111,7 +113,7 @@ void reader_open(reader *r, const plate_work *w);
 void reader_free(reader *r);
 /* A channel's image, or (im NULL) a label image's bytes, and its note. `have`: the file holds this image's bytes already. *good: it can be
  * used; otherwise that is noted. Fails only for what ends the stage. */
-status read_image(plate_work *w, int64_t item, const char *path, int page, image_file *file, bool have, image *im, bool *good) MUST_USE;
+status read_image(plate_work *w, int64_t item, const char *path, image_file *file, bool have, image *im, bool *good) MUST_USE;
 status note_bad(plate_work *w, int64_t item, status why, const char *path) MUST_USE;
 
 /* ---- read_sites.c ---- */

@@ -110,6 +110,32 @@ ok "page k is channel k" diff "$T/pages.txt" "$T/single.txt"
 exits "pages: channels, a second time" 0 run "$T/pg/screen.yaml" --set tile.pages=channels
 has "pages: channels, a second time: up to date" "$T/err" "up to date"
 
+# Stacks: each channel's five planes in a file, of which plane 3 has the seeds of the single files.
+mkdir -p "$T/zs/images"
+for w in 1 2; do for c in 0 1 2; do "$MAKE_TIFF" "$T/zs/images/A0${w}_$c.tif" 70 64 $((w * 7 + c - 2)) pages; done; done
+cp "$S/well.csv" "$S/screen.yaml" "$T/sp/load_data.csv" "$T/zs/"
+exits "a stack without tile.z: exit 1" 1 run "$T/zs/screen.yaml"
+has "a stack without tile.z: says so" "$T/err" "of the planes of a stack tile.z makes one image"
+exits "a stack without tile.z: check" 1 "$BIN/micon" check "$T/zs/screen.yaml" --set train.method=simclr
+has "a stack without tile.z: check says so" "$T/out" "of the planes of a stack tile.z makes one image"
+exits "a stack with tile.z: check" 0 "$BIN/micon" check "$T/zs/screen.yaml" --set train.method=simclr --set tile.z=middle
+for z in 3 middle max mean; do
+    exits "tile.z: $z" 0 run "$T/zs/screen.yaml" --set tile.z=$z --set screen.work=$z
+    "$SHOW" "$T"/zs/$z/tiles/*.h5 > "$T/z_$z.txt"
+done
+exits "another tile.z: computed again" 0 run "$T/zs/screen.yaml" --set tile.z=max --set screen.work=3
+hasnt "another tile.z: not up to date" "$T/err" "up to date"
+ok "tile.z: middle is plane 3 of 5" diff "$T/z_3.txt" "$T/z_middle.txt"
+not_ok "the maximum is another image" cmp -s "$T/z_max.txt" "$T/z_middle.txt"
+not_ok "the mean is another image than the maximum" cmp -s "$T/z_max.txt" "$T/z_mean.txt"
+exits "plane 3 as single files" 0 run "$T/sp/screen.yaml" --set screen.work=again
+"$SHOW" "$T"/sp/again/tiles/*.h5 > "$T/single.txt"
+ok "tile.z: 3 is plane 3" diff "$T/z_3.txt" "$T/single.txt"
+exits "micon-measure: planes too" 0 mpi 1 "$BIN/micon-measure" "$T/zs/screen.yaml" --set tile.z=max --set cells.nuclei_channel=DNA \
+    --set cells.cell_channel=ER
+exits "a plane that is not there: exit 1" 1 run "$T/zs/screen.yaml" --set tile.z=6
+has "a plane that is not there: says so" "$T/err" "tile.z asks for plane 6 of 5"
+
 # Memory: a plate of eight times the sites takes no more of it, once the squares are spooled.
 tile_screen "$T/few" 2 6 300 300 deflate
 cp -r "$T/few" "$T/many"

@@ -12,7 +12,7 @@ bad=0
 mkdir -p build/fuzz
 lib=build/fuzz/obj
 mkdir -p $lib
-for f in common/{base,config,formats,table,index,tiling,provenance,compound}/*.c common/compound/*.cc; do
+for f in common/{base,config,formats,acquisition,table,index,tiling,provenance,compound}/*.c common/compound/*.cc; do
     [ -e "$f" ] || continue
     o=$lib/$(basename "$f").o
     [ "$o" -nt "$f" ] && continue

@@ -1,5 +1,5 @@
-/* fuzz_tiff.c -- any bytes as an image (TIFF, PNG, JPEG, JPEG 2000): the only page, then the first three, at a scale; and whether its pages
- * are channels. Nothing of 32 MiB or more is tried. */
+/* fuzz_tiff.c -- any bytes as an image (TIFF, PNG, JPEG, JPEG 2000): the only page, then the first three, at a scale; the pages
+ * of channels, the planes of a stack. Nothing of 32 MiB or more is tried. */
 #include "micon/formats/image.h"
 
 #include <stdlib.h>
@@ -23,7 +23,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         msg_clear();
     }
-    if (image_check_pages(&f, 3) != OK) msg_clear();
+    for (int k = 0; k < 6; k++) { /* of channels, and of a channel's planes */
+        static char dna[] = "DNA", er[] = "ER", mito[] = "Mito", *const channels[] = {dna, er, mito};
+        const int64_t z[] = {IMAGE_Z_NONE, IMAGE_Z_MAX, IMAGE_Z_MEAN, IMAGE_Z_MIDDLE, 2};
+        image_part part = {
+            .page = IMAGE_ONLY_PAGE, .channel = k % 2 ? -1 : k / 2, .channels = channels, .n_channels = 3, .z = z[(size + (size_t)k) % 5]};
+        if (image_decode_part(&im, &f, &part, 0.5) != OK) msg_clear();
+    }
     free(copy);
     return 0;
 }

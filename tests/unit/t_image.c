@@ -223,29 +223,6 @@ static void test_pages(void)
     write_page(t, &(make){.bits = 16, .samples = 3, .photometric = PHOTOMETRIC_RGB}, rgb);
     TIFFClose(t);
     refused(path, 3, "pages.tif: page 4 is RGB", "a page is named");
-    static const struct {
-        const char *says, *why;
-        int n;
-    } d[] = {{NULL, NULL, 4},
-             {NULL, "has 4 pages for 5 channels", 5},
-             {"ImageJ=1.53\nimages=4\nchannels=4\n", NULL, 4},
-             {"ImageJ=1.53\nimages=4\nslices=4\nunit=um\n", "4 z planes and 1 times", 4},
-             {"<OME><Image><Pixels SizeC=\"1\" SizeZ=\"2\" SizeT=\"2\"/></Image></OME>", "2 z planes and 2 times", 4},
-             {"<OME><Image><Pixels SizeC=\"4\" SizeZ=\"1\" SizeT=\"1\"/></Image></OME>", NULL, 4},
-             {"<OME><Image><Pixels SizeC=\"4\" SizeZ=\"9", NULL, 4}};
-    for (size_t k = 0; k < sizeof d / sizeof *d; k++) {
-        t = TIFFOpen(path, "w");
-        for (int page = 0; page < 5; page++) {
-            if (page == 0 && d[k].says) TIFFSetField(t, TIFFTAG_IMAGEDESCRIPTION, d[k].says);
-            if (page == 4) TIFFSetField(t, TIFFTAG_SUBFILETYPE, FILETYPE_REDUCEDIMAGE);
-            write_page(t, &(make){.bits = 16}, px);
-        }
-        TIFFClose(t);
-        status st = image_file_read(&file, path);
-        if (st == OK) st = image_check_pages(&file, d[k].n);
-        ok(d[k].why ? st == E_FORMAT && strstr(msg_get(), d[k].why) : st == OK, d[k].why ? d[k].why : "pages that are channels");
-        msg_clear();
-    }
     t = TIFFOpen(path, "w");
     for (int k = 0; k < 4; k++) write_page(t, &(make){.bits = 16}, px);
     TIFFClose(t);

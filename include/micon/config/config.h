@@ -46,8 +46,10 @@ enum { MASKS(CHOICE_ID) };
 enum { PAGES(CHOICE_ID) };
 #define ILLUMINATIONS(X) X(ILLUMINATION_NONE, "none") X(ILLUMINATION_PLATE, "plate") X(ILLUMINATION_FILE, "file")
 enum { ILLUMINATIONS(CHOICE_ID) };
+/* tile.z: the words before a number of a plane, as opt.h numbers them; image_z of formats/image.h. */
+enum { Z_NONE = -1, Z_MAX = -2, Z_MEAN = -3, Z_MIDDLE = -4 };
 typedef struct {
-    int64_t size, tiles_per_site;
+    int64_t size, tiles_per_site, z;
     int crop, mask, pages, illumination;
     double scale, percentile_low, percentile_high, input_scale, max_bad;
     double qc_saturated, qc_focus, qc_sd;

@@ -38,6 +38,20 @@ typedef struct {
     uint64_t digest; /* XXH3-64 of the bytes */
 } image_file;
 
+/* How the planes of a z stack become one image; other values: the plane of that number, from 1. */
+enum { IMAGE_Z_NONE = -1, IMAGE_Z_MAX = -2, IMAGE_Z_MEAN = -3, IMAGE_Z_MIDDLE = -4 };
+
+/* What the planes so far came to. */
+typedef struct {
+    uint32_t *value; /* [pixels] maxima or sums */
+    size_t cap;
+    int n, width_px, height_px, orientation;
+    image_kind kind;
+    bool inverted;
+    double high;
+    int64_t n_saturated, n_clipped;
+} image_planes;
+
 typedef struct {
     int width_px, height_px;
     image_kind kind;     /* of the samples in the file */
@@ -52,6 +66,8 @@ typedef struct {
     size_t block_cap;
     uint8_t *raw; /* memory for a strip or tile before conversion */
     size_t raw_cap;
+    char called[24];     /* image_decode_part: what the file calls the channel, where that is another name than ours; else "" */
+    image_planes planes; /* those that are projected */
 } image;
 
 /* The whole file. Fails with E_IO where it cannot be read, E_FORMAT where it is empty, too large or no file. */
@@ -62,9 +78,30 @@ void image_file_free(image_file *f);
 status image_decode(image *im, const image_file *f, int page, double scale) MUST_USE;
 void image_free(image *im);
 
-/* A file whose page k is meant to be channel k of n: E_FORMAT where it has another number of pages (thumbnails do not count), or where its
- * OME-XML or ImageJ description says that they are planes of a stack or times. */
-status image_check_pages(const image_file *f, int n) MUST_USE;
+/* One channel of a file, its planes projected. */
+typedef struct {
+    int page;              /* the page that a table names, from 0; IMAGE_ONLY_PAGE: none is named, and */
+    int channel;           /* the file holds the pages of all channels, of which this one is meant, or (-1) the planes of one */
+    char *const *channels; /* [n_channels] with channel >= 0: what the channels are called */
+    int n_channels;
+    int64_t z; /* IMAGE_Z_MAX, ... */
+} image_part;
+
+/* OME-XML or ImageJ's description say which pages are planes of the channel; without either, pages are channels in their order, or the
+ * planes of one. OME-XML that has a name for each channel decides by names: pages in another order are found, a name that is not there
+ * is an error if others are; where none is there the order decides, and im->called is told. E_FORMAT: other numbers of pages, channels or
+ * planes than are asked for, times, planes in other files, planes that differ in size or samples, and with IMAGE_Z_NONE more than one
+ * plane. ImageJ's stacks with all planes behind the first page's are stacks too. Memory: a plane, and 4 bytes a pixel. */
+status image_decode_part(image *im, const image_file *f, const image_part *part, double scale) MUST_USE;
+
+/* The same for planes that are files: begin, an add after each decode, the end (E_INTERNAL without an add). Maximum of the values, or
+ * floor(mean + 0.5); n_saturated, n_clipped and high are those of the plane with most. */
+void image_planes_begin(image *im);
+status image_planes_add(image *im, int64_t z, const char *path) MUST_USE;
+status image_planes_end(image *im, int64_t z) MUST_USE;
+/* Which of n planes z asks for, from 0 (z IMAGE_Z_MIDDLE or a number; of an even number the middle is the one before it). E_FORMAT: there
+ * is none. */
+status image_plane_chosen(int64_t z, int64_t n, const char *path, int64_t *plane) MUST_USE;
 
 /* Label images: whole numbers kept as they are, where image_decode would scale, clip, invert or map them. Integers of up to 32 bits,
  * also numbers of a palette; float ones where they are whole. Negative labels, labels above 2,147,483,647 and fractions are E_FORMAT.
