@@ -162,6 +162,8 @@ typedef struct {
     uint32_t seed;
     bool active; /* rank 0: elsewhere results are dropped */
     bool as_0_1; /* recipe 0.1: figures with n 0 are kept, newer figures are not computed */
+    bool fitted; /* like metric_input of the corrected profiles */
+    text told;   /* further members of metrics.json: what advice.c says */
     /* mAPs per label: [2 forms of the profiles][n_label]. Consistency is the compound's, the same for all of its labels. */
     double *activity[2], *activity_p[2], *activity_q[2], *consistency[2], *consistency_p[2], *consistency_q[2];
     double *activity_normal[2], *consistency_normal[2]; /* normalized, likewise */
@@ -174,8 +176,7 @@ void results_free(results *r);
 /* Add a ratio of sums over compounds, whatever their doses. num, den [n_compound] are copied for metrics in by_compound.csv. */
 status results_ratio(results *r, result like, const double *num, const double *den, int64_t n_compound) MUST_USE;
 status results_value(results *r, result like, double value) MUST_USE;
-/* metrics.json, appended. */
-void results_show_json(const results *r, const stage *g, const wells *w, const names *notes, text *out);
+void results_show_json(const results *r, const stage *g, const wells *w, const names *notes, text *out); /* metrics.json, appended */
 void results_show_csv(const results *r, text *out);
 void results_show_compounds(const results *r, const wells *w, text *out);   /* compounds.csv: mAP and significance */
 void results_show_by_compound(const results *r, const wells *w, text *out); /* by_compound.csv: numerators and denominators */
@@ -195,6 +196,7 @@ typedef struct {
     int64_t d;
     bool corrected;
     const crossfit *cross; /* for activity; NULL: x as it is */
+    bool fitted;           /* controls fitted x, and there is no cross-fitting */
 } metric_input;
 /* All metrics of one form. */
 status metrics_all(MPI_Comm comm, const wells *w, const metric_input *in, const evaluate_options *o, results *r, names *notes) MUST_USE;

@@ -77,6 +77,15 @@ done:
     return st;
 }
 
+status cross_without(const crossfit *c, const uint8_t *control, sphering_params *fit, crossfit *out)
+{
+    *out = (crossfit){0};
+    if (!c || !crossfit_enough(control, c->fold, c->n, c->n_fold)) return OK;
+    *out = *c;
+    out->fit = fit;
+    return crossfit_folds(c, control, fit);
+}
+
 /* The number of distinct codes among the wells of E: scIB scales by the batches and labels in the data, not by those of training wells or
  * controls. */
 status evaluation_count_present(const evaluation_set *e, const int32_t *code, int32_t n_code, int32_t *present)

@@ -1,4 +1,5 @@
 /* main.c -- micon-evaluate: embeddings to wells, normalized and corrected; the profile store, the metrics, the report. */
+#include "advice.h"
 #include "claims.h"
 
 #include "micon/base/clock.h"
@@ -41,7 +42,8 @@ static status measure_all(stage *g, const wells *w, metric_input in, int64_t d_c
     status st = OK;
     TRY(share_matrix_all(g->comm, &in.x, w->n, &in.d));
     TRY(share_matrix_all(g->comm, &in.cf, w->n_cf, &d_cf));
-    const metric_input all = {.x = in.x, .cf = d_cf == in.d ? in.cf : NULL, .d = in.d, .corrected = in.corrected, .cross = in.cross};
+    const metric_input all = {
+        .x = in.x, .cf = d_cf == in.d ? in.cf : NULL, .d = in.d, .corrected = in.corrected, .cross = in.cross, .fitted = in.fitted};
     TRY(metrics_all(g->comm, w, &all, &g->cfg.evaluate, r, notes));
 done:
     if (g->rank != 0) {
@@ -92,20 +94,22 @@ static status evaluate_all(stage *g, progress *p, wells *w, transformed *c, tran
     TRY(control_folds_share_all(g->comm, w, &c->cross, &cross));
     log_info("%lld wells, %lld features: transformed in %.1f s", (long long)w->n, (long long)w->d, clock_s() - from);
     progress_add(p, g->rank == 0);
-    int corrected = c->corrected;
-    MPI_Bcast(&corrected, 1, MPI_INT, 0, g->comm);
+    int state[] = {c->corrected, c->has_sphere && !c->carried && cross.n_fold == 0};
+    MPI_Bcast(state, 2, MPI_INT, 0, g->comm);
+    const int corrected = state[0];
     *r = (results){.draws = g->cfg.evaluate.bootstrap,
                    .seed = (uint32_t)g->cfg.evaluate.seed,
                    .active = g->rank == 0,
-                   .as_0_1 = g->cfg.evaluate.recipe == RECIPE_0_1};
+                   .as_0_1 = g->cfg.evaluate.recipe == RECIPE_0_1,
+                   .fitted = state[1]};
     for (int which = 0; which <= corrected; which++) {
         from = clock_s();
         progress_say(p, which ? "metrics with correction" : "metrics without correction");
         if (which) /* after Harmony the profiles are components: sphered predictions cannot be compared with them, even at equal length */
-            TRY(measure_all(g, w, (metric_input){c->final, c->cf_final, c->d_final, true, cross.n_fold > 0 ? &cross : NULL},
+            TRY(measure_all(g, w, (metric_input){c->final, c->cf_final, c->d_final, true, cross.n_fold > 0 ? &cross : NULL, state[1]},
                             c->final == c->pca ? 0 : c->d_sphere, r, notes));
         else
-            TRY(measure_all(g, w, (metric_input){c->norm, c->cf_norm, c->d_norm, false, NULL}, c->d_norm, r, notes));
+            TRY(measure_all(g, w, (metric_input){c->norm, c->cf_norm, c->d_norm, false, NULL, false}, c->d_norm, r, notes));
         log_info("metrics %s correction in %.1f s", which ? "with" : "without", clock_s() - from);
         progress_add(p, g->rank == 0);
     }
@@ -136,6 +140,7 @@ static status make_all(stage *g, const screen_index *ix, const screen_split *spl
     wells w = {0};
     transformed c = {0};
     results r = {0};
+    advice a = {0};
     transform_params like = {0};
     bool carried = *g->cfg.evaluate.transform_with;
     uint64_t sum = g->rank == 0 ? input_digests_digest(&from->in) : 0; /* only rank 0 writes it */
@@ -158,17 +163,21 @@ static status make_all(stage *g, const screen_index *ix, const screen_split *spl
     if (carried) TRY(carry_all(g, &w, from, &like));
     TRY(evaluate_all(g, p, &w, &c, carried ? &like : NULL, &r, &from->notes));
     progress_say(p, "writing");
+    TRY_ALL(g->comm, g->rank == 0 ? advice_make(&a, &r, &w, &g->cfg.evaluate) : OK);
+    advice_json(&a, &r.told);
     TRY_ALL(g->comm, g->rank == 0 ? outputs_write_report(o, g, &w, &c, &r, &from->notes) : OK);
     TRY(write_consensus_all(g, o->consensus, &w, &c, text_str(&from->made_from), sum));
     TRY(write_profiles_all(g, o->profiles, &w, &c, text_str(&from->made_from), sum));
     progress_add(p, g->rank == 0);
     if (g->rank == 0) claims_log(&r);
+    if (a.sentence.n) log_info("%s", text_str(&a.sentence));
     log_info("%s/report.html", o->folder);
 done:
     progress_end_all(&p, st);
     wells_free(&w);
     transformed_free(&c);
     results_free(&r);
+    advice_free(&a);
     transform_params_free(&like);
     free(file);
     return st;

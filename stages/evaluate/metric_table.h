@@ -80,6 +80,8 @@ enum {
            "Mean average precision of finding a treatment's other wells before its plate's controls")                                      \
     METRIC(MAP_ACTIVITY_NORMALIZED, "map_activity_normalized", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, CHANCE | COMPARED,                   \
            "Normalized mAP, activity", "The same on a scale where 0 is chance and 1 is best: mean of (AP - chance) / (1 - chance)")        \
+    METRIC(MAP_CONTROLS, "map_controls", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, CHANCE, "mAP, held-out controls",                          \
+           "Controls that did not fit the correction, in sets of shuffled labels, as if they were treatments: chance is honest")           \
     METRIC(ACTIVE_SHARE, "active_share", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, COMPARED, "Share of active compounds",                     \
            "Share of treatments whose activity mAP has a corrected p-value below 0.05")                                                    \
     METRIC(MAP_CONSISTENCY, "map_consistency", IN_ACTIVITY, ALL_WELLS, RATIO_OF_SUMS, CHANCE | COMPARED, "mAP, consistency of mechanisms", \

@@ -39,6 +39,7 @@ status metrics_all(MPI_Comm comm, const wells *w, const metric_input *in, const 
     TRY(replicate_metrics_all(&e, x));
     if (e.by_position) TRY(matched_replicate_metrics_all(&e, x));
     if (e.by_position) TRY(position_control_all(&e, x, unit));
+    if (e.by_position && !in->fitted) TRY(control_metrics_all(&e, unit));
 done:
     evaluation_set_free(&e);
     free(unit);

@@ -134,8 +134,7 @@ done:
     return st;
 }
 
-/* Scores of all wells of w against its controls. place: wells and controls at the query's position are left out; NULL: none are. */
-static status activity_scores_all(const evaluation_set *e, const wells *w, const float *x, const int32_t *place, ap_scores *all)
+status activity_scores_all(const evaluation_set *e, const wells *w, const float *x, const int32_t *place, ap_scores *all)
 {
     status st = OK;
     ap_controls c = {0};

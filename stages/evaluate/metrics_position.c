@@ -82,16 +82,6 @@ done:
     return st;
 }
 
-/* Like c, but fitted on the untreated wells that are not posed; n_fold 0: they are too few. */
-static status cross_posed(const crossfit *c, const uint8_t *control, sphering_params *fit, crossfit *out)
-{
-    *out = (crossfit){0};
-    if (!c || !crossfit_enough(control, c->fold, c->n, c->n_fold)) return OK;
-    *out = *c;
-    out->fit = fit;
-    return crossfit_folds(c, control, fit);
-}
-
 /* Treatments whose mAP, against the untreated wells that are not posed, is above the 95th percentile of that of the posed positions. */
 static status add_matched_activity_all(const evaluation_set *e, const posed *p, const float *unit)
 {
@@ -139,7 +129,7 @@ status position_control_all(const evaluation_set *e, const float *x, const float
     TRY_ALL(e->comm, posed_init(e->w, (uint32_t)e->o->seed, &p));
     for (int64_t i = 0; i < e->w->n; i++) controls += p.control[i];
     if (p.w.n_label < 2 || controls == 0) goto done;
-    TRY_ALL(e->comm, cross_posed(e->cross, p.control, fit, &cross));
+    TRY_ALL(e->comm, cross_without(e->cross, p.control, fit, &cross));
     matched.cross = cross.n_fold > 0 ? &cross : NULL;
     s = (evaluation_set){.comm = e->comm,
                          .rank = e->rank,

@@ -77,11 +77,10 @@ metric_table("batches", "Batches", "How well batches mix, and compounds stay apa
 (function () { // a line per figure, from without correction to with it
   if (!CHANGES.length) return;
   const up = CHANGES.filter((c) => c.better > 0).length, down = CHANGES.filter((c) => c.better < 0).length, row = 26, L = 300, Wd = 720;
-  const sec = section("changes", "What correction changed", "<b>" + (down > up ? "It made these profiles worse" : up > down
-    ? "It made these profiles better" :
-    "It made no clear difference") + "</b>: " + up + " of " + CHANGES.length + " figures better, " + down +
-      " worse. From the ring (without) to the dot (with).",
-  legend([["better", "var(--accent)"], ["worse", "var(--warm)"], ["the same", "var(--soft)"]]) + "<div class='plot scroll'></div>");
+  const sec = section("changes", "What correction changed", "Of " + plural(CHANGES.length, "figure") + " <b>" + up + " better, " + down +
+    " worse</b> beyond noise, the same compounds compared. From the ring (without) to the dot (with).",
+  legend([["better", "var(--accent)"], ["worse", "var(--warm)"], ["no difference beyond noise", "var(--soft)"]]) +
+    "<div class='plot scroll'></div>");
   const lo = Math.min(0, ...CHANGES.flatMap((c) => [c.before, c.after])), hi = Math.max(1, ...CHANGES.flatMap((c) => [c.before, c.after]));
   const x = (v) => L + (v - lo) / (hi - lo) * (Wd - L - 16), H = CHANGES.length * row + 26;
   let s = "";

@@ -1,4 +1,5 @@
-// report_verdict.js -- the head of the page: five sentences made from the figures, each with a link to where they are from.
+// report_verdict.js -- the head of the page: a paragraph on correction and four sentences made from the figures, each with a link to
+// where they are from.
 document.title = M.screen + ": " + M.run;
 add(main, "<h1>" + esc(M.screen) + " · " + esc(M.run) + "</h1>");
 add(main, "<p class=sub>Profiles normalized (" + esc(M.configuration["evaluate.normalize"]) + ") by " +
@@ -7,18 +8,8 @@ add(main, "<p class=sub>Profiles normalized (" + esc(M.configuration["evaluate.n
   ", sphering " + esc(M.configuration["evaluate.sphere"]) + ", batch correction " +
   esc(M.configuration["evaluate.batch_correction"]) + ". Intervals: 95&nbsp;%, bootstrap over compounds.</p>");
 
-// What correction changed, of figures between 0 and 1: [label, before, after, better]. Activity is left out where it compares with controls
-// that fitted a sphering: they came out shorter, and everything looks active against them (docs/evaluation.md).
-const SPHERED = M.configuration["evaluate.sphere"] !== "none" &&
-  (M.configuration["evaluate.recipe"] === "0.1" || M.configuration["evaluate.batch_correction"] !== "none");
-const CHANGES = KINDS.length < 2 ? [] : [["nsb", "all", 5], ["nss", "all", 5], ...(SPHERED ? [] : [["map_activity", "all"]]),
-  ["map_consistency", "all"], ["knn_mechanism", "all", 5], ["knn_source", "all", 5], ["lisi_batch", "all"], ["silhouette_batch", "all"]]
-  .map(([m, s, k]) => {
-    const [a, b] = KINDS.map((p) => find(p, m, s, k));
-    if (!a || !b || a.value === null || b.value === null) return null;
-    const by = ABOUT[m].lower_is_better ? a.value - b.value : b.value - a.value;
-    return {metric: m, label: named(m, k), before: a.value, after: b.value, better: Math.abs(by) < .005 ? 0 : Math.sign(by)};
-  }).filter((c) => c);
+// What correction changed beyond noise: [label, before, after, better], from the same compounds in both forms (advice.c).
+const CHANGES = (M.correction ? M.correction.effects : []).map((c) => ({...c, label: named(c.metric, c.k)}));
 
 function say_active() {
   const q = T.figures[FORM] && T.figures[FORM].activity_q, map = find(FORM, "map_activity", "all");
@@ -65,14 +56,10 @@ function say_position() {
   "plates"];
 }
 function say_correction() {
-  const up = CHANGES.filter((c) => c.better > 0), down = CHANGES.filter((c) => c.better < 0), show = (c) => esc(c.label) + " " +
-    num(c.before) + " → " + num(c.after);
-  if (!CHANGES.length) return ["", "There is one form of the profiles: nothing was corrected after normalization.", "settings"];
-  const worse = down.length > up.length, main_ones = (worse ? down : up).slice(0, 3).map(show).join("; ");
-  return [worse ? "bad" : up.length > down.length ? "good" : "", "Correction made <b>" + up.length + " better and " + down.length +
-    " worse</b> of " +
-    plural(CHANGES.length, "figure") + (main_ones ? " (" + main_ones + ")" : "") +
-      (worse ? ". The profiles without it are the better ones here." : "."), "changes"];
+  const mark = {use: "good", either: "", mixed: "", against: "bad"};
+  if (M.correction) return [mark[M.correction.verdict], esc(M.correction.sentence), "changes"];
+  return ["", KINDS.length < 2 ? "There is one form of the profiles: nothing was corrected after normalization." :
+    "What correction changed cannot be said: no figure of reproducibility has values without and with it.", "settings"];
 }
 function say_plates() {
   const t = W.text.Plate;
@@ -89,16 +76,19 @@ function say_plates() {
       ".", "plates"];
 }
 function start_verdict() { // the figures of the sentences are further down: a link leads there, or nowhere if a part is not on this page
-  const list = [say_active(), say_reproducible(), say_position(), say_correction(), say_plates()];
+  const list = [say_active(), say_reproducible(), say_position(), say_plates()], [kind, advice, to] = say_correction();
   const mark = {good: "✓", bad: "!", "": "·"}, word = {good: "good", bad: "look at this", "": "for information"};
+  const figures = (to) => document.getElementById(to) ? " <a href='#" + to + "'>figures</a>" : "";
+  document.getElementById("advice").className = kind || "plain";
+  document.getElementById("advice").innerHTML = advice + figures(to);
   document.getElementById("verdict-list").innerHTML = list.map(([kind, s, to]) => "<li class='" + (kind || "plain") + "'><i title='" +
     word[kind] + "'>" +
-    mark[kind] + "</i><span>" + s + (document.getElementById(to) ? " <a href='#" + to + "'>figures</a>" : "") + "</span></li>").join("");
+    mark[kind] + "</i><span>" + s + figures(to) + "</span></li>").join("");
 }
 (function () {
   const list = (items) => "<ul>" + items.map((n) => "<li>" + esc(n) + "</li>").join("") +
     "</ul>", words = {predicted: "predicted profiles", judged: "evaluated wells"};
-  section("verdict", "In short", "", "<ol id=verdict-list></ol>");
+  section("verdict", "In short", "", "<p id=advice></p><ol id=verdict-list></ol>");
   const facts = add(main, "<div class=facts></div>");
   for (const [k, v] of Object.entries(M.counts)) {
     if (v || k !== "predicted") add(facts, "<div><b>" + v.toLocaleString("en") + "</b><span>" + esc(words[k] || k) + "</span></div>");

@@ -15,6 +15,7 @@ void results_free(results *r)
         free(r->item[i].den);
     }
     free(r->item);
+    text_free(&r->told);
     double **by[] = {r->activity,        r->activity_p,         r->activity_q, r->consistency, r->consistency_p, r->consistency_q,
                      r->activity_normal, r->consistency_normal, r->pairs,      r->pairs_p,     r->pairs_q,       r->pairs_normal};
     for (size_t k = 0; k < sizeof by / sizeof *by; k++)
@@ -140,6 +141,7 @@ void results_show_json(const results *r, const stage *g, const wells *w, const n
     }
     text_add(out, "],\n\"claims\":");
     claims_show_json(r, out);
+    text_add(out, text_str(&r->told));
     text_add(out, ",\n\"metrics\":[\n");
     for (size_t i = 0; i < r->n; i++) {
         show_metric(&r->item[i], out);

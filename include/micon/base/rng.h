@@ -39,6 +39,7 @@ enum {
     STREAM_MATCHED,        /* null sets matched by position */
     STREAM_POSED,          /* which untreated positions are posed as treatments */
     STREAM_RELATIONS,      /* pairs of compounds whose similarities are looked at */
+    STREAM_HELD_OUT,       /* which untreated wells are, in which sets */
     STREAM_SIMULATE = 1000 /* the simulator uses 1000..1999 */
 };
 
