@@ -57,10 +57,10 @@ static char *folder_path(const screen_index *ix, uint32_t folder)
     return xasprintf("%s/%s", ix->dir, name);
 }
 
-/* After a failed call: does the file or folder not exist? Otherwise it could not be checked. */
+/* After a failed call: does the file or folder not exist, or can none of that name? Otherwise it could not be checked. */
 static bool is_absent(void)
 {
-    return errno == ENOENT || errno == ENOTDIR;
+    return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
 }
 
 static status list_folder(const char *path, intern_table *there)
