@@ -24,8 +24,10 @@ struct granularity {
     double *base, *eroded, *next, *back, *back2; /* small images; (0, 0) is at 1 + stride. The last two have no rim. */
     double *step[N_GRANULARITY];                 /* reconstructions */
     component_tree tree;
-    double *weight; /* of one object over the small image's box */
-    size_t cap, weight_cap;
+    int32_t *column; /* [columns of the image] of the small image, at its left (-1: beyond the last), */
+    double *share;   /* and how far from it towards the next */
+    double *weight;  /* of one object over the small image's box */
+    size_t cap, column_cap, share_cap, weight_cap;
 };
 
 void granularity_names(const char *compartment, const char *channel, names *out)
@@ -59,6 +61,8 @@ void granularity_free(granularity **g)
 {
     if (!*g) return;
     free_images(*g);
+    free((*g)->column);
+    free((*g)->share);
     free((*g)->weight);
     FREE(*g);
 }
@@ -66,6 +70,20 @@ void granularity_free(granularity **g)
 static size_t plane_size(const granularity *g)
 {
     return (size_t)g->stride * ((size_t)g->height + 2);
+}
+
+static status place_columns(granularity *g, int width_px)
+{
+    status st = OK;
+    double step = (double)(g->width - 1) / (width_px - 1);
+    TRY(mem_grow(&g->column, &g->column_cap, (size_t)width_px, sizeof *g->column, "columns of an image"));
+    TRY(mem_grow(&g->share, &g->share_cap, (size_t)width_px, sizeof *g->share, "columns of an image"));
+    for (int x = 0; x < width_px; x++) {
+        g->column[x] = x * step > g->width - 1 ? -1 : (int)(x * step);
+        g->share[x] = x * step - g->column[x];
+    }
+done:
+    return st;
 }
 
 static status reserve(granularity *g)
@@ -162,6 +180,7 @@ status granularity_image(granularity *g, const uint16_t *px, int width_px, int h
     g->stride = g->width + 2;
     if (g->width < 2 || g->height < 2) return OK;
     TRY(reserve(g));
+    TRY(place_columns(g, width_px));
     for (int y = 0; y < g->height; y++)
         for (int x = 0; x < g->width; x++) row_of(g, g->base, y)[x] = px[(int64_t)y * SHRINK * width_px + x * SHRINK] / unit;
     subtract_background(g);
@@ -197,17 +216,20 @@ static status gather_weights(granularity *g, const objects *o, int32_t i, small_
     size_t n = (size_t)b->height * (size_t)b->width;
     TRY(mem_grow(&g->weight, &g->weight_cap, n, sizeof *g->weight, "an object's weights"));
     memset(g->weight, 0, n * sizeof *g->weight);
-    int row = box[0], row_end = (row + 1) * o->width_px; /* pixels come row by row */
-    for (int64_t k = o->first[i]; k < o->first[i + 1]; k++) {
-        for (; o->pixel[k] >= row_end; row_end += o->width_px) row++;
-        double y = row * step_y, x = (o->pixel[k] - row_end + o->width_px) * step_x;
-        if (y > g->height - 1 || x > g->width - 1) continue; /* by rounding: counts as 0, as in scipy */
-        int y0 = (int)y, x0 = (int)x;
-        double fy = y - y0, fx = x - x0, *w = g->weight + (int64_t)(y0 - b->top) * b->width + x0 - b->left;
-        w[0] += (1 - fy) * (1 - fx);
-        w[1] += (1 - fy) * fx;
-        w[b->width] += fy * (1 - fx);
-        w[b->width + 1] += fy * fx;
+    const int32_t *p = o->pixel + o->first[i], *end = o->pixel + o->first[i + 1];
+    while (p < end) { /* pixels come row by row */
+        int row = *p / o->width_px, row_start = row * o->width_px, y0 = (int)(row * step_y);
+        double fy = row * step_y - y0;
+        bool beyond = row * step_y > g->height - 1; /* by rounding: counts as 0, as in scipy */
+        for (; p < end && *p < row_start + o->width_px; p++) {
+            int x = *p - row_start, x0 = g->column[x];
+            if (beyond || x0 < 0) continue;
+            double fx = g->share[x], *w = g->weight + (int64_t)(y0 - b->top) * b->width + x0 - b->left;
+            w[0] += (1 - fy) * (1 - fx);
+            w[1] += (1 - fy) * fx;
+            w[b->width] += fy * (1 - fx);
+            w[b->width + 1] += fy * fx;
+        }
     }
 done:
     return st;
@@ -230,24 +252,23 @@ static void weighted_sums(const granularity *g, const small_box *b, double sum[N
     }
 }
 
-status granularity_values(granularity *g, const objects *o, const uint16_t *px, double unit, float *out, size_t stride)
+status granularity_values(granularity *g, const objects *o, int32_t i, const uint16_t *px, double unit, float *out)
 {
     status st = OK;
     small_box b;
-    for (int32_t i = 0; i < o->n; i++, out += stride) {
-        int64_t area = objects_area(o, i), sum = 0;
-        bool none = area == 0 || g->width < 2 || g->height < 2;
-        for (int s = 0; none && s < N_GRANULARITY; s++) out[s] = NAN;
-        if (none) continue;
-        TRY(gather_weights(g, o, i, &b));
-        for (int64_t k = o->first[i]; k < o->first[i + 1]; k++) sum += px[o->pixel[k]];
-        double mean = (double)sum / unit / (double)area, start = fmax(mean, DBL_EPSILON), sums[N_GRANULARITY];
-        weighted_sums(g, &b, sums);
-        for (int s = 0; s < N_GRANULARITY; s++) {
-            double next = sums[s] / (double)area;
-            out[s] = (float)((mean - next) * 100 / start);
-            mean = next;
-        }
+    int64_t area = objects_area(o, i), sum = 0;
+    double sums[N_GRANULARITY];
+    bool none = area == 0 || g->width < 2 || g->height < 2;
+    for (int s = 0; s < N_GRANULARITY; s++) out[s] = NAN;
+    if (none) return OK;
+    TRY(gather_weights(g, o, i, &b));
+    weighted_sums(g, &b, sums);
+    for (int64_t k = o->first[i]; k < o->first[i + 1]; k++) sum += px[o->pixel[k]];
+    double mean = (double)sum / unit / (double)area, start = fmax(mean, DBL_EPSILON);
+    for (int s = 0; s < N_GRANULARITY; s++) {
+        double next = sums[s] / (double)area;
+        out[s] = (float)((mean - next) * 100 / start);
+        mean = next;
     }
 done:
     return st;

@@ -165,9 +165,12 @@ status measure_site(measure *m, const objects *const *part, const uint16_t *cons
     }
     for (int c = 0; any && c < m->n_channels; c++) {
         TRY(granularity_image(m->grain, px[c], any->width_px, any->height_px, unit[c]));
-        for (int p = 0; p < N_PARTS; p++)
-            if (m->parts & 1u << p)
-                TRY(granularity_values(m->grain, part[p], px[c], unit[c], out + m->part_channels[p] + (size_t)c * N_GRANULARITY, stride));
+        for (int32_t i = 0; i < any->n; i++) /* a cell's parts one after the other: they lie in the same pixels */
+            for (int p = 0; p < N_PARTS; p++) {
+                if (!(m->parts & 1u << p)) continue;
+                size_t at = (size_t)i * stride + m->part_channels[p] + (size_t)c * N_GRANULARITY;
+                TRY(granularity_values(m->grain, part[p], i, px[c], unit[c], out + at));
+            }
     }
     lap(m, FAMILY_GRANULARITY, &t);
 done:

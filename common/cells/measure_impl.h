@@ -102,7 +102,7 @@ typedef struct {
     int32_t *at;    /* [n] a pixel's place in level */
     int stride;     /* of level */
     size_t level_cap, at_cap;
-    int32_t *count;  /* [4 directions, 256 * 256] */
+    int32_t *count;  /* [4 directions, as many cells as a matrix may have] */
     double *c_log_c; /* [N_LOG] of whole numbers */
 } texture_work;
 status texture_create(texture_work *t) MUST_USE;
@@ -137,7 +137,7 @@ typedef struct granularity granularity;
 status granularity_create(granularity **g) MUST_USE;
 void granularity_free(granularity **g);
 status granularity_image(granularity *g, const uint16_t *px, int width_px, int height_px, double unit) MUST_USE;
-/* out [n, stride], N_GRANULARITY values each. */
-status granularity_values(granularity *g, const objects *o, const uint16_t *px, double unit, float *out, size_t stride) MUST_USE;
+/* out [N_GRANULARITY], of object i of a label image of that size. */
+status granularity_values(granularity *g, const objects *o, int32_t i, const uint16_t *px, double unit, float *out) MUST_USE;
 
 #endif

@@ -15,6 +15,8 @@
 #include <string.h>
 
 enum { LEVELS = 256, N_HARALICK = 13, N_DIRECTIONS = 4, N_LOG = 8192, N_LANES = 8 };
+/* Cells between two matrices: the same cell of all four must not have the same place in a page, or each would wait for the others. */
+enum { GAP = 272, MOST_CELLS = LEVELS * LEVELS + GAP };
 
 void texture_names(const char *compartment, const char *channel, const int *scale, int n_scales, names *out)
 {
@@ -35,7 +37,7 @@ status texture_create(texture_work *t)
 {
     status st = OK;
     *t = (texture_work){0};
-    TRY(mem_alloc(&t->count, (size_t)N_DIRECTIONS * LEVELS * LEVELS, sizeof *t->count, "co-occurrences"));
+    TRY(mem_alloc(&t->count, (size_t)N_DIRECTIONS * MOST_CELLS, sizeof *t->count, "co-occurrences"));
     TRY(mem_alloc(&t->c_log_c, N_LOG, sizeof *t->c_log_c, "logarithms"));
     for (int i = 1; i < N_LOG; i++) t->c_log_c[i] = i * log2(i);
 done:
@@ -100,16 +102,22 @@ static void fill_levels(texture_work *t, const object_view *v, int channel, doub
     }
 }
 
-/* Pairs of levels in all directions: count [directions][LEVELS * LEVELS], of which (n + 1)^2 are used, row the lower level. Row 0 holds
- * those that have no level. */
+static inline int cells_of(int row)
+{
+    return row * row + GAP;
+}
+
+/* Pairs of levels in all directions: count [directions][cells_of(row)], of which row^2 are used, row the lower level. Row 0 holds those
+ * that have no level. */
 HOT static void count_pairs(const uint8_t *level, const int32_t *at, int n_px, int row, const int *offset, int32_t *count)
 {
+    int apart = cells_of(row);
     for (int i = 0; i < n_px; i++) {
         const uint8_t *l = level + at[i];
         int a = l[0];
         for (int d = 0; d < N_DIRECTIONS; d++) {
             int b = l[offset[d]], low = a < b ? a : b, high = a < b ? b : a;
-            count[d * LEVELS * LEVELS + low * row + high]++;
+            count[d * apart + low * row + high]++;
         }
     }
 }
@@ -236,7 +244,7 @@ void texture_values(texture_work *t, const object_view *v, int channel, double u
         count_pairs(t->level, t->at, v->n, r.n + 1, offset, t->count);
         for (int d = 0; d < N_DIRECTIONS; d++, *out += N_HARALICK) {
             int64_t pairs = 0;
-            gather(t, &r, t->count + (int64_t)d * LEVELS * LEVELS, &m);
+            gather(t, &r, t->count + (int64_t)d * cells_of(r.n + 1), &m);
             for (int i = 1; i <= r.n; i++) pairs += m.one[i];
             if (pairs == 0)
                 empty = true;
