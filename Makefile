@@ -11,7 +11,7 @@ VERSION := 0.1.0
 # ---- first: the packages. DEPS=no never looks; otherwise apt installs what is missing where it may. ----
 DEBIAN_BUILD := gcc g++ make pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev libtiff-dev libpng-dev \
                 libjpeg-dev libopenjp2-7-dev libopenbabel-dev libopenblas-dev libdnnl-dev libyaml-dev libxml2-dev zlib1g-dev libzstd-dev \
-                liblz4-dev libsnappy-dev libxxhash-dev libjansson-dev
+                liblz4-dev libsnappy-dev libxxhash-dev libjansson-dev libcurl4-openssl-dev
 DEBIAN_TEST  := hdf5-tools openbabel valgrind shellcheck slurmctld slurmd slurm-client munge iproute2
 
 .PHONY: all help deps deps-test demo reproduce check check-long bench lint coverage fuzz print-config site.env clean programs golden

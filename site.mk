@@ -17,7 +17,7 @@ PREFIX       ?= /usr/local
 
 # Libraries found through pkg-config; where a site has no .pc file, leave the package out here and say where it is below.
 PKGS         ?= hdf5-openmpi ompi-c openblas libtiff-4 libpng libjpeg libopenjp2 \
-                yaml-0.1 libxml-2.0 zlib libzstd liblz4 snappy libxxhash jansson
+                yaml-0.1 libxml-2.0 zlib libzstd liblz4 snappy libxxhash jansson libcurl
 OPENBABEL    ?= openbabel-3
 DNNL_CFLAGS  ?=
 DNNL_LIBS    ?= -ldnnl

@@ -85,19 +85,30 @@ static status check_plates(const call *c, findings *f)
 {
     status st = OK;
     screen_index *ix = NULL;
+    remote *net = NULL;
     index_options o = index_options_of(&c->cfg);
     char *cache = index_cache_name(&c->cfg);
     TRY(index_open(&ix, &o, cache));
     findings_merge(f, index_findings(ix));
-    index_check_files(ix, 0, index_n_plates(ix), c->cfg.tile.illumination == ILLUMINATION_FILE, c->cfg.tile.max_bad, f);
-    check_images(&c->cfg, ix, f);
+    bool illumination = c->cfg.tile.illumination == ILLUMINATION_FILE;
+    index_check_files(ix, 0, index_n_plates(ix), illumination, c->cfg.tile.max_bad, f);
+    if (c->a.remote) {
+        net = remote_open_for(&c->cfg, false);
+        TRY(check_remote(&c->cfg, ix, net, f));
+    }
+    check_images(&c->cfg, ix, net, f);
     check_structures(&c->cfg, ix, f);
     int64_t plates = index_n_plates(ix), sites = index_n_rows(ix);
     int channels = index_n_channels(ix), compounds = index_n_classes(ix);
     printf("%lld plate%s, %lld site%s, %d channel%s, %d compound%s\n", (long long)plates, plates == 1 ? "" : "s", (long long)sites,
            sites == 1 ? "" : "s", channels, channels == 1 ? "" : "s", compounds, compounds == 1 ? "" : "s");
+    int64_t n = index_n_remote(ix, 0, sites, illumination);
+    if (n && !c->a.remote)
+        printf("%lld file%s remote and %s not looked at; micon check --remote asks for %s\n", (long long)n, n == 1 ? " is" : "s are",
+               n == 1 ? "was" : "were", n == 1 ? "it" : "them");
     check_say_wells(&c->cfg, ix);
 done:
+    remote_close(&net);
     index_free(&ix);
     free(cache);
     return st;

@@ -3,6 +3,7 @@
 #include "driver.h"
 
 #include "micon/base/path.h"
+#include "micon/base/url.h"
 #include "micon/formats/image.h"
 #include "micon/index/site_image.h"
 
@@ -15,7 +16,7 @@ typedef struct {
 } opened;
 
 /* The first existing image of a channel; missing ones are found by index_check_files. -1: none. */
-static int64_t first_row(const screen_index *ix, const index_plate *p, int channel, opened *o)
+static int64_t first_row(const screen_index *ix, const index_plate *p, int channel, bool also_remote, opened *o)
 {
     enum { TRIES = 8 };
     int tried = 0;
@@ -23,19 +24,19 @@ static int64_t first_row(const screen_index *ix, const index_plate *p, int chann
         const char *path = index_path(ix, row, channel, &o->path);
         if (!*path) continue;
         tried++;
-        if (path_exists(path) && !path_is_dir(path)) return row;
+        if (url_is_remote(path) ? also_remote : path_exists(path) && !path_is_dir(path)) return row;
     }
     return -1;
 }
 
-static void check_plate(const config *c, const screen_index *ix, const index_plate *p, opened *o, findings *f)
+static void check_plate(const config *c, const screen_index *ix, const index_plate *p, remote *net, opened *o, findings *f)
 {
     int width = 0, height = 0;
     for (int k = 0; k < index_n_channels(ix); k++) {
-        int64_t row = first_row(ix, p, k, o);
+        int64_t row = first_row(ix, p, k, net != NULL, o);
         if (row < 0) continue;
         const image_part part = index_image_part(ix, row, k, c);
-        status st = image_file_read(&o->file, text_str(&o->path));
+        status st = net ? remote_read(net, &o->file, text_str(&o->path)) : image_file_read(&o->file, text_str(&o->path));
         if (st == OK) st = image_decode_part(&o->im, &o->file, &part, c->tile.input_scale);
         if (st != OK) {
             findings_add(f, FINDING_ERROR, "images that cannot be read", "%s: channel %s: %s", index_where(ix, row, &o->where),
@@ -51,12 +52,12 @@ static void check_plate(const config *c, const screen_index *ix, const index_pla
     }
 }
 
-void check_images(const config *c, const screen_index *ix, findings *f)
+void check_images(const config *c, const screen_index *ix, remote *net, findings *f)
 {
     opened o = {0};
     for (int64_t i = 0; i < index_n_plates(ix); i++) {
         index_plate p = index_plate_at(ix, i);
-        check_plate(c, ix, &p, &o, f);
+        check_plate(c, ix, &p, net, &o, f);
     }
     image_file_free(&o.file);
     image_free(&o.im);

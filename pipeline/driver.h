@@ -9,6 +9,7 @@
 #include "micon/config/config.h"
 #include "micon/index/index.h"
 #include "micon/provenance/output_record.h"
+#include "micon/remote/remote.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,7 +24,7 @@ typedef struct {
     int64_t ranks, nodes, interval, wait, storage;
     double link;
     int format; /* of export: position in csv|parquet */
-    bool calibrate, dry_run, force, failed, images, json, watch, yes, quiet, help, version;
+    bool calibrate, dry_run, force, failed, images, json, remote, watch, yes, quiet, help, version;
 } arguments;
 
 struct plan;
@@ -56,7 +57,10 @@ status command_check(call *c);
 void check_say_wells(const config *c, const screen_index *ix); /* how controls and treatments were recognized, with counts */
 void check_structures(const config *c, const screen_index *ix, findings *f);
 void check_method(const config *c, findings *f);
-void check_images(const config *c, const screen_index *ix, findings *f); /* one of each plate and channel is opened */
+/* One image of each plate and channel is opened; those behind URLs only where `net` is given. */
+void check_images(const config *c, const screen_index *ix, remote *net, findings *f);
+/* check_remote.c: all files behind URLs are asked for their sizes. */
+status check_remote(const config *c, const screen_index *ix, remote *net, findings *f) MUST_USE;
 status command_plan(call *c);
 status command_run(call *c);
 status command_rerun(call *c);

@@ -5,6 +5,7 @@
 #include "micon/base/memory_budget.h"
 #include "micon/base/num.h"
 #include "micon/base/path.h"
+#include "micon/base/url.h"
 #include "micon/formats/csv.h"
 
 #include <stdio.h>
@@ -38,6 +39,7 @@ static void compare_inputs(step *s)
     for (size_t i = 0; i < s->n_inputs && !s->input_changed; i++) {
         int64_t size = -1, mtime_ns = 0;
         const recorded_input *in = &s->input[i];
+        if (url_is_remote(in->path)) continue;
         if (path_exists(in->path) && path_stat(in->path, &size, &mtime_ns) != OK) msg_clear();
         if (size == in->size && (size < 0 || mtime_ns == in->mtime_ns)) continue;
         text_show(shown, sizeof shown, path_base(in->path));

@@ -54,12 +54,12 @@ declare -A allowed=(
     [base]="" [config]="base" [formats]="base" [compound]="base" [mpi]="base"
     [acquisition]="base formats"
     [table]="base formats" [tiling]="base formats" [provenance]="base config formats"
-    [index]="base config formats table" [cells]="base"
+    [index]="base config formats table" [cells]="base" [remote]="base config formats"
     [nn]="base config formats" [profile]="base nn"
     [store]="base table mpi"
-    [stage]="base config formats table index cells compound tiling provenance nn profile mpi store"
-    [stages]="base config formats table index compound tiling provenance nn profile mpi store stage cells"
-    [pipeline]="base config formats acquisition table index compound tiling provenance nn"
+    [stage]="base config formats table index cells compound tiling provenance nn profile mpi store remote"
+    [stages]="base config formats table index compound tiling provenance nn profile mpi store stage cells remote"
+    [pipeline]="base config formats acquisition table index compound tiling provenance nn remote"
 )
 room_of() { # FILE
     case $1 in

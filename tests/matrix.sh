@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.." || exit 1
 unset CC CXX CI MICON_BIN MICON_HOME MPIRUN
 base=$(mktemp -d "${TMPDIR:-/tmp}/micon-matrix.XXXXXX")
 trap 'rm -rf "$base"' EXIT
-others="openblas libtiff-4 libpng libjpeg libopenjp2 yaml-0.1 libxml-2.0 zlib libzstd liblz4 snappy libxxhash jansson"
+others="openblas libtiff-4 libpng libjpeg libopenjp2 yaml-0.1 libxml-2.0 zlib libzstd liblz4 snappy libxxhash jansson libcurl"
 bad=0 rows=()
 
 version() { pkg-config --modversion "$1"; }

@@ -2,6 +2,7 @@
 #include "micon/base/path.h"
 
 #include "micon/base/mem.h"
+#include "micon/base/url.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,7 +17,7 @@
 
 char *path_join(const char *dir, const char *name)
 {
-    if (!*dir || *name == '/') return xstrdup(name);
+    if (!*dir || *name == '/' || url_is_remote(name)) return xstrdup(name);
     bool slash = dir[strlen(dir) - 1] == '/';
     return xasprintf(slash ? "%s%s" : "%s/%s", dir, name);
 }

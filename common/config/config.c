@@ -6,11 +6,13 @@
 #include "micon/base/mem.h"
 #include "micon/base/num.h"
 #include "micon/base/path.h"
+#include "micon/base/url.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <yaml.h>
 
 enum { MAX_FILE = 16 << 20, MAX_OPTIONS = 256 };
@@ -289,6 +291,23 @@ static status check_pairs(const config *c)
     return OK;
 }
 
+/* Passwords would be written into outputs; the value is not shown. */
+static status check_urls(const config *c)
+{
+    const char *s3 = c->tile.fetch.s3, *to = c->screen.paths.to, *flaw;
+    char *object = xasprintf("%s/object", s3), *moved = xasprintf("%s/file", to);
+    status st = OK;
+    if (!url_is_remote(s3) || strncasecmp(s3, "s3:", 3) == 0)
+        st = fail(E_USAGE, "%s: tile.fetch.s3: expected an address such as https://{bucket}.s3.amazonaws.com", c->path);
+    else if ((flaw = url_flaw(object)) != NULL)
+        st = fail(E_USAGE, "%s: tile.fetch.s3: the address %s", c->path, flaw);
+    else if (url_is_remote(to) && (flaw = url_flaw(moved)) != NULL)
+        st = fail(E_USAGE, "%s: screen.paths.to: the address %s", c->path, flaw);
+    free(object);
+    free(moved);
+    return st;
+}
+
 /* Checks that involve several values. */
 static status cross_check(const config *c)
 {
@@ -309,7 +328,8 @@ static status cross_check(const config *c)
         if (names_find(channels, name) != (long)i) return fail(E_USAGE, "%s: screen.channels: '%s' is given twice", c->path, name);
     }
     if (!*c->screen.work) return fail(E_USAGE, "%s: screen.work is empty: name the folder for the outputs", c->path);
-    return check_pairs(c);
+    status st = check_pairs(c);
+    return st == OK ? check_urls(c) : st;
 }
 
 /* What auto means under the recipe that was chosen. */

@@ -3,6 +3,7 @@
 #include "block_impl.h"
 
 #include "micon/base/mem.h"
+#include "micon/base/url.h"
 #include "micon/table/intern.h"
 
 #include <dirent.h>
@@ -29,7 +30,7 @@ static int by_folder(const void *a, const void *b)
     return x->channel < y->channel ? -1 : x->channel > y->channel;
 }
 
-/* The files of one plate that some site names. */
+/* The files of one plate that some site names and that can be looked for here. */
 static status list_wanted(const screen_index *ix, const index_plate *p, bool illumination, wanted **out, size_t *n)
 {
     status st = OK;
@@ -41,7 +42,7 @@ static status list_wanted(const screen_index *ix, const index_plate *p, bool ill
         for (size_t k = 0; k < n_ch; k++) {
             const uint32_t *id = (const uint32_t *)block_part(ix, s) + k * 2 * rows;
             for (int64_t row = p->first; row < p->first + p->n; row++)
-                if (*block_word(ix, id[rows + (size_t)row]))
+                if (*block_word(ix, id[rows + (size_t)row]) && !url_is_remote(block_word(ix, id[row])))
                     v[(*n)++] = (wanted){id[row], id[rows + (size_t)row], row, (int)(s == S_IMAGES ? k : n_ch + k)};
         }
     qsort(v, *n, sizeof *v, by_folder);

@@ -6,6 +6,7 @@
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
+#include "micon/base/url.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,12 +123,13 @@ static const char *show_path(const screen_index *ix, int s, int64_t row, int cha
     const char *folder = block_word(ix, part[0]), *file = block_word(ix, part[n]);
     text_clear(out);
     if (!*file) return text_str(out);
-    if (*folder != '/' && *ix->dir) {
+    bool remote = url_is_remote(folder);
+    if (*folder != '/' && !remote && *ix->dir) {
         text_add(out, ix->dir);
         if (out->s[out->n - 1] != '/') text_add(out, "/");
     }
     text_add(out, folder);
-    if (*folder && folder[strlen(folder) - 1] != '/') text_add(out, "/");
+    if (remote || (*folder && folder[strlen(folder) - 1] != '/')) text_add(out, "/");
     text_add(out, file);
     return text_str(out);
 }
@@ -135,6 +137,19 @@ static const char *show_path(const screen_index *ix, int s, int64_t row, int cha
 const char *index_path(const screen_index *ix, int64_t row, int channel, text *out)
 {
     return show_path(ix, S_IMAGES, row, channel, out);
+}
+
+int64_t index_n_remote(const screen_index *ix, int64_t first, int64_t n, bool illumination)
+{
+    const size_t rows = ix->head->n_rows;
+    int64_t found = 0;
+    for (int s = S_IMAGES; s <= (illumination && index_has_illumination(ix) ? S_ILLUM : S_IMAGES); s++)
+        for (size_t k = 0; k < ix->head->n_ch; k++) {
+            const uint32_t *folder = (const uint32_t *)block_part(ix, s) + k * 2 * rows, *file = folder + rows;
+            for (size_t row = (size_t)first; row < (size_t)(first + n); row++)
+                found += *block_word(ix, file[row]) && url_is_remote(block_word(ix, folder[row]));
+        }
+    return found;
 }
 
 bool index_has_illumination(const screen_index *ix)

@@ -6,6 +6,7 @@
 #include "micon/base/mem.h"
 #include "micon/base/num.h"
 #include "micon/base/path.h"
+#include "micon/base/url.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -225,7 +226,8 @@ static status keep_path(reader *r, folder_memory *m, bool moved, size_t to, size
     if (!m->known || m->moved != moved || m->written.n != n || memcmp(text_str(&m->written), full, n) != 0) {
         text_clear(&m->written);
         text_addn(&m->written, full, n);
-        while (n > 1 && full[n - 1] == '/') n--;
+        if (url_is_remote(full)) n--; /* further ones belong to an object's name */
+        while (n > 1 && full[n - 1] == '/' && !url_is_remote(full)) n--;
         folder = xstrndup(full, n);
         whole = *folder ? path_join(moved ? "" : r->dir, folder) : xstrdup(moved ? "" : r->dir);
         TRY(builder_intern(r->b, whole, &m->id));
@@ -240,11 +242,20 @@ done:
     return st;
 }
 
+static void bad_url(reader *r, const char *url, const char *flaw)
+{
+    char *shown = url_shown(url);
+    findings_add(r->b->found, FINDING_ERROR, "URLs that cannot be fetched", "%s:%lld: '%s' %s", r->path, (long long)csv_line(r->c), shown,
+                 flaw);
+    free(shown);
+}
+
 static void not_a_file(reader *r, const char *url)
 {
     const char *host = strstr(url, "://"), *end = host ? strchr(host + 3, '/') : NULL;
     findings_add(r->b->found, FINDING_ERROR, "URLs that are not local files",
-                 "%s:%lld: '%s': only file: URLs are read; for a copy of these files here set screen.paths: {from: '%.*s', to: FOLDER}",
+                 "%s:%lld: '%s': only http:, https:, s3: and file: URLs are read; for a copy of these files here set screen.paths: {from: "
+                 "'%.*s', to: FOLDER}",
                  r->path, (long long)csv_line(r->c), url, end ? (int)(end - url) : (int)strlen(url), url);
 }
 
@@ -254,7 +265,7 @@ static status read_path(reader *r, char **field, const path_cols *p, folder_memo
     text_clear(&r->full);
     text_add(&r->full, "");
     if (p->file >= 0 && *field[p->file]) {
-        if (p->folder >= 0 && *field[p->folder] && *field[p->file] != '/') {
+        if (p->folder >= 0 && *field[p->folder] && *field[p->file] != '/' && !url_is_remote(field[p->file])) {
             text_add(&r->full, field[p->folder]);
             if (r->full.s[r->full.n - 1] != '/') text_add(&r->full, "/");
         }
@@ -264,7 +275,13 @@ static status read_path(reader *r, char **field, const path_cols *p, folder_memo
     }
     if (!r->full.n) return OK;
     bool moved = image_path_move(&r->full, r->b->o->paths_from, r->b->o->paths_to);
-    if (!image_path_local(&r->full)) {
+    bool remote = url_is_remote(text_str(&r->full));
+    const char *flaw = remote ? url_flaw(text_str(&r->full)) : NULL;
+    if (flaw) {
+        bad_url(r, text_str(&r->full), flaw);
+        return OK;
+    }
+    if (!remote && !image_path_local(&r->full)) {
         not_a_file(r, p->file < 0 || !*field[p->file] ? field[p->url] : text_str(&r->full));
         return OK;
     }

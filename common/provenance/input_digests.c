@@ -5,6 +5,7 @@
 #include "micon/base/mem.h"
 #include "micon/base/num.h"
 #include "micon/base/path.h"
+#include "micon/base/url.h"
 #include "micon/formats/csv.h"
 
 #include <stdlib.h>
@@ -16,7 +17,8 @@ status input_digests_add(input_digests *in, const char *path)
     status st = mem_grow(&in->item, &in->cap, in->n + 1, sizeof *in->item, "inputs");
     if (st != OK) return st;
     input *i = &in->item[in->n++];
-    *i = (input){.path = xstrdup(path)};
+    *i = (input){.path = xstrdup(path), .size = -1};
+    if (url_is_remote(path)) return OK;
     if (path_stat(path, &i->size, &i->mtime_ns) != OK) {
         msg_clear(); /* a missing input is recorded as missing; the step that needs it reports it */
         i->size = -1;
@@ -52,6 +54,7 @@ typedef struct {
 
 static char *resolved(folder *last, const char *path)
 {
+    if (url_is_remote(path)) return xstrdup(path);
     char *dir = path_dir(path);
     if (!last->dir || strcmp(dir, last->dir) != 0) {
         free(last->dir);
@@ -80,7 +83,10 @@ static void recall_row(known_as *sorted, size_t n, char *path, int64_t size, int
     if (!hit) return;
     while (hit > sorted && strcmp(hit[-1].key, path) == 0) hit--;
     for (; hit < sorted + n && strcmp(hit->key, path) == 0; hit++) {
-        if (hit->in->size != size || hit->in->mtime_ns != mtime_ns || size < 0) continue;
+        bool remote = url_is_remote(path);
+        if (size < 0 || (!remote && (hit->in->size != size || hit->in->mtime_ns != mtime_ns))) continue;
+        hit->in->size = size;
+        hit->in->mtime_ns = mtime_ns;
         hit->in->digest = digest;
         hit->in->known = true;
     }

@@ -5,6 +5,7 @@
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
+#include "micon/base/url.h"
 #include "micon/provenance/input_digests.h"
 #include "micon/provenance/output_record.h"
 #include "micon/stage/provenance.h"
@@ -48,9 +49,19 @@ void inputs_made_from(const plate_work *w, text *out)
     if (w->ix != w->own) text_addf(out, "label images: %s\n", digest_show(index_plate_digest(w->ix, w->number, INDEX_OF_IMAGES), d));
 }
 
-static void note(int64_t seen[3], const char *path)
+static void note(remote *net, int64_t seen[3], const char *path)
 {
     uint64_t digest = 0;
+    if (url_is_remote(path)) {
+        image_file f = {0};
+        bool got = remote_read(net, &f, path) == OK;
+        seen[0] = got ? (int64_t)f.size : -1;
+        seen[1] = got ? f.mtime_ns : 0;
+        seen[2] = got ? (int64_t)f.digest : 0;
+        image_file_free(&f);
+        msg_clear();
+        return;
+    }
     if (path_stat(path, &seen[0], &seen[1]) != OK) seen[0] = -1;
     if (seen[0] < 0 || digest_file(path, &digest) != OK) digest = 0;
     seen[2] = (int64_t)digest;
@@ -68,7 +79,7 @@ void inputs_saw(plate_work *w, int64_t item, const image_file *f, status st)
         seen[2] = (int64_t)f->digest;
     } else {
         msg_take(message, sizeof message);
-        note(seen, input_path(w, item, &path));
+        note(w->site->net, seen, input_path(w, item, &path));
         if (st != OK) msg_set(message);
     }
     text_free(&path);
@@ -77,7 +88,7 @@ void inputs_saw(plate_work *w, int64_t item, const image_file *f, status st)
 status inputs_gather_all(plate_work *w)
 {
     text path = {0};
-    for (int64_t i = n_items(w); w->g->rank == 0 && i < n_inputs(w); i++) note(w->seen + 3 * i, input_path(w, i, &path));
+    for (int64_t i = n_items(w); w->g->rank == 0 && i < n_inputs(w); i++) note(w->site->net, w->seen + 3 * i, input_path(w, i, &path));
     text_free(&path);
     comm_sum_i64_all(w->comm, w->seen, (size_t)(3 * n_inputs(w)));
     return OK;
@@ -154,7 +165,7 @@ static status look(const plate_work *w, const char *memory, bool verify, int64_t
         s[1] = it->mtime_ns;
         s[2] = (int64_t)it->digest;
         if (it->known) continue;
-        note(s, it->path);
+        note(w->site->net, s, it->path);
         ++*n_read;
     }
 done:

@@ -54,7 +54,7 @@ static status run_all(stage *g)
     TRY(plates_index_all(g, &r.ix));
     TRY(site_cells_index_all(g, r.ix, &r.all));
     TRY(plates_chosen_all(g, r.ix, &chosen, &n));
-    TRY_ALL(g->comm, site_open(&r.site, &g->cfg, index_of(&r)));
+    TRY_ALL(g->comm, site_open(&r.site, &g->cfg, index_of(&r), g->verify));
     if (*own->preview) {
         if (n != 1) TRY(fail(E_USAGE, "--preview shows one plate, and there are %lld: choose with --plate", (long long)n));
         TRY_ALL(g->comm, g->rank == 0 ? draw_preview(&r, chosen[0], own->preview) : OK);
@@ -78,7 +78,7 @@ int main(int argc, char **argv)
     static const stage_def def = {
         .name = "measure",
         .summary = "find the cells of a screen's images and measure CellProfiler's features of them, one HDF5 file a plate",
-        .sections = "screen cells measure tile.pages tile.z tile.input_scale tile.max_bad train.run",
+        .sections = "screen cells measure tile.pages tile.z tile.input_scale tile.max_bad tile.fetch train.run",
         .affects = AFFECTS_FEATURES,
         .options = own_options,
         .options_size = sizeof(measure_arguments),

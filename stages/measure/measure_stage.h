@@ -16,6 +16,7 @@
 #include "micon/mpi/comm.h"
 #include "micon/mpi/progress.h"
 #include "micon/mpi/work_queue.h"
+#include "micon/remote/remote.h"
 #include "micon/stage/site_cells.h"
 #include "micon/stage/stage.h"
 #include "micon/store/store.h"
@@ -26,6 +27,7 @@ typedef struct {
     const config *cfg;
     const screen_index *ix; /* its channels: those of the screen, then label images */
     int n_channels, n_files;
+    remote *net; /* reads all images */
     site_cells found;
     double **illumination; /* [n_channels] of the plate, [height, width]; NULL: none */
     int illumination_width, illumination_height;
@@ -42,10 +44,12 @@ typedef struct {
     size_t features_cap;
     text path;
 } site_reader;
-status site_open(site_reader *s, const config *cfg, const screen_index *ix) MUST_USE;
+status site_open(site_reader *s, const config *cfg, const screen_index *ix, bool fresh) MUST_USE; /* fresh: of remote.h */
 void site_close(site_reader *s);
 /* The plate's illumination functions, where measure.illumination asks for them. row: any of the plate's. */
 status site_illumination(site_reader *s, int64_t row) MUST_USE;
+/* Where they are behind URLs: a site that will be read after those asked for before. */
+status site_ask(site_reader *s, int64_t row) MUST_USE;
 /* Files, then cells. *bad_file: the file that a failure is about. */
 status site_read(site_reader *s, int64_t row, int *bad_file) MUST_USE;
 status site_find(site_reader *s, int *bad_file) MUST_USE;

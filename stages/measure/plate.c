@@ -113,11 +113,17 @@ done:
     return st;
 }
 
+/* Where a plate's images are behind URLs, one site more is taken than is being measured: its images come meanwhile. */
 static status my_sites(plate_work *w)
 {
     status st = OK;
-    int64_t site;
-    while (work_queue_next(w->queue, &site)) {
+    int64_t site, next;
+    bool ahead = index_n_remote(w->ix, w->plate.first, w->plate.n, false) > 0, have = false;
+    while (have || work_queue_next(w->queue, &next)) {
+        site = next;
+        if (ahead && !have) TRY(site_ask(w->site, w->plate.first + site));
+        have = ahead && work_queue_next(w->queue, &next);
+        if (have) TRY(site_ask(w->site, w->plate.first + next));
         TRY(fault("a site"));
         TRY(one_site(w, site));
         progress_add(w->shown, 1);

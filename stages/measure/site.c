@@ -9,11 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-status site_open(site_reader *s, const config *cfg, const screen_index *ix)
+status site_open(site_reader *s, const config *cfg, const screen_index *ix, bool fresh)
 {
     status st = OK;
     size_t n = cfg->screen.channels.n;
     *s = (site_reader){.cfg = cfg, .ix = ix, .n_channels = (int)n};
+    s->net = remote_open_for(cfg, fresh);
     TRY(site_cells_open(&s->found, cfg, true));
     s->n_files = s->found.n_files;
     s->file = xcalloc((size_t)s->n_files, sizeof *s->file);
@@ -52,6 +53,7 @@ void site_close(site_reader *s)
     measure_free(&s->measure);
     objects_free(&s->cytoplasm);
     text_free(&s->path);
+    remote_close(&s->net);
     *s = (site_reader){0};
 }
 
@@ -67,7 +69,7 @@ status site_illumination(site_reader *s, int64_t row)
         const char *path = index_illumination(s->ix, row, c, &s->path);
         if (!*path)
             TRY(fail(E_FAILED, "measure.illumination: file, but the tables name none for channel %s", s->cfg->screen.channels.item[c]));
-        TRY(image_file_read(&f, path));
+        TRY(remote_read(s->net, &f, path));
         TRY(npy_decode(&f, &s->illumination[c], &w, &h));
         if (c > 0 && (w != s->illumination_width || h != s->illumination_height))
             TRY(fail(E_FORMAT, "%s: is %d x %d; the other channels' are %d x %d", path, w, h, s->illumination_width,
@@ -88,7 +90,7 @@ static status read_channel(site_reader *s, int64_t row, int c)
     const char *path = index_path(s->ix, row, c, &s->path);
     const image_part part = index_image_part(s->ix, row, c, s->cfg);
     if (!*path) TRY(fail(E_FORMAT, "no file is named for this channel"));
-    TRY(image_file_read(&s->file[c], path));
+    TRY(remote_read(s->net, &s->file[c], path));
     TRY(image_decode_part(&s->im[c], &s->file[c], &part, s->cfg->tile.input_scale));
     const image *im = &s->im[c];
     if (c == 0) {
@@ -116,6 +118,14 @@ done:
     return st;
 }
 
+status site_ask(site_reader *s, int64_t row)
+{
+    status st = OK;
+    for (int f = 0; f < s->n_files; f++) TRY(remote_ask(s->net, index_path(s->ix, row, f, &s->path)));
+done:
+    return st;
+}
+
 status site_read(site_reader *s, int64_t row, int *bad_file)
 {
     status st = OK;
@@ -127,7 +137,7 @@ status site_read(site_reader *s, int64_t row, int *bad_file)
         *bad_file = f;
         const char *path = index_path(s->ix, row, f, &s->path);
         if (!*path) TRY(fail(E_FORMAT, "no label image is named for this site"));
-        TRY(image_file_read(&s->file[f], path));
+        TRY(remote_read(s->net, &s->file[f], path));
     }
 done:
     return st;

@@ -143,7 +143,7 @@ static status read_function(plate_work *w, int channel)
     int64_t item = channel;
     while (w->note[item].bad) item += w->n_files; /* there is a good site, and its images have the plate's size */
     TRY(find_function(w, channel, &path));
-    st = image_file_read(&file, path.s);
+    st = remote_read(w->net, &file, path.s);
     TRY(st == E_IO ? E_FAILED : st); /* fails this plate only */
     w->function_note[channel] = (image_note){.digest = file.digest, .size = (int64_t)file.size, .mtime_ns = file.mtime_ns};
     TRY(npy_decode(&file, &values, &width_px, &height_px));

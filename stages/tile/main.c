@@ -22,13 +22,15 @@ typedef struct {
     screen_index *ix;
     screen_index *all; /* with label images; NULL: there are none */
     site_cells cells;
+    remote *net;
     bool *made; /* [all plates]: a file was written */
 } run;
 
 static status one_plate_all(void *ctx, int64_t p)
 {
     run *r = ctx;
-    return plate_run_all(r->g, r->all ? r->all : r->ix, r->ix, r->g->cfg.tile.crop == CROP_CELLS ? &r->cells : NULL, p, &r->made[p]);
+    return plate_run_all(r->g, r->all ? r->all : r->ix, r->ix, r->g->cfg.tile.crop == CROP_CELLS ? &r->cells : NULL, r->net, p,
+                         &r->made[p]);
 }
 
 static status write_preview(const run *r, int64_t p, const char *png)
@@ -56,12 +58,14 @@ static status run_all(stage *g)
     if (*own->preview && n != 1)
         TRY(fail(E_USAGE, "--preview shows one plate, but %lld are chosen: select one with --plate", (long long)n));
     if (g->rank == 0) path_sweep_parts(folder, NULL);
+    r.net = remote_open_for(&g->cfg, g->verify);
     r.made = xcalloc((size_t)index_n_plates(r.ix), sizeof *r.made);
     TRY(plates_each_all(g, chosen, n, one_plate_all, &r));
     TRY_ALL(g->comm, g->rank == 0 ? channel_swap_check(r.ix, &g->cfg, r.made) : OK);
     if (*own->preview) TRY_ALL(g->comm, g->rank == 0 ? write_preview(&r, chosen[0], own->preview) : OK);
 done:
     free(r.made);
+    remote_close(&r.net);
     site_cells_close(&r.cells);
     index_free(&r.ix);
     index_free(&r.all);

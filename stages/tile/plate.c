@@ -90,12 +90,20 @@ static status plate_make_shown_all(plate_work *w, const char *path)
     return st;
 }
 
-status plate_run_all(stage *s, const screen_index *ix, const screen_index *own, site_cells *cells, int64_t number, bool *made)
+status plate_run_all(stage *s, const screen_index *ix, const screen_index *own, site_cells *cells, remote *net, int64_t number, bool *made)
 {
     status st = OK;
     const tile_options *o = &s->cfg.tile;
-    plate_work w = {
-        .g = s, .comm = s->comm, .rank = s->rank, .size = s->size, .cfg = &s->cfg, .ix = ix, .own = own, .cells = cells, .number = number};
+    plate_work w = {.g = s,
+                    .comm = s->comm,
+                    .rank = s->rank,
+                    .size = s->size,
+                    .cfg = &s->cfg,
+                    .ix = ix,
+                    .own = own,
+                    .cells = cells,
+                    .net = net,
+                    .number = number};
     bool fresh = false;
     w.squares.fd = -1;
     w.plate = index_plate_at(ix, number);

@@ -53,14 +53,35 @@ static void note_unreadable(image_note *note, const char *path, status why)
     msg_set(message);
 }
 
+/* Ask for images from this item on, as many as may be on their way: where they are behind URLs, they come while others are decoded. */
+static status ask_ahead(plate_work *w, int64_t item)
+{
+    status st = OK;
+    text path = {0}, before = {0};
+    int64_t end = (w->first + w->n) * w->n_files;
+    if (w->asked < item) w->asked = item;
+    for (; w->asked < end && remote_has_room(w->net); w->asked++) {
+        int64_t row = w->plate.first + w->asked / w->n_files;
+        int file = (int)(w->asked % w->n_files);
+        bool same = file > 0 && index_page(w->ix, row, 0) >= 0 &&
+                    strcmp(index_path(w->ix, row, file, &path), index_path(w->ix, row, file - 1, &before)) == 0;
+        if (!same) TRY(remote_ask(w->net, index_path(w->ix, row, file, &path)));
+    }
+done:
+    text_free(&path);
+    text_free(&before);
+    return st;
+}
+
 status read_image(plate_work *w, int64_t item, const char *path, image_file *file, bool have, image *im, bool *good)
 {
     image_note *note = &w->note[item];
     *note = (image_note){.size = -1, .same_as = -1};
     *good = false;
     status st = *path ? OK : fail(E_FORMAT, im ? "no file is named for this channel" : "no label image is named for this site");
+    if (st == OK) st = ask_ahead(w, item);
     if (st == OK && !have) {
-        st = image_file_read(file, path);
+        st = remote_read(w->net, file, path);
         if (st == E_IO && path_exists(path)) st = image_file_read(file, path); /* a busy network file system may fail once */
         if (st != OK) note_unreadable(note, path, st);
     }

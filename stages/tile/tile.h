@@ -21,6 +21,7 @@
 #include "micon/index/site_image.h"
 #include "micon/mpi/comm.h"
 #include "micon/mpi/progress.h"
+#include "micon/remote/remote.h"
 #include "micon/stage/rejects.h"
 #include "micon/stage/site_cells.h"
 #include "micon/stage/stage.h"
@@ -75,6 +76,8 @@ typedef struct plate_work {
     const screen_index *ix;  /* its channels: those of the screen, then label images */
     const screen_index *own; /* without label images: the driver knows the digest of its rows; may be ix */
     site_cells *cells;       /* NULL: tile.crop: square */
+    remote *net;             /* reads all images */
+    int64_t asked;           /* items of this rank's sites that `net` was asked for, from the plate's first site on */
     int64_t number;          /* of the plate in the index */
     index_plate plate;       /* its sites are rows plate.first + site */
     char label[300];         /* "S1/B1/P1", for messages */
@@ -155,7 +158,8 @@ status up_to_date_remember(const plate_work *w, const char *path) MUST_USE;
 
 /* ---- plate.c ---- */
 /* Make the plate's tile file, unless it is up to date. */
-status plate_run_all(stage *s, const screen_index *ix, const screen_index *own, site_cells *cells, int64_t number, bool *made) MUST_USE;
+status plate_run_all(stage *s, const screen_index *ix, const screen_index *own, site_cells *cells, remote *net, int64_t number,
+                     bool *made) MUST_USE;
 
 /* ---- site_names.c ---- */
 void site_name(const plate_work *w, int64_t site, char *out, size_t size); /* "A01 site 1" */

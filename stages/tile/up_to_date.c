@@ -5,6 +5,7 @@
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
+#include "micon/base/url.h"
 #include "micon/provenance/input_digests.h"
 #include "micon/provenance/output_record.h"
 #include "micon/stage/provenance.h"
@@ -103,11 +104,22 @@ status up_to_date_remember(const plate_work *w, const char *path)
     return st;
 }
 
+/* One behind a URL; nothing is noted of one that cannot be fetched. */
+static void look_at_remote(remote *net, input *in, image_file *file)
+{
+    bool got = remote_read(net, file, in->path) == OK;
+    in->size = got ? (int64_t)file->size : -1;
+    in->mtime_ns = got ? file->mtime_ns : 0;
+    in->digest = got ? file->digest : 0;
+}
+
 /* This rank's share of the inputs as they are now, with digests; *n_read of them had to be read. The last rank has the functions. */
 static status look_at_inputs(const plate_work *w, const char *memory, bool verify, input_digests *in, int64_t *n_read)
 {
     status st = OK;
     text path = {0}, before = {0};
+    image_file file = {0};
+    size_t asked = 0;
     for (int64_t s = w->first; s < w->first + w->n; s++)
         for (int c = 0; c < w->n_files; c++)
             if (!shares_file(w, w->plate.first + s, c, &path, &before))
@@ -118,12 +130,18 @@ static status look_at_inputs(const plate_work *w, const char *memory, bool verif
     *n_read = 0;
     for (size_t i = 0; i < in->n; i++) {
         if (in->item[i].known) continue;
-        if (digest_file(in->item[i].path, &in->item[i].digest) != OK) in->item[i].digest = 0; /* as when it was read */
+        for (; asked < in->n && remote_has_room(w->net); asked++)
+            if (!in->item[asked].known) TRY(remote_ask(w->net, in->item[asked].path));
+        if (url_is_remote(in->item[i].path))
+            look_at_remote(w->net, &in->item[i], &file);
+        else if (digest_file(in->item[i].path, &in->item[i].digest) != OK)
+            in->item[i].digest = 0; /* as when it was read */
         in->item[i].known = true;
         msg_clear();
         ++*n_read;
     }
 done:
+    image_file_free(&file);
     text_free(&path);
     text_free(&before);
     return st;

@@ -336,7 +336,7 @@ static void order(void)
 
 /* ---- what can be wrong ---- */
 
-#define NO_FILE "only file: URLs are read; for a copy of these files here set screen.paths: {from: "
+#define NO_FILE "only http:, https:, s3: and file: URLs are read; for a copy of these files here set screen.paths: {from: "
 
 static void wrong(void)
 {
@@ -405,11 +405,11 @@ static void wrong(void)
          "error: plates with conflicting rows: 1\n    p.csv:3: plate 'P' differs from p.csv:2\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A01\n", NULL, NULL, NULL,
          "error: unreadable tables: 1\n    t.csv:3: 6 fields, but the header has 8\n"},
-        {"URL_DNA,ER,Source,Batch,Plate,Well,Site,JCP2022\ns3://x/a,b,S,B,P,A01,1,DMSO\nfile://host/a,b,S,B,P,A01,2,DMSO\nfile:/"
+        {"URL_DNA,ER,Source,Batch,Plate,Well,Site,JCP2022\ngs://x/a,b,S,B,P,A01,1,DMSO\nfile://host/a,b,S,B,P,A01,2,DMSO\nfile:/"
          "a%00b,b,S,B,P,A01,3,DMSO\n"
          "file:/a,b,S,B,P,A01,4,DMSO\n",
          NULL, NULL, NULL,
-         "error: URLs that are not local files: 3\n    t.csv:2: 's3://x/a': " NO_FILE "'s3://x', to: FOLDER}\n"
+         "error: URLs that are not local files: 3\n    t.csv:2: 'gs://x/a': " NO_FILE "'gs://x', to: FOLDER}\n"
          "    t.csv:3: 'file://host/a': " NO_FILE "'file://host', to: FOLDER}\n"
          "    t.csv:4: 'file:/a%00b': " NO_FILE
          "'file:/a%00b', to: FOLDER}\nwarning: sites without a channel: 3\n    t.csv:2: A01 site 1 of S/B/P has "

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-char *path_join(const char *dir, const char *name); /* name alone where it is absolute or dir is "" */
+char *path_join(const char *dir, const char *name); /* name alone where it is absolute, a URL (url.h), or dir is "" */
 char *path_dir(const char *path);                   /* "." for a bare name */
 const char *path_base(const char *path);            /* borrowed, what follows the last '/' */
 bool path_exists(const char *path);

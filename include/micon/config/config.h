@@ -55,6 +55,12 @@ typedef struct {
     double qc_saturated, qc_focus, qc_sd;
     int64_t memory; /* bytes over all ranks for resampled squares; beyond: spooled */
     char *scratch;  /* folder for the spool; "" : beside the output */
+    struct {
+        int64_t parallel, retries, timeout; /* transfers at once; tries after the first; seconds */
+        char *s3;                           /* the endpoint, as url_address wants it */
+        char *cache;                        /* folder; "": none */
+        int64_t cache_size;                 /* bytes */
+    } fetch;                                /* images behind URLs */
 } tile_options;
 
 /* find_threshold, find_split and find_grow of cells/find.h, in their order */

@@ -68,8 +68,8 @@ status index_from_bytes(screen_index **out, const void *data, size_t size, const
 /* ---- findings ---- */
 const findings *index_findings(const screen_index *ix); /* of the tables; borrowed */
 
-/* Look for the files of plates [first, first+n): images and, if asked for, illumination functions. A folder is listed once for all of its
- * files. A plate with more than the share max_bad of its sites incomplete is an error, fewer are a warning. */
+/* Look for the files of plates [first, first+n): images and, if asked for, illumination functions, but not for those behind URLs. A folder
+ * is listed once for all of its files. A plate with more than the share max_bad of its sites incomplete is an error, fewer are a warning. */
 void index_check_files(const screen_index *ix, int64_t first, int64_t n, bool illumination, double max_bad, findings *out);
 
 /* ---- rows ---- */
@@ -105,6 +105,8 @@ int index_page(const screen_index *ix, int64_t row, int channel);        /* -1: 
 bool index_page_named(const screen_index *ix, int64_t row, int channel); /* by a column Frame_<channel>, not by the channels' order */
 bool index_has_illumination(const screen_index *ix);
 const char *index_illumination(const screen_index *ix, int64_t row, int channel, text *out);
+/* How many files that rows [first, first+n) name are behind URLs (base/url.h); with `illumination` also functions. */
+int64_t index_n_remote(const screen_index *ix, int64_t first, int64_t n, bool illumination);
 const char *index_where(const screen_index *ix, int64_t row, text *out); /* "file:line" that names the site; out is cleared before */
 
 /* ---- plates, in order; their rows are contiguous, and within a plate those of a well ---- */

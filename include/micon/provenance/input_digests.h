@@ -1,6 +1,6 @@
 /* input_digests.h -- the files an output was made from: size, mtime and digest of each. Local.
  * Kept beside the output, in work/status/<stage>/<name>.inputs, by absolute paths: an input whose size and mtime are unchanged is not read
- * again, wherever the command is given. */
+ * again, wherever the command is given. What is behind a URL (base/url.h) counts as unchanged: asking for each would cost a round trip. */
 #ifndef MICON_PROVENANCE_INPUT_DIGESTS_H
 #define MICON_PROVENANCE_INPUT_DIGESTS_H
 #include "micon/base/status.h"
@@ -20,7 +20,7 @@ typedef struct {
     input *item;
     size_t n, cap;
 } input_digests;
-status input_digests_add(input_digests *in, const char *path) MUST_USE; /* stats the file; the digest comes later */
+status input_digests_add(input_digests *in, const char *path) MUST_USE; /* stats the file, no URL; the digest comes later */
 void input_digests_free(input_digests *in);
 uint64_t input_digests_digest(const input_digests *in); /* over the digests, in order; all must be known */
 

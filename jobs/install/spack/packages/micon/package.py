@@ -21,7 +21,7 @@ class Micon(MakefilePackage):
     depends_on("openblas")
     depends_on("libtiff@4:")
     depends_on("openbabel@3:")
-    for name in ("libpng", "jpeg", "openjpeg", "libxml2", "libyaml", "zlib-api", "zstd", "lz4", "snappy", "xxhash", "jansson"):
+    for name in ("libpng", "jpeg", "openjpeg", "libxml2", "libyaml", "zlib-api", "zstd", "lz4", "snappy", "xxhash", "jansson", "curl"):
         depends_on(name)
 
     def site(self):
@@ -30,7 +30,7 @@ class Micon(MakefilePackage):
             "DEPS=no",
             "CC=" + self.spec["mpi"].mpicc,
             "CXX=" + self.spec["mpi"].mpicxx,
-            "PKGS=hdf5 openblas libtiff-4 libpng libjpeg libopenjp2 yaml-0.1 libxml-2.0 zlib libzstd liblz4 libxxhash jansson",
+            "PKGS=hdf5 openblas libtiff-4 libpng libjpeg libopenjp2 yaml-0.1 libxml-2.0 zlib libzstd liblz4 libxxhash jansson libcurl",
             "EXTRA_LIBS=-lsnappy",
             "DNNL_CFLAGS=-isystem " + self.spec["onednn"].prefix.include,
             "DNNL_LIBS=" + self.spec["onednn"].libs.ld_flags,

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# run: limit=120
+# Images behind URLs, from tests/tools/http_serve.py: the same tiles and features as from files, bad objects are rejects, what is finished is
+# not asked for again, micon check counts them and, with --remote, asks.
+. "$(dirname "$0")/../tap.sh"
+. "$ROOT/tests/tile_screen.sh"
+. "$ROOT/tests/http_server.sh"
+tile_screen "$T/s" 3 2 70 64 deflate
+sed -i 's/^tile: .*/tile: {size: 32, max_bad: 0.25, fetch: {retries: 1, timeout: 5}}\ntrain: {method: simclr}/' "$T/s/screen.yaml"
+http_server "$T/s" || { skip "images behind URLs" "$http_why"; tap_done; }
+S=$T/s FILE=tiles/S1__s__P1.h5
+run() { local w=$1; shift; on "$BIN/micon-tile" "$S/screen.yaml" --set screen.work="$w" "$@"; }
+on() { if [ "${N:-1}" = 1 ]; then "$@"; else mpi "$N" "$@"; fi; }
+from() { echo "--set screen.paths.from=images --set screen.paths.to=$URL/$1/images"; }
+sum() { sha256sum < "$1" | cut -d' ' -f1; }
+tiles() { "$SHOW" "$S/$1/$FILE" | sha256sum; }
+gets() { grep -c "^GET " "$HTTP_LOG"; }
+
+# Tiles.
+exits "files" 0 run here
+N=2 exits "behind URLs, 2 ranks" 0 run w2 $(from ok)
+same "behind URLs: the same tiles as from files" "$(tiles w2)" "$(tiles here)"
+same "behind URLs: each object was asked for once" "$(gets)" 18
+exits "a bucket of S3, 1 rank" 0 run s3 --set screen.paths.from=images --set screen.paths.to=s3://images --set tile.fetch.s3="$URL/s3" \
+    --set tile.fetch.parallel=1 --set tile.fetch.cache=s3/cache
+same "a bucket of S3: the same tiles" "$(tiles s3)" "$(tiles here)"
+same "a bucket of S3: kept in the cache" "$(find "$S/s3/cache" -type f | wc -l)" 18
+same "nothing but work was written" "$(ls "$S" | tr '\n' ' ')" "here here.index images load_data.csv s3 s3.index screen.yaml w2 w2.index well.csv "
+before=$(gets)
+exits "a second time" 0 run w2 $(from ok)
+has "a second time: up to date" "$T/err" "up to date"
+same "a second time: nothing was asked for" "$(gets)" "$before"
+exits "--verify" 0 run w2 $(from ok) --verify
+has "--verify: up to date" "$T/err" "up to date"
+same "--verify: all were asked for" "$(gets)" $((before + 18))
+
+# Objects that cannot be used. Whole tables come from one place, so each of these has its own path in the table.
+cp "$S/load_data.csv" "$T/table"
+# one CASE FOLDER TEXT : A02_1_ER of that folder is a reject with that text
+one() {
+    sed "s|A02_1_ER.tif,images|A02_1_ER.tif,$URL/$2/images|" "$T/table" > "$S/load_data.csv"
+    exits "$1: the plate goes on" 0 run bad $(from ok) --force
+    has "$1: warned of" "$T/err" "$URL/$2/images/A02_1_ER.tif $3"
+    "$SHOW" "$S/bad/$FILE" > "$T/show"
+    has "$1: in the rejects" "$T/show" "reject A02 1 ER"
+}
+one "half an object" half "ended after"
+one "half an object that says it is whole" short "is truncated or damaged"
+one "no object" gone "is not there (HTTP 404)"
+before=$(gets)
+exits "no object, again" 0 run bad $(from ok)
+has "no object, again: up to date" "$T/err" "up to date"
+same "no object, again: only this one was asked for" "$(gets)" $((before + 1))
+sed "s|A02_1_ER.tif,images|A02_1_ER.tif,http://me:secret@127.0.0.1/images|" "$T/table" > "$S/load_data.csv"
+exits "a password: exit 1" 1 run pw $(from ok)
+has "a password: refused" "$T/err" "http://***@127.0.0.1/images/A02_1_ER.tif' holds a user name or a password"
+hasnt "a password: not shown" "$T/err" secret
+same "a password: nowhere" "$(grep -rl secret "$S" --include=* | grep -v load_data.csv)" ""
+exits "a password in the configuration: exit 2" 2 run pw --set tile.fetch.s3=http://me:secret@127.0.0.1
+hasnt "a password in the configuration: not shown" "$T/err" secret
+exits "no address in the configuration: exit 2" 2 run pw --set tile.fetch.s3=s3://bucket
+cp "$T/table" "$S/load_data.csv"
+
+# micon check.
+check() { "$BIN/micon" check "$S/screen.yaml" --set screen.work=c "$@"; }
+before=$(wc -l < "$HTTP_LOG")
+exits "check" 0 check $(from ok)
+has "check: says that it did not look" "$T/out" "18 files are remote and were not looked at; micon check --remote asks for them"
+same "check: nothing was asked for" "$(wc -l < "$HTTP_LOG")" "$before"
+mv "$S/images/A03_2_Mito.tif" "$T/away"
+exits "check --remote" 0 check $(from ok) --remote
+same "check --remote: sizes of all" "$(tail -n +$((before + 1)) "$HTTP_LOG" | grep -c "^HEAD ")" 18
+same "check --remote: one image of each channel" "$(tail -n +$((before + 1)) "$HTTP_LOG" | grep -c "^GET ")" 3
+has "check --remote: the missing one" "$T/out" "warning: remote image files that cannot be had: 1"
+has "check --remote: says which" "$T/out" "load_data.csv:7: $URL/ok/images/A03_2_Mito.tif: is not there (HTTP 404)"
+mv "$T/away" "$S/images/A03_2_Mito.tif"
+exits "check --remote, most are missing: exit 1" 1 check $(from nowhere) --remote
+
+# Features of cells.
+measure() { local w=$1; shift; on "$BIN/micon-measure" "$S/screen.yaml" --set screen.work="$w" --set cells.cell_channel=ER "$@"; }
+features() { h5dump -d /X "$S/$1/features/micon/S1__s__P1.h5" | tail -n +2 | sha256sum; }
+exits "measure, files" 0 measure here
+N=2 exits "measure, behind URLs" 0 measure w2 $(from ok)
+same "measure: the same features" "$(features w2)" "$(features here)"
+before=$(gets)
+exits "measure, again" 0 measure w2 $(from ok)
+has "measure, again: up to date" "$T/err" "up to date"
+same "measure, again: nothing was asked for" "$(gets)" "$before"
+http_stop
+tap_done
