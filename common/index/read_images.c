@@ -259,6 +259,18 @@ static void not_a_file(reader *r, const char *url)
                  r->path, (long long)csv_line(r->c), url, end ? (int)(end - url) : (int)strlen(url), url);
 }
 
+/* OME-Zarr: an array is a folder of compressed blocks. */
+static bool in_zarr(reader *r)
+{
+    const char *at = strstr(text_str(&r->full), ".zarr");
+    if (!at || (at[5] && at[5] != '/')) return false;
+    findings_add(r->b->found, FINDING_ERROR, "images in OME-Zarr, which is not read",
+                 "%s:%lld: %s: write it as TIFF first, with 'raw2ometiff NAME.zarr NAME.ome.tiff', or in Python, for each channel c: "
+                 "tifffile.imwrite('NAME.tif', zarr.open('NAME.zarr')['0'][0, c, 0])",
+                 r->path, (long long)csv_line(r->c), text_str(&r->full));
+    return true;
+}
+
 static status read_path(reader *r, char **field, const path_cols *p, folder_memory *m, size_t to, size_t row)
 {
     status st = OK;
@@ -285,6 +297,7 @@ static status read_path(reader *r, char **field, const path_cols *p, folder_memo
         not_a_file(r, p->file < 0 || !*field[p->file] ? field[p->url] : text_str(&r->full));
         return OK;
     }
+    if (in_zarr(r)) return OK;
     TRY(keep_path(r, m, moved, to, row));
 done:
     return st;

@@ -26,6 +26,13 @@ static status add_table(table_files *out, const char *dir, const char *opened, i
     const char *path = opened;
     if (n && strncmp(opened, dir, n) == 0 && (opened[n] == '/' || dir[n - 1] == '/')) /* make it relative to dir again */
         for (path += n; *path == '/';) path++;
+    if (text_ends(opened, ".zarr") && path_is_dir(opened)) {
+        findings_add(
+            found, FINDING_ERROR, "unreadable tables",
+            "%s: OME-Zarr is not read: write its images as TIFF, with raw2ometiff or from Python, then micon index makes the table",
+            opened);
+        return OK;
+    }
     if (path_stat(opened, &size, &mtime_ns) != OK) {
         findings_add(found, FINDING_ERROR, "unreadable tables", "%s", msg_get());
         msg_clear();

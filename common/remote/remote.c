@@ -16,6 +16,7 @@ enum {
     FIRST_GUESS = 4 << 20,   /* bytes of an object, before any was met */
     MEMORY = 256 << 20,      /* of a rank, for objects that wait */
     LOST_A_TRANSFER = 2,     /* objects lost one after another, per transfer at a time, after which no more is asked for */
+    LOST_S = 30,             /* for this long */
     LONGEST_POLL_MS = 10000, /* whoever has something new wakes the thread */
     SPARE = 8
 };
@@ -34,7 +35,8 @@ struct remote {
     const object *wanted; /* somebody waits for it */
     int64_t n, n_running;
     size_t held, guess; /* bytes charged; the largest object so far */
-    int64_t n_lost;     /* in a row */
+    int64_t n_lost;     /* in a row, */
+    double lost_at;     /* the last of them */
     bool stop;
     struct {
         uint8_t *bytes;
@@ -113,7 +115,7 @@ static double choose(remote *r, object **begin, size_t most, size_t *n)
             continue;
         }
         if (o->charge < o->n) r->held += o->n - o->charge, o->charge = o->n;
-        bool lost = r->n_lost >= LOST_A_TRANSFER * r->o.parallel;
+        bool lost = r->n_lost >= LOST_A_TRANSFER * r->o.parallel && now - r->lost_at < LOST_S;
         if (o->state == REMOTE_WAITING && lost) {
             object_fail(o, E_IO, "was not asked for: the %lld before it could not be fetched", (long long)r->n_lost);
             o->state = REMOTE_READY;
@@ -145,6 +147,7 @@ static void finish(remote *r, object *o, bool again, bool lost, double wait_s)
     o->not_before = again ? clock_s() + wait_s : 0;
     if (!again && o->st == OK && o->n > r->guess) r->guess = o->n;
     if (!again) r->n_lost = lost ? r->n_lost + 1 : 0;
+    if (lost) r->lost_at = clock_s();
     if (!again) pthread_cond_broadcast(&r->ready);
     pthread_mutex_unlock(&r->lock);
 }
@@ -266,7 +269,8 @@ bool remote_has_room(const remote *r)
     return r->n < AHEAD * r->o.parallel; /* only the caller's own thread changes n */
 }
 
-static status ask(remote *r, const char *path, bool size_only)
+/* As the last one; or as the first, for what is wanted at once: others that come later are not dropped for it. */
+static status ask(remote *r, const char *path, bool size_only, bool at_once)
 {
     status st = OK;
     if (!url_is_remote(path) || url_flaw(path)) return OK; /* remote_read says so */
@@ -277,11 +281,10 @@ static status ask(remote *r, const char *path, bool size_only)
     o->length = -1;
     pthread_mutex_lock(&r->lock);
     if (r->n == 0) r->n_lost = 0; /* another plate: the server may be back */
-    if (r->first)
-        r->last->next = o;
-    else
-        r->first = o;
-    r->last = o;
+    if (at_once) o->next = r->first;
+    if (!at_once && r->first) r->last->next = o;
+    if (at_once || !r->first) r->first = o;
+    if (!o->next) r->last = o;
     r->n++;
     pthread_mutex_unlock(&r->lock);
     curl_multi_wakeup(r->multi);
@@ -291,12 +294,12 @@ done:
 
 status remote_ask(remote *r, const char *path)
 {
-    return ask(r, path, false);
+    return ask(r, path, false, false);
 }
 
 status remote_ask_size(remote *r, const char *url)
 {
-    return ask(r, url, true);
+    return ask(r, url, true, false);
 }
 
 /* The first that was asked for and has this name; those before it are dropped. With the lock held. */
@@ -316,6 +319,7 @@ static status take(remote *r, const char *path, bool size_only, object **out)
 {
     status st = OK;
     *out = NULL;
+    if (!url_is_remote(path)) return fail(E_INTERNAL, "%s: is no URL", path);
     if (url_flaw(path)) {
         char *shown = url_shown(path);
         st = fail(E_FORMAT, "%s: %s", shown, url_flaw(path));
@@ -325,7 +329,7 @@ static status take(remote *r, const char *path, bool size_only, object **out)
     pthread_mutex_lock(&r->lock);
     object *o = find(r, path, size_only), **at;
     pthread_mutex_unlock(&r->lock);
-    if (!o) TRY(ask(r, path, size_only));
+    if (!o) TRY(ask(r, path, size_only, true));
     pthread_mutex_lock(&r->lock);
     if (!o) o = find(r, path, size_only);
     r->wanted = o;

@@ -95,6 +95,8 @@ static void moved(void)
         {"its own separator", "/home/ubuntu/", "/data", "/home/ubuntu/b", "/home/ubuntu/", "/data/b/d.tif /data/e.tif"},
         {"the folder of the configuration", "/mnt/a", "here", "/mnt/a/b", "/mnt/a", "here/b/d.tif here/e.tif"},
         {"nothing for it", "/mnt/a", "", "/mnt/a/b", "/mnt/a", "./b/d.tif ./e.tif"},
+        {"to a bucket", "/home/ubuntu", "s3://gallery//x/", "/home/ubuntu/b", "https://h:1/a//b?c=/d",
+         "s3://gallery//x/b/d.tif https://h:1/a//b?c=/d/e.tif"},
         {"a bucket", "s3://gallery", "/copy", "s3://gallery/x y", "file:///mnt/a%20b", "/copy/x y/d.tif /mnt/a b/e.tif"},
         {"Windows", "\\\\server\\share", "/mnt", "\\\\server\\share\\P 1\\a\\", "img", "/mnt/P 1/a/d.tif t/img/e.tif"},
         {"a drive", "D:\\", "/mnt", "D:\\P\\a", "img", "/mnt/P/a/d.tif t/img/e.tif"},
@@ -338,6 +340,10 @@ static void order(void)
 
 #define NO_FILE "only http:, https:, s3: and file: URLs are read; for a copy of these files here set screen.paths: {from: "
 
+#define NO_ZARR                                                                                                                            \
+    "write it as TIFF first, with 'raw2ometiff NAME.zarr NAME.ome.tiff', or in Python, for each channel c: tifffile.imwrite('NAME.tif', "  \
+    "zarr.open('NAME.zarr')['0'][0, c, 0])\n"
+
 static void wrong(void)
 {
     static const struct {
@@ -405,6 +411,16 @@ static void wrong(void)
          "error: plates with conflicting rows: 1\n    p.csv:3: plate 'P' differs from p.csv:2\n"},
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,P,A01\n", NULL, NULL, NULL,
          "error: unreadable tables: 1\n    t.csv:3: 6 fields, but the header has 8\n"},
+        {HEAD "p.zarr/A/1/0/0,s3://b/p.zarr,S,B,P,A01,1,DMSO\na.zarr.tif,b,S,B,P,A01,2,DMSO\n", NULL, NULL, NULL,
+         "error: images in OME-Zarr, which is not read: 2\n    t.csv:2: p.zarr/A/1/0/0: " NO_ZARR "    t.csv:2: s3://b/p.zarr: " NO_ZARR
+         "warning: sites without a channel: 2\n    t.csv:2: A01 site 1 of S/B/P has no DNA\n"
+         "    t.csv:2: A01 site 1 of S/B/P has no ER\n"},
+        {HEAD "https://me:pw@h/a.tif,s3://b/,S,B,P,A01,1,DMSO\nhttp://h/a.tif,b,S,B,P,A01,2,DMSO\n", NULL, NULL, NULL,
+         "error: URLs that cannot be fetched: 2\n    t.csv:2: 'https://***@h/a.tif' holds a user name or a password: only what everyone "
+         "may "
+         "read is fetched\n    t.csv:2: 's3://b/' names no file\n"
+         "warning: sites without a channel: 2\n    t.csv:2: A01 site 1 of S/B/P has no DNA\n"
+         "    t.csv:2: A01 site 1 of S/B/P has no ER\n"},
         {"URL_DNA,ER,Source,Batch,Plate,Well,Site,JCP2022\ngs://x/a,b,S,B,P,A01,1,DMSO\nfile://host/a,b,S,B,P,A01,2,DMSO\nfile:/"
          "a%00b,b,S,B,P,A01,3,DMSO\n"
          "file:/a,b,S,B,P,A01,4,DMSO\n",

@@ -262,6 +262,18 @@ static void order(void)
     remote_close(&r);
     o.memory = 1 << 30;
     r = remote_open(&o);
+    char *ahead[3];
+    for (int i = 0; i < 3; i++) {
+        snprintf(u, sizeof u, "http://127.0.0.1:%d/ok/x.bin?ahead%d", port, i);
+        ahead[i] = xstrdup(u);
+        okf(remote_ask(r, u) == OK, "one more");
+    }
+    okf(remote_read(r, &f, url("chunks")) == OK && is(&f, want), "another one is wanted at once");
+    for (int i = 0; i < 3; i++) {
+        okf(remote_read(r, &f, ahead[i]) == OK && is(&f, want), "then those that were asked for before");
+        free(ahead[i]);
+    }
+    okf(asked("x.bin?ahead") == 3, "of which none was fetched twice");
     okf(remote_ask(r, url("slow")) == OK && remote_ask(r, url("down")) == OK, "two more are on their way");
     double t = clock_s();
     remote_close(&r);
