@@ -14,6 +14,7 @@ writes a line per request to LOG: METHOD PATH RANGE STATUS AUTHORIZATION. The fi
     long, short   says a length that is a byte too large, half of the right one
     open   says no length, and closes
     chunks in chunks; torn: the last ones are missing
+    mute   answers after 20 s
     empty, loop, moved (to ok), file (to file:), user (to an address with a password), forbidden; anything else: 404
 """
 import os
@@ -109,6 +110,8 @@ class Handler(BaseHTTPRequestHandler):
         with lock:
             times = seen[self.path] = seen.get(self.path, -1) + (self.command == "GET")
         half = lambda n: n // 2
+        if kind == "mute":
+            time.sleep(20)
         if kind == "moved":
             return self.answer(302, [("Location", "/ok/" + rest), ("Content-Length", "0")])
         if kind in ("loop", "file", "user"):

@@ -308,6 +308,21 @@ static void nobody(void)
     remote_close(&r);
 }
 
+static void mute(void)
+{
+    remote_options o = usual();
+    o.timeout_s = 1;
+    o.retries = 0;
+    remote *r = remote_open(&o);
+    image_file f = {0};
+    double t = clock_s();
+    okf(remote_read(r, &f, url("mute")) == E_IO && strstr(msg_get(), "nothing came for 1 s"), "%s", msg_get());
+    msg_clear();
+    okf(clock_s() - t < 5, "after %.1f s", clock_s() - t);
+    image_file_free(&f);
+    remote_close(&r);
+}
+
 /* ---- the cache ---- */
 
 static int64_t folder_bytes(int *files, char *one, size_t size)
@@ -398,6 +413,7 @@ int main(void)
         sizes();
         order();
         nobody();
+        mute();
         kept();
     } else {
         tap_skip("a server", "there is no python3");
