@@ -3,6 +3,7 @@
 # address, HTTP_LOG its list of requests. It ends with http_stop, or with the shell. False where it cannot be had; http_why says why.
 http_server() {
     http_why="there is no python3"
+    export no_proxy='*'
     command -v python3 >/dev/null || return 1
     HTTP_LOG=$T/http.log
     : > "$HTTP_LOG"

@@ -391,6 +391,7 @@ static void kept(void)
 int main(void)
 {
     dir = tap_dir();
+    setenv("no_proxy", "*", 1);
     paths();
     addresses();
     want = xmalloc(SIZE);
