@@ -61,9 +61,9 @@ char *url_shown(const char *url)
     const char *scheme = strstr(url, "://"), *host = scheme ? scheme + 3 : url, *at = user_end(host);
     size_t n = strcspn(at ? at + 1 : host, "?");
     text_addn(&t, url, (size_t)(host - url));
-    if (at) text_add(&t, "***@");
+    if (at) text_add(&t, "...@");
     text_addn(&t, at ? at + 1 : host, n);
-    if ((at ? at + 1 : host)[n]) text_add(&t, "?***");
+    if ((at ? at + 1 : host)[n]) text_add(&t, "?...");
     char *shown = xstrdup(text_str(&t));
     text_free(&t);
     return shown;

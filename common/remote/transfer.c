@@ -56,13 +56,14 @@ static void read_range(object *o, const char *value)
 static size_t on_header(char *line, size_t size, size_t n, void *arg)
 {
     object *o = arg;
-    const char *colon = memchr(line, ':', n), *value = colon + 1;
+    const char *colon = memchr(line, ':', n);
     if (n >= 5 && strncmp(line, "HTTP/", 5) == 0) { /* another answer: after a redirect */
         o->answer.length = o->answer.from = o->answer.whole = -1;
         o->answer.etag[0] = o->answer.date[0] = '\0';
         o->answer.chunked = false;
     }
     if (!colon) return size * n;
+    const char *value = colon + 1;
     size_t name = (size_t)(colon - line), left = n - name - 1;
     while (left > 0 && (*value == ' ' || *value == '\t')) value++, left--;
     char said[REMOTE_VALIDATOR];

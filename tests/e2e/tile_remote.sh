@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=120
-# Images behind URLs, from tests/tools/http_serve.py: the same tiles and features as from files, bad objects are rejects, what is finished is
-# not asked for again, micon check counts them and, with --remote, asks.
+# Images behind URLs, from tests/tools/http_serve.py: the same tiles and features as from files, bad objects are rejects, what is finished
+# is not asked for again, micon check counts them and, with --remote, asks.
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/tile_screen.sh"
 . "$ROOT/tests/http_server.sh"
@@ -25,7 +25,8 @@ exits "a bucket of S3, 1 rank" 0 run s3 --set screen.paths.from=images --set scr
     --set tile.fetch.parallel=1 --set tile.fetch.cache=s3/cache
 same "a bucket of S3: the same tiles" "$(tiles s3)" "$(tiles here)"
 same "a bucket of S3: kept in the cache" "$(find "$S/s3/cache" -type f | wc -l)" 18
-same "nothing but work was written" "$(ls "$S" | tr '\n' ' ')" "here here.index images load_data.csv s3 s3.index screen.yaml w2 w2.index well.csv "
+same "nothing but work was written" "$(ls "$S" | tr '\n' ' ')" \
+    "here here.index images load_data.csv s3 s3.index screen.yaml w2 w2.index well.csv "
 before=$(gets)
 exits "a second time" 0 run w2 $(from ok)
 has "a second time: up to date" "$T/err" "up to date"
@@ -53,7 +54,7 @@ has "no object, again: up to date" "$T/err" "up to date"
 same "no object, again: only this one was asked for" "$(gets)" $((before + 1))
 sed "s|A02_1_ER.tif,images|A02_1_ER.tif,http://me:secret@127.0.0.1/images|" "$T/table" > "$S/load_data.csv"
 exits "a password: exit 1" 1 run pw $(from ok)
-has "a password: refused" "$T/err" "http://***@127.0.0.1/images/A02_1_ER.tif' holds a user name or a password"
+has "a password: refused" "$T/err" "http://...@127.0.0.1/images/A02_1_ER.tif' holds a user name or a password"
 hasnt "a password: not shown" "$T/err" secret
 same "a password: nowhere" "$(grep -rl secret "$S" --include=* | grep -v load_data.csv)" ""
 exits "a password in the configuration: exit 2" 2 run pw --set tile.fetch.s3=http://me:secret@127.0.0.1

@@ -1,5 +1,5 @@
-"""http_serve.py ROOT LOG [LATENCY_S] -- an HTTP server for tests: prints its port, serves files below ROOT until its standard input ends, and
-writes a line per request to LOG: METHOD PATH RANGE STATUS AUTHORIZATION. The first folder of a path says how it behaves:
+"""http_serve.py ROOT LOG [LATENCY_S] -- an HTTP server for tests: prints its port, serves files below ROOT until its standard input ends,
+and writes a line per request to LOG: METHOD PATH RANGE STATUS AUTHORIZATION. The first folder of a path says how it behaves:
 
     ok     as it should, with ETag, Last-Modified and ranges
     s3     as ok: a bucket is a folder; so are paths of a host BUCKET.localhost

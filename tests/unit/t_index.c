@@ -416,7 +416,7 @@ static void wrong(void)
          "warning: sites without a channel: 2\n    t.csv:2: A01 site 1 of S/B/P has no DNA\n"
          "    t.csv:2: A01 site 1 of S/B/P has no ER\n"},
         {HEAD "https://me:pw@h/a.tif,s3://b/,S,B,P,A01,1,DMSO\nhttp://h/a.tif,b,S,B,P,A01,2,DMSO\n", NULL, NULL, NULL,
-         "error: URLs that cannot be fetched: 2\n    t.csv:2: 'https://***@h/a.tif' holds a user name or a password: only what everyone "
+         "error: URLs that cannot be fetched: 2\n    t.csv:2: 'https://...@h/a.tif' holds a user name or a password: only what everyone "
          "may "
          "read is fetched\n    t.csv:2: 's3://b/' names no file\n"
          "warning: sites without a channel: 2\n    t.csv:2: A01 site 1 of S/B/P has no DNA\n"

@@ -78,7 +78,7 @@ static void paths(void)
     }
     char *joined = path_join("/dir", "s3://b/k"), *shown = url_shown("https://me:pw@h/a?sig=1");
     okf(strcmp(joined, "s3://b/k") == 0, "a URL is below no folder");
-    okf(strcmp(shown, "https://***@h/a?***") == 0, "passwords are not shown: %s", shown);
+    okf(strcmp(shown, "https://...@h/a?...") == 0, "passwords are not shown: %s", shown);
     free(joined);
     free(shown);
 }

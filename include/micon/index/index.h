@@ -68,8 +68,9 @@ status index_from_bytes(screen_index **out, const void *data, size_t size, const
 /* ---- findings ---- */
 const findings *index_findings(const screen_index *ix); /* of the tables; borrowed */
 
-/* Look for the files of plates [first, first+n): images and, if asked for, illumination functions, but not for those behind URLs. A folder
- * is listed once for all of its files. A plate with more than the share max_bad of its sites incomplete is an error, fewer are a warning. */
+/* Look for the files of plates [first, first+n): images and, if asked for, illumination functions, but not for those behind URLs. A
+ * folder is listed once for all of its files. A plate with more than the share max_bad of its sites incomplete is an error, fewer are a
+ * warning. */
 void index_check_files(const screen_index *ix, int64_t first, int64_t n, bool illumination, double max_bad, findings *out);
 
 /* ---- rows ---- */
