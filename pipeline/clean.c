@@ -5,6 +5,7 @@
 #include "micon/base/mem.h"
 #include "micon/base/num.h"
 #include "micon/base/path.h"
+#include "micon/config/file_formats.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -110,7 +111,7 @@ static status areas_of(areas *a, int stage)
     names outputs = {0};
     const char *below = strrchr(s->record, '/');
     char *folder = below ? xstrndup(s->record, (size_t)(below - s->record)) : xstrdup("");
-    char *pattern = xasprintf("status/%s%s%s", s->name, below ? "/" : "", folder);
+    char *pattern = xasprintf(WORK_STATUS "/%s%s%s", s->name, below ? "/" : "", folder);
     names_split(&outputs, s->clean, ' ');
     for (size_t i = 0; i < outputs.n; i++) TRY(areas_add(a, stage_path(outputs.item[i], a->run, ""), s->ends, NULL));
     TRY(areas_add(a, stage_path(pattern, a->run, ""), records, strcmp(s->record, "{run}") == 0 ? a->run : NULL));

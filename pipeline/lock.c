@@ -4,13 +4,14 @@
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
 #include "micon/base/permissions.h"
+#include "micon/config/file_formats.h"
 
 #include <stdlib.h>
 
 status lock_take(work_lock *l, const call *c)
 {
     status st = OK;
-    char *work = config_work(&c->cfg, ""), *dir = config_work(&c->cfg, "status"), *path = path_join(dir, "lock");
+    char *work = config_work(&c->cfg, ""), *dir = config_work(&c->cfg, WORK_STATUS), *path = config_work(&c->cfg, STATUS_LOCK);
     char *what = xasprintf("micon %s %s", c->name, c->again);
     const file_lock_info info = {.what = what, .busy = "another run is active in this work folder"};
     l->held = NULL;
@@ -35,7 +36,7 @@ void lock_release(work_lock *l)
 
 bool lock_holder(const config *c, text *who)
 {
-    char *path = config_work(c, "status/lock");
+    char *path = config_work(c, STATUS_LOCK);
     bool active = file_lock_holder(path, who);
     free(path);
     return active;

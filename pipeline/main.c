@@ -162,12 +162,25 @@ static const char *notes_of(const command *cmd)
     }
 }
 
+/* "Section 'slurm.tile', and slurm.featurize, .train alike, for one stage": the stages with a section of their own. */
+static void sections_of_slurm(text *t)
+{
+    const char *between = ", and slurm.";
+    text_add(t, "Section 'slurm.tile'");
+    for (int i = 0; i < n_stages; i++) {
+        if (stage_table[i].resources == offsetof(config, slurm.all) || strcmp(stage_table[i].name, "tile") == 0) continue;
+        text_addf(t, "%s%s", between, stage_table[i].name);
+        between = ", .";
+    }
+    text_add(t, " alike, for one stage");
+}
+
 /* A command as --help, as a part of micon.1 or as words of completion. */
 static void help_command(const command *cmd, void (*render)(const manual *m, text *out), text *t)
 {
-    static const char *const of_submit[] = {
-        "slurm", "Section 'slurm' of the configuration", "slurm.tile",
-        "Section 'slurm.tile', and slurm.featurize, .train, .embed, .measure, .evaluate alike, for one stage", NULL};
+    text sections = {0};
+    sections_of_slurm(&sections);
+    const char *const of_submit[] = {"slurm", "Section 'slurm' of the configuration", "slurm.tile", text_str(&sections), NULL};
     opt table[N_OPTIONS + 1];
     char program[32], words[64], ends[160];
     table_of(cmd, table);
@@ -183,6 +196,7 @@ static void help_command(const command *cmd, void (*render)(const manual *m, tex
                 .notes = notes_of(cmd),
                 .exit = ends};
     render(&m, t);
+    text_free(&sections);
 }
 
 /* micon.1: all commands. */

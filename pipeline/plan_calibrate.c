@@ -300,7 +300,7 @@ status rates_calibrate(call *c)
     rates r = {.measured = true};
     bool measured[MAX_STAGES] = {false};
     call sample = {0};
-    char *found = config_work(&c->cfg, "status/calibrate"), *dir = NULL;
+    char *found = config_work(&c->cfg, STATUS_CALIBRATE), *dir = NULL;
     if (c->cfg.evaluate.profiles.n) TRY(fail(E_USAGE, "--calibrate measures with images: this configuration has a table of profiles"));
     TRY(lock_take(&lock, c));
     clean_own_folder(found);

@@ -13,7 +13,7 @@
 
 void rates_read(rates *r, const config *c)
 {
-    char *path = config_work(c, "status/rates.json");
+    char *path = config_work(c, STATUS_RATES);
     json_t *o = driver_json(path), *f = json_object_get(o, "factor");
     const json_t *starts = json_object_get(o, "start_s");
     *r = (rates){.measured = json_is_object(f)};
@@ -42,7 +42,7 @@ static void add_numbers(text *t, const char *key, const double v[MAX_STAGES], co
 status rates_write(const rates *r, const bool measured[MAX_STAGES], const config *c)
 {
     text t = {0};
-    char *path = config_work(c, "status/rates.json"), host[256] = "";
+    char *path = config_work(c, STATUS_RATES), host[256] = "";
     gethostname(host, sizeof host - 1);
     text_addf(&t, "{\"format\": %d, \"host\": ", RATES_FORMAT);
     text_add_json(&t, host);

@@ -4,6 +4,7 @@
 
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
+#include "micon/config/file_formats.h"
 
 #include <errno.h>
 #include <math.h>
@@ -55,7 +56,7 @@ static status find_paths(sbatch_site *s)
     if (!dir) return fail(E_IO, "%s: %s", s->c->cfg.dir, strerror(errno));
     s->screen = path_join(dir, path_base(s->c->path));
     work = path_join(dir, s->c->cfg.screen.work);
-    s->logs = path_join(work, "status/slurm");
+    s->logs = path_join(work, STATUS_JOBS);
     free(work);
     free(dir);
     return OK;

@@ -143,7 +143,7 @@ static void read_job(submissions *s, const json_t *j)
 
 void submissions_read(submissions *s, const config *c)
 {
-    char *path = config_work(c, "status/slurm.json");
+    char *path = config_work(c, STATUS_SUBMISSIONS);
     json_t *o = driver_json(path), *jobs = json_object_get(o, "jobs");
     *s = (submissions){0};
     for (size_t i = 0; i < json_array_size(jobs); i++) read_job(s, json_array_get(jobs, i));
@@ -154,7 +154,7 @@ void submissions_read(submissions *s, const config *c)
 status submissions_write(const submissions *s, const config *c)
 {
     text t = {0};
-    char *path = config_work(c, "status/slurm.json");
+    char *path = config_work(c, STATUS_SUBMISSIONS);
     text_addf(&t, "{\"format\": %d, \"jobs\": [", SUBMISSIONS_FORMAT);
     for (size_t i = 0; i < s->n; i++) {
         const submitted *j = &s->item[i];

@@ -6,6 +6,7 @@
 #include "micon/base/log.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
+#include "micon/config/file_formats.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -99,7 +100,7 @@ static bool is_starting(const plan *p, const step *s, const config *c)
 {
     static const char *const ends[] = {"json", "failed", "stopped", "made"};
     if (!p->holder.n) return false;
-    char *lock = config_work(c, "status/lock"), *log = step_file(c, s, "log");
+    char *lock = config_work(c, STATUS_LOCK), *log = step_file(c, s, "log");
     bool starting = path_exists(log) && step_file_is_newer(log, lock);
     for (size_t k = 0; k < sizeof ends / sizeof *ends && starting; k++) {
         char *end = step_file(c, s, ends[k]);

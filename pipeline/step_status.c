@@ -5,6 +5,7 @@
 #include "micon/base/mem.h"
 #include "micon/base/num.h"
 #include "micon/base/path.h"
+#include "micon/config/file_formats.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -128,7 +129,7 @@ static void read_end(step_status *out, const config *c, const step *s, const cha
 
 char *step_job_log(const config *c, int stage, const char *job)
 {
-    char *below = xasprintf("status/slurm/%s-%s.log", stage_table[stage].name, job), *path = config_work(c, below);
+    char *below = xasprintf(STATUS_JOBS "/%s-%s.log", stage_table[stage].name, job), *path = config_work(c, below);
     free(below);
     return path;
 }

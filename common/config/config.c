@@ -7,6 +7,7 @@
 #include "micon/base/num.h"
 #include "micon/base/path.h"
 #include "micon/base/url.h"
+#include "micon/config/file_formats.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -455,7 +456,7 @@ char *config_work(const config *c, const char *below)
 
 char *config_status_file(const config *c, const char *stage, const char *name, const char *end)
 {
-    char *below = xasprintf("status/%s/%s.%s", stage, name, end), *path = config_work(c, below);
+    char *below = xasprintf(WORK_STATUS "/%s/%s.%s", stage, name, end), *path = config_work(c, below);
     free(below);
     return path;
 }

@@ -4,6 +4,7 @@
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
+#include "micon/config/file_formats.h"
 #include "micon/formats/csv.h"
 
 #include <errno.h>
@@ -94,7 +95,7 @@ static status find_lists(const char *whole, names *lists, const char **below)
     status st = OK;
     char *folder = path_dir(whole);
     for (;;) {
-        char *status_dir = path_join(folder, "status"), *up = path_dir(folder);
+        char *status_dir = path_join(folder, WORK_STATUS), *up = path_dir(folder);
         bool found = path_is_dir(status_dir);
         if (found) {
             *below = whole + strlen(folder) + (strcmp(folder, "/") != 0);

@@ -97,7 +97,7 @@ static status run_read(run_table *m, const config *cfg, intern_table *figures, i
     int col[8];
     uint64_t digest;
     const char *name = m->name;
-    char *run = text_encode_name(name), *below = xasprintf(WORK_REPORTS "/%s/by_compound.csv", run), *path = config_work(cfg, below);
+    char *run = text_encode_name(name), *below = xasprintf(WORK_REPORTS "/%s/" REPORT_BY_COMPOUND, run), *path = config_work(cfg, below);
     if (!path_exists(path)) TRY(fail(E_FAILED, "%s does not exist: run micon-evaluate with train.run set to %s first", path, name));
     TRY(written_files_check(path, &digest));
     TRY(table_read(&t, path));

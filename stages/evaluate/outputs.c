@@ -14,8 +14,8 @@
 /* The last only with evaluate.pairs. */
 enum { METRICS_JSON, METRICS_CSV, COMPOUNDS_CSV, BY_COMPOUND_CSV, WELLS_CSV, REPORT_HTML, PAIRS_CSV, N_REPORT_FILES };
 static const char *const report_files[N_REPORT_FILES] = {[METRICS_JSON] = "metrics.json",   [METRICS_CSV] = "metrics.csv",
-                                                         [COMPOUNDS_CSV] = "compounds.csv", [BY_COMPOUND_CSV] = "by_compound.csv",
-                                                         [WELLS_CSV] = "wells.csv",         [REPORT_HTML] = "report.html",
+                                                         [COMPOUNDS_CSV] = "compounds.csv", [BY_COMPOUND_CSV] = REPORT_BY_COMPOUND,
+                                                         [WELLS_CSV] = "wells.csv",         [REPORT_HTML] = REPORT_PAGE,
                                                          [PAIRS_CSV] = "pairs.csv"};
 
 static int n_report_files(const config *c)
@@ -57,7 +57,7 @@ bool outputs_current(const outputs *o, const stage *g, const char *made_from, ui
 
 void outputs_sweep(const outputs *o)
 {
-    char *folder = path_dir(o->profiles), *pictures = path_join(o->folder, "report");
+    char *folder = path_dir(o->profiles), *pictures = path_join(o->folder, REPORT_PICTURES);
     path_sweep_parts(folder, NULL);
     path_sweep_parts(o->folder, NULL);
     path_sweep_parts(pictures, NULL);

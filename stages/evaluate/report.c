@@ -63,7 +63,7 @@ status report_write(const char *folder, const config *cfg, const wells *w, const
 {
     status st = OK;
     text data = {0}, page = {0};
-    char *path = path_join(folder, "report.html"), *pictures = path_join(folder, "report");
+    char *path = path_join(folder, REPORT_PAGE), *pictures = path_join(folder, REPORT_PICTURES);
     const char *const scripts[] = {report_data_js,
                                    report_verdict_js,
                                    report_images_js,

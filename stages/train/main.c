@@ -211,7 +211,7 @@ static status run_all(stage *g)
     r.d.node = MPI_COMM_NULL;
     r.folder = config_work(&g->cfg, below);
     r.model_path = path_join(r.folder, "model.safetensors");
-    r.checkpoints = path_join(r.folder, "checkpoints");
+    r.checkpoints = path_join(r.folder, MODEL_CHECKPOINTS);
     r.log_path = path_join(r.folder, "log.jsonl");
     if (method_table[g->cfg.train.method].measured)
         TRY(fail(E_USAGE, "train.method: %s has no network to train: micon-measure makes its profiles", method_name(g->cfg.train.method)));

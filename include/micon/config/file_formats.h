@@ -18,6 +18,18 @@
 #define WORK_PREDICTIONS "predictions"
 #define MODEL_FILE "model.safetensors"
 #define MODEL_LOG "log.jsonl"
+#define MODEL_CHECKPOINTS "checkpoints"
+#define REPORT_PAGE "report.html"
+#define REPORT_PICTURES "report"
+#define REPORT_BY_COMPOUND "by_compound.csv"
+
+/* ---- status files of stages, and what the driver keeps ---- */
+#define WORK_STATUS "status"
+#define STATUS_LOCK WORK_STATUS "/lock"
+#define STATUS_RATES WORK_STATUS "/rates.json"
+#define STATUS_CALIBRATE WORK_STATUS "/calibrate"
+#define STATUS_SUBMISSIONS WORK_STATUS "/slurm.json"
+#define STATUS_JOBS WORK_STATUS "/slurm" /* logs and arguments of jobs */
 
 /* ---- kinds of HDF5 files (store_info.kind) and their layouts ---- */
 #define TILES_KIND "tiles"
