@@ -23,7 +23,7 @@ cut -f 2 "$T/words" | sort -u >"$T/known"
 sed -n '/^const config_re/,/^};/s/{"\([a-z]*\)", "\([a-z_]*\)"[^}]*}/\n\1.\2\n/gp' common/config/options.c |
     grep -E '^[a-z]+\.[a-z_]+$' >>"$T/known"
 sections=$(sed -n 's/^\.SS \([a-z]*\).*/\1/p' "$T/help" | sort -u | paste -sd '|')
-grep -ohE "\`($sections)\.[A-Za-z_.*]+" "${pages[@]}" | tr -d '\`' | sed 's/slurm\.STAGE/slurm.tile/; s/\.$//' | sort -u |
+grep -ohE "\`($sections)\.[A-Za-z0-9_.*]+" "${pages[@]}" | tr -d '\`' | sed 's/slurm\.STAGE/slurm.tile/; s/\.$//' | sort -u |
     grep -vE '\.(c|h|js|csv|yaml|md)$' >"$T/named"
 ok "pages name keys" [ "$(grep -c . "$T/named")" -gt 60 ]
 unknown_keys() { local key pattern; while IFS= read -r key; do
