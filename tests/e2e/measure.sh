@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run: limit=300
-# micon-measure: the same bytes from any number of ranks, finished files kept, changed inputs measured again; drawn nuclei found; label
-# images read and refused; two and three channels; the preview.
+# micon-measure: the same bytes from any number of ranks, finished files kept, changed inputs measured again; rows of sites, cells and wells
+# that agree; drawn nuclei found; label images read and refused, of 10,000 cells in bounded memory; two and three channels; the preview.
 . "$(dirname "$0")/../tap.sh"
 S=$T/s PLATE=source_1__Batch1__S1B01P001 TOOL=$ROOT/build/release/tests/tools MAKE_TIFF=$ROOT/build/release/tests/tools/tiff_make
 run() { mpi "${N:-1}" "$BIN/micon-measure" "$S/screen.yaml" --plate S1B01P001 "$@"; }
@@ -12,13 +12,16 @@ exits "a drawn screen with its masks" 0 "$BIN/micon-simulate" --out "$S" --sourc
 IMAGES=$S/images/$PLATE/Images
 
 # ---- ranks ----
-for N in 1 2 3; do
+for N in 1 2 3 4; do
     exits "$N ranks" 0 run --set screen.work="w$N" --set measure.cells=yes
     same "$N ranks: the same bytes of sites" "$(sum "$S/w$N/$FILE")" "$(sum "$S/w1/$FILE")"
     same "$N ranks: the same bytes of cells" "$(sum "$S/w$N/$CELLS")" "$(sum "$S/w1/$CELLS")"
 done
 N=1
-show() { "$TOOL/store_tool" "$@"; }
+agree() { "$TOOL/features_check" "$S/$1/$FILE" "$S/$1/$CELLS" > "$T/agree"; }
+ok "cells in the order of sites and numbers; sites are their medians and deviations; wells their counts and sizes" agree w1
+has "of all sites and wells" "$T/agree" "12 sites, "
+has "of all wells" "$T/agree" "6 wells, 0 wrong"
 has "how many cells there are is said" "$T/err" "cells a site, nuclei of"
 same "nothing of the rows kept aside is left" "$(find "$S" -name '.micon-rows*' -o -name '*.part.*')" ""
 
@@ -44,15 +47,27 @@ ok "F1 at an overlap of 0.7 is at least 0.95" awk \
     '{t += $1; f += $2; m += $3}
     END {print "# " t " true, " f " found, " m " match: F1 " 2 * m / (t + f); exit !(2 * m / (t + f) >= 0.95)}' "$T/score"
 exits "the preview" 0 run --preview "$T/p.png"
-ok "is a PNG" sh -c "head -c 4 '$T/p.png' | grep -q PNG"
 has "says what was found" "$T/err" "nuclei above"
 exits "the preview of all plates" 0 "$BIN/micon-measure" "$S/screen.yaml" --preview "$T/p2.png"
 
 # ---- label images ----
 masks=(--set cells.nuclei_masks=NucleiObjects --set cells.cell_masks=CellsObjects)
-for N in 1 2; do exits "label images, $N ranks" 0 run --set screen.work="m$N" "${masks[@]}"; done
+for N in 1 2; do exits "label images, $N ranks" 0 run --set screen.work="m$N" "${masks[@]}" --set measure.cells=yes; done
 same "the same bytes" "$(sum "$S/m2/$FILE")" "$(sum "$S/m1/$FILE")"
 N=1
+ok "cells by their labels, sites and wells agree" agree m1
+cp "$T/agree" "$T/labels"
+site=$IMAGES/A01_s1
+cp "${site}_NucleiObjects.tif" "$T/nuclei.tif" && cp "${site}_CellsObjects.tif" "$T/cells.tif"
+exits "a preview of label images" 0 run "${masks[@]}" --preview "$T/p.png"
+ok "its outlines are theirs, nuclei magenta and cells yellow" "$TOOL/cells_tool" outlines "$T/p.png" 6 22 "$T/nuclei.tif" "$T/cells.tif"
+"$TOOL/cells_tool" relabel "$T/nuclei.tif" "${site}_NucleiObjects.tif" tiff32
+"$TOOL/cells_tool" relabel "$T/cells.tif" "${site}_CellsObjects.tif" png16
+not_ok "a TIFF of 32 bits in place of one of 16" cmp -s "$T/nuclei.tif" "${site}_NucleiObjects.tif"
+exits "label images as TIFF of 32 bits and PNG of 16" 0 run --set screen.work=m7 "${masks[@]}" --set measure.cells=yes
+agree m7
+same "have the same cells and values" "$(cat "$T/agree")" "$(cat "$T/labels")"
+cp "$T/nuclei.tif" "${site}_NucleiObjects.tif" && cp "$T/cells.tif" "${site}_CellsObjects.tif"
 exits "nuclei's label images alone" 0 run --set screen.work=m3 --set cells.nuclei_masks=NucleiObjects
 hasnt "fit their images" "$T/err" "hardly brighter"
 swap() { mv "$IMAGES/A01_s1_NucleiObjects.tif" "$T/swap.tif"; mv "$IMAGES/A02_s2_NucleiObjects.tif" "$IMAGES/A01_s1_NucleiObjects.tif"
@@ -90,12 +105,31 @@ has "names those there are" "$T/err" "cells.nuclei_channel: the screen has no ch
 exits "sizes that no nucleus can have" 2 run --set cells.least=50 --set cells.most=20
 has "are named" "$T/err" "cells.least (50) is above cells.most (20)"
 exits "two channels" 0 run --set screen.work=c2 --set screen.channels=DNA,RNA
-exits "three channels, a rim of 6 pixels" 0 run --set screen.work=c3 --set screen.channels=DNA,AGP,Mito --set cells.grow=distance --set \
-    cells.grow_distance=6
+exits "three channels, a rim of 6 pixels, a limit of size among the nuclei" 0 run --set screen.work=c3 --set screen.channels=DNA,AGP,Mito \
+    --set cells.grow=distance --set cells.grow_distance=6 --set cells.least=17
+has "that limit is a warning, with what to change" "$T/err" "nuclei are hardly larger than cells.least: noise may be counted; cells.smooth"
 exits "a threshold that finds nothing" 0 run --set screen.work=e1 --set cells.correction=50
 has "is a warning, with what to change" "$T/err" \
     "12 of 12 sites have no cells, the first: A01 site 1; look at --preview: cells.correction below 1 finds more"
 exits "a threshold that finds everything" 0 run --set screen.work=e2 --set cells.correction=0.01 --set cells.most=2000
 has "is a warning too" "$T/err" \
     "12 of 12 sites are more than half nuclei, the first: A01 site 1; look at --preview: cells.correction above 1 finds less"
+
+# ---- 10,000 cells a site: memory does not grow with the number of sites, a site's cells that are kept do not stay in it ----
+B=$T/b BIG=$T/b/images/$PLATE/Images
+"$BIN/micon-simulate" --out "$B" --sources 1 --batches 1 --wells 6 --sites 1 --size 32 --compounds 1 --masks yes --quiet
+for f in "$BIG"/*_DNA.tif; do "$MAKE_TIFF" "$f" 800 800 1; "$MAKE_TIFF" "${f/DNA/NucleiObjects}" 800 800 1 grid; done
+sites() { head -n $(($1 + 1)) "$T/rows" > "$B/images/$PLATE/load_data.csv"; }
+cp "$B/images/$PLATE/load_data.csv" "$T/rows"
+for n in 1 3; do
+    sites $n
+    exits "$n sites of 10,000 cells" 0 "$TOOL/peak" "$BIN/micon-measure" "$B/screen.yaml" --quiet --set screen.work="w$n" --set \
+        screen.channels=DNA --set cells.nuclei_masks=NucleiObjects --set cells.grow=distance --set cells.grow_distance=1 --set \
+        measure.cells=yes
+    cp "$T/out" "$T/peak$n"
+done
+echo "# $(cat "$T/peak1") KiB with one site, $(cat "$T/peak3") with three"
+ok "a site more takes less memory than its cells' rows" test $(($(cat "$T/peak3") - $(cat "$T/peak1"))) -lt 20000
+S=$B agree w3
+has "all cells are in the file" "$T/agree" "3 sites, 30000 cells, 3 wells, 0 wrong"
 tap_done
