@@ -18,18 +18,6 @@ char *step_file(const config *c, const step *s, const char *end)
     return config_status_file(c, stage_table[s->stage].name, s->name, end);
 }
 
-json_t *driver_json(const char *path)
-{
-    enum { JSON_MOST = 64 << 20 };
-    char *data = NULL;
-    size_t n = 0;
-    if (!path_exists(path)) return NULL;
-    if (path_read(path, &data, &n, JSON_MOST) != OK) msg_clear();
-    json_t *o = data ? json_loadb(data, n, 0, NULL) : NULL;
-    free(data);
-    return o;
-}
-
 static char *text_of(const json_t *o, const char *key)
 {
     const char *s = json_string_value(json_object_get(o, key));

@@ -1,5 +1,5 @@
-/* main.c -- micon-predict: structures that no well holds -> the profiles that the generator predicts for them, the nearest treatments of the
- * screen, and how far to trust it (docs/method.md 6). Reads finished embeddings; no picture is looked at. */
+/* main.c -- micon-predict: structures that no well holds -> the profiles that the generator predicts for them, the nearest treatments of
+ * the screen, and how far to trust it (docs/method.md 6). Reads finished embeddings, no images. */
 #include "predict.h"
 
 #include "micon/base/digest.h"

@@ -91,7 +91,7 @@ typedef struct {
     int64_t tenth, treatments;
 } trust;
 extern const double trust_bounds[TRUST_BINS + 1];
-status trust_measure_all(trust *out, const source *from, const known_treatments *k, const training_compounds *t) MUST_USE;
+status trust_measure_all(trust *t, const source *from, const known_treatments *k, const training_compounds *training) MUST_USE;
 /* The bin that speaks for a similarity: its own, or all where that has too few compounds; -1: nothing can be said. */
 int trust_bin(const trust *t, double similarity);
 void trust_words(const trust *t, int bin, text *out);

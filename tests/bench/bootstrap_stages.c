@@ -1,7 +1,7 @@
 /* bootstrap_stages.c -- how often a 95 % interval holds the truth (docs/method.md 8): compounds drawn, as common/profile/bootstrap.c does,
- * against compounds and then wells within each. Drawn tables of compounds with wells each, of which the truth is known: a compound's mean is
- * normal with sd `between`, a well's value normal about it with sd 1; or a compound's hits are of a chance that is uniform. It prints the
- * table of docs/method.md. Run: build/release/tests/bench/bootstrap_stages [TABLES] */
+ * against compounds and then wells within each. Drawn tables of compounds with wells each, of which the truth is known: a compound's mean
+ * is normal with sd `between`, a well's value normal about it with sd 1; or a compound's hits are of a chance that is uniform. It prints
+ * the table of docs/method.md. Run: build/release/tests/bench/bootstrap_stages [TABLES] */
 #include "micon/base/mem.h"
 #include "micon/base/rng.h"
 #include "micon/profile/bootstrap.h"

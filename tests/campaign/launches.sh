@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # launches.sh [--count N] [--at-once N] [--folder DIR] -- N launches of small stages (200), some at a time (6): by `micon run`, by hand
 # with mpirun, and as the job scripts launch, with one and two ranks, all in the same TMPDIR as one user's are; as root, every fourth by
-# another user. None may fail: each has a work folder of its own, and its tile files must be those of the first. Prints what failed, and a line with the counts; exit 1 if any did.
+# another user. None may fail: each has a work folder of its own, and its tile files must be those of the first. Prints what failed, and
+# a line with the counts; exit 1 if any did.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 ROOT=$PWD BIN=${BIN:-$PWD/build/release/bin}

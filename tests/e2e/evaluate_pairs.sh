@@ -96,7 +96,8 @@ has "a table of one column: said" "$T/err" "a relation is two treatments, in the
 
 # ---- the overall score ----
 same "the overall score from its parts" "$(figure uncorrected overall_without_kbet all | awk '{ printf "%.6f", $1 }')" \
-    "$(awk -F, '$1 == "uncorrected" && $3 == "all" { v[$2] = $5 } END { b = (v["connectivity"] + v["lisi_batch"] + v["silhouette_batch"]) / 3
+    "$(awk -F, '$1 == "uncorrected" && $3 == "all" { v[$2] = $5 } END {
+        b = (v["connectivity"] + v["lisi_batch"] + v["silhouette_batch"]) / 3
         y = (v["nmi"] + v["ari"] + v["lisi_label"] + v["silhouette_label"] + v["map_activity"]) / 5
         printf "%.6f", 0.4 * b + 0.6 * y }' $R/metrics.csv)"
 tap_done

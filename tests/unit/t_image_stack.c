@@ -1,5 +1,5 @@
-/* t_image_stack.c -- pages that are channels or planes of a stack: what OME-XML and ImageJ say of them, projections, files of tifffile whose
- * values numpy has projected (tests/ref/image_stacks.py), and what is refused. */
+/* t_image_stack.c -- pages that are channels or planes of a stack: what OME-XML and ImageJ say of them, projections, files of tifffile
+ * whose values numpy has projected (tests/ref/image_stacks.py), and what is refused. */
 #include "../tap.h"
 #include "micon/base/mem.h"
 #include "micon/formats/csv.h"

@@ -73,8 +73,8 @@ typedef struct {
     int n_pos_diff, n_neg_diff;
 } ap_pair_rule;
 
-/* Of the used rows with ask[i] among `queries`, by pairs with the other used rows; a pair that is of both kinds counts as both. Unit rows. out
- * [queries.n], as ap_activity's. */
+/* Of the used rows with ask[i] among `queries`, by pairs with the other used rows; a pair that is of both kinds counts as both. Unit rows.
+ * out [queries.n], as ap_activity's. */
 status ap_pairs(const profile_rows *r, const ap_pair_rule *rule, const uint8_t *ask, row_range queries, const ap_scores *out) MUST_USE;
 
 /* null[size]: the AP of m positives placed at random among total, the same for a seed wherever it is computed. */
