@@ -36,15 +36,42 @@ void rows_by_code_free(rows_by_code *b)
     b->n_filled = 0;
 }
 
-double replicate_median(const float *x, int64_t d, const int32_t *row, int64_t m, const int32_t *place, double *pair)
+status replicate_known(int64_t n, double **known)
 {
-    int64_t n = 0;
-    for (int64_t i = 0; i + 1 < m; i++) {
-        int64_t first = n;
-        linear_dot_rows(x + row[i] * d, x, d, row + i + 1, m - i - 1, pair + n);
-        for (int64_t j = i + 1; j < m; j++)
-            if (!place || place[row[j]] != place[row[i]]) pair[n++] = pair[first + j - i - 1];
+    enum { MOST = 4096 };
+    size_t pairs = (size_t)n * (size_t)(n - (n > 0)) / 2;
+    *known = NULL;
+    if (n > MOST) return OK;
+    status st = mem_alloc(known, pairs, sizeof **known, "correlations of wells");
+    for (size_t i = 0; st == OK && i < pairs; i++) (*known)[i] = NAN;
+    return st;
+}
+
+static double *known_pair(double *known, int64_t a, int64_t b)
+{
+    return known + (a > b ? a * (a - 1) / 2 + b : b * (b - 1) / 2 + a);
+}
+
+void replicate_set_pairs(const float *x, int64_t d, double *known, const int32_t *row, int m, double *pair)
+{
+    int32_t want[REPLICATE_MAX_SET];
+    double got[REPLICATE_MAX_SET];
+    for (int i = 0; i + 1 < m; pair += m - i - 1, i++) {
+        int n = 0;
+        for (int j = i + 1; j < m; j++)
+            if (!known || isnan(*known_pair(known, row[i], row[j]))) want[n++] = row[j];
+        linear_dot_rows(x + row[i] * d, x, d, want, n, got);
+        for (int k = 0; known && k < n; k++) *known_pair(known, row[i], want[k]) = got[k];
+        for (int j = i + 1; j < m; j++) pair[j - i - 1] = known ? *known_pair(known, row[i], row[j]) : got[j - i - 1];
     }
+}
+
+double replicate_median(double *pair, const int32_t *row, int64_t m, const int32_t *place)
+{
+    int64_t n = 0, at = 0;
+    for (int64_t i = 0; i + 1 < m; i++)
+        for (int64_t j = i + 1; j < m; j++, at++)
+            if (!place || place[row[j]] != place[row[i]]) pair[n++] = pair[at];
     return linear_median(pair, n);
 }
 
@@ -59,8 +86,10 @@ status replicate_scores(const profile_rows *r, const int32_t *place, int32_t n_l
         if (b.start[c + 1] - b.start[c] > most) most = b.start[c + 1] - b.start[c];
     TRY(mem_alloc(&pair, (size_t)most, ((size_t)most + 1) / 2 * sizeof *pair, "correlations of a compound's wells"));
     for (int64_t c = labels.first; c < labels.first + labels.n; c++) {
-        int64_t m = b.start[c + 1] - b.start[c];
-        score[c - labels.first] = replicate_median(r->x, r->d, b.row + b.start[c], m, place, pair);
+        int64_t m = b.start[c + 1] - b.start[c], at = 0;
+        const int32_t *row = b.row + b.start[c];
+        for (int64_t i = 0; i + 1 < m; at += m - ++i) linear_dot_rows(r->x + row[i] * r->d, r->x, r->d, row + i + 1, m - i - 1, pair + at);
+        score[c - labels.first] = replicate_median(pair, row, m, place);
     }
 done:
     rows_by_code_free(&b);
@@ -81,7 +110,7 @@ static void draw_set(const rows_by_code *b, int32_t *order, int set, uint32_t se
     }
 }
 
-status replicate_null(const profile_rows *r, int32_t n_label, int set, uint32_t seed, row_range draws, double *null)
+status replicate_null(const profile_rows *r, double *known, int32_t n_label, int set, uint32_t seed, row_range draws, double *null)
 {
     status st = OK;
     rows_by_code b = {0};
@@ -94,7 +123,8 @@ status replicate_null(const profile_rows *r, int32_t n_label, int set, uint32_t 
     TRY(mem_alloc(&order, (size_t)n_label, sizeof *order, "compounds"));
     for (int64_t i = 0; i < draws.n; i++) {
         draw_set(&b, order, set, seed, draws.first + i, row);
-        null[i] = replicate_median(r->x, r->d, row, set, NULL, pair);
+        replicate_set_pairs(r->x, r->d, known, row, set, pair);
+        null[i] = replicate_median(pair, row, set, NULL);
     }
 done:
     rows_by_code_free(&b);

@@ -1,4 +1,4 @@
-/* replicates_impl.h -- what the two kinds of null sets share: rows in the order of a code, medians over pairs. */
+/* replicates_impl.h -- what the two kinds of null sets share: rows in the order of a code, correlations of pairs, medians over them. */
 #ifndef PROFILE_REPLICATES_H
 #define PROFILE_REPLICATES_H
 #include "micon/base/status.h"
@@ -14,8 +14,12 @@ typedef struct {
 status rows_by_code_init(rows_by_code *b, const int32_t *code, int64_t n, int32_t n_code) MUST_USE; /* code < 0: left out */
 void rows_by_code_free(rows_by_code *b);
 
-/* The median correlation over the pairs of m rows; pair has room for m (m-1) / 2 numbers. place [rows of x]: pairs of one position are left
- * out; NULL: none is. NaN without a pair. */
-double replicate_median(const float *x, int64_t d, const int32_t *row, int64_t m, const int32_t *place, double *pair);
+/* pair [m (m-1) / 2]: correlations of the pairs of a null set's m rows: (0,1), (0,2), ... Those not yet in `known` are added to it; NULL:
+ * all are computed. */
+void replicate_set_pairs(const float *x, int64_t d, double *known, const int32_t *row, int m, double *pair);
+
+/* The median over the pairs of m rows, in the order above; reorders pair. place [rows of x]: pairs of one position are left out; NULL: none
+ * is. NaN without a pair. */
+double replicate_median(double *pair, const int32_t *row, int64_t m, const int32_t *place);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { LEAST_PLACES = 8, TRIES = 20 };
 
@@ -110,7 +111,7 @@ status replicate_matched_null(const replicate_pool *pool, replicate_shape shape,
     rows_by_code b = {0};
     drawing w = {.pool = pool, .b = &b, .shape = shape};
     int32_t row[REPLICATE_MAX_SET];
-    double pair[REPLICATE_MAX_SET * (REPLICATE_MAX_SET - 1) / 2];
+    double pair[REPLICATE_MAX_SET * (REPLICATE_MAX_SET - 1) / 2] = {0}, apart[REPLICATE_MAX_SET * (REPLICATE_MAX_SET - 1) / 2];
     const profile_rows *x = &pool->rows;
     if (shape.wells < 2 || shape.wells > REPLICATE_MAX_SET || shape.places < 1 || shape.places > shape.wells)
         return fail(E_INTERNAL, "percent replicating: null sets of %d wells at %d positions", shape.wells, shape.places);
@@ -124,8 +125,10 @@ status replicate_matched_null(const replicate_pool *pool, replicate_shape shape,
         rng r = rng_at(seed, STREAM_MATCHED, (uint32_t)(shape.wells << 8 | shape.places), (uint64_t)(draws.first + i));
         bool found = false;
         for (int t = 0; t < TRIES && !found; t++) found = draw_set(&w, &r, row);
-        all[i] = found ? replicate_median(x->x, x->d, row, shape.wells, NULL, pair) : NAN;
-        across[i] = found && shape.places > 1 ? replicate_median(x->x, x->d, row, shape.wells, pool->place, pair) : NAN;
+        if (found) replicate_set_pairs(x->x, x->d, pool->known, row, shape.wells, pair);
+        memcpy(apart, pair, sizeof pair);
+        all[i] = found ? replicate_median(pair, row, shape.wells, NULL) : NAN;
+        across[i] = found && shape.places > 1 ? replicate_median(apart, row, shape.wells, pool->place) : NAN;
     }
 done:
     rows_by_code_free(&b);

@@ -321,69 +321,120 @@ status sphering_apply(const sphering_params *p, const float *x, int64_t first, i
     return linear_project(x, first, n, p->d, p->mean, p->w, p->k, y);
 }
 
-/* cov [d,d], upper triangle, = the sum over the used rows of (x - mean)(x - mean)'; the means go to p->mean. */
-static status sum_products(sphering_params *p, const float *x, int64_t n, const uint8_t *use, double *cov)
+/* The mean of the used rows, to p->mean. */
+static void centre(sphering_params *p, const float *x, int64_t n, const uint8_t *use)
 {
-    enum { ROWS = 512 };
     int64_t d = p->d;
-    double *block = NULL;
-    status st = mem_alloc(&block, ROWS, (size_t)d * sizeof *block, "a block of profiles");
-    if (st != OK) return st;
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < d && (!use || use[i]); j++) p->mean[j] += x[i * d + j];
     for (int64_t j = 0; j < d; j++) p->mean[j] /= (double)p->n_fit;
-    for (int64_t i = 0; i < n;) {
-        int rows = 0;
-        for (; i < n && rows < ROWS; i++) {
-            if (use && !use[i]) continue;
-            for (int64_t j = 0; j < d; j++) block[rows * d + j] = x[i * d + j] - p->mean[j];
-            rows++;
-        }
-        cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, (int)d, rows, 1, block, (int)d, 1, cov, (int)d);
+}
+
+/* Up to `most` rows from row *at on, less the mean; returns how many, *at: the row after them. */
+static int64_t next_rows(const sphering_params *p, const float *x, int64_t n, const uint8_t *use, int64_t most, int64_t *at, double *block)
+{
+    int64_t d = p->d, rows = 0;
+    for (; *at < n && rows < most; ++*at) {
+        if (use && !use[*at]) continue;
+        for (int64_t j = 0; j < d; j++) block[rows * d + j] = x[*at * d + j] - p->mean[j];
+        rows++;
     }
+    return rows;
+}
+
+/* The k largest eigenvalues, ascending, of a symmetric matrix of which the upper triangle is given, and their vectors, the rows of z.
+ * Destroys the matrix. */
+static status largest_eigen(double *a, int64_t n, int64_t k, double *values, double *z)
+{
+    status st = OK;
+    double *work = NULL, none = 0, best;
+    int *support = NULL, *iwork = NULL, ni, ki, low, found, info, ask = -1, lwork, liwork;
+    TRY(int_from_i64(n, &ni));
+    TRY(int_from_i64(k, &ki));
+    TRY(mem_alloc(&support, 2 * (size_t)n, sizeof *support, "principal components"));
+    low = ni - ki + 1;
+    /* the upper triangle of a row-major matrix is the lower one of a column-major one */
+    dsyevr_("V", "I", "L", &ni, a, &ni, &none, &none, &low, &ni, &none, &found, values, z, &ni, support, &best, &ask, &liwork, &ask, &info);
+    lwork = (int)best;
+    TRY(mem_alloc(&work, (size_t)lwork, sizeof *work, "principal components"));
+    TRY(mem_alloc(&iwork, (size_t)liwork, sizeof *iwork, "principal components"));
+    dsyevr_("V", "I", "L", &ni, a, &ni, &none, &none, &low, &ni, &none, &found, values, z, &ni, support, work, &lwork, iwork, &liwork,
+            &info);
+    if (info != 0 || found != ki) TRY(fail(E_FAILED, "principal components: the eigenvalue problem failed (dsyevr: %d)", info));
+done:
+    free(work);
+    free(support);
+    free(iwork);
+    return st;
+}
+
+/* From the products of features. values [d], z [k,d] as largest_eigen gives them. */
+static status components_of_features(sphering_params *p, const float *x, int64_t n, const uint8_t *use, double *values, double *z)
+{
+    enum { ROWS = 512 };
+    status st = OK;
+    int64_t d = p->d, at = 0, rows;
+    double *cov = NULL, *block = NULL;
+    TRY(mem_alloc(&cov, (size_t)d, (size_t)d * sizeof *cov, "a covariance matrix"));
+    TRY(mem_alloc(&block, ROWS, (size_t)d * sizeof *block, "a block of profiles"));
+    while ((rows = next_rows(p, x, n, use, ROWS, &at, block)) > 0)
+        cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, (int)d, (int)rows, 1, block, (int)d, 1, cov, (int)d);
+    TRY(largest_eigen(cov, d, p->k, values, z));
+done:
+    free(cov);
     free(block);
-    return OK;
+    return st;
+}
+
+/* The same from the products of rows, where there are fewer rows than features: B'B has the eigenvectors B'u of BB'. *enough: false where
+ * one of the k values is zero within rounding, so that its vector cannot be had in this way. */
+static status components_of_rows(sphering_params *p, const float *x, int64_t n, const uint8_t *use, double *values, double *z, bool *enough)
+{
+    status st = OK;
+    int64_t d = p->d, m = p->n_fit, k = p->k, at = 0;
+    double *rows = NULL, *products = NULL, *u = NULL;
+    TRY(mem_alloc(&rows, (size_t)m, (size_t)d * sizeof *rows, "centred profiles"));
+    TRY(mem_alloc(&products, (size_t)m, (size_t)m * sizeof *products, "products of profiles"));
+    TRY(mem_alloc(&u, (size_t)k, (size_t)m * sizeof *u, "principal components"));
+    next_rows(p, x, n, use, m, &at, rows);
+    cblas_dsyrk(CblasRowMajor, CblasUpper, CblasNoTrans, (int)m, (int)d, 1, rows, (int)d, 0, products, (int)m);
+    TRY(largest_eigen(products, m, k, values, u));
+    *enough = values[0] > 1e-10 * values[k - 1];
+    if (!*enough) goto done;
+    for (int64_t c = 0; c < k; c++) cblas_dscal((int)m, 1 / sqrt(values[c]), u + c * m, 1);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)k, (int)d, (int)m, 1, u, (int)m, rows, (int)d, 0, z, (int)d);
+done:
+    free(rows);
+    free(products);
+    free(u);
+    return st;
 }
 
 status sphering_fit_components(sphering_params *p, const float *x, int64_t n, int64_t d, const uint8_t *use, int64_t k)
 {
     status st = OK;
-    double *cov = NULL, *z = NULL, *values = NULL, *work = NULL, none = 0, best;
-    int *support = NULL, *iwork = NULL, mi, di, ki, low, found, info, ask = -1, best_int, lwork, liwork;
+    double *z = NULL, *values = NULL;
+    bool done_by_rows = false;
+    int mi, di;
     TRY(start(p, SPHERE_NONE, use, n, d, &mi, &di));
     p->k = k < d ? k : d;
     if (p->n_fit < p->k) p->k = p->n_fit;
-    TRY(int_from_i64(p->k, &ki));
-    TRY(mem_alloc(&cov, (size_t)d, (size_t)d * sizeof *cov, "a covariance matrix"));
     TRY(mem_alloc(&z, (size_t)p->k, (size_t)d * sizeof *z, "principal components"));
     TRY(mem_alloc(&values, (size_t)d, sizeof *values, "principal components"));
-    TRY(mem_alloc(&support, 2 * (size_t)d, sizeof *support, "principal components"));
     TRY(mem_alloc(&p->w, (size_t)p->k, (size_t)d * sizeof *p->w, "principal components"));
-    TRY(sum_products(p, x, n, use, cov));
-    low = di - ki + 1;
-    /* the upper triangle of a row-major matrix is the lower one of a column-major one */
-    dsyevr_("V", "I", "L", &di, cov, &di, &none, &none, &low, &di, &none, &found, values, z, &di, support, &best, &ask, &best_int, &ask,
-            &info);
-    lwork = (int)best, liwork = best_int;
-    TRY(mem_alloc(&work, (size_t)lwork, sizeof *work, "principal components"));
-    TRY(mem_alloc(&iwork, (size_t)liwork, sizeof *iwork, "principal components"));
-    dsyevr_("V", "I", "L", &di, cov, &di, &none, &none, &low, &di, &none, &found, values, z, &di, support, work, &lwork, iwork, &liwork,
-            &info);
-    if (info != 0 || found != ki) TRY(fail(E_FAILED, "principal components: the eigenvalue problem failed (dsyevr: %d)", info));
+    centre(p, x, n, use);
+    if (p->n_fit < d && p->k < p->n_fit) TRY(components_of_rows(p, x, n, use, values, z, &done_by_rows));
+    if (!done_by_rows) TRY(components_of_features(p, x, n, use, values, z));
     for (int64_t c = 0; c < p->k; c++) { /* values ascend: the last is the first component */
         double *v = z + (p->k - 1 - c) * d;
         fix_sign(v, d);
         for (int64_t j = 0; j < d; j++) p->w[j * p->k + c] = v[j];
     }
     p->rank = p->k;
-    p->largest = sqrt(fmax(0, values[ki - 1])), p->smallest = sqrt(fmax(0, values[0]));
+    p->largest = sqrt(fmax(0, values[p->k - 1])), p->smallest = sqrt(fmax(0, values[0]));
 done:
-    free(cov);
     free(z);
     free(values);
-    free(work);
-    free(support);
-    free(iwork);
     if (st != OK) sphering_free(p);
     return st;
 }

@@ -30,6 +30,7 @@ typedef struct {
 static void matched_free(matched *m)
 {
     free(m->x);
+    free(m->pool.known);
     free(m->label);
     free(m->place);
 }
@@ -57,7 +58,8 @@ static status matched_init(const evaluation_set *e, const float *raw_x, matched 
         m->label[n] = w->n_compound + (int32_t)(n - e->n), m->place[n] = w->position[i];
         n++;
     }
-    m->pool = (replicate_pool){{.x = m->x, .n = n, .d = e->d, .label = m->label}, m->place, w->n_position};
+    m->pool = (replicate_pool){{.x = m->x, .n = n, .d = e->d, .label = m->label}, m->place, w->n_position, NULL};
+    TRY(replicate_known(n, &m->pool.known));
 done:
     free(with);
     return st;

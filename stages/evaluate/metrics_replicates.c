@@ -16,18 +16,19 @@ static status replicate_bars_all(const evaluation_set *e, const float *p, const 
     status st = OK;
     int32_t n_label = e->w->n_label, n_compound = e->w->n_compound;
     int64_t first, n, size = e->o->null_size;
-    double by_set[REPLICATE_MAX_SET + 1], *null = NULL, *all = NULL;
+    double by_set[REPLICATE_MAX_SET + 1], *null = NULL, *all = NULL, *known = NULL;
     partition(size, e->size, e->rank, &first, &n);
     TRY_ALL(e->comm, mem_alloc(&null, (size_t)n, sizeof *null, "null sets"));
     TRY_ALL(e->comm, mem_alloc(&all, (size_t)size, sizeof *all, "null sets"));
+    TRY_ALL(e->comm, replicate_known(e->n, &known));
     for (int set = 0; set <= REPLICATE_MAX_SET; set++) by_set[set] = NAN;
     for (int32_t l = 0; l < n_label; l++) {
         int set = replicate_set(count[l], filled);
         bar[l] = NAN;
         if (set < 2) continue;
         if (isnan(by_set[set])) {
-            TRY_ALL(e->comm, n > 0 ? replicate_null(&(profile_rows){.x = p, .n = e->n, .d = e->d, .label = e->compound}, n_compound, set,
-                                                    (uint32_t)e->o->seed, (row_range){first, n}, null)
+            TRY_ALL(e->comm, n > 0 ? replicate_null(&(profile_rows){.x = p, .n = e->n, .d = e->d, .label = e->compound}, known, n_compound,
+                                                    set, (uint32_t)e->o->seed, (row_range){first, n}, null)
                                    : OK);
             TRY(evaluation_gather_all(e, null, n, sizeof *null, size, all));
             by_set[set] = linear_quantile(all, size, 0.95);
@@ -37,6 +38,7 @@ static status replicate_bars_all(const evaluation_set *e, const float *p, const 
 done:
     free(null);
     free(all);
+    free(known);
     return st;
 }
 

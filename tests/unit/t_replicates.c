@@ -10,20 +10,22 @@ static void replicating(const screen *s)
     enum { NULLS = 4000 };
     float *u = malloc(sizeof s->x);
     double score[COMPOUNDS], part[COMPOUNDS], *null = malloc(NULLS * sizeof *null), *again = malloc(NULLS * sizeof *again);
+    const profile_rows rows = {.x = u, .n = N, .d = D, .label = s->label};
     linear_pearson_rows(s->x, N, D, u);
-    ok(replicate_scores(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, NULL, COMPOUNDS, (row_range){0, COMPOUNDS}, score) ==
-           OK,
-       "scores");
+    ok(replicate_scores(&rows, NULL, COMPOUNDS, (row_range){0, COMPOUNDS}, score) == OK, "scores");
     ref_check(score, COMPOUNDS, "replicate_score", 0, 1e-6, "are the medians of numpy's correlations");
-    int st =
-        (int)replicate_scores(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, NULL, COMPOUNDS, (row_range){0, 3}, part) |
-        (int)replicate_scores(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, NULL, COMPOUNDS, (row_range){3, 22}, part + 3);
+    int st = (int)replicate_scores(&rows, NULL, COMPOUNDS, (row_range){0, 3}, part) |
+             (int)replicate_scores(&rows, NULL, COMPOUNDS, (row_range){3, 22}, part + 3);
     ok(st == OK && memcmp(part, score, sizeof part) == 0, "in two ranges: the same bits");
-    st = (int)replicate_null(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, COMPOUNDS, 15, 1, (row_range){0, NULLS}, null);
-    st |= (int)replicate_null(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, COMPOUNDS, 15, 1, (row_range){0, 10}, again) |
-          (int)replicate_null(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, COMPOUNDS, 15, 1, (row_range){10, NULLS - 10},
-                              again + 10);
+    st = (int)replicate_null(&rows, NULL, COMPOUNDS, 15, 1, (row_range){0, NULLS}, null);
+    st |= (int)replicate_null(&rows, NULL, COMPOUNDS, 15, 1, (row_range){0, 10}, again) |
+          (int)replicate_null(&rows, NULL, COMPOUNDS, 15, 1, (row_range){10, NULLS - 10}, again + 10);
     ok(st == OK && memcmp(null, again, NULLS * sizeof *null) == 0, "null sets in two ranges: the same bits");
+    double *known;
+    st = (int)replicate_known(N, &known);
+    st |= (int)replicate_null(&rows, known, COMPOUNDS, 15, 1, (row_range){0, NULLS}, again);
+    ok(st == OK && memcmp(null, again, NULLS * sizeof *null) == 0, "correlations kept: the same bits");
+    free(known);
     double q = linear_quantile(null, NULLS, 0.95);
     ref_check(&q, 1, "replicate_q95_15", 0, 0.006, "their 95th percentile is numpy's, to sampling error");
     ok(replicate_set(15, 25) == 15 && replicate_set(1000, 500) == REPLICATE_MAX_SET && replicate_set(15, 7) == 7,
@@ -44,8 +46,7 @@ static void replicating(const screen *s)
     above = 0;
     for (int c = 0; c < COMPOUNDS; c++) above += score[c] > q;
     ok(above < 0.3 * COMPOUNDS, "do not replicate");
-    ok(replicate_null(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label}, COMPOUNDS, 30, 1, (row_range){0, 1}, null) == E_FAILED &&
-           strstr(msg_get(), "there are 25"),
+    ok(replicate_null(&rows, NULL, COMPOUNDS, 30, 1, (row_range){0, 1}, null) == E_FAILED && strstr(msg_get(), "there are 25"),
        "too few compounds");
     msg_clear();
     free(null);
@@ -65,7 +66,7 @@ static void matched(void)
         for (int j = 0; j < W; j++) x[i * W + j] = (float)(2 * noise(51, (uint64_t)(place[i] * W + j)) + noise(52, (uint64_t)(i * W + j)));
     }
     linear_pearson_rows(x, M, W, u);
-    const replicate_pool pool = {{.x = u, .n = M, .d = W, .label = label}, place, P};
+    const replicate_pool pool = {{.x = u, .n = M, .d = W, .label = label}, place, P, NULL};
     replicate_shape fit;
     ok(replicate_fit(&pool, (replicate_shape){6, 1}, &fit) == OK && fit.wells == 6 && fit.places == 1, "6 wells at one position");
     ok(replicate_fit(&pool, (replicate_shape){30, 3}, &fit) == OK && fit.wells == 24, "of 30 at three there are 8 a position");
@@ -79,6 +80,13 @@ static void matched(void)
     st |= (int)replicate_matched_null(&pool, (replicate_shape){7, 2}, 1, (row_range){0, NULLS}, all, across);
     st |= (int)replicate_matched_null(&pool, (replicate_shape){7, 2}, 1, (row_range){100, NULLS - 100}, again + 100, again_across + 100);
     ok(st == OK && memcmp(all, again, sizeof all) == 0 && memcmp(across, again_across, sizeof all) == 0, "two ranges: the same bits");
+    replicate_pool kept = pool;
+    st = (int)replicate_known(M, &kept.known);
+    st |= (int)replicate_matched_null(&kept, (replicate_shape){7, 2}, 1, (row_range){0, NULLS}, again, again_across);
+    ok(st == OK && memcmp(all, again, sizeof all) == 0 && memcmp(across, again_across, sizeof all) == 0,
+       "matched sets, correlations kept: the same bits");
+    free(kept.known);
+    ok(replicate_known(5000, &kept.known) == OK && !kept.known, "of 5,000 wells they are not kept");
     st = (int)replicate_scores(&(profile_rows){.x = u, .n = M, .d = W, .label = one}, NULL, 1, (row_range){0, 1}, &score);
     st |= (int)replicate_scores(&(profile_rows){.x = u, .n = M, .d = W, .label = one}, place, 1, (row_range){0, 1}, &score_across);
     ok(st == OK && score > 0.5 && isnan(score_across), "a compound without effect at one position: replicates, but nothing across");

@@ -72,6 +72,31 @@ static void one(const float *x, const uint8_t *use, const char *prefix, sphering
     sphering_free(&p);
 }
 
+/* Fewer rows than features have their components by another way: those of the same rows, each many times over, are the same. */
+static void few_rows(const screen *s)
+{
+    enum { FEW = D / 2, TIMES = 4, K = 5 };
+    sphering_params by_rows, by_features;
+    float *many = malloc((size_t)FEW * TIMES * D * sizeof *many);
+    double worst = 0;
+    for (int i = 0; i < FEW * TIMES; i++) memcpy(many + (size_t)i * D, s->x + (size_t)(i % FEW) * D, D * sizeof *many);
+    ok(sphering_fit_components(&by_rows, s->x, FEW, D, NULL, K) == OK &&
+           sphering_fit_components(&by_features, many, FEW * TIMES, D, NULL, K) == OK,
+       "components of few rows, and of many");
+    for (int i = 0; i < D * K; i++) worst = fmax(worst, fabs(by_rows.w[i] - by_features.w[i]));
+    printf("# largest difference %.1e\n", worst);
+    ok(worst < 1e-9, "are the same");
+    near(by_features.largest, 2 * by_rows.largest, 1e-9 * by_features.largest, "and their lengths");
+    sphering_free(&by_rows);
+    memcpy(many + (size_t)D, many, D * sizeof *many);
+    memcpy(many + 2 * (size_t)D, many, D * sizeof *many);
+    ok(sphering_fit_components(&by_rows, many, 4, D, NULL, 3) == OK && by_rows.k == 3 && by_rows.smallest < 1e-6 * by_rows.largest,
+       "rows that are the same: a component without length");
+    sphering_free(&by_rows);
+    sphering_free(&by_features);
+    free(many);
+}
+
 static void components(const screen *s)
 {
     sphering_params p;
@@ -85,6 +110,7 @@ static void components(const screen *s)
     ok(sphering_fit_components(&p, s->x, 4, D, NULL, 50) == OK && p.k == 4, "50 of four rows: four");
     sphering_free(&p);
     free(y);
+    few_rows(s);
 }
 
 /* From well conditioned to hardly so: the way through the covariance and the way around it meet the same mark (numbers so large that the

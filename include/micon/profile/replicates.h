@@ -16,9 +16,14 @@ enum { REPLICATE_MAX_SET = 32 };
  * left out. place [n]: pairs of wells at one position are left out; NULL: none is. */
 status replicate_scores(const profile_rows *r, const int32_t *place, int32_t n_label, row_range labels, double *score) MUST_USE;
 
+/* known [n (n-1) / 2]: room for the correlations of n wells, so that the null sets, which draw the same pairs again and again, compute each
+ * once; NULL for more than 4,096 wells (67 MB). */
+status replicate_known(int64_t n, double **known) MUST_USE;
+
 /* null [draws.n]: medians of the null sets of the range, of `set` wells each (2..REPLICATE_MAX_SET). E_FAILED with fewer labels than
- * that. */
-status replicate_null(const profile_rows *r, int32_t n_label, int set, uint32_t seed, row_range draws, double *null) MUST_USE;
+ * that. known: from replicate_known, or NULL. */
+status replicate_null(const profile_rows *r, double *known, int32_t n_label, int set, uint32_t seed, row_range draws,
+                      double *null) MUST_USE;
 
 /* Wells in the null sets of a compound with `count` wells where `filled` compounds have any; 0: it is not scored. */
 int replicate_set(int64_t count, int64_t filled);
@@ -35,6 +40,7 @@ typedef struct {
     profile_rows rows; /* from linear_pearson_rows; label >= 0 */
     const int32_t *place;
     int32_t n_place;
+    double *known; /* from replicate_known, or NULL */
 } replicate_pool;
 
 /* The shape with as many wells of it as there are positions for: at least 8, and at least shape.places, must have so many wells of
