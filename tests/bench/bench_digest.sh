@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # bench_digest.sh -- what digests cost: the processor seconds that a stage spends on digests of anything it reads or writes, as a share of
-# all that it spends; at most 3 % wanted. Two ranks, a plate of 384 sites at 224 px, the default network. A library that is loaded before
+# all that it spends; at most 3 % wanted. Two ranks, a plate of 96 sites at 224 px, the default network. A library that is loaded before
 # libxxhash measures it (peers/digest_clock.c).
 . "$(dirname "$0")/../tap.sh"
 . "$(dirname "$0")/marks.sh"
@@ -9,7 +9,7 @@ if ! "${HOST_CC:-gcc}" -std=gnu11 -O2 -shared -fPIC -o clock.so "$ROOT/tests/ben
     echo "bench_digest: no gcc for the library that measures"
     exit 0
 fi
-mpi 2 "$BIN/micon-simulate" --out s --sources 1 --batches 1 --wells 96 --sites 4 --compounds 8 --size 256 --quiet || exit 1
+mpi 2 "$BIN/micon-simulate" --out s --sources 1 --batches 1 --wells 24 --sites 4 --compounds 8 --size 256 --quiet || exit 1
 set_of=(--set tile.size=224 --set train.steps=4 --set train.batch=16 --quiet)
 share() { # STAGE
     mkdir "$1"

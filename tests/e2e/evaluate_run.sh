@@ -74,6 +74,15 @@ ok "is made again" cmp "$T/kept.csv" "$W/reports/micon/metrics.csv"
 exits "structures with a changed bit" 0 run --force
 has "are left out, which is said" "$T/err" "the report has no structures: $W/structures.jsonl: is not what was written: it was changed or"
 exits "structures again" 0 "$BIN/micon-featurize" "$S/screen.yaml" --quiet --force
+for what in embeddings/micon tiles; do
+    f=$(ls "$W/$what"/*.h5 | head -n 1)
+    cp -p "$f" "$T/kept.h5"
+    "$ROOT/build/release/tests/tools/hurt" flip "$f" 5 >/dev/null
+    [ $what = tiles ] || exits "$what with a changed bit: not evaluated" 1 run --force
+    [ $what != tiles ] || exits "$what with a changed bit: not embedded" 1 "$BIN/micon-embed" "$S/screen.yaml" --force --plate S1B01P001
+    has "and said" "$T/err" "were written: the file was changed or damaged"
+    cp -p "$T/kept.h5" "$f"
+done
 "$ROOT/build/release/tests/tools/hurt" flip "$W/reports/micon/by_compound.csv" 3 >/dev/null
 exits "a comparison of a damaged table" 1 run --compare micon micon
 has "is refused" "$T/err" "by_compound.csv: is not what was written"

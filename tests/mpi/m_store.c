@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memmem */
 /* m_store.c -- the HDF5 store on several ranks: round trips, refusals, damage. run: limit=120 n=1,2,3,4 */
 #include "../tap_mpi.h"
 #include "micon/base/log.h"
@@ -7,6 +8,7 @@
 #include "micon/store/store.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -211,6 +213,57 @@ static int says(status st, status want, const char *one, const char *two)
     return good;
 }
 
+enum { REFUSED, RIGHT, OTHER };
+
+/* What becomes of X and obs of a file that is read, not verified. */
+static int read_plainly(const char *path, const frame *obs)
+{
+    store_file *f = NULL;
+    frame back = {0};
+    float x[ROWS * WIDE];
+    bool same = true;
+    status st = store_open(&f, path, "profiles", 2);
+    if (st == OK) st = store_read_rows(f, "X", STORE_F32, 0, ROWS, x);
+    for (int i = 0; i < ROWS * WIDE && st == OK; i++) same = same && x[i] == cell(i / WIDE, i % WIDE);
+    if (st == OK) st = store_read_frame(f, "obs", &back);
+    if (st == OK) same = same && frame_digest(&back) == frame_digest(obs);
+    frame_free(&back);
+    store_close(&f);
+    msg_clear();
+    return st != OK ? REFUSED : same ? RIGHT : OTHER;
+}
+
+/* A bit that changed since the file was written is an error of whoever reads it, and never a value. */
+static void flips(void)
+{
+    enum { PLACES = 64 };
+    char *path = in_dir("a/b/round.h5"), *bad = in_dir("flip.h5"), *data = NULL;
+    size_t n = 0;
+    int came[3] = {0};
+    float row[WIDE];
+    frame obs = {0};
+    for (int j = 0; j < WIDE; j++) row[j] = cell(3, j);
+    status st = rank == 0 ? path_read(path, &data, &n, 1 << 24) : OK;
+    if (st == OK) st = make_frame(&obs, false);
+    char *of_x = data ? memmem(data, n, row, sizeof row) : NULL;
+    ok_all(st == OK && (rank != 0 || (of_x && read_plainly(path, &obs) == RIGHT)), "a row of X in the file");
+    for (size_t k = 0; k < PLACES && of_x; k++) {
+        char *at = k == 0 ? of_x : data + n * k / PLACES;
+        *at ^= 16;
+        if (path_write(bad, data, n) == OK) came[read_plainly(bad, &obs)]++;
+        *at ^= 16;
+    }
+    if (rank == 0)
+        printf("# %d changed bits: %d refused, %d without effect, %d as other values\n", (int)PLACES, came[REFUSED], came[RIGHT],
+               came[OTHER]);
+    ok_all(rank != 0 || (came[OTHER] == 0 && came[REFUSED] > PLACES / 2 && came[REFUSED] + came[RIGHT] == PLACES),
+           "a changed bit is never read as a value");
+    frame_free(&obs);
+    free(data);
+    free(path);
+    free(bad);
+}
+
 static void refusals(void)
 {
     char *path = in_dir("a/b/round.h5"), *text_file = in_dir("text.h5"), *cut = in_dir("cut.h5"), *empty = in_dir("empty.h5"), *line;
@@ -347,6 +400,7 @@ int main(int argc, char **argv)
     dir = xasprintf("%s/store", tap_dir_all());
     round_trip();
     frames();
+    flips();
     refusals();
     wrong_writers();
     permissions();

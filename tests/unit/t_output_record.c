@@ -78,7 +78,7 @@ int main(void)
         changed[i] ^= 0x04;
         if (path_write(rec, changed, size) != OK) break;
         passed += output_record_check(rec, &digest) == OK;
-        taken += output_record_read(&m, rec) && digest;
+        taken += output_record_read(&m, rec);
         msg_clear();
         output_record_free(&m);
         free(changed);
