@@ -22,5 +22,25 @@ measure() { # NAME KEY=VALUE...
 }
 measure cpjump1
 measure nf1 cells.nuclei_channel=DAPI cells.cell_channel=RFP
+# Windows around cells of an image that is not square are its own pixels.
+exits "nf1: tiles of cells" 0 "$BIN/micon-tile" "$T/nf1/screen.yaml" --set tile.crop=cells --set tile.size=96 --set tile.tiles_per_site=8 \
+    --set tile.illumination=none --set cells.nuclei_channel=DAPI
+"$ROOT/build/release/tests/tools/tile_show" "$T"/nf1/work/tiles/*.h5 > "$T/show"
+window() { # WELL X Y: of the first channel, stretched
+    local low high file
+    read -r _ low _ < <(grep '^low ' "$T/show"); read -r _ high _ < <(grep '^high ' "$T/show")
+    file=$(awk -F, -v w="$1" '$2 == w {print $5 "/" $4}' "$T/nf1/load_data.csv")
+    "$ROOT/build/release/tests/tools/cells_tool" window "$file" "$2" "$3" 96 "$low" "$high"
+}
+windows() {
+    local well site cell flag at x y channel crc rest n=0
+    while read -r well site cell flag at x y; do
+        read -r channel crc rest; read -r _; read -r _
+        n=$((n + 1))
+        [ "$crc" = "$(window "$well" "$x" "$y")" ] || { echo "#   $well $cell at $x $y"; return 1; }
+    done < <(grep -v -E '^(low|high|reject)' "$T/show")
+    [ $n = 16 ]
+}
+ok "nf1: sixteen windows hold the image's pixels" windows
 measure faim cells.nuclei_channel=w1 cells.cell_channel=w2 cells.split_distance=5
 tap_done

@@ -19,7 +19,7 @@ run() {
 show() { "$SHOW" "$S/$1/$TILES" > "$T/show"; }
 
 # ---- ranks; up to date ----
-for N in 1 2 4; do
+for N in 1 2 3 4; do
     exits "$N ranks" 0 run --set screen.work="w$N"
     same "$N ranks: the same bytes" "$(sum "$S/w$N/$TILES")" "$(sum "$S/w1/$TILES")"
 done

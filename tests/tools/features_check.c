@@ -1,7 +1,7 @@
-/* features_check.c -- features_check SITES.h5 CELLS.h5: do micon-measure's files of a plate agree with each other? Cells are in the order
- * of sites and of their numbers; a site's row holds the count, medians and deviations of its cells that count, QC_ columns their number
- * and size, uns/wells the sums and means over sites. Prints every difference (at most ten), then what there is and the CRC-32 of both X;
- * exit 1 where there are differences. */
+/* features_check.c -- features_check SITES.h5 CELLS.h5 SIDE: do micon-measure's files of a plate of images of SIDE x SIDE pixels agree with
+ * each other? Cells are in the order of sites and of their numbers; those count whose nucleus is not at the image's edge; a site's row
+ * holds the count, medians and deviations of its cells that count, QC_ columns their number and size, uns/wells the sums and means over
+ * sites. Prints every difference (at most ten), then what there is and the CRC-32 of both X; exit 1 where there are differences. */
 #include "micon/config/file_formats.h"
 #include "micon/store/store.h"
 #include "micon/table/frame.h"
@@ -20,6 +20,7 @@ typedef struct {
 } table;
 
 static int n_wrong;
+static int64_t n_counted;
 
 static void wrong(const char *what, int64_t row, double got, double want)
 {
@@ -96,6 +97,28 @@ static double median(double *v, int64_t n)
     return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
+static double feature(const table *t, int64_t row, const char *name)
+{
+    long at = names_find(&t->var, name);
+    need(at >= 0, name);
+    return (double)t->x[(size_t)row * t->width + (size_t)at];
+}
+
+/* Cells without a nucleus are not looked at. */
+static void check_edges(const table *cells, double side)
+{
+    int counts = column(&cells->obs, "Counts");
+    for (int64_t i = 0; i < cells->obs.n_rows; i++) {
+        double left = feature(cells, i, "Nuclei_AreaShape_BoundingBoxMinimum_X"),
+               top = feature(cells, i, "Nuclei_AreaShape_BoundingBoxMinimum_Y");
+        double right = feature(cells, i, "Nuclei_AreaShape_BoundingBoxMaximum_X"),
+               bottom = feature(cells, i, "Nuclei_AreaShape_BoundingBoxMaximum_Y");
+        bool inside = left > 0 && top > 0 && right < side && bottom < side, yes = cells->obs.col[counts].v.yes[i];
+        n_counted += yes;
+        if (!isnan(left) && yes != inside) wrong("Counts", i, yes, inside);
+    }
+}
+
 /* Cells [first, end) are those of the site. */
 static void check_site(const table *sites, int64_t site, const table *cells, int64_t first, int64_t end)
 {
@@ -162,7 +185,7 @@ static void check_wells(const table *sites)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) return fprintf(stderr, "usage: features_check SITES.h5 CELLS.h5\n"), 2;
+    if (argc != 4) return fprintf(stderr, "usage: features_check SITES.h5 CELLS.h5 SIDE\n"), 2;
     table sites = open_table(argv[1], FEATURES_KIND, FEATURES_FORMAT), cells = open_table(argv[2], CELLS_KIND, CELLS_FORMAT);
     int64_t at = 0;
     need(sites.width == 1 + 2 * cells.width, "columns of sites");
@@ -173,9 +196,10 @@ int main(int argc, char **argv)
     }
     same("cells end at", 0, (double)at, (double)cells.obs.n_rows);
     check_wells(&sites);
+    check_edges(&cells, strtod(argv[3], NULL));
     uLong crc = crc32(0, (const Bytef *)sites.x, (uInt)((size_t)sites.obs.n_rows * sites.width * sizeof(float)));
     crc = crc32(crc, (const Bytef *)cells.x, (uInt)((size_t)cells.obs.n_rows * cells.width * sizeof(float)));
-    printf("%lld sites, %lld cells, %lld wells, %d wrong, values %08lx\n", (long long)sites.obs.n_rows, (long long)cells.obs.n_rows,
-           (long long)sites.wells.n_rows, n_wrong, crc);
+    printf("%lld sites, %lld of %lld cells count, %lld wells, %d wrong, values %08lx\n", (long long)sites.obs.n_rows, (long long)n_counted,
+           (long long)cells.obs.n_rows, (long long)sites.wells.n_rows, n_wrong, crc);
     return n_wrong > 0;
 }
