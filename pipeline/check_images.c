@@ -12,6 +12,7 @@
 typedef struct {
     image_file file;
     image im;
+    site_image source;
     text path, where;
 } opened;
 
@@ -35,9 +36,9 @@ static void check_plate(const config *c, const screen_index *ix, const index_pla
     for (int k = 0; k < index_n_channels(ix); k++) {
         int64_t row = first_row(ix, p, k, net != NULL, o);
         if (row < 0) continue;
-        const image_part part = index_image_part(ix, row, k, c);
-        status st = net ? remote_read(net, &o->file, text_str(&o->path)) : image_file_read(&o->file, text_str(&o->path));
-        if (st == OK) st = image_decode_part(&o->im, &o->file, &part, c->tile.input_scale);
+        image_seen seen;
+        o->source.net = net;
+        status st = site_image_read(&o->source, ix, c, row, k, false, &o->file, &o->im, &seen);
         if (st != OK) {
             findings_add(f, FINDING_ERROR, "images that cannot be read", "%s: channel %s: %s", index_where(ix, row, &o->where),
                          index_channel(ix, k), msg_get());
@@ -61,6 +62,7 @@ void check_images(const config *c, const screen_index *ix, remote *net, findings
     }
     image_file_free(&o.file);
     image_free(&o.im);
+    site_image_free(&o.source);
     text_free(&o.path);
     text_free(&o.where);
 }

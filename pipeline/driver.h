@@ -19,6 +19,7 @@
 typedef struct {
     names stages, plates, sets, channels, rest;
     char *out, *pattern; /* of index */
+    bool planes;         /* of index */
     char *gallery, *compound, *html;
     names wells; /* of gallery */
     int64_t ranks, nodes, interval, wait, storage;

@@ -88,6 +88,9 @@ static const struct {
      {NULL, "pattern", OPT_TEXT, A(pattern), "", 0, 0, NULL, 0,
       "how files are named, such as {plate}/{well}_s{site}_{channel}.tif; also {row} {col} {z} {time} {guid} {*}. Without it: Operetta, "
       "Opera Phenix, Yokogawa CV7000 and CV8000, ImageXpress, ScanR"}},
+    {INDEX,
+     {NULL, "planes", OPT_FLAG, A(planes), "", 0, 0, NULL, 0,
+      "a row for each plane of a z stack, with a column Metadata_Z, for tile.z. Without it: the middle plane"}},
     {INDEX, {NULL, "channel", OPT_LIST, A(channels), "", 0, 0, NULL, 0, "OLD=NEW: another name for a channel, Ch1=DNA; may be repeated"}},
     {STEPS | CHECK | GATE | STATUS | CLEAN | PROFILES,
      {NULL, "set", OPT_LIST, A(sets), "", 0, 0, NULL, 0, "override a key: section.key=value; may be repeated"}},

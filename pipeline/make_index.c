@@ -59,7 +59,7 @@ static void show(const plate_files *f, const char *csv, const names *notes)
     }
     printf("%zu image%s: %zu plate%s, %zu well%s, %zu site%s; channels: %s\n", f->n, f->n == 1 ? "" : "s", plates, plates == 1 ? "" : "s",
            wells, wells == 1 ? "" : "s", sites, sites == 1 ? "" : "s", text_str(&all));
-    size_t missing = sites * channel.n - f->n;
+    size_t missing = f->planes ? 0 : sites * channel.n - f->n;
     if (missing) printf("%zu image%s missing: not every site has every channel\n", missing, missing == 1 ? " is" : "s are");
     for (size_t i = 0; i < notes->n; i++) printf("%s\n", notes->item[i]);
     for (size_t i = 0; i < f->told.n; i++) printf("%s\n", f->told.item[i]);
@@ -88,7 +88,7 @@ status command_index(call *c)
                  text_show(shown, sizeof shown, c->a.rest.item[0]), f.unknown.n, f.unknown.n ? ", the first is " : "",
                  f.unknown.n ? f.unknown.item[0] : ""));
     TRY(rename_channels(&f, &c->a.channels));
-    TRY(plate_files_choose(&f, &notes));
+    TRY(plate_files_choose(&f, c->a.planes, &notes));
     plate_files_csv(&f, &csv);
     size_t n_wells = plate_files_wells_csv(&f, &wells_csv);
     if (n_wells && path_exists(wells))

@@ -54,7 +54,7 @@ declare -A allowed=(
     [base]="" [config]="base" [formats]="base" [compound]="base" [mpi]="base"
     [acquisition]="base formats"
     [table]="base formats" [tiling]="base formats" [provenance]="base config formats"
-    [index]="base config formats table" [cells]="base" [remote]="base config formats"
+    [index]="base config formats table remote" [cells]="base" [remote]="base config formats"
     [nn]="base config formats" [profile]="base nn"
     [store]="base table mpi"
     [stage]="base config formats table index cells compound tiling provenance nn profile mpi store remote"

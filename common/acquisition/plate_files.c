@@ -215,6 +215,21 @@ static int by_image(const plate_file *a, const plate_file *b)
     return c ? c : text_natural_cmp(a->channel, b->channel);
 }
 
+/* A row of the table: a site, or a plane of it. */
+static int by_row(const plate_files *f, const plate_file *a, const plate_file *b)
+{
+    int c = by_place(a, b);
+    return c || !f->planes ? c : (a->z > b->z) - (a->z < b->z);
+}
+
+static int by_plane(const void *p, const void *q)
+{
+    const plate_file *a = p, *b = q;
+    int c = by_place(a, b);
+    if (c == 0) c = (a->z > b->z) - (a->z < b->z);
+    return c ? c : text_natural_cmp(a->channel, b->channel);
+}
+
 static int by_all(const void *p, const void *q)
 {
     const plate_file *a = p, *b = q;
@@ -240,7 +255,7 @@ static status choose(const plate_file *p, size_t n, size_t *chosen, size_t *n_z,
     return OK;
 }
 
-status plate_files_choose(plate_files *f, names *notes)
+status plate_files_choose(plate_files *f, bool planes, names *notes)
 {
     status st = OK;
     size_t kept = 0, most_z = 1, most_times = 1;
@@ -251,14 +266,21 @@ status plate_files_choose(plate_files *f, names *notes)
         TRY(choose(&f->item[i], n, &chosen, &n_z, &n_times));
         most_z = n_z > most_z ? n_z : most_z;
         most_times = n_times > most_times ? n_times : most_times;
-        plate_file one = f->item[i + chosen];
-        f->item[i + chosen] = f->item[kept]; /* an image that was looked at before, or itself */
-        f->item[kept++] = one;
+        for (size_t k = planes ? 0 : chosen; k < (planes ? n_z : chosen + 1); k++) {
+            plate_file one = f->item[i + k];
+            f->item[i + k] = f->item[kept]; /* an image that was looked at before, or itself */
+            f->item[kept++] = one;
+        }
     }
     for (size_t i = kept; i < f->n; i++) plate_file_free(&f->item[i]);
     f->n = kept;
-    char line[120];
-    snprintf(line, sizeof line, "up to %zu planes an image: the middle one is taken (of an even number the one before the middle)", most_z);
+    f->planes = planes && most_z > 1;
+    if (f->planes) qsort(f->item, f->n, sizeof *f->item, by_plane);
+    char line[160];
+    snprintf(line, sizeof line,
+             f->planes ? "up to %zu planes an image, a row each: tile.z makes one image of them"
+                       : "up to %zu planes an image: the middle one is taken (of an even number the one before the middle)",
+             most_z);
     if (most_z > 1) names_add(notes, line);
     snprintf(line, sizeof line, "up to %zu time points: the first one is taken", most_times);
     if (most_times > 1) names_add(notes, line);
@@ -280,10 +302,11 @@ void plate_files_channels(const plate_files *f, names *out)
     if (out->n) qsort(out->item, out->n, sizeof *out->item, by_number);
 }
 
-static void put_row(const plate_file *p, size_t n, const names *channel, text *out)
+static void put_row(const plate_file *p, size_t n, bool planes, const names *channel, text *out)
 {
     csv_quote(out, p->plate);
     text_addf(out, ",%s,%lld", p->well, (long long)p->site);
+    if (planes) text_addf(out, ",%lld", (long long)p->z);
     for (size_t c = 0; c < channel->n; c++) {
         const plate_file *one = NULL;
         for (size_t i = 0; i < n && !one; i++)
@@ -302,7 +325,7 @@ void plate_files_csv(const plate_files *f, text *out)
 {
     names channel = {0};
     plate_files_channels(f, &channel);
-    text_add(out, "Metadata_Plate,Metadata_Well,Metadata_Site");
+    text_add(out, f->planes ? "Metadata_Plate,Metadata_Well,Metadata_Site,Metadata_Z" : "Metadata_Plate,Metadata_Well,Metadata_Site");
     for (size_t c = 0; c < channel.n; c++)
         for (int k = 0; k < 2; k++) {
             char *name = xasprintf("%s_Orig%s", k ? "PathName" : "FileName", channel.item[c]);
@@ -312,8 +335,8 @@ void plate_files_csv(const plate_files *f, text *out)
         }
     text_add(out, "\n");
     for (size_t i = 0, n; i < f->n; i += n) {
-        for (n = 1; i + n < f->n && by_place(&f->item[i], &f->item[i + n]) == 0; n++) continue;
-        put_row(&f->item[i], n, &channel, out);
+        for (n = 1; i + n < f->n && by_row(f, &f->item[i], &f->item[i + n]) == 0; n++) continue;
+        put_row(&f->item[i], n, f->planes, &channel, out);
     }
     names_free(&channel);
 }

@@ -18,6 +18,7 @@ size_t block_section_size(const block_head *h, int s)
     case S_CHANNEL: return h->n_ch * sizeof(uint32_t);
     case S_IMAGES:
     case S_ILLUM: return pairs * 2 * sizeof(uint32_t);
+    case S_PLANE_OF: return (pairs + 1) * sizeof(uint32_t);
     case S_PAGES: return pairs * sizeof(uint32_t);
     case S_KIND: return rows;
     case S_CLASS: return rows * sizeof(int32_t);
@@ -55,7 +56,7 @@ static status check_head(const block_head *h, size_t size)
     if (!mul_size(h->n_cols, h->n_rows, &cells) || cells > size || (size_t)h->n_ch * h->n_rows > size) return wrong("counts");
     for (int s = 0; s < N_SECTIONS; s++) {
         size_t want = block_section_size(h, s), at = h->part[s].at, n = h->part[s].size;
-        bool may_lack = s == S_ILLUM || s == S_PAGES;
+        bool may_lack = s == S_ILLUM || s == S_PLANE_OF || s == S_PAGES;
         if (want != SIZE_MAX && n != want && !(may_lack && n == 0)) return wrong("sizes");
         if (at % 8 || at < sizeof *h || at > size || n > size - at) return wrong("places");
     }
@@ -81,6 +82,25 @@ static status check_ids(const screen_index *ix, int s)
     return OK;
 }
 
+static bool is_page(uint32_t page)
+{
+    return (page & ~(uint32_t)PAGE_NAMED) <= 65536;
+}
+
+static status check_planes(const screen_index *ix)
+{
+    const block_head *h = ix->head;
+    const uint32_t *of = block_part(ix, S_PLANE_OF), *plane = block_part(ix, S_PLANES);
+    const size_t n = h->part[S_PLANE_OF].size / sizeof *of, n_planes = h->part[S_PLANES].size / (3 * sizeof *plane);
+    if (n == 0) return h->part[S_PLANES].size ? wrong("planes") : OK;
+    if (of[0] != 0 || of[n - 1] != n_planes || h->part[S_PLANES].size % (3 * sizeof *plane)) return wrong("planes");
+    for (size_t i = 1; i < n; i++)
+        if (of[i] < of[i - 1]) return wrong("planes");
+    for (size_t i = 0; i < n_planes; i++)
+        if (plane[3 * i] >= h->n_words || plane[3 * i + 1] >= h->n_words || !is_page(plane[3 * i + 2])) return wrong("planes");
+    return OK;
+}
+
 static status check_sections(const screen_index *ix)
 {
     const block_head *h = ix->head;
@@ -103,8 +123,8 @@ static status check_sections(const screen_index *ix)
         if (t[i].path >= h->n_words) return wrong("tables");
     const uint32_t *page = block_part(ix, S_PAGES);
     for (size_t i = 0; i < h->part[S_PAGES].size / sizeof *page; i++)
-        if ((page[i] & ~(uint32_t)PAGE_NAMED) > 65536) return wrong("pages");
-    return OK;
+        if (!is_page(page[i])) return wrong("pages");
+    return check_planes(ix);
 }
 
 status block_open(screen_index **out, const uint8_t *block, size_t size, bool mapped, const char *dir)

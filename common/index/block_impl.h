@@ -18,6 +18,8 @@ enum {
     S_CHANNEL,    /* uint32 [n_ch]: texts */
     S_IMAGES,     /* uint32 [n_ch, 2, n_rows]: folder, file: texts */
     S_ILLUM,      /* as S_IMAGES, or empty */
+    S_PLANE_OF,   /* uint32 [n_rows * n_ch + 1]: where a channel's further planes begin in S_PLANES; empty where no planes are files */
+    S_PLANES,     /* uint32 [planes, 3]: folder, file: texts; as in S_PAGES */
     S_PAGES,      /* uint32 [n_ch, n_rows]: page + 1, and PAGE_NAMED where a table names it; or empty */
     S_KIND,       /* uint8 [n_rows]: well_kind */
     S_CLASS,      /* int32 [n_rows] */
@@ -59,7 +61,7 @@ struct screen_index {
     findings found;
 };
 
-/* The bytes that section `s` must have for the head's counts; SIZE_MAX: any number, 0 is always allowed for S_ILLUM and S_PAGES. */
+/* The bytes that section `s` must have for the head's counts; SIZE_MAX: any number, 0 is always allowed for S_ILLUM, S_PLANE_OF and S_PAGES. */
 size_t block_section_size(const block_head *h, int s);
 /* Digest of the block, with 0 for `content` in its head, which gives the size. */
 uint64_t block_content(const block_head *h, const uint8_t *block);

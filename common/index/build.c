@@ -16,6 +16,7 @@ status index_build(screen_index **out, const index_options *o)
     TRY(read_plate_tables(&b));
     TRY(join_plates(&b));
     TRY(sort_rows(&b));
+    TRY(choose_planes(&b));
     TRY(join_wells(&b));
     TRY(join_compounds(&b));
     TRY(join_columns(&b, &j));

@@ -27,6 +27,7 @@ typedef struct {
     int role;
     int64_t size, mtime_ns;
     uint64_t digest;
+    bool has_z;   /* an image table with a column of planes */
     bool no_site; /* an image table without a column of sites: each row is site 1 */
 } table_file;
 typedef struct {
@@ -46,7 +47,7 @@ char *table_folder_name(const char *table_name);       /* caller frees */
 uint64_t index_options_digest(const index_options *o); /* of all that the options say */
 
 /* Columns of `rows`, then five a channel, then the metadata of the image tables. */
-enum { R_TABLE, R_LINE, R_SOURCE, R_BATCH, R_PLATE, R_WELL, R_SITE, R_COMPOUND, R_PLATE_ROW, R_FIXED };
+enum { R_TABLE, R_LINE, R_SOURCE, R_BATCH, R_PLATE, R_WELL, R_SITE, R_Z, R_COMPOUND, R_PLATE_ROW, R_FIXED };
 enum { CH_FOLDER, CH_FILE, CH_ILLUM_FOLDER, CH_ILLUM_FILE, CH_PAGE, CH_COLS }; /* CH_PAGE: page + 1, 0 for a file of one page */
 enum { P_SOURCE, P_BATCH, P_PLATE, P_TABLE, P_LINE, P_FIXED };                 /* of `plates`; then metadata */
 enum { W_COMPOUND, W_TABLE, W_LINE, W_FIXED };                                 /* of `wells`: table and line that named the compound */
@@ -56,6 +57,10 @@ typedef struct {
     uint32_t source, batch, plate;
     int64_t first, n; /* in the sorted order */
 } plate_span;
+
+struct plane_file {
+    uint32_t folder, file, page;
+};
 
 typedef struct {
     const index_options *o;
@@ -69,8 +74,13 @@ typedef struct {
     grid compounds;  /* a row per compound of the screen */
     uint32_t *order; /* rows, sorted, without duplicates */
     size_t n_order;
-    uint32_t *well_of;     /* [n_order] row of `wells` */
-    uint32_t *compound_of; /* [wells.n] row of `compounds` + 1, 0: none */
+    uint32_t *well_of;            /* [n_order] row of `wells` */
+    uint32_t *compound_of;        /* [wells.n] row of `compounds` + 1, 0: none */
+    uint32_t *member;             /* with o->z: rows of the sites, those of a site in the order of Z, */
+    size_t n_members, *member_of; /* [n_order + 1] and where a site's begin */
+    struct plane_file *plane;     /* planes.c: further planes of a channel, in the order of sites and channels, */
+    size_t n_planes, planes_cap;
+    uint32_t *plane_of; /* [n_order, n_ch] + 1: and where a channel's begin; NULL: none */
     plate_span *span;
     size_t n_spans, spans_cap;
     bool illumination;
@@ -95,8 +105,8 @@ status builder_report(index_builder *b, status st) MUST_USE;
 /* ---- column_names.c ---- */
 /* The first of these names that is a column of the table, or -1. */
 int csv_col_any(const csv *c, const char *const *names_list);
-extern const char *const source_names[], *const batch_names[], *const plate_names[], *const well_names[], *const site_names[],
-                                                                                                              *const compound_names[];
+extern const char *const source_names[],
+    *const batch_names[], *const plate_names[], *const well_names[], *const site_names[], *const z_names[], *const compound_names[];
 /* Is it a name of a key column? Key columns are not kept as metadata. */
 bool is_key_name(const char *name);
 bool is_missing(const char *cell); /* empty, NA or nan */
@@ -152,6 +162,7 @@ status read_images(index_builder *b, size_t table) MUST_USE; /* read_images.c: a
 status read_plate_tables(index_builder *b) MUST_USE;         /* join_plates.c */
 status join_plates(index_builder *b) MUST_USE;               /* source and batch of every row */
 status sort_rows(index_builder *b) MUST_USE;                 /* sort.c: order, spans, duplicates */
+status choose_planes(index_builder *b) MUST_USE;             /* planes.c: which file, or files, a channel of a site is */
 status join_wells(index_builder *b) MUST_USE;                /* join_wells.c: the wells, and their compounds */
 status join_compounds(index_builder *b) MUST_USE;
 

@@ -26,6 +26,10 @@ void builder_free(index_builder *b)
     grid_free(&b->wells);
     grid_free(&b->compounds);
     free(b->order);
+    free(b->member);
+    free(b->member_of);
+    free(b->plane);
+    free(b->plane_of);
     free(b->well_of);
     free(b->compound_of);
     free(b->span);

@@ -31,6 +31,7 @@ index_options index_options_of(const config *c)
                            .batch = c->screen.batch,
                            .paths_from = c->screen.paths.from,
                            .paths_to = c->screen.paths.to,
+                           .z = c->tile.z == Z_NONE ? 0 : c->tile.z,
                            .pages = c->tile.pages == PAGES_CHANNELS};
 }
 

@@ -18,7 +18,8 @@ enum { LIST_FROM = 32 }; /* files of a folder from which on it is listed */
 typedef struct {
     uint32_t folder, file;
     int64_t row;
-    int channel; /* n_ch and above: illumination */
+    int channel;   /* n_ch and above: illumination */
+    int64_t plane; /* -1: the channel's first or only file; else of index_plane_path */
 } wanted;
 
 static int by_folder(const void *a, const void *b)
@@ -37,14 +38,23 @@ static status list_wanted(const screen_index *ix, const index_plate *p, bool ill
     wanted *v = NULL;
     const size_t rows = ix->head->n_rows, n_ch = ix->head->n_ch;
     *n = 0;
-    TRY(mem_alloc(&v, (size_t)p->n * n_ch * 2, sizeof *v, "files to look for"));
+    int64_t plane = 0, planes_end = 0;
+    index_planes(ix, p->first, 0, &plane);
+    index_planes(ix, p->first + p->n - 1, (int)n_ch, &planes_end);
+    TRY(mem_alloc(&v, (size_t)p->n * n_ch * 2 + (size_t)(planes_end - plane), sizeof *v, "files to look for"));
     for (int s = S_IMAGES; s <= (illumination && index_has_illumination(ix) ? S_ILLUM : S_IMAGES); s++)
         for (size_t k = 0; k < n_ch; k++) {
             const uint32_t *id = (const uint32_t *)block_part(ix, s) + k * 2 * rows;
             for (int64_t row = p->first; row < p->first + p->n; row++)
                 if (*block_word(ix, id[rows + (size_t)row]) && !url_is_remote(block_word(ix, id[row])))
-                    v[(*n)++] = (wanted){id[row], id[rows + (size_t)row], row, (int)(s == S_IMAGES ? k : n_ch + k)};
+                    v[(*n)++] = (wanted){id[row], id[rows + (size_t)row], row, (int)(s == S_IMAGES ? k : n_ch + k), -1};
         }
+    for (int64_t row = p->first; row < p->first + p->n; row++)
+        for (int k = 0; k < (int)n_ch; k++)
+            for (int64_t left = index_planes(ix, row, k, &plane); left > 0; left--, plane++) {
+                const uint32_t *id = (const uint32_t *)block_part(ix, S_PLANES) + 3 * plane;
+                if (!url_is_remote(block_word(ix, id[0]))) v[(*n)++] = (wanted){id[0], id[1], row, k, plane};
+            }
     qsort(v, *n, sizeof *v, by_folder);
     *out = v;
 done:
@@ -107,13 +117,15 @@ done:
 typedef struct {
     int64_t row;
     int channel;
+    int64_t plane;
 } gap;
 
 static int by_row(const void *a, const void *b)
 {
     const gap *x = a, *y = b;
     if (x->row != y->row) return x->row < y->row ? -1 : 1;
-    return x->channel < y->channel ? -1 : x->channel > y->channel;
+    if (x->channel != y->channel) return x->channel < y->channel ? -1 : 1;
+    return x->plane < y->plane ? -1 : x->plane > y->plane;
 }
 
 /* For a plate without any of its files: if its folder is not on this machine, say from which part of the path on, and propose screen.paths.
@@ -152,9 +164,11 @@ static void report(const screen_index *ix, gap *g, size_t n, const index_plate *
             continue;
         }
         findings_add(out, level, what, "%s: %s", index_where(ix, g[i].row, &where),
-                     image ? index_path(ix, g[i].row, g[i].channel, &path) : index_illumination(ix, g[i].row, g[i].channel - n_ch, &path));
+                     g[i].plane >= 0 ? index_plane_path(ix, g[i].plane, &path)
+                     : image         ? index_path(ix, g[i].row, g[i].channel, &path)
+                                     : index_illumination(ix, g[i].row, g[i].channel - n_ch, &path));
     }
-    if (all) propose_paths(index_path(ix, g[0].row, g[0].channel, &path), out);
+    if (all && g[0].plane < 0) propose_paths(index_path(ix, g[0].row, g[0].channel, &path), out);
     text_free(&where);
     text_free(&path);
 }
@@ -175,7 +189,7 @@ static status check_plate(const screen_index *ix, int64_t plate, bool illuminati
         TRY(look_in_folder(ix, v + first, end - first, missing + first));
     }
     for (size_t i = 0; i < n; i++)
-        if (missing[i]) g[gaps++] = (gap){v[i].row, v[i].channel};
+        if (missing[i]) g[gaps++] = (gap){v[i].row, v[i].channel, v[i].plane};
     if (gaps) report(ix, g, gaps, &p, gaps == n && *block_word(ix, v[0].folder) == '/', max_bad, out);
 done:
     free(v);

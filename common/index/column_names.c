@@ -15,6 +15,7 @@ const char *const well_names[] = {"Metadata_Well", "Well", "well", "Metadata_wel
 const char *const barcode_names[] = {"Assay_Plate_Barcode", "Metadata_Assay_Plate_Barcode", NULL};
 const char *const map_names[] = {"Plate_Map_Name", "Metadata_Plate_Map_Name", NULL};
 const char *const site_names[] = {"Metadata_Site", "Site", "site", "Metadata_FOV", "Metadata_Fov", "FOV", NULL};
+const char *const z_names[] = {"Metadata_Z", "Z", "z", NULL};
 const char *const compound_names[] = {"Metadata_JCP2022", "JCP2022", "Metadata_Compound", "Compound", "Metadata_broad_sample",
                                       "broad_sample",     NULL};
 

@@ -116,11 +116,9 @@ const char *index_channel(const screen_index *ix, int channel)
 }
 
 /* dir/folder/file; an absolute folder stands alone. */
-static const char *show_path(const screen_index *ix, int s, int64_t row, int channel, text *out)
+static const char *show_file(const screen_index *ix, uint32_t folder_id, uint32_t file_id, text *out)
 {
-    const size_t n = ix->head->n_rows;
-    const uint32_t *part = (const uint32_t *)block_part(ix, s) + (size_t)channel * 2 * n + (size_t)row;
-    const char *folder = block_word(ix, part[0]), *file = block_word(ix, part[n]);
+    const char *folder = block_word(ix, folder_id), *file = block_word(ix, file_id);
     text_clear(out);
     if (!*file) return text_str(out);
     bool remote = url_is_remote(folder);
@@ -132,6 +130,13 @@ static const char *show_path(const screen_index *ix, int s, int64_t row, int cha
     if (remote || (*folder && folder[strlen(folder) - 1] != '/')) text_add(out, "/");
     text_add(out, file);
     return text_str(out);
+}
+
+static const char *show_path(const screen_index *ix, int s, int64_t row, int channel, text *out)
+{
+    const size_t n = ix->head->n_rows;
+    const uint32_t *part = (const uint32_t *)block_part(ix, s) + (size_t)channel * 2 * n + (size_t)row;
+    return show_file(ix, part[0], part[n], out);
 }
 
 const char *index_path(const screen_index *ix, int64_t row, int channel, text *out)
@@ -168,6 +173,32 @@ int index_page(const screen_index *ix, int64_t row, int channel)
     if (!ix->head->part[S_PAGES].size) return -1;
     uint32_t page = ((const uint32_t *)block_part(ix, S_PAGES))[(size_t)channel * ix->head->n_rows + (size_t)row];
     return (int)(page & ~(uint32_t)PAGE_NAMED) - 1;
+}
+
+/* ---- further planes ---- */
+
+bool index_planes_are_files(const screen_index *ix)
+{
+    return ix->head->part[S_PLANE_OF].size > 0;
+}
+
+int64_t index_planes(const screen_index *ix, int64_t row, int channel, int64_t *first)
+{
+    const uint32_t *of = (const uint32_t *)block_part(ix, S_PLANE_OF) + (size_t)row * ix->head->n_ch + (size_t)channel;
+    *first = index_planes_are_files(ix) ? of[0] : 0;
+    return index_planes_are_files(ix) && channel < (int)ix->head->n_ch ? of[1] - of[0] : 0;
+}
+
+const char *index_plane_path(const screen_index *ix, int64_t plane, text *out)
+{
+    const uint32_t *p = (const uint32_t *)block_part(ix, S_PLANES) + 3 * plane;
+    return show_file(ix, p[0], p[1], out);
+}
+
+int index_plane_page(const screen_index *ix, int64_t plane)
+{
+    uint32_t page = ((const uint32_t *)block_part(ix, S_PLANES))[3 * plane + 2];
+    return page & PAGE_NAMED ? (int)(page & ~(uint32_t)PAGE_NAMED) - 1 : -1;
 }
 
 bool index_page_named(const screen_index *ix, int64_t row, int channel)
@@ -245,6 +276,15 @@ static uint64_t mix_ids(const screen_index *ix, uint64_t d, const uint32_t *id, 
     return d;
 }
 
+static uint64_t mix_planes(const screen_index *ix, uint64_t d, int64_t row, int channel)
+{
+    int64_t first, n = index_planes(ix, row, channel, &first);
+    const uint32_t *p = (const uint32_t *)block_part(ix, S_PLANES) + 3 * first;
+    d = digest_mix(d, (uint64_t)n);
+    for (int64_t i = 0; i < n; i++, p += 3) d = digest_mix(mix_ids(ix, d, p, 2), p[2]);
+    return d;
+}
+
 uint64_t index_plate_digest(const screen_index *ix, int64_t p, int of)
 {
     const index_plate at = index_plate_at(ix, p);
@@ -263,5 +303,7 @@ uint64_t index_plate_digest(const screen_index *ix, int64_t p, int of)
         }
     for (int k = 0; ix->head->part[S_PAGES].size && k < index_n_channels(ix); k++)
         for (int64_t i = 0; i < at.n; i++) d = digest_mix(d, (uint64_t)index_page(ix, at.first + i, k));
+    for (int64_t i = 0; index_planes_are_files(ix) && i < at.n; i++)
+        for (int k = 0; k < index_n_channels(ix); k++) d = mix_planes(ix, d, at.first + i, k);
     return d;
 }

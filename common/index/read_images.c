@@ -36,9 +36,9 @@ typedef struct {
     index_builder *b;
     csv *c;
     uint32_t table;
-    const char *path; /* of the table, for messages */
-    char *dir;        /* its folder, relative to the screen's; "" where that is the same */
-    int source, batch, plate, well, site, compound;
+    const char *path;                                  /* of the table, for messages */
+    char *dir;                                         /* its folder, relative to the screen's; "" where that is the same */
+    int source, batch, plate, well, site, z, compound; /* z: -1 also where planes are not projected */
     plain_col *plain;
     size_t n_plain;
     path_cols *image, *illum;    /* [n_ch] */
@@ -192,6 +192,9 @@ static status map_header(reader *r, bool *usable)
     r->plate = need_col(r, plate_names);
     r->well = need_col(r, well_names);
     r->site = csv_col_any(r->c, site_names);
+    r->z = csv_col_any(c, z_names);
+    r->b->table.item[r->table].has_z = r->z >= 0;
+    if (!r->b->o->z) r->z = -1;
     r->source = csv_col_any(c, source_names);
     r->batch = csv_col_any(c, batch_names);
     r->compound = csv_col_any(c, compound_names);
@@ -205,8 +208,10 @@ static status map_header(reader *r, bool *usable)
     TRY(add_plain(r, r->batch, R_BATCH));
     TRY(add_plain(r, r->plate, R_PLATE));
     TRY(add_plain(r, r->site, R_SITE));
+    TRY(add_plain(r, r->z, R_Z));
     TRY(add_plain(r, r->compound, R_COMPOUND));
-    if (*usable) TRY(kept_columns_map(&meta, &r->b->rows, c, KEEP_METADATA, r->site));
+    /* Where there are planes, they are not kept; a site under the name of a field of view then is. */
+    if (*usable) TRY(kept_columns_map(&meta, &r->b->rows, c, KEEP_METADATA, r->z >= 0 ? r->z : r->site));
     for (size_t i = 0; i < meta.n; i++) TRY(add_plain(r, meta.from[i], meta.to[i]));
 done:
     kept_columns_free(&meta);
@@ -329,6 +334,12 @@ static bool good_keys(reader *r, char **field, char well[8])
                          csv_col_name(r->c, key[i]));
             return false;
         }
+    double z;
+    if (r->z >= 0 && !num_f64(field[r->z], &z)) {
+        findings_add(r->b->found, FINDING_ERROR, "invalid planes", "%s:%lld: %s: '%s' is not a number", r->path, line,
+                     csv_col_name(r->c, r->z), field[r->z]);
+        return false;
+    }
     if (text_well(field[r->well], well)) return true;
     findings_add(r->b->found, FINDING_ERROR, "invalid well names", "%s:%lld: bad well '%s'; wells run from A01 to AF48", r->path, line,
                  field[r->well]);
@@ -393,8 +404,8 @@ static status tall_row(reader *r, char **field, const char *well)
     }
     r->tall_seen[k] = true;
     text_clear(&r->key);
-    const int part[] = {r->source, r->batch, r->plate, r->site};
-    for (int i = 0; i < 4; i++) /* lengths keep "a","bc" and "ab","c" apart */
+    const int part[] = {r->source, r->batch, r->plate, r->site, r->z};
+    for (int i = 0; i < 5; i++) /* lengths keep "a","bc" and "ab","c" apart */
         if (part[i] >= 0) text_addf(&r->key, "%zu:%s", strlen(field[part[i]]), field[part[i]]);
     text_add(&r->key, well);
     size_t known = r->tall_site.n;
@@ -406,8 +417,9 @@ static status tall_row(reader *r, char **field, const char *well)
     }
     row = r->tall_row[id];
     if (b->rows.col[channel_col(k, CH_FILE)].v[row]) {
-        findings_add(b->found, FINDING_ERROR, "duplicate images", "%s:%lld: channel %s of %s site %s is already given", r->path,
-                     (long long)csv_line(r->c), channel, well, r->site < 0 ? "1" : field[r->site]);
+        findings_add(b->found, FINDING_ERROR, "duplicate images", "%s:%lld: channel %s of %s site %s is already given%s", r->path,
+                     (long long)csv_line(r->c), channel, well, r->site < 0 ? "1" : field[r->site],
+                     r->z < 0 && r->b->table.item[r->table].has_z ? "; tile.z makes one image of the planes of Z" : "");
         return OK;
     }
     const path_cols p = {r->tall_path, -1, -1, -1};

@@ -8,15 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void place_sections(block_head *h, size_t pool, size_t findings_size, bool illumination, bool pages)
+static void place_sections(block_head *h, const index_builder *b, size_t findings_size)
 {
     size_t at = sizeof *h;
     for (int s = 0; s < N_SECTIONS; s++) {
-        size_t size = s == S_POOL                     ? pool
-                      : s == S_FINDINGS               ? findings_size
-                      : s == S_ILLUM && !illumination ? 0
-                      : s == S_PAGES && !pages        ? 0
-                                                      : block_section_size(h, s);
+        bool lacks = (s == S_ILLUM && !b->illumination) || (s == S_PAGES && !b->o->pages) || (s == S_PLANE_OF && !b->plane_of);
+        size_t size = s == S_POOL       ? b->pool.size
+                      : s == S_FINDINGS ? findings_size
+                      : s == S_PLANES   ? b->n_planes * sizeof *b->plane
+                      : lacks           ? 0
+                                        : block_section_size(h, s);
         h->part[s].at = at;
         h->part[s].size = size;
         at += (size + 7) / 8 * 8;
@@ -85,7 +86,7 @@ status index_serialize(index_builder *b, joined_rows *j, screen_index **out)
                     .n_rows = b->n_order,
                     .n_plates = b->n_spans,
                     .n_tables = b->table.n};
-    place_sections(&h, b->pool.size, packed.n, b->illumination, b->o->pages);
+    place_sections(&h, b, packed.n);
     TRY(mem_alloc(&block, h.size, 1, "the index"));
     uint64_t *start = (uint64_t *)(block + h.part[S_START].at);
     for (size_t i = 0; i < b->pool.n; i++) start[i] = b->pool.start[i];
@@ -94,6 +95,8 @@ status index_serialize(index_builder *b, joined_rows *j, screen_index **out)
     put(block, &h, S_COL_NAME, j->col_name);
     put(block, &h, S_CELLS, j->cell);
     put(block, &h, S_CHANNEL, channel);
+    put(block, &h, S_PLANE_OF, b->plane_of);
+    put(block, &h, S_PLANES, b->plane);
     put(block, &h, S_KIND, j->kind);
     put(block, &h, S_CLASS, j->class_of);
     put(block, &h, S_CLASS_NAME, j->class_name);

@@ -43,6 +43,7 @@ done:
 typedef struct {
     uint32_t source, batch, plate, well, site_rank, row;
     double site; /* 0 where the plate's sites are not all numbers */
+    double z;
 } sort_row;
 
 #define COMPARE(field)                                                                                                                     \
@@ -64,6 +65,7 @@ static int by_site(const void *a, const void *b)
     COMPARE(well);
     COMPARE(site);
     COMPARE(site_rank);
+    COMPARE(z);
     COMPARE(row);
     return 0;
 }
@@ -83,7 +85,9 @@ static void report_duplicate(index_builder *b, uint32_t row, uint32_t before)
                  c[R_LINE].v[row], builder_text(b, c[R_WELL].v[row]), builder_text(b, c[R_SITE].v[row]),
                  builder_text(b, c[R_SOURCE].v[row]), builder_text(b, c[R_BATCH].v[row]), builder_text(b, c[R_PLATE].v[row]),
                  b->table.item[c[R_TABLE].v[before]].opened, c[R_LINE].v[before],
-                 t->no_site ? "; the table has no column Metadata_Site, so each row is site 1" : "");
+                 t->no_site             ? "; the table has no column Metadata_Site, so each row is site 1"
+                 : t->has_z && !b->o->z ? "; tile.z makes one image of the planes of Z"
+                                        : "");
 }
 
 /* One plate's rows, sorted, into the order. */
@@ -97,10 +101,15 @@ static status add_plate(index_builder *b, const sort_row *v, size_t n)
     *p = (plate_span){c[R_SOURCE].v[row], c[R_BATCH].v[row], c[R_PLATE].v[row], (int64_t)b->n_order, 0};
     for (size_t i = 0; i < n; i++) {
         uint32_t before = i ? b->order[b->n_order - 1] : 0;
-        if (i && v[i].well == v[i - 1].well && v[i].site_rank == v[i - 1].site_rank)
+        bool same_site = i && v[i].well == v[i - 1].well && v[i].site_rank == v[i - 1].site_rank;
+        if (same_site && (!b->o->z || v[i].z == v[i - 1].z)) {
             report_duplicate(b, v[i].row, before);
-        else
-            b->order[b->n_order++] = v[i].row;
+            continue;
+        }
+        if (!same_site) b->order[b->n_order++] = v[i].row;
+        if (!b->o->z) continue;
+        b->member[b->n_members++] = v[i].row;
+        b->member_of[b->n_order] = b->n_members;
     }
     p->n = (int64_t)b->n_order - p->first;
 done:
@@ -117,6 +126,8 @@ status sort_rows(index_builder *b)
     TRY(mem_alloc(&rank, b->pool.n, sizeof *rank, "names to sort"));
     TRY(mem_alloc(&v, n, sizeof *v, "rows to sort"));
     TRY(mem_alloc(&b->order, n, sizeof *b->order, "rows to sort"));
+    if (b->o->z) TRY(mem_alloc(&b->member, n, sizeof *b->member, "rows to sort"));
+    if (b->o->z) TRY(mem_alloc(&b->member_of, n + 1, sizeof *b->member_of, "rows to sort"));
     TRY(rank_words(b, rank));
     for (size_t i = 0; i < n; i++)
         v[i] = (sort_row){rank[c[R_SOURCE].v[i]],
@@ -125,7 +136,10 @@ status sort_rows(index_builder *b)
                           rank[c[R_WELL].v[i]],
                           rank[c[R_SITE].v[i]],
                           (uint32_t)i,
+                          0,
                           0};
+    for (size_t i = 0; i < n && b->o->z; i++)
+        if (!num_f64(builder_text(b, c[R_Z].v[i]), &v[i].z)) v[i].z = 0; /* a table without Z */
     qsort(v, n, sizeof *v, by_plate);
     for (size_t first = 0, end; first < n; first = end) {
         for (end = first + 1;

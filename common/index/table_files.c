@@ -41,7 +41,7 @@ static status add_table(table_files *out, const char *dir, const char *opened, i
     for (size_t i = 0; i < out->n; i++)
         if (out->item[i].role == role && strcmp(out->item[i].path, path) == 0) return OK; /* two patterns name it */
     TRY(mem_grow(&out->item, &out->cap, out->n + 1, sizeof *out->item, "tables"));
-    out->item[out->n++] = (table_file){xstrdup(path), xstrdup(opened), role, size, mtime_ns, 0, false};
+    out->item[out->n++] = (table_file){.path = xstrdup(path), .opened = xstrdup(opened), .role = role, .size = size, .mtime_ns = mtime_ns};
 done:
     return st;
 }
@@ -159,7 +159,7 @@ uint64_t index_options_digest(const index_options *o)
 {
     const names *lists[] = {o->images, o->plate, o->well, o->compound, o->channels, o->control, o->treatment};
     const char *texts[] = {o->batch, o->paths_from, o->paths_to};
-    uint64_t d = digest_mix(0, o->pages);
+    uint64_t d = digest_mix(digest_mix(0, o->pages), (uint64_t)o->z);
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) d = digest_mix(d, digest_text(texts[k] ? texts[k] : ""));
     for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
         d = digest_mix(d, lists[k] ? lists[k]->n : 0);

@@ -1,5 +1,5 @@
 /* inputs.c -- the files that a plate's features are made from, and whether the finished file is what they would give. All ranks know
- * their order from the index: items, then illumination functions. Of each: size, time and digest, [inputs, 3]. */
+ * their order from the index: items, then illumination functions, then files of further planes. Of each: size, time and digest, [inputs, 3]. */
 #include "measure_stage.h"
 
 #include "micon/base/digest.h"
@@ -18,16 +18,34 @@ static int64_t n_items(const plate_work *w)
     return w->plate.n * w->site->n_files;
 }
 
+static int64_t n_functions(const plate_work *w)
+{
+    return w->cfg->measure.illumination == BRIGHTNESS_FILE ? w->site->n_channels : 0;
+}
+
+/* The further planes of n sites of the plate: their number, and the position of the first in the index. */
+static int64_t planes_of(const plate_work *w, int64_t site, int64_t n, int64_t *first)
+{
+    int64_t end;
+    index_planes(w->ix, w->plate.first + site, 0, first);
+    index_planes(w->ix, w->plate.first + site + n - 1, index_n_channels(w->ix), &end);
+    return end - *first;
+}
+
 static int64_t n_inputs(const plate_work *w)
 {
-    return n_items(w) + (w->cfg->measure.illumination == BRIGHTNESS_FILE ? w->site->n_channels : 0);
+    int64_t first;
+    return n_items(w) + n_functions(w) + planes_of(w, 0, w->plate.n, &first);
 }
 
 static const char *input_path(const plate_work *w, int64_t i, text *path)
 {
     int files = w->site->n_files;
+    int64_t first, further = i - n_items(w) - n_functions(w);
     if (i < n_items(w)) return index_path(w->ix, w->plate.first + i / files, (int)(i % files), path);
-    return index_illumination(w->ix, w->plate.first, (int)(i - n_items(w)), path);
+    if (further < 0) return index_illumination(w->ix, w->plate.first, (int)(i - n_items(w)), path);
+    planes_of(w, 0, w->plate.n, &first);
+    return index_plane_path(w->ix, first + further, path);
 }
 
 static char *record_name(const plate_work *w)
@@ -68,27 +86,42 @@ static void note(remote *net, int64_t seen[3], const char *path)
     msg_clear();
 }
 
-void inputs_saw(plate_work *w, int64_t item, const image_file *f, status st)
+status inputs_open(plate_work *w)
 {
-    int64_t *seen = w->seen + 3 * item;
+    return mem_alloc(&w->seen, 3 * (size_t)n_inputs(w), sizeof *w->seen, "inputs");
+}
+
+static void saw(plate_work *w, int64_t number, const image_seen *seen)
+{
+    int64_t *to = w->seen + 3 * number;
     text path = {0};
-    char message[1000];
-    if (f->size > 0) {
-        seen[0] = (int64_t)f->size;
-        seen[1] = f->mtime_ns;
-        seen[2] = (int64_t)f->digest;
+    if (seen->size == -2) {
+        note(w->site->net, to, input_path(w, number, &path)); /* the site was given up before */
     } else {
-        msg_take(message, sizeof message);
-        note(w->site->net, seen, input_path(w, item, &path));
-        if (st != OK) msg_set(message);
+        to[0] = seen->size;
+        to[1] = seen->mtime_ns;
+        to[2] = (int64_t)seen->digest;
     }
     text_free(&path);
+}
+
+void inputs_saw(plate_work *w, int64_t site)
+{
+    const site_reader *s = w->site;
+    char message[1000];
+    int64_t plate, first, n = planes_of(w, site, 1, &first);
+    planes_of(w, 0, w->plate.n, &plate);
+    msg_take(message, sizeof message);
+    for (int f = 0; f < s->n_files; f++) saw(w, site * s->n_files + f, &s->seen[f]);
+    for (int64_t k = 0; k < n; k++) saw(w, n_items(w) + n_functions(w) + first - plate + k, &s->plane_seen[k]);
+    msg_set(message);
 }
 
 status inputs_gather_all(plate_work *w)
 {
     text path = {0};
-    for (int64_t i = n_items(w); w->g->rank == 0 && i < n_inputs(w); i++) note(w->site->net, w->seen + 3 * i, input_path(w, i, &path));
+    for (int64_t i = n_items(w); w->g->rank == 0 && i < n_items(w) + n_functions(w); i++)
+        note(w->site->net, w->seen + 3 * i, input_path(w, i, &path));
     text_free(&path);
     comm_sum_i64_all(w->comm, w->seen, (size_t)(3 * n_inputs(w)));
     return OK;

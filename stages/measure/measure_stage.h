@@ -13,6 +13,7 @@
 #include "micon/config/file_formats.h"
 #include "micon/formats/image.h"
 #include "micon/index/index.h"
+#include "micon/index/site_image.h"
 #include "micon/mpi/comm.h"
 #include "micon/mpi/progress.h"
 #include "micon/mpi/work_queue.h"
@@ -42,6 +43,10 @@ typedef struct {
     int width_px, height_px;
     float *features; /* [cells, features] */
     size_t features_cap;
+    site_image source;
+    image_seen *seen;       /* [n_files] of the site's files; size -2: not reached */
+    image_seen *plane_seen; /* of the files of its further planes, in the order of the index */
+    size_t planes_cap;
     text path;
 } site_reader;
 status site_open(site_reader *s, const config *cfg, const screen_index *ix, bool fresh) MUST_USE; /* fresh: of remote.h */
@@ -92,7 +97,7 @@ typedef struct plate_work {
     site_reader *site; /* kept from plate to plate */
     size_t n_values;   /* of a site: count, medians, deviations */
     site_note *note;   /* [all sites]: of this rank's, the others 0; after gathering, of all */
-    int64_t *seen;     /* [all items, 3] size, time and digest of each file as it was read: this rank's, then all; see inputs.c */
+    int64_t *seen;     /* [all inputs, 3] size, time and digest of each file as it was read: this rank's, then all; see inputs.c */
     frame bad;         /* this rank's; on rank 0 in the end all */
     row_spool sites, cells;
     names warnings; /* rank 0 */
@@ -108,7 +113,8 @@ char *plate_output(const plate_work *w, bool cells); /* features/RUN/PLATE.h5, P
 void plate_name_site(const plate_work *w, int64_t site, char *out, size_t size);
 
 /* ---- inputs.c: is the finished file what these inputs would give? ---- */
-void inputs_saw(plate_work *w, int64_t item, const image_file *f, status st); /* note the bytes that were read */
+status inputs_open(plate_work *w) MUST_USE;
+void inputs_saw(plate_work *w, int64_t site); /* note the bytes that w->site read; the kept message stays */
 status inputs_gather_all(plate_work *w) MUST_USE;
 status inputs_current_all(plate_work *w, bool verify, bool *current) MUST_USE;
 void inputs_made_from(const plate_work *w, text *out);

@@ -19,7 +19,7 @@ static status prepare(plate_work *w)
     char *output = plate_output(w, false), *folder = path_dir(output);
     w->n_values = 1 + 2 * d;
     TRY(mem_alloc(&w->note, (size_t)w->plate.n, sizeof *w->note, "notes of sites"));
-    TRY(mem_alloc(&w->seen, 3 * ((size_t)w->plate.n * (size_t)w->site->n_files + (size_t)w->site->n_channels), sizeof *w->seen, "inputs"));
+    TRY(inputs_open(w));
     TRY(row_spool_open(&w->sites, w->n_values * sizeof(float), folder));
     if (w->cfg->measure.cells) TRY(row_spool_open(&w->cells, (d + 2) * sizeof(float), folder));
     TRY(site_illumination(w->site, w->plate.first));
@@ -91,10 +91,9 @@ static status one_site(plate_work *w, int64_t site)
     int64_t item = site * s->n_files;
     int bad = 0;
     note->by = 1 + w->g->rank;
-    for (int f = 0; f < s->n_files; f++) s->file[f].size = 0;
     status found = site_read(s, w->plate.first + site, &bad);
     if (found == OK) found = site_find(s, &bad);
-    for (int f = 0; f < s->n_files; f++) inputs_saw(w, item + f, &s->file[f], found);
+    inputs_saw(w, site);
     if (found == E_NOMEM || found == E_INTERNAL || found == E_USAGE) return found;
     note->nuclei_threshold = s->found.nuclei_report.threshold;
     note->nuclei_foreground = s->found.nuclei_report.foreground;

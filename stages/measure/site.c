@@ -3,7 +3,6 @@
 
 #include "micon/base/mem.h"
 #include "micon/formats/npy.h"
-#include "micon/index/site_image.h"
 #include "micon/tiling/tiling.h"
 
 #include <stdlib.h>
@@ -14,11 +13,12 @@ status site_open(site_reader *s, const config *cfg, const screen_index *ix, bool
     status st = OK;
     size_t n = cfg->screen.channels.n;
     *s = (site_reader){.cfg = cfg, .ix = ix, .n_channels = (int)n};
-    s->net = remote_open_for(cfg, fresh);
+    s->source.net = s->net = remote_open_for(cfg, fresh);
     TRY(site_cells_open(&s->found, cfg, true));
     s->n_files = s->found.n_files;
     s->file = xcalloc((size_t)s->n_files, sizeof *s->file);
     s->im = xcalloc(n, sizeof *s->im);
+    s->seen = xcalloc((size_t)s->n_files, sizeof *s->seen);
     s->corrected = xcalloc(n, sizeof *s->corrected);
     s->corrected_cap = xcalloc(n, sizeof *s->corrected_cap);
     s->px = xcalloc(n, sizeof *s->px);
@@ -52,6 +52,9 @@ void site_close(site_reader *s)
     site_cells_close(&s->found);
     measure_free(&s->measure);
     objects_free(&s->cytoplasm);
+    site_image_free(&s->source);
+    free(s->seen);
+    free(s->plane_seen);
     text_free(&s->path);
     remote_close(&s->net);
     *s = (site_reader){0};
@@ -87,11 +90,12 @@ done:
 static status read_channel(site_reader *s, int64_t row, int c)
 {
     status st = OK;
+    int64_t before, first, n_planes = index_planes(s->ix, row, c, &first);
+    index_planes(s->ix, row, 0, &before);
+    st = site_image_read(&s->source, s->ix, s->cfg, row, c, false, &s->file[c], &s->im[c], &s->seen[c]);
+    if (n_planes > 0 && st != E_NOMEM) memcpy(s->plane_seen + (first - before), s->source.plane, (size_t)n_planes * sizeof *s->plane_seen);
+    TRY(st);
     const char *path = index_path(s->ix, row, c, &s->path);
-    const image_part part = index_image_part(s->ix, row, c, s->cfg);
-    if (!*path) TRY(fail(E_FORMAT, "no file is named for this channel"));
-    TRY(remote_read(s->net, &s->file[c], path));
-    TRY(image_decode_part(&s->im[c], &s->file[c], &part, s->cfg->tile.input_scale));
     const image *im = &s->im[c];
     if (c == 0) {
         s->width_px = im->width_px;
@@ -121,7 +125,7 @@ done:
 status site_ask(site_reader *s, int64_t row)
 {
     status st = OK;
-    for (int f = 0; f < s->n_files; f++) TRY(remote_ask(s->net, index_path(s->ix, row, f, &s->path)));
+    for (int f = 0; f < s->n_files; f++) TRY(site_image_ask(&s->source, s->ix, row, f));
 done:
     return st;
 }
@@ -129,15 +133,19 @@ done:
 status site_read(site_reader *s, int64_t row, int *bad_file)
 {
     status st = OK;
+    int64_t first, end;
+    index_planes(s->ix, row, 0, &first);
+    index_planes(s->ix, row, index_n_channels(s->ix), &end);
+    TRY(mem_grow(&s->plane_seen, &s->planes_cap, (size_t)(end - first), sizeof *s->plane_seen, "planes"));
+    for (int64_t k = 0; k < end - first; k++) s->plane_seen[k].size = -2;
+    for (int f = 0; f < s->n_files; f++) s->seen[f].size = -2;
     for (int c = 0; c < s->n_channels; c++) {
         *bad_file = c;
         TRY(read_channel(s, row, c));
     }
     for (int f = s->n_channels; f < s->n_files; f++) {
         *bad_file = f;
-        const char *path = index_path(s->ix, row, f, &s->path);
-        if (!*path) TRY(fail(E_FORMAT, "no label image is named for this site"));
-        TRY(remote_read(s->net, &s->file[f], path));
+        TRY(site_image_bytes(&s->source, s->ix, row, f, &s->file[f], &s->seen[f]));
     }
 done:
     return st;

@@ -127,14 +127,13 @@ static status read_files(plate_work *w, reader *r, int64_t site, bool *good)
     bool each;
     *good = true;
     for (int f = 0; f < w->n_files; f++) {
-        const char *path = index_path(w->ix, row, f, &r->path);
         image *im = f < w->n_channels ? &r->im[f] : NULL;
         r->file[f].size = 0;
-        TRY(read_image(w, first + f, path, &r->file[f], false, im, &each));
+        TRY(read_image(w, r, first + f, &r->file[f], false, im, &each));
         if (each && im && w->note[first].bad == OK && (im->width_px != r->im->width_px || im->height_px != r->im->height_px)) {
             status bad = fail(E_FORMAT, "is %d x %d pixels; the site's first channel is %d x %d", im->width_px, im->height_px,
                               r->im->width_px, r->im->height_px);
-            TRY(note_bad(w, first + f, bad, path));
+            TRY(note_bad(w, first + f, bad, index_path(w->ix, row, f, &r->path)));
             each = false;
         }
         *good = *good && each;

@@ -12,6 +12,7 @@
 static void plate_free(plate_work *w)
 {
     free(w->note);
+    free(w->plane_seen);
     free(w->site);
     free(w->site_bad);
     free(w->place);
@@ -33,6 +34,7 @@ static status plate_prepare(plate_work *w)
     char *output = config_work(w->cfg, WORK_TILES),
          *scratch = *w->cfg->tile.scratch ? config_path(w->cfg, w->cfg->tile.scratch) : xstrdup(output);
     TRY(mem_alloc(&w->note, (size_t)w->plate.n * (size_t)w->n_files, sizeof *w->note, "notes of images"));
+    TRY(mem_alloc(&w->plane_seen, (size_t)w->n_planes, sizeof *w->plane_seen, "notes of planes"));
     TRY(mem_alloc(&w->site, (size_t)w->plate.n, sizeof *w->site, "notes of sites"));
     TRY(mem_alloc(&w->site_bad, (size_t)w->plate.n, 1, "notes of sites"));
     if (w->cells) TRY(mem_alloc(&w->place, (size_t)w->n * (size_t)w->tiles_per_site, sizeof *w->place, "places of cells"));
@@ -107,6 +109,8 @@ status plate_run_all(stage *s, const screen_index *ix, const screen_index *own, 
     bool fresh = false;
     w.squares.fd = -1;
     w.plate = index_plate_at(ix, number);
+    index_planes(ix, w.plate.first, 0, &w.first_plane);
+    w.n_planes = planes_of_sites(&w, 0, w.plate.n, &(int64_t){0});
     w.n_channels = index_n_channels(own);
     w.n_files = cells ? cells->n_files : w.n_channels;
     w.size_px = (int)o->size;

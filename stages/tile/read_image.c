@@ -2,9 +2,7 @@
  * does. */
 #include "tile.h"
 
-#include "micon/base/digest.h"
 #include "micon/base/mem.h"
-#include "micon/base/path.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +15,7 @@ void reader_open(reader *r, const plate_work *w)
     r->im = xcalloc((size_t)r->n, sizeof *r->im);
     r->px = xcalloc(channels, sizeof *r->px);
     r->unit = xcalloc(channels, sizeof *r->unit);
+    r->source.net = w->net;
 }
 
 void reader_free(reader *r)
@@ -31,6 +30,7 @@ void reader_free(reader *r)
     free(r->unit);
     free(r->pick);
     tiling_plan_free(&r->plan);
+    site_image_free(&r->source);
     text_free(&r->path);
 }
 
@@ -42,19 +42,19 @@ status note_bad(plate_work *w, int64_t item, status why, const char *path)
     return rejects_add(&w->bad, item, status_name(why), rejects_without_path(message, path));
 }
 
-/* What a later check of the inputs will find of a file that could not be used as it is: absent, or other bytes than an image's. Of one that
- * could not be read nothing is noted, so that a later run that can read it computes the plate again. */
-static void note_unreadable(image_note *note, const char *path, status why)
+int64_t planes_of_sites(const plate_work *w, int64_t first_site, int64_t n, int64_t *first)
 {
-    char message[1000];
-    msg_take(message, sizeof message);
-    if (why == E_IO || path_stat(path, &note->size, &note->mtime_ns) != OK) note->size = -1;
-    if (note->size < 0 || digest_file(path, &note->digest) != OK) note->digest = 0;
-    msg_set(message);
+    int64_t end = 0;
+    *first = 0;
+    if (n == 0) return 0;
+    index_planes(w->ix, w->plate.first + first_site, 0, first);
+    index_planes(w->ix, w->plate.first + first_site + n - 1, index_n_channels(w->ix), &end);
+    *first -= w->first_plane;
+    return end - w->first_plane - *first;
 }
 
 /* Ask for images from this item on, as many as may be on their way: where they are behind URLs, they come while others are decoded. */
-static status ask_ahead(plate_work *w, int64_t item)
+static status ask_ahead(plate_work *w, reader *r, int64_t item)
 {
     status st = OK;
     text path = {0}, before = {0};
@@ -65,7 +65,7 @@ static status ask_ahead(plate_work *w, int64_t item)
         int file = (int)(w->asked % w->n_files);
         bool same = file > 0 && index_page(w->ix, row, 0) >= 0 &&
                     strcmp(index_path(w->ix, row, file, &path), index_path(w->ix, row, file - 1, &before)) == 0;
-        if (!same) TRY(remote_ask(w->net, index_path(w->ix, row, file, &path)));
+        if (!same) TRY(site_image_ask(&r->source, w->ix, row, file));
     }
 done:
     text_free(&path);
@@ -73,27 +73,25 @@ done:
     return st;
 }
 
-status read_image(plate_work *w, int64_t item, const char *path, image_file *file, bool have, image *im, bool *good)
+status read_image(plate_work *w, reader *r, int64_t item, image_file *file, bool have, image *im, bool *good)
 {
     image_note *note = &w->note[item];
-    *note = (image_note){.size = -1, .same_as = -1};
+    image_seen seen;
+    int64_t row = w->plate.first + item / w->n_files, plane;
+    int channel = (int)(item % w->n_files);
+    *note = (image_note){.same_as = -1};
     *good = false;
-    status st = *path ? OK : fail(E_FORMAT, im ? "no file is named for this channel" : "no label image is named for this site");
-    if (st == OK) st = ask_ahead(w, item);
-    if (st == OK && !have) {
-        st = remote_read(w->net, file, path);
-        if (st == E_IO && path_exists(path)) st = image_file_read(file, path); /* a busy network file system may fail once */
-        if (st != OK) note_unreadable(note, path, st);
-    }
-    if (st == OK) {
-        note->digest = file->digest;
-        note->size = (int64_t)file->size;
-        note->mtime_ns = file->mtime_ns;
-        image_part part = index_image_part(w->ix, w->plate.first + item / w->n_files, (int)(item % w->n_files), w->cfg);
-        if (im) st = image_decode_part(im, file, &part, w->cfg->tile.input_scale);
-    }
+    status st = ask_ahead(w, r, item);
+    if (st != OK) return st;
+    st = im ? site_image_read(&r->source, w->ix, w->cfg, row, channel, have, file, im, &seen)
+            : site_image_bytes(&r->source, w->ix, row, channel, file, &seen);
+    note->digest = seen.digest;
+    note->size = seen.size;
+    note->mtime_ns = seen.mtime_ns;
+    int64_t n = im ? index_planes(w->ix, row, channel, &plane) : 0;
+    for (int64_t k = 0; k < n && st != E_NOMEM; k++) w->plane_seen[plane - w->first_plane + k] = r->source.plane[k];
     if (st == E_NOMEM || st == E_INTERNAL) return st;
-    if (st != OK) return note_bad(w, item, st, path);
+    if (st != OK) return note_bad(w, item, st, index_path(w->ix, row, channel, &r->path));
     *good = true;
     if (!im) return OK;
     note->width_px = im->width_px;

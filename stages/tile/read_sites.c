@@ -28,7 +28,7 @@ static status read_site(plate_work *w, reader *r, int64_t site, uint16_t *square
         const char *path = index_path(w->ix, row, c, &r->path);
         /* The file of the channel before is still in memory, if it could be read. */
         bool have = index_page(w->ix, row, c) >= 0 && c > 0 && file->size > 0 && strcmp(path, file->path) == 0;
-        TRY(read_image(w, item, path, file, have, im, &good));
+        TRY(read_image(w, r, item, file, have, im, &good));
         if (!good) continue;
         TRY(tiling_plan_for(&r->plan, im->width_px, im->height_px, w->mosaic_px));
         tiling_resample(&r->plan, im->px, square);

@@ -188,6 +188,10 @@ status reject_all(plate_work *w)
     TRY(comm_gather_all(w->comm, -1, w->note + w->first * w->n_files, (size_t)(w->n * w->n_files) * sizeof *w->note, &all, &n_all));
     memcpy(w->note, all, n_all);
     FREE(all);
+    int64_t plane, n_planes = planes_of_sites(w, w->first, w->n, &plane);
+    TRY(comm_gather_all(w->comm, -1, w->plane_seen + plane, (size_t)n_planes * sizeof *w->plane_seen, &all, &n_all));
+    if (n_all) memcpy(w->plane_seen, all, n_all);
+    FREE(all);
     TRY(comm_gather_all(w->comm, -1, w->site + w->first, (size_t)w->n * sizeof *w->site, &all, &n_all));
     memcpy(w->site, all, n_all);
     TRY(rejects_gather_all(w->comm, &w->bad));

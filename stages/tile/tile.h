@@ -83,6 +83,8 @@ typedef struct plate_work {
     char label[300];         /* "S1/B1/P1", for messages */
     int n_channels, n_files, size_px, mosaic_px, tiles_per_site; /* the last: at most, with tile.crop: cells */
     int64_t first, n;                                            /* this rank's sites */
+    image_seen *plane_seen;                                      /* [n_planes] further planes' files, as note, in the order of the index */
+    int64_t first_plane, n_planes;                               /* of the plate in the index */
     image_note *note;                                            /* [all sites, n_files]: of this rank's sites, after reject_all of all */
     site_note *site;                                             /* [all sites]: the same; a bad one has no tiles */
     uint8_t *site_bad;                                           /* [all sites] */
@@ -106,6 +108,7 @@ typedef struct {
     image_file *file; /* [n] */
     image *im;        /* [n] */
     tiling_plan plan;
+    site_image source;
     text path;
     const uint16_t **px; /* [n_channels] of a site's images */
     double *unit;        /* [n_channels] */
@@ -116,7 +119,9 @@ void reader_open(reader *r, const plate_work *w);
 void reader_free(reader *r);
 /* A channel's image, or (im NULL) a label image's bytes, and its note. `have`: the file holds this image's bytes already. *good: it can be
  * used; otherwise that is noted. Fails only for what ends the stage. */
-status read_image(plate_work *w, int64_t item, const char *path, image_file *file, bool have, image *im, bool *good) MUST_USE;
+status read_image(plate_work *w, reader *r, int64_t item, image_file *file, bool have, image *im, bool *good) MUST_USE;
+/* The further planes of n sites: their number, and the place of the first in plane_seen. */
+int64_t planes_of_sites(const plate_work *w, int64_t first_site, int64_t n, int64_t *first);
 status note_bad(plate_work *w, int64_t item, status why, const char *path) MUST_USE;
 
 /* ---- read_sites.c ---- */

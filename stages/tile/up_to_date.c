@@ -41,7 +41,7 @@ static bool uses_functions(const plate_work *w)
 }
 
 /* A further input as it was seen when it was read: the file may have changed since. */
-static status add_seen(input_digests *in, const char *path, const image_note *seen)
+static status add_seen(input_digests *in, const char *path, const image_seen *seen)
 {
     status st = mem_grow(&in->item, &in->cap, in->n + 1, sizeof *in->item, "inputs");
     if (st != OK) return st;
@@ -50,17 +50,30 @@ static status add_seen(input_digests *in, const char *path, const image_note *se
     return OK;
 }
 
-/* All inputs in their order: images by item, those in one file once, then illumination functions. */
+static image_seen seen_of(const image_note *note)
+{
+    return (image_seen){note->digest, note->size, note->mtime_ns};
+}
+
+/* All inputs in their order: by site images, those in one file once, and files of further planes; then illumination functions. */
 static status list_inputs(const plate_work *w, input_digests *in)
 {
     status st = OK;
     text path = {0}, before = {0};
-    for (int64_t s = 0; s < w->plate.n; s++)
-        for (int c = 0; c < w->n_files; c++)
+    for (int64_t s = 0; s < w->plate.n; s++) {
+        for (int c = 0; c < w->n_files; c++) {
+            image_seen seen = seen_of(&w->note[s * w->n_files + c]);
             if (!shares_file(w, w->plate.first + s, c, &path, &before))
-                TRY(add_seen(in, index_path(w->ix, w->plate.first + s, c, &path), &w->note[s * w->n_files + c]));
-    for (int c = 0; c < w->n_channels && uses_functions(w); c++)
-        TRY(add_seen(in, index_illumination(w->ix, w->plate.first, c, &path), &w->function_note[c]));
+                TRY(add_seen(in, index_path(w->ix, w->plate.first + s, c, &path), &seen));
+        }
+        int64_t plane;
+        for (int64_t left = planes_of_sites(w, s, 1, &plane); left > 0; left--, plane++)
+            TRY(add_seen(in, index_plane_path(w->ix, w->first_plane + plane, &path), &w->plane_seen[plane]));
+    }
+    for (int c = 0; c < w->n_channels && uses_functions(w); c++) {
+        image_seen seen = seen_of(&w->function_note[c]);
+        TRY(add_seen(in, index_illumination(w->ix, w->plate.first, c, &path), &seen));
+    }
 done:
     text_free(&path);
     text_free(&before);
@@ -120,10 +133,14 @@ static status look_at_inputs(const plate_work *w, const char *memory, bool verif
     text path = {0}, before = {0};
     image_file file = {0};
     size_t asked = 0;
-    for (int64_t s = w->first; s < w->first + w->n; s++)
+    for (int64_t s = w->first; s < w->first + w->n; s++) {
+        int64_t plane;
         for (int c = 0; c < w->n_files; c++)
             if (!shares_file(w, w->plate.first + s, c, &path, &before))
                 TRY(input_digests_add(in, index_path(w->ix, w->plate.first + s, c, &path)));
+        for (int64_t left = planes_of_sites(w, s, 1, &plane); left > 0; left--, plane++)
+            TRY(input_digests_add(in, index_plane_path(w->ix, w->first_plane + plane, &path)));
+    }
     for (int c = 0; c < w->n_channels && w->rank == w->size - 1 && uses_functions(w); c++)
         TRY(input_digests_add(in, index_illumination(w->ix, w->plate.first, c, &path)));
     if (!verify) input_digests_recall(in, memory);
@@ -147,30 +164,36 @@ done:
     return st;
 }
 
+static status add_got(input_digests *all, const char *path, const image_seen *got, size_t n, size_t *k)
+{
+    return *k < n ? add_seen(all, path, &got[(*k)++]) : fail(E_INTERNAL, "inputs went missing");
+}
+
 /* Everyone's shares on rank 0, in order: what the others send has no names, but the names follow from the index. */
 static status gather_inputs_all(plate_work *w, const input_digests *mine, input_digests *all)
 {
     status st = OK;
-    image_note *send = NULL, *got = NULL;
+    image_seen *send = NULL, *got = NULL;
     char *bytes = NULL;
     size_t n = 0;
     TRY_ALL(w->comm, mem_alloc(&send, mine->n, sizeof *send, "inputs"));
-    for (size_t i = 0; i < mine->n; i++)
-        send[i] = (image_note){.digest = mine->item[i].digest, .size = mine->item[i].size, .mtime_ns = mine->item[i].mtime_ns};
+    for (size_t i = 0; i < mine->n; i++) send[i] = (image_seen){mine->item[i].digest, mine->item[i].size, mine->item[i].mtime_ns};
     TRY(comm_gather_all(w->comm, 0, send, mine->n * sizeof *send, &bytes, &n));
-    got = (image_note *)(void *)bytes;
+    got = (image_seen *)(void *)bytes;
     n /= sizeof *got;
     if (w->rank == 0) {
         text path = {0}, before = {0};
         size_t k = 0;
-        for (int64_t s = 0; s < w->plate.n; s++)
+        int64_t plane;
+        for (int64_t s = 0; s < w->plate.n; s++) {
             for (int c = 0; c < w->n_files && st == OK; c++)
                 if (!shares_file(w, w->plate.first + s, c, &path, &before))
-                    st = k < n ? add_seen(all, index_path(w->ix, w->plate.first + s, c, &path), &got[k++])
-                               : fail(E_INTERNAL, "inputs went missing");
+                    st = add_got(all, index_path(w->ix, w->plate.first + s, c, &path), got, n, &k);
+            for (int64_t left = planes_of_sites(w, s, 1, &plane); left > 0 && st == OK; left--, plane++)
+                st = add_got(all, index_plane_path(w->ix, w->first_plane + plane, &path), got, n, &k);
+        }
         for (int c = 0; c < w->n_channels && st == OK && uses_functions(w); c++)
-            st = k < n ? add_seen(all, index_illumination(w->ix, w->plate.first, c, &path), &got[k++])
-                       : fail(E_INTERNAL, "inputs went missing");
+            st = add_got(all, index_illumination(w->ix, w->plate.first, c, &path), got, n, &k);
         text_free(&path);
         text_free(&before);
     }

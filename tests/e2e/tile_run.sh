@@ -133,6 +133,43 @@ exits "plane 3 as single files" 0 run "$T/sp/screen.yaml" --set screen.work=agai
 ok "tile.z: 3 is plane 3" diff "$T/z_3.txt" "$T/single.txt"
 exits "micon-measure: planes too" 0 mpi 1 "$BIN/micon-measure" "$T/zs/screen.yaml" --set tile.z=max --set cells.nuclei_channel=DNA \
     --set cells.cell_channel=ER
+# The same planes as files of their own, a row a plane.
+mkdir -p "$T/zf/images"
+{ sed 's/$/,Z/;q' "$T/sp/load_data.csv"
+  for w in 1 2; do for z in 5 4 3 2 1; do
+      line="P1,A0$w,1"
+      for c in 0 1 2; do
+          "$MAKE_TIFF" "$T/zf/images/$w$z$c.tif" 70 64 $((w * 7 + c + z - 3))
+          line="$line,$w$z$c.tif,images"
+      done
+      echo "$line,$z"
+  done; done; } > "$T/zf/load_data.csv"
+cp "$S/well.csv" "$S/screen.yaml" "$T/zf/"
+exits "planes as files without tile.z: check" 1 "$BIN/micon" check "$T/zf/screen.yaml" --set train.method=simclr
+has "planes as files without tile.z: check says so" "$T/out" "; tile.z makes one image of the planes of Z"
+for z in middle max mean 4; do
+    exits "planes as files, $z: check" 0 "$BIN/micon" check "$T/zf/screen.yaml" --set train.method=simclr --set tile.z=$z
+    exits "planes as files, $z" 0 run "$T/zf/screen.yaml" --set tile.z=$z --set screen.work=$z
+    "$SHOW" "$T"/zf/$z/tiles/*.h5 > "$T/f_$z.txt"
+    [ $z = 4 ] || ok "the same as pages, $z" diff "$T/f_$z.txt" "$T/z_$z.txt"
+done
+N=1 exits "planes as files: on one rank" 0 run "$T/zf/screen.yaml" --set tile.z=max --set screen.work=one
+same "planes as files: the same bytes" "$(sum "$(echo "$T"/zf/one/tiles/*.h5)")" "$(sum "$(echo "$T"/zf/max/tiles/*.h5)")"
+exits "planes as files, a second time" 0 run "$T/zf/screen.yaml" --set tile.z=max --set screen.work=max
+has "planes as files, a second time: up to date" "$T/err" "up to date"
+measured=(mpi 2 "$BIN/micon-measure" "$T/zf/screen.yaml" --set tile.z=max --set cells.nuclei_channel=DNA --set cells.cell_channel=ER)
+exits "planes as files: micon-measure" 0 "${measured[@]}"
+exits "planes as files: micon-measure, a second time" 0 "${measured[@]}"
+has "planes as files: micon-measure: up to date" "$T/err" "up to date"
+"$MAKE_TIFF" "$T/zf/images/141.tif" 70 64 99
+exits "a changed plane" 0 run "$T/zf/screen.yaml" --set tile.z=max --set screen.work=max
+hasnt "a changed plane: computed again" "$T/err" "up to date"
+exits "a changed plane: micon-measure" 0 "${measured[@]}"
+hasnt "a changed plane: measured again" "$T/err" "up to date"
+rm "$T/zf/images/141.tif"
+exits "a plane that is gone: exit 1" 1 run "$T/zf/screen.yaml" --set tile.z=max --set screen.work=gone
+has "a plane that is gone: named" "$T/err" "images/141.tif"
+
 exits "a plane that is not there: exit 1" 1 run "$T/zs/screen.yaml" --set tile.z=6
 has "a plane that is not there: says so" "$T/err" "tile.z asks for plane 6 of 5"
 

@@ -45,8 +45,11 @@ static void walk(const screen_index *ix)
     size_t n = 0;
     for (int64_t i = 0; i < index_n_rows(ix); i++) {
         for (int k = 0; k < index_n_cols(ix); k++) n += strlen(index_cell(ix, i, k)) + strlen(index_col_name(ix, k));
-        for (int k = 0; k < index_n_channels(ix); k++)
+        for (int k = 0; k < index_n_channels(ix); k++) {
             n += strlen(index_path(ix, i, k, &t)) + strlen(index_illumination(ix, i, k, &t)) + (size_t)(index_page(ix, i, k) + 1);
+            int64_t at;
+            for (int64_t left = index_planes(ix, i, k, &at); left > 0; left--, at++) n += strlen(index_plane_path(ix, at, &t));
+        }
         n += strlen(index_where(ix, i, &t));
         if (index_class(ix, i) >= 0) n += strlen(index_class_name(ix, index_class(ix, i)));
         if (index_well_end(ix, i) <= i) abort();
@@ -81,6 +84,7 @@ static screen_index *build(unsigned flags, const uint8_t *data, size_t size)
                        .channels = &channels,
                        .control = &control,
                        .treatment = &treatment,
+                       .z = flags & 16 ? flags & 32 ? Z_MIDDLE : Z_MAX : 0,
                        .pages = (flags & 2) != 0};
     screen_index *ix = NULL;
     if (index_build(&ix, &o) != OK) abort(); /* trouble in tables is a finding, never a failure */

@@ -128,7 +128,7 @@ static void as_export(const uint8_t *data, size_t size, int kind)
         else if (path_write(path, i == kind ? (const void *)data : beside[i].bytes, i == kind ? size : beside[i].n) != OK)
             exit(1);
     }
-    if (plate_files_find(&f, dir, NULL) == OK && plate_files_choose(&f, &notes) == OK) {
+    if (plate_files_find(&f, dir, NULL) == OK && plate_files_choose(&f, size & 1, &notes) == OK) {
         plate_files_csv(&f, &csv);
         plate_files_wells_csv(&f, &csv);
     }

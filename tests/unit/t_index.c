@@ -126,6 +126,82 @@ static void moved(void)
     text_free(&t), text_free(&p);
 }
 
+/* Planes that are files: "img/a1.tif+a2.tif@page img/e1.tif" a site. */
+static char *show_planes(const screen_index *ix, text *t)
+{
+    text p = {0};
+    text_clear(t), text_add(t, "");
+    for (int64_t i = 0; ix && i < index_n_rows(ix); i++)
+        for (int k = 0; k < index_n_channels(ix); k++) {
+            int64_t at, n = index_planes(ix, i, k, &at);
+            text_addf(t, "%s%s", k ? " " : "", index_path(ix, i, k, &p));
+            for (; n > 0; n--, at++) {
+                text_addf(t, "+%s", index_plane_path(ix, at, &p));
+                if (index_plane_page(ix, at) >= 0) text_addf(t, "@%d", index_plane_page(ix, at));
+            }
+            if (k) text_add(t, "\n");
+        }
+    text_free(&p);
+    strip(t);
+    return t->s;
+}
+
+static void planes(void)
+{
+#define ROWS_OF(z)                                                                                                                         \
+    "DNA,ER,Plate,Well,Site," z ",Metadata_x\n"                                                                                            \
+    "a10,e,P,A1,1,10,u\na2,e,P,A1,1,2,v\na9,e,P,A1,1,9,w\nb1,,P,A1,2,1,x\nb2,f,P,A1,2,2,y\n"
+    static const struct {
+        const char *what, *table;
+        int64_t z;
+        bool pages;
+        const char *want, *says;
+    } c[] = {
+        {"a maximum keeps all", ROWS_OF("Metadata_Z"), Z_MAX, false, "a2+a9+a10 e\nb1+b2 f\n", ""},
+        {"the middle one", ROWS_OF("Z"), Z_MIDDLE, false, "a9 e\nb1 f\n", ""},
+        {"the second", ROWS_OF("z"), 2, false, "a9 \nb2 \n",
+         "sites without the plane that tile.z asks for: 2\n    t.csv:3: A01 site 1: ER has 1\n"},
+        {"a sheet of images", "channel,path,plate,well,site,z\nDNA,a1,P,A1,1,1\nDNA,a2,P,A1,1,2\nER,e1,P,A1,1,1\nER,e2,P,A1,1,2\n", Z_MEAN,
+         false, "a1+a2 e1+e2\n", ""},
+        {"pages of one file", "path,Plate,Well,Site,Z,Frame_DNA,Frame_ER\ns,P,A1,1,1,0,1\ns,P,A1,1,2,2,3\n", Z_MAX, true, "s+s@2 s+s@3\n",
+         ""},
+        {"without Z nothing changes", "DNA,ER,Plate,Well,Site\na,e,P,A1,1\n", Z_MAX, false, "a e\n", ""},
+        {"without tile.z they are duplicates", ROWS_OF("Z"), 0, false, "a10 e\nb1 \n", "; tile.z makes one image of the planes of Z\n"},
+        {"the same plane twice", "DNA,ER,Plate,Well,Site,Z\na,e,P,A1,1,1\nb,f,P,A1,1,1.0\n", Z_MAX, false, "a e\n", "duplicate sites"},
+        {"no number", "DNA,ER,Plate,Well,Site,Z\na,e,P,A1,1,x\n", Z_MAX, false, "", "t.csv:2: Z: 'x' is not a number"},
+    };
+    text t = {0};
+    for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+        screen s;
+        begin(&s, "t.csv", NULL, NULL, NULL);
+        s.o.z = c[i].z, s.o.pages = c[i].pages;
+        put("t.csv", c[i].table);
+        screen_index *ix = build(&s);
+        same(show_planes(ix, &t), c[i].want, c[i].what);
+        found(ix, &t);
+        if (!ok(strstr(t.s, c[i].says) != NULL, "what is said of it")) printf("# %s\n", t.s);
+        if (!*c[i].says) ok(ix && index_col(ix, "Metadata_Z") < 0, "Z is a key");
+        if (i == 0) {
+            findings missing = {0};
+            uint64_t d = index_plate_digest(ix, 0, INDEX_OF_IMAGES);
+            put("a2", "x"), put("a9", "x"), put("e", "x"), put("b1", "x"), put("b2", "x"), put("f", "x");
+            index_check_files(ix, 0, 1, false, 0, &missing);
+            text_clear(&t), findings_show(&missing, &t), strip(&t);
+            if (!ok(strstr(t.s, "image files that are missing") && strstr(t.s, "a10"), "a further plane that is missing"))
+                printf("# %s\n", t.s);
+            findings_free(&missing);
+            index_free(&ix);
+            put("t.csv", "DNA,ER,Plate,Well,Site,Z\na10,e,P,A1,1,10\na2,e,P,A1,1,2\na8,e,P,A1,1,9\nb1,,P,A1,2,1\nb2,f,P,A1,2,2\n");
+            ix = build(&s);
+            ok(ix && index_plate_digest(ix, 0, INDEX_OF_IMAGES) != d, "another plane is another plate");
+        }
+        index_free(&ix);
+        end(&s);
+    }
+    text_free(&t);
+#undef ROWS_OF
+}
+
 static void pages(void)
 {
     static const char *const tables[] = {
@@ -523,6 +599,7 @@ int main(void)
     paths();
     moved();
     pages();
+    planes();
     joins();
     plate_maps();
     own_columns();

@@ -173,9 +173,9 @@ static void hostile(void)
     screen s;
     text t = {0};
     begin(&s, "t.csv", NULL, NULL, NULL);
-    s.o.pages = true;
-    put("t.csv",
-        "DNA,ER,FileName_IllumDNA,Source,Batch,Plate,Well,Site,JCP2022\na,b,c,S,B,P,A01,1,DMSO\nx,,y,S,B,P,A02,1,X\na,b,,S,B,Q,A02,1,Y\n");
+    s.o.pages = true, s.o.z = Z_MAX;
+    put("t.csv", "DNA,ER,FileName_IllumDNA,Source,Batch,Plate,Well,Site,JCP2022,Z\na,b,c,S,B,P,A01,1,DMSO,1\nx,,y,S,B,P,A02,1,X,1\n"
+                 "a,b,,S,B,Q,A02,1,Y,1\nd,e,,S,B,Q,A02,1,Y,2\n");
     screen_index *ix = build(&s), *bad = NULL;
     size_t n;
     const void *bytes = index_bytes(ix, &n);
@@ -198,6 +198,8 @@ static void hostile(void)
         if (index_from_bytes(&bad, copy, n, "") == OK) {
             read++;
             show(bad, &t), found(bad, &t);
+            for (int64_t i2 = 0, at; i2 < index_n_rows(bad); i2++)
+                for (int64_t left = index_planes(bad, i2, 1, &at); left > 0; left--, at++) index_plane_path(bad, at, &t);
             for (int64_t p = 0; p < index_n_plates(bad); p++) taken += index_plate_digest(bad, p, INDEX_OF_ALL) == 0;
             for (int64_t i2 = 0; i2 < index_n_rows(bad); i2++) taken += index_well_end(bad, i2) <= i2 || index_page(bad, i2, 0) < -1;
         }

@@ -73,8 +73,23 @@ static char *table_of(const char *below, const char *pattern, names *notes)
     plate_files f = {0};
     text csv = {0};
     snprintf(path, sizeof path, "%s/%s", dir, below);
-    if (plate_files_find(&f, path, pattern) == OK && plate_files_choose(&f, notes) == OK) plate_files_csv(&f, &csv);
+    if (plate_files_find(&f, path, pattern) == OK && plate_files_choose(&f, false, notes) == OK) plate_files_csv(&f, &csv);
     plate_files_free(&f);
+    return csv.s ? csv.s : xstrdup("");
+}
+
+/* The same with a row a plane. */
+static char *table_of_planes(const char *below)
+{
+    char path[700];
+    plate_files f = {0};
+    names notes = {0};
+    text csv = {0};
+    snprintf(path, sizeof path, "%s/%s", dir, below);
+    if (plate_files_find(&f, path, NULL) == OK && plate_files_choose(&f, true, &notes) == OK) plate_files_csv(&f, &csv);
+    ok(notes.n == 1 && strstr(notes.item[0], "a row each: tile.z makes one image of them"), "planes as rows are told of");
+    plate_files_free(&f);
+    names_free(&notes);
     return csv.s ? csv.s : xstrdup("");
 }
 
@@ -99,6 +114,11 @@ static void test_layouts(void)
     ok(has_row(csv, "P7,B03,1,r02c03f01p02-ch1sk1fk1fl1.tiff,/"), "Operetta: plate of the folder, row and column, the middle plane");
     ok(has_row(csv, "P7,AA10,2,,,r27c10f02p01-ch10sk1fk1fl1.tiff,/"), "row 27 is AA; a channel that is not there is empty");
     ok(notes.n == 1 && strstr(notes.item[0], "up to 3 planes"), "planes are told of");
+    free(csv);
+    csv = table_of_planes("op");
+    ok(has_row(csv, "P7,B03,1,1,r02c03f01p01-ch1sk1fk1fl1.tiff,/") && has_row(csv, "P7,B03,1,3,r02c03f01p03-ch1sk1fk1fl1.tiff,/") &&
+           has_row(csv, "P7,AA10,2,1,,,r27c10f02p01") && strstr(csv, "Metadata_Site,Metadata_Z,FileName_OrigCh1,"),
+       "a row a plane");
     free(csv);
     names_free(&notes);
     notes = (names){0};
@@ -160,7 +180,7 @@ static char *export_of(const char *below, plate_files *f)
     names notes = {0};
     text csv = {0};
     snprintf(path, sizeof path, "%s/%s", dir, below);
-    if (plate_files_find(f, path, NULL) == OK && plate_files_choose(f, &notes) == OK) plate_files_csv(f, &csv);
+    if (plate_files_find(f, path, NULL) == OK && plate_files_choose(f, false, &notes) == OK) plate_files_csv(f, &csv);
     names_free(&notes);
     return csv.s ? csv.s : xstrdup("");
 }
@@ -289,7 +309,7 @@ static void test_refused(void)
     put("two/b/notes.tif");
     snprintf(path, sizeof path, "%s/two", dir);
     ok(plate_files_find(&f, path, NULL) == OK && f.n == 2 && f.unknown.n == 1, "what is not understood is kept apart");
-    ok(plate_files_choose(&f, &notes) == E_FORMAT && strstr(msg_get(), "two/a/P_A01_s1_w1.tif and ") &&
+    ok(plate_files_choose(&f, false, &notes) == E_FORMAT && strstr(msg_get(), "two/a/P_A01_s1_w1.tif and ") &&
            strstr(msg_get(), "well A01, site 1"),
        "two files for one place");
     msg_clear();
@@ -299,7 +319,7 @@ static void test_refused(void)
     snprintf(path, sizeof path, "%s/two/b/notes.tif", dir);
     ok(plate_files_find(&f, path, NULL) == E_FAILED && strstr(msg_get(), "is not a folder"), "a file");
     msg_clear();
-    ok(plate_files_choose(&f, &notes) == OK && f.n == 0, "nothing at all");
+    ok(plate_files_choose(&f, false, &notes) == OK && f.n == 0, "nothing at all");
     plate_files_free(&f);
     names_free(&notes);
 }

@@ -19,6 +19,7 @@
 #include "micon/base/status.h"
 #include "micon/base/text.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,7 @@ typedef struct {
     names layer;          /* Compound, Concentration, ...: as the layouts call them */
     layout_cell *cell;
     size_t n_cells, cells_cap;
+    bool planes; /* chosen with all planes, of which there are several: the table has a row a plane and a column Metadata_Z */
 } plate_files;
 void plate_files_free(plate_files *f);
 
@@ -52,9 +54,9 @@ void plate_files_free(plate_files *f);
  * without {well} or {row}{col}, fails. */
 status plate_files_find(plate_files *f, const char *folder, const char *pattern) MUST_USE;
 
-/* One image for each plate, well, site and channel, in this order: the first time point, of several planes the middle one; notes say so.
- * Two files for one place: E_FORMAT names both. */
-status plate_files_choose(plate_files *f, names *notes) MUST_USE;
+/* One image for each plate, well, site and channel, in this order: the first time point, of several planes the middle one, or with
+ * `planes` all of them, by plate, well, site, plane and channel; notes say so. Two files for one place: E_FORMAT names both. */
+status plate_files_choose(plate_files *f, bool planes, names *notes) MUST_USE;
 
 /* Names of the channels, in their order; a LoadData table of the chosen files, appended. */
 void plate_files_channels(const plate_files *f, names *out);

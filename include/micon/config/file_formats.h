@@ -43,7 +43,7 @@ enum { TILES_FORMAT = 1, COMPOUNDS_FORMAT = 1, EMBEDDINGS_FORMAT = 1, PROFILES_F
 enum { PREDICTIONS_FORMAT = 1 };
 
 /* ---- layouts of other files: the cached index, status/<stage>/<name>.made, status/slurm.json, status/rates.json, metrics.json ---- */
-enum { INDEX_FORMAT = 3, OUTPUT_RECORD_FORMAT = 1, SUBMISSIONS_FORMAT = 1, RATES_FORMAT = 1, METRICS_FORMAT = 1 };
+enum { INDEX_FORMAT = 4, OUTPUT_RECORD_FORMAT = 1, SUBMISSIONS_FORMAT = 1, RATES_FORMAT = 1, METRICS_FORMAT = 1 };
 
 /* ---- datasets ---- */
 #define TILES_DATA "tiles"    /* uint8 [tiles, channels, size, size] */

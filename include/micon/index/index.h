@@ -30,6 +30,7 @@ typedef struct {
     const names *channels, *control, *treatment;
     const char *batch;                 /* where no table gives one; NULL or "": the name of the table's folder */
     const char *paths_from, *paths_to; /* image paths that begin with the first begin with the second instead; NULL or "": as written */
+    int64_t z;                         /* tile.z where planes are projected: rows of a site that differ in Z are planes of it; 0: not */
     bool pages; /* one file holds all channels: page = the channel's place in `channels`, or what Frame_<channel> says */
 } index_options;
 
@@ -104,6 +105,13 @@ const char *index_channel(const screen_index *ix, int channel);
 const char *index_path(const screen_index *ix, int64_t row, int channel, text *out);
 int index_page(const screen_index *ix, int64_t row, int channel);        /* -1: the file has one page */
 bool index_page_named(const screen_index *ix, int64_t row, int channel); /* by a column Frame_<channel>, not by the channels' order */
+bool index_planes_are_files(const screen_index *ix); /* tile.z, and some site has several rows: then no file is a stack itself */
+/* Then: files of further planes of the channel, behind index_path's in the order of Z: how many, and the position *first, from which
+ * they follow each other; those of a row follow each other too, those of the next row behind them. Channel index_n_channels(ix): none, and
+ * *first is where the row's end. */
+int64_t index_planes(const screen_index *ix, int64_t row, int channel, int64_t *first);
+const char *index_plane_path(const screen_index *ix, int64_t plane, text *out);
+int index_plane_page(const screen_index *ix, int64_t plane); /* the page that the table names, or -1 */
 bool index_has_illumination(const screen_index *ix);
 const char *index_illumination(const screen_index *ix, int64_t row, int channel, text *out);
 /* How many files that rows [first, first+n) name are behind URLs (base/url.h); with `illumination` also functions. */
