@@ -56,6 +56,8 @@ for form in raw normalized corrected consensus.normalized consensus.corrected; d
 done
 mv parquet/r.raw.parquet raw.csv
 exits "a Parquet file with another name" 0 run --set evaluate.profiles=raw.csv --set train.run=columns
+cp tables/r.raw.csv.gz raw.table
+exits "a gzip file without .gz" 0 run --set evaluate.profiles=raw.table --set train.run=again
 head -c 3000 raw.csv > cut.parquet
 exits "one that is cut off" 1 run --set evaluate.profiles=cut.parquet --set train.run=columns
 has "one that is cut off: said" "$T/err" "cut.parquet: begins as a Parquet file, but does not end as one: it is cut off"

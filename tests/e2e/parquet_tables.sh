@@ -18,6 +18,16 @@ for s in csv pq; do
     exits "$s: tiles" 0 mpi 2 micon-tile $s/screen.yaml
     exits "$s: compounds" 0 mpi 2 micon-featurize $s/screen.yaml --set featurize.bits=64
 done
+# Names say nothing: the plate table is Parquet called .csv, those of wells, compounds and images are gzip without .gz.
+cp -r csv odd
+rm -rf odd/work
+"$make_parquet" odd/metadata/plate.csv.gz odd/metadata/plate.csv 7 && rm odd/metadata/plate.csv.gz
+for t in well compound; do mv odd/metadata/$t.csv.gz odd/metadata/$t.csv; done
+for f in odd/images/*/load_data.csv; do gzip "$f" && mv "$f.gz" "$f"; done
+sed -i 's/\.csv\.gz/.csv/' odd/screen.yaml
+for s in csv odd; do micon check $s/screen.yaml > $s.check 2>&1; done
+ok "whatever their names, the same screen" diff csv.check odd.check
+has "whatever their names: no problems" odd.check "no problems found"
 # Compound vectors: the same values as CSV, as Parquet under any name, and as gzip without .gz.
 {
     echo Metadata_JCP2022,a,b,c
