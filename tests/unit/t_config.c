@@ -73,7 +73,7 @@ static void bad(void)
         {"- a\n", NULL, "dir/screen.yaml:1: expected sections such as 'screen:'"},
         {"tile:\n  illumination: plates\n", NULL, "dir/screen.yaml:2: illumination: 'plates' is not one of none, plate, file"},
         {"tile:\n  size:\n", NULL, "dir/screen.yaml:2: size: '' is not a whole number from 32 to 4096"},
-        {"tile:\n  wide: &x 1\n  b: *x\n", NULL, "dir/screen.yaml:2: unknown key 'wide' in section 'tile'"},
+        {"tile:\n  anchor: &x 1\n  b: *x\n", NULL, "dir/screen.yaml:2: unknown key 'anchor' in section 'tile'"},
         {"screen:\n  index: *x\n", NULL, "dir/screen.yaml:2: aliases (*name) are not supported here"},
         {"tile: {size: 96\n", NULL, "dir/screen.yaml:2: not YAML: did not find expected ',' or '}'"},
         {"a\xff: 1\n", NULL, "dir/screen.yaml:1: not YAML: invalid leading UTF-8 octet"},
