@@ -22,7 +22,7 @@ has "10,002 objects: all sites" "$T/err" "$SITES of $SITES sites"
 same "10,002 objects: each was asked for once" "$(gets)" 10002
 echo "# $((SECONDS - t0)) s"
 t0=$SECONDS
-exits "check --remote" 0 "$BIN/micon" check "$S/screen.yaml" --remote $(from)
+exits "check --remote" 0 "$BIN/micon" check "$S/screen.yaml" --remote --set train.method=simclr $(from)
 same "check --remote: all sizes" "$(grep -c "^HEAD " "$HTTP_LOG")" 10002
 echo "# $((SECONDS - t0)) s"
 
