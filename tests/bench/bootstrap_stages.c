@@ -46,10 +46,10 @@ static interval two_stages(const design *d, double value[MOST_COMPOUNDS][MOST_WE
 
 int main(int argc, char **argv)
 {
-    static const design designs[] = {{30, 2, 0.25}, {30, 2, 1}, {30, 4, 0.25}, {30, 4, 1},  {30, 16, 1},
-                                     {300, 4, 1},   {10, 4, 1}, {30, 4, 0},    {300, 4, 0}, {300, 2, 0}};
+    static const design designs[] = {{30, 2, 0.25}, {30, 2, 1},  {30, 4, 0.25}, {30, 4, 1}, {30, 16, 1},
+                                     {10, 4, 1},    {300, 4, 1}, {30, 4, 0},    {300, 2, 0}};
     static double value[MOST_COMPOUNDS][MOST_WELLS];
-    int tables = argc > 1 ? atoi(argv[1]) : 1000;
+    int tables = argc > 1 ? atoi(argv[1]) : 400;
     if (tables < 1) return 2;
     printf("compounds  wells  between  compounds alone: holds  width   compounds, then wells: holds  width\n");
     for (size_t k = 0; k < sizeof designs / sizeof *designs; k++) {
