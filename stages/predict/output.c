@@ -1,5 +1,4 @@
-/* output.c -- the table of predictions (CSV, and obs of the HDF5 file) and the profiles. Ranks write their rows; rank 0 writes the tables.
- * */
+/* output.c -- the table of predictions (CSV, and obs of the HDF5 file) and the profiles. Ranks write their rows, rank 0 the tables. */
 #include "predict.h"
 
 #include "micon/base/fault.h"
