@@ -7,44 +7,73 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Files of a plate in the order in which they are asked for: of each channel the images, row by row, then its illumination functions, of
- * which the rows mostly name the same. */
+/* Files of a plate in the order in which they are asked for: of each channel the images, row by row; then, where they are asked for, its
+ * illumination functions, of which the rows mostly name the same; then files of further planes. */
 typedef struct {
     const screen_index *ix;
     index_plate p;
-    int64_t n; /* images, and functions where these are asked for */
+    int64_t n, n_images, n_functions;
+    int64_t first_plane; /* of those that are left: n - n_images - n_functions */
     text path, before;
 } plate_files;
 
-static bool is_image(const plate_files *l, int64_t i)
+static void list_plate(plate_files *l, bool functions)
 {
-    return i < l->p.n * index_n_channels(l->ix);
+    int64_t end;
+    int channels = index_n_channels(l->ix);
+    l->n_images = l->p.n * channels;
+    l->n_functions = functions ? l->n_images : 0;
+    index_planes(l->ix, l->p.first, 0, &l->first_plane);
+    index_planes(l->ix, l->p.first + l->p.n - 1, channels, &end);
+    l->n = l->n_images + l->n_functions + end - l->first_plane;
 }
 
-/* File i, or NULL: it is here, it is none, or it is the one before. *row: of the site that names it. */
-static const char *file_at(plate_files *l, int64_t i, int64_t *row)
+static bool is_plane(const plate_files *l, int64_t i)
 {
-    const int64_t per = l->p.n, images = per * index_n_channels(l->ix);
-    const bool picture = i < images;
-    const int channel = (int)((picture ? i : i - images) / per);
-    *row = l->p.first + i % per;
-    const char *path = picture ? index_path(l->ix, *row, channel, &l->path) : index_illumination(l->ix, *row, channel, &l->path);
+    return i >= l->n_images + l->n_functions;
+}
+
+/* The row whose site names file i. */
+static int64_t row_of(const plate_files *l, int64_t i)
+{
+    int64_t low = l->p.first, high = l->p.first + l->p.n - 1, end, plane = i - l->n_images - l->n_functions + l->first_plane;
+    if (!is_plane(l, i)) return l->p.first + i % l->p.n;
+    while (low < high) { /* the first whose planes end behind it */
+        int64_t middle = low + (high - low) / 2;
+        index_planes(l->ix, middle, index_n_channels(l->ix), &end);
+        if (end > plane)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* File i, or NULL: it is here, it is none, or it is the one before. */
+static const char *file_at(plate_files *l, int64_t i)
+{
+    bool function = i >= l->n_images && !is_plane(l, i);
+    int channel = (int)((function ? i - l->n_images : i) / l->p.n);
+    int64_t row = is_plane(l, i) ? 0 : row_of(l, i);
+    const char *path = is_plane(l, i) ? index_plane_path(l->ix, i - l->n_images - l->n_functions + l->first_plane, &l->path)
+                       : function     ? index_illumination(l->ix, row, channel, &l->path)
+                                      : index_path(l->ix, row, channel, &l->path);
     if (!url_is_remote(path)) return NULL;
-    if (picture || i % per == 0) return path;
-    return strcmp(path, index_illumination(l->ix, *row - 1, channel, &l->before)) == 0 ? NULL : path;
+    if (!function || i % l->p.n == 0) return path;
+    return strcmp(path, index_illumination(l->ix, row - 1, channel, &l->before)) == 0 ? NULL : path;
 }
 
 /* why[i]: what is wrong with file i, or NULL; the caller frees them. */
 static status ask_plate(plate_files *l, remote *net, char **why)
 {
     status st = OK;
-    int64_t asked = 0, row, size;
+    int64_t asked = 0, size;
     for (int64_t i = 0; i < l->n; i++) {
         for (; asked < l->n && remote_has_room(net); asked++) {
-            const char *ahead = file_at(l, asked, &row);
+            const char *ahead = file_at(l, asked);
             if (ahead) TRY(remote_ask_size(net, ahead));
         }
-        const char *path = file_at(l, i, &row);
+        const char *path = file_at(l, i);
         if (!path) continue;
         status got = remote_size(net, path, &size);
         if (got == OK && size == 0) got = fail(E_FORMAT, "%s: is empty", path);
@@ -60,17 +89,17 @@ done:
 static void report(plate_files *l, char *const *why, double max_bad, findings *out)
 {
     text where = {0};
-    int64_t row, sites = 0;
+    int64_t sites = 0;
     uint8_t *seen = xcalloc((size_t)l->p.n, 1);
     for (int64_t i = 0; i < l->n; i++)
-        if (why[i]) seen[i % l->p.n] = 1;
+        if (why[i]) seen[row_of(l, i) - l->p.first] = 1;
     for (int64_t s = 0; s < l->p.n; s++) sites += seen[s];
     finding_level level = (double)sites > max_bad * (double)l->p.n ? FINDING_ERROR : FINDING_WARNING;
     for (int64_t i = 0; i < l->n; i++) {
-        const char *what = is_image(l, i) ? "remote image files that cannot be had" : "remote illumination files that cannot be had";
+        const char *what =
+            i >= l->n_images && !is_plane(l, i) ? "remote illumination files that cannot be had" : "remote image files that cannot be had";
         if (!why[i]) continue;
-        row = l->p.first + i % l->p.n;
-        findings_add(out, level, what, "%s: %s", findings_full(out, level, what) ? "" : index_where(l->ix, row, &where), why[i]);
+        findings_add(out, level, what, "%s: %s", findings_full(out, level, what) ? "" : index_where(l->ix, row_of(l, i), &where), why[i]);
     }
     free(seen);
     text_free(&where);
@@ -98,7 +127,7 @@ status check_remote(const config *c, const screen_index *ix, remote *net, findin
     for (int64_t i = 0; i < index_n_plates(ix); i++) {
         plate_files l = {.ix = ix, .p = index_plate_at(ix, i)};
         if (!index_n_remote(ix, l.p.first, l.p.n, functions)) continue;
-        l.n = l.p.n * index_n_channels(ix) * (functions ? 2 : 1);
+        list_plate(&l, functions);
         TRY(check_plate(&l, net, c->tile.max_bad, f));
     }
 done:

@@ -154,6 +154,10 @@ int64_t index_n_remote(const screen_index *ix, int64_t first, int64_t n, bool il
             for (size_t row = (size_t)first; row < (size_t)(first + n); row++)
                 found += *block_word(ix, file[row]) && url_is_remote(block_word(ix, folder[row]));
         }
+    int64_t plane = 0, end = 0;
+    if (n > 0) index_planes(ix, first, 0, &plane);
+    if (n > 0) index_planes(ix, first + n - 1, (int)ix->head->n_ch, &end);
+    for (; plane < end; plane++) found += url_is_remote(block_word(ix, ((const uint32_t *)block_part(ix, S_PLANES))[3 * plane]));
     return found;
 }
 

@@ -77,6 +77,17 @@ has "check --remote: says which" "$T/out" "load_data.csv:7: $URL/ok/images/A03_2
 mv "$T/away" "$S/images/A03_2_Mito.tif"
 exits "check --remote, most are missing: exit 1" 1 check $(from nowhere) --remote
 
+# Planes that are files.
+awk -F, -v OFS=, 'NR == 1 {print $0, "Metadata_Z"} NR > 1 {z = $3; $3 = 1; print $0, z}' "$T/table" > "$S/load_data.csv"
+exits "planes, files" 0 run zh --set tile.z=max
+exits "planes, behind URLs" 0 run zr --set tile.z=max $(from ok)
+same "planes: the same tiles" "$(tiles zr)" "$(tiles zh)"
+exits "planes: check" 0 check $(from ok) --set tile.z=max
+has "planes: all are counted" "$T/out" "18 files are remote"
+exits "planes: check --remote" 1 check $(from nowhere) --set tile.z=max --remote
+has "planes: all are asked for" "$T/out" "error: remote image files that cannot be had: 18"
+cp "$T/table" "$S/load_data.csv"
+
 # Features of cells.
 measure() { local w=$1; shift; on "$BIN/micon-measure" "$S/screen.yaml" --set screen.work="$w" --set cells.cell_channel=ER "$@"; }
 features() { h5dump -d /X "$S/$1/features/micon/S1__s__P1.h5" | tail -n +2 | sha256sum; }
