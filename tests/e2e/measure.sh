@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run: limit=300
+# run: limit=400
 # micon-measure: the same bytes from any number of ranks, finished files kept, changed inputs measured again; rows of sites, cells and wells
 # that agree; drawn nuclei found; label images read and refused, of 10,000 cells in bounded memory; two and three channels; the preview.
 . "$(dirname "$0")/../tap.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run: limit=200
+# run: limit=300
 # tile.crop: cells: windows around cells with the pixels of the image, the same bytes from any number of ranks, label images, masks, sites
 # with fewer cells or none, bad input; what follows (training, also with kept outputs of frozen layers; embedding) takes any number of
 # tiles a site.

@@ -71,6 +71,27 @@ measure_kill() { # POINT... : of rank 1 of 2
 }
 ok "measure: SIGKILL of a rank among its sites, and while rows are written: no final file, the next run gives the same bytes" measure_kill \
     1 3 4 5
+# Tiles of cells of the same screen.
+cells_kill() {
+    local ms bad=0 pid want tiles=$M/work/tiles/source_1__Batch1__S1B01P001.h5
+    set -- "$BIN/micon-tile" "$M/screen.yaml" --quiet --set tile.crop=cells --set tile.size=32 --set tile.tiles_per_site=4
+    "$@" 2>"$T/err" || { cat "$T/err"; return 1; }
+    want=$(sha256sum < "$tiles")
+    for ms in 0.08 0.15 0.25; do
+        rm -rf "$M/work"
+        setsid "$@" >/dev/null 2>&1 &
+        pid=$!
+        sleep $ms
+        kill -9 -- -$pid 2>/dev/null
+        wait $pid 2>/dev/null
+        [ ! -e "$tiles" ] || [ "$(sha256sum < "$tiles")" = "$want" ] || { bad=1; echo "#   after $ms s a file that is not whole"; }
+        "$@" 2>"$T/err" || { bad=1; cat "$T/err"; }
+        [ "$(sha256sum < "$tiles")" = "$want" ] || { bad=1; echo "#   other bytes after $ms s"; }
+        [ -z "$(left)" ] || { bad=1; echo "#   left after $ms s: $(left)"; }
+    done
+    [ $bad = 0 ]
+}
+ok "tiles of cells: SIGKILL at any time, the next run gives the same bytes and leaves nothing" cells_kill
 rm -rf "$M/work" && mkdir "$M/work"
 if ! unshare -m mount -t tmpfs -o size=64k none "$M/work" 2>/dev/null; then
     skip "measure on a full disk" "mounting a tmpfs is not allowed here"
