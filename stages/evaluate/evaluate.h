@@ -207,7 +207,7 @@ status pairs_label(wells *w, const pair_options *o, names *notes) MUST_USE;
 void pairs_show_csv(const results *r, const wells *w, text *out); /* pairs.csv: mAP and significance of each group */
 
 /* ---- metrics_relations.c: the table of evaluate.relations for w, which is labelled; rank 0, local ---- */
-status relations_read(wells *w, const char *path, names *notes) MUST_USE;
+status relations_read(wells *w, const config *cfg, names *notes) MUST_USE;
 
 /* ---- write.c ---- */
 status write_profiles_all(stage *g, const char *path, const wells *w, const transformed *c, const char *made_from, uint64_t sum) MUST_USE;

@@ -32,15 +32,18 @@ static void sort_unique(wells *w)
     w->n_relation = n + 1;
 }
 
-status relations_read(wells *w, const char *path, names *notes)
+status relations_read(wells *w, const config *cfg, names *notes)
 {
     status st = OK;
     csv *c = NULL;
+    char *path = NULL;
     char **field, *note = NULL;
     bool more;
     size_t cap = 0;
     int64_t n = 0, alone = 0;
     uint8_t *judged = NULL;
+    if (!*cfg->evaluate.relations) return OK;
+    path = config_path(cfg, cfg->evaluate.relations);
     TRY(csv_open(&c, path));
     if (csv_n_cols(c) < 2) TRY(fail(E_FORMAT, "evaluate.relations: %s: a relation is two treatments, in the first two columns", path));
     TRY(mem_alloc(&judged, (size_t)w->n_compound, 1, "compounds"));
@@ -71,6 +74,7 @@ status relations_read(wells *w, const char *path, names *notes)
         log_warn("%s; the first two columns must hold the same names as the treatments", note);
 done:
     csv_close(&c);
+    free(path);
     free(judged);
     free(note);
     return st;

@@ -257,13 +257,6 @@ status wells_label(wells *w, const config *cfg, names *notes)
     TRY(label_targets(w, cfg->evaluate.columns.mechanism, treated));
     TRY(label_predictions(w, place));
     TRY(mark_evaluated(w, treated, cfg, notes));
-    TRY(pairs_label(w, &cfg->evaluate.pairs, notes));
-    if (*cfg->evaluate.relations) {
-        char *path = config_path(cfg, cfg->evaluate.relations);
-        st = relations_read(w, path, notes);
-        free(path);
-        TRY(st);
-    }
     if (w->n_source < 2) names_add(notes, "there is only one source: retrieval across sources has no possible match");
     if (w->n_batch < 2)
         names_add(notes,

@@ -39,7 +39,8 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
             layout_screen $layout $position 2 2> log || { cat log; exit 1; }
             f() { layout_figure $layout $position nsb "$1" 1 5 | awk '{ printf "%.3f", $1 }'; }
             echo "| $layout | $position | $(f all) | $(f other_positions) | $(f position_control) |" \
-                "$(layout_claim $layout $position nsb) | $(layout_claim $layout $position map_activity) | $(layout_false $layout $position) |"
+                "$(layout_claim $layout $position nsb) | $(layout_claim $layout $position map_activity) |" \
+                "$(layout_false $layout $position) |"
         done
     done
 fi

@@ -244,7 +244,8 @@ def against_harmony():
     import harmonypy
     import logging
     logging.getLogger("harmonypy").setLevel(logging.ERROR)
-    evaluate("harmony", "drawn.csv", "  null_size: 100\n  normalize: none\n  reshape: none\n  batch_correction: harmony\n  harmony_by: batch\n")
+    evaluate("harmony", "drawn.csv", "  null_size: 100\n  normalize: none\n  reshape: none\n" +
+             "  batch_correction: harmony\n  harmony_by: batch\n")
     rows, x = exported("harmony", "normalized")
     _, ours = exported("harmony", "corrected")
     c = x - x.mean(0)
@@ -260,7 +261,8 @@ def against_harmony():
     mixed = lambda z: float((harmonypy.compute_lisi(z, meta, ["b"], perplexity=30).mean() - 1) / (meta["b"].nunique() - 1))
     before, after, runs = mixed(pc), mixed(ours), [mixed(theirs(s)) for s in range(4)]
     say("harmonypy", "Harmony: LISI of batches after it, from the nearest of its 4 runs", min(abs(after - r) for r in runs),
-        max(runs) - min(runs), "limit: between its own runs; %.3f before, %.3f after, theirs %.3f to %.3f" % (before, after, min(runs), max(runs)))
+        max(runs) - min(runs),
+        "limit: between its own runs; %.3f before, %.3f after, theirs %.3f to %.3f" % (before, after, min(runs), max(runs)))
 
 
 def main():
