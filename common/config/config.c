@@ -328,6 +328,11 @@ static status cross_check(const config *c)
         if (!*name) return fail(E_USAGE, "%s: screen.channels: an empty name", c->path);
         if (names_find(channels, name) != (long)i) return fail(E_USAGE, "%s: screen.channels: '%s' is given twice", c->path, name);
     }
+    const evaluate_options *e = &c->evaluate;
+    if (e->batch_correction == CORRECTION_AUTO &&
+        (e->recipe == RECIPE_0_1 || e->reshape != RESHAPE_AUTO || e->sphere != SPHERING_AUTO || e->ridge != RIDGE_AUTO))
+        return fail(E_USAGE, "%s: evaluate.batch_correction: auto chooses evaluate.reshape, sphere and ridge: leave them out%s", c->path,
+                    e->recipe == RECIPE_0_1 ? ", and recipe 0.1, which does not know it" : "");
     if (!*c->screen.work) return fail(E_USAGE, "%s: screen.work is empty: name the folder for the outputs", c->path);
     status st = check_pairs(c);
     return st == OK ? check_urls(c) : st;

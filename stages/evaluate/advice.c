@@ -18,6 +18,12 @@ static const struct {
               {METRIC_KNN_PLATE, 5, false}};
 _Static_assert(sizeof judged / sizeof *judged == MOST_EFFECTS, "a place for each");
 
+bool advice_biased(double bias, const result *corrected)
+{
+    static const double MOST = 0.02;
+    return bias > MOST && corrected->v.low > corrected->chance;
+}
+
 void advice_free(advice *a)
 {
     text_free(&a->sentence);
@@ -96,7 +102,7 @@ static void say_bias(const advice *a, text *out)
     }
     text_addf(out, " Held-out controls, which should be at chance (%.3f): mAP %.3f without, %.3f with; bias %+.3f, %s.",
               a->controls[1]->chance, a->controls[0]->v.value, a->controls[1]->v.value, a->bias,
-              a->bias > ADVICE_MOST_BIAS ? "more than the 0.02 that is tolerable" : "tolerable");
+              advice_biased(a->bias, a->controls[1]) ? "more than the 0.02 that is tolerable" : "tolerable or within noise");
 }
 
 static void judge(advice *a, const results *r)
@@ -109,7 +115,7 @@ static void judge(advice *a, const results *r)
     int better = 0, worse = 0;
     for (size_t i = 0; i < a->n; i++)
         if (a->effect[i].main) better += a->effect[i].better > 0, worse += a->effect[i].better < 0;
-    bool biased = a->bias > ADVICE_MOST_BIAS || r->fitted;
+    bool biased = r->fitted || (a->controls[1] && advice_biased(a->bias, a->controls[1]));
     a->verdict = biased || (worse && !better) ? ADVICE_AGAINST : worse ? ADVICE_MIXED : better ? ADVICE_USE : ADVICE_EITHER;
     if (r->fitted) text_add(&a->sentence, " Activity was measured against controls that fitted the correction, and comes out too high.");
     text_addf(&a->sentence, " %s", what[a->verdict]);

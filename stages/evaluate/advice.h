@@ -12,7 +12,8 @@ typedef struct {
     bool main; /* the advice is made from it */
 } correction_effect;
 enum { MOST_EFFECTS = 8 };
-#define ADVICE_MOST_BIAS 0.02 /* of a correction, in mAP of held-out controls */
+/* corrected: mAP of held-out controls. Is its bias, against that without correction, above 0.02 and its interval above chance? */
+bool advice_biased(double bias, const result *corrected);
 
 typedef enum { ADVICE_USE, ADVICE_EITHER, ADVICE_MIXED, ADVICE_AGAINST } advice_verdict;
 

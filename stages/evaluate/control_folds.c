@@ -79,7 +79,8 @@ status control_folds_fit(const wells *w, const sphering_params *all, double ridg
     TRY(mem_alloc(&out->fold, (size_t)w->n, sizeof *out->fold, "folds of controls"));
     TRY(find_folds(w, out->fold, &out->n_fold));
     if (out->n_fold == 0) {
-        names_add(notes, "activity after sphering is too high: there are too few controls to fit the sphering without a part of them");
+        if (notes)
+            names_add(notes, "activity after sphering is too high: there are too few controls to fit the sphering without a part of them");
         goto done;
     }
     out->base = x, out->d = all->d, out->kind = all->kind, out->ridge = ridge;

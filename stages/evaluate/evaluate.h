@@ -75,6 +75,8 @@ status wells_code_rows(const frame *f, const int *col, int n_cols, const uint8_t
 status share_block_all(MPI_Comm comm, void *block, size_t size) MUST_USE;
 /* Broadcast the codes. */
 status wells_share_all(wells *w, MPI_Comm comm) MUST_USE;
+/* Broadcast a matrix [n,d] of rank 0, and d; allocated on the others. */
+status wells_share_matrix_all(MPI_Comm comm, float **x, int64_t n, int64_t *d) MUST_USE;
 
 /* ---- read_embeddings.c: embeddings to wells ---- */
 typedef struct {
@@ -139,7 +141,9 @@ typedef struct {
 } transformed;
 /* Replace `reshape: auto` by what it means for these wells. */
 void transform_settle(evaluate_options *o, const wells *w, names *notes);
-/* like: apply that store's parameters, which are moved out of it; NULL: fit them on these wells. */
+/* like: apply that store's parameters, which are moved out of it; NULL: fit them on these wells. notes NULL: no notes. */
+status transform_correct(transformed *c, const wells *w, const evaluate_options *o, transform_params *like, names *notes) MUST_USE;
+/* The same, and the map. */
 status transform_profiles(transformed *c, const wells *w, const evaluate_options *o, transform_params *like, names *notes) MUST_USE;
 void transformed_free(transformed *c);
 /* transform_reuse.c: everything but the two lists of names is borrowed. */
@@ -200,6 +204,8 @@ typedef struct {
 } metric_input;
 /* All metrics of one form. */
 status metrics_all(MPI_Comm comm, const wells *w, const metric_input *in, const evaluate_options *o, results *r, names *notes) MUST_USE;
+/* Those that choose a correction: retrieval, activity, held-out controls. r: started here; only the interval of the last says anything. */
+status metrics_of_trial_all(MPI_Comm comm, const wells *w, const metric_input *in, const evaluate_options *o, results *r) MUST_USE;
 
 /* ---- metrics_pairs.c: evaluate.pairs ---- */
 /* The codes of w, which is labelled; rank 0, local. */

@@ -1,6 +1,7 @@
 /* main.c -- micon-evaluate: embeddings to wells, normalized and corrected; the profile store, the metrics, the report. */
 #include "advice.h"
 #include "claims.h"
+#include "corrections.h"
 
 #include "micon/base/clock.h"
 #include "micon/base/digest.h"
@@ -29,19 +30,12 @@ typedef struct {
     char *transform_with, *export, *append, *wait; /* csv, export, append, wait: old spellings, see check_arguments */
 } evaluate_args;
 
-/* Broadcast a matrix of rank 0. */
-static status share_matrix_all(MPI_Comm comm, float **x, int64_t n, int64_t *d)
-{
-    MPI_Bcast(d, 1, MPI_INT64_T, 0, comm);
-    return share_block_all(comm, x, (size_t)(n * *d) * sizeof **x);
-}
-
 /* Metrics of one form of the profiles, which rank 0 holds; d_cf: features of its predicted profiles. */
 static status measure_all(stage *g, const wells *w, metric_input in, int64_t d_cf, results *r, names *notes)
 {
     status st = OK;
-    TRY(share_matrix_all(g->comm, &in.x, w->n, &in.d));
-    TRY(share_matrix_all(g->comm, &in.cf, w->n_cf, &d_cf));
+    TRY(wells_share_matrix_all(g->comm, &in.x, w->n, &in.d));
+    TRY(wells_share_matrix_all(g->comm, &in.cf, w->n_cf, &d_cf));
     const metric_input all = {
         .x = in.x, .cf = d_cf == in.d ? in.cf : NULL, .d = in.d, .corrected = in.corrected, .cross = in.cross, .fitted = in.fitted};
     TRY(metrics_all(g->comm, w, &all, &g->cfg.evaluate, r, notes));
@@ -81,7 +75,7 @@ done:
     return st;
 }
 
-static status evaluate_all(stage *g, progress *p, wells *w, transformed *c, transform_params *like, results *r, names *notes)
+static status evaluate_all(stage *g, progress *p, wells *w, transformed *c, transform_params *like, trials *tried, results *r, names *notes)
 {
     status st = OK;
     double from = clock_s();
@@ -90,6 +84,11 @@ static status evaluate_all(stage *g, progress *p, wells *w, transformed *c, tran
     TRY_ALL(g->comm, g->rank == 0 ? wells_label(w, &g->cfg, notes) : OK);
     TRY_ALL(g->comm, g->rank == 0 ? pairs_label(w, &g->cfg.evaluate.pairs, notes) : OK);
     TRY_ALL(g->comm, g->rank == 0 ? relations_read(w, &g->cfg, notes) : OK);
+    if (g->cfg.evaluate.batch_correction == CORRECTION_AUTO && !like) {
+        progress_say(p, "trying corrections");
+        TRY(corrections_choose_all(g->comm, w, &g->cfg.evaluate, tried, notes));
+        log_info("%s", text_str(&tried->sentence));
+    }
     if (g->rank == 0) transform_settle(&g->cfg.evaluate, w, notes);
     TRY_ALL(g->comm, g->rank == 0 ? transform_profiles(c, w, &g->cfg.evaluate, like, notes) : OK);
     TRY(wells_share_all(w, g->comm));
@@ -143,6 +142,7 @@ static status make_all(stage *g, const screen_index *ix, const screen_split *spl
     transformed c = {0};
     results r = {0};
     advice a = {0};
+    trials tried = {0};
     transform_params like = {0};
     bool carried = *g->cfg.evaluate.transform_with;
     uint64_t sum = g->rank == 0 ? input_digests_digest(&from->in) : 0; /* only rank 0 writes it */
@@ -163,10 +163,11 @@ static status make_all(stage *g, const screen_index *ix, const screen_split *spl
                        : g->cfg.embed.representation == REPRESENTATION_RAW ? "raw"
                                                                            : "projected";
     if (carried) TRY(carry_all(g, &w, from, &like));
-    TRY(evaluate_all(g, p, &w, &c, carried ? &like : NULL, &r, &from->notes));
+    TRY(evaluate_all(g, p, &w, &c, carried ? &like : NULL, &tried, &r, &from->notes));
     progress_say(p, "writing");
     TRY_ALL(g->comm, g->rank == 0 ? advice_make(&a, &r, &w, &g->cfg.evaluate) : OK);
     advice_json(&a, &r.told);
+    trials_json(&tried, &r.told);
     TRY_ALL(g->comm, g->rank == 0 ? outputs_write_report(o, g, &w, &c, &r, &from->notes) : OK);
     TRY(write_consensus_all(g, o->consensus, &w, &c, text_str(&from->made_from), sum));
     TRY(write_profiles_all(g, o->profiles, &w, &c, text_str(&from->made_from), sum));
@@ -180,6 +181,7 @@ done:
     transformed_free(&c);
     results_free(&r);
     advice_free(&a);
+    trials_free(&tried);
     transform_params_free(&like);
     free(file);
     return st;
@@ -278,10 +280,11 @@ static status run_all(stage *g)
     const evaluate_args *a = g->options;
     TRY(check_arguments(g, a));
     if (*a->transform_with) TRY_ALL(g->comm, name_store(g, a->transform_with));
-    if (*g->cfg.evaluate.transform_with && g->cfg.evaluate.batch_correction == CORRECTION_HARMONY)
-        TRY(fail(E_USAGE,
-                 "evaluate.batch_correction: harmony is fitted on all wells together and cannot be taken from a store: set it to none "
-                 "with --transform-with"));
+    if (*g->cfg.evaluate.transform_with && g->cfg.evaluate.batch_correction != CORRECTION_NONE)
+        TRY(fail(E_USAGE, "evaluate.batch_correction: %s --transform-with",
+                 g->cfg.evaluate.batch_correction == CORRECTION_AUTO
+                     ? "auto chooses a correction, a store has its own: set it to none with"
+                     : "harmony is fitted on all wells together and cannot be taken from a store: set it to none with"));
     outputs_name(&o, &g->cfg);
     if (a->compare) {
         TRY_ALL(g->comm, g->rank == 0 ? compare_runs(g, &g->arguments) : OK);

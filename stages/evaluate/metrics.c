@@ -8,23 +8,28 @@
 
 #include <stdlib.h>
 
+static evaluation_set set_of(MPI_Comm comm, const wells *w, const metric_input *in, const evaluate_options *o, results *r)
+{
+    return (evaluation_set){.comm = comm,
+                            .rank = comm_rank(comm),
+                            .size = comm_size(comm),
+                            .w = w,
+                            .o = o,
+                            .r = r,
+                            .which = in->corrected,
+                            .profiles = in->corrected ? "corrected" : "uncorrected",
+                            .by_position = o->recipe != RECIPE_0_1,
+                            .cross = in->cross,
+                            .d = in->d};
+}
+
 status metrics_all(MPI_Comm comm, const wells *w, const metric_input *in, const evaluate_options *o, results *r, names *notes)
 {
     status st = OK;
-    evaluation_set e = {.comm = comm,
-                        .rank = comm_rank(comm),
-                        .size = comm_size(comm),
-                        .w = w,
-                        .o = o,
-                        .r = r,
-                        .notes = notes,
-                        .which = in->corrected,
-                        .profiles = in->corrected ? "corrected" : "uncorrected",
-                        .by_position = o->recipe != RECIPE_0_1,
-                        .cross = in->cross,
-                        .d = in->d};
+    evaluation_set e = set_of(comm, w, in, o, r);
     const float *x = in->x;
     float *unit = NULL;
+    e.notes = notes;
     TRY_ALL(comm, evaluation_set_init(&e, x));
     TRY(retrieval_metrics_all(&e));
     TRY(prediction_metrics_all(&e, in->cf));
@@ -42,6 +47,32 @@ status metrics_all(MPI_Comm comm, const wells *w, const metric_input *in, const 
     if (e.by_position && !in->fitted) TRY(control_metrics_all(&e, unit));
 done:
     evaluation_set_free(&e);
+    free(unit);
+    return st;
+}
+
+status metrics_of_trial_all(MPI_Comm comm, const wells *w, const metric_input *in, const evaluate_options *o, results *r)
+{
+    enum { FEW = 10 }; /* draws of what no one looks at */
+    status st = OK;
+    evaluate_options few = *o;
+    names notes = {0};
+    float *unit = NULL;
+    few.null_size = FEW;
+    *r = (results){.draws = FEW, .seed = (uint32_t)o->seed, .active = comm_rank(comm) == 0};
+    evaluation_set e = set_of(comm, w, in, &few, r);
+    e.setting = metric_setting_name(ALL_WELLS); /* without what only the report shows */
+    e.notes = &notes;
+    TRY_ALL(comm, evaluation_set_init(&e, in->x));
+    TRY(retrieval_metrics_all(&e));
+    TRY_ALL(comm, mem_alloc(&unit, (size_t)(w->n * in->d), sizeof *unit, "profiles"));
+    linear_unit_rows(in->x, w->n, in->d, unit);
+    TRY(activity_metrics_all(&e, unit));
+    r->draws = o->bootstrap;
+    TRY(control_metrics_all(&e, unit));
+done:
+    evaluation_set_free(&e);
+    names_free(&notes);
     free(unit);
     return st;
 }

@@ -100,6 +100,17 @@ metric_table("batches", "Batches", "How well batches mix, and compounds stay apa
   sec.lastElementChild.firstElementChild.style.minWidth = "560px";
   tips(sec);
 })();
+(function () { // evaluate.batch_correction: auto
+  const tried = M.corrections_tried && M.corrections_tried.filter((t) => t.tried);
+  if (!tried) return;
+  const columns = ["nsb", "nss", "nsp", "map_activity", "bias"].filter((m) => tried.some((t) => t[m] !== null));
+  const head = columns.map((m) => "<th>" + (m === "bias" ? "bias" : esc(named(m, 1))) + "</th>").join("");
+  section("tried", "Corrections tried", "On wells that are not evaluated. Bias: mAP of held-out controls less that without correction. " +
+    "Left out: a figure below that without correction, or bias above 0.02.", "<table class=m style='--cols:" + (columns.length + 1) +
+    "'><thead><tr><th></th>" + head + "<th></th></tr></thead><tbody>" + tried.map((t) => "<tr><td>" + esc(t.correction) + "</td>" +
+    columns.map((m) => "<td>" + (t[m] === null ? "–" : m === "bias" ? t[m].toFixed(3) : figure(t[m])) + "</td>").join("") + "<td>" +
+    (t.chosen ? "<b>used</b>" : t.allowed ? "" : "left out") + "</td></tr>").join("") + "</tbody></table>");
+})();
 for (const name of new Set(METRICS.map((m) => m.section))) { // sections that are new in the table of metrics
   if (!["retrieval", "predicted", "activity", "batches", ""].includes(name)) metric_table(name, name[0].toUpperCase() + name.slice(1), "",
     metric_rows(name));

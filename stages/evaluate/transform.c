@@ -45,6 +45,7 @@ static void note(names *notes, const char *fmt, ...)
 {
     char line[600];
     va_list ap;
+    if (!notes) return;
     va_start(ap, fmt);
     vsnprintf(line, sizeof line, fmt, ap);
     va_end(ap);
@@ -311,11 +312,9 @@ done:
     return st;
 }
 
-status transform_profiles(transformed *c, const wells *w, const evaluate_options *o, transform_params *like, names *notes)
+status transform_correct(transformed *c, const wells *w, const evaluate_options *o, transform_params *like, names *notes)
 {
     status st = OK;
-    umap_options u = umap_defaults();
-    u.seed = (uint32_t)o->seed;
     c->carried = like != NULL;
     TRY(normalize(c, w, o, like, notes));
     TRY(choose_features(c, w, o, notes));
@@ -323,6 +322,16 @@ status transform_profiles(transformed *c, const wells *w, const evaluate_options
     TRY(sphere_profiles(c, w, o, like, notes));
     TRY(components(c, w, like));
     TRY(harmonize_profiles(c, w, o, notes));
+done:
+    return st;
+}
+
+status transform_profiles(transformed *c, const wells *w, const evaluate_options *o, transform_params *like, names *notes)
+{
+    status st = OK;
+    umap_options u = umap_defaults();
+    u.seed = (uint32_t)o->seed;
+    TRY(transform_correct(c, w, o, like, notes));
     TRY(mem_alloc(&c->umap, (size_t)w->n * 2, sizeof *c->umap, "UMAP"));
     TRY(umap_fit(c->pca, w->n, c->d_pca, &u, c->umap));
 done:

@@ -279,6 +279,12 @@ status share_block_all(MPI_Comm comm, void *block, size_t size)
     return comm_bcast_all(comm, 0, p, &n);
 }
 
+status wells_share_matrix_all(MPI_Comm comm, float **x, int64_t n, int64_t *d)
+{
+    MPI_Bcast(d, 1, MPI_INT64_T, 0, comm);
+    return share_block_all(comm, x, (size_t)(n * *d) * sizeof **x);
+}
+
 status wells_share_all(wells *w, MPI_Comm comm)
 {
     status st = OK;

@@ -183,7 +183,7 @@ typedef struct {
     char *name;
     names pos_sameby, pos_diffby, neg_sameby, neg_diffby;
 } pair_options;
-#define CORRECTIONS(X) X(CORRECTION_NONE, "none") X(CORRECTION_HARMONY, "harmony")
+#define CORRECTIONS(X) X(CORRECTION_NONE, "none") X(CORRECTION_HARMONY, "harmony") X(CORRECTION_AUTO, "auto")
 enum { CORRECTIONS(CHOICE_ID) };
 #define SELECTS(X) X(SELECT_NONE, "none") X(SELECT_PYCYTOMINER, "pycytominer")
 enum { SELECTS(CHOICE_ID) };
