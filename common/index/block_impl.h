@@ -61,7 +61,8 @@ struct screen_index {
     findings found;
 };
 
-/* The bytes that section `s` must have for the head's counts; SIZE_MAX: any number, 0 is always allowed for S_ILLUM, S_PLANE_OF and S_PAGES. */
+/* The bytes that section `s` must have for the head's counts; SIZE_MAX: any number, 0 is always allowed for S_ILLUM, S_PLANE_OF and
+ * S_PAGES. */
 size_t block_section_size(const block_head *h, int s);
 /* Digest of the block, with 0 for `content` in its head, which gives the size. */
 uint64_t block_content(const block_head *h, const uint8_t *block);

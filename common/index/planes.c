@@ -1,5 +1,5 @@
-/* planes.c -- with tile.z: rows of a site that differ in Z are planes of its channels. Of the middle one or the N-th the file is chosen here;
- * for a projection all are kept. Channels may have other numbers of planes, and name one file in several rows. */
+/* planes.c -- with tile.z: rows of a site that differ in Z are planes of its channels. For the middle or the N-th plane the file is chosen
+ * here; for a projection all are kept. Channels may have different numbers of planes, and name one file in several rows. */
 #include "build_impl.h"
 
 #include "micon/base/mem.h"

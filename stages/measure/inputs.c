@@ -1,5 +1,5 @@
-/* inputs.c -- the files that a plate's features are made from, and whether the finished file is what they would give. All ranks know
- * their order from the index: items, then illumination functions, then files of further planes. Of each: size, time and digest, [inputs, 3]. */
+/* inputs.c -- the files that a plate's features are made from, and whether the finished file is what they would give. All ranks know their
+ * order from the index: items, then illumination functions, then files of further planes. Of each: size, time and digest, [inputs, 3]. */
 #include "measure_stage.h"
 
 #include "micon/base/digest.h"
