@@ -13,6 +13,7 @@
 
 /* Numbers of the format that only the writer needs. */
 enum { LEVEL = 1, VERSION = 1, CONVERTED_UTF8 = 0, OPTIONAL = 1, PAGE_DATA = 0, PAGE_DICTIONARY = 2, MISSING = -1 };
+enum { TOGETHER = 16 }; /* float columns: values of a row in one line of the cache */
 
 typedef struct {
     int64_t at, dictionary_at, packed, unpacked, n_values; /* dictionary_at 0: none */
@@ -35,6 +36,8 @@ struct parquet_writer {
     text cells;
     int64_t *start; /* of each row's cell, or MISSING */
     const char **sorted;
+    float *columns; /* float columns that were taken together */
+    size_t columns_cap;
 };
 
 /* ---- thrift's compact protocol ---- */
@@ -224,27 +227,30 @@ done:
     return st;
 }
 
-typedef struct {
-    const float *x;
-    size_t stride;
-} float_column;
+/* n columns of the rows, one behind another into w->columns: read one by one, each value would cost a line of the cache. */
+static status take_columns(parquet_writer *w, int64_t n_rows, const float *x, size_t stride, int n)
+{
+    status st = mem_grow(&w->columns, &w->columns_cap, (size_t)n * (size_t)n_rows, sizeof *w->columns, w->path);
+    for (int64_t i = 0; st == OK && i < n_rows; i++)
+        for (int k = 0; k < n; k++) w->columns[k * n_rows + i] = x[(size_t)i * stride + (size_t)k];
+    return st;
+}
 
 static bool float_present(const void *user, int64_t row)
 {
-    const float_column *c = user;
-    return isfinite(c->x[(size_t)row * c->stride]);
+    return isfinite(((const float *)user)[row]);
 }
 
-static status put_float_column(parquet_writer *w, int64_t n_rows, float_column c, written_chunk *k)
+static status put_float_column(parquet_writer *w, int64_t n_rows, const float *x, written_chunk *k)
 {
     int64_t n_present = 0;
     float block[1024];
     size_t n = 0;
-    for (int64_t i = 0; i < n_rows; i++) n_present += float_present(&c, i);
+    for (int64_t i = 0; i < n_rows; i++) n_present += float_present(x, i);
     text_clear(&w->page);
-    put_levels(&w->page, n_rows, n_present, float_present, &c);
+    put_levels(&w->page, n_rows, n_present, float_present, x);
     for (int64_t i = 0; i < n_rows; i++) {
-        if (float_present(&c, i)) block[n++] = c.x[(size_t)i * c.stride];
+        if (float_present(x, i)) block[n++] = x[i];
         if (n < sizeof block / sizeof *block && i + 1 < n_rows) continue;
         text_addn(&w->page, (const char *)block, n * sizeof *block);
         n = 0;
@@ -294,7 +300,9 @@ status parquet_write_group(parquet_writer *w, int64_t n_rows, const char *(*cell
             w->start[i] = s ? (int64_t)w->cells.n : MISSING;
             if (s) text_addn(&w->cells, s, strlen(s) + 1);
         }
-        TRY(c < w->n_text ? put_text_column(w, n_rows, k) : put_float_column(w, n_rows, (float_column){x + (c - w->n_text), stride}, k));
+        int f = c - w->n_text;
+        if (f >= 0 && f % TOGETHER == 0) TRY(take_columns(w, n_rows, x + f, stride, w->n_cols - c < TOGETHER ? w->n_cols - c : TOGETHER));
+        TRY(f < 0 ? put_text_column(w, n_rows, k) : put_float_column(w, n_rows, w->columns + f % TOGETHER * n_rows, k));
     }
     w->group_rows[w->n_groups++] = n_rows;
 done:
@@ -405,6 +413,7 @@ void parquet_abandon(parquet_writer **q)
     free(w->packed);
     free(w->start);
     free(w->sorted);
+    free(w->columns);
     free(w->path);
     free(w);
     *q = NULL;
