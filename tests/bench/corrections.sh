@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# corrections.sh [FOLDER [SET...]] -- the tables of docs/evaluation.md, "Corrections": each correction on every real set in shared that
+# corrections.sh [FOLDER [SET...]] -- the tables of docs/evaluation.md, "Corrections": each correction, and auto, on every real set in shared that
 # has profiles of several plates. A line: set, reshape, sphere, ridge; then with correction NSB top 1 (all; other positions), mAP of
 # activity, mAP of mechanisms, each with its interval. Not a test: it says nothing of right or wrong.
 set -eu
@@ -28,10 +28,12 @@ for set in $sets; do
       printf 'evaluate:\n  null_size: 1000\n  negatives: all\n  images: no\n'
       screen "$set"; } > "$W/$set/screen.yaml"
     for how in "none none auto" "none ZCA 0" "none ZCA ledoit_wolf" "none ZCA 1" "rank_plate none auto" "rank_plate ZCA 0" \
-        "rank_plate ZCA ledoit_wolf" "rank_plate ZCA 1"; do
+        "rank_plate ZCA ledoit_wolf" "rank_plate ZCA 1" "auto auto auto"; do
         read -r reshape sphere ridge <<<"$how"
+        batch=none
+        [ "$how" != "auto auto auto" ] || batch=auto
         mpirun -n 2 "$B/micon-evaluate" "$W/$set/screen.yaml" --quiet --set "evaluate.reshape=$reshape" --set "evaluate.sphere=$sphere" \
-            --set "evaluate.ridge=$ridge" 2>"$W/err" || { cat "$W/err" >&2; exit 1; }
+            --set "evaluate.ridge=$ridge" --set "evaluate.batch_correction=$batch" 2>"$W/err" || { cat "$W/err" >&2; exit 1; }
         form=uncorrected
         grep -q '^corrected,' "$W/$set/work/reports/r/metrics.csv" && form=corrected
         echo "$set | $how | $(figure nsb all 1) | $(figure nsb other_positions 1) | $(figure map_activity all '') |" \
