@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# corrections.sh [FOLDER [SET...]] -- the tables of docs/evaluation.md, "Corrections": each correction, and auto, on every real set in shared that
-# has profiles of several plates. A line: set, reshape, sphere, ridge; then with correction NSB top 1 (all; other positions), mAP of
-# activity, mAP of mechanisms, each with its interval. Not a test: it says nothing of right or wrong.
+# corrections.sh [FOLDER [SET...]] -- the tables of docs/evaluation.md, "Corrections": each correction, and auto, on every real set in
+# shared that has profiles of several plates. A line: set, reshape, sphere, ridge; then with correction NSB top 1 (all; other positions),
+# mAP of activity, mAP of mechanisms, each with its interval. Not a test: it says nothing of right or wrong.
 set -eu
 cd "$(dirname "$0")/../.." || exit 1
 . tests/mpi.env
