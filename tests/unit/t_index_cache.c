@@ -186,6 +186,13 @@ static void hostile(void)
         index_free(&bad), msg_clear();
     }
     ok(taken == 0, "a cache cut off anywhere");
+    for (size_t at = 0; at < n; at++) {
+        memcpy(copy, bytes, n);
+        copy[at] ^= 4;
+        taken += index_from_bytes(&bad, copy, n, "") == OK;
+        index_free(&bad), msg_clear();
+    }
+    ok(taken == 0, "a cache with a changed bit anywhere");
     rng r = rng_at(1, 9001, 0, 0);
     for (int i = 0; i < 20000; i++) { /* with a right digest, so that the checks behind it are reached */
         memcpy(copy, bytes, n);
