@@ -145,13 +145,23 @@ static int same_name(const void *key, const void *entry)
     return strcmp(key, *(char *const *)entry);
 }
 
+/* What microscopes write is TIFF; a pattern may name any kind of image that is read. */
+static bool is_image(const char *name, bool by_pattern)
+{
+    static const char *const endings[] = {".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2"};
+    const char *end = strrchr(name, '.');
+    for (size_t i = 0; end && i < (by_pattern ? sizeof endings / sizeof *endings : 2); i++)
+        if (strcasecmp(end, endings[i]) == 0) return true;
+    return false;
+}
+
 static status walk(plate_files *f, const char *dir, const char *pattern, int depth);
 
 static status look_at(plate_files *f, const char *path, const char *pattern, int depth, char **listed, size_t n_listed)
 {
-    const char *name = path_base(path), *end = strrchr(name, '.');
+    const char *name = path_base(path);
     if (path_is_dir(path)) return depth < MOST_DEPTH ? walk(f, path, pattern, depth + 1) : OK;
-    if (!end || (strcasecmp(end, ".tif") != 0 && strcasecmp(end, ".tiff") != 0)) return OK;
+    if (!is_image(name, pattern && *pattern)) return OK;
     if (listed && bsearch(name, listed, n_listed, sizeof *listed, same_name)) return OK;
     if (strstr(name, "_thumb"))
         f->n_thumbnails++;

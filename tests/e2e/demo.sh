@@ -7,7 +7,7 @@ unset MICON_BIN MICON_HOME
 exits "the demo" 0 bash tests/demo.sh "$T/demo"
 cp "$T/err" "$T/log"; cp "$T/out" "$T/table"
 sed 's/^/# /' "$T/table"
-has "prints a table" "$T/table" "fraction of wells, with its 95 % interval"
+has "prints a table" "$T/table" "fraction of wells, 95 % interval"
 has "and the path of the report" "$T/table" "$T/demo/work/reports/micon/report.html"
 ok "which is there" test -s "$T/demo/work/reports/micon/report.html"
 value() { awk -F, -v want="uncorrected,nsb,$2,5" -v col="$3" '$1 "," $2 "," $3 "," $4 == want {print $col}' \
@@ -17,6 +17,7 @@ for setting in seen_sources unseen_source; do
     echo "# $setting, top 5 in another batch: $trained (from $low), chance $chance, untrained $untrained"
     ok "$setting: above chance, with its interval" awk "BEGIN {exit !($low > $chance)}"
     ok "$setting: classical features are above chance" awk "BEGIN {exit !($(value classical $setting 6) > $chance)}"
+    ok "$setting: the drawn truth is above all" awk "BEGIN {t = $(value oracle $setting 5); exit !(t > $trained && t > $(value classical $setting 5))}"
     ok "$setting: above the untrained network" awk "BEGIN {exit !($trained > $untrained)}"
 done
 

@@ -3,7 +3,7 @@
 # docs/reproduction/*.csv and docs/reproduction.md. Every step is a step of `micon run`: started again, it goes on where it was.
 #
 # A *start network* is trained on one drawn screen. On the other screens its layers are frozen; each method trains the last layer and its
-# heads on their outputs. Compounds are unseen if they are not on the start network's screen, have an effect, and are left out of training.
+# heads on their outputs, then the last stage too; on one smaller screen networks are trained from scratch. Compounds are unseen if they are not on the start network's screen, have an effect, and are left out of training.
 set -eu
 cd "$(dirname "$0")/../.."
 top=$PWD
@@ -11,8 +11,8 @@ export PATH=${MICON_BIN:-$top/build/release/bin}:$PATH OMP_NUM_THREADS=1
 scale=${1:-small} root=$(realpath -m "${2:-build/reproduce}")
 ranks=${MICON_RANKS:-2}
 case $scale in
-small) seeds=3 budget=1 share_seeds=2 deeper_seeds=1 ;;
-medium) seeds=5 budget=4 share_seeds=5 deeper_seeds=5 ;;
+small) seeds=3 budget=1 share_seeds=2 deeper_seeds=3 scratch_seeds=2 ;;
+medium) seeds=5 budget=4 share_seeds=5 deeper_seeds=5 scratch_seeds=5 ;;
 *) echo "run.sh: small or medium, not '$scale'" >&2 && exit 2 ;;
 esac
 seeds=${MICON_SEEDS:-$seeds}
@@ -20,18 +20,18 @@ mkdir -p "$root"
 cd "$root"
 
 . "$top/tests/drawn_screen.sh"
-# screen NAME SPLIT OPTIONS...: draws it
+# screen NAME SPLIT OPTIONS...: draws it; side, sites, batch: other than its own
 screen() {
     local name=$1 split=$2
     shift 2
-    drawn_screen "$name" "$name" --sites 1 --size 64 "$@" <<YAML
+    drawn_screen "$name" "$name" --sites "${sites:-1}" --size "${side:-64}" "$@" <<YAML
 tile:
-  size: 64
+  size: ${side:-64}
 split: $split
 train:
   lr: 0.001
   temperature: 0.1
-  batch: 64
+  batch: ${batch:-64}
 embed:
   counterfactual_compounds: unseen
 YAML
@@ -113,8 +113,20 @@ deeper=(train.freeze=layer3 train.augment=flips train.lr=0.0003)
 for seed in $(seq "$deeper_seeds"); do
     method main deeper-micon "$seed" 60 "${deeper[@]}"
     projected main "deeper-micon@$seed"
+    method main deeper-joint "$seed" 60 "${deeper[@]}" train.detach=no
+    projected main "deeper-joint@$seed"
     method main deeper-paclr "$seed" 64 "${deeper[@]}" train.method=paclr
     method main deeper-clip "$seed" 120 "${deeper[@]}" train.method=clip
+done
+
+# ---- from scratch, on a screen of 40 compounds: about 270 processor seconds each ----
+side=48 sites=2 batch=48 screen scratch '{test_batches: 1, unseen_sources: [source_3], unseen_compounds: 8}' --sources 3 --batches 3 \
+    --wells 96 --compounds 40 --seed 21
+for seed in $(seq "$scratch_seeds"); do
+    run scratch "micon@$seed" train.seed="$seed" train.steps=$((120 * budget))
+    run scratch "joint@$seed" train.seed="$seed" train.steps=$((116 * budget)) train.detach=no
+    run scratch "paclr@$seed" train.seed="$seed" train.steps=$((124 * budget)) train.method=paclr
+    run scratch "clip@$seed" train.seed="$seed" train.steps=$((350 * budget)) train.method=clip
 done
 
 # ---- side by side ----
@@ -125,7 +137,8 @@ runs() { # SEEDS METHOD...
 }
 micon compare main/screen.yaml --quiet $(runs "$seeds" micon paclr clip simclr) start untrained classical oracle
 micon compare main/screen.yaml --quiet $(runs "$seeds" micon micon-projected)
-micon compare main/screen.yaml --quiet $(runs "$deeper_seeds" deeper-micon deeper-paclr deeper-clip)
+micon compare main/screen.yaml --quiet $(runs "$deeper_seeds" deeper-micon deeper-joint deeper-paclr deeper-clip)
+micon compare scratch/screen.yaml --quiet $(runs "$scratch_seeds" micon joint paclr clip)
 for share in 0 0.3 0.6 0.9; do micon compare "share$share/screen.yaml" --quiet $(runs "$share_seeds" micon micon-projected); done
 micon compare share0.6/shuffled.yaml --quiet $(runs "$share_seeds" micon micon-projected)
 mkdir -p "$top/docs/reproduction"
