@@ -182,6 +182,9 @@ class Page:
                 lines.append([screen, m, span(r), number(r["chance"]), r["compounds"], r["seeds"]])
         return self.table(["screen", "method", "top " + k, "by chance", "compounds", "seeds"], lines)
 
+    def seeds(self, screen, method):
+        return next(r["seeds"] for r in self.figures if (r["screen"], r["method"]) == (screen, method))
+
     def costs(self, screen):
         groups = {}
         for r in self.cost:
