@@ -3,7 +3,8 @@
 # docs/reproduction/*.csv and docs/reproduction.md. Every step is a step of `micon run`: started again, it goes on where it was.
 #
 # A *start network* is trained on one drawn screen. On the other screens its layers are frozen; each method trains the last layer and its
-# heads on their outputs, then the last stage too; on one smaller screen networks are trained from scratch. Compounds are unseen if they are not on the start network's screen, have an effect, and are left out of training.
+# heads on their outputs, then the last stage too; on one smaller screen networks are trained from scratch. Compounds are unseen if they are
+# not on the start network's screen, have an effect, and are left out of training.
 set -eu
 cd "$(dirname "$0")/../.."
 top=$PWD
