@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # demo.sh [FOLDER] -- make demo: a drawn screen of three centres, one of them never trained on, through all stages on two ranks; then the
-# same with a network that was not trained (its learning rate is next to nothing), with classical features of cells, and with the drawn truth
-# of each well as its profile, to compare with. Prints the table and the reports.
+# same with a network that was not trained (its learning rate is next to nothing), with classical features of cells, and with the drawn
+# truth of each well as its profile, to compare with. Prints the table and the reports.
 set -eu
 cd "$(dirname "$0")/.."
 PATH=$PWD/build/release/bin:$PATH

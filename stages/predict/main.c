@@ -182,7 +182,7 @@ static status predict_all(stage *g)
     status st = OK;
     job j = {.from = {.g = g}};
     float *x = NULL;
-    int64_t first, n;
+    int64_t first = 0, n = 0;
     TRY(check_arguments(g));
     TRY(plates_index_all(g, &j.from.ix));
     kernels_set_threads(1); /* a product's last bits would depend on how many ranks share the machine */
