@@ -61,7 +61,8 @@ static void hand_made(void)
     ok(matches[0] == 1 && matches[1] == 1 && matches[2] == 2, "matches among the first 1, 2 and 3: rows 4 and 8 of 4, 6, 8");
     ok(matches[3] == 0 && matches[4] == 1 && matches[5] == 1 && matches[9] == 0, "none among the first; none where nobody asks");
     near(retrieval_precision_chance(possible, match, HN, 1), score.chance[0], 1e-15, "precision at 1 by chance is that of a hit");
-    near(retrieval_precision_chance(possible, match, HN, 12), score.chance[0] / 2, 1e-15, "twelve places for six candidates: half of it");
+    near(retrieval_precision_chance(possible, match, HN, 12), (double)(2 + 1 + 2 + match[8]) / (4 * 12), 1e-15,
+         "twelve places take all candidates: their matches by twelve");
     ok(retrieval_counts(&set[1], label, 0, HN, label, HN, possible, match) == OK && match[1] == 0 && match[2] == 1,
        "not same source: row 1 becomes impossible");
     for (int i = 0; i < HN; i++) rank[i] = 0, match[i] = match[i] < 0 ? -1 : 0;
