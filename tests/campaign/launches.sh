@@ -21,10 +21,10 @@ C=${folder:-$(mktemp -d "${TMPDIR:-/tmp}/micon-launches-XXXXXX")}
 [ -n "$folder" ] || trap 'rm -rf "$C"' EXIT
 mkdir -p "$C/tmp" && cd "$C" || exit 2
 export TMPDIR=$C/tmp PATH=$BIN:$PATH MICON_PROGRESS=off
-# Another user can reach neither a folder of mktemp's nor, perhaps, the programs.
+# Another user can reach neither a folder of mktemp's nor, perhaps, the programs. `env`: setpriv itself still starts what only root reaches.
 other=0
 if [ "$(id -u)" = 0 ] && chmod 755 "$C" && chmod 1777 tmp && mkdir bin && cp "$BIN"/micon "$BIN"/micon-tile bin &&
-    setpriv --reuid=nobody --regid=nogroup --clear-groups "$C/bin/micon" --version >/dev/null 2>&1; then other=1; fi
+    setpriv --reuid=nobody --regid=nogroup --clear-groups env "$C/bin/micon" --version >/dev/null 2>&1; then other=1; fi
 micon-simulate --out s --sources 1 --batches 1 --wells 6 --sites 1 --size 32 --compounds 2 --quiet || exit 2
 
 # launch NUMBER: into its own work folder; its exit status, kind and the digest of its tile files into NUMBER.end
