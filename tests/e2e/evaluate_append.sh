@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run: limit=120
+# run: long limit=120
 # micon-store add: runs of several screens in one store, in any order and at the same time; what does not go together is refused, and the
 # store stays as it was.
 . "$(dirname "$0")/../tap.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run: limit=300
+# run: long limit=300
 # train.method: classical: micon run measures and evaluates, and nothing else; the profiles find compounds again in another batch; stages of
 # networks refuse; wells without cells are left out.
 . "$(dirname "$0")/../tap.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run: limit=120
+# run: long limit=120
 # micon-simulate from outside: the same bytes from any number of ranks, reruns, refusals, options, a killed run.
 . "$(dirname "$0")/../tap.sh"
 P=$BIN/micon-simulate

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run: limit=150
+# run: long limit=150
 # A real SLURM: a screen submitted with arrays, submitted twice, a task killed, a bad plate, the controller restarted.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# train_deterministic.sh -- train.deterministic: two fresh work folders, the same bytes, nothing measured. run: limit=240
+# train_deterministic.sh -- train.deterministic: two fresh work folders, the same bytes, nothing measured. run: long limit=240
 . "$(dirname "$0")/../tap.sh"
 cd "$T" || exit 1
 export OMP_NUM_THREADS=1

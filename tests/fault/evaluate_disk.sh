@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run: limit=120
+# run: long limit=120
 # micon-evaluate on a full disk: exit 1, said plainly, nothing wrong under a final name, and with room the next run makes the right bytes;
 # and the same for a shared store, which stays as it was, and for tables.
 . "$(dirname "$0")/../tap.sh"

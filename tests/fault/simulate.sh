@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run: limit=120
+# run: long limit=120
 # micon-simulate with every fault point failing in turn, on either rank: exit 1, the rank is named, the next run gives the same bytes.
 . "$(dirname "$0")/../tap.sh"
 P=$DEBUG_BIN/micon-simulate

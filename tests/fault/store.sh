@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# store.sh -- the store's files: same bytes from any number of ranks; a killed rank leaves no final file. run: limit=240
+# store.sh -- the store's files: same bytes from any number of ranks; a killed rank leaves no final file. run: long limit=240
 . "$(dirname "$0")/../tap.sh"
 tool=$ROOT/build/release/tests/tools/store_tool debug_tool=$ROOT/build/debug/tests/tools/store_tool
 cd "$T" || exit 1

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# store_disk.sh -- a full disk, a file size limit, writes that get lost: exit 1, no final file, no hang, no wrong file. run: limit=240
+# store_disk.sh -- a full disk, a file size limit, writes that get lost: exit 1, no final file, no hang, no wrong file. run: long limit=240
 . "$(dirname "$0")/../tap.sh"
 tool=$ROOT/build/release/tests/tools/store_tool
 cd "$T" || exit 1

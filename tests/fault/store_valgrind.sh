@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # store_valgrind.sh -- no leak and no use of uninitialised memory (of which bytes of a file would depend) on 2 ranks; and a planted leak
-# of 64 bytes on rank 1 is found, so the check checks. run: limit=180
+# of 64 bytes on rank 1 is found, so the check checks. run: long limit=180
 . "$(dirname "$0")/../tap.sh"
 tool=$ROOT/build/release/tests/tools/store_tool
 supp=$(sed -n 's/^MPI_VALGRIND_SUPP *?= *//p' "$ROOT/site.mk")

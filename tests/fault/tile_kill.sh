@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run: limit=200
+# run: long limit=200
 # micon-tile and micon-measure killed: SIGKILL of a rank at fault points, and of all at any time, leaves no file under a final name, and the
 # next run makes the right bytes; so does a full disk. (tile_fault.sh, among the long tests, goes through all fault points of tiles.)
 . "$(dirname "$0")/../tap.sh"
