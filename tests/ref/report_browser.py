@@ -77,7 +77,7 @@ def report(folder):
     value = {(x["metric"], x["k"]): x for x in m["metrics"] if x["profiles"] == form and x["setting"] == "all"}
     said = page.run("[...document.querySelectorAll('#verdict-list li span')].map((e) => e.textContent)") or []
     ok("four sentences, not %d" % len(said), len(said) == 4)
-    advice = page.run("document.querySelector('main p:not(.sub)').textContent") or ""
+    advice = page.run("document.querySelector('main p:not(.sub)')?.textContent") or ""
     ok("the first paragraph: '%s'" % advice, m["correction"] and advice.startswith(m["correction"]["sentence"]))
     active = [r for r in csv.DictReader(open(folder + "/compounds.csv")) if r["profiles"] == form and r["activity_q"]]
     n = sum(float(r["activity_q"]) < .05 for r in active)
