@@ -82,13 +82,14 @@ static status evaluate_all(stage *g, progress *p, wells *w, transformed *c, tran
     crossfit cross;
     progress_say(p, "normalizing");
     TRY_ALL(g->comm, g->rank == 0 ? wells_label(w, &g->cfg, notes) : OK);
-    TRY_ALL(g->comm, g->rank == 0 ? pairs_label(w, &g->cfg.evaluate.pairs, notes) : OK);
-    TRY_ALL(g->comm, g->rank == 0 ? relations_read(w, &g->cfg, notes) : OK);
-    if (g->cfg.evaluate.batch_correction == CORRECTION_AUTO && !like) {
+    if (g->cfg.evaluate.batch_correction == CORRECTION_AUTO) {
         progress_say(p, "trying corrections");
         TRY(corrections_choose_all(g->comm, w, &g->cfg.evaluate, tried, notes));
         log_info("%s", text_str(&tried->sentence));
     }
+    /* after the trials, which may take compounds out of E */
+    TRY_ALL(g->comm, g->rank == 0 ? pairs_label(w, &g->cfg.evaluate.pairs, notes) : OK);
+    TRY_ALL(g->comm, g->rank == 0 ? relations_read(w, &g->cfg, notes) : OK);
     if (g->rank == 0) transform_settle(&g->cfg.evaluate, w, notes);
     TRY_ALL(g->comm, g->rank == 0 ? transform_profiles(c, w, &g->cfg.evaluate, like, notes) : OK);
     TRY(wells_share_all(w, g->comm));

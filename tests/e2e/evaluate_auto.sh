@@ -73,13 +73,22 @@ ok "other values of the test wells: the same trials" cmp before after
 
 # Without training wells a third of the compounds is lent, and not evaluated.
 screen whole shared no no
-exits "no training wells" 0 "$BIN/micon-evaluate" whole.yaml
+for i in $(seq 0 2 35); do echo "c$i,c$((i + 1))"; done | sed '1i a,b' > known.csv
+exits "no training wells" 0 "$BIN/micon-evaluate" whole.yaml --set evaluate.relations=known.csv --set evaluate.pairs.pos_sameby=Compound \
+    --set evaluate.pairs.neg_sameby=Plate
 has "no training wells: said" "$T/err" "No well was used for training: a third of the compounds was lent, and is not evaluated"
 judged=$(sed -n 's/.*"judged":\([0-9]*\).*/\1/p' work_whole/reports/r/metrics.json)
 ok "no training wells: fewer are evaluated ($judged)" test "${judged:-0}" -lt 168 -a "${judged:-0}" -gt 100
 tried whole > before
 cut -d, -f6 work_whole/reports/r/by_compound.csv | sort -u > evaluated
 for i in $(seq 0 35); do grep -qx "c$i" evaluated || echo "c$i"; done > lent
+n=$(awk -F, 'NR == FNR { lent[$1]; next } FNR > 1 { n += !($1 in lent) && !($2 in lent) } END { print n }' lent known.csv)
+has "no training wells: relations of what was lent are left out" work_whole/reports/r/metrics.json \
+    "known relations: $n of 18 rows name two evaluated treatments: $n relations"
+same "no training wells: pairs are of the 36 others of a plate: five positive and 35 negative ones, by chance" \
+    "$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "AP_Pairs_Chance") c = i; next }
+        $c != "nan" && $c != "" { printf "%.6f\n", $c }' work_whole/reports/r/wells.csv | sort -u)" \
+    "$(awk 'BEGIN { m = 5; n = 40; for (k = 1; k <= n; k++) h += 1 / k; printf "%.6f\n", ((n - m) * h + n * (m - 1)) / ((n - 1) * n) }')"
 screen whole shared no yes
 exits "other values of the evaluated wells" 0 "$BIN/micon-evaluate" whole.yaml
 tried whole > after
