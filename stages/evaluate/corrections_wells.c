@@ -54,7 +54,7 @@ done:
     return st;
 }
 
-/* Of many treated wells those of some treatments, drawn. */
+/* Of many treated wells those of some treatments: drawn, but for those that have no room with the ones before them. */
 static status thin_out(const wells *w, uint32_t seed, uint8_t *use)
 {
     status st = OK;
@@ -67,8 +67,8 @@ static status thin_out(const wells *w, uint32_t seed, uint8_t *use)
     for (int32_t l = 0; l < w->n_label; l++) order[l] = l;
     rng_shuffle(&r, order, w->n_label);
     for (int32_t k = 0; k < w->n_label; k++) {
+        if (n + count[order[k]] > MOST_TREATED) count[order[k]] = 0;
         n += count[order[k]];
-        if (n > MOST_TREATED) count[order[k]] = 0;
     }
     for (int64_t i = 0; i < w->n; i++) use[i] = use[i] && count[w->label[i]] > 0;
 done:
