@@ -2,7 +2,6 @@
 #include "advice.h"
 
 #include <math.h>
-#include <string.h>
 
 static const struct {
     metric_id metric;
@@ -29,18 +28,6 @@ void advice_free(advice *a)
     text_free(&a->sentence);
 }
 
-static const result *find(const results *r, int form, metric_id metric, int k)
-{
-    static const char *const profiles[] = {"uncorrected", "corrected"};
-    for (size_t i = 0; i < r->n; i++) {
-        const result *m = &r->item[i];
-        if (m->metric == metric && m->k == k && strcmp(m->profiles, profiles[form]) == 0 &&
-            strcmp(m->setting, metric_setting_name(ALL_WELLS)) == 0)
-            return m;
-    }
-    return NULL;
-}
-
 /* Of one source, or one plate, every neighbour names it: that is neither good nor bad. */
 static bool can_be_told(const results *r, const wells *w, metric_id metric)
 {
@@ -52,8 +39,8 @@ static status add_effects(advice *a, const results *r, const wells *w)
 {
     status st = OK;
     for (size_t i = 0; i < MOST_EFFECTS; i++) {
-        correction_effect e = {.before = find(r, 0, judged[i].metric, judged[i].k),
-                               .after = find(r, 1, judged[i].metric, judged[i].k),
+        correction_effect e = {.before = results_find(r, profiles_form[0], judged[i].metric, ALL_WELLS, judged[i].k),
+                               .after = results_find(r, profiles_form[1], judged[i].metric, ALL_WELLS, judged[i].k),
                                .main = judged[i].main};
         if (!e.before || !e.after || !e.before->num || !e.after->num || !can_be_told(r, w, judged[i].metric)) continue;
         bool lower = metric_table[judged[i].metric].properties & LOWER;
@@ -128,7 +115,7 @@ status advice_make(advice *a, const results *r, const wells *w, const evaluate_o
     *a = (advice){.bias = NAN};
     TRY(add_effects(a, r, w));
     if (a->n == 0) goto done;
-    for (int form = 0; form < 2; form++) a->controls[form] = find(r, form, METRIC_MAP_CONTROLS, 0);
+    for (int form = 0; form < 2; form++) a->controls[form] = results_find(r, profiles_form[form], METRIC_MAP_CONTROLS, ALL_WELLS, 0);
     if (a->controls[0] && a->controls[1]) a->bias = a->controls[1]->v.value - a->controls[0]->v.value;
     text_add(&a->sentence, "Correction (");
     correction_name(o, &a->sentence);

@@ -4,23 +4,12 @@
 #include "micon/base/log.h"
 
 #include <math.h>
-#include <string.h>
 
 static const struct {
     metric_id metric;
     int k;
 } claimed[] = {{METRIC_NSB, 1}, {METRIC_NSS, 1}, {METRIC_NSP, 1}, {METRIC_MAP_ACTIVITY, 0}, {METRIC_PERCENT_REPLICATING, 0}};
 enum { N_CLAIMED = sizeof claimed / sizeof *claimed };
-
-static const result *find(const results *r, const char *profiles, metric_id metric, metric_setting setting, int k)
-{
-    for (size_t i = 0; i < r->n; i++) {
-        const result *m = &r->item[i];
-        if (m->metric == metric && m->k == k && strcmp(m->profiles, profiles) == 0 && strcmp(m->setting, metric_setting_name(setting)) == 0)
-            return m;
-    }
-    return NULL;
-}
 
 /* 0 at chance, 1 at best. */
 static double beyond_chance(const result *m, double v)
@@ -35,13 +24,12 @@ static claim_state state_of(double low, double bar)
 
 size_t claims_of(const results *r, claim out[MOST_CLAIMS])
 {
-    static const char *const profiles[] = {"uncorrected", "corrected"};
     size_t n = 0;
     for (int p = 0; p < 2; p++)
         for (int i = 0; i < N_CLAIMED; i++) {
-            claim c = {.all = find(r, profiles[p], claimed[i].metric, ALL_WELLS, claimed[i].k),
-                       .other = find(r, profiles[p], claimed[i].metric, OTHER_POSITIONS, claimed[i].k),
-                       .control = find(r, profiles[p], claimed[i].metric, POSITION_CONTROL, claimed[i].k),
+            claim c = {.all = results_find(r, profiles_form[p], claimed[i].metric, ALL_WELLS, claimed[i].k),
+                       .other = results_find(r, profiles_form[p], claimed[i].metric, OTHER_POSITIONS, claimed[i].k),
+                       .control = results_find(r, profiles_form[p], claimed[i].metric, POSITION_CONTROL, claimed[i].k),
                        .other_clear = CLAIM_OPEN,
                        .control_clear = CLAIM_OPEN};
             if (!c.all) continue;

@@ -7,7 +7,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define TRIED_ROW(reshape, sphere, ridge, batch) {reshape, sphere, batch, ridge},
 static const struct {
@@ -45,26 +44,19 @@ done:
     return st;
 }
 
-static const result *find(const results *r, metric_id metric, metric_setting setting)
+static const result *find(const trial *t, metric_id metric, metric_setting setting)
 {
-    for (size_t i = 0; i < r->n; i++) {
-        const result *m = &r->item[i];
-        if (m->metric == metric && m->k == (metric_table[metric].properties & BY_K ? 1 : 0) &&
-            strcmp(m->setting, metric_setting_name(setting)) == 0)
-            return m;
-    }
-    return NULL;
+    return results_find(&t->measured, profiles_form[1], metric, setting, metric_table[metric].properties & BY_K ? 1 : 0);
 }
 
 /* The own position is barred where half of the queries have a replicate at another one. */
 static void take_figures(trial *t, const trial *none)
 {
     for (int f = 0; f < TRIAL_FIGURES; f++) {
-        const result *all = find(&t->measured, judged[f], ALL_WELLS), *other = find(&t->measured, judged[f], OTHER_POSITIONS);
+        const result *all = find(t, judged[f], ALL_WELLS), *other = find(t, judged[f], OTHER_POSITIONS);
         t->figure[f] = all && other && 2 * other->n >= all->n ? other : all;
     }
-    const result *mine = find(&t->measured, METRIC_MAP_CONTROLS, ALL_WELLS),
-                 *theirs = find(&none->measured, METRIC_MAP_CONTROLS, ALL_WELLS);
+    const result *mine = find(t, METRIC_MAP_CONTROLS, ALL_WELLS), *theirs = find(none, METRIC_MAP_CONTROLS, ALL_WELLS);
     t->bias = mine && theirs ? mine->v.value - theirs->v.value : NAN;
     t->biased = mine && advice_biased(t->bias, mine);
 }

@@ -177,6 +177,9 @@ typedef struct {
     ap_scores pairs_by_well[2];
 } results;
 void results_free(results *r);
+extern const char *const profiles_form[2]; /* "uncorrected", "corrected" */
+/* The figure of one form of the profiles; NULL: there is none. k: 0 where the metric has none. */
+const result *results_find(const results *r, const char *profiles, metric_id metric, metric_setting setting, int k);
 /* Add a ratio of sums over compounds, whatever their doses. num, den [n_compound] are copied for metrics in by_compound.csv. */
 status results_ratio(results *r, result like, const double *num, const double *den, int64_t n_compound) MUST_USE;
 status results_value(results *r, result like, double value) MUST_USE;

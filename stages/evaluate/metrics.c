@@ -17,7 +17,7 @@ static evaluation_set set_of(MPI_Comm comm, const wells *w, const metric_input *
                             .o = o,
                             .r = r,
                             .which = in->corrected,
-                            .profiles = in->corrected ? "corrected" : "uncorrected",
+                            .profiles = profiles_form[in->corrected],
                             .by_position = o->recipe != RECIPE_0_1,
                             .cross = in->cross,
                             .d = in->d};

@@ -157,12 +157,8 @@ done:
 /* A figure of all wells of these profiles; NaN where there is none. */
 static double figure_of(const evaluation_set *e, metric_id metric)
 {
-    for (size_t i = 0; i < e->r->n; i++) {
-        const result *m = &e->r->item[i];
-        if (m->metric == metric && strcmp(m->profiles, e->profiles) == 0 && strcmp(m->setting, metric_setting_name(ALL_WELLS)) == 0)
-            return m->v.value;
-    }
-    return NAN;
+    const result *m = results_find(e->r, e->profiles, metric, ALL_WELLS, 0);
+    return m ? m->v.value : NAN;
 }
 
 /* The score of Arevalo et al. 2024 from the parts that there are here; only where all of them have a value. */

@@ -173,14 +173,13 @@ done:
 
 void pairs_show_csv(const results *r, const wells *w, text *out)
 {
-    static const char *const profiles[2] = {"uncorrected", "corrected"};
     text_add(out, "profiles,group,map,p,q,normalized\n");
     for (int which = 0; which < 2; which++) {
         if (!r->pairs[which]) continue;
         for (int32_t g = 0; g < w->n_pair_group; g++) {
             const double v[] = {r->pairs[which][g], r->pairs_p[which][g], r->pairs_q[which][g], r->pairs_normal[which][g]};
             if (isnan(v[0])) continue;
-            text_addf(out, "%s,", profiles[which]);
+            text_addf(out, "%s,", profiles_form[which]);
             csv_quote_text(out, intern_at(&w->pair_name, (size_t)g));
             for (int k = 0; k < 4; k++) {
                 text_add(out, ",");

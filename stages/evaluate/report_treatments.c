@@ -28,7 +28,6 @@ static void add_reals(text *t, const char *name, const double *v, int64_t n, int
 /* The figures of compounds.csv, for each form of the profiles. */
 static void add_figures(text *t, const wells *w, const results *r)
 {
-    static const char *const profiles[2] = {"uncorrected", "corrected"};
     treatment_figure figure[N_TREATMENT_FIGURES];
     bool first = true;
     text_add(t, "\"figures\":{");
@@ -36,7 +35,7 @@ static void add_figures(text *t, const wells *w, const results *r)
         int n = results_treatment_figures(r, which, figure), shown = 0;
         for (int k = 0; k < n; k++) {
             if (!figure[k].v) continue;
-            text_addf(t, shown++ ? ",\n" : first ? "\"%s\":{" : "},\n\"%s\":{", profiles[which]);
+            text_addf(t, shown++ ? ",\n" : first ? "\"%s\":{" : "},\n\"%s\":{", profiles_form[which]);
             first = false;
             add_reals(t, figure[k].name, figure[k].v, w->n_label, 9);
         }

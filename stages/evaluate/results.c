@@ -23,6 +23,18 @@ void results_free(results *r)
     for (int i = 0; i < 2; i++) ap_scores_free(&r->by_well[i]), ap_scores_free(&r->pairs_by_well[i]);
 }
 
+const char *const profiles_form[2] = {"uncorrected", "corrected"};
+
+const result *results_find(const results *r, const char *profiles, metric_id metric, metric_setting setting, int k)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        const result *m = &r->item[i];
+        if (m->metric == metric && m->k == k && strcmp(m->profiles, profiles) == 0 && strcmp(m->setting, metric_setting_name(setting)) == 0)
+            return m;
+    }
+    return NULL;
+}
+
 static status add(results *r, const result *one)
 {
     status st = mem_grow(&r->item, &r->cap, r->n + 1, sizeof *r->item, "results");
@@ -188,7 +200,6 @@ int results_treatment_figures(const results *r, int which, treatment_figure out[
 
 void results_show_compounds(const results *r, const wells *w, text *out)
 {
-    static const char *const profiles[2] = {"uncorrected", "corrected"};
     treatment_figure figure[N_TREATMENT_FIGURES];
     for (int which = 0; which < 2; which++) {
         bool any = false;
@@ -197,7 +208,7 @@ void results_show_compounds(const results *r, const wells *w, text *out)
         if (which == 0) text_add(out, "\n");
         for (int k = 0; k < n; k++) any |= figure[k].v != NULL;
         for (int32_t l = 0; l < w->n_label && any; l++) {
-            text_addf(out, "%s,", profiles[which]);
+            text_addf(out, "%s,", profiles_form[which]);
             csv_quote_text(out, intern_at(&w->label_name, (size_t)l));
             for (int k = 0; k < n; k++) {
                 text_add(out, ",");
