@@ -16,8 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 64 };
-
 /* The state of one run. */
 typedef struct {
     source from;

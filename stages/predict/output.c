@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 64, SHOWN = 5 };
-
 /* What a rank finds of a structure. */
 typedef struct {
     double by_plate, by_batch, similarity[NEAREST];

@@ -224,14 +224,14 @@ static status add_plates(known_treatments *k, const source *from, float *sum, in
     status st = OK;
     plate_profiles p = {0};
     const screen_index *ix = from->ix;
-    int64_t d = from->m.projection;
+    int64_t d = from->m.projection, left_out = 0;
     for (int64_t at = 0; at < index_n_plates(ix); at++) {
         plate_profiles_free(&p);
         TRY(plate_profiles_read(&p, from, at));
         k->plate_used[at] = p.n_controls > 0;
         if (!k->plate_used[at]) {
             char *label = plates_label(ix, at);
-            if (k->n_left_out++ < 5) log_warn("%s: no embeddings, or fewer than %d untreated wells: left out", label, LEAST_CONTROLS);
+            if (left_out++ < SHOWN) log_warn("%s: no embeddings, or fewer than %d untreated wells: left out", label, LEAST_CONTROLS);
             free(label);
             continue;
         }
@@ -242,6 +242,7 @@ static status add_plates(known_treatments *k, const source *from, float *sum, in
             for (int64_t j = 0; j < d; j++) to[j] += p.wells[i * d + j];
         }
     }
+    if (left_out > SHOWN) log_warn("... and %lld more plates left out", (long long)left_out - SHOWN);
 done:
     plate_profiles_free(&p);
     return st;

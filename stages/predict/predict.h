@@ -10,6 +10,11 @@
 #include "micon/store/store.h"
 #include "micon/table/frame.h"
 
+enum {
+    CHUNK = 64, /* rows of a chunk of the file: ranks share whole ones */
+    SHOWN = 5   /* messages of one kind; the others are counted */
+};
+
 /* What predictions are made from. */
 typedef struct {
     stage *g;
@@ -47,11 +52,11 @@ void plate_profiles_normalize(const plate_profiles *p, int64_t projection, float
 
 /* The screen's treatments that have wells: the mean of their wells' normalized profiles, of length 1. */
 typedef struct {
-    int64_t n, n_plates, n_left_out; /* treatments; plates that are used, that are not */
-    int32_t *class;                  /* [n] */
-    const char **compound;           /* [n] as the wells name it; borrowed from the index */
-    float *x;                        /* [n, projection] */
-    uint8_t *plate_used;             /* [plates of the index] */
+    int64_t n, n_plates;   /* treatments; plates that are used */
+    int32_t *class;        /* [n] */
+    const char **compound; /* [n] as the wells name it; borrowed from the index */
+    float *x;              /* [n, projection] */
+    uint8_t *plate_used;   /* [plates of the index] */
 } known_treatments;
 status known_treatments_read(known_treatments *out, const source *from) MUST_USE;
 void known_treatments_free(known_treatments *k);

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOWN = 5 };
 #define MAX_FILE ((size_t)1 << 30)
 
 typedef struct {
