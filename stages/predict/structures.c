@@ -222,7 +222,13 @@ status structures_read(structures *out, worker *w, const featurize_options *o, c
     TRY(add_text_columns(&out->rejects, rejects, 3));
     TRY(path_read(path, &r.bytes, &size, MAX_FILE));
     out->digest = digest_bytes(r.bytes, size);
-    TRY(is_table(r.bytes, size) ? read_table(&r) : read_list(&r));
+    if (size >= 3 && memcmp(r.bytes, "\xEF\xBB\xBF", 3) == 0) memmove(r.bytes, r.bytes + 3, (size -= 3) + 1); /* a byte order mark */
+    if (is_table(r.bytes, size))
+        TRY(read_table(&r));
+    else if (strlen(r.bytes) < size)
+        TRY(fail(E_FORMAT, "%s: holds zero bytes, so it is no list of structures: save it as text in UTF-8", path));
+    else
+        TRY(read_list(&r));
     if (r.n == 0) TRY(fail(E_FORMAT, "%s: no structure in it: write a SMILES a line, or a table with a column SMILES", path));
     TRY(standardize(&r, w, o));
     if (r.n_unreadable > SHOWN) log_warn("... and %lld more rejected lines (uns/rejects)", (long long)r.n_unreadable - SHOWN);

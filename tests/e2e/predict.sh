@@ -53,6 +53,9 @@ same "gives the same" "$(cat $P/ideas.csv $P/ideas.h5 | sha256sum)" "$first"
 exits "micon verify" 0 "$BIN/micon" verify $P/ideas.h5
 printf 'Name,SMILES\n"a, b","CC(=O)Oc1ccccc1C(=O)O"\n' | gzip >table.csv.gz
 exits "a table" 0 "$BIN/micon-predict" $S table.csv.gz
+printf '\xef\xbb\xbfSMILES,Name\r\nCC(=O)Oc1ccccc1C(=O)O,"a, b"\r\n' >marked.csv
+exits "a table with a byte order mark" 0 "$BIN/micon-predict" $S marked.csv
+same "is the same table" "$(cat $P/marked.csv)" "$(cat $P/table.csv)"
 python=/usr/bin/python3
 if $python -c 'import h5py, numpy' 2>/dev/null; then
     ok "means over plates of what micon-embed predicts, nearest treatments and agreement as numpy has them" \
@@ -67,6 +70,8 @@ refused() { # WHAT TEXT STATUS ARGS...
 }
 : >empty.smi
 refused "an empty file" "empty.smi: no structure in it" 1 $S empty.smi
+printf 'CCO one\nC\0C\0O\0\n' >wide.smi
+refused "zero bytes" "wide.smi: holds zero bytes, so it is no list of structures: save it as text in UTF-8" 1 $S wide.smi
 echo 'C1CC(' >bad.smi
 refused "nothing usable" "bad.smi:1: " 1 $S bad.smi
 refused "a file that is not there" "nowhere.smi" 1 $S nowhere.smi
