@@ -172,7 +172,8 @@ static void gather(const texture_work *t, const level_range *r, int32_t *count, 
         if (!r->seen[r->lowest + i - 1]) continue;
         int32_t *c = count + i * row + i;
         int n = r->n - i + 1;
-        m->one[i] += add_row(c, n, m->one + i, m->apart, m->both + 2 * (size_t)i, &squares);
+        int32_t sum = add_row(c, n, m->one + i, m->apart, m->both + 2 * (size_t)i, &squares); /* adds to one[i] too */
+        m->one[i] += sum;
         add_logarithms(c + 1, n - 1, t->c_log_c, lane);
         for (int j = 1; m->one[i] >= N_LOG && j < n; j++)
             if (c[j] >= N_LOG) beyond_table += c_log_c(t, c[j]);
