@@ -84,13 +84,15 @@ prepare() {
 count_calls() {
     [ -e calls ] && return
     local stage
+    rm -rf calls.part # of a count that was interrupted
     for stage in "${STAGES[@]}"; do
         restore
         remove_output "$stage"
-        mkdir -p "calls/$stage"
-        mpirun -n 2 env LD_PRELOAD="$C/shim.so" IO_SHIM="log:$C/calls/$stage" "$BIN/micon-$stage" s/screen.yaml --quiet "${SET[@]}" \
+        mkdir -p "calls.part/$stage"
+        mpirun -n 2 env LD_PRELOAD="$C/shim.so" IO_SHIM="log:$C/calls.part/$stage" "$BIN/micon-$stage" s/screen.yaml --quiet "${SET[@]}" \
             >log 2>&1 </dev/null || { cat log; exit 2; }
     done
+    mv calls.part calls
 }
 # A shared store, one.h5ad, and both.h5ad, which it becomes when the run of b.yaml is added.
 prepare_adding() {

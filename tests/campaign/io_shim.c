@@ -2,7 +2,7 @@
  *   IO_SHIM=OP:K:MODE:WORD   OP: open read write fsync rename close; MODE: eio, enospc, short (half of the bytes are read or written), all
  *                            (this call and every later one of its kind fail with EIO)
  *   IO_SHIM_RANK=N           of which rank            IO_SHIM_MARK=FILE   made when it struck
- *   IO_SHIM=log:FOLDER       nothing fails: a line "OP PATH" for each call on a file whose path holds IO_SHIM_WORD, in FOLDER/RANK
+ *   IO_SHIM=log:FOLDER       nothing fails: a line "OP PATH" for each call on a file, in FOLDER/RANK
  * Calls that libc makes inside itself (of fwrite, say) do not pass here; those of the stdio functions named below do. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -20,7 +20,7 @@ typedef enum { IS_OPEN, IS_READ, IS_WRITE, IS_FSYNC, IS_RENAME, IS_CLOSE, N_OPS 
 typedef enum { PASS, FAIL, SHORT } verdict;
 
 static struct {
-    int ready; /* 0: not looked at; 1: strikes; -1: does not */
+    int ready; /* 0: not looked at; 1: strikes or lists; -1: neither */
     op what;
     int why, brief, all;
     long left;
@@ -39,8 +39,6 @@ static int open_plainly(const char *path, int flags)
 static void start_log(const char *folder, const char *rank)
 {
     char path[4096];
-    const char *word = getenv("IO_SHIM_WORD");
-    snprintf(plan.word, sizeof plan.word, "%s", word ? word : "");
     snprintf(path, sizeof path, "%s/%s", folder, rank);
     plan.log = open_plainly(path, O_APPEND);
     plan.ready = plan.log > 0 ? 1 : -1;
