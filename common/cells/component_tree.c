@@ -3,8 +3,7 @@
  *
  * A part at value t is a component (4-neighbours) of the pixels that are at least t. Pixels are nodes; a pixel's ancestors are the parts
  * that it lies in, down to the whole image. Reconstruction of a marker under the image gives a pixel the highest t such that its part at t
- * has a marker of at least t: of the largest marker m of each part and the part's value v, the largest min(v, m) among a pixel and its
- * ancestors. */
+ * has a marker of at least t: the largest min(v, m) over the pixel and its ancestors, v being a part's value and m its largest marker. */
 #include "measure_impl.h"
 
 #include "micon/base/mem.h"

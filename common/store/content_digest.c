@@ -1,5 +1,4 @@
-/* content_digest.c -- the content digest of a file: lists every object with its attributes and the digest of its rows, and combines these.
- * */
+/* content_digest.c -- the content digest of a file: combines the digests of every object, its attributes and its rows. */
 #include "micon/base/digest.h"
 #include "micon/base/mem.h"
 #include "micon/mpi/comm.h"

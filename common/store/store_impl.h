@@ -150,7 +150,7 @@ struct store {
     int rank, format;
     bool anndata;
     bool made;   /* the part file is there; rank 0 */
-    bool broken; /* a HDF5 call failed: the file cannot be trusted to close */
+    bool broken; /* an HDF5 call failed: the file cannot be trusted to close */
     char *final_name, *kind;
     char *part;       /* its name until it is published */
     hid_t serial;     /* rank 0 lays the file out; < 0 when closed */
