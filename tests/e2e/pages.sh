@@ -46,8 +46,9 @@ README.md|224 for real images|tile|size|224
 END
 same "the drawn screens' control is the default" "$(sed -n 's/^#define SIM_CONTROL "\(.*\)"/\1/p' stages/simulate/simulate.h)" \
     "$(default_of screen control)"
-same "their empty wells are JUMP's" "$(sed -n 's/^#define SIM_EMPTY "\(.*\)"/\1/p' stages/simulate/simulate.h)" \
-    "$(sed -n 's/^#define INDEX_NO_COMPOUND "\([^"]*\)".*/\1/p' include/micon/index/index.h)"
+empty=$(sed -n 's/^#define SIM_EMPTY "\(.*\)"/\1/p' stages/simulate/simulate.h)
+ok "they have empty wells" [ -n "$empty" ]
+same "which are JUMP's" "$empty" "$(sed -n 's/^#define INDEX_NO_COMPOUND "\([^"]*\)".*/\1/p' include/micon/index/index.h)"
 
 # ---- stages, methods ----
 sed -n 2p jobs/stage.sh >"$T/stage.sh"
@@ -83,6 +84,7 @@ sed -n 's/.*|\([a-z_]*\)|[a-z_]*|[0-9]*$/\1/p' tests/demo.sh | sort -u >"$T/aske
 ok "the demo asks for metrics" [ -s "$T/asked" ]
 none "the demo's metrics exist" < <(grep -vxFf "$T/metrics" "$T/asked")
 stopped=$(sed -n 's/.*E_AGAIN ? \([0-9]*\).*/\1/p' common/base/status.c)
+ok "the exit status of a stop is known" [ -n "$stopped" ]
 without() { local f; for f; do grep -qw "$stopped" "$f" || echo "$f"; done; }
 none "the exit status of a stop is the same everywhere" < <(without README.md docs/guide.md docs/architecture.md docs/cluster.md \
     CONTRIBUTING.md pipeline/main.c jobs/train.sh jobs/env.sh include/micon/base/status.h)
