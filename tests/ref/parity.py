@@ -1,6 +1,6 @@
-"""parity.py BIN FOLDER [CPJUMP1] -- micon-evaluate against the programs of the field, quantity by quantity: deviation, limit, verdict.
+"""parity.py BIN FOLDER CPJUMP1 -- micon-evaluate against the programs of the field, quantity by quantity: deviation, limit, verdict.
 Run by parity.sh with any Python; what is not installed there is left out with a line that says so. FOLDER is worked in; CPJUMP1: the folder
-of published profiles, also compared where it is given. Exit 1: something is beyond its limit."""
+of published profiles, also compared where it is there. Exit 1: something is beyond its limit."""
 import csv
 import glob
 import importlib.util
@@ -16,8 +16,7 @@ if importlib.util.find_spec("numpy") is None or importlib.util.find_spec("pandas
 import numpy as np
 import pandas as pd
 
-BIN, FOLDER = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-CPJUMP1 = os.path.abspath(sys.argv[3]) if len(sys.argv) > 3 else None
+BIN, FOLDER, CPJUMP1 = (os.path.abspath(word) for word in sys.argv[1:])
 bad = False
 
 
@@ -272,7 +271,7 @@ def main():
     print("| compared with | quantity | largest deviation | limit | |\n|---|---|---|---|---|")
     if have("copairs"):
         copairs_drawn(t)
-        if CPJUMP1 and glob.glob(CPJUMP1 + "/BR0011701*.csv.gz"):
+        if glob.glob(CPJUMP1 + "/BR0011701*.csv.gz"):
             copairs_cpjump1()
         else:
             print("CPJUMP1's profiles are not here: copairs on drawn ones only")

@@ -8,5 +8,4 @@ cd "$(dirname "$0")/../.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_NUM_THREADS=1
-data=${SHARED_DATA:-../shared/data}/cpjump1_profiles
-"${1:-python3}" tests/ref/parity.py "${BIN:-build/release/bin}" "$folder" ${data:+"$data"}
+"${1:-python3}" tests/ref/parity.py "${BIN:-build/release/bin}" "$folder" "${SHARED_DATA:-../shared/data}/cpjump1_profiles"
