@@ -65,9 +65,9 @@ D = 40
 
 def draw():
     gen = np.random.default_rng(20240501)
-    effect, rows = 1.2 * gen.normal(size=(36, D)), []
+    effect, of_batch, rows = 1.2 * gen.normal(size=(36, D)), 0.8 * gen.normal(size=(4, D)), []
     for p in range(8):
-        drift, of = gen.normal(size=D), 0.8 * gen.normal(size=(4, D))[p // 2]
+        drift, of = gen.normal(size=D), of_batch[p // 2]
         for w in range(96):
             c = -1 if w < 24 else (w - 24) // 2
             x = gen.normal(size=D) * (1 + 0.3 * drift ** 2) + drift + of + (effect[c] if c >= 0 else 0)
