@@ -217,8 +217,7 @@ const opt config_options[] = {
          "profiles of others instead of embeddings: CSV(.gz) or Parquet with Metadata_ columns, or h5ad; globs"),
     WORD(evaluate, images, "folder", CHOICES(REPORT_IMAGES), 0,
          "pictures of wells in the report, where there are tiles: in the folder report/ beside report.html, or in report.html itself; a "
-         "report "
-         "that exists stays as it is"),
+         "report that exists stays as it is"),
     TEXT(evaluate, relations, "", IN_PROFILES,
          "table of known relations: two treatments in the first two columns of each row; how many are among the extreme similarities"),
     TEXT(evaluate, transform_with, "", IN_PROFILES,

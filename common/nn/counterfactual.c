@@ -1,7 +1,7 @@
-/* counterfactual.c -- the profile that the generator predicts for a compound from a plate's controls (docs/method.md 6):
- * z(mean over the control tiles of G([h, m(p)])). G's last layer is linear, so the mean is taken after its ReLU; and the first layer's
- * product splits into one with h, done once per control, and one with m(p), done once per compound. A model without a generator whose
- * compounds were trained against pictures (clip) has z(m(p)) in their place: a compound among the pictures, the same on every plate. */
+/* counterfactual.c -- the profile that the generator predicts for a compound from a plate's controls (docs/method.md 6): z(mean over the
+ * control tiles of G([h, m(p)])). G's last layer is linear, so the mean is taken after its ReLU; and the first layer's product splits into
+ * one with h, done once per control, and one with m(p), done once per compound. A clip model has no generator, but its compounds share the
+ * space of its images: their profile is z(m(p)), the same on every plate. */
 #include "micon/nn/counterfactual.h"
 
 #include "micon/base/mem.h"

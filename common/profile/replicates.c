@@ -39,7 +39,7 @@ void rows_by_code_free(rows_by_code *b)
 status replicate_known(int64_t n, double **known)
 {
     enum { MOST = 4096 };
-    size_t pairs = (size_t)n * (size_t)(n - (n > 0)) / 2;
+    size_t pairs = (size_t)(n * (n - 1) / 2);
     *known = NULL;
     if (n > MOST) return OK;
     status st = mem_alloc(known, pairs, sizeof **known, "correlations of wells");

@@ -387,7 +387,7 @@ done:
 }
 
 /* The same from the products of rows, where there are fewer rows than features: B'B has the eigenvectors B'u of BB'. *enough: false where
- * one of the k values is zero within rounding, so that its vector cannot be had in this way. */
+ * one of the k values is zero within rounding, so that its vector cannot be computed this way. */
 static status components_of_rows(sphering_params *p, const float *x, int64_t n, const uint8_t *use, double *values, double *z, bool *enough)
 {
     status st = OK;

@@ -240,7 +240,7 @@ done:
     return st;
 }
 
-/* The table of relations is one too. Rank 0. */
+/* List the table of relations among the inputs. Rank 0. */
 static status add_relations(const stage *g, origin *from)
 {
     status st = OK;
@@ -338,8 +338,7 @@ int main(int argc, char **argv)
         {NULL, "transform-with", OPT_TEXT, offsetof(evaluate_args, transform_with), "", 0, 0, NULL, 0,
          "transform these wells as this finished store's were (evaluate.transform_with): its features, selection, sphering and components; "
          "groups (plates) are normalized its way on their own controls, only with normalize_by: none with its numbers too; Harmony cannot "
-         "be "
-         "carried over, the UMAP is computed again"},
+         "be carried over, the UMAP is computed again"},
         {NULL, "append", OPT_TEXT, offsetof(evaluate_args, append), "", 0, 0, NULL, 0, NULL},
         {NULL, "export", OPT_TEXT, offsetof(evaluate_args, export), "", 0, 0, NULL, 0, NULL},
         {NULL, "wait", OPT_TEXT, offsetof(evaluate_args, wait), "", 0, 0, NULL, 0, NULL},

@@ -8,7 +8,7 @@ add(main, "<p class=sub>Profiles normalized (" + esc(M.configuration["evaluate.n
   ", sphering " + esc(M.configuration["evaluate.sphere"]) + ", batch correction " +
   esc(M.configuration["evaluate.batch_correction"]) + ". Intervals: 95&nbsp;%, bootstrap over compounds.</p>");
 
-// What correction changed beyond noise: [label, before, after, better], from the same compounds in both forms (advice.c).
+// The effect of correction on each figure, from the same compounds in both forms (advice.c); better: 0 where it is within noise.
 const CHANGES = (M.correction ? M.correction.effects : []).map((c) => ({...c, label: named(c.metric, c.k)}));
 
 function say_active() {
