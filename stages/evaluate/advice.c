@@ -17,10 +17,11 @@ static const struct {
               {METRIC_KNN_PLATE, 5, false}};
 _Static_assert(sizeof judged / sizeof *judged == MOST_EFFECTS, "a place for each");
 
+static const double most_bias = 0.02;
+
 bool advice_biased(double bias, const result *corrected)
 {
-    static const double MOST = 0.02;
-    return bias > MOST && corrected->v.low > corrected->chance;
+    return bias > most_bias && corrected->v.low > corrected->chance;
 }
 
 void advice_free(advice *a)
@@ -87,9 +88,12 @@ static void say_bias(const advice *a, text *out)
         text_add(out, " Its bias on held-out controls is not known.");
         return;
     }
-    text_addf(out, " Held-out controls, which should be at chance (%.3f): mAP %.3f without, %.3f with; bias %+.3f, %s.",
-              a->controls[1]->chance, a->controls[0]->v.value, a->controls[1]->v.value, a->bias,
-              advice_biased(a->bias, a->controls[1]) ? "more than the 0.02 that is tolerable" : "tolerable or within noise");
+    text_addf(out, " Held-out controls, which should be at chance (%.3f): mAP %.3f without, %.3f with; bias %+.3f, ",
+              a->controls[1]->chance, a->controls[0]->v.value, a->controls[1]->v.value, a->bias);
+    if (advice_biased(a->bias, a->controls[1]))
+        text_addf(out, "more than the %g that is tolerable.", most_bias);
+    else
+        text_add(out, "tolerable or within noise.");
 }
 
 static void judge(advice *a, const results *r)

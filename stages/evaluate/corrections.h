@@ -15,8 +15,7 @@
 #define COUNT_TRIED(...) +1
 enum { N_TRIALS = 0 CORRECTION_TABLE(COUNT_TRIED) };
 
-/* What it is judged by, in this order: retrieval in other batches, sources, plates (k = 1); activity. */
-enum { TRIAL_NSB, TRIAL_NSS, TRIAL_NSP, TRIAL_MAP, TRIAL_FIGURES };
+enum { TRIAL_FIGURES = 4 }; /* it is judged by: retrieval in other batches, sources, plates (k = 1); activity */
 
 /* What a correction gave on the trial's wells. Rank 0. */
 typedef struct {

@@ -7,7 +7,6 @@
 #include "micon/mpi/comm.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,13 +14,11 @@
 
 enum { POS_SAME, NEG_SAME, FIRST_DIFF }; /* rows of wells.pair_code */
 
-/* Columns of a list to col, from there on. */
+/* Append the columns of a list to col. key: the option, for the message. */
 static status find_columns(const frame *f, const names *list, const char *key, int *col, int *n)
 {
     status st = OK;
-    char full[64];
-    snprintf(full, sizeof full, "evaluate.pairs.%s", key);
-    for (size_t i = 0; i < list->n; i++) TRY(wells_find_column(f, list->item[i], full, &col[(*n)++]));
+    for (size_t i = 0; i < list->n; i++) TRY(wells_find_column(f, list->item[i], key, &col[(*n)++]));
 done:
     return st;
 }
@@ -72,7 +69,8 @@ status pairs_label(wells *w, const pair_options *o, names *notes)
 {
     status st = OK;
     const names *list[] = {&o->pos_sameby, &o->neg_sameby, &o->pos_diffby, &o->neg_diffby};
-    static const char *const key[] = {"pos_sameby", "neg_sameby", "pos_diffby", "neg_diffby"};
+    static const char *const key[] = {"evaluate.pairs.pos_sameby", "evaluate.pairs.neg_sameby", "evaluate.pairs.pos_diffby",
+                                      "evaluate.pairs.neg_diffby"};
     size_t total = 1;
     int *col = NULL, n_col = 0;
     uint8_t *use = NULL;
