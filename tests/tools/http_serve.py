@@ -49,7 +49,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, status, headers, body=b"", keep=True):
         """body: bytes, or (file, start, bytes)"""
-        self.status = status
+        # Before the answer: whoever has it may look at the log.
+        log.write("%s %s %s %d %s\n" % (self.command, self.path, self.headers.get("Range", "-"), status,
+                                        self.headers.get("Authorization", "-")))
         self.send_response_only(status)
         for name, value in headers:
             self.send_header(name, value)
@@ -94,12 +96,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if latency_s:
             time.sleep(latency_s)
-        self.status = 0
-        try:
-            self.behave()
-        finally:
-            log.write("%s %s %s %d %s\n" % (self.command, self.path, self.headers.get("Range", "-"), self.status,
-                                            self.headers.get("Authorization", "-")))
+        self.behave()
 
     def behave(self):
         kind, _, rest = self.path.lstrip("/").partition("/")
