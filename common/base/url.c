@@ -69,7 +69,7 @@ char *url_shown(const char *url)
     return shown;
 }
 
-/* s with every byte outside `allowed` and letters and digits as %XX; a '%' is kept where it is allowed. */
+/* Appends s; bytes that are no letters or digits and not in `allowed` become %XX. */
 static void add_encoded(text *t, const char *s, const char *allowed)
 {
     for (; *s; s++) {

@@ -88,7 +88,7 @@ static size_t list_kept(const cache *c, kept **out, int64_t *bytes)
     return n;
 }
 
-/* The files that were not used for longest go, until a tenth of the room is free. */
+/* Removes the least recently used files until a tenth of the room is free. */
 static void make_room(cache *c, int64_t need)
 {
     kept *k;
@@ -194,8 +194,10 @@ void cache_put(cache *c, const object *o)
     if (need > c->most_bytes / 2) goto done;
     /* Others may write there too: what the folder holds is looked at again now and then. */
     if (c->bytes + c->written + need > c->most_bytes || c->written > c->most_bytes / 16) make_room(c, need);
-    if (path_make_dirs(folder) != OK || !write_object(o, path)) {
-        if (!c->failed) log_any("warning: tile.fetch.cache: %s", *msg_get() ? msg_get() : strerror(errno));
+    status st = path_make_dirs(folder);
+    if (st == OK && !write_object(o, path)) st = fail(E_IO, "%s: %s", path, strerror(errno));
+    if (st != OK) {
+        if (!c->failed) log_any("warning: tile.fetch.cache: %s; what is fetched is not kept", msg_get());
         c->failed = true;
         msg_clear();
     } else {

@@ -24,17 +24,18 @@ typedef struct object {
     uint8_t *bytes;    /* n of them are here */
     size_t n, cap;
     int64_t length;                   /* of the whole; -1: not known */
-    char validator[REMOTE_VALIDATOR]; /* ETag or date of what is here; "": it cannot be gone on with */
+    char validator[REMOTE_VALIDATOR]; /* ETag or date of what is here; "": a transfer that broke begins again */
     int64_t mtime_ns;
     status st; /* of a READY one, with its message: */
     char *why;
 
-    /* The answer that is coming in. */
+    /* The answer to the current request. */
     struct {
-        int64_t length, from, whole; /* -1: not said */
+        int64_t from, whole; /* of Content-Range; -1: not said */
+        size_t page;         /* bytes of an error page */
         char etag[REMOTE_VALIDATOR], date[REMOTE_VALIDATOR];
         bool chunked, begun;
-        bool changed; /* not what was begun with */
+        bool changed; /* the object is no longer the one whose first bytes are here */
         bool too_large, no_memory;
     } answer;
     char error[CURL_ERROR_SIZE];
@@ -42,10 +43,10 @@ typedef struct object {
 
 /* ---- transfer.c: one object's transfers; in the thread ---- */
 typedef enum { TRANSFER_DONE, TRANSFER_AGAIN } transfer_end_kind;
-/* Sets up o->easy, to begin or to go on. NULL: no memory. */
+/* Sets up o->easy for the whole object or for the bytes that are missing. NULL: no memory. */
 CURL *transfer_begin(object *o, const remote_options *options);
-/* What came of it. DONE: o->st and o->why say how; AGAIN: it may be tried again after *wait_s. *lost: the server did not answer as one that
- * works does. Frees o->easy, which is not in a multi handle any more. */
+/* Judges an ended transfer. DONE: o->st and o->why are set; AGAIN: it may be tried again after *wait_s. *lost: the server did not answer,
+ * or not as one that works. Frees o->easy, which must not be in a multi handle. */
 transfer_end_kind transfer_end(object *o, CURLcode code, const remote_options *options, double *wait_s, bool *lost);
 void transfer_free(object *o);
 void object_fail(object *o, status st, const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -58,7 +58,8 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
     object *o = arg;
     const char *colon = memchr(line, ':', n);
     if (n >= 5 && strncmp(line, "HTTP/", 5) == 0) { /* another answer: after a redirect */
-        o->answer.length = o->answer.from = o->answer.whole = -1;
+        o->answer.from = o->answer.whole = -1;
+        o->answer.page = 0;
         o->answer.etag[0] = o->answer.date[0] = '\0';
         o->answer.chunked = false;
     }
@@ -81,7 +82,7 @@ static const char *validator_of(const object *o)
     return o->answer.etag[0] == '"' ? o->answer.etag : o->answer.date;
 }
 
-/* The first bytes of a body are here, or its end: does it begin an object, or go on with what is here? */
+/* At the first bytes of a body, or at the end of an empty one: does it begin the object, or continue the bytes that are here? */
 static bool begin_body(object *o)
 {
     long code = 0;
@@ -89,11 +90,11 @@ static bool begin_body(object *o)
     curl_easy_getinfo(o->easy, CURLINFO_RESPONSE_CODE, &code);
     curl_easy_getinfo(o->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     o->answer.begun = true;
-    o->answer.length = length;
     if (code == 206 && !o->size_only) {
-        bool goes_on = o->n > 0 && o->answer.from == (int64_t)o->n &&
-                       (o->answer.whole < 0 || o->length < 0 || o->answer.whole == o->length) && strcmp(validator_of(o), o->validator) == 0;
-        if (goes_on) return true;
+        bool continues = o->n > 0 && o->answer.from == (int64_t)o->n &&
+                         (o->answer.whole < 0 || o->length < 0 || o->answer.whole == o->length) &&
+                         strcmp(validator_of(o), o->validator) == 0;
+        if (continues) return true;
         o->answer.changed = true;
         return false;
     }
@@ -124,7 +125,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
     long code = 0;
     n *= size;
     curl_easy_getinfo(o->easy, CURLINFO_RESPONSE_CODE, &code);
-    if (code != 200 && code != 206) return (o->answer.length += (int64_t)n) < BUFFER ? n : 0; /* a page that says why */
+    if (code != 200 && code != 206) return (o->answer.page += n) < BUFFER ? n : 0;
     if (!o->answer.begun && !begin_body(o)) return 0;
     o->answer.too_large = (int64_t)(o->n + n) > IMAGE_MAX_FILE;
     o->answer.no_memory = !o->answer.too_large && !make_room(o, o->n + n);
@@ -136,7 +137,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 
 /* ---- the request ---- */
 
-static void go_on_where_it_broke(object *o, CURL *e)
+static void ask_for_rest(object *o, CURL *e)
 {
     char range[64];
     if (o->n > 0 && (!o->validator[0] || (o->length >= 0 && (int64_t)o->n >= o->length))) o->n = 0;
@@ -191,12 +192,12 @@ CURL *transfer_begin(object *o, const remote_options *options)
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, o);
     if (o->size_only) curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
-    go_on_where_it_broke(o, e);
+    ask_for_rest(o, e);
     free(address);
     return e;
 }
 
-/* ---- what came of it ---- */
+/* ---- the end of a transfer ---- */
 
 static bool may_be_better_later(long http)
 {
@@ -211,7 +212,7 @@ static transfer_end_kind judge_http(object *o, long http, bool *lost)
         object_fail(o, E_IO, "is not there, or not for everyone to read (HTTP %ld)", http);
     else
         object_fail(o, E_IO, "the server answered HTTP %ld", http);
-    if (http == 416) { /* what is here is longer than the object is now */
+    if (http == 416) { /* more bytes are here than the object now has */
         o->n = 0;
         return TRANSFER_AGAIN;
     }

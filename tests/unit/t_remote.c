@@ -198,8 +198,8 @@ static void behaviours(void)
             okf(st == OK && is(&f, c[i].says ? turned : want) && strcmp(f.path, u) == 0, "%s: the whole file; %s", c[i].kind, msg_get());
         msg_clear();
     }
-    okf(asked("/cut/x.bin bytes=150000- 206") == 1, "what broke off is gone on with where it broke");
-    okf(asked("/bare/x.bin bytes") == 0, "without a validator it is begun anew");
+    okf(asked("/cut/x.bin bytes=150000- 206") == 1, "a transfer that broke off continues where it broke");
+    okf(asked("/bare/x.bin bytes") == 0, "without a validator it begins again");
     okf(asked("/down/") == 3 && asked("/gone/") == 1, "503 is tried again, 404 is not");
     okf(asked("Basic") == 0 && asked("secret") == 0, "no password was sent");
     okf(remote_read(r, &f, in_dir("x.bin")) == OK && is(&f, want), "a file that is here is read");

@@ -5,9 +5,9 @@
  *     TRY(remote_read(net, &file, path));                  waits for it; files that are here are read as image_file_read does
  *     remote_close(&net);
  *
- * What is asked for is read in the same order; what was asked for before it and not read is dropped. What was not asked for comes first. A
- * transfer that breaks is tried again, after a while and from the byte where it broke, if the object is still the same one (its ETag, or
- * its date); an object is delivered whole, of the length that the server said, or not at all. Redirects: five, within http and https.
+ * What is asked for is read in the same order; what was asked for before it and not read is dropped. What was not asked for is fetched
+ * first. A transfer that breaks is tried again, after a while and from the byte where it broke, if the object is still the same one (its
+ * ETag or date); an object is delivered whole, of the length that the server said, or not at all. Redirects: five, within http and https.
  * Failures: E_IO what may be better another time (nothing there, no answer, broken off), E_FORMAT what will not; "URL: what". */
 #ifndef MICON_REMOTE_REMOTE_H
 #define MICON_REMOTE_REMOTE_H
