@@ -28,8 +28,7 @@ typedef struct {
     int n_pages, n_ifds;
     size_t cap;
     bool behind;
-    bool told;          /* the description gives the sizes, */
-    bool ome;           /* in OME-XML */
+    bool told;          /* the description gives the sizes */
     int64_t size[AXES]; /* else 1 */
     int order[AXES];    /* which of these changes fastest from page to page, next, slowest */
     names called;       /* OME-XML: of the channels, "" without a name */
@@ -83,7 +82,7 @@ static status on_pixels(description *d, const xml_attributes *a)
     }
     if (d->order[0] == d->order[1] || d->order[1] == d->order[2] || d->order[0] == d->order[2])
         TRY(fail(E_FORMAT, "%s: its OME-XML has DimensionOrder=\"%s\"", d->path, order));
-    d->told = d->ome = true;
+    d->told = true;
 done:
     return st;
 }

@@ -325,7 +325,7 @@ done:
     return st;
 }
 
-/* A plane behind the first one's bytes: uncompressed, samples of whole bytes (image_tiff_n_behind). */
+/* A plane behind the first one's bytes: uncompressed, samples of whole bytes (tiff_n_behind). */
 static status decode_behind(image_sink *k, TIFF *tif, const layout *l)
 {
     status st = OK;

@@ -128,8 +128,8 @@ static int by_row(const void *a, const void *b)
     return x->plane < y->plane ? -1 : x->plane > y->plane;
 }
 
-/* For a plate without any of its files: if its folder is not on this machine, say from which part of the path on, and propose screen.paths.
- * */
+/* For a plate without any of its files: if its folder is not on this machine, say from which part of the path on, and propose
+ * screen.paths. */
 static void propose_paths(const char *path, findings *out)
 {
     struct stat sb;

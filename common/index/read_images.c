@@ -210,7 +210,7 @@ static status map_header(reader *r, bool *usable)
     TRY(add_plain(r, r->site, R_SITE));
     TRY(add_plain(r, r->z, R_Z));
     TRY(add_plain(r, r->compound, R_COMPOUND));
-    /* Where there are planes, they are not kept; a site under the name of a field of view then is. */
+    /* With planes their column is not kept; a site column that is no key name (Metadata_FOV) is kept then. */
     if (*usable) TRY(kept_columns_map(&meta, &r->b->rows, c, KEEP_METADATA, r->z >= 0 ? r->z : r->site));
     for (size_t i = 0; i < meta.n; i++) TRY(add_plain(r, meta.from[i], meta.to[i]));
 done:

@@ -56,10 +56,9 @@ static status read_planes(site_image *s, const screen_index *ix, const config *c
                           image *im)
 {
     status st = OK;
-    int64_t k = 0;
     image_planes_begin(im);
     TRY(image_planes_add(im, c->tile.z, text_str(&s->path)));
-    for (; k < n; k++) {
+    for (int64_t k = 0; k < n; k++) {
         image_part part = part_of(ix, c, channel, index_plane_page(ix, first + k));
         TRY(read_bytes(s->net, index_plane_path(ix, first + k, &s->path), f, &s->plane[k]));
         TRY(image_decode_part(im, f, &part, c->tile.input_scale));
