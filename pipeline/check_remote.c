@@ -19,13 +19,9 @@ typedef struct {
 
 static void list_plate(plate_files *l, bool functions)
 {
-    int64_t end;
-    int channels = index_n_channels(l->ix);
-    l->n_images = l->p.n * channels;
+    l->n_images = l->p.n * index_n_channels(l->ix);
     l->n_functions = functions ? l->n_images : 0;
-    index_planes(l->ix, l->p.first, 0, &l->first_plane);
-    index_planes(l->ix, l->p.first + l->p.n - 1, channels, &end);
-    l->n = l->n_images + l->n_functions + end - l->first_plane;
+    l->n = l->n_images + l->n_functions + index_planes_of_rows(l->ix, l->p.first, l->p.n, &l->first_plane);
 }
 
 static bool is_plane(const plate_files *l, int64_t i)
@@ -36,12 +32,12 @@ static bool is_plane(const plate_files *l, int64_t i)
 /* The row whose site names file i. */
 static int64_t row_of(const plate_files *l, int64_t i)
 {
-    int64_t low = l->p.first, high = l->p.first + l->p.n - 1, end, plane = i - l->n_images - l->n_functions + l->first_plane;
+    int64_t low = l->p.first, high = l->p.first + l->p.n - 1, first, plane = i - l->n_images - l->n_functions + l->first_plane;
     if (!is_plane(l, i)) return l->p.first + i % l->p.n;
     while (low < high) { /* the first whose planes end behind it */
         int64_t middle = low + (high - low) / 2;
-        index_planes(l->ix, middle, index_n_channels(l->ix), &end);
-        if (end > plane)
+        int64_t n = index_planes_of_rows(l->ix, middle, 1, &first);
+        if (first + n > plane)
             high = middle;
         else
             low = middle + 1;

@@ -38,10 +38,8 @@ static status list_wanted(const screen_index *ix, const index_plate *p, bool ill
     wanted *v = NULL;
     const size_t rows = ix->head->n_rows, n_ch = ix->head->n_ch;
     *n = 0;
-    int64_t plane = 0, planes_end = 0;
-    index_planes(ix, p->first, 0, &plane);
-    index_planes(ix, p->first + p->n - 1, (int)n_ch, &planes_end);
-    TRY(mem_alloc(&v, (size_t)p->n * n_ch * 2 + (size_t)(planes_end - plane), sizeof *v, "files to look for"));
+    int64_t plane, n_planes = index_planes_of_rows(ix, p->first, p->n, &plane);
+    TRY(mem_alloc(&v, (size_t)p->n * n_ch * 2 + (size_t)n_planes, sizeof *v, "files to look for"));
     for (int s = S_IMAGES; s <= (illumination && index_has_illumination(ix) ? S_ILLUM : S_IMAGES); s++)
         for (size_t k = 0; k < n_ch; k++) {
             const uint32_t *id = (const uint32_t *)block_part(ix, s) + k * 2 * rows;

@@ -154,10 +154,9 @@ int64_t index_n_remote(const screen_index *ix, int64_t first, int64_t n, bool il
             for (size_t row = (size_t)first; row < (size_t)(first + n); row++)
                 found += *block_word(ix, file[row]) && url_is_remote(block_word(ix, folder[row]));
         }
-    int64_t plane = 0, end = 0;
-    if (n > 0) index_planes(ix, first, 0, &plane);
-    if (n > 0) index_planes(ix, first + n - 1, (int)ix->head->n_ch, &end);
-    for (; plane < end; plane++) found += url_is_remote(block_word(ix, ((const uint32_t *)block_part(ix, S_PLANES))[3 * plane]));
+    int64_t plane;
+    for (int64_t left = index_planes_of_rows(ix, first, n, &plane); left > 0; left--, plane++)
+        found += url_is_remote(block_word(ix, ((const uint32_t *)block_part(ix, S_PLANES))[3 * plane]));
     return found;
 }
 
@@ -190,7 +189,14 @@ int64_t index_planes(const screen_index *ix, int64_t row, int channel, int64_t *
 {
     const uint32_t *of = (const uint32_t *)block_part(ix, S_PLANE_OF) + (size_t)row * ix->head->n_ch + (size_t)channel;
     *first = index_planes_are_files(ix) ? of[0] : 0;
-    return index_planes_are_files(ix) && channel < (int)ix->head->n_ch ? of[1] - of[0] : 0;
+    return index_planes_are_files(ix) ? of[1] - of[0] : 0;
+}
+
+int64_t index_planes_of_rows(const screen_index *ix, int64_t row, int64_t n, int64_t *first)
+{
+    const uint32_t *of = (const uint32_t *)block_part(ix, S_PLANE_OF) + (size_t)row * ix->head->n_ch;
+    *first = index_planes_are_files(ix) ? of[0] : 0;
+    return index_planes_are_files(ix) ? of[(size_t)n * ix->head->n_ch] - of[0] : 0;
 }
 
 const char *index_plane_path(const screen_index *ix, int64_t plane, text *out)

@@ -23,19 +23,10 @@ static int64_t n_functions(const plate_work *w)
     return w->cfg->measure.illumination == BRIGHTNESS_FILE ? w->site->n_channels : 0;
 }
 
-/* The further planes of n sites of the plate: their number, and the position of the first in the index. */
-static int64_t planes_of(const plate_work *w, int64_t site, int64_t n, int64_t *first)
-{
-    int64_t end;
-    index_planes(w->ix, w->plate.first + site, 0, first);
-    index_planes(w->ix, w->plate.first + site + n - 1, index_n_channels(w->ix), &end);
-    return end - *first;
-}
-
 static int64_t n_inputs(const plate_work *w)
 {
     int64_t first;
-    return n_items(w) + n_functions(w) + planes_of(w, 0, w->plate.n, &first);
+    return n_items(w) + n_functions(w) + index_planes_of_rows(w->ix, w->plate.first, w->plate.n, &first);
 }
 
 static const char *input_path(const plate_work *w, int64_t i, text *path)
@@ -44,7 +35,7 @@ static const char *input_path(const plate_work *w, int64_t i, text *path)
     int64_t first, further = i - n_items(w) - n_functions(w);
     if (i < n_items(w)) return index_path(w->ix, w->plate.first + i / files, (int)(i % files), path);
     if (further < 0) return index_illumination(w->ix, w->plate.first, (int)(i - n_items(w)), path);
-    planes_of(w, 0, w->plate.n, &first);
+    index_planes_of_rows(w->ix, w->plate.first, w->plate.n, &first);
     return index_plane_path(w->ix, first + further, path);
 }
 
@@ -109,8 +100,8 @@ void inputs_saw(plate_work *w, int64_t site)
 {
     const site_reader *s = w->site;
     char message[1000];
-    int64_t plate, first, n = planes_of(w, site, 1, &first);
-    planes_of(w, 0, w->plate.n, &plate);
+    int64_t plate, first, n = index_planes_of_rows(w->ix, w->plate.first + site, 1, &first);
+    index_planes_of_rows(w->ix, w->plate.first, w->plate.n, &plate);
     msg_take(message, sizeof message);
     for (int f = 0; f < s->n_files; f++) saw(w, site * s->n_files + f, &s->seen[f]);
     for (int64_t k = 0; k < n; k++) saw(w, n_items(w) + n_functions(w) + first - plate + k, &s->plane_seen[k]);

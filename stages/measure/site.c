@@ -91,7 +91,7 @@ static status read_channel(site_reader *s, int64_t row, int c)
 {
     status st = OK;
     int64_t before, first, n_planes = index_planes(s->ix, row, c, &first);
-    index_planes(s->ix, row, 0, &before);
+    index_planes_of_rows(s->ix, row, 1, &before);
     st = site_image_read(&s->source, s->ix, s->cfg, row, c, false, &s->file[c], &s->im[c], &s->seen[c]);
     if (n_planes > 0 && st != E_NOMEM) memcpy(s->plane_seen + (first - before), s->source.plane, (size_t)n_planes * sizeof *s->plane_seen);
     TRY(st);
@@ -133,11 +133,9 @@ done:
 status site_read(site_reader *s, int64_t row, int *bad_file)
 {
     status st = OK;
-    int64_t first, end;
-    index_planes(s->ix, row, 0, &first);
-    index_planes(s->ix, row, index_n_channels(s->ix), &end);
-    TRY(mem_grow(&s->plane_seen, &s->planes_cap, (size_t)(end - first), sizeof *s->plane_seen, "planes"));
-    for (int64_t k = 0; k < end - first; k++) s->plane_seen[k].size = -2;
+    int64_t first, n = index_planes_of_rows(s->ix, row, 1, &first);
+    TRY(mem_grow(&s->plane_seen, &s->planes_cap, (size_t)n, sizeof *s->plane_seen, "planes"));
+    for (int64_t k = 0; k < n; k++) s->plane_seen[k].size = -2;
     for (int f = 0; f < s->n_files; f++) s->seen[f].size = -2;
     for (int c = 0; c < s->n_channels; c++) {
         *bad_file = c;

@@ -109,8 +109,7 @@ status plate_run_all(stage *s, const screen_index *ix, const screen_index *own, 
     bool fresh = false;
     w.squares.fd = -1;
     w.plate = index_plate_at(ix, number);
-    index_planes(ix, w.plate.first, 0, &w.first_plane);
-    w.n_planes = planes_of_sites(&w, 0, w.plate.n, &(int64_t){0});
+    w.n_planes = index_planes_of_rows(ix, w.plate.first, w.plate.n, &w.first_plane);
     w.n_channels = index_n_channels(own);
     w.n_files = cells ? cells->n_files : w.n_channels;
     w.size_px = (int)o->size;

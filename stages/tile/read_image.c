@@ -44,13 +44,9 @@ status note_bad(plate_work *w, int64_t item, status why, const char *path)
 
 int64_t planes_of_sites(const plate_work *w, int64_t first_site, int64_t n, int64_t *first)
 {
-    int64_t end = 0;
-    *first = 0;
-    if (n == 0) return 0;
-    index_planes(w->ix, w->plate.first + first_site, 0, first);
-    index_planes(w->ix, w->plate.first + first_site + n - 1, index_n_channels(w->ix), &end);
+    int64_t n_planes = index_planes_of_rows(w->ix, w->plate.first + first_site, n, first);
     *first -= w->first_plane;
-    return end - w->first_plane - *first;
+    return n_planes;
 }
 
 /* Ask for images from this item on, as many as may be on their way: where they are behind URLs, they come while others are decoded. */

@@ -107,9 +107,9 @@ int index_page(const screen_index *ix, int64_t row, int channel);        /* -1: 
 bool index_page_named(const screen_index *ix, int64_t row, int channel); /* by a column Frame_<channel>, not by the channels' order */
 bool index_planes_are_files(const screen_index *ix); /* tile.z, and some site has several rows: then no file is a stack itself */
 /* Then: files of further planes of the channel, behind index_path's in the order of Z: how many, and the position *first, from which
- * they follow each other; those of a row follow each other too, those of the next row behind them. Channel index_n_channels(ix): none, and
- * *first is where the row's end. */
+ * they follow each other; those of a row follow each other too, those of the next row behind them. */
 int64_t index_planes(const screen_index *ix, int64_t row, int channel, int64_t *first);
+int64_t index_planes_of_rows(const screen_index *ix, int64_t row, int64_t n, int64_t *first); /* of all channels of rows [row, row+n) */
 const char *index_plane_path(const screen_index *ix, int64_t plane, text *out);
 int index_plane_page(const screen_index *ix, int64_t plane); /* the page that the table names, or -1 */
 bool index_has_illumination(const screen_index *ix);
