@@ -100,7 +100,7 @@ static status add_plate(index_builder *b, const sort_row *v, size_t n)
     plate_span *p = &b->span[b->n_spans++];
     *p = (plate_span){c[R_SOURCE].v[row], c[R_BATCH].v[row], c[R_PLATE].v[row], (int64_t)b->n_order, 0};
     for (size_t i = 0; i < n; i++) {
-        uint32_t before = i ? b->order[b->n_order - 1] : 0;
+        uint32_t before = i == 0 ? 0 : b->o->z ? b->member[b->n_members - 1] : b->order[b->n_order - 1]; /* the row kept last */
         bool same_site = i && v[i].well == v[i - 1].well && v[i].site_rank == v[i - 1].site_rank;
         if (same_site && (!b->o->z || v[i].z == v[i - 1].z)) {
             report_duplicate(b, v[i].row, before);

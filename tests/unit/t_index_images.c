@@ -124,7 +124,8 @@ static void planes(void)
          ""},
         {"without Z nothing changes", "DNA,ER,Plate,Well,Site\na,e,P,A1,1\n", Z_MAX, false, "a e\n", ""},
         {"without tile.z they are duplicates", ROWS_OF("Z"), 0, false, "a10 e\nb1 \n", "; tile.z makes one image of the planes of Z\n"},
-        {"the same plane twice", "DNA,ER,Plate,Well,Site,Z\na,e,P,A1,1,1\nb,f,P,A1,1,1.0\n", Z_MAX, false, "a e\n", "duplicate sites"},
+        {"the same plane twice", "DNA,ER,Plate,Well,Site,Z\na,e,P,A1,1,1\nb,f,P,A1,1,2\nc,g,P,A1,1,2.0\n", Z_MAX, false, "a+b e+f\n",
+         "/P is already in t.csv:3\n"},
         {"no number", "DNA,ER,Plate,Well,Site,Z\na,e,P,A1,1,x\n", Z_MAX, false, "", "t.csv:2: Z: 'x' is not a number"},
     };
     text t = {0};
