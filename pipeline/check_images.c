@@ -17,7 +17,7 @@ typedef struct {
 } opened;
 
 /* The first existing image of a channel; missing ones are found by index_check_files. -1: none. */
-static int64_t first_row(const screen_index *ix, const index_plate *p, int channel, bool also_remote, opened *o)
+static int64_t first_row(const screen_index *ix, const index_plate *p, int channel, opened *o)
 {
     enum { TRIES = 8 };
     int tried = 0;
@@ -25,19 +25,18 @@ static int64_t first_row(const screen_index *ix, const index_plate *p, int chann
         const char *path = index_path(ix, row, channel, &o->path);
         if (!*path) continue;
         tried++;
-        if (url_is_remote(path) ? also_remote : path_exists(path) && !path_is_dir(path)) return row;
+        if (url_is_remote(path) ? o->source.net != NULL : path_exists(path) && !path_is_dir(path)) return row;
     }
     return -1;
 }
 
-static void check_plate(const config *c, const screen_index *ix, const index_plate *p, remote *net, opened *o, findings *f)
+static void check_plate(const config *c, const screen_index *ix, const index_plate *p, opened *o, findings *f)
 {
     int width = 0, height = 0;
     for (int k = 0; k < index_n_channels(ix); k++) {
-        int64_t row = first_row(ix, p, k, net != NULL, o);
+        int64_t row = first_row(ix, p, k, o);
         if (row < 0) continue;
         image_seen seen;
-        o->source.net = net;
         status st = site_image_read(&o->source, ix, c, row, k, false, &o->file, &o->im, &seen);
         if (st != OK) {
             findings_add(f, FINDING_ERROR, "images that cannot be read", "%s: channel %s: %s", index_where(ix, row, &o->where),
@@ -55,10 +54,10 @@ static void check_plate(const config *c, const screen_index *ix, const index_pla
 
 void check_images(const config *c, const screen_index *ix, remote *net, findings *f)
 {
-    opened o = {0};
+    opened o = {.source.net = net};
     for (int64_t i = 0; i < index_n_plates(ix); i++) {
         index_plate p = index_plate_at(ix, i);
-        check_plate(c, ix, &p, net, &o, f);
+        check_plate(c, ix, &p, &o, f);
     }
     image_file_free(&o.file);
     image_free(&o.im);
