@@ -176,7 +176,7 @@ status inputs_remember(const plate_work *w)
 static status look(const plate_work *w, const char *memory, bool verify, int64_t *seen, int64_t *n_read)
 {
     status st = OK;
-    int64_t first, n;
+    int64_t first, n, asked = 0;
     input_digests in = {0};
     text path = {0};
     partition(n_inputs(w), w->g->size, w->g->rank, &first, &n);
@@ -189,6 +189,8 @@ static status look(const plate_work *w, const char *memory, bool verify, int64_t
         s[1] = it->mtime_ns;
         s[2] = (int64_t)it->digest;
         if (it->known) continue;
+        for (; asked < n && remote_has_room(w->site->net); asked++)
+            if (!in.item[asked].known) TRY(remote_ask(w->site->net, in.item[asked].path));
         note(w->site->net, s, it->path);
         ++*n_read;
     }

@@ -98,5 +98,8 @@ before=$(gets)
 exits "measure, again" 0 measure w2 $(from ok)
 has "measure, again: up to date" "$T/err" "up to date"
 same "measure, again: nothing was asked for" "$(gets)" "$before"
+exits "measure, --verify" 0 measure w2 $(from ok) --verify
+has "measure, --verify: up to date" "$T/err" "up to date"
+same "measure, --verify: all were asked for once" "$(gets)" $((before + 18))
 http_stop
 tap_done
