@@ -37,7 +37,7 @@ static void check_plate(const config *c, const screen_index *ix, const index_pla
         int64_t row = first_row(ix, p, k, o);
         if (row < 0) continue;
         image_seen seen;
-        status st = site_image_read(&o->source, ix, c, row, k, false, &o->file, &o->im, &seen);
+        status st = site_image_read(&o->source, ix, c, row, k, &o->file, &o->im, &seen);
         if (st != OK) {
             findings_add(f, FINDING_ERROR, "images that cannot be read", "%s: channel %s: %s", index_where(ix, row, &o->where),
                          index_channel(ix, k), msg_get());

@@ -45,18 +45,21 @@ static int64_t row_of(const plate_files *l, int64_t i)
     return low;
 }
 
-/* File i, or NULL: it is here, it is none, or it is the one before. */
+/* File i, or NULL: it is here, it is none, or it was asked for: as the file of the channel before, as the function of the row before. */
 static const char *file_at(plate_files *l, int64_t i)
 {
-    bool function = i >= l->n_images && !is_plane(l, i);
+    const char *path, *before = "";
+    if (is_plane(l, i)) {
+        path = index_plane_path(l->ix, i - l->n_images - l->n_functions + l->first_plane, &l->path);
+        return url_is_remote(path) ? path : NULL;
+    }
+    bool function = i >= l->n_images;
     int channel = (int)((function ? i - l->n_images : i) / l->p.n);
-    int64_t row = is_plane(l, i) ? 0 : row_of(l, i);
-    const char *path = is_plane(l, i) ? index_plane_path(l->ix, i - l->n_images - l->n_functions + l->first_plane, &l->path)
-                       : function     ? index_illumination(l->ix, row, channel, &l->path)
-                                      : index_path(l->ix, row, channel, &l->path);
-    if (!url_is_remote(path)) return NULL;
-    if (!function || i % l->p.n == 0) return path;
-    return strcmp(path, index_illumination(l->ix, row - 1, channel, &l->before)) == 0 ? NULL : path;
+    int64_t row = row_of(l, i);
+    path = function ? index_illumination(l->ix, row, channel, &l->path) : index_path(l->ix, row, channel, &l->path);
+    if (function && row > l->p.first) before = index_illumination(l->ix, row - 1, channel, &l->before);
+    if (!function && channel > 0) before = index_path(l->ix, row, channel - 1, &l->before);
+    return url_is_remote(path) && strcmp(path, before) != 0 ? path : NULL;
 }
 
 /* why[i]: what is wrong with file i, or NULL; the caller frees them. */

@@ -6,6 +6,7 @@
 #include "micon/base/path.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void site_image_free(site_image *s)
 {
@@ -81,18 +82,37 @@ static void look_at_rest(site_image *s, const screen_index *ix, int64_t first, i
     text_free(&path);
 }
 
+/* Is the channel a page, without further planes, of the file of the channel before? */
+static bool same_file(const screen_index *ix, int64_t row, int channel)
+{
+    text path = {0}, before = {0};
+    int64_t first;
+    bool same = channel > 0 && index_page(ix, row, channel) >= 0 && index_planes(ix, row, channel, &first) == 0 &&
+                strcmp(index_path(ix, row, channel, &path), index_path(ix, row, channel - 1, &before)) == 0;
+    text_free(&path);
+    text_free(&before);
+    return same;
+}
+
+image_file *site_image_file(const screen_index *ix, int64_t row, int channel, image_file *file)
+{
+    while (same_file(ix, row, channel)) channel--;
+    return &file[channel];
+}
+
 status site_image_ask(site_image *s, const screen_index *ix, int64_t row, int channel)
 {
     status st = OK;
     int64_t first, n = index_planes(ix, row, channel, &first);
+    if (same_file(ix, row, channel)) return OK;
     TRY(remote_ask(s->net, index_path(ix, row, channel, &s->path)));
     for (int64_t k = 0; k < n; k++) TRY(remote_ask(s->net, index_plane_path(ix, first + k, &s->path)));
 done:
     return st;
 }
 
-status site_image_read(site_image *s, const screen_index *ix, const config *c, int64_t row, int channel, bool have, image_file *f,
-                       image *im, image_seen *seen)
+status site_image_read(site_image *s, const screen_index *ix, const config *c, int64_t row, int channel, image_file *f, image *im,
+                       image_seen *seen)
 {
     status st = OK;
     int64_t first, n = index_planes(ix, row, channel, &first);
@@ -100,7 +120,7 @@ status site_image_read(site_image *s, const screen_index *ix, const config *c, i
     TRY(mem_grow(&s->plane, &s->planes_cap, (size_t)n, sizeof *s->plane, "planes"));
     for (int64_t k = 0; k < n; k++) s->plane[k] = (image_seen){.size = -2};
     if (!*index_path(ix, row, channel, &s->path)) TRY(fail(E_FORMAT, "no file is named for this channel"));
-    if (have && n == 0)
+    if (f->size > 0 && same_file(ix, row, channel) && strcmp(f->path, text_str(&s->path)) == 0)
         *seen = (image_seen){f->digest, (int64_t)f->size, f->mtime_ns};
     else
         TRY(read_bytes(s->net, text_str(&s->path), f, seen));

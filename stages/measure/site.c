@@ -92,7 +92,7 @@ static status read_channel(site_reader *s, int64_t row, int c)
     status st = OK;
     int64_t before, first, n_planes = index_planes(s->ix, row, c, &first);
     index_planes_of_rows(s->ix, row, 1, &before);
-    st = site_image_read(&s->source, s->ix, s->cfg, row, c, false, &s->file[c], &s->im[c], &s->seen[c]);
+    st = site_image_read(&s->source, s->ix, s->cfg, row, c, site_image_file(s->ix, row, c, s->file), &s->im[c], &s->seen[c]);
     if (n_planes > 0 && st != E_NOMEM) memcpy(s->plane_seen + (first - before), s->source.plane, (size_t)n_planes * sizeof *s->plane_seen);
     TRY(st);
     const char *path = index_path(s->ix, row, c, &s->path);

@@ -128,8 +128,8 @@ static status read_files(plate_work *w, reader *r, int64_t site, bool *good)
     *good = true;
     for (int f = 0; f < w->n_files; f++) {
         image *im = f < w->n_channels ? &r->im[f] : NULL;
-        r->file[f].size = 0;
-        TRY(read_image(w, r, first + f, &r->file[f], false, im, &each));
+        image_file *file = im ? site_image_file(w->ix, w->plate.first + site, f, r->file) : &r->file[f];
+        TRY(read_image(w, r, first + f, file, im, &each));
         if (each && im && w->note[first].bad == OK && (im->width_px != r->im->width_px || im->height_px != r->im->height_px)) {
             status bad = fail(E_FORMAT, "is %d x %d pixels; the site's first channel is %d x %d", im->width_px, im->height_px,
                               r->im->width_px, r->im->height_px);
@@ -182,7 +182,7 @@ status cell_tiles_read(plate_work *w, reader *r, int64_t site, uint16_t *record)
     height = r->im->height_px;
     status found = site_cells_find(w->cells, r->px, r->unit, width, height, r->file, &bad_file);
     if (found == E_NOMEM || found == E_INTERNAL || found == E_USAGE) return found;
-    if (found != OK) return note_bad(w, site * w->n_files + bad_file, found, r->file[bad_file].path);
+    if (found != OK) return note_bad(w, site * w->n_files + bad_file, found, index_path(w->ix, w->plate.first + site, bad_file, &r->path));
     note->n_cells = site_cells_count(w->cells);
     note->full = w->cells->nuclei_report.foreground > 0.5;
     TRY(mem_grow(&r->pick, &r->pick_cap, (size_t)note->n_cells + 1, sizeof *r->pick, "cells"));

@@ -53,23 +53,16 @@ int64_t planes_of_sites(const plate_work *w, int64_t first_site, int64_t n, int6
 static status ask_ahead(plate_work *w, reader *r, int64_t item)
 {
     status st = OK;
-    text path = {0}, before = {0};
     int64_t end = (w->first + w->n) * w->n_files;
     if (w->asked < item) w->asked = item;
     for (; w->asked < end && remote_has_room(w->net); w->asked++) {
-        int64_t row = w->plate.first + w->asked / w->n_files;
-        int file = (int)(w->asked % w->n_files);
-        bool same = file > 0 && index_page(w->ix, row, 0) >= 0 &&
-                    strcmp(index_path(w->ix, row, file, &path), index_path(w->ix, row, file - 1, &before)) == 0;
-        if (!same) TRY(site_image_ask(&r->source, w->ix, row, file));
+        TRY(site_image_ask(&r->source, w->ix, w->plate.first + w->asked / w->n_files, (int)(w->asked % w->n_files)));
     }
 done:
-    text_free(&path);
-    text_free(&before);
     return st;
 }
 
-status read_image(plate_work *w, reader *r, int64_t item, image_file *file, bool have, image *im, bool *good)
+status read_image(plate_work *w, reader *r, int64_t item, image_file *file, image *im, bool *good)
 {
     image_note *note = &w->note[item];
     image_seen seen;
@@ -79,7 +72,7 @@ status read_image(plate_work *w, reader *r, int64_t item, image_file *file, bool
     *good = false;
     status st = ask_ahead(w, r, item);
     if (st != OK) return st;
-    st = im ? site_image_read(&r->source, w->ix, w->cfg, row, channel, have, file, im, &seen)
+    st = im ? site_image_read(&r->source, w->ix, w->cfg, row, channel, file, im, &seen)
             : site_image_bytes(&r->source, w->ix, row, channel, file, &seen);
     note->digest = seen.digest;
     note->size = seen.size;

@@ -17,18 +17,14 @@ static int32_t same_square(const plate_work *w, int64_t first_item, const uint16
 static status read_site(plate_work *w, reader *r, int64_t site, uint16_t *squares)
 {
     status st = OK;
-    int64_t first_item = site * w->n_files, row = w->plate.first + site;
-    image_file *file = r->file;
+    int64_t first_item = site * w->n_files;
     image *im = r->im;
     bool good;
     size_t n = (size_t)w->mosaic_px * (size_t)w->mosaic_px;
     for (int c = 0; c < w->n_channels; c++) {
         int64_t item = first_item + c;
         uint16_t *square = squares + (size_t)c * n;
-        const char *path = index_path(w->ix, row, c, &r->path);
-        /* The file of the channel before is still in memory, if it could be read. */
-        bool have = index_page(w->ix, row, c) >= 0 && c > 0 && file->size > 0 && strcmp(path, file->path) == 0;
-        TRY(read_image(w, r, item, file, have, im, &good));
+        TRY(read_image(w, r, item, r->file, im, &good));
         if (!good) continue;
         TRY(tiling_plan_for(&r->plan, im->width_px, im->height_px, w->mosaic_px));
         tiling_resample(&r->plan, im->px, square);

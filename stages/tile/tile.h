@@ -105,7 +105,7 @@ typedef struct plate_work {
 /* ---- read_image.c ---- */
 typedef struct {
     int n;            /* 1, or of cells' tiles n_files: */
-    image_file *file; /* [n] */
+    image_file *file; /* [n]; the first is of all channels */
     image *im;        /* [n] */
     tiling_plan plan;
     site_image source;
@@ -117,9 +117,9 @@ typedef struct {
 } reader;
 void reader_open(reader *r, const plate_work *w);
 void reader_free(reader *r);
-/* A channel's image, or (im NULL) a label image's bytes, and its note. `have`: the file holds this image's bytes already. *good: it can be
+/* A channel's image, or (im NULL) a label image's bytes, and its note. *good: it can be
  * used; otherwise that is noted. Fails only for what ends the stage. */
-status read_image(plate_work *w, reader *r, int64_t item, image_file *file, bool have, image *im, bool *good) MUST_USE;
+status read_image(plate_work *w, reader *r, int64_t item, image_file *file, image *im, bool *good) MUST_USE;
 /* The further planes of n sites: their number, and the place of the first in plane_seen. */
 int64_t planes_of_sites(const plate_work *w, int64_t first_site, int64_t n, int64_t *first);
 status note_bad(plate_work *w, int64_t item, status why, const char *path) MUST_USE;

@@ -101,5 +101,18 @@ same "measure, again: nothing was asked for" "$(gets)" "$before"
 exits "measure, --verify" 0 measure w2 $(from ok) --verify
 has "measure, --verify: up to date" "$T/err" "up to date"
 same "measure, --verify: all were asked for once" "$(gets)" $((before + 18))
+
+# Channels that are pages of one file.
+for w in A01 A02; do "$MAKE_TIFF" "$S/images/$w.tif" 70 64 $((10#${w#A} * 7)) pages; done
+{ echo "$(head -n 1 "$T/table"),Frame_DNA,Frame_ER,Frame_Mito"
+  for w in A01 A02; do echo "P1,$w,1,$w.tif,images,$w.tif,images,$w.tif,images,0,1,2"; done; } > "$S/load_data.csv"
+for p in "run pages" "run cells --set tile.crop=cells" "measure pages"; do
+    before=$(gets)
+    exits "pages, $p" 0 $p --set tile.pages=channels $(from ok)
+    same "pages, $p: each object was asked for once" "$(gets)" $((before + 2))
+done
+before=$(grep -c "^HEAD " "$HTTP_LOG")
+exits "pages, check --remote" 0 check $(from ok) --set tile.pages=channels --remote
+same "pages, check --remote: each size was asked for once" "$(grep -c "^HEAD " "$HTTP_LOG")" $((before + 2))
 http_stop
 tap_done
