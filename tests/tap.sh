@@ -19,8 +19,10 @@ same() { [ "$2" = "$3" ]; local r=$?; [ $r = 0 ] || printf '#   got  %s\n#   wan
 has() { grep -qF -- "$3" "$2"; local r=$?; [ $r = 0 ] || { echo "#   '$3' is not in $2:"; sed 's/^/#   | /' "$2" |
     head -12; }; _tap $r "$1"; }
 hasnt() { ! grep -qF -- "$3" "$2"; _tap $? "$1"; }
+# quiet command... : prepares; output in $T/out and $T/err
+quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
 # exits "what" STATUS command... : exit status as given; output in $T/out and $T/err
-exits() { local what=$1 want=$2 got; shift 2; "$@" >"$T/out" 2>"$T/err" </dev/null; got=$?; [ $got = "$want" ] ||
+exits() { local what=$1 want=$2 got; shift 2; quiet "$@"; got=$?; [ $got = "$want" ] ||
     { echo "#   exit $got, wanted $want"; tail -n 8 "$T/err" | sed 's/^/#   | /'; }; [ $got = "$want" ]; _tap $? "$what"; }
 skip() { tap_n=$((tap_n + 1)); echo "ok $tap_n - $1 # SKIP $2"; }
 tap_done() { echo "1..$tap_n"; echo "# $((tap_n - tap_bad)) passed, $tap_bad failed"; [ $tap_bad = 0 ] && [ $tap_n -gt 0 ]; exit $?; }

@@ -1,7 +1,6 @@
 # shellcheck shell=bash
 # train_stop.sh -- for tests of micon-train: a run that is stopped in the middle. After tap.sh; wants TRAIN, S (the configuration and
 # settings) and C (steps and checkpoints).
-quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
 # stopped NAME LINES SIGNAL WHO: a run that is sent SIGNAL once LINES steps are logged; WHO: rank or mpirun. Its exit status to $T/rc.
 stopped() {
     local log=work/models/$1/log.jsonl pid i

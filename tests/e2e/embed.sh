@@ -3,7 +3,6 @@
 . "$(dirname "$0")/../tap.sh"
 cd "$T" || exit 1
 TOOLS=$ROOT/build/release/tests/tools
-quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
 
 quiet mpi 2 "$BIN/micon-simulate" --out screen --sources 2 --batches 1 --wells 12 --sites 2 --compounds 4 --size 96
 cd screen || exit 1

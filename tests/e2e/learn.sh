@@ -6,7 +6,6 @@
 . "$(dirname "$0")/../tap.sh"
 cd "$T" || exit 1
 export OMP_NUM_THREADS=1
-quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
 last() { sed -n 's/.*"'"$2"'": \([^,}]*\).*/\1/p' "work/$1/models/$1/log.jsonl" | tail -n 1; }
 if_true() { awk "BEGIN { exit !($1) }"; }
 

@@ -4,7 +4,6 @@
 cd "$T" || exit 1
 TOOLS=$ROOT/build/release/tests/tools
 export OMP_NUM_THREADS=1
-quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
 
 quiet mpi 2 "$BIN/micon-simulate" --out screen --sources 2 --batches 2 --wells 32 --sites 1 --compounds 13 --size 48
 cd screen || exit 1

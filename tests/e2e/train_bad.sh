@@ -4,7 +4,6 @@
 cd "$T" || exit 1
 export OMP_NUM_THREADS=1
 TRAIN=$BIN/micon-train
-quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
 quiet mpi 2 "$BIN/micon-simulate" --out screen --sources 2 --batches 1 --wells 8 --sites 2 --compounds 3 --size 48
 cd screen || exit 1
 S="screen.yaml --set tile.size=32 --set featurize.bits=64 --set train.batch=2 --set train.precision=fp32 --set train.dim=10

@@ -4,7 +4,6 @@
 cd "$T" || exit 1
 export OMP_NUM_THREADS=1
 TRAIN=$BIN/micon-train TENSOR=$ROOT/build/release/tests/tools/tensor_tool
-quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
 quiet mpi 2 "$BIN/micon-simulate" --out screen --sources 2 --batches 2 --wells 12 --sites 4 --compounds 4 --size 64
 cd screen || exit 1
 S="screen.yaml --set tile.size=32 --set featurize.bits=64 --set train.batch=4 --set train.precision=fp32 --set train.dim=40

@@ -3,7 +3,6 @@
 . "$(dirname "$0")/../tap.sh"
 cd "$T" || exit 1
 export OMP_NUM_THREADS=1
-quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
 quiet mpi 2 "$BIN/micon-simulate" --out screen --sources 2 --batches 2 --wells 12 --sites 2 --compounds 4 --size 96
 cd screen || exit 1
 S="screen.yaml --set tile.size=32 --set featurize.bits=64 --set train.batch=4 --set train.dim=40 --set train.projection=16

@@ -9,7 +9,6 @@ slurm_or_skip "$0"
 # mpirun says which nodes its ranks are on.
 export MICON_BIN=$BIN MPIRUN=mpirun OMPI_MCA_rmaps_base_display_map=1
 TENSOR=$ROOT/build/release/tests/tools/tensor_tool
-quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
 less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a != "" && a + 0 <= b + 0) }'; }
 losses() { sed 's/.*"loss": \([^,]*\),.*/\1/' "$W/models/$1/log.jsonl"; }
 apart() { # A B LINES: the largest relative difference of losses

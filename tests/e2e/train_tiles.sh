@@ -5,7 +5,6 @@
 cd "$T" || exit 1
 export OMP_NUM_THREADS=1
 TRAIN=$BIN/micon-train
-quiet() { "$@" >"$T/out" 2>"$T/err" </dev/null; }
 quiet mpi 2 "$BIN/micon-simulate" --out screen --sources 2 --batches 2 --wells 12 --sites 4 --compounds 4 --size 64
 cd screen || exit 1
 # 192 tiles of 5 KiB, 960 KiB in all; a step's tiles are 16, and three steps' 240 KiB.
