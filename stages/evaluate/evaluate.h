@@ -183,7 +183,8 @@ const result *results_find(const results *r, const char *profiles, metric_id met
 /* Add a ratio of sums over compounds, whatever their doses. num, den [n_compound] are copied for metrics in by_compound.csv. */
 status results_ratio(results *r, result like, const double *num, const double *den, int64_t n_compound) MUST_USE;
 status results_value(results *r, result like, double value) MUST_USE;
-void results_show_json(const results *r, const stage *g, const wells *w, const names *notes, text *out); /* metrics.json, appended */
+/* Appended; missing: where n is negative. */
+void results_add_count(text *out, int64_t n, const char *missing);
 void results_show_csv(const results *r, text *out);
 void results_show_compounds(const results *r, const wells *w, text *out);   /* compounds.csv: mAP and significance */
 void results_show_by_compound(const results *r, const wells *w, text *out); /* by_compound.csv: numerators and denominators */
@@ -194,6 +195,9 @@ typedef struct {
 } treatment_figure;
 enum { N_TREATMENT_FIGURES = 8 };
 int results_treatment_figures(const results *r, int which, treatment_figure out[N_TREATMENT_FIGURES]); /* returns how many */
+
+/* ---- results_json.c ---- */
+void results_show_json(const results *r, const stage *g, const wells *w, const names *notes, text *out); /* metrics.json, appended */
 
 /* ---- metrics.c ---- */
 /* One form of the profiles, on all ranks. */
