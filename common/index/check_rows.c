@@ -17,16 +17,16 @@ static unsigned line_at(const index_builder *b, uint32_t row)
 }
 
 /* Controls and channels, plate by plate. */
-static void report_plate(index_builder *b, const joined_rows *j, const plate_span *p)
+static void report_plate(index_builder *b, const joined_rows *j, const plate_span *p, bool any_controls)
 {
     uint32_t first = b->order[p->first];
     const char *source = builder_text(b, p->source), *batch = builder_text(b, p->batch), *plate = builder_text(b, p->plate);
     int64_t controls = 0;
     for (int64_t i = p->first; i < p->first + p->n; i++) controls += j->kind[i] == WELL_CONTROL;
     if (!controls)
-        findings_add(b->found, FINDING_WARNING, "plates without controls",
-                     "%s:%u: %s/%s/%s; controls of its batch or source are used instead", table_at(b, first), line_at(b, first), source,
-                     batch, plate);
+        findings_add(b->found, FINDING_WARNING, "plates without controls", "%s:%u: %s/%s/%s; %s", table_at(b, first), line_at(b, first),
+                     source, batch, plate,
+                     any_controls ? "controls of its batch or source are used instead" : "no other plate has any either");
     for (int k = 0; k < b->n_ch; k++) {
         const uint32_t *file = b->rows.col[channel_col(k, CH_FILE)].v;
         int64_t without = 0;
@@ -96,7 +96,9 @@ static void report_compounds(index_builder *b, const joined_rows *j)
 
 void check_joined_rows(index_builder *b, const joined_rows *j)
 {
-    for (size_t p = 0; p < b->n_spans; p++) report_plate(b, j, &b->span[p]);
+    bool any_controls = false;
+    for (size_t i = 0; i < b->n_order && !any_controls; i++) any_controls = j->kind[i] == WELL_CONTROL;
+    for (size_t p = 0; p < b->n_spans; p++) report_plate(b, j, &b->span[p], any_controls);
     for (size_t i = 0; !b->o->pages && i < b->n_order; i++) report_shared(b, b->order[i]);
     report_controls(b);
     report_compounds(b, j);

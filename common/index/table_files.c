@@ -33,6 +33,11 @@ static status add_table(table_files *out, const char *dir, const char *opened, i
             opened);
         return OK;
     }
+    if (role == TABLE_IMAGES && path_is_dir(opened)) {
+        findings_add(found, FINDING_ERROR, "unreadable tables",
+                     "%s: is a folder, not a table; micon index writes the table of the images in a folder", opened);
+        return OK;
+    }
     if (path_stat(opened, &size, &mtime_ns) != OK) {
         findings_add(found, FINDING_ERROR, "unreadable tables", "%s", msg_get());
         msg_clear();

@@ -113,7 +113,9 @@ status pair_sampler_create(pair_sampler **out, const sampler_tile *tile, int64_t
     TRY(groups_create(&s->source, s, true, 3));
     TRY(lists_create(s));
     if (s->n_list[PURPOSE_COMPOUNDS] < 2)
-        st = fail(E_FAILED, "training needs two compounds with two tiles each; %lld of them are among %lld tiles",
+        st = fail(E_FAILED,
+                  "training needs two compounds with two tiles each; %lld such compounds are left among %lld tiles: the keys of split hold "
+                  "batches, sources and compounds out",
                   (long long)s->n_list[PURPOSE_COMPOUNDS], (long long)n);
     else if (controls && s->n_list[PURPOSE_ALL] == s->n_list[PURPOSE_TREATED])
         st = fail(E_FAILED, "training needs control tiles; none of the %lld tiles is one", (long long)n);

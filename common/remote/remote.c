@@ -117,7 +117,8 @@ static double choose(remote *r, object **begin, size_t most, size_t *n)
         if (o->charge < o->n) r->held += o->n - o->charge, o->charge = o->n;
         bool lost = r->n_lost >= LOST_A_TRANSFER * r->o.parallel && now - r->lost_at < LOST_S;
         if (o->state == REMOTE_WAITING && lost) {
-            object_fail(o, E_IO, "was not asked for: the %lld before it could not be fetched", (long long)r->n_lost);
+            object_fail(o, E_IO, "was %s: the %lld before it could not be fetched", o->tries ? "given up" : "not asked for",
+                        (long long)r->n_lost);
             o->state = REMOTE_READY;
             pthread_cond_broadcast(&r->ready);
         } else if (o->state == REMOTE_WAITING && o->not_before > now) {

@@ -190,8 +190,8 @@ static void own_columns(void)
     put("w.csv", "Metadata_Plate,Metadata_Well,Metadata_JCP2022\nP,A01,J\n"); /* names neither source nor batch: both plates */
     screen_index *ix = build(&s);
     same(found(ix, &t),
-         "warning: plates without controls: 2\n    t.csv:2: S/B1/P; controls of its batch or source are used instead\n"
-         "    t.csv:3: S/B2/P; controls of its batch or source are used instead\nwarning: controls without a well: 1\n"
+         "warning: plates without controls: 2\n    t.csv:2: S/B1/P; no other plate has any either\n"
+         "    t.csv:3: S/B2/P; no other plate has any either\nwarning: controls without a well: 1\n"
          "    screen.control: no well holds 'DMSO'\n",
          "plates of one name in two batches");
     same(show(ix, &t), "S/B1/P A01 1 J 1: a b\nS/B2/P A01 1 J 1: a b\n", "their rows");
@@ -273,7 +273,7 @@ static void wrong(void)
         {HEAD "a,b,S,B,P,A01,1,DMSO\na,b,S,B,Q,A01,1,X\n", NULL, NULL, NULL,
          "warning: plates without controls: 1\n    t.csv:3: S/B/Q; controls of its batch or source are used instead\n"},
         {HEAD "a,b,S,B,P,A01,1,\n", NULL, NULL, NULL,
-         "warning: plates without controls: 1\n    t.csv:2: S/B/P; controls of its batch or source are used instead\nwarning: controls "
+         "warning: plates without controls: 1\n    t.csv:2: S/B/P; no other plate has any either\nwarning: controls "
          "without a well: 1\n"
          "    screen.control: no well holds 'DMSO'\nwarning: screens without compounds: 1\n"
          "    t.csv:1: no table has a column Metadata_JCP2022 or Metadata_Compound with identifiers: all wells count as empty\n"},
