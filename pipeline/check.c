@@ -77,6 +77,7 @@ static void check_named_files(const config *c, findings *f)
     for (size_t i = 0; i < c->evaluate.profiles.n; i++) check_profiles(c, c->evaluate.profiles.item[i], f);
     if (*c->featurize.vectors) check_file(c, "featurize.vectors", c->featurize.vectors, f);
     if (*c->embed.model) check_weights(c, "embed.model", c->embed.model, f);
+    if (*c->evaluate.relations) check_file(c, "evaluate.relations", c->evaluate.relations, f);
     if (*c->evaluate.transform_with) check_file(c, "evaluate.transform_with", c->evaluate.transform_with, f);
     if (strcmp(c->train.weights, "none") != 0) check_weights(c, "train.weights", c->train.weights, f);
 }

@@ -84,6 +84,13 @@ static void list_sections(const char *list, names *out)
     names_free(&outer);
 }
 
+static bool is_section(const char *name)
+{
+    for (const opt *o = config_options; o->name; o++)
+        if (strcmp(o->section, name) == 0) return true;
+    return false;
+}
+
 /* The same facts as --help, as a page or as words of completion. */
 static int print_help(const stage_def *def, const opt *table, void (*render)(const manual *m, text *out))
 {
@@ -97,7 +104,7 @@ static int print_help(const stage_def *def, const opt *table, void (*render)(con
               def->again ? def->again : "");
     if (def->sections) list_sections(def->sections, &sections);
     for (size_t i = 0; i < sections.n && i < MAX_KEYS; i++) {
-        bool key = strchr(sections.item[i], '.') != NULL, first = i == 0 || !strchr(sections.item[i - 1], '.');
+        bool key = !is_section(sections.item[i]), first = i == 0 || is_section(sections.item[i - 1]);
         if (!key) text_addf(&titles[i], "Section '%s' of the configuration", sections.item[i]);
         if (key && first) text_add(&titles[i], "Of other sections");
         keys[2 * i] = sections.item[i];

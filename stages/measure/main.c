@@ -78,7 +78,7 @@ int main(int argc, char **argv)
     static const stage_def def = {
         .name = "measure",
         .summary = "find the cells of a screen's images and measure CellProfiler's features of them, one HDF5 file a plate",
-        .sections = "screen cells measure tile.pages tile.z tile.input_scale tile.max_bad tile.fetch train.run",
+        .sections = "screen cells measure tile.fetch tile.pages tile.z tile.input_scale tile.max_bad train.run",
         .affects = AFFECTS_FEATURES,
         .options = own_options,
         .options_size = sizeof(measure_arguments),
