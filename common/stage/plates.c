@@ -20,9 +20,10 @@ status plates_index_all(stage *g, screen_index **ix)
     TRY_ALL(g->comm, g->rank == 0 ? index_open(ix, &o, cache) : OK);
     TRY_ALL(g->comm, g->rank != 0 ? index_open(ix, &o, cache) : OK);
     const findings *found = index_findings(*ix);
-    if (found->n > 0 && g->rank == 0) {
+    bool the_error = found->n == 1 && findings_count(found, FINDING_ERROR) == 1; /* the verdict says it */
+    if (found->n > 0 && !the_error && g->rank == 0) {
         findings_show(found, &t);
-        log_warn("the tables:\n%s", text_str(&t));
+        log_warn("the tables:\n%.*s", (int)t.n - 1, text_str(&t));
     }
     TRY_ALL(g->comm, findings_verdict(found));
 done:

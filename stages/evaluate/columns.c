@@ -39,8 +39,10 @@ status wells_find_column(const frame *f, const char *name, const char *key, int 
     if (*col < 0) {
         for (int c = 0; c < f->n_cols; c++) known[c] = f->col[c].name;
         const char *near = names_nearest(name, known, (size_t)f->n_cols);
+        if (!near) near = names_nearest(full, known, (size_t)f->n_cols);
         text_show(shown, sizeof shown, name);
-        st = fail(E_USAGE, "%s: the profiles have no column '%s'%s%s", key, shown, near ? "; did you mean " : "", near ? near : "");
+        st = fail(E_USAGE, "%s: the profiles have no column '%s'%s%s%s", key, shown, near ? "; did you mean '" : "", near ? near : "",
+                  near ? "'?" : "");
     }
     free(full);
     free(known);

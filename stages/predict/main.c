@@ -125,8 +125,8 @@ static void describe(job *j)
 static void say(const job *j)
 {
     text words = {0};
-    log_info("%lld structures on %lld plates, beside %lld treatments; the model was trained on %zu compounds", (long long)j->n,
-             (long long)j->known.n_plates, (long long)j->known.n, j->from.m.compounds.n);
+    log_info("%lld structure%s on %lld plates, beside %lld treatments; the model was trained on %zu compounds", (long long)j->n,
+             j->n == 1 ? "" : "s", (long long)j->known.n_plates, (long long)j->known.n, j->from.m.compounds.n);
     trust_words(&j->trust, trust_bin(&j->trust, NAN), &words);
     log_info("predictions of this screen: %s", text_str(&words));
     log_info("%s", j->csv);
