@@ -42,7 +42,7 @@ exits "the projected representation" 0 run --set embed.representation=projected
 exits "selection" 0 run --set evaluate.select=pycytominer
 exits "one plate" 2 run --plate S1B01P001
 exits "no such column" 2 run --set evaluate.normalize_by=Metadata_Plat
-has "no such column: the nearest" "$T/err" "did you mean Metadata_Plate"
+has "no such column: the nearest" "$T/err" "did you mean 'Metadata_Plate'?"
 exits "as at first" 0 run
 same "as at first: the same bytes" "$(sum)" "$one"
 

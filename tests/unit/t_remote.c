@@ -299,7 +299,7 @@ static void nobody(void)
         }
         snprintf(u, sizeof u, "http://127.0.0.1:1/%d", i);
         if (remote_read(r, &f, u) != E_IO) at_once = -n;
-        at_once += strstr(msg_get(), "was not asked for: the ") != NULL;
+        at_once += strstr(msg_get(), " before it could not be fetched") != NULL;
         msg_clear();
     }
     okf(at_once >= n - 6 && at_once < n, "%d of %d failed at once", at_once, n);
