@@ -162,6 +162,15 @@ static void allow_protocols(CURL *e, bool encrypted)
 #endif
 }
 
+/* Certificate authorities as the curl program finds them; the library itself reads none of these variables. */
+static void trust_authorities(CURL *e)
+{
+    const char *file = getenv("CURL_CA_BUNDLE"), *folder = getenv("SSL_CERT_DIR");
+    if (!file || !*file) file = getenv("SSL_CERT_FILE");
+    if (file && *file) curl_easy_setopt(e, CURLOPT_CAINFO, file);
+    if (folder && *folder) curl_easy_setopt(e, CURLOPT_CAPATH, folder);
+}
+
 CURL *transfer_begin(object *o, const remote_options *options)
 {
     CURL *e = curl_easy_init();
@@ -178,6 +187,7 @@ CURL *transfer_begin(object *o, const remote_options *options)
     curl_easy_setopt(e, CURLOPT_USERAGENT, "micon/" MICON_VERSION);
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     allow_protocols(e, strncasecmp(address, "https:", 6) == 0);
+    trust_authorities(e);
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(e, CURLOPT_MAXREDIRS, (long)REMOTE_REDIRECTS);
     curl_easy_setopt(e, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
@@ -253,7 +263,10 @@ static transfer_end_kind judge_failure(object *o, CURLcode code, const remote_op
     case CURLE_LOGIN_DENIED:
         object_fail(o, E_FORMAT, "redirects to an address with a user name, which is not followed");
         return TRANSFER_DONE;
-    case CURLE_PEER_FAILED_VERIFICATION: object_fail(o, E_IO, "%s", *o->error ? o->error : curl_easy_strerror(code)); return TRANSFER_DONE;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+        object_fail(o, E_IO, "%s (authorities: CURL_CA_BUNDLE, SSL_CERT_FILE)", *o->error ? o->error : curl_easy_strerror(code));
+        return TRANSFER_DONE;
     case CURLE_OPERATION_TIMEDOUT: object_fail(o, E_IO, "nothing came for %lld s", (long long)options->timeout_s); break;
     case CURLE_PARTIAL_FILE:
         if (o->length >= 0)

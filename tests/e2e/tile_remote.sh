@@ -7,7 +7,8 @@
 . "$ROOT/tests/http_server.sh"
 tile_screen "$T/s" 3 2 70 64 deflate
 sed -i 's/^tile: .*/tile: {size: 32, max_bad: 0.25, fetch: {retries: 1, timeout: 5}}\ntrain: {method: simclr}/' "$T/s/screen.yaml"
-http_server "$T/s" || { skip "images behind URLs" "$http_why"; tap_done; }
+http_certificate "$T/pem" || : > "$T/pem"
+http_server "$T/s" 0 "$([ -s "$T/pem" ] && echo "$T/pem")" || { skip "images behind URLs" "$http_why"; tap_done; }
 S=$T/s FILE=tiles/S1__s__P1.h5
 run() { local w=$1; shift; on "$BIN/micon-tile" "$S/screen.yaml" --set screen.work="$w" "$@"; }
 on() { if [ "${N:-1}" = 1 ]; then "$@"; else mpi "$N" "$@"; fi; }
@@ -25,6 +26,41 @@ exits "a bucket of S3, 1 rank" 0 run s3 --set screen.paths.from=images --set scr
     --set tile.fetch.parallel=1 --set tile.fetch.cache=s3/cache
 same "a bucket of S3: the same tiles" "$(tiles s3)" "$(tiles here)"
 same "a bucket of S3: kept in the cache" "$(find "$S/s3/cache" -type f | wc -l)" 18
+# https, with an authority of the test's own.
+unset CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR
+if [ -s "$T/pem" ]; then
+    tls() { local w=$1; shift; run "$w" --set screen.paths.from=images --set screen.paths.to="$TLS_URL/ok/images" "$@"; }
+    exits "https of an authority that nobody knows: exit 1" 1 tls tls
+    has "https of an authority that nobody knows: says what to set" "$T/err" "authorities: CURL_CA_BUNDLE, SSL_CERT_FILE"
+    SSL_CERT_FILE=$T/pem.crt exits "https, SSL_CERT_FILE" 0 tls tls
+    same "https: the same tiles" "$(tiles tls)" "$(tiles here)"
+    SSL_CERT_FILE=/none CURL_CA_BUNDLE=$T/pem.crt exits "https, CURL_CA_BUNDLE comes first" 0 tls tls --verify
+    CURL_CA_BUNDLE=/none exits "https, no such file of authorities: exit 1" 1 tls tls --force
+    has "https, no such file of authorities: said" "$T/err" "/none"
+    rm -r "$S/tls" "$S/tls.index"
+else
+    skip "https" "openssl is not installed"
+fi
+
+# A server of S3 that is not the tests' own.
+for py in "${S3_PYTHON:-}" "$ROOT/build/peers/bin/python" python3; do
+    [ -n "$py" ] && "$py" -c 'import boto3, flask, moto.server' 2>/dev/null && break
+    py=
+done
+if [ -n "$py" ]; then
+    coproc MOTO { exec "$py" "$ROOT/tests/tools/s3_serve.py" "$S/images" A02_1_ER.tif 2>/dev/null; }
+    moto_pid=$MOTO_PID port=
+    read -r -t 60 port <&"${MOTO[0]}"
+    exits "moto's S3: the plate goes on" 0 run moto --set screen.paths.from=images --set screen.paths.to=s3://images/screen \
+        --set tile.fetch.s3="http://127.0.0.1:$port"
+    has "moto's S3: what is not public is refused" "$T/err" \
+        "s3://images/screen/A02_1_ER.tif is not there, or not for everyone to read (HTTP 403)"
+    has "moto's S3: all others are read" "$T/err" "5 of 6 sites"
+    kill "$moto_pid"; wait "$moto_pid" 2>/dev/null
+    rm -r "$S/moto" "$S/moto.index"
+else
+    skip "moto's server of S3" "no Python with boto3, flask and moto; S3_PYTHON names one"
+fi
 same "nothing but work was written" "$(ls "$S" | tr '\n' ' ')" \
     "here here.index images load_data.csv s3 s3.index screen.yaml w2 w2.index well.csv "
 before=$(gets)

@@ -1,5 +1,6 @@
-"""http_serve.py ROOT LOG [LATENCY_S] -- an HTTP server for tests: prints its port, serves files below ROOT until its standard input ends,
-and writes a line per request to LOG: METHOD PATH RANGE STATUS AUTHORIZATION. The first folder of a path says how it behaves:
+"""http_serve.py ROOT LOG [LATENCY_S [CERTIFICATE]] -- an HTTP server for tests: prints its port, serves files below ROOT until its standard
+input ends, and writes a line per request to LOG: METHOD PATH RANGE STATUS AUTHORIZATION. With CERTIFICATE (a PEM file with its key) it
+prints a second port, where it speaks https. The first folder of a path says how it behaves:
 
     ok     as it should, with ETag, Last-Modified and ranges
     s3     as ok: a bucket is a folder; so are paths of a host BUCKET.localhost
@@ -18,6 +19,7 @@ and writes a line per request to LOG: METHOD PATH RANGE STATUS AUTHORIZATION. Th
     empty, loop, moved (to ok), file (to file:), user (to an address with a password), forbidden; anything else: 404
 """
 import os
+import ssl
 import sys
 import threading
 import time
@@ -155,7 +157,17 @@ class Handler(BaseHTTPRequestHandler):
         return self.whole(name)
 
 
-server = Server(("127.0.0.1", 0), Handler)
-print(server.server_address[1], flush=True)
-threading.Thread(target=server.serve_forever, daemon=True).start()
+def serve(context=None):
+    server = Server(("127.0.0.1", 0), Handler)
+    if context:  # the handshake is the connection's thread's, not that of the others
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.server_address[1], flush=True)
+
+
+serve()
+if len(sys.argv) > 4:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(sys.argv[4])
+    serve(tls)
 sys.stdin.read()
