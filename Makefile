@@ -146,7 +146,8 @@ $(patsubst %,$(B)/bin/micon-%,$(STAGE_DIR)): $(B)/bin/micon-%: $$(addprefix $(B)
 $(TESTS): $(B)/%: $(B)/%.c.o $(LIB)
 	$(LINK)
 $(B)/tests/mpi/m_inference: $(B)/stages/embed/inference.c.o
-$(B)/tests/unit/t_plan_estimate $(B)/tests/unit/t_plan_scale $(B)/tests/unit/t_stage_table: \
+$(B)/tests/tools/scale_model: $(addprefix $(B)/pipeline/,rates.c.o json_file.c.o)
+$(B)/tests/unit/t_plan_estimate $(B)/tests/unit/t_plan_scale $(B)/tests/unit/t_stage_table $(B)/tests/tools/scale_model: \
   $(addprefix $(B)/pipeline/,plan_estimate.c.o plan_scale.c.o plan_decide.c.o stage_table.c.o)
 # Under gcc a fuzz target replays files; `make fuzz` builds the same source with clang's libFuzzer (tests/check.mk).
 $(FUZZERS): $(B)/%: $(B)/%.c.o $(B)/tests/fuzz/main.c.o $(LIB)

@@ -23,9 +23,9 @@ typedef struct {
     char *gallery, *compound, *html;
     names wells; /* of gallery */
     int64_t ranks, nodes, interval, wait, storage;
-    double link;
-    int format; /* of export: position in csv|parquet */
-    bool calibrate, dry_run, force, failed, images, json, remote, watch, yes, quiet, help, version;
+    double link; /* negative: as measured, or assumed */
+    int format;  /* of export: position in csv|parquet */
+    bool calibrate, network, dry_run, force, failed, images, json, remote, watch, yes, quiet, help, version;
 } arguments;
 
 struct plan;
@@ -229,6 +229,14 @@ void rates_read(rates *r, const config *c);
 status rates_write(const rates *r, const bool measured[MAX_STAGES], const config *c) MUST_USE;
 status rates_calibrate(call *c) MUST_USE; /* plan_calibrate.c */
 
+/* Sums between two ranks, within a node and between nodes: a round's start, its time a byte (0: not measured), and the share of the
+ * messages' time that does not hide behind the backward pass (rates.c: work/status/network.json). */
+typedef struct {
+    double local_hop_s, local_byte_s, net_hop_s, net_byte_s, local_exposed, net_exposed;
+} network_rates;
+void network_read(network_rates *n, const config *c);
+status network_calibrate(call *c) MUST_USE; /* plan_calibrate.c */
+
 typedef struct plan {
     screen screen;
     rates rates;
@@ -260,7 +268,8 @@ bool step_is_active(const step *s);               /* running or queued */
 typedef struct {
     int64_t nodes, ranks;      /* of a node: one a core */
     int64_t train_ranks;       /* of training, whose threads share the cores */
-    double link_gbit, storage; /* of a node; bytes that the shared file system reads in a second, for all nodes */
+    double link_gbit, storage; /* of a node; negative: as measured; bytes that the shared file system reads in a second, for all nodes */
+    network_rates network;
 } scale_cluster;
 
 /* A step of training: the gradient is summed in messages while the backward pass goes on, batch norm's sums are waited for. */
@@ -269,6 +278,7 @@ typedef struct {
     double forward_s, backward_s; /* of the rank with the most items */
     int64_t messages, norms;      /* of the gradient; sums of batch norm, as many in each direction */
     double message_bytes, local_hop_s, local_byte_s, net_hop_s, net_byte_s;
+    double exposed; /* the share of the messages' time that does not hide behind the backward pass */
 } scale_step;
 /* core_s: a step's on one core. */
 void scale_step_of(scale_step *s, const config *c, double core_s, const scale_cluster *k);

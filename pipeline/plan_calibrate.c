@@ -1,5 +1,5 @@
 /* plan_calibrate.c -- micon plan --calibrate: runs the stages on a few sites of this screen, and keeps the ratio to the built-in rates for
- * later plans. */
+ * later plans; --network: sums between ranks, by micon-train. */
 #include "driver.h"
 
 #include "micon/base/clock.h"
@@ -318,5 +318,51 @@ done:
     names_free(&sample.a.sets);
     free(found);
     free(dir);
+    return st;
+}
+
+/* ---- sums between ranks ---- */
+
+/* Without -n the ranks are those of the allocation, where we are in a job, else this machine's cores. */
+static size_t ranks_argument(const call *c, char **argv, char *number, size_t size)
+{
+    int64_t cores = process_cores(), ranks = c->a.ranks > 0 ? c->a.ranks : getenv("SLURM_JOB_ID") ? 0 : cores < 2 ? 2 : cores;
+    if (ranks == 0) return 0;
+    snprintf(number, size, "%lld", (long long)ranks);
+    argv[0] = (char *)"-n";
+    argv[1] = number;
+    return 2;
+}
+
+status network_calibrate(call *c)
+{
+    status st = OK;
+    launch run = {.p = {.pid = -1}};
+    names mpirun = {0};
+    int trains = 0;
+    while (!stage_table[trains].trains) trains++;
+    char *program = driver_program(c, stage_table[trains].name), **argv = NULL, number[24];
+    size_t n = 0;
+    TRY(mpirun_find(&mpirun));
+    argv = xcalloc(mpirun.n + c->plain.n + 5, sizeof *argv);
+    for (size_t i = 0; i < mpirun.n; i++) argv[n++] = mpirun.item[i];
+    n += ranks_argument(c, argv + n, number, sizeof number);
+    argv[n++] = program;
+    for (size_t i = 0; i < c->plain.n; i++) argv[n++] = c->plain.item[i];
+    argv[n++] = (char *)"--network";
+    stop_catch();
+    TRY(launch_start(&run, argv, NULL));
+    while (!process_ended(&run.p, false)) {
+        struct timespec pause = {0, 20000000L};
+        nanosleep(&pause, NULL);
+        if (stop_asked()) process_signal(&run.p, SIGTERM);
+    }
+    if (stop_asked()) TRY(fail(E_AGAIN, "stopped on request"));
+    if (run.p.exit) TRY(fail(E_FAILED, "the network could not be measured: %s ended with exit status %d", argv[0], run.p.exit));
+done:
+    launch_end(&run);
+    names_free(&mpirun);
+    free(program);
+    free(argv);
     return st;
 }

@@ -113,11 +113,14 @@ static scale_cluster cluster_of(const call *c, const plan *p)
     enum { USUAL = 2 };
     const slurm_options *all = &c->cfg.slurm;
     int64_t own = all->train.ntasks_per_node, ranks = own > 0 ? own : all->all.ntasks_per_node > 0 ? all->all.ntasks_per_node : USUAL;
+    network_rates network;
+    network_read(&network, &c->cfg);
     return (scale_cluster){.nodes = c->a.nodes,
                            .ranks = p->ranks,
                            .train_ranks = ranks < p->ranks ? ranks : p->ranks,
                            .link_gbit = c->a.link,
-                           .storage = (double)c->a.storage};
+                           .storage = (double)c->a.storage,
+                           .network = network};
 }
 
 status command_plan(call *c)
@@ -125,7 +128,8 @@ status command_plan(call *c)
     status st = OK;
     plan p = {0};
     text t = {0};
-    if (c->a.calibrate) TRY(rates_calibrate(c));
+    if (c->a.network && !c->a.calibrate) TRY(fail(E_USAGE, "--network goes with --calibrate"));
+    if (c->a.calibrate) TRY(c->a.network ? network_calibrate(c) : rates_calibrate(c));
     TRY(plan_make(&p, c));
     const scale_cluster cluster = cluster_of(c, &p);
     plan_print(&p, &c->cfg, c->a.nodes > 0 ? &cluster : NULL, &t);

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Between ranks of a node, through memory, and between nodes, beside the link's rate: assumed, not measured. */
-static const double LOCAL_HOP_S = 2e-6, LOCAL_BYTE_S = 1 / 4e9, NET_HOP_S = 20e-6;
+/* Where micon plan --calibrate --network was not run: between ranks of a node, through memory, and between nodes. */
+static const network_rates assumed = {.local_hop_s = 2e-6, .local_byte_s = 1 / 4e9, .net_hop_s = 20e-6, .net_byte_s = 8 / 10e9};
 static const double MESSAGE_VALUES = 1 << 20; /* of the gradient: a message of training (stages/train/allreduce.c) */
 static const double GOOD = 0.9;               /* at this efficiency the limit is "compute" */
 
@@ -48,7 +48,8 @@ double scale_step_s(const scale_step *s)
 {
     double norm = scale_norm_s(s), backward = s->backward_s + norm / 2, n = (double)s->messages;
     double others = fmin(fmax(rounds(s->nodes) - 1, 0), n - 1);
-    double idle_link = backward + message_s(s, 0), full_link = backward / n + (n - 1) * message_full_s(s) + message_s(s, others);
+    double idle_link = backward + s->exposed * (n - 1) * message_full_s(s) + message_s(s, 0),
+           full_link = backward / n + (n - 1) * message_full_s(s) + message_s(s, others);
     return s->forward_s + norm / 2 + fmax(idle_link, full_link);
 }
 
@@ -76,12 +77,23 @@ static double gradient_values(const config *c)
     return n;
 }
 
+/* What was measured, or given by --link, else what is assumed. */
+static network_rates rates_of(const scale_cluster *k)
+{
+    network_rates n = k->network;
+    if (n.local_hop_s <= 0 || n.local_byte_s <= 0) n.local_hop_s = assumed.local_hop_s, n.local_byte_s = assumed.local_byte_s;
+    if (n.net_hop_s <= 0 || n.net_byte_s <= 0) n.net_hop_s = assumed.net_hop_s, n.net_byte_s = assumed.net_byte_s;
+    if (k->link_gbit > 0) n.net_byte_s = 8 / (k->link_gbit * 1e9);
+    return n;
+}
+
 void scale_step_of(scale_step *s, const config *c, double core_s, const scale_cluster *k)
 {
     static const int norm_layers[] = {[ENCODER_RESNET18] = 20, [ENCODER_RESNET34] = 36, [ENCODER_RESNET50] = 53, [ENCODER_RESNET101] = 104};
     const train_options *o = &c->train;
     double batch = (double)o->batch, rows = ceil(batch / (double)(k->nodes * k->train_ranks));
     double rank_s = core_s * rows / batch * (double)k->train_ranks / (double)k->ranks; /* its threads share the node's cores */
+    network_rates network = rates_of(k);
     double values = gradient_values(c), messages = fmax(1, ceil(values / MESSAGE_VALUES));
     *s = (scale_step){.nodes = k->nodes,
                       .ranks = k->train_ranks,
@@ -90,10 +102,11 @@ void scale_step_of(scale_step *s, const config *c, double core_s, const scale_cl
                       .messages = (int64_t)messages,
                       .message_bytes = values / messages * sizeof(float),
                       .norms = o->norm == NORM_SYNC ? 2 * norm_layers[o->encoder] : 0,
-                      .local_hop_s = LOCAL_HOP_S,
-                      .local_byte_s = LOCAL_BYTE_S,
-                      .net_hop_s = NET_HOP_S,
-                      .net_byte_s = 8 / (k->link_gbit * 1e9)};
+                      .local_hop_s = network.local_hop_s,
+                      .local_byte_s = network.local_byte_s,
+                      .net_hop_s = network.net_hop_s,
+                      .net_byte_s = network.net_byte_s,
+                      .exposed = k->nodes > 1 ? network.net_exposed : network.local_exposed};
 }
 
 /* ---- stages ---- */
@@ -169,19 +182,36 @@ bool scale_stage(const plan *p, const config *c, int stage, const scale_cluster 
     return true;
 }
 
+/* Where the constants of the sums come from. */
+static void print_network(const scale_cluster *k, const network_rates *n, text *out)
+{
+    bool net = k->network.net_hop_s > 0 && k->network.net_byte_s > 0, local = k->network.local_hop_s > 0 && k->network.local_byte_s > 0;
+    text_addf(out, "Sums of training: %.3g us a round (%s) and %.3g Gbit/s (%s) between nodes, %.3g us and %.3g Gbit/s (%s) within one",
+              1e6 * n->net_hop_s, net ? "measured" : "assumed", 8e-9 / n->net_byte_s,
+              k->link_gbit > 0 ? "--link"
+              : net            ? "measured"
+                               : "assumed",
+              1e6 * n->local_hop_s, 8e-9 / n->local_byte_s, local ? "measured" : "assumed");
+    text_add(out, net && local ? ".\n" : ";\nin a job of two nodes micon plan --calibrate --network measures them.\n");
+}
+
 double scale_print(const plan *p, const config *c, const scale_cluster *k, text *out)
 {
     double total = 0;
     scale_row row;
     char time[32];
-    text_addf(out, "\nOn %lld node%s of %lld core%s, %lld rank%s on each for training, links of %g Gbit/s:\n%-10s %11s %11s  %s\n",
+    bool trains = false;
+    network_rates network = rates_of(k);
+    text_addf(out, "\nOn %lld node%s of %lld core%s, %lld rank%s on each for training, links of %.3g Gbit/s:\n%-10s %11s %11s  %s\n",
               (long long)k->nodes, k->nodes == 1 ? "" : "s", (long long)k->ranks, k->ranks == 1 ? "" : "s", (long long)k->train_ranks,
-              k->train_ranks == 1 ? "" : "s", k->link_gbit, "STAGE", "TIME", "EFFICIENCY", "LIMITED BY");
+              k->train_ranks == 1 ? "" : "s", 8e-9 / network.net_byte_s, "STAGE", "TIME", "EFFICIENCY", "LIMITED BY");
     for (int stage = 0; stage < n_stages; stage++) {
         if (!scale_stage(p, c, stage, k, &row)) continue;
         total += row.seconds;
+        trains |= stage_table[stage].trains;
         text_addf(out, "%-10s %11s %9.0f %%  %s\n", stage_table[stage].name, num_show_time(time, sizeof time, row.seconds),
                   100 * row.efficiency, row.limit);
     }
+    if (trains) print_network(k, &network, out);
     return total;
 }

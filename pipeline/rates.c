@@ -1,4 +1,4 @@
-/* rates.c -- work/status/rates.json: this machine's speed relative to the built-in rates. */
+/* rates.c -- work/status/rates.json: this machine's speed relative to the built-in rates; network.json: sums between ranks. */
 #include "driver.h"
 
 #include "micon/base/path.h"
@@ -53,4 +53,24 @@ status rates_write(const rates *r, const bool measured[MAX_STAGES], const config
     text_free(&t);
     free(path);
     return st;
+}
+
+static double positive(const json_t *o, const char *key)
+{
+    double v = json_number_value(json_object_get(o, key));
+    return v > 0 && isfinite(v) ? v : 0;
+}
+
+void network_read(network_rates *n, const config *c)
+{
+    char *path = config_work(c, STATUS_NETWORK);
+    json_t *o = driver_json(path);
+    if (json_integer_value(json_object_get(o, "format")) > NETWORK_FORMAT) {
+        json_decref(o);
+        o = NULL;
+    }
+    *n = (network_rates){positive(o, "local_hop_s"), positive(o, "local_byte_s"),           positive(o, "net_hop_s"),
+                         positive(o, "net_byte_s"),  fmin(1, positive(o, "local_exposed")), fmin(1, positive(o, "net_exposed"))};
+    json_decref(o);
+    free(path);
 }

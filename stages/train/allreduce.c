@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKET = 1 << 20 }; /* values per bucket: 4 MB per message */
+enum { BUCKET = ALLREDUCE_MESSAGE };
 
 struct allreduce {
     MPI_Comm comm;

@@ -17,12 +17,14 @@
 #include <string.h>
 
 typedef struct {
-    bool profile;
+    bool profile, network;
 } train_arguments;
 
 static const opt train_own_options[] = {
     {NULL, "profile", OPT_FLAG, offsetof(train_arguments, profile), "", 0, 0, NULL, 0,
      "print a table of the time spent per layer at the end"},
+    {NULL, "network", OPT_FLAG, offsetof(train_arguments, network), "", 0, 0, NULL, 0,
+     "train nothing: measure sums between ranks, for micon plan --nodes, into work/status/network.json"},
     {.name = NULL},
 };
 
@@ -202,6 +204,7 @@ static status run_all(stage *g)
 {
     status st = OK;
     const train_arguments *own = g->options;
+    if (own->network) return network_measure_all(g);
     run r = {.g = g, .at = {.best = -1}};
     bool fresh = false;
     char *name = text_encode_name(g->cfg.train.run), *below = xasprintf(WORK_MODELS "/%s", name);

@@ -95,6 +95,7 @@ void tile_loader_stop(tile_loader **f); /* NULL-safe, sets NULL */
 /* The gradient in buckets: each is summed over the ranks by a non-blocking reduction that starts as soon as the backward pass has
  * finished it. */
 typedef struct allreduce allreduce;
+enum { ALLREDUCE_MESSAGE = 1 << 20 }; /* values of a bucket: a message of 4 MB */
 allreduce *allreduce_create_all(MPI_Comm comm, nn_params *p);
 void allreduce_destroy(allreduce **s);
 void allreduce_begin(allreduce *s);                      /* before a backward pass */
@@ -105,6 +106,10 @@ double allreduce_seconds(const allreduce *s);            /* spent waiting since 
 double allreduce_finish_seconds(const allreduce *s);     /* of it in allreduce_finish_all */
 double allreduce_flight_seconds(const allreduce *s);     /* between the start of the first reduction and the end of the last */
 int64_t allreduce_bytes(const allreduce *s);             /* sent a rank since allreduce_begin */
+
+/* ---- network.c ---- */
+/* Measures sums between ranks of a node and between nodes, and writes work/status/network.json. */
+status network_measure_all(stage *g) MUST_USE;
 
 /* ---- frozen_cache.c: the frozen first layers, where nothing random comes before them ---- */
 typedef struct frozen_cache frozen_cache;

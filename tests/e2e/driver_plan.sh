@@ -49,8 +49,22 @@ has "the wall time" "$T/plan" "it finishes at"
 has "each stage" "$T/plan" "On 8 nodes of 2 cores, 2 ranks on each for training, links of 10 Gbit/s:"
 ok "with its efficiency and its limit" grep -qE '^evaluate +[0-9.]+ [a-z]+ +[0-9]+ %  one step, on one node$' "$T/plan"
 plan --nodes 8 --link 0.1 --storage 1KB --set slurm.train.ntasks_per_node=1
+has "what is assumed is called so" "$T/plan" \
+    "Sums of training: 20 us a round (assumed) and 0.1 Gbit/s (--link) between nodes, 2 us and 32 Gbit/s (assumed) within one;"
 has "another link, one rank a node" "$T/plan" "On 8 nodes of 2 cores, 1 rank on each for training, links of 0.1 Gbit/s:"
 ok "and another storage" grep -qE '^tile .* storage$' "$T/plan"
+mkdir -p work/status
+echo '{"format": 1, "local_hop_s": 1e-6, "local_byte_s": 1e-10, "net_hop_s": 5e-6, "net_byte_s": 4e-10, "net_exposed": 1}' \
+    >work/status/network.json
+plan --nodes 8
+has "what was measured too" "$T/plan" \
+    "Sums of training: 5 us a round (measured) and 20 Gbit/s (measured) between nodes, 1 us and 80 Gbit/s (measured) within one."
+echo '{"format": 1, "local_hop_s": -1, "net_hop_s": "x", "net_byte_s": 1e999}' >work/status/network.json
+plan --nodes 8
+has "nonsense is not" "$T/plan" "20 us a round (assumed) and 10 Gbit/s (assumed) between nodes"
+rm -r work
+exits "--network alone" 2 micon plan screen.yaml --network
+has "says what it goes with" "$T/err" "--network goes with --calibrate"
 stage() { "$MICON_BIN/micon-$1" screen.yaml "${@:2}"; }
 plates="s1/b1/P1 s1/b1/P2 s2/b1/P1"
 for p in $plates; do stage tile --plate $p; done

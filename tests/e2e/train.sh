@@ -57,6 +57,14 @@ has "leaves the model alone" "$T/err" "is up to date"
 exits "another setting" 0 mpi 2 "$TRAIN" $S $(run_of r4 1) --set train.seed=2
 hasnt "makes it anew" "$T/err" "is up to date"
 
+# ---- sums between ranks, for micon plan --nodes ----
+exits "--network on one rank" 2 mpi 1 "$TRAIN" $S --network
+has "says what to do" "$T/err" "start it with mpirun -n 2 or more"
+exits "micon plan --calibrate --network" 0 "$BIN/micon" plan $S --calibrate --network -n 2 --nodes 2
+ok "within a node" grep -q '"local_hop_s": [0-9.e-]*, "local_byte_s": [0-9.e-]*, "local_exposed": [01]' work/status/network.json
+hasnt "between nodes: there is one" work/status/network.json net_
+has "the plan says so" "$T/out" "(measured) within one;"
+
 # ---- the methods ----
 for m in paclr simclr clip; do
     exits "$m" 0 mpi 2 "$TRAIN" $S $(run_of $m 2) --set train.method=$m --set train.checkpoint_steps=1

@@ -184,7 +184,8 @@ static double compare_all(const int64_t (*shapes)[3], size_t n_shapes, double *i
         configure(&c, nets[k / 2].encoder, nets[k / 2].size, batch);
         printf("# %s/%d, batch %lld:", nets[k / 2].encoder, nets[k / 2].size, (long long)batch);
         for (size_t i = 0; i < n_shapes; i++) {
-            const scale_cluster at = {shapes[i][0], shapes[i][1], shapes[i][2], 10, 1e9};
+            const scale_cluster at = {
+                .nodes = shapes[i][0], .ranks = shapes[i][1], .train_ranks = shapes[i][2], .link_gbit = 10, .storage = 1e9};
             if (at.nodes * at.train_ranks > batch) continue; /* a rank has an item at least */
             double off = compare(&c, &at, &efficiency);
             printf(" %lldx%lld %.0f%% (%+.1f%%)", (long long)at.nodes, (long long)at.train_ranks, 100 * efficiency, 100 * off);
@@ -241,7 +242,7 @@ static double train_efficiency(int64_t nodes, int64_t ranks, const char **limit)
     step s = {.stage = stage_find("train"), .plate = -1, .chosen = true, .state = STEP_RUN};
     plan p = {.step = &s, .n = 1, .ranks = ranks, .memory = 1e9, .shared = 1e9};
     screen_plate plate = {.sites = 1, .images = 5};
-    const scale_cluster k = {nodes, ranks, ranks, 10, 1e9};
+    const scale_cluster k = {.nodes = nodes, .ranks = ranks, .train_ranks = ranks, .link_gbit = 10, .storage = 1e9};
     scale_row row;
     p.screen.plate = &plate;
     p.screen.n = 1;
@@ -275,7 +276,7 @@ static double plates_on(int64_t nodes, int n_plates, double storage, scale_row *
     step s[MOST];
     plan p = {.step = s, .n = (size_t)n_plates, .ranks = 4, .memory = 1e9, .shared = 1e9};
     int tile = stage_find("tile");
-    const scale_cluster k = {nodes, 4, 4, 10, storage};
+    const scale_cluster k = {.nodes = nodes, .ranks = 4, .train_ranks = 4, .link_gbit = 10, .storage = storage};
     for (int i = 0; i < n_plates; i++) {
         plate[i] = (screen_plate){.sites = 800, .images = 4000};
         s[i] = (step){.stage = tile, .plate = i, .chosen = true, .state = STEP_RUN};

@@ -27,6 +27,7 @@
 #define WORK_STATUS "status"
 #define STATUS_LOCK WORK_STATUS "/lock"
 #define STATUS_RATES WORK_STATUS "/rates.json"
+#define STATUS_NETWORK WORK_STATUS "/network.json"
 #define STATUS_CALIBRATE WORK_STATUS "/calibrate"
 #define STATUS_SUBMISSIONS WORK_STATUS "/slurm.json"
 #define STATUS_JOBS WORK_STATUS "/slurm" /* logs and arguments of jobs */
@@ -42,8 +43,8 @@
 enum { TILES_FORMAT = 1, COMPOUNDS_FORMAT = 1, EMBEDDINGS_FORMAT = 1, PROFILES_FORMAT = 1, FEATURES_FORMAT = 1, CELLS_FORMAT = 1 };
 enum { PREDICTIONS_FORMAT = 1 };
 
-/* ---- layouts of other files: the cached index, status/<stage>/<name>.made, status/slurm.json, status/rates.json, metrics.json ---- */
-enum { INDEX_FORMAT = 4, OUTPUT_RECORD_FORMAT = 1, SUBMISSIONS_FORMAT = 1, RATES_FORMAT = 1, METRICS_FORMAT = 1 };
+/* ---- layouts of other files: the cached index, status/<stage>/<name>.made, status/slurm.json, rates.json, network.json, metrics.json ---- */
+enum { INDEX_FORMAT = 4, OUTPUT_RECORD_FORMAT = 1, SUBMISSIONS_FORMAT = 1, RATES_FORMAT = 1, NETWORK_FORMAT = 1, METRICS_FORMAT = 1 };
 
 /* ---- datasets ---- */
 #define TILES_DATA "tiles"    /* uint8 [tiles, channels, size, size] */
