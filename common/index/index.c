@@ -66,6 +66,11 @@ const char *index_cell(const screen_index *ix, int64_t row, int col)
     return block_word(ix, cell_id(ix, row, col));
 }
 
+void index_site_name(const screen_index *ix, int64_t row, char *out, size_t size)
+{
+    snprintf(out, size, "%s site %s", index_cell(ix, row, INDEX_WELL), index_cell(ix, row, INDEX_SITE));
+}
+
 status index_frame(const screen_index *ix, int64_t first, int64_t n, frame *out)
 {
     status st = OK;

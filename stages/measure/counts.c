@@ -87,10 +87,16 @@ static void warn_sites(plate_work *w, int64_t n, int64_t first, double share, co
 {
     char name[200];
     if (n == 0 || (double)n <= share * (double)w->n_good) return;
-    plate_name_site(w, first, name, sizeof name);
+    index_site_name(w->ix, w->plate.first + first, name, sizeof name);
     char *line = xasprintf("%lld of %lld sites %s, the first: %s; %s", (long long)n, (long long)w->n_good, what, name, advice);
     names_add(&w->warnings, line);
     free(line);
+}
+
+static const image_remark *remark_at(const void *ctx, int64_t site, int channel)
+{
+    const plate_work *w = ctx;
+    return w->note[site].bad ? NULL : &w->remark[site * w->site->n_channels + channel];
 }
 
 void counts_warn(plate_work *w)
@@ -116,6 +122,7 @@ void counts_warn(plate_work *w)
         names_add(
             &w->warnings,
             "nuclei are hardly larger than cells.least: noise may be counted; cells.smooth above what it is, or cells.correction above 1");
+    image_remarks_say(remark_at, w, w->ix, w->plate.first, w->plate.n, &w->cfg->screen.channels, &w->warnings);
     for (size_t i = 0; i < w->warnings.n; i++) log_warn("%s: %s", w->label, w->warnings.item[i]);
     log_info("%s: usually %.0f cells a site, nuclei of %.1f and cells of %.1f pixels", w->label, usual, nucleus, middle(w, cell_px));
 }

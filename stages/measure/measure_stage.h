@@ -18,6 +18,7 @@
 #include "micon/mpi/progress.h"
 #include "micon/mpi/work_queue.h"
 #include "micon/remote/remote.h"
+#include "micon/stage/image_remarks.h"
 #include "micon/stage/site_cells.h"
 #include "micon/stage/stage.h"
 #include "micon/store/store.h"
@@ -93,12 +94,13 @@ typedef struct plate_work {
     int64_t number;
     index_plate plate;
     char label[300];
-    work_queue *queue; /* sites that no rank has begun */
-    site_reader *site; /* kept from plate to plate */
-    size_t n_values;   /* of a site: count, medians, deviations */
-    site_note *note;   /* [all sites]: of this rank's, the others 0; after gathering, of all */
-    int64_t *seen;     /* [all inputs, 3] size, time and digest of each file as it was read: this rank's, then all; see inputs.c */
-    frame bad;         /* this rank's; on rank 0 in the end all */
+    work_queue *queue;    /* sites that no rank has begun */
+    site_reader *site;    /* kept from plate to plate */
+    size_t n_values;      /* of a site: count, medians, deviations */
+    image_remark *remark; /* [all sites, n_channels]: as note */
+    site_note *note;      /* [all sites]: of this rank's, the others 0; after gathering, of all */
+    int64_t *seen;        /* [all inputs, 3] size, time and digest of each file as it was read: this rank's, then all; see inputs.c */
+    frame bad;            /* this rank's; on rank 0 in the end all */
     row_spool sites, cells;
     names warnings; /* rank 0 */
     progress *shown;
@@ -110,7 +112,6 @@ status plate_run_all(stage *g, site_reader *site, const screen_index *ix, const 
 
 /* ---- names.c ---- */
 char *plate_output(const plate_work *w, bool cells); /* features/RUN/PLATE.h5, PLATE.cells.h5; caller frees */
-void plate_name_site(const plate_work *w, int64_t site, char *out, size_t size);
 
 /* ---- inputs.c: is the finished file what these inputs would give? ---- */
 status inputs_open(plate_work *w) MUST_USE;

@@ -1,10 +1,9 @@
-/* names.c -- what a plate's files and sites are called. */
+/* names.c -- what a plate's files are called. */
 #include "measure_stage.h"
 
 #include "micon/base/mem.h"
 #include "micon/stage/plates.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,10 +19,4 @@ char *plate_output(const plate_work *w, bool cells)
     free(run);
     free(folder);
     return path;
-}
-
-void plate_name_site(const plate_work *w, int64_t site, char *out, size_t size)
-{
-    int64_t row = w->plate.first + site;
-    snprintf(out, size, "%s site %s", index_cell(w->ix, row, INDEX_WELL), index_cell(w->ix, row, INDEX_SITE));
 }

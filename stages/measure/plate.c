@@ -19,6 +19,7 @@ static status prepare(plate_work *w)
     char *output = plate_output(w, false), *folder = path_dir(output);
     w->n_values = 1 + 2 * d;
     TRY(mem_alloc(&w->note, (size_t)w->plate.n, sizeof *w->note, "notes of sites"));
+    TRY(mem_alloc(&w->remark, (size_t)(w->plate.n * w->site->n_channels), sizeof *w->remark, "notes of images"));
     TRY(inputs_open(w));
     TRY(row_spool_open(&w->sites, w->n_values * sizeof(float), folder));
     if (w->cfg->measure.cells) TRY(row_spool_open(&w->cells, (d + 2) * sizeof(float), folder));
@@ -92,6 +93,7 @@ static status one_site(plate_work *w, int64_t site)
     int bad = 0;
     note->by = 1 + w->g->rank;
     status found = site_read(s, w->plate.first + site, &bad);
+    for (int c = 0; found == OK && c < s->n_channels; c++) image_remark_of(&w->remark[site * s->n_channels + c], &s->im[c]);
     if (found == OK) found = site_find(s, &bad);
     inputs_saw(w, site);
     if (found == E_NOMEM || found == E_INTERNAL || found == E_USAGE) return found;
@@ -141,6 +143,8 @@ static status decide_all(plate_work *w)
     const rejects_of of = {w->ix, w->plate.first, w->site->n_files, w->label, w->cfg->dir};
     _Static_assert(sizeof *w->note % sizeof(int64_t) == 0, "notes are added up as integers: those of other ranks are 0");
     comm_sum_i64_all(w->comm, (int64_t *)(void *)w->note, (size_t)w->plate.n * (sizeof *w->note / sizeof(int64_t)));
+    comm_sum_i64_all(w->comm, (int64_t *)(void *)w->remark,
+                     (size_t)(w->plate.n * w->site->n_channels) * (sizeof *w->remark / sizeof(int64_t)));
     TRY(inputs_gather_all(w));
     TRY(rejects_gather_all(w->comm, &w->bad));
     TRY_ALL(w->comm, w->g->rank == 0 ? rejects_say(&w->bad, &of, "files") : OK);
@@ -201,6 +205,7 @@ static void plate_free_all(plate_work *w)
 {
     work_queue_close_all(&w->queue);
     free(w->note);
+    free(w->remark);
     free(w->seen);
     frame_free(&w->bad);
     row_spool_close(&w->sites);

@@ -78,7 +78,7 @@ static status draw_sites(const plate_work *w, picture *p)
             TRY(picture_create(p, columns * (width + GAP) + GAP, rows * (height + TITLE + GAP) + GAP));
         }
         int left = GAP + k % COLUMNS * (width + GAP), top = GAP + k / COLUMNS * (height + TITLE + GAP);
-        plate_name_site(w, site, name, sizeof name);
+        index_site_name(w->ix, w->plate.first + site, name, sizeof name);
         snprintf(title, sizeof title, "%s: %d cells", name, s->found.cells.n);
         picture_text(p, left, top, (int)strlen(title) * PNG_GLYPH_WIDTH * 2 <= width ? 2 : 1, 0xffffff, title);
         if (s->width_px == width && s->height_px == height) draw_site(p, s, left, top + TITLE);

@@ -214,7 +214,7 @@ static void warn_sites(plate_work *w, int64_t n, int64_t first, const char *what
 {
     char name[200];
     if (n == 0) return;
-    site_name(w, first, name, sizeof name);
+    index_site_name(w->ix, w->plate.first + first, name, sizeof name);
     char *line = xasprintf("%lld of %lld sites %s, the first: %s; %s", (long long)n, (long long)w->n_good, what, name, then);
     names_add(&w->warnings, line);
     free(line);

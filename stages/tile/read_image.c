@@ -87,10 +87,8 @@ status read_image(plate_work *w, reader *r, int64_t item, image_file *file, imag
     note->height_px = im->height_px;
     note->kind = im->kind;
     note->all_zero = im->all_zero;
-    note->inverted = im->inverted;
-    note->orientation = im->orientation;
+    image_remark_of(&note->remark, im);
     note->high = im->high;
-    memcpy(note->called, im->called, sizeof note->called);
     note->clipped = (double)im->n_clipped / ((double)im->width_px * im->height_px);
     note->saturated = (double)im->n_saturated / ((double)im->width_px * im->height_px);
     return OK;

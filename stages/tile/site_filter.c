@@ -79,41 +79,10 @@ done:
     return st;
 }
 
-/* Rank 0: images that were read, but not as their neighbours; counted, with the first example. */
-static void say_read_so(plate_work *w)
+static const image_remark *remark_at(const void *ctx, int64_t site, int channel)
 {
-    int64_t n_white = 0, n_turned = 0, n_called = 0, white = -1, turned = -1, called = -1;
-    char name[200];
-    for (int64_t i = 0; i < w->plate.n * w->n_files; i++) {
-        if (w->site_bad[i / w->n_files] || i % w->n_files >= w->n_channels) continue;
-        if (w->note[i].inverted && n_white++ == 0) white = i;
-        if (w->note[i].orientation != 1 && n_turned++ == 0) turned = i;
-        if (*w->note[i].called && n_called++ == 0) called = i;
-    }
-    const names *channels = &w->cfg->screen.channels;
-    text t = {0};
-    if (n_white > 0) {
-        site_name(w, white / w->n_files, name, sizeof name);
-        text_addf(&t, "images that were inverted, because 0 is white in them (MinIsWhite): %lld, the first: %s, %s", (long long)n_white,
-                  name, channels->item[white % w->n_files]);
-        names_add(&w->warnings, t.s);
-        text_clear(&t);
-    }
-    if (n_turned > 0) {
-        site_name(w, turned / w->n_files, name, sizeof name);
-        text_addf(&t, "images with an orientation tag, read as stored: %lld, the first: %s, %s, orientation %d", (long long)n_turned, name,
-                  channels->item[turned % w->n_files], w->note[turned].orientation);
-        names_add(&w->warnings, t.s);
-        text_clear(&t);
-    }
-    if (n_called > 0) {
-        site_name(w, called / w->n_files, name, sizeof name);
-        text_addf(
-            &t, "images whose channels have other names in their OME-XML, read by the order of pages: %lld, the first: %s, %s is %s there",
-            (long long)n_called, name, channels->item[called % w->n_files], w->note[called].called);
-        names_add(&w->warnings, t.s);
-    }
-    text_free(&t);
+    const plate_work *w = ctx;
+    return w->site_bad[site] ? NULL : &note_of(w, site, channel)->remark;
 }
 
 /* The largest scale that clips nothing, with two digits; values of 0 to 1 are taken as fractions of 65535. */
@@ -165,14 +134,14 @@ static void say_odd(plate_work *w)
     const names *channels = &w->cfg->screen.channels;
     text t = {0};
     if (same > 0) {
-        site_name(w, first_same / w->n_files, name, sizeof name);
+        index_site_name(w->ix, w->plate.first + first_same / w->n_files, name, sizeof name);
         text_addf(&t, "images identical to another channel of their site: %lld, the first: %s, %s and %s", (long long)same, name,
                   channels->item[w->note[first_same].same_as], channels->item[first_same % w->n_files]);
         names_add(&w->warnings, t.s);
         text_clear(&t);
     }
     if (zero > 0) {
-        site_name(w, first_zero / w->n_files, name, sizeof name);
+        index_site_name(w->ix, w->plate.first + first_zero / w->n_files, name, sizeof name);
         text_addf(&t, "images that are all zero: %lld, the first: %s, %s", (long long)zero, name, channels->item[first_zero % w->n_files]);
         names_add(&w->warnings, t.s);
     }
@@ -208,7 +177,7 @@ status reject_all(plate_work *w)
     TRY_ALL(w->comm, w->rank == 0 ? rejects_say(&w->bad, &of, "images") : OK);
     if (w->rank == 0 && w->n_good > 0) {
         say_odd(w);
-        say_read_so(w);
+        image_remarks_say(remark_at, w, w->ix, w->plate.first, n_sites, &w->cfg->screen.channels, &w->warnings);
         say_scale(w);
     }
     if (w->n_good == 0) TRY(fail(E_FAILED, "%s: none of its %lld sites can be read", w->label, (long long)n_sites));

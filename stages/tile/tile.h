@@ -22,6 +22,7 @@
 #include "micon/mpi/comm.h"
 #include "micon/mpi/progress.h"
 #include "micon/remote/remote.h"
+#include "micon/stage/image_remarks.h"
 #include "micon/stage/rejects.h"
 #include "micon/stage/site_cells.h"
 #include "micon/stage/stage.h"
@@ -50,10 +51,9 @@ typedef struct {
     double saturated;       /* share */
     double high, clipped;   /* samples that are scaled: the largest before it; share of pixels at 65535 after it */
     int32_t width_px, height_px, kind;
-    int32_t inverted, orientation; /* of image.h */
-    int32_t bad;                   /* a status; OK: it has a square */
+    image_remark remark;
+    int32_t bad; /* a status; OK: it has a square */
     int32_t all_zero;
-    char called[24]; /* of image.h */
     int32_t same_as; /* an earlier channel of the site with the same square, or -1 */
 } image_note;
 
@@ -167,7 +167,6 @@ status plate_run_all(stage *s, const screen_index *ix, const screen_index *own, 
                      bool *made) MUST_USE;
 
 /* ---- site_names.c ---- */
-void site_name(const plate_work *w, int64_t site, char *out, size_t size); /* "A01 site 1" */
 rejects_of plate_rejects_of(const plate_work *w);
 /* NAME of work/tiles/NAME.h5, which its status files carry too; caller frees. */
 char *plate_record_name(const char *path);

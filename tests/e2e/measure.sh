@@ -105,7 +105,13 @@ exits "no such channel" 2 run --set cells.nuclei_channel=Hoechst
 has "names those there are" "$T/err" "cells.nuclei_channel: the screen has no channel 'Hoechst'; it has DNA, ER, RNA, AGP, Mito"
 exits "sizes that no nucleus can have" 2 run --set cells.least=50 --set cells.most=20
 has "are named" "$T/err" "cells.least (50) is above cells.most (20)"
-exits "two channels" 0 run --set screen.work=c2 --set screen.channels=DNA,RNA
+cp "$IMAGES/A02_s1_RNA.tif" "$T/keep.tif" && cp "$IMAGES/A03_s1_RNA.tif" "$T/keep3.tif"
+"$MAKE_TIFF" "$IMAGES/A02_s1_RNA.tif" 200 200 1 turned
+"$MAKE_TIFF" "$IMAGES/A03_s1_RNA.tif" 200 200 1 white
+N=2 exits "two channels, two images not as the others" 0 run --set screen.work=c2 --set screen.channels=DNA,RNA
+has "an orientation: said" "$T/err" "images with an orientation tag, read as stored: 1, the first: A02 site 1, RNA, orientation 3"
+has "MinIsWhite: said" "$T/err" "images that were inverted, because 0 is white in them (MinIsWhite): 1, the first: A03 site 1, RNA"
+mv "$T/keep.tif" "$IMAGES/A02_s1_RNA.tif" && mv "$T/keep3.tif" "$IMAGES/A03_s1_RNA.tif"
 exits "cells at the edge too" 0 run --set screen.work=c1 --set screen.channels=DNA,RNA --set measure.border=yes --set measure.cells=yes
 not_ok "count then, though their nuclei are there" agree c1
 has "all of them" "$T/agree" "12 sites, 182 of 182 cells count"

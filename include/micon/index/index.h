@@ -83,6 +83,7 @@ int index_n_cols(const screen_index *ix);
 const char *index_col_name(const screen_index *ix, int col); /* "Metadata_Source" */
 int index_col(const screen_index *ix, const char *name);     /* position, or -1 */
 const char *index_cell(const screen_index *ix, int64_t row, int col);
+void index_site_name(const screen_index *ix, int64_t row, char *out, size_t size); /* "A01 site 1" */
 /* Rows [first, first+n) as a frame of FRAME_CATEGORY columns; out is {0} before. */
 status index_frame(const screen_index *ix, int64_t first, int64_t n, frame *out) MUST_USE;
 
