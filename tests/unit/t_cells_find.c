@@ -170,6 +170,14 @@ static void test_odd(finder *f)
        "and a second such image asks for no memory");
     int32_t first = nuclei.label[nuclei.pixel[0]], last = nuclei.label[nuclei.pixel[nuclei.first[nuclei.n] - 1]];
     ok(first == 1 && last == 10000, "numbered from the top left on");
+    for (int grow = 0; grow < N_FIND_GROWS; grow++) {
+        o.grow = (find_grow)grow;
+        o.grow_px = 2;
+        ok(find_cells(f, &o, d.px, 65535, &nuclei, &cells, &r) == OK && cells.n == 10000, "their cells");
+        before = mem_allocations();
+        ok(find_cells(f, &o, d.px, 65535, &nuclei, &cells, &r) == OK && mem_allocations() == before,
+           grow == FIND_GROW_DISTANCE ? "a rim around each: no memory the second time" : "propagation: no memory the second time");
+    }
     drawing_free(&d);
     objects_free(&nuclei);
     objects_free(&cells);
