@@ -69,7 +69,11 @@ $(error pkg-config knows not all of: $(PKGS). Set PKGS, EXTRA_CFLAGS and EXTRA_L
 endif
 endif
 
-WARN   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wformat=2 -Wno-format-truncation $(if $(CI),-Werror)
+CLANG  := $(findstring clang,$(notdir $(CC)))
+# gcc's words that it does not know, and what gcc does not warn of.
+CLANG_WARN := -Wno-unknown-attributes -Wno-unknown-pragmas -Wno-bitwise-instead-of-logical -Wno-sign-conversion -Wno-format-nonliteral
+WARN   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wformat=2 \
+          $(if $(CLANG),$(CLANG_WARN),-Wno-format-truncation) $(if $(CI),-Werror)
 CWARN  := -Wstrict-prototypes -Wmissing-prototypes
 # no-tree-slp-vectorize: gcc 12 was seen to drop the rounding of (double)(float)x in pairs of values, on some vector levels only.
 OPT_release := -O2 -g -fno-tree-slp-vectorize
@@ -78,10 +82,11 @@ comma       := ,
 SANFLAGS    := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 CPPFLAGS_ALL := -Iinclude -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DMICON_VERSION='"$(VERSION)"' \
                 $(PKG_CFLAGS) $(DNNL_CFLAGS) $(EXTRA_CFLAGS)
-CFLAGS_ALL   := -std=c11 $(OPT_$(MODE)) $(SANFLAGS) $(WARN) $(CWARN) $(CFLAGS)
+# clang contracts a product and a sum, where gcc's -std=c11 does not: results would differ.
+CFLAGS_ALL   := -std=c11 $(OPT_$(MODE)) $(if $(CLANG),-ffp-contract=off) $(SANFLAGS) $(WARN) $(CWARN) $(CFLAGS)
 CXXFLAGS_ALL := -std=c++17 $(OPT_$(MODE)) $(SANFLAGS) $(WARN) $(OB_CFLAGS) $(CXXFLAGS)
 # --as-needed: each program ends up linked with what it uses, and only that (tests/lint checks it).
-LIBS_ALL     := -Wl,--as-needed $(PKG_LIBS) $(OB_LIBS) $(DNNL_LIBS) $(EXTRA_LIBS) -lstdc++ -lgomp -lpthread -lm
+LIBS_ALL     := -Wl,--as-needed $(PKG_LIBS) $(OB_LIBS) $(DNNL_LIBS) $(EXTRA_LIBS) -lstdc++ $(if $(CLANG),-fopenmp,-lgomp) -lpthread -lm
 
 LIB_SRC  := $(wildcard common/*/*.c common/*/*/*.c common/*/*.cc)
 LIB_OBJ  := $(patsubst %,$(B)/%.o,$(LIB_SRC))

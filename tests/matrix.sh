@@ -54,6 +54,8 @@ chosen=("$@")
 open="PKGS=hdf5-openmpi ompi-c $others"
 way gcc "gcc pkg:hdf5-openmpi" "Debian's gcc, Open MPI, HDF5 $(version hdf5-openmpi), oneDNN of Debian" mpirun "$open"
 for v in 13 14; do way gcc-$v gcc-$v "gcc $v" mpirun "$open" CC=gcc-$v CXX=g++-$v; done
+clang=$(clang -dumpversion 2>/dev/null)
+way clang "clang /usr/lib/llvm-${clang%%.*}/lib/libomp.so" "clang (C++: gcc)" mpirun "$open" CC=clang CXX=g++
 way mpich "mpirun.mpich pkg:mpich pkg:hdf5-mpich" "MPICH, HDF5 of Debian" mpirun.mpich "PKGS=hdf5-mpich mpich $others"
 way onednn "${ONEDNN:-/no-ONEDNN}" "oneDNN in ONEDNN" mpirun "$open" "DNNL_CFLAGS=-isystem ${ONEDNN:-}/include" \
     "DNNL_LIBS=-L${ONEDNN:-}/lib -Wl,-rpath,${ONEDNN:-}/lib -ldnnl"

@@ -121,38 +121,38 @@ LOOP static void NAME(pair_rows)(const char *from, ptrdiff_t stride, int n, char
     }
 }
 
+/* A round of the transposition below: squares of s x s pairs change places, in each two rows that are s apart. The numbers say what stays;
+ * what goes is s further on. */
+#define EXCHANGE(s, n0, n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11, n12, n13, n14, n15)                                                  \
+    _Pragma("GCC unroll 16") for (int p = 0; p < 16; p++)                                                                                  \
+    {                                                                                                                                      \
+        if (p & (s)) continue;                                                                                                             \
+        vu a = row[p], b = row[p + (s)];                                                                                                   \
+        row[p] = __builtin_shufflevector(a, b, n0, n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11, n12, n13, n14, n15);                      \
+        row[p + (s)] = __builtin_shufflevector(a, b, n0 + (s), n1 + (s), n2 + (s), n3 + (s), n4 + (s), n5 + (s), n6 + (s), n7 + (s),       \
+                                               n8 + (s), n9 + (s), n10 + (s), n11 + (s), n12 + (s), n13 + (s), n14 + (s), n15 + (s));      \
+    }
+
 /* The same, and then the 16 x 16 pairs are transposed: in four rounds, of which round s exchanges the squares of s x s pairs beside the
  * diagonal. */
 LOOP static void NAME(turn_rows)(const char *from, ptrdiff_t stride, int n, char *tile)
 {
-    static const vu keep[4] = {{0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30},
-                               {0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29},
-                               {0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27},
-                               {0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23}},
-                    give[4] = {{1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31},
-                               {2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31},
-                               {4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31},
-                               {8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31}};
     vu row[16];
     for (int p = 0; p < 16; p++) {
         row[p] = (vu){0};
         if (2 * p < n) row[p] = __builtin_convertvector(*(const vh_at *)(from + 2 * p * stride), vu);
         if (2 * p + 1 < n) row[p] |= __builtin_convertvector(*(const vh_at *)(from + (2 * p + 1) * stride), vu) << 16;
     }
-#pragma GCC unroll 4
-    for (int s = 0; s < 4; s++)
-#pragma GCC unroll 16
-        for (int p = 0; p < 16; p++) {
-            if (p >> s & 1) continue;
-            vu a = row[p], b = row[p + (1 << s)];
-            row[p] = __builtin_shuffle(a, b, keep[s]);
-            row[p + (1 << s)] = __builtin_shuffle(a, b, give[s]);
-        }
+    EXCHANGE(1, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30);
+    EXCHANGE(2, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+    EXCHANGE(4, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);
+    EXCHANGE(8, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
     for (int p = 0; p < 16; p++) *(vu_at *)(tile + 64 * p) = row[p];
 }
 
 static const amx_loops NAME(loops) = {"amx",       true,         NAME(configure), NAME(release),
                                       NAME(block), NAME(finish), NAME(pair_rows), NAME(turn_rows)};
+#undef EXCHANGE
 #undef NAME
 #undef LOOP
 #undef DRIVE

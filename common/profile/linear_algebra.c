@@ -55,7 +55,6 @@ double linear_dot(const float *a, const float *b, int64_t d)
 /* Four floats to double at a time: that is one instruction where wider ones come apart. */
 typedef double d4 __attribute__((vector_size(32)));
 typedef float f4 __attribute__((vector_size(16)));
-typedef int64_t i4 __attribute__((vector_size(32)));
 
 #define TAKE_FOUR(to, p)                                                                                                                   \
     do {                                                                                                                                   \
@@ -72,12 +71,12 @@ typedef int64_t i4 __attribute__((vector_size(32)));
         TAKE_FOUR(q, (r)[1] + (j));                                                                                                        \
         TAKE_FOUR(s, (r)[2] + (j));                                                                                                        \
         TAKE_FOUR(t, (r)[3] + (j));                                                                                                        \
-        d4 pq = __builtin_shuffle(p, q, (i4){0, 4, 2, 6}), qp = __builtin_shuffle(p, q, (i4){1, 5, 3, 7});                                 \
-        d4 st = __builtin_shuffle(s, t, (i4){0, 4, 2, 6}), ts = __builtin_shuffle(s, t, (i4){1, 5, 3, 7});                                 \
-        (sum) += (v)[0] * __builtin_shuffle(pq, st, (i4){0, 1, 4, 5});                                                                     \
-        (sum) += (v)[1] * __builtin_shuffle(qp, ts, (i4){0, 1, 4, 5});                                                                     \
-        (sum) += (v)[2] * __builtin_shuffle(pq, st, (i4){2, 3, 6, 7});                                                                     \
-        (sum) += (v)[3] * __builtin_shuffle(qp, ts, (i4){2, 3, 6, 7});                                                                     \
+        d4 pq = __builtin_shufflevector(p, q, 0, 4, 2, 6), qp = __builtin_shufflevector(p, q, 1, 5, 3, 7);                                 \
+        d4 st = __builtin_shufflevector(s, t, 0, 4, 2, 6), ts = __builtin_shufflevector(s, t, 1, 5, 3, 7);                                 \
+        (sum) += (v)[0] * __builtin_shufflevector(pq, st, 0, 1, 4, 5);                                                                     \
+        (sum) += (v)[1] * __builtin_shufflevector(qp, ts, 0, 1, 4, 5);                                                                     \
+        (sum) += (v)[2] * __builtin_shufflevector(pq, st, 2, 3, 6, 7);                                                                     \
+        (sum) += (v)[3] * __builtin_shufflevector(qp, ts, 2, 3, 6, 7);                                                                     \
     } while (0)
 
 enum { SUMS = 16 };

@@ -78,6 +78,8 @@ none "and the mark of block digests" < <(strings common/store/blocks.c '^static 
 none "and the settings of metrics" < <(strings stages/evaluate/metric_table.c '^ *\[[A-Z_]*\] = {' | in_page docs/file-formats.md)
 none "and the report's tables" < <(strings stages/evaluate/outputs.c '^.*\[[A-Z_]*_\(CSV\|JSON\)\] = ' | in_page docs/file-formats.md)
 
+ok "docs/scale.svg has the model's curves" cmp -s docs/scale.svg <(bash tests/scale_curves.sh)
+
 # ---- metrics that the demo's table asks for; exit statuses ----
 sed -n 's/^    METRIC([A-Z_0-9]*, "\([a-z_0-9]*\)".*/\1/p' stages/evaluate/metric_table.h >"$T/metrics"
 sed -n 's/.*|\([a-z_]*\)|[a-z_]*|[0-9]*$/\1/p' tests/demo.sh | sort -u >"$T/asked"

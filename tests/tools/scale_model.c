@@ -1,8 +1,9 @@
 /* scale_model.c -- what micon plan --nodes computes, as numbers.
  *   scale_model step SCREEN.YAML SECONDS NODES RANKS [KEY=VALUE...]   seconds of a training step on NODES nodes of RANKS ranks of one core,
  *                                                                     where it takes SECONDS on one core; work/status/network.json is used
- *   scale_model curves                                                CSV: efficiency of training, nodes of 32 cores with two ranks each,
- *                                                                     and with 32 ranks, by the constants that are assumed */
+ *   scale_model curves                                                CSV: efficiency of training on nodes of 32 cores, by the constants
+ *                                                                     that are assumed: with two ranks on each, with two and nothing of
+ *                                                                     the sums hidden, with 32 */
 #include "../../pipeline/driver.h"
 #include "micon/base/mem.h"
 
@@ -26,7 +27,7 @@ static int step_seconds(int argc, char **argv)
     return 0;
 }
 
-static void curve(const char *encoder, int size, int64_t batch, int64_t ranks)
+static void curve(const char *encoder, int size, int64_t batch, int64_t ranks, double exposed)
 {
     enum { CORES = 32 };
     char *yaml =
@@ -36,10 +37,11 @@ static void curve(const char *encoder, int size, int64_t batch, int64_t ranks)
     if (config_parse(&c, "x.yaml", yaml, strlen(yaml), NULL) != OK) fprintf(stderr, "%s\n", msg_get()), exit(1);
     double core_s = estimate_train_s(&c) / (double)c.train.steps;
     for (int64_t nodes = 1; nodes * ranks <= 1024 && nodes * ranks <= batch; nodes *= 2) {
-        const scale_cluster k = {.nodes = nodes, .ranks = CORES, .train_ranks = ranks, .link_gbit = -1, .storage = 1e9};
+        const scale_cluster k = {
+            .nodes = nodes, .ranks = CORES, .train_ranks = ranks, .link_gbit = -1, .storage = 1e9, .network = {.net_exposed = exposed}};
         scale_step s;
         scale_step_of(&s, &c, core_s, &k);
-        printf("%s,%d,%lld,%lld,%lld,%lld,%.4f\n", encoder, size, (long long)batch, (long long)nodes, (long long)ranks,
+        printf("%s,%d,%lld,%lld,%lld,%.0f,%lld,%.3f\n", encoder, size, (long long)batch, (long long)nodes, (long long)ranks, exposed,
                (long long)(nodes * CORES), core_s / (double)(nodes * CORES) / scale_step_s(&s));
     }
     config_free(&c);
@@ -52,11 +54,15 @@ int main(int argc, char **argv)
         const char *encoder;
         int size;
     } nets[] = {{"resnet18", 96}, {"resnet50", 224}, {"resnet101", 224}};
-    static const int64_t batches[] = {256, 4096}, ranks[] = {2, 32};
+    static const struct {
+        int64_t ranks;
+        double exposed;
+    } ways[] = {{2, 0}, {2, 1}, {32, 0}};
+    static const int64_t batches[] = {256, 4096};
     if (argc >= 6 && strcmp(argv[1], "step") == 0) return step_seconds(argc - 1, argv + 1);
     if (argc != 2 || strcmp(argv[1], "curves") != 0) return fprintf(stderr, "scale_model step ... | curves: see its head\n"), 2;
-    printf("encoder,size,batch,nodes,ranks,cores,efficiency\n");
-    for (size_t r = 0; r < 2; r++)
-        for (size_t k = 0; k < 6; k++) curve(nets[k / 2].encoder, nets[k / 2].size, batches[k % 2], ranks[r]);
+    printf("encoder,size,batch,nodes,ranks,exposed,cores,efficiency\n");
+    for (size_t w = 0; w < 3; w++)
+        for (size_t k = 0; k < 6; k++) curve(nets[k / 2].encoder, nets[k / 2].size, batches[k % 2], ways[w].ranks, ways[w].exposed);
     return 0;
 }
