@@ -11,7 +11,8 @@
 #   two      two runs, stages and launches at once
 # Wrong are: other bytes under a final name (WRONG), no end (HANG), an end by a signal of its own (CRASH), a flip that changed a result and
 # was not said (SILENT), a next run that does not recover (STUCK). Each is printed with its try, and the exit status is 1.
-# A try is repeated alone by --only KIND:NUMBER with the same seed.
+# A try is repeated alone by --only KIND:NUMBER with the same seed. With --folder, DIR/tries has a line for each try made, and the same
+# command after an interruption makes those that are missing; the table is of all.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 ROOT=$PWD BIN=${BIN:-$PWD/build/release/bin} HURT=${HURT:-$PWD/build/release/tests/tools/hurt}
@@ -25,7 +26,7 @@ while [ $# -gt 0 ]; do
     --folder) folder=$2; shift ;;
     --only) only=$2; shift ;;
     kill | io | flip | foreign | two) kinds+=("$1") ;;
-    *) sed -n '2,13s/^# //p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,15s/^# //p' "$0" >&2; exit 2 ;;
     esac
     shift
 done
@@ -62,7 +63,7 @@ remove_output() { # STAGE
 prepare() {
     [ -e want ] && return
     micon-simulate --out s --sources 2 --wells 12 --sites 1 --size 48 --compounds 8 --quiet >log 2>&1 || { cat log; exit 2; }
-    printf 'train:\n  steps: 4\n  batch: 8\n  checkpoint_steps: 2\nevaluate:\n  bootstrap: 50\n  null_size: 100\n' >>s/screen.yaml
+    printf 'train:\n  steps: 2\n  batch: 4\n  dim: 100\n  projection: 64\n  checkpoint_steps: 1\nevaluate:\n  bootstrap: 50\n  null_size: 100\n' >>s/screen.yaml
     micon check s/screen.yaml >log 2>&1 || sed -i '/checkpoint_steps/d' s/screen.yaml
     # The second run has the choices that the first measured.
     for force in '' --force; do
@@ -117,14 +118,10 @@ draw() { R=$(((R * 1103515245 + 12345) % 2147483648)); D=$((R / 65536 % $1)); } 
 pick() { draw $#; shift $D; P=$1; }
 
 # ---- what came of a try ----
-declare -A tally
-bad=0
 result() { # KIND NUMBER OUTCOME WORDS...
-    local key="$1 $3"
-    tally[$key]=$((${tally[$key]-0} + 1))
+    printf '%s\t%s\t%s\t%s\t%s\n' "$seed" "$1" "$2" "$3" "${*:4}" >>tries
     case $3 in
     WRONG | HANG | CRASH | SILENT | STUCK)
-        bad=$((bad + 1))
         echo "$3: $1:$2: ${*:4}"
         tail -n 5 log 2>/dev/null | cut -c1-300 | sed 's/^/    | /' ;;
     esac
@@ -394,24 +391,31 @@ try_two() {
 }
 
 prepare
+touch tries
 [ "$(awk '$2 > m {m = $2} END {print int(m / 250)}' times)" -le $LIMIT ] || LIMIT=$(awk '$2 > m {m = $2} END {print int(m / 250)}' times)
 ls s/work/tiles | head -n 1 | sed 's/\.h5$//; s,__,/,g' >plate
 for kind in "${kinds[@]}"; do
     [ "$kind" != io ] || count_calls
     [ "$kind" != kill ] || prepare_adding
     for ((try = 1; try <= count; try++)); do
-        [ -z "$only" ] || [ "$only" = "$kind:$try" ] || continue
+        if [ -n "$only" ]; then [ "$only" = "$kind:$try" ] || continue
+        elif grep -q "^$seed	$kind	$try	" tries; then continue; fi
         at_try "$kind" "$try"
         "try_$kind" "$try" 2>>"$C/stderr" # bash tells there of what was killed
     done
 done
 echo
 echo "campaign: seed $seed, ${count} tries of each of: ${kinds[*]}"
-for key in "${!tally[@]}"; do printf '%-8s %-16s %5d\n' "${key%% *}" "${key#* }" "${tally[$key]}"; done | LC_ALL=C sort
-struck=0
-for key in "${!tally[@]}"; do
-    case $key in *'not reached' | *'ended before' | *'no such file') ;; *) struck=$((struck + ${tally[$key]})) ;; esac
-done
-echo "struck: $struck"
-echo "wrong: $bad"
-[ $bad = 0 ]
+awk -F'\t' -v seed="$seed" -v kinds=" ${kinds[*]} " '
+    $1 == seed && index(kinds, " " $2 " ") { last[$2 " " $3] = sprintf("%-8s %-16s", $2, $4); of[$2 " " $3] = $4 }
+    END {
+        for (t in last) {
+            n[last[t]]++
+            if (of[t] ~ /^(WRONG|HANG|CRASH|SILENT|STUCK)$/) bad++
+            if (of[t] !~ /^(not reached|ended before|no such file)$/) struck++
+        }
+        for (k in n) printf "%s %5d\n", k, n[k] | "LC_ALL=C sort"
+        close("LC_ALL=C sort")
+        print "struck: " struck + 0 "\nwrong: " bad + 0
+        exit bad > 0
+    }' tries

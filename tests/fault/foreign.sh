@@ -23,6 +23,39 @@ ok "the library died on some of them" test "$(number '[0-9]+ of these after')" -
 ok "every message names the file" grep -q "messages without the file's name: 0$" "$T/out"
 ok "the reading process stayed small" test "$(number 'at most [0-9]+ MB')" -lt 300
 
+# The worker's limits, by a library that makes H5Dread run for ever, or take 2 GB first; the worker's CPU time passes 20 times as fast.
+cat >shim.c <<'C'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+int setitimer(__itimer_which_t which, const struct itimerval *given, struct itimerval *old)
+{
+    int (*real)(__itimer_which_t, const struct itimerval *, struct itimerval *) = dlsym(RTLD_NEXT, "setitimer");
+    int64_t us = (given->it_value.tv_sec * INT64_C(1000000) + given->it_value.tv_usec) / 20;
+    struct itimerval t = {.it_value = {.tv_sec = us / 1000000, .tv_usec = us % 1000000}};
+    return real(which, which == ITIMER_PROF ? &t : given, old);
+}
+int H5Dread(int64_t dset, int64_t type, int64_t memory, int64_t file, int64_t list, void *out)
+{
+    int (*real)(int64_t, int64_t, int64_t, int64_t, int64_t, void *) = dlsym(RTLD_NEXT, "H5Dread");
+    for (volatile int on = strcmp(getenv("SHIM"), "endless") == 0; on;) {
+    }
+    for (int i = 0; i < 32 && strcmp(getenv("SHIM"), "memory") == 0; i++)
+        if (!malloc((size_t)64 << 20)) return -1;
+    return real(dset, type, memory, file, list, out);
+}
+C
+gcc -std=gnu11 -O1 -fno-builtin-malloc -shared -fPIC -o shim.so shim.c -ldl 2>"$T/cc" || sed 's/^/# /' "$T/cc"
+shim() { LD_PRELOAD=$T/shim.so SHIM=$1 timeout 60 "${@:2}"; }
+exits "nothing changed" 0 shim none "$TOOL" read good.h5ad
+exits "an endless read" 1 shim endless "$TOOL" read good.h5ad
+has "... ends by its limit of CPU time" "$T/err" "good.h5ad: reading 'obs/_index' took more than 10 s of CPU time: the file is damaged"
+exits "a read that takes memory" 1 shim memory "$TOOL" read good.h5ad
+has "... ends by the limit of a small file" "$T/err" "good.h5ad: 'obs': 'obs/_index': cannot be read"
+
 # The stages. HDF5 1.10 crashes on damages 1, 10, 49 and 82; what it does depends on what lies beside the file's parts in memory.
 cat >screen.yaml <<'EOP'
 screen: {name: t, control: c0, work: work}
@@ -32,6 +65,10 @@ featurize: {vectors: bad.h5ad}
 EOP
 cp good.h5ad bad.h5ad
 exits "micon-evaluate on the sound file" 0 mpi 2 "$BIN/micon-evaluate" screen.yaml
+for how in endless memory; do
+    exits "micon-evaluate, $how" 1 shim $how "$MPIRUN" --oversubscribe -n 2 -x LD_PRELOAD -x SHIM "$BIN/micon-evaluate" screen.yaml --force
+    has "... it names the file" "$T/err" "bad.h5ad: "
+done
 refused=0
 for damage in 1 10 49 82; do
     "$TOOL" harm good.h5ad $damage bad.h5ad

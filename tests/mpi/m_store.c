@@ -264,6 +264,47 @@ static void flips(void)
     free(bad);
 }
 
+static bool last_row_is(const char *path, int64_t row, const float *want)
+{
+    store_file *f = NULL;
+    float got[64] = {0};
+    status st = store_open(&f, path, "profiles", 1);
+    if (st == OK) st = store_read_rows(f, "X", STORE_F32, row, 1, got);
+    store_close(&f);
+    return st == OK && memcmp(got, want, sizeof got) == 0;
+}
+
+/* The last chunk of an array is longer than its rows: the blocks in between are read by nobody but store_verify. */
+static void unread_blocks(void)
+{
+    enum { LONG = 8192, BROAD = 64, ROW = BROAD * 4, BEYOND = 1 << 20 }; /* a chunk of 2 MB */
+    char *path = in_dir("unread.h5"), *data = NULL;
+    size_t n = 0;
+    int64_t dims[2] = {LONG + 1, BROAD};
+    uint64_t digest = 0;
+    store *s = NULL;
+    store_info info = {.kind = "profiles", .format = 1, .anndata = true};
+    float *rows = xcalloc((LONG + 1) * BROAD, sizeof *rows);
+    for (int j = 0; j < BROAD; j++) rows[(size_t)LONG * BROAD + (size_t)j] = cell(7, j);
+    status st = store_create_all(&s, MPI_COMM_WORLD, path, &info);
+    if (st == OK) st = store_array_all(s, "X", STORE_F32, 2, dims, LONG);
+    if (st == OK) st = store_write_rows_all(s, "X", 0, rank == 0 ? LONG + 1 : 0, rank == 0 ? rows : NULL);
+    if (st == OK) st = store_commit_all(&s);
+    if (st == OK && rank == 0) st = path_read(path, &data, &n, 1 << 24);
+    char *last = data ? memmem(data, n, rows + (size_t)LONG * BROAD, ROW) : NULL;
+    bool room = last && n - (size_t)(last - data) > BEYOND;
+    ok_all(st == OK && (rank != 0 || room), "a file with room behind its last row");
+    if (room) last[BEYOND] ^= 16;
+    if (room) st = path_write(path, data, n);
+    MPI_Barrier(MPI_COMM_WORLD);
+    ok_all(st == OK && last_row_is(path, LONG, rows + (size_t)LONG * BROAD), "a bit that changes there is not read");
+    ok_all(says(store_verify(path, &digest), E_FORMAT, "unread.h5", "not those that were written"), "store_verify sees it");
+    store_abandon_all(&s);
+    free(rows);
+    free(data);
+    free(path);
+}
+
 static void refusals(void)
 {
     char *path = in_dir("a/b/round.h5"), *text_file = in_dir("text.h5"), *cut = in_dir("cut.h5"), *empty = in_dir("empty.h5"), *line;
@@ -401,6 +442,7 @@ int main(int argc, char **argv)
     round_trip();
     frames();
     flips();
+    unread_blocks();
     refusals();
     wrong_writers();
     permissions();
