@@ -3,6 +3,7 @@
 
 #include "micon/base/log.h"
 #include "micon/base/path.h"
+#include "micon/config/file_formats.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -10,12 +11,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Where small files are written aside: status and records, choices, pictures of reports. A slash at the end: folders only. */
+static const char *const small_files = WORK_STATUS " " WORK_STATUS "/*/ " WORK_STATUS "/*/*/ " WORK_CHOICES " " WORK_REPORTS "/*/*/";
+
 void clean_leftovers(const config *c, const queue *q)
 {
     int removed = 0;
     char *work = config_work(c, "");
     names folders = {0};
     for (int i = 0; i < n_stages; i++) names_split(&folders, stage_table[i].folders, ' ');
+    names_split(&folders, small_files, ' ');
     for (size_t i = 0; i < folders.n; i++) {
         names found = {0};
         char *of_all_runs = stage_path(folders.item[i], "*", "*");

@@ -285,6 +285,7 @@ status file_lock_take(file_lock **out, const char *path, const file_lock_info *i
         nanosleep(&(struct timespec){0, 50000000 + (long)getpid() % 50 * 1000000}, NULL);
         if (utimensat(AT_FDCWD, mine, NULL, 0) != 0) TRY(fail(E_IO, "%s: %s", mine, strerror(errno)));
     }
+    path_sweep_dead_parts_of(path);
     if (info->beats) start_beat(l);
     *out = l;
     l = NULL;

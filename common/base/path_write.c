@@ -132,13 +132,14 @@ bool path_part_is_live(const char *name)
     return live;
 }
 
-int path_sweep_parts(const char *dir, const names *jobs)
+/* Of the files whose names begin with `start`. */
+static int sweep_dead(const char *dir, const char *start, const names *jobs)
 {
     int removed = 0;
     DIR *d = opendir(dir);
     if (!d) return 0;
     for (struct dirent *e; (e = readdir(d)) != NULL;) {
-        char *writer = part_writer(e->d_name);
+        char *writer = strncmp(e->d_name, start, strlen(start)) == 0 ? part_writer(e->d_name) : NULL;
         if (!writer) continue;
         struct stat sb;
         char *p = path_join(dir, e->d_name);
@@ -149,6 +150,20 @@ int path_sweep_parts(const char *dir, const names *jobs)
         free(writer);
     }
     closedir(d);
+    return removed;
+}
+
+int path_sweep_parts(const char *dir, const names *jobs)
+{
+    return sweep_dead(dir, "", jobs);
+}
+
+int path_sweep_dead_parts_of(const char *final_name)
+{
+    char *dir = path_dir(final_name), *start = xasprintf("%s.part.", path_base(final_name));
+    int removed = sweep_dead(dir, start, NULL);
+    free(dir);
+    free(start);
     return removed;
 }
 

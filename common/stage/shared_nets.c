@@ -7,6 +7,7 @@
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
 #include "micon/config/config.h"
+#include "micon/config/file_formats.h"
 #include "micon/mpi/comm.h"
 #include "micon/nn/model.h"
 
@@ -129,7 +130,7 @@ done:
 
 char *shared_nets_folder(const config *c)
 {
-    return c->train.deterministic ? NULL : config_work(c, NETS_FOLDER);
+    return c->train.deterministic ? NULL : config_work(c, WORK_CHOICES);
 }
 
 nn_type shared_nets_type_all(MPI_Comm comm, int precision)

@@ -173,7 +173,7 @@ status inputs_remember(const plate_work *w)
 /* ---- the check ---- */
 
 /* This rank's share of the inputs as they are now; what was read before and has not changed is not read again. */
-static status look(const plate_work *w, const char *memory, bool verify, int64_t *seen, int64_t *n_read)
+static status look(const plate_work *w, const char *memory, bool verify, int64_t *seen)
 {
     status st = OK;
     int64_t first, n, asked = 0;
@@ -192,7 +192,6 @@ static status look(const plate_work *w, const char *memory, bool verify, int64_t
         for (; asked < n && remote_has_room(w->site->net); asked++)
             if (!in.item[asked].known) TRY(remote_ask(w->site->net, in.item[asked].path));
         note(w->site->net, s, it->path);
-        ++*n_read;
     }
 done:
     input_digests_free(&in);
@@ -216,22 +215,20 @@ static bool same_recipe(const plate_work *w, const char *made_from)
     return same;
 }
 
-static bool is_current(const plate_work *w, const char *made_from, const int64_t *seen, bool verify, bool read)
+/* Rank 0. The record of a current file is written again: it is younger than what a killed try left in the status. */
+static bool is_current(const plate_work *w, const char *made_from, const int64_t *seen, bool verify)
 {
     input_digests in = {0};
-    char *path = plate_output(w, false), *cells = plate_output(w, true), *name = record_name(w);
-    char *record = output_record_path(w->cfg, w->g->def->name, name);
+    char *path = plate_output(w, false), *cells = plate_output(w, true);
     uint64_t digest;
     bool current = list(w, seen, &in) == OK &&
                    provenance_current(path, FEATURES_KIND, FEATURES_FORMAT, w->g, made_from, input_digests_digest(&in)) &&
                    (!verify || (store_verify(path, &digest) == OK && (!w->cfg->measure.cells || store_verify(cells, &digest) == OK)));
-    if (current && (read || !path_exists(record)) && remember(w, &in) != OK) msg_clear();
+    if (current && remember(w, &in) != OK) msg_clear();
     input_digests_free(&in);
     msg_clear();
     free(path);
     free(cells);
-    free(name);
-    free(record);
     return current;
 }
 
@@ -239,7 +236,7 @@ status inputs_current_all(plate_work *w, bool verify, bool *current)
 {
     status st = OK;
     text made_from = {0};
-    int64_t *seen = NULL, n_read = 0;
+    int64_t *seen = NULL;
     char *name = record_name(w), *memory = provenance_inputs_file(w->g, name);
     inputs_made_from(w, &made_from);
     int answer = w->g->rank == 0 && same_recipe(w, text_str(&made_from));
@@ -247,10 +244,9 @@ status inputs_current_all(plate_work *w, bool verify, bool *current)
     *current = false;
     if (!answer) goto done;
     TRY_ALL(w->comm, mem_alloc(&seen, 3 * (size_t)n_inputs(w), sizeof *seen, "inputs"));
-    TRY_ALL(w->comm, look(w, memory, verify, seen, &n_read));
-    n_read = comm_max_i64_all(w->comm, n_read);
+    TRY_ALL(w->comm, look(w, memory, verify, seen));
     comm_sum_i64_all(w->comm, seen, 3 * (size_t)n_inputs(w));
-    if (w->g->rank == 0) answer = is_current(w, text_str(&made_from), seen, verify, n_read > 0);
+    if (w->g->rank == 0) answer = is_current(w, text_str(&made_from), seen, verify);
     MPI_Bcast(&answer, 1, MPI_INT, 0, w->comm);
     *current = answer;
 done:

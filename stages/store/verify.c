@@ -4,6 +4,7 @@
 
 #include "micon/base/digest.h"
 #include "micon/base/path.h"
+#include "micon/config/file_formats.h"
 #include "micon/formats/png.h"
 #include "micon/formats/safetensors.h"
 #include "micon/index/index.h"
@@ -60,7 +61,7 @@ static status check_file(const stage *s, const char *path, uint64_t *digest)
     for (size_t i = 0; i < sizeof kind / sizeof *kind; i++)
         if (text_ends(path, kind[i].end)) return kind[i].check(path, digest);
     char *folder = path_dir(path);
-    bool choices = text_ends(path, ".txt") && strcmp(path_base(folder), NETS_FOLDER) == 0;
+    bool choices = text_ends(path, ".txt") && strcmp(path_base(folder), WORK_CHOICES) == 0;
     free(folder);
     return choices ? shared_nets_check(path, digest) : written_files_check(path, digest);
 }

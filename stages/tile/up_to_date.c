@@ -126,8 +126,8 @@ static void look_at_remote(remote *net, input *in, image_file *file)
     in->digest = got ? file->digest : 0;
 }
 
-/* This rank's share of the inputs as they are now, with digests; *n_read of them had to be read. The last rank has the functions. */
-static status look_at_inputs(const plate_work *w, const char *memory, bool verify, input_digests *in, int64_t *n_read)
+/* This rank's share of the inputs as they are now, with digests. The last rank has the functions. */
+static status look_at_inputs(const plate_work *w, const char *memory, bool verify, input_digests *in)
 {
     status st = OK;
     text path = {0}, before = {0};
@@ -144,7 +144,6 @@ static status look_at_inputs(const plate_work *w, const char *memory, bool verif
     for (int c = 0; c < w->n_channels && w->rank == w->size - 1 && uses_functions(w); c++)
         TRY(input_digests_add(in, index_illumination(w->ix, w->plate.first, c, &path)));
     if (!verify) input_digests_recall(in, memory);
-    *n_read = 0;
     for (size_t i = 0; i < in->n; i++) {
         if (in->item[i].known) continue;
         for (; asked < in->n && remote_has_room(w->net); asked++)
@@ -155,7 +154,6 @@ static status look_at_inputs(const plate_work *w, const char *memory, bool verif
             in->item[i].digest = 0; /* as when it was read */
         in->item[i].known = true;
         msg_clear();
-        ++*n_read;
     }
 done:
     image_file_free(&file);
@@ -217,14 +215,11 @@ static bool same_recipe(const char *path, const char *made_from)
     return same;
 }
 
-/* Rank 0: is the file what these inputs give? If some were read again, or there is no record, note that all is well. */
-static bool is_current(const plate_work *w, const char *path, const char *made_from, const input_digests *in, bool note)
+/* Rank 0: is the file what these inputs give? The record is then written again: it is younger than what a killed try left in the status. */
+static bool is_current(const plate_work *w, const char *path, const char *made_from, const input_digests *in)
 {
-    char *name = plate_record_name(path), *record = output_record_path(w->cfg, "tile", name);
     bool current = provenance_current(path, TILES_KIND, TILES_FORMAT, w->g, made_from, input_digests_digest(in));
-    if (current && (note || !path_exists(record)) && remember(w, path, in) != OK) msg_clear();
-    free(name);
-    free(record);
+    if (current && remember(w, path, in) != OK) msg_clear();
     return current;
 }
 
@@ -234,16 +229,14 @@ status up_to_date_check_all(plate_work *w, const char *path, bool verify, bool *
     input_digests mine = {0}, in = {0};
     text made_from = {0};
     char *memory = memory_file(w, path);
-    int64_t n_read = 0;
     up_to_date_made_from(w, &made_from);
     int answer = w->rank == 0 && same_recipe(path, text_str(&made_from));
     MPI_Bcast(&answer, 1, MPI_INT, 0, w->comm);
     *fresh = false;
     if (!answer) goto done;
-    TRY_ALL(w->comm, look_at_inputs(w, memory, verify, &mine, &n_read));
-    n_read = comm_max_i64_all(w->comm, n_read);
+    TRY_ALL(w->comm, look_at_inputs(w, memory, verify, &mine));
     TRY(gather_inputs_all(w, &mine, &in));
-    if (w->rank == 0) answer = is_current(w, path, text_str(&made_from), &in, n_read > 0);
+    if (w->rank == 0) answer = is_current(w, path, text_str(&made_from), &in);
     MPI_Bcast(&answer, 1, MPI_INT, 0, w->comm);
     *fresh = answer;
 done:

@@ -178,7 +178,11 @@ not_ok "but nothing runs on" pgrep -f "$MICON_BIN/micon-train"
 rm -f "$FAKE/sleep" "$FAKE/calls"
 part=work/models/micon/model.safetensors.part
 echo half >"$part.$(hostname)-4194305"; echo half >"$part.elsewhere-1"; echo half >"$part.12.0"
+small=(work/status/rates.json work/status/tile/s1__b1__P1.made work/status/embed/micon/s1__b1__P1.made work/choices/x.txt
+    work/reports/micon/report/a.png)
+for f in "${small[@]}"; do mkdir -p "${f%/*}"; echo half >"$f.part.$(hostname)-4194305"; done
 exits "the next run takes it over" 0 run
+same "nor is anything left of small files" "$(find work -name "*.part.$(hostname)-4194305" | xargs)" ""
 same "what the dead one left half-written is removed, of others not" "$(ls "$part".* | sed 's/.*part.//' | xargs)" "12.0 elsewhere-1"
 rm "$part".*
 has "and says so" "$T/err" "removed the stale lock of dead process"

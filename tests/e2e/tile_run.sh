@@ -33,6 +33,11 @@ exits "a finished plate is skipped" 0 run "$S/screen.yaml" --set screen.work=w2
 has "a plate with a changed input is computed again" "$T/err" "8 of 9 sites"
 exits "a second time" 0 run "$S/screen.yaml" --set screen.work=w2
 has "a second time: up to date" "$T/err" "up to date"
+killed() { sed -i 's/"state": "done"/"state": "running"/; s/"pid": [0-9]*/"pid": 4194305/' "$1"; }
+killed "$S"/w2/status/tile/*.json
+exits "a later try that was killed: status says so" 1 "$BIN/micon" status "$S/screen.yaml" --set screen.work=w2
+exits "the plate is up to date for all that" 0 run "$S/screen.yaml" --set screen.work=w2
+exits "and status too is content" 0 "$BIN/micon" status "$S/screen.yaml" --set screen.work=w2
 before=$(stat -c %Y.%i "$S/w2/$FILE")
 touch "$S"/images/*.tif
 exits "touched inputs" 0 run "$S/screen.yaml" --set screen.work=w2

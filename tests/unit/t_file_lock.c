@@ -131,6 +131,24 @@ static void test_stale(void)
     unlink(path);
 }
 
+/* Who takes the lock removes what others left of taking it, once they have ended. */
+static void test_left(void)
+{
+    status st;
+    char host[256] = "", dead[600], live[600];
+    gethostname(host, sizeof host - 1);
+    pid_t gone = fork();
+    if (gone == 0) _exit(0);
+    ok(gone > 0 && waitpid(gone, NULL, 0) == gone, "a process has ended");
+    snprintf(dead, sizeof dead, "%s.part.%s-%ld", path, host, (long)gone);
+    snprintf(live, sizeof live, "%s.part.%s-%ld", path, host, (long)getppid());
+    ok(path_write(dead, "", 0) == OK && path_write(live, "", 0) == OK, "it left its own file, another process has one");
+    file_lock *l = take(0, false, &st);
+    ok(st == OK && !path_exists(dead) && path_exists(live), "the next holder removes that of the one that has ended");
+    file_lock_release(&l);
+    unlink(live);
+}
+
 enum { TAKEN, REFUSED, NOT_HIDDEN };
 
 /* What a process that sees nothing in /proc makes of the lock. */
@@ -240,6 +258,7 @@ int main(void)
     test_one_holder();
     test_many(dir);
     test_stale();
+    test_left();
     test_hidden();
     test_container();
     test_strange();

@@ -40,6 +40,8 @@ char *path_part(const char *final_name);
 int path_sweep_parts(const char *dir, const names *jobs);
 /* Is NAME.part.* being written by a process that runs here, as far as process numbers tell? */
 bool path_part_is_live(const char *name);
+/* The same for the parts of one file. */
+int path_sweep_dead_parts_of(const char *final_name);
 /* Remove all that is left of the writing of this one file. Call it while holding that file's lock. */
 int path_sweep_parts_of(const char *final_name);
 

@@ -16,6 +16,7 @@
 #define WORK_PROFILES "profiles"
 #define WORK_REPORTS "reports"
 #define WORK_PREDICTIONS "predictions"
+#define WORK_CHOICES "choices"
 #define MODEL_FILE "model.safetensors"
 #define MODEL_LOG "log.jsonl"
 #define MODEL_CHECKPOINTS "checkpoints"

@@ -7,8 +7,6 @@
 
 #include <mpi.h>
 
-#define NETS_FOLDER "choices" /* below work */
-
 /* The folder of choices below work; NULL where train.deterministic wants them by rule. Caller frees. */
 char *shared_nets_folder(const config *c);
 
