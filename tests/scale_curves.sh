@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# scale_curves.sh >docs/scale.svg -- the curves of docs/cluster.md, "How many nodes", from the model (build/release/tests/tools/scale_model).
+# scale_curves.sh >docs/scale.svg -- the curves of docs/cluster.md, "How many nodes", from the model
+# (build/release/tests/tools/scale_model).
 # tests/e2e/pages.sh compares.
 set -u
 cd "$(dirname "$0")/.." || exit 1

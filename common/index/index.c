@@ -18,6 +18,11 @@ const void *index_bytes(const screen_index *ix, size_t *size)
     return ix->block;
 }
 
+uint64_t index_content(const screen_index *ix)
+{
+    return ix->head->content;
+}
+
 status index_from_bytes(screen_index **out, const void *data, size_t size, const char *dir)
 {
     status st = OK;

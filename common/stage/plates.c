@@ -11,6 +11,29 @@
 
 #include <stdlib.h>
 
+/* Rank 0 alone looks whether the tables have changed, which may be a file for each plate. The others map the file that holds its index, or
+ * get its bytes. */
+static status share_index_all(const stage *g, screen_index **ix, const char *dir, const char *cache)
+{
+    status st = OK;
+    uint64_t content = g->rank == 0 ? index_content(*ix) : 0;
+    MPI_Bcast(&content, 1, MPI_UINT64_T, 0, g->comm);
+    if (g->rank != 0 && index_load(ix, cache, dir) != OK) msg_clear();
+    if (g->rank != 0 && *ix && index_content(*ix) != content) index_free(ix);
+    int all_have = *ix != NULL;
+    MPI_Allreduce(MPI_IN_PLACE, &all_have, 1, MPI_INT, MPI_MIN, g->comm);
+    if (all_have) return OK;
+    char *data = NULL;
+    size_t size = 0;
+    if (g->rank == 0) data = (char *)(uintptr_t)index_bytes(*ix, &size);
+    TRY(comm_bcast_all(g->comm, 0, &data, &size));
+    if (!*ix) st = index_from_bytes(ix, data, size, dir);
+    if (g->rank != 0) free(data);
+    TRY_ALL(g->comm, st);
+done:
+    return st;
+}
+
 status plates_index_all(stage *g, screen_index **ix)
 {
     status st = OK;
@@ -18,7 +41,7 @@ status plates_index_all(stage *g, screen_index **ix)
     char *cache = index_cache_name(&g->cfg);
     text t = {0};
     TRY_ALL(g->comm, g->rank == 0 ? index_open(ix, &o, cache) : OK);
-    TRY_ALL(g->comm, g->rank != 0 ? index_open(ix, &o, cache) : OK);
+    TRY(share_index_all(g, ix, o.dir, cache));
     const findings *found = index_findings(*ix);
     bool the_error = found->n == 1 && findings_count(found, FINDING_ERROR) == 1; /* the verdict says it */
     if (found->n > 0 && !the_error && g->rank == 0) {

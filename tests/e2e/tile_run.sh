@@ -14,6 +14,11 @@ for N in 1 2 3 4; do
     exits "$N ranks" 0 run "$S/screen.yaml" --set screen.work="w$N"
     same "$N ranks: the same bytes" "$(sum "$S/w$N/$FILE")" "$(sum "$S/w1/$FILE")"
 done
+mkdir "$S/wi.index"
+N=3
+exits "the index cannot be kept: three ranks get it from rank 0" 0 run "$S/screen.yaml" --set screen.work=wi
+has "said" "$T/err" "the index is not cached"
+same "and make the same bytes" "$(sum "$S/wi/$FILE")" "$(sum "$S/w1/$FILE")"
 N=1
 "$MAKE_TIFF" "$S/images/A02_2_ER.tif" 60 60 1   # a reject in the middle
 for N in 1 3 11; do

@@ -55,7 +55,7 @@ status index_build(screen_index **out, const index_options *o) MUST_USE;
 
 /* The cached index if it is up to date (same options; tables of the same size and time, or the same bytes). Otherwise it is built and, if
  * it has no errors, cached. cache NULL: none. A cache that is cut off, damaged or of another version is built again; one that cannot be
- * written is a log line. Under MPI: rank 0 first, then the others, who map what it wrote. */
+ * written is a log line. Under MPI: by rank 0 (plates_index_all). */
 status index_open(screen_index **out, const index_options *o, const char *cache) MUST_USE;
 void index_free(screen_index **ix); /* NULL-safe, sets NULL */
 
@@ -64,6 +64,7 @@ status index_save(const screen_index *ix, const char *path) MUST_USE;
 status index_load(screen_index **out, const char *path, const char *dir) MUST_USE;
 /* The block itself, to send to other ranks, and an index over a copy of it. */
 const void *index_bytes(const screen_index *ix, size_t *size);
+uint64_t index_content(const screen_index *ix); /* digest of the block */
 status index_from_bytes(screen_index **out, const void *data, size_t size, const char *dir) MUST_USE;
 
 /* ---- findings ---- */

@@ -5,7 +5,7 @@
 #include "micon/index/index.h"
 #include "micon/stage/stage.h"
 
-/* Rank 0 first, which joins the tables where that is needed; the others map what it has cached. Trouble in the tables is listed;
+/* Rank 0 first, which joins the tables where that is needed; the others have the same index, and look at no table. Trouble in the tables is listed;
  * errors among it fail. */
 status plates_index_all(stage *g, screen_index **ix) MUST_USE;
 
