@@ -214,6 +214,14 @@ static status group_pvalue(cache *c, const query *q, int64_t n, const double *ap
     return OK;
 }
 
+/* Of the sums over n queries, which ascend; those of release 0.1 do not. */
+static void quantiles_of(const double *sum, const ap_null_options *null, int64_t n, double *quantile)
+{
+    static const double share[AP_NULL_QUANTILES] = {0.05, 0.5, 0.95};
+    for (int k = 0; k < AP_NULL_QUANTILES; k++)
+        quantile[k] = n == 0 || null->as_0_1 ? NAN : sum[(int64_t)(share[k] * (double)(null->size - 1) + 0.5)] / (double)n;
+}
+
 status ap_pvalues(const ap_scores *scores, const int32_t *group, int64_t n, row_range groups, const ap_null_options *null,
                   const ap_groups *out)
 {
@@ -229,6 +237,7 @@ status ap_pvalues(const ap_scores *scores, const int32_t *group, int64_t n, row_
     for (int64_t g = 0; g < groups.n; g++) {
         out->mean_ap[g] = out->p[g] = NAN;
         if (out->n_query) out->n_query[g] = 0;
+        if (out->null_quantile) quantiles_of(NULL, null, 0, out->null_quantile + AP_NULL_QUANTILES * g);
     }
     for (int64_t i = 0; i < n; i++)
         if (group[i] >= groups.first && group[i] < groups.first + groups.n && scores->n_positive[i] > 0 && !isnan(scores->ap[i]))
@@ -243,6 +252,7 @@ status ap_pvalues(const ap_scores *scores, const int32_t *group, int64_t n, row_
         int64_t g = q[spans[s].first].group - groups.first;
         TRY(group_pvalue(&c, q + spans[s].first, spans[s].n, scores->ap, sum, &out->mean_ap[g], &out->p[g]));
         if (out->n_query) out->n_query[g] = spans[s].n;
+        if (out->null_quantile) quantiles_of(sum, null, spans[s].n, out->null_quantile + AP_NULL_QUANTILES * g);
     }
 done:
     for (int i = 0; i < KEEP; i++) free(c.null[i]);

@@ -171,6 +171,7 @@ typedef struct {
     /* mAPs per label: [2 forms of the profiles][n_label]. Consistency is the compound's, the same for all of its labels. */
     double *activity[2], *activity_p[2], *activity_q[2], *consistency[2], *consistency_p[2], *consistency_q[2];
     double *activity_normal[2], *consistency_normal[2]; /* normalized, likewise */
+    double *activity_null[2];                           /* [n_label, AP_NULL_QUANTILES] of each mAP's null */
     ap_scores by_well[2];                               /* [wells.n] of the activity; ap NULL: not measured */
     /* Of chosen pairs, [wells.n_pair_group] and [wells.n]. */
     double *pairs[2], *pairs_p[2], *pairs_q[2], *pairs_normal[2];

@@ -51,6 +51,7 @@ typedef struct {
     int32_t n_group;
     const int32_t *compound;          /* [n_group] */
     double **map, **p, **q, **normal; /* [n_group], allocated here; normal: NaN also where no query has a negative */
+    double **null;                    /* [n_group, AP_NULL_QUANTILES] likewise; NULL: not asked for */
     metric_setting setting;
 } mean_precision;
 /* The mean over groups, normalized too, and the share of significant groups, to the results. */

@@ -96,21 +96,27 @@ status mean_precision_add_all(const evaluation_set *e, const mean_precision *a)
 {
     status st = OK;
     row_range mine;
-    double *m = NULL, *pv = NULL;
+    double *m = NULL, *pv = NULL, *quantile = NULL;
+    const size_t of_null = AP_NULL_QUANTILES * sizeof *quantile;
     const ap_null_options null = {.size = e->o->null_size, .seed = (uint32_t)e->o->seed, .as_0_1 = e->o->recipe == RECIPE_0_1};
     partition(a->n_group, e->size, e->rank, &mine.first, &mine.n);
     double **all[] = {a->map, a->p, a->q, a->normal};
     for (int k = 0; k < 4; k++) TRY_ALL(e->comm, mem_alloc(all[k], (size_t)a->n_group, sizeof **all[k], "compounds"));
     TRY_ALL(e->comm, mem_alloc(&m, (size_t)mine.n, sizeof *m, "compounds"));
     TRY_ALL(e->comm, mem_alloc(&pv, (size_t)mine.n, sizeof *pv, "compounds"));
-    TRY_ALL(e->comm, mine.n > 0 ? ap_pvalues(&a->queries, a->group, a->n, mine, &null, &(ap_groups){.mean_ap = m, .p = pv}) : OK);
+    if (a->null) TRY_ALL(e->comm, mem_alloc(a->null, (size_t)a->n_group, of_null, "compounds"));
+    if (a->null) TRY_ALL(e->comm, mem_alloc(&quantile, (size_t)mine.n, of_null, "compounds"));
+    const ap_groups out = {.mean_ap = m, .p = pv, .null_quantile = quantile};
+    TRY_ALL(e->comm, mine.n > 0 ? ap_pvalues(&a->queries, a->group, a->n, mine, &null, &out) : OK);
     TRY(evaluation_gather_all(e, m, mine.n, sizeof *m, a->n_group, *a->map));
     TRY(evaluation_gather_all(e, pv, mine.n, sizeof *pv, a->n_group, *a->p));
+    if (a->null) TRY(evaluation_gather_all(e, quantile, mine.n, of_null, a->n_group, *a->null));
     ap_adjust(*a->p, a->n_group, *a->q);
     TRY_ALL(e->comm, add_means(e, a));
 done:
     free(m);
     free(pv);
+    free(quantile);
     return st;
 }
 
@@ -192,6 +198,7 @@ static status add_activity_all(const evaluation_set *e, const float *x, metric_s
                         .p = kept ? &e->r->activity_p[e->which] : &p,
                         .q = kept ? &e->r->activity_q[e->which] : &q,
                         .normal = kept ? &e->r->activity_normal[e->which] : &normal,
+                        .null = kept ? &e->r->activity_null[e->which] : NULL,
                         .setting = setting};
     TRY(activity_scores_all(e, w, x, setting == OTHER_POSITIONS ? w->position : NULL, &a.queries));
     TRY(mean_precision_add_all(e, &a));

@@ -9,6 +9,11 @@ const num = (v) => none(v) ? "–" : Math.abs(v) >= 1000 ? whole(v) : Number(v.t
 const figure = (v) => none(v) ? "–" : Math.abs(v) >= 1000 ? whole(v) : v.toPrecision(3);
 const percent = (v) => none(v) ? "–" : Math.round(100 * v) + " %";
 const plural = (n, one, many) => whole(n) + " " + (n === 1 ? one : many || one + "s");
+function ends(list) { // the least and the largest number
+  let lo = Infinity, hi = -Infinity;
+  for (const v of list) if (v === v && v !== null) lo = Math.min(lo, v), hi = Math.max(hi, v);
+  return [lo, hi];
+}
 function add(parent, html) {
   const t = document.createElement("template");
   t.innerHTML = html.trim();
@@ -45,6 +50,7 @@ const legend = (list) => "<div class=legend>" + list.map(([name, c]) => "<span><
   "</span>").join("") + "</div>";
 
 // ---- pictures ----
+const room = (most) => Math.max(280, Math.min(most, main.clientWidth - 60)); // a picture's width, so that texts in it stay readable
 function svg(w, h, inner, label) {
   return "<svg viewBox='0 0 " + w + " " + h + "' role=img" + (label ? " aria-label='" + esc(label) + "'" : "") + ">" + inner + "</svg>";
 }

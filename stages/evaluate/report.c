@@ -14,11 +14,11 @@
 extern const char report_data_js[], report_verdict_js[], report_hits_js[], report_card_js[], report_images_js[], report_structure_js[],
     report_map_js[], report_plates_js[], report_trust_js[], report_training_js[];
 
-/* Step and loss of a line of the log; its times and memory differ between equal runs. The line is parsed and written again: one that
- * JSON.parse refuses would leave the whole page blank. False: not an object. */
+/* Step, loss and validation of a line of the log; its times and memory differ between equal runs. The line is parsed and written again: one
+ * that JSON.parse refuses would leave the whole page blank. False: not an object. */
 static bool add_step(text *t, const char *line, size_t n, bool first)
 {
-    static const char *const key[] = {"step", "loss"};
+    static const char *const key[] = {"step", "loss", "valid_top1", "valid_chance"};
     json_t *value = json_loadb(line, n, JSON_DECODE_INT_AS_REAL, NULL);
     bool is = json_is_object(value), any = false;
     if (is) text_add(t, first ? "{" : ",{");

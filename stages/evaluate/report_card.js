@@ -16,17 +16,32 @@ function card_facts(t) {
   fact("wells", T.evaluated[t] + " evaluated" + (all > T.evaluated[t] ? ", " + (all - T.evaluated[t]) + " used in training or left out"
     : ""));
   for (const f of Object.keys(T.figures[Hits.form] || {})) {
-    if (/_p$/.test(f)) continue;
+    if (/_p$|_normalized$/.test(f)) continue;
     const v = value(Hits.form, f, t), [label, help] = FIGURES[f] || [f.replace(/_/g, " "), ""];
     fact(label, num(v) + (f === "activity_q" && v !== null ? v < .05 ? " <b class=good>active</b>" : " <span class=note>not active</span>"
       : ""), help);
   }
+  const by_chance = SHUFFLED[Hits.form] && SHUFFLED[Hits.form][2][t];
+  if (by_chance) fact("mAP by chance", "up to " + num(by_chance), "95 of 100 shuffled rankings of its wells among the controls are below");
   fact("alike across batches", num(D.treatments.batches[t]), "Mean cosine between its wells of different batches");
   fact("alike across sources", num(D.treatments.sources[t]), "Mean cosine between its wells of different sources");
   if (p) fact("predicted from structure", "cosine " + num(p[0]) + "; place " + p[1] + " of " + T.evaluated.filter((n) => n > 0).length,
     "The profile that the model predicts from the structure, against the observed one, and its place among all treatments");
   fact("flags", esc(T.flags[t]));
   return "<dl>" + rows.join("") + "</dl>";
+}
+
+// Does every source tell the same about it?
+function card_agreement(t) {
+  if (!AGREE || !AGREE.judged[t]) return "";
+  const rows = AGREE.names.map((name, k) => [name, AGREE.of(t, k)]).filter(([, v]) => v === v), by = AGREE.by === "source" ? "source"
+    : "batch";
+  return "<div><h3>" + (AGREE.agree[t] === AGREE.judged[t] ? "All " : AGREE.agree[t] + " of ") + AGREE.judged[t] + " " +
+    (by === "source" ? "sources" : "batches") + " agree</h3><table class='left agreement'><thead><tr><th>" + by +
+    "</th><th>likeness</th><th></th></tr></thead><tbody>" + rows.map(([name, v]) => "<tr><td>" + esc(name) + "</td><td>" +
+    v.toFixed(2) + "</td><td>" + (v > AGREE.limit ? "<b class=good>agrees</b>" : "<b class=bad>not clearly</b>") + "</td></tr>").join("") +
+    "</tbody></table><p class=note>Likeness: cosine of its mean profile there and in the other " + (by === "source" ? "sources" :
+    "batches") + "; of controls posed as treatments it is below " + num(AGREE.limit) + " in 95 of 100 cases.</p></div>";
 }
 
 // All wells faint, this treatment's full, its most similar treatment's as rings.
@@ -49,26 +64,50 @@ function card_map(t) {
     (near !== undefined ? "; rings, " + esc(T.name[near]) : "") + "</figcaption></figure>";
 }
 
-// Other treatments of its compound, in the order of the first number in their names.
+// Feature by feature: what the model predicts from the structure, against what was observed.
+function card_predicted(t) {
+  const pair = D.treatments.pairs && D.treatments.pairs[t];
+  if (!pair) return "";
+  const [seen, told] = pair.map((p) => reals(p, D.treatments.pairs.n)), [lo, hi] = ends([...seen, ...told]), S = 300;
+  const at = (v) => 36 + (v - lo) / (hi - lo || 1) * (S - 46), x = (v) => at(v).toFixed(1), y = (v) => (S - at(v)).toFixed(1);
+  let s = "<line x1=" + x(lo) + " y1=" + y(lo) + " x2=" + x(hi) + " y2=" + y(hi) + " stroke='var(--soft)' stroke-dasharray='4 3'/>" +
+    "<text x=" + S / 2 + " y=" + (S - 8) + " text-anchor=middle>predicted</text><text transform='translate(14 " + S / 2 +
+    ") rotate(-90)' text-anchor=middle>observed</text>";
+  seen.forEach((v, k) => { s += "<circle cx=" + x(told[k]) + " cy=" + y(v) + " r=2.6 fill='var(--accent)' opacity=.6 />"; });
+  return "<figure><div class=square>" + svg(S, S, s, "Predicted and observed profile") + "</div><figcaption>A point a feature of the " +
+    "profile: predicted from the structure, and observed</figcaption></figure>";
+}
+
+// Other treatments of its compound, in the order of the first number in their names: dose or time, the first column of screen.treatment; a
+// line for each combination of the others.
 function card_doses(t) {
   const same = [];
   for (let o = 0; o < T.n; o++) if (T.compound[o] === T.compound[t]) same.push(o);
   if (same.length < 2) return "";
   const dose = (o) => parseFloat(T.id[o].slice(T.id[o].indexOf("|") + 1)), of = (o) => value(Hits.form, "activity_map", o);
+  const axis = (M.configuration["screen.treatment"] || "dose").replace(/[[\]]/g, "").split(",")[0].trim();
+  const rest = (o) => T.id[o].split("|").slice(2).join(" "), lines = [...new Set(same.map(rest))];
   same.sort((a, b) => dose(a) - dose(b) || a - b);
-  const Wd = 300, H = 190, L = 40, B = 34, x = (k) => L + 12 + k * (Wd - L - 34) / (same.length - 1), y = (v) => 8 + (1 - v) * (H - B - 12);
-  let s = axes(Wd, H, L, B, x, y, [], [0, .5, 1], "dose", "mAP");
-  const pts = same.map((o, k) => [o, x(k), of(o)]).filter((p) => p[2] !== null);
-  s += "<polyline fill=none stroke='var(--accent)' stroke-width=2 points='" + pts.map((p) => p[1].toFixed(1) + "," +
-    y(p[2]).toFixed(1)).join(" ") + "'/>";
-  same.forEach((o, k) => { s += "<text x=" + x(k).toFixed(1) + " y=" + (H - B + 14) + " text-anchor=middle>" + esc(T.id[o].split("|")[1] ||
-    "").slice(0, 6) + "</text>"; });
+  const doses = [...new Set(same.map((o) => T.id[o].split("|")[1] || ""))], k_of = (o) => doses.indexOf(T.id[o].split("|")[1] || "");
+  const Wd = 300, H = 190, L = 40, B = 34, x = (k) => L + 12 + k * (Wd - L - 34) / Math.max(1, doses.length - 1), y = (v) => 8 +
+    (1 - v) * (H - B - 12);
+  let s = axes(Wd, H, L, B, x, y, [], [0, .5, 1], axis, "mAP");
+  const pts = same.map((o) => [o, x(k_of(o)), of(o)]).filter((p) => p[2] !== null), paint = (o) => lines.length < 2 ? "var(--accent)"
+    : color(lines.indexOf(rest(o)), lines.length);
+  for (const l of lines) {
+    const own = pts.filter((p) => rest(p[0]) === l);
+    if (own.length > 1) s += "<polyline fill=none stroke='" + paint(own[0][0]) + "' stroke-width=2 points='" + own.map((p) =>
+      p[1].toFixed(1) + "," + y(p[2]).toFixed(1)).join(" ") + "'/>";
+  }
+  doses.forEach((d, k) => { s += "<text x=" + x(k).toFixed(1) + " y=" + (H - B + 14) + " text-anchor=middle>" + esc(d.slice(0, 6)) +
+    "</text>"; });
   for (const [o, px, v] of pts) {
-    s += "<circle cx=" + px.toFixed(1) + " cy=" + y(v).toFixed(1) + " r=" + (o === t ? 6 : 4) + " fill='var(--accent)' data-card=" + o +
+    s += "<circle cx=" + px.toFixed(1) + " cy=" + y(v).toFixed(1) + " r=" + (o === t ? 6 : 4) + " fill='" + paint(o) + "' data-card=" + o +
       " data-tip='" +
       esc(T.name[o]) + ": mAP " + num(v) + "'/>";
   }
-  return "<figure>" + svg(Wd, H, s, "mAP by dose") + "<figcaption>Activity of the compound's treatments</figcaption></figure>";
+  return "<figure>" + svg(Wd, H, s, "mAP by " + axis) + "<figcaption>Activity of the compound's treatments</figcaption>" +
+    (lines.length > 1 ? legend(lines.map((l, i) => [l, color(i, lines.length)])) : "") + "</figure>";
 }
 
 function card_near(t) {
@@ -101,8 +140,7 @@ function open_card(t) {
   dialog.innerHTML = "<header><h2>" + esc(T.name[t]) + "</h2><span>" + go(step(-1), "‹", "Previous treatment") + go(step(1), "›",
     "Next treatment") +
     "<button class=close aria-label='Close'>×</button></span></header><div class=parts><div>" + card_facts(t) + "</div>" +
-    card_structure(t) + card_map(t) +
-      card_doses(t) +
+    "<div>" + card_structure(t) + card_agreement(t) + "</div>" + card_map(t) + card_doses(t) + card_predicted(t) +
     "</div>" + card_images(t) + card_near(t) + card_wells(t);
   dialog.querySelector(".close").onclick = () => dialog.close();
   tips(dialog);

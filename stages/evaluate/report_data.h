@@ -18,6 +18,10 @@ status report_quality(text *t, const wells *w) MUST_USE;                     /* 
 /* ---- report_treatments.c ---- */
 status report_treatments(text *t, const wells *w, const transformed *c, const results *r) MUST_USE; /* "treatments" */
 
+/* ---- report_agreement.c ---- */
+/* ",agreement": how alike a treatment's wells of one source are to those of the others; nothing without a second source or batch. */
+status report_agreement(text *t, const wells *w, const transformed *c) MUST_USE;
+
 /* ---- report_structures.c ---- */
 void report_structures(text *t, const config *cfg, const wells *w); /* "structures": as micon-featurize laid them out */
 

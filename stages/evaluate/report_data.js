@@ -71,3 +71,25 @@ T.mechanism = T.id.map((id, t) => MECHANISM && T.wells(t).length ? said(MECHANIS
 // The form of the profiles that the store delivers, and that nearest treatments and similarities are of.
 const FORM = KINDS[KINDS.length - 1];
 const value = (form, name, t) => T.figures[form] && T.figures[form][name] ? T.figures[form][name][t] : null;
+const by_treatment = (list) => Float64Array.from({length: W.n}, (_, i) => W.treatment[i] < 0 || list[W.treatment[i]] === null ? NaN :
+  list[W.treatment[i]]); // its treatment's figure for each well
+// A quality column in words: QC_Focus_DNA: "focus, DNA".
+const QUALITY = {Flagged: "all images flagged", Flag: "flags", Sites: "sites", Tiles: "tiles", SD: "spread of intensity", Mean: "mean " +
+  "intensity", Zeros: "share of black pixels", Saturated: "share of saturated pixels", Focus: "focus", Count: "count"};
+function quality_name(column) {
+  const [word, ...rest] = column.replace(/^QC_/, "").split("_");
+  return (QUALITY[word] || word) + (rest.length ? ", " + rest.join(" ") : "");
+}
+
+// Which sources (batches, where there is one source) agree about a treatment: those whose wells are more like its wells elsewhere than
+// those
+// of 95 % of controls posed as treatments.
+const AGREE = (() => {
+  const a = D.treatments.agreement;
+  if (!a || none(a.limit)) return null;
+  const n = a.names.length, v = reals(a.v, T.n * n), judged = new Int32Array(T.n), agree = new Int32Array(T.n);
+  for (let i = 0; i < v.length; i++) if (v[i] === v[i]) judged[Math.floor(i / n)]++, agree[Math.floor(i / n)] += v[i] > a.limit;
+  return {...a, judged, agree, of: (t, k) => v[t * n + k]};
+})();
+// Quantiles 0.05, 0.5 and 0.95 of each treatment's mAP in shuffled rankings; null where they are not known.
+const SHUFFLED = Object.fromEntries(Object.entries(D.treatments.null).map(([form, q]) => [form, q.map((p) => reals(p, T.n))]));

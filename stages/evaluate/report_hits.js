@@ -9,7 +9,8 @@ const FIGURES = { // of compounds.csv: label, help, whether it is shown at first
   consistency_normalized: ["Norm. mechanism mAP", "Mechanism mAP on a scale where 0 is chance and 1 is best", false],
   consistency_p: ["Mechanism p", "p-value of the mechanism mAP", false],
   consistency_q: ["Mechanism q", "the same, corrected", false]};
-const Hits = {form: FORM, columns: [], rows: new Int32Array(0), sort: "activity_map", down: true, shown: new Set(), at: 0};
+const Hits = {form: FORM, columns: [], rows: new Int32Array(0), sort: "activity_map", down: true, shown: new Set(), at: 0,
+  inside: null}; // inside: the treatments of an area of the map, or null
 
 function hit_columns() {
   const c = [], compare = new Intl.Collator("en", {numeric: true}).compare;
@@ -18,7 +19,8 @@ function hit_columns() {
     order.forEach((t, i) => { rank[t] = list[t] === "" ? NaN : i && list[t] === list[order[i - 1]] ? rank[order[i - 1]] : i; });
     return rank;
   }});
-  const real = (id, label, help, get, first, bar) => c.push({id, label, help, first, bar, number: get, width: "84px", text: (t) =>
+  const real = (id, label, help, get, first, bar) => c.push({id, label, help, first, bar, number: get,
+    width: label.length > 8 ? "98px" : "78px", text: (t) =>
     num(get(t)),
     key: () => Float64Array.from({length: T.n}, (_, t) => none(get(t)) ? NaN : get(t))});
   text("name", "Treatment", "Name; the identifier where there is none", T.name, true, "minmax(130px,1.5fr)");
@@ -31,8 +33,15 @@ function hit_columns() {
   }
   const alike = "Mean cosine between its wells of different ";
   if (D.treatments.batches.some((v) => v !== null)) real("batches", "Batches", alike + "batches: 1 is the same again", (t) =>
-    D.treatments.batches[t], true);
-  if (D.treatments.sources.some((v) => v !== null)) real("sources", "Sources", alike + "sources", (t) => D.treatments.sources[t], true);
+    D.treatments.batches[t], !AGREE);
+  if (D.treatments.sources.some((v) => v !== null)) real("sources", "Sources", alike + "sources", (t) => D.treatments.sources[t], !AGREE);
+  if (AGREE) {
+    text("agree", AGREE.by === "source" ? "Sources agree" : "Batches agree",
+      "Of how many its wells are more like its wells of the others " +
+      "than 95 % of controls posed as treatments are", T.id.map((_, t) => AGREE.judged[t] ? AGREE.agree[t] + " of " +
+        AGREE.judged[t] : ""), true,
+    "minmax(116px,.5fr)");
+  }
   if (D.treatments.predicted) {
     real("predicted", "Predicted", "Cosine of the profile predicted from its structure and the observed one",
       (t) => D.treatments.predicted[t] && D.treatments.predicted[t][0], false);
@@ -57,14 +66,14 @@ function hit_columns() {
     "<label>show <select class=filter><option value=all>all</option><option value=active>active (q &lt; 0.05)</option>" +
     "<option value=flagged>with flags</option></select></label><label class=form>profiles <select></select></label>" +
     "<details class=menu><summary>Columns</summary><div></div></details><button class=csv>Save as CSV</button>" +
-    "<span class=count></span></div>" +
+    "<button class=area hidden>× area of the map</button><span class=count></span></div>" +
     "<div class=grid role=grid tabindex=0 aria-label='Treatments'><div class='row head' role=row></div>" +
     "<div class=space><div class=rows></div></div></div>");
   const $ = (s) => sec.querySelector(s), grid = $(".grid"), head = $(".head"), space = $(".space"), rows = $(".rows"), H = 32;
   const hay = T.id.map((id, t) => (T.name[t] + "\n" + id + "\n" + T.mechanism[t]).toLowerCase());
   Hits.columns = hit_columns();
   const width = main.clientWidth, narrow = width < 480 ? ["name", "activity_map", "activity_q"] : ["name", "wells", "activity_map",
-    "activity_q", "batches"];
+    "activity_q", AGREE ? "agree" : "batches"];
   for (const c of Hits.columns) if (width < 800 ? narrow.includes(c.id) : c.first) Hits.shown.add(c.id);
   for (const f of KINDS) if (T.figures[f]) $(".form select").add(new Option(WITH[f], f, false, f === FORM));
   if (Object.keys(T.figures).length < 2) $(".form").remove();
@@ -100,6 +109,7 @@ function hit_columns() {
     const q = T.figures[Hits.form] && T.figures[Hits.form].activity_q || [];
     for (let t = 0; t < T.n; t++) {
       if (filter === "active" && !(q[t] !== null && q[t] < .05) || filter === "flagged" && !T.flags[t]) continue;
+      if (Hits.inside && !Hits.inside.has(t)) continue;
       if (want.every((s) => hay[t].includes(s))) list.push(t);
     }
     const key = (Hits.columns.find((c) => c.id === Hits.sort) || Hits.columns[0]).key(), sign = Hits.down ? -1 : 1;
@@ -122,6 +132,8 @@ function hit_columns() {
     arrange();
   };
   Hits.search = (s) => { $("input").value = s; grid.scrollTop = Hits.at = 0; arrange(); };
+  Hits.only = (set) => { Hits.inside = set; $(".area").hidden = !set; Hits.search($("input").value); };
+  $(".area").onclick = () => Hits.forget();
   Hits.move = (to) => {
     Hits.at = Math.max(0, Math.min(Hits.rows.length - 1, to));
     const top = Hits.at * H, high = grid.clientHeight - head.offsetHeight;

@@ -19,14 +19,13 @@ const scale_legend = (lo, hi) => "<div><div class=scale style='background:linear
     "<p class=edge></p><div class=key></div><div class=plates></div>");
   const $ = (s) => sec.querySelector(s), what = $(".what"), from = $(".from"), AT = 12, of = plates.map(() => []);
   if (map) what.add(new Option("activity of the treatment (mAP)", "activity"));
-  for (const c of columns) what.add(new Option(c.replace(/_/g, " "), c));
+  for (const c of columns) what.add(new Option(quality_name(c), c));
   if (columns.includes("QC_Flagged") && FLAGGED.some((v) => v > 0)) what.value = "QC_Flagged";
   plates.forEach((p, i) => { if (i % AT === 0) from.add(new Option((i + 1) + " – " + Math.min(i + AT, plates.length) + " of " +
     plates.length, i)); });
   if (plates.length <= AT) from.parentElement.remove();
   for (let i = 0; i < W.n; i++) if (place(i)) of[W.text.Plate.code[i]].push(i);
-  const values = () => what.value !== "activity" ? reals(D.quality[what.value], W.n) :
-    Float64Array.from({length: W.n}, (_, i) => W.treatment[i] < 0 || map[W.treatment[i]] === null ? NaN : map[W.treatment[i]]);
+  const values = () => what.value !== "activity" ? reals(D.quality[what.value], W.n) : by_treatment(map);
 
   // Wells of the outermost rows and columns against the others, in standard deviations of all: over every plate, and the worst plate.
   function edge(v) {
@@ -48,6 +47,9 @@ const scale_legend = (lo, hi) => "<div><div class=scale style='background:linear
     const m = mean([...part[0], ...part[1]]), sd = Math.sqrt(mean([...part[0], ...part[1]].map((x) => (x - m) ** 2)));
     return sd > 0 ? (mean(part[1]) - mean(part[0])) / sd : 0;
   };
+  const failed = (wells) => { const n = wells.filter((i) => FLAGGED[i] > 0).length; return n ? " · <b class=bad>" + n + " of " +
+    wells.length +
+    " flagged</b>" : ""; };
   function draw_plate(p, v, lo, hi) {
     const wells = of[p], R = Math.max(0, ...wells.map((i) => place(i)[0])) + 1, C = Math.max(0, ...wells.map((i) => place(i)[1])) + 1;
     let s = "<rect width=" + C * 10 + " height=" + R * 10 + " fill='var(--grid)'/>";
@@ -60,12 +62,11 @@ const scale_legend = (lo, hi) => "<div><div class=scale style='background:linear
     }
     const [source, batch, plate] = plates[p].split("/");
     return "<div><h3 title='" + esc(plates[p]) + "'>" + esc(plate) + "</h3><p class=note>" + esc([source, batch].filter((x) =>
-      x).join(" · ")) + "</p>" +
+      x).join(" · ")) + failed(wells) + "</p>" +
       svg(C * 10, R * 10, s, "Plate " + plates[p]) + "</div>";
   }
   function draw() {
-    const v = values(), first = +from.value || 0, e = edge(v); let lo = Infinity, hi = -Infinity;
-    for (const x of v) if (x === x) lo = Math.min(lo, x), hi = Math.max(hi, x);
+    const v = values(), first = +from.value || 0, e = edge(v), [lo, hi] = ends(v);
     $(".edge").textContent = !e ? "" : Math.abs(e.worst) < .5
       ? "No edge effect is visible in this: edge wells differ from inner wells by less than half a standard deviation on every plate." :
       "Edge effect: wells at the edge are " + (e.all > 0 ? "higher" : "lower") + " by " + num(Math.abs(e.all)) +

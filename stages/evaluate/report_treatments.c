@@ -43,6 +43,31 @@ static void add_figures(text *t, const wells *w, const results *r)
     text_add(t, first ? "}" : "}}");
 }
 
+/* "null": of each form of the profiles, quantiles of the mAP's null by treatment: {form: [low, middle, high]}. */
+static status add_null(text *t, const wells *w, const results *r)
+{
+    status st = OK;
+    double *v = NULL;
+    bool first = true;
+    TRY(mem_alloc(&v, (size_t)w->n_label, sizeof *v, "treatments"));
+    text_add(t, "\"null\":{");
+    for (int which = 0; which < 2; which++) {
+        if (!r->activity_null[which]) continue;
+        text_addf(t, first ? "\"%s\":[" : ",\"%s\":[", profiles_form[which]);
+        first = false;
+        for (int k = 0; k < AP_NULL_QUANTILES; k++) {
+            for (int32_t l = 0; l < w->n_label; l++) v[l] = r->activity_null[which][l * AP_NULL_QUANTILES + k];
+            if (k) text_add(t, ",");
+            TRY(pack_reals(t, v, w->n_label));
+        }
+        text_add(t, "]");
+    }
+    text_add(t, "}");
+done:
+    free(v);
+    return st;
+}
+
 /* ---- how alike wells of different groups are ---- */
 
 typedef struct {
@@ -160,10 +185,57 @@ done:
     return st;
 }
 
+typedef struct {
+    double map;
+    int32_t label;
+} ranked;
+
+static int by_map(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+    if (x->map != y->map) return x->map > y->map ? -1 : 1;
+    return (x->label > y->label) - (x->label < y->label);
+}
+
+/* ",pairs": of the most active treatments with a prediction the observed and the predicted profile, both of unit length; of long profiles
+ * the first features. predicted [n_compound,d]; place: 0 without a prediction. */
+static status add_pairs(text *t, const wells *w, const results *r, const consensus *s, int64_t d, const float *predicted,
+                        const int64_t *place)
+{
+    enum { TREATMENTS_MOST = 200, FEATURES_MOST = 256 };
+    status st = OK;
+    const double *map = r->activity[1] ? r->activity[1] : r->activity[0];
+    int64_t shown = d < FEATURES_MOST ? d : FEATURES_MOST;
+    int32_t n = 0;
+    ranked *by = NULL;
+    double *v = NULL;
+    TRY(mem_alloc(&by, (size_t)w->n_label, sizeof *by, "treatments"));
+    TRY(mem_alloc(&v, (size_t)shown, sizeof *v, "a profile"));
+    for (int32_t l = 0; l < w->n_label; l++)
+        if (s->has[l] && place[w->label_compound[l]] > 0) by[n++] = (ranked){map && !isnan(map[l]) ? map[l] : -1, l};
+    qsort(by, (size_t)n, sizeof *by, by_map);
+    text_addf(t, ",\n\"pairs\":{\"n\":%lld", (long long)shown);
+    for (int32_t k = 0; k < n && k < TREATMENTS_MOST; k++) {
+        const float *profile[] = {s->y + by[k].label * d, predicted + w->label_compound[by[k].label] * d};
+        text_addf(t, ",\n\"%d\":[", by[k].label);
+        for (int i = 0; i < 2; i++) {
+            for (int64_t j = 0; j < shown; j++) v[j] = profile[i][j];
+            if (i) text_add(t, ",");
+            TRY(pack_reals(t, v, shown));
+        }
+        text_add(t, "]");
+    }
+    text_add(t, "}");
+done:
+    free(by);
+    free(v);
+    return st;
+}
+
 /* "predicted": for each treatment [cosine, place]: the cosine of its consensus with its compound's predicted profile (the mean over
  * plates), and the place of the compound's nearest treatment among all; null without a prediction. Nothing where predictions are not in the
  * space of the final profiles. */
-static status add_predicted(text *t, const wells *w, const transformed *c, const consensus *s)
+static status add_predicted(text *t, const wells *w, const transformed *c, const results *r, const consensus *s)
 {
     status st = OK;
     int64_t d = c->d_final, *count = NULL, *place = NULL;
@@ -194,6 +266,7 @@ static status add_predicted(text *t, const wells *w, const transformed *c, const
             text_add(t, "null");
     }
     text_add(t, "]");
+    TRY(add_pairs(t, w, r, s, d, mean, place));
 done:
     free(mean);
     free(count);
@@ -220,6 +293,8 @@ status report_treatments(text *t, const wells *w, const transformed *c, const re
     TRY(pack_codes(t, w->label_compound, w->n_label, w->n_compound));
     text_add(t, ",\n");
     add_figures(t, w, r);
+    text_add(t, ",\n");
+    TRY(add_null(t, w, r));
     for (int k = 0; k < 2; k++) {
         text_add(t, ",\n");
         TRY(across(w, c, group[k], v));
@@ -228,7 +303,8 @@ status report_treatments(text *t, const wells *w, const transformed *c, const re
     TRY(consensus_make(&s, w, c));
     text_add(t, ",\n");
     TRY(add_nearest(t, w, c, &s));
-    TRY(add_predicted(t, w, c, &s));
+    TRY(add_predicted(t, w, c, r, &s));
+    TRY(report_agreement(t, w, c));
     text_add(t, "}");
 done:
     consensus_free(&s);

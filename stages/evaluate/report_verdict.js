@@ -1,5 +1,4 @@
-// report_verdict.js -- the head of the page: a paragraph on correction and four sentences made from the figures, each with a link to
-// where they are from.
+// report_verdict.js -- the head of the page: five sentences made from the figures, each with a link to where they are from.
 document.title = M.screen + ": " + M.run;
 add(main, "<h1>" + esc(M.screen) + " · " + esc(M.run) + "</h1>");
 add(main, "<p class=sub>Profiles normalized (" + esc(M.configuration["evaluate.normalize"]) + ") by " +
@@ -21,7 +20,7 @@ function say_active() {
   return [active.length ? "good" : "bad", "<b>" + whole(active.length) + " of " + plural(known, "treatment") + "</b> " +
     (known === 1 || active.length === 1 ? "is" : "are") + " active: told from untreated wells of the same plates (q &lt; 0.05; mean mAP " +
       num(map.value) + ")." +
-    (active.length ? " Strongest: " + strongest + "." : ""), "hits"];
+    (active.length ? " Strongest: " + strongest + "." : ""), D.treatments.null[FORM] ? "chance" : "hits"];
 }
 function say_reproducible() {
   const parts = [], marks = [];
@@ -33,8 +32,16 @@ function say_reproducible() {
     parts.push("<b>" + percent(v.value) + "</b> of wells have one of their compound among the five most similar wells of another " + what +
       " (chance " + percent(v.chance) + (clear ? "" : ": not clearly more") + ")");
   }
-  return parts.length ? [marks.every((x) => x) ? "good" : "bad", "Reproducible? " + parts.join("; ") + ".", "retrieval"] :
+  return parts.length ? [marks.every((x) => x) ? "good" : "bad", "Reproducible? " + parts.join("; ") + "." + say_agreement(), "curves"] :
     ["", "Reproducibility cannot be judged: no compound has wells in two batches, or on two plates of the only one.", "plates"];
+}
+function say_agreement() { // of active treatments
+  const a = AGREE, q = T.figures[FORM] && T.figures[FORM].activity_q;
+  if (!a || !q) return "";
+  const known = [...q.keys()].filter((t) => q[t] !== null && q[t] < .05 && a.judged[t] > 0), all = known.filter((t) => a.agree[t] ===
+    a.judged[t]);
+  return known.length ? " All " + (a.by === "source" ? "sources" : "batches") + " agree about <b>" + all.length + " of " +
+    plural(known.length, "active treatment") + "</b>." : "";
 }
 function say_position() {
   const claims = M.claims.filter((c) => c.profiles === FORM), told = claims.filter((c) => c.holds !== null),
@@ -42,9 +49,9 @@ function say_position() {
   if (told.length) {
     return fails.length ? ["bad", "<b>Well position may explain " + fails.length + " of " + plural(told.length, "figure") + "</b> (" +
       fails.map((c) => esc(named(c.metric, c.k))).join(", ") +
-      "): not clearly above chance at other positions, or above untreated positions posed as treatments.", "retrieval"] :
+      "): not clearly above chance at other positions, or above untreated positions posed as treatments.", "position"] :
       ["good", "Well position does not explain the figures: they stay above chance at other positions, or above untreated positions " +
-        "posed as treatments (" + told.map((c) => esc(named(c.metric, c.k))).join(", ") + ").", "retrieval"];
+        "posed as treatments (" + told.map((c) => esc(named(c.metric, c.k))).join(", ") + ").", "position"];
   }
   let fixed = 0, replicated = 0;
   for (let t = 0; t < T.n; t++) if (T.evaluated[t] > 1) { replicated++; fixed += T.flags[t].includes("one position"); }
@@ -57,7 +64,11 @@ function say_position() {
 }
 function say_correction() {
   const mark = {use: "good", either: "", mixed: "", against: "bad"};
-  if (M.correction) return [mark[M.correction.verdict], esc(M.correction.sentence), "changes"];
+  if (M.correction) {
+    const count = (way) => CHANGES.filter((c) => c.better === way).length, all = M.correction.sentence;
+    return [mark[M.correction.verdict], "<b>" + esc(all.slice(all.lastIndexOf(". ") + 2)) + "</b> Correction made " + count(1) +
+      " of " + plural(CHANGES.length, "figure") + " better and " + count(-1) + " worse, beyond noise.", "changes"];
+  }
   return ["", KINDS.length < 2 ? "There is one form of the profiles: nothing was corrected after normalization." :
     "What correction changed cannot be said: no figure of reproducibility has values without and with it.", "settings"];
 }
@@ -76,11 +87,9 @@ function say_plates() {
       ".", "plates"];
 }
 function start_verdict() { // the figures of the sentences are further down: a link leads there, or nowhere if a part is not on this page
-  const list = [say_active(), say_reproducible(), say_position(), say_plates()], [kind, advice, to] = say_correction();
+  const list = [say_active(), say_reproducible(), say_position(), say_correction(), say_plates()];
   const mark = {good: "✓", bad: "!", "": "·"}, word = {good: "good", bad: "look at this", "": "for information"};
   const figures = (to) => document.getElementById(to) ? " <a href='#" + to + "'>figures</a>" : "";
-  document.getElementById("advice").className = kind || "plain";
-  document.getElementById("advice").innerHTML = advice + figures(to);
   document.getElementById("verdict-list").innerHTML = list.map(([kind, s, to]) => "<li class='" + (kind || "plain") + "'><i title='" +
     word[kind] + "'>" +
     mark[kind] + "</i><span>" + s + figures(to) + "</span></li>").join("");
@@ -88,7 +97,7 @@ function start_verdict() { // the figures of the sentences are further down: a l
 (function () {
   const list = (items) => "<ul>" + items.map((n) => "<li>" + esc(n) + "</li>").join("") +
     "</ul>", words = {predicted: "predicted profiles", judged: "evaluated wells"};
-  section("verdict", "In short", "", "<p id=advice></p><ol id=verdict-list></ol>");
+  section("verdict", "In short", "", "<ol id=verdict-list></ol>");
   const facts = add(main, "<div class=facts></div>");
   for (const [k, v] of Object.entries(M.counts)) {
     if (v || k !== "predicted") add(facts, "<div><b>" + v.toLocaleString("en") + "</b><span>" + esc(words[k] || k) + "</span></div>");

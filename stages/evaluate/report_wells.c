@@ -115,6 +115,55 @@ done:
     return st;
 }
 
+/* What a feature counts: "Cells" of Cells_Count, Count_Cells, Image_Count_Cells and Metadata_Count_Cells; NULL: nothing. Caller frees. */
+static char *counted(const char *feature)
+{
+    static const char *const before[] = {"Count_", "Image_Count_", "Metadata_Count_"};
+    size_t n = strlen(feature);
+    for (size_t k = 0; k < sizeof before / sizeof *before; k++)
+        if (strncmp(feature, before[k], strlen(before[k])) == 0) return xstrdup(feature + strlen(before[k]));
+    const char *end = n > 6 ? feature + n - 6 : "";
+    return strcmp(end, "_Count") == 0 && !memchr(feature, '_', n - 6) ? xasprintf("%.*s", (int)(n - 6), feature) : NULL;
+}
+
+static status add_count(text *t, const char *what, const double *v, int64_t n, bool *first)
+{
+    text name = {0};
+    text_addf(&name, "Count_%s", what);
+    if (!*first) text_add(t, ",\n");
+    *first = false;
+    text_add_json(t, text_str(&name));
+    text_add(t, ":");
+    text_free(&name);
+    return pack_reals(t, v, n);
+}
+
+/* Numbers of cells or nuclei, as features or as columns of the tables have them. */
+static status add_counts(text *t, const wells *w, double *v, bool *first)
+{
+    status st = OK;
+    char *what = NULL;
+    for (int64_t f = 0; f < w->d && f < (int64_t)w->var.n; f++) {
+        FREE(what);
+        what = counted(w->var.item[f]);
+        if (!what) continue;
+        for (int64_t i = 0; i < w->n; i++) v[i] = w->x[i * w->d + f];
+        TRY(add_count(t, what, v, w->n, first));
+    }
+    for (int c = 0; c < w->obs.n_cols; c++) {
+        const frame_column *q = &w->obs.col[c];
+        if (q->type != FRAME_F64 && q->type != FRAME_I64) continue;
+        FREE(what);
+        what = counted(q->name);
+        if (!what) continue;
+        for (int64_t i = 0; i < w->n; i++) v[i] = q->type == FRAME_F64 ? q->v.f64[i] : (double)q->v.i64[i];
+        TRY(add_count(t, what, v, w->n, first));
+    }
+done:
+    free(what);
+    return st;
+}
+
 status report_quality(text *t, const wells *w)
 {
     status st = OK;
@@ -132,6 +181,7 @@ status report_quality(text *t, const wells *w)
         text_add(t, ":");
         TRY(pack_reals(t, v, w->n));
     }
+    TRY(add_counts(t, w, v, &first));
     text_add(t, "}");
 done:
     free(v);

@@ -16,8 +16,9 @@ void results_free(results *r)
     }
     free(r->item);
     text_free(&r->told);
-    double **by[] = {r->activity,        r->activity_p,         r->activity_q, r->consistency, r->consistency_p, r->consistency_q,
-                     r->activity_normal, r->consistency_normal, r->pairs,      r->pairs_p,     r->pairs_q,       r->pairs_normal};
+    double **by[] = {r->activity,      r->activity_p,      r->activity_q,         r->consistency, r->consistency_p,
+                     r->consistency_q, r->activity_normal, r->consistency_normal, r->pairs,       r->pairs_p,
+                     r->pairs_q,       r->pairs_normal,    r->activity_null};
     for (size_t k = 0; k < sizeof by / sizeof *by; k++)
         for (int i = 0; i < 2; i++) free(by[k][i]);
     for (int i = 0; i < 2; i++) ap_scores_free(&r->by_well[i]), ap_scores_free(&r->pairs_by_well[i]);

@@ -197,7 +197,7 @@ static void precision(bench *b, int64_t first, int64_t n)
 static void pvalues(bench *b, int64_t first, int64_t n)
 {
     must(ap_pvalues(&(ap_scores){b->ap, b->m, b->total}, b->label, b->n, (row_range){first, n},
-                    &(ap_null_options){.size = 10000, .seed = 1}, &(ap_groups){b->map + first, b->p + first, NULL}));
+                    &(ap_null_options){.size = 10000, .seed = 1}, &(ap_groups){b->map + first, b->p + first, NULL, NULL}));
 }
 
 static void timed(bench *b, const char *name, double start)

@@ -28,7 +28,7 @@ class Page:
         self.errors, self.requests, self.loaded = [], [], False
         target = [t for t in self.ask("Target.getTargets")["targetInfos"] if t["type"] == "page"][0]["targetId"]
         self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Network", "Log"):
+        for domain in ("Page", "Runtime", "Network", "Log", "Performance"):
             self.ask(domain + ".enable")
         self.size(width, height)
         self.dark(dark)
@@ -94,6 +94,10 @@ class Page:
             self.message()
         self.run("new Promise((f) => requestAnimationFrame(() => setTimeout(f)))")
         return time.time() - start
+
+    def processor_s(self):
+        """Processor time of the page's process so far."""
+        return {m["name"]: m["value"] for m in self.ask("Performance.getMetrics")["metrics"]}["ProcessTime"]
 
     def run(self, script):
         r = self.ask("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True, userGesture=True)

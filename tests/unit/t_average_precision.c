@@ -188,34 +188,42 @@ static void nulls(void)
 static void pvalues(const screen *s, outcome *o)
 {
     double map[COMPOUNDS], p[COMPOUNDS], part_map[COMPOUNDS], part_p[COMPOUNDS];
+    double quantile[COMPOUNDS * AP_NULL_QUANTILES];
     int64_t asked[COMPOUNDS];
     ok(ap_pvalues(&(ap_scores){o->ap, o->m, o->total}, s->label, N, (row_range){0, COMPOUNDS}, &(ap_null_options){.size = 10000, .seed = 1},
-                  &(ap_groups){map, p, asked}) == OK,
+                  &(ap_groups){map, p, asked, quantile}) == OK,
        "p-values");
     ref_check(map, COMPOUNDS, "activity_map", 1e-12, 0, "mean average precision of each compound");
+    int apart = 0;
+    for (int c = 0; c < COMPOUNDS; c++) {
+        const double *q = quantile + AP_NULL_QUANTILES * c; /* the p-value counts the null at or above the mean AP */
+        apart += !(q[0] <= q[1] && q[1] <= q[2]) || (p[c] < 0.0499 && map[c] < q[2]) || (p[c] > 0.0503 && map[c] > q[2]) ||
+                 (p[c] < 0.499 && map[c] < q[1]) || (p[c] > 0.9503 && map[c] > q[0]);
+    }
+    ok(apart == 0, "quantiles of the null agree with the p-values");
     double as_0_1[COMPOUNDS];
     int below = 0;
     int st_0_1 = (int)ap_pvalues(&(ap_scores){o->ap, o->m, o->total}, s->label, N, (row_range){0, COMPOUNDS},
-                                 &(ap_null_options){.size = 10000, .seed = 1, .as_0_1 = true}, &(ap_groups){map, as_0_1, NULL});
+                                 &(ap_null_options){.size = 10000, .seed = 1, .as_0_1 = true}, &(ap_groups){map, as_0_1, NULL, NULL});
     ref_check(as_0_1, COMPOUNDS, "activity_p", 0, 0.025, "p-values as in 0.1 are those of numpy's own draws, to sampling error");
     for (int c = 0; c < COMPOUNDS; c++) below += as_0_1[c] < 0.2 && p[c] < as_0_1[c] - 0.025;
     ok(st_0_1 == OK && below == 0, "small p-values are not smaller where replicates vary together");
     ok(asked[0] == 15 && asked[23] + asked[24] == 15, "queries of each");
     int st = (int)ap_pvalues(&(ap_scores){o->ap, o->m, o->total}, s->label, N, (row_range){0, 9},
-                             &(ap_null_options){.size = 10000, .seed = 1}, &(ap_groups){part_map, part_p, NULL});
+                             &(ap_null_options){.size = 10000, .seed = 1}, &(ap_groups){part_map, part_p, NULL, NULL});
     st |= (int)ap_pvalues(&(ap_scores){o->ap, o->m, o->total}, s->label, N, (row_range){9, COMPOUNDS - 9},
-                          &(ap_null_options){.size = 10000, .seed = 1}, &(ap_groups){part_map + 9, part_p + 9, NULL});
+                          &(ap_null_options){.size = 10000, .seed = 1}, &(ap_groups){part_map + 9, part_p + 9, NULL, NULL});
     ok(st == OK && memcmp(p, part_p, sizeof p) == 0 && memcmp(map, part_map, sizeof map) == 0, "compounds in two ranges: the same bits");
     double perfect[3] = {1, 1, 1}, all[1], one_p[1];
     int32_t m[3] = {2, 2, 2}, t[3] = {12, 12, 12}, g[3] = {0, 0, 0}, same[3] = {2, 2, 2};
     st = (int)ap_pvalues(&(ap_scores){perfect, m, t}, g, 3, (row_range){0, 1}, &(ap_null_options){.size = 10000, .seed = 1},
-                         &(ap_groups){all, one_p, NULL});
+                         &(ap_groups){all, one_p, NULL, NULL});
     ok(st == OK && all[0] == 1 && fabs(one_p[0] - 1 / 66.0) < 2e-4, "2 of 12 in perfect order: one of the 66 rankings");
     st = (int)ap_pvalues(&(ap_scores){perfect, m, same}, g, 3, (row_range){0, 1}, &(ap_null_options){.size = 1000, .seed = 1},
-                         &(ap_groups){all, one_p, NULL});
+                         &(ap_groups){all, one_p, NULL, NULL});
     ok(st == OK && one_p[0] == 1, "no negatives: what is equal counts, p is 1");
     st = (int)ap_pvalues(&(ap_scores){perfect, m, same}, g, 3, (row_range){0, 1},
-                         &(ap_null_options){.size = 1000, .seed = 1, .as_0_1 = true}, &(ap_groups){all, one_p, NULL});
+                         &(ap_null_options){.size = 1000, .seed = 1, .as_0_1 = true}, &(ap_groups){all, one_p, NULL, NULL});
     ok(st == OK && one_p[0] == 1 / 1001.0, "as release 0.1: p counts what is above, not what is equal");
 }
 
@@ -239,7 +247,7 @@ static bool false_discoveries(int replicates, uint32_t seed, bool as_0_1)
     int st = (int)ap_controls_init(&c, control, plate, NULL, NULL, n, 4);
     st |= (int)ap_activity(&rows, &c, NULL, (row_range){0, n}, &(ap_scores){ap, m, t});
     st |= (int)ap_pvalues(&(ap_scores){ap, m, t}, label, n, (row_range){0, TREATMENTS},
-                          &(ap_null_options){.size = 2000, .seed = 1, .as_0_1 = as_0_1}, &(ap_groups){map, p, NULL});
+                          &(ap_null_options){.size = 2000, .seed = 1, .as_0_1 = as_0_1}, &(ap_groups){map, p, NULL, NULL});
     ap_adjust(p, TREATMENTS, q);
     for (int i = 0; i < TREATMENTS; i++) active += q[i] < 0.05;
     ap_controls_free(&c);

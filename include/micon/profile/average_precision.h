@@ -89,10 +89,14 @@ typedef struct {
     bool as_0_1; /* the p-values of release 0.1: only what is above counts, and null arrays are averaged in the order of their draws */
 } ap_null_options;
 
-/* Of each group: the mean AP over its queries (NaN: no query), its p-value, and the number of queries (may be NULL). */
+enum { AP_NULL_QUANTILES = 3 }; /* 0.05, 0.5, 0.95 */
+
+/* Of each group: the mean AP over its queries (NaN: no query), its p-value; where they are not NULL also the number of queries, and
+ * quantiles of its null [AP_NULL_QUANTILES] (NaN: no query, or as_0_1). */
 typedef struct {
     double *mean_ap, *p;
     int64_t *n_query;
+    double *null_quantile;
 } ap_groups;
 
 /* For the groups of the range: p = (1 + #null >= mean) / (1 + size). The group's null is the element-wise mean over its queries' arrays,
