@@ -117,8 +117,8 @@ $(B)/flags: ;
 # --version --verbose shows the versions of the packages.
 $(B)/common/base/about.c.o: CPPFLAGS_ALL += -DMICON_BUILT_WITH='"$(strip $(BUILT_WITH))"'
 
-# The loops of the network run on the threads of OpenMP, as those of oneDNN do.
-$(B)/common/nn/%.c.o: CFLAGS_ALL += -fopenmp
+# The loops of the network run on the threads of OpenMP, as those of oneDNN do. no-math-errno: roots are vectors too (the same values).
+$(B)/common/nn/%.c.o: CFLAGS_ALL += -fopenmp -fno-math-errno
 
 $(B)/%.c.o: %.c $(B)/flags
 	@mkdir -p $(@D)
