@@ -164,6 +164,11 @@ check(write("rows1", t.slice(0, 1)), t.slice(0, 1), "one row")
 check(write("groups", t, row_group_size=7), t, "row groups of seven rows")
 check(write("dates_96", t.select(["i32", "us"]), use_deprecated_int96_timestamps=True),
       pa.table({"i32": t["i32"], "us": t["us"].cast(pa.timestamp("ns"))}), "INT96 timestamps")
+spark = t.select(["bool", "i32", "i64", "f32", "f64", "text", "date", "dec9", "dec38", "us"])
+spark_text = spark.set_column(9, "us", spark["us"].cast(pa.timestamp("ns")))
+for integers, label in [(False, "of before 3.0"), (True, "of 3")]:  # decimals; dictionaries too large for a page, in the middle of a chunk
+    check(write("spark", spark, flavor="spark", use_deprecated_int96_timestamps=True, store_decimal_as_integer=integers,
+                dictionary_pagesize_limit=3000, data_page_size=2000, row_group_size=2000), spark_text, f"as Spark {label} writes")
 wide = pa.table({f"feature_{i}": pa.array(rng.normal(size=20).astype(np.float32)) for i in range(10000)})
 check(write("wide", wide), wide, "10,000 columns")
 long = pa.table({"k": pa.array(["same"] * 300000), "i": pa.array(range(300000)), "r": pa.array(rng.integers(0, 70000, 300000))})
