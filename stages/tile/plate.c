@@ -27,12 +27,22 @@ static void plate_free(plate_work *w)
     spool_close(&w->squares);
 }
 
+/* The folder of squares that are not kept in memory. "$NAME" is the job's, known only where the job runs. */
+static status scratch_folder(const config *c, char **folder)
+{
+    const char *given = c->tile.scratch, *of_job = *given == '$' ? getenv(given + 1) : NULL;
+    if (*given == '$' && (!of_job || !*of_job))
+        return fail(E_USAGE, "tile.scratch: %s is not set where this program runs; name a folder, or leave it empty", given);
+    *folder = of_job ? xstrdup(of_job) : *given ? config_path(c, given) : config_work(c, WORK_TILES);
+    return OK;
+}
+
 static status plate_prepare(plate_work *w)
 {
     status st = OK;
     size_t channels = (size_t)w->n_channels, square = (size_t)w->mosaic_px * (size_t)w->mosaic_px;
-    char *output = config_work(w->cfg, WORK_TILES),
-         *scratch = *w->cfg->tile.scratch ? config_path(w->cfg, w->cfg->tile.scratch) : xstrdup(output);
+    char *scratch = NULL;
+    TRY(scratch_folder(w->cfg, &scratch));
     TRY(mem_alloc(&w->note, (size_t)w->plate.n * (size_t)w->n_files, sizeof *w->note, "notes of images"));
     TRY(mem_alloc(&w->plane_seen, (size_t)w->n_planes, sizeof *w->plane_seen, "notes of planes"));
     TRY(mem_alloc(&w->site, (size_t)w->plate.n, sizeof *w->site, "notes of sites"));
@@ -44,7 +54,6 @@ static status plate_prepare(plate_work *w)
     w->function_note = xcalloc(channels, sizeof *w->function_note);
     TRY(spool_open(&w->squares, w->n, w->cells ? cell_tiles_values(w) : channels * square, w->cfg->tile.memory / w->size, scratch));
 done:
-    free(output);
     free(scratch);
     return st;
 }

@@ -30,6 +30,17 @@ for N in 1 2; do
     exits "squares in memory, $N ranks" 0 run "$S/screen.yaml" --set screen.work="m$N" --set tile.size=384
     same "spooled or not, $N ranks: the same tiles" "$($SHOW "$S/b$N/$FILE" | sha256sum)" "$($SHOW "$S/m$N/$FILE" | sha256sum)"
 done
+export NODE_LOCAL=$T/local
+mkdir "$T/local"
+spooled() { run "$S/screen.yaml" --set screen.work=l1 --set tile.size=384 --set tile.memory=1MiB --set tile.scratch="$1"; }
+exits "spooled into a folder of the job" 0 spooled '$NODE_LOCAL'
+same "the same tiles" "$($SHOW "$S/l1/$FILE" | sha256sum)" "$($SHOW "$S/m1/$FILE" | sha256sum)"
+rm -r "$T/local" "$S/l1"
+: >"$T/local"
+exits "which is no folder" 1 spooled '$NODE_LOCAL'
+has "it was that one" "$T/err" "$T/local"
+exits "a variable that is not set" 2 spooled '$NO_SUCH_VARIABLE'
+has "is named" "$T/err" 'tile.scratch: $NO_SUCH_VARIABLE is not set where this program runs'
 same "nothing of the spool is left" "$(find "$S" -name '*spool*' -o -name '*.part.*')" ""
 N=2
 
