@@ -140,7 +140,7 @@ function open_card(t) {
   dialog.innerHTML = "<header><h2>" + esc(T.name[t]) + "</h2><span>" + go(step(-1), "‹", "Previous treatment") + go(step(1), "›",
     "Next treatment") +
     "<button class=close aria-label='Close'>×</button></span></header><div class=parts><div>" + card_facts(t) + "</div>" +
-    "<div>" + card_structure(t) + card_agreement(t) + "</div>" + card_map(t) + card_doses(t) + card_predicted(t) +
+    card_agreement(t) + card_structure(t) + card_map(t) + card_doses(t) + card_predicted(t) +
     "</div>" + card_images(t) + card_near(t) + card_wells(t);
   dialog.querySelector(".close").onclick = () => dialog.close();
   tips(dialog);
