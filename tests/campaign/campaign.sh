@@ -63,8 +63,9 @@ remove_output() { # STAGE
 prepare() {
     [ -e want ] && return
     micon-simulate --out s --sources 2 --wells 12 --sites 1 --size 48 --compounds 8 --quiet >log 2>&1 || { cat log; exit 2; }
-    printf 'train:\n  steps: 2\n  batch: 4\n  dim: 100\n  projection: 64\n  checkpoint_steps: 1\nevaluate:\n  bootstrap: 50\n  null_size: 100\n' >>s/screen.yaml
-    micon check s/screen.yaml >log 2>&1 || sed -i '/checkpoint_steps/d' s/screen.yaml
+    printf '%s\n' 'train: {steps: 2, batch: 4, dim: 100, projection: 64, checkpoint_steps: 1}' 'evaluate: {bootstrap: 50, null_size: 100}' \
+        >>s/screen.yaml
+    micon check s/screen.yaml >log 2>&1 || { cat log; exit 2; }
     # The second run has the choices that the first measured.
     for force in '' --force; do
         # shellcheck disable=SC2086

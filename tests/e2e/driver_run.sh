@@ -182,7 +182,7 @@ small=(work/status/rates.json work/status/tile/s1__b1__P1.made work/status/embed
     work/reports/micon/report/a.png)
 for f in "${small[@]}"; do mkdir -p "${f%/*}"; echo half >"$f.part.$(hostname)-4194305"; done
 exits "the next run takes it over" 0 run
-same "nor is anything left of small files" "$(find work -name "*.part.$(hostname)-4194305" | xargs)" ""
+same "nor is anything left of small files" "$(find work -name "*.part.$(hostname)-4194305")" ""
 same "what the dead one left half-written is removed, of others not" "$(ls "$part".* | sed 's/.*part.//' | xargs)" "12.0 elsewhere-1"
 rm "$part".*
 has "and says so" "$T/err" "removed the stale lock of dead process"
