@@ -166,7 +166,8 @@ void linear_panels_free(linear_panels *p)
 
 /* A matrix product's last bits depend on where a row lies in the block and on the block's shape: both are kept the same whatever the
  * range, with zeros for the rows of a block that are not asked for. */
-status linear_project(const float *x, int64_t first, int64_t n, int64_t d, const double *mean, const double *w, int64_t k, float *y)
+status linear_project_rows(const float *x, const int32_t *row, int64_t first, int64_t n, int64_t d, const double *mean, const double *w,
+                           int64_t k, float *y)
 {
     enum { ROWS = 256 };
     status st = OK;
@@ -178,9 +179,11 @@ status linear_project(const float *x, int64_t first, int64_t n, int64_t d, const
     TRY(mem_alloc(&out, ROWS, (size_t)k * sizeof *out, "a block of profiles"));
     for (int64_t at = first / ROWS * ROWS; at < first + n; at += ROWS) {
         int64_t from = at < first ? first : at, to = at + ROWS < first + n ? at + ROWS : first + n;
-        memset(in, 0, (size_t)(ROWS * d) * sizeof *in);
-        for (int64_t i = from; i < to; i++)
-            for (int64_t j = 0; j < d; j++) in[(i - at) * d + j] = x[(i - first) * d + j] - (mean ? mean[j] : 0);
+        if (to - from < ROWS) memset(in, 0, (size_t)(ROWS * d) * sizeof *in);
+        for (int64_t i = from; i < to; i++) {
+            const float *one = x + (row ? row[i] : i - first) * d;
+            for (int64_t j = 0; j < d; j++) in[(i - at) * d + j] = one[j] - (mean ? mean[j] : 0);
+        }
         cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, ROWS, ki, di, 1, in, di, w, ki, 0, out, ki);
         for (int64_t i = from; i < to; i++)
             for (int64_t j = 0; j < k; j++) y[(i - first) * k + j] = (float)out[(i - at) * k + j];
@@ -189,6 +192,11 @@ done:
     free(in);
     free(out);
     return st;
+}
+
+status linear_project(const float *x, int64_t first, int64_t n, int64_t d, const double *mean, const double *w, int64_t k, float *y)
+{
+    return linear_project_rows(x, NULL, first, n, d, mean, w, k, y);
 }
 
 double linear_mean(const double *v, int64_t n)

@@ -73,7 +73,7 @@ static crossfit control_folds_view(const wells *w, const control_folds *c)
         .base = c->base, .n = w->n, .d = c->d, .fold = c->fold, .n_fold = c->n_fold, .kind = c->kind, .ridge = c->ridge, .fit = c->fit};
 }
 
-status control_folds_fit(const wells *w, const sphering_params *all, double ridge, float *x, control_folds *out, names *notes)
+status control_folds_find(const wells *w, const sphering_params *all, double ridge, float *x, control_folds *out, names *notes)
 {
     status st = OK;
     TRY(mem_alloc(&out->fold, (size_t)w->n, sizeof *out->fold, "folds of controls"));
@@ -84,8 +84,29 @@ status control_folds_fit(const wells *w, const sphering_params *all, double ridg
         goto done;
     }
     out->base = x, out->d = all->d, out->kind = all->kind, out->ridge = ridge;
-    const crossfit c = control_folds_view(w, out);
-    TRY(crossfit_folds(&c, w->control, out->fit));
+done:
+    return st;
+}
+
+static status send_block_all(MPI_Comm comm, int root, void *block, size_t size)
+{
+    char **p = block;
+    return comm_bcast_all(comm, root, p, &size);
+}
+
+status control_folds_fit_all(MPI_Comm comm, const crossfit *c, const uint8_t *control, sphering_params *fit)
+{
+    status st = OK, mine = OK;
+    int rank = comm_rank(comm), size = comm_size(comm);
+    for (int32_t f = rank; f < c->n_fold && mine == OK; f += size) mine = crossfit_fold(c, control, f, &fit[f]);
+    TRY_ALL(comm, mine);
+    for (int32_t f = 0; f < c->n_fold; f++) {
+        const size_t width = (size_t)c->d * sizeof(double);
+        fit[f].d = c->d;
+        MPI_Bcast(&fit[f].k, 1, MPI_INT64_T, f % size, comm);
+        TRY(send_block_all(comm, f % size, &fit[f].mean, width));
+        TRY(send_block_all(comm, f % size, &fit[f].w, width * (size_t)fit[f].k));
+    }
 done:
     return st;
 }
@@ -93,20 +114,15 @@ done:
 status control_folds_share_all(MPI_Comm comm, const wells *w, control_folds *c, crossfit *as)
 {
     status st = OK;
-    int64_t head[3 + CROSS_FOLDS] = {c->n_fold, c->d, c->kind};
-    for (int f = 0; f < CROSS_FOLDS; f++) head[3 + f] = c->fit[f].k;
-    MPI_Bcast(head, 3 + CROSS_FOLDS, MPI_INT64_T, 0, comm);
+    int64_t head[3] = {c->n_fold, c->d, c->kind};
+    MPI_Bcast(head, 3, MPI_INT64_T, 0, comm);
     MPI_Bcast(&c->ridge, 1, MPI_DOUBLE, 0, comm);
-    size_t d = (size_t)head[1];
     c->n_fold = (int32_t)head[0], c->d = head[1], c->kind = (sphering_kind)head[2];
     if (c->n_fold == 0) goto done;
-    TRY(share_block_all(comm, &c->base, (size_t)w->n * d * sizeof *c->base));
+    TRY(share_block_all(comm, &c->base, (size_t)(w->n * c->d) * sizeof *c->base));
     TRY(share_block_all(comm, &c->fold, (size_t)w->n * sizeof *c->fold));
-    for (int f = 0; f < c->n_fold; f++) {
-        c->fit[f].d = head[1], c->fit[f].k = head[3 + f];
-        TRY(share_block_all(comm, &c->fit[f].mean, d * sizeof *c->fit[f].mean));
-        TRY(share_block_all(comm, &c->fit[f].w, d * (size_t)head[3 + f] * sizeof *c->fit[f].w));
-    }
+    const crossfit view = control_folds_view(w, c);
+    TRY(control_folds_fit_all(comm, &view, w->control, c->fit));
 done:
     *as = control_folds_view(w, c);
     return st;

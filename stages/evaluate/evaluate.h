@@ -114,10 +114,11 @@ typedef struct {
     double ridge;
     sphering_params fit[CROSS_FOLDS];
 } control_folds;
-/* Rank 0: the folds, and for each a fit like `all` on x without it. Where too few controls would remain without a fold: n_fold 0, no base,
- * a note. */
-status control_folds_fit(const wells *w, const sphering_params *all, double ridge, float *x, control_folds *out, names *notes) MUST_USE;
-/* Broadcast; *as borrows from c. */
+/* Rank 0: the folds, to be fitted like `all` on x. Where too few controls would remain without a fold: n_fold 0, no base, a note. */
+status control_folds_find(const wells *w, const sphering_params *all, double ridge, float *x, control_folds *out, names *notes) MUST_USE;
+/* fit [CROSS_FOLDS], zeroed: without each fold of these controls [n], on all ranks; each fits a part of the folds. */
+status control_folds_fit_all(MPI_Comm comm, const crossfit *c, const uint8_t *control, sphering_params *fit) MUST_USE;
+/* Broadcast, and fit on the controls of w; *as borrows from c. */
 status control_folds_share_all(MPI_Comm comm, const wells *w, control_folds *c, crossfit *as) MUST_USE;
 void control_folds_free(control_folds *c);
 

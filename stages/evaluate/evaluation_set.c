@@ -77,13 +77,14 @@ done:
     return st;
 }
 
-status cross_without(const crossfit *c, const uint8_t *control, sphering_params *fit, crossfit *out)
+status cross_without_all(const evaluation_set *e, const uint8_t *control, sphering_params *fit, crossfit *out)
 {
+    const crossfit *c = e->cross;
     *out = (crossfit){0};
     if (!c || !crossfit_enough(control, c->fold, c->n, c->n_fold)) return OK;
     *out = *c;
     out->fit = fit;
-    return crossfit_folds(c, control, fit);
+    return control_folds_fit_all(e->comm, c, control, fit);
 }
 
 /* The number of distinct codes among the wells of E: scIB scales by the batches and labels in the data, not by those of training wells or

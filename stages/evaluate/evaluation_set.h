@@ -60,27 +60,27 @@ status mean_precision_scores(ap_scores *s, int64_t n) MUST_USE; /* room for n qu
 /* The scores of every rank's queries, in rank order, on all ranks. */
 status mean_precision_gather_all(const evaluation_set *e, const ap_scores *mine, int64_t n_mine, int64_t n, const ap_scores *all) MUST_USE;
 
-/* As c, fitted on these controls [n] alone; fit [CROSS_FOLDS], zeroed, the caller's. n_fold 0: c is NULL, or they are too few. */
-status cross_without(const crossfit *c, const uint8_t *control, sphering_params *fit, crossfit *out) MUST_USE;
+/* As e->cross, fitted on these controls [n] alone; fit [CROSS_FOLDS], zeroed, the caller's. n_fold 0: there is none, or they are too few. */
+status cross_without_all(const evaluation_set *e, const uint8_t *control, sphering_params *fit, crossfit *out) MUST_USE;
 
-/* ---- the metrics, by kind. x: as in metrics_all; unit: its rows scaled to length 1 ---- */
+/* ---- the metrics, by kind. x: as in metrics_all ---- */
 status retrieval_metrics_all(evaluation_set *e) MUST_USE;                         /* metrics_retrieval.c; sets e->near */
 status prediction_metrics_all(const evaluation_set *e, const float *cf) MUST_USE; /* predicted profiles; cf: as in metrics_all */
-status activity_metrics_all(const evaluation_set *e, const float *unit) MUST_USE; /* metrics_average_precision.c; before consistency */
-/* Scores of w's wells (e's, perhaps with other labels and controls) against its controls; place [w->n]: without those at the query's
- * position, or NULL. all: allocated here. */
-status activity_scores_all(const evaluation_set *e, const wells *w, const float *unit, const int32_t *place, ap_scores *all) MUST_USE;
+status activity_metrics_all(const evaluation_set *e, const float *x) MUST_USE;    /* metrics_average_precision.c; before consistency */
+/* Scores of w's wells (e's, perhaps with other labels and controls) against its controls; other: the same without those at the query's
+ * position, NULL: not wanted. Allocated here. */
+status activity_scores_all(const evaluation_set *e, const wells *w, const float *x, ap_scores *all, ap_scores *other) MUST_USE;
 /* Mean AP of w's labels (w: e's wells, perhaps with other controls), NaN where there is none; map [w->n_label], allocated here. */
-status activity_by_label_all(const evaluation_set *e, const wells *w, const float *unit, double **map) MUST_USE;
+status activity_by_label_all(const evaluation_set *e, const wells *w, const float *x, double **map) MUST_USE;
 status consistency_metrics_all(const evaluation_set *e, const float *x) MUST_USE;
-status pair_metrics_all(const evaluation_set *e, const float *unit) MUST_USE;   /* metrics_pairs.c */
+status pair_metrics_all(const evaluation_set *e, const float *x) MUST_USE;      /* metrics_pairs.c */
 status relation_metrics_all(const evaluation_set *e, const float *x) MUST_USE;  /* metrics_relations.c */
 status overall_metrics(const evaluation_set *e) MUST_USE;                       /* metrics_batch.c; after the others */
 status batch_metrics_all(const evaluation_set *e) MUST_USE;                     /* metrics_batch.c; needs e->near */
 status replicate_metrics_all(const evaluation_set *e, const float *x) MUST_USE; /* metrics_replicates.c */
 status matched_replicate_metrics_all(const evaluation_set *e,
-                                     const float *x) MUST_USE;                   /* metrics_matched.c: other positions, matched nulls */
-status control_metrics_all(const evaluation_set *e, const float *unit) MUST_USE; /* metrics_controls.c */
-status position_control_all(const evaluation_set *e, const float *x, const float *unit) MUST_USE; /* metrics_position.c */
+                                     const float *x) MUST_USE;                 /* metrics_matched.c: other positions, matched nulls */
+status control_metrics_all(const evaluation_set *e, const float *x) MUST_USE;  /* metrics_controls.c */
+status position_control_all(const evaluation_set *e, const float *x) MUST_USE; /* metrics_position.c */
 
 #endif

@@ -28,26 +28,22 @@ status metrics_all(MPI_Comm comm, const wells *w, const metric_input *in, const 
     status st = OK;
     evaluation_set e = set_of(comm, w, in, o, r);
     const float *x = in->x;
-    float *unit = NULL;
     e.notes = notes;
     TRY_ALL(comm, evaluation_set_init(&e, x));
     TRY(retrieval_metrics_all(&e));
     TRY(prediction_metrics_all(&e, in->cf));
-    TRY_ALL(comm, mem_alloc(&unit, (size_t)(w->n * in->d), sizeof *unit, "profiles"));
-    linear_unit_rows(x, w->n, in->d, unit);
-    TRY(activity_metrics_all(&e, unit));
+    TRY(activity_metrics_all(&e, x));
     TRY(consistency_metrics_all(&e, x));
-    TRY(pair_metrics_all(&e, unit));
+    TRY(pair_metrics_all(&e, x));
     TRY(relation_metrics_all(&e, x));
     TRY(batch_metrics_all(&e));
     if (o->recipe != RECIPE_0_1) TRY_ALL(comm, overall_metrics(&e));
     TRY(replicate_metrics_all(&e, x));
     if (e.by_position) TRY(matched_replicate_metrics_all(&e, x));
-    if (e.by_position) TRY(position_control_all(&e, x, unit));
-    if (e.by_position && !in->fitted) TRY(control_metrics_all(&e, unit));
+    if (e.by_position) TRY(position_control_all(&e, x));
+    if (e.by_position && !in->fitted) TRY(control_metrics_all(&e, x));
 done:
     evaluation_set_free(&e);
-    free(unit);
     return st;
 }
 
@@ -57,7 +53,6 @@ status metrics_of_trial_all(MPI_Comm comm, const wells *w, const metric_input *i
     status st = OK;
     evaluate_options few = *o;
     names notes = {0};
-    float *unit = NULL;
     few.null_size = FEW;
     *r = (results){.draws = FEW, .seed = (uint32_t)o->seed, .active = comm_rank(comm) == 0};
     evaluation_set e = set_of(comm, w, in, &few, r);
@@ -65,14 +60,11 @@ status metrics_of_trial_all(MPI_Comm comm, const wells *w, const metric_input *i
     e.notes = &notes;
     TRY_ALL(comm, evaluation_set_init(&e, in->x));
     TRY(retrieval_metrics_all(&e));
-    TRY_ALL(comm, mem_alloc(&unit, (size_t)(w->n * in->d), sizeof *unit, "profiles"));
-    linear_unit_rows(in->x, w->n, in->d, unit);
-    TRY(activity_metrics_all(&e, unit));
+    TRY(activity_metrics_all(&e, in->x));
     r->draws = o->bootstrap;
-    TRY(control_metrics_all(&e, unit));
+    TRY(control_metrics_all(&e, in->x));
 done:
     evaluation_set_free(&e);
     names_free(&notes);
-    free(unit);
     return st;
 }

@@ -2,6 +2,7 @@
 #include "evaluation_set.h"
 
 #include "micon/base/mem.h"
+#include "micon/base/num.h"
 #include "micon/mpi/comm.h"
 #include "micon/profile/average_precision.h"
 #include "micon/profile/consensus.h"
@@ -140,35 +141,52 @@ done:
     return st;
 }
 
-status activity_scores_all(const evaluation_set *e, const wells *w, const float *x, const int32_t *place, ap_scores *all)
+/* Each query was scored by one rank; with the others it is 0 (NaN: with all). */
+static status add_ranks_all(const evaluation_set *e, const ap_scores *s, int64_t n)
+{
+    status st = OK;
+    int count;
+    TRY_ALL(e->comm, int_from_i64(n, &count));
+    MPI_Allreduce(MPI_IN_PLACE, s->ap, count, MPI_DOUBLE, MPI_SUM, e->comm);
+    MPI_Allreduce(MPI_IN_PLACE, s->n_positive, count, MPI_INT32_T, MPI_SUM, e->comm);
+    MPI_Allreduce(MPI_IN_PLACE, s->n_total, count, MPI_INT32_T, MPI_SUM, e->comm);
+done:
+    return st;
+}
+
+status activity_scores_all(const evaluation_set *e, const wells *w, const float *x, ap_scores *all, ap_scores *other)
 {
     status st = OK;
     ap_controls c = {0};
-    row_range own;
+    float *unit = NULL;
     int level = e->o->negatives; /* controls are looked for from this level upwards */
-    ap_scores mine = {0};
-    partition(w->n, e->size, e->rank, &own.first, &own.n);
     TRY_ALL(e->comm,
             ap_controls_init(&c, w->control, level == NEGATIVES_PLATE ? w->plate : NULL, level <= NEGATIVES_BATCH ? w->batch : NULL,
                              level <= NEGATIVES_SOURCE ? w->source : NULL, w->n, (int)e->o->min_controls));
     c.cross = e->cross;
-    TRY_ALL(e->comm, mean_precision_scores(&mine, own.n));
     TRY_ALL(e->comm, mean_precision_scores(all, w->n));
-    const profile_rows rows = {.x = x, .n = w->n, .d = e->d, .label = w->label, .use = w->evaluated};
-    TRY_ALL(e->comm, own.n > 0 ? ap_activity(&rows, &c, place, own, &mine) : OK);
-    TRY(mean_precision_gather_all(e, &mine, own.n, w->n, all));
+    if (other) TRY_ALL(e->comm, mean_precision_scores(other, w->n));
+    if (!c.cross) {
+        TRY_ALL(e->comm, mem_alloc(&unit, (size_t)(w->n * e->d), sizeof *unit, "profiles"));
+        linear_unit_rows(x, w->n, e->d, unit);
+    }
+    const profile_rows rows = {.x = unit, .n = w->n, .d = e->d, .label = w->label, .use = w->evaluated};
+    const ap_activity_scores scores = {.out = all, .place = other ? w->position : NULL, .other = other};
+    TRY_ALL(e->comm, ap_activity(&rows, &c, &scores, e->rank, e->size));
+    TRY(add_ranks_all(e, all, w->n));
+    if (other) TRY(add_ranks_all(e, other, w->n));
 done:
     ap_controls_free(&c);
-    ap_scores_free(&mine);
+    free(unit);
     return st;
 }
 
-status activity_by_label_all(const evaluation_set *e, const wells *w, const float *unit, double **map)
+status activity_by_label_all(const evaluation_set *e, const wells *w, const float *x, double **map)
 {
     status st = OK;
     ap_scores s = {0};
     int64_t *n = NULL;
-    TRY(activity_scores_all(e, w, unit, NULL, &s));
+    TRY(activity_scores_all(e, w, x, &s, NULL));
     TRY_ALL(e->comm, mem_alloc(map, (size_t)w->n_label, sizeof **map, "treatments"));
     TRY_ALL(e->comm, mem_alloc(&n, (size_t)w->n_label, sizeof *n, "treatments"));
     for (int64_t i = 0; i < w->n; i++)
@@ -180,14 +198,15 @@ done:
     return st;
 }
 
-/* Activity, all of it or with other positions only. */
-static status add_activity_all(const evaluation_set *e, const float *x, metric_setting setting)
+/* Activity, all of it or with other positions only; takes the scores. */
+static status add_activity_all(const evaluation_set *e, ap_scores *scores, metric_setting setting)
 {
     status st = OK;
     const wells *w = e->w;
     bool kept = setting == ALL_WELLS && !e->setting; /* shown in compounds.csv */
     double *map = NULL, *p = NULL, *q = NULL, *normal = NULL;
-    mean_precision a = {.metric = METRIC_MAP_ACTIVITY,
+    mean_precision a = {.queries = *scores,
+                        .metric = METRIC_MAP_ACTIVITY,
                         .normalized = METRIC_MAP_ACTIVITY_NORMALIZED,
                         .share = METRIC_ACTIVE_SHARE,
                         .group = w->label,
@@ -200,7 +219,7 @@ static status add_activity_all(const evaluation_set *e, const float *x, metric_s
                         .normal = kept ? &e->r->activity_normal[e->which] : &normal,
                         .null = kept ? &e->r->activity_null[e->which] : NULL,
                         .setting = setting};
-    TRY(activity_scores_all(e, w, x, setting == OTHER_POSITIONS ? w->position : NULL, &a.queries));
+    *scores = (ap_scores){0};
     TRY(mean_precision_add_all(e, &a));
     if (kept) e->r->by_well[e->which] = a.queries, a.queries = (ap_scores){0};
 done:
@@ -216,14 +235,18 @@ status activity_metrics_all(const evaluation_set *e, const float *x)
 {
     status st = OK;
     int64_t controls = 0;
+    ap_scores all = {0}, other = {0};
     for (int64_t i = 0; i < e->w->n; i++) controls += e->w->control[i];
     if (controls == 0) {
         if (e->rank == 0) names_add(e->notes, "no activity (mAP against controls): the profiles hold no controls");
         return OK;
     }
-    TRY(add_activity_all(e, x, ALL_WELLS));
-    if (e->by_position) TRY(add_activity_all(e, x, OTHER_POSITIONS));
+    TRY(activity_scores_all(e, e->w, x, &all, e->by_position ? &other : NULL));
+    TRY(add_activity_all(e, &all, ALL_WELLS));
+    if (e->by_position) TRY(add_activity_all(e, &other, OTHER_POSITIONS));
 done:
+    ap_scores_free(&all);
+    ap_scores_free(&other);
     return st;
 }
 

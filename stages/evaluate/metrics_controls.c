@@ -93,12 +93,12 @@ static void shuffle_labels(held_out *h, uint32_t seed, uint32_t draw)
 }
 
 /* Sums over the sets of a draw's average precisions, and over all of their chances. */
-static status add_draw_all(const evaluation_set *e, const held_out *h, const float *unit, double *num, double *den, double *chance)
+static status add_draw_all(const evaluation_set *e, const held_out *h, const float *x, double *num, double *den, double *chance)
 {
     status st = OK;
     ap_scores s = {0};
     double *of = NULL;
-    TRY(activity_scores_all(e, &h->w, unit, NULL, &s));
+    TRY(activity_scores_all(e, &h->w, x, &s, NULL));
     TRY_ALL(e->comm, mem_alloc(&of, (size_t)h->w.n, sizeof *of, "average precisions"));
     TRY_ALL(e->comm, ap_chances(&s, h->w.n, of));
     for (int64_t i = 0; i < h->w.n; i++) {
@@ -113,7 +113,7 @@ done:
     return st;
 }
 
-status control_metrics_all(const evaluation_set *e, const float *unit)
+status control_metrics_all(const evaluation_set *e, const float *x)
 {
     status st = OK;
     held_out h = {0};
@@ -125,7 +125,7 @@ status control_metrics_all(const evaluation_set *e, const float *unit)
     result one = evaluation_result(e, METRIC_MAP_CONTROLS);
     TRY_ALL(e->comm, held_out_init(e->w, (uint32_t)e->o->seed, &h));
     if (h.w.n_label == 0) goto done;
-    TRY_ALL(e->comm, cross_without(e->cross, h.control, fit, &cross));
+    TRY(cross_without_all(e, h.control, fit, &cross));
     if (e->cross && cross.n_fold == 0) goto done;
     own_plate.negatives = NEGATIVES_PLATE, own_plate.min_controls = 1;
     s.o = &own_plate, s.cross = e->cross ? &cross : NULL;
@@ -134,7 +134,7 @@ status control_metrics_all(const evaluation_set *e, const float *unit)
     int64_t draws = WANTED_QUERIES / h.n;
     for (int64_t t = 0; t == 0 || (t < draws && t < MOST_DRAWS); t++) {
         shuffle_labels(&h, (uint32_t)e->o->seed, (uint32_t)t);
-        TRY(add_draw_all(&s, &h, unit, num, den, &chance));
+        TRY(add_draw_all(&s, &h, x, num, den, &chance));
     }
     for (int32_t l = 0; l < h.w.n_label; l++) asked += den[l];
     one.n = h.n, one.left_out = 0, one.chance = chance / asked;

@@ -5,6 +5,7 @@
 #include "micon/base/mem.h"
 #include "micon/formats/csv.h"
 #include "micon/mpi/comm.h"
+#include "micon/profile/linear_algebra.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -103,7 +104,7 @@ done:
 /* ---- the metrics ---- */
 
 /* Scores of the evaluated wells that take part. */
-static status pair_scores_all(const evaluation_set *e, const float *unit, ap_scores *all)
+static status pair_scores_all(const evaluation_set *e, const float *x, ap_scores *all)
 {
     status st = OK;
     const wells *w = e->w;
@@ -111,6 +112,7 @@ static status pair_scores_all(const evaluation_set *e, const float *unit, ap_sco
     row_range own;
     ap_scores mine = {0};
     uint8_t *use = NULL, *ask = NULL;
+    float *unit = NULL;
     const int32_t *diff = w->pair_code + FIRST_DIFF * w->n;
     const ap_pair_rule rule = {.pos_same = w->pair_code + POS_SAME * w->n,
                                .neg_same = w->pair_code + NEG_SAME * w->n,
@@ -124,6 +126,8 @@ static status pair_scores_all(const evaluation_set *e, const float *unit, ap_sco
     for (int64_t i = 0; i < w->n; i++) use[i] = rule.pos_same[i] >= 0, ask[i] = use[i] && w->evaluated[i];
     TRY_ALL(e->comm, mean_precision_scores(&mine, own.n));
     TRY_ALL(e->comm, mean_precision_scores(all, w->n));
+    TRY_ALL(e->comm, mem_alloc(&unit, (size_t)(w->n * e->d), sizeof *unit, "profiles"));
+    linear_unit_rows(x, w->n, e->d, unit);
     const profile_rows rows = {.x = unit, .n = w->n, .d = e->d, .use = use};
     TRY_ALL(e->comm, own.n > 0 ? ap_pairs(&rows, &rule, ask, own, &mine) : OK);
     TRY(mean_precision_gather_all(e, &mine, own.n, w->n, all));
@@ -131,11 +135,12 @@ done:
     ap_scores_free(&mine);
     free(use);
     free(ask);
+    free(unit);
     return st;
 }
 
 /* Groups of pos_sameby take the place of compounds: means are over them, and intervals draw them. */
-status pair_metrics_all(const evaluation_set *e, const float *unit)
+status pair_metrics_all(const evaluation_set *e, const float *x)
 {
     status st = OK;
     wells groups = *e->w;
@@ -158,7 +163,7 @@ status pair_metrics_all(const evaluation_set *e, const float *unit)
     TRY_ALL(e->comm, mem_alloc(&self, (size_t)a.n_group, sizeof *self, "pairs"));
     for (int32_t g = 0; g < a.n_group; g++) self[g] = g;
     a.compound = self;
-    TRY(pair_scores_all(e, unit, &a.queries));
+    TRY(pair_scores_all(e, x, &a.queries));
     TRY(mean_precision_add_all(&s, &a));
     e->r->pairs_by_well[e->which] = a.queries, a.queries = (ap_scores){0};
 done:

@@ -83,7 +83,7 @@ done:
 }
 
 /* Treatments whose mAP, against the untreated wells that are not posed, is above the 95th percentile of that of the posed positions. */
-static status add_matched_activity_all(const evaluation_set *e, const posed *p, const float *unit)
+static status add_matched_activity_all(const evaluation_set *e, const posed *p, const float *x)
 {
     status st = OK;
     wells treated = *e->w;
@@ -92,8 +92,8 @@ static status add_matched_activity_all(const evaluation_set *e, const posed *p, 
     int64_t m = 0;
     result one = evaluation_result_in(e, METRIC_ACTIVE_SHARE, POSITION_MATCHED);
     treated.control = p->control;
-    TRY(activity_by_label_all(e, &treated, unit, &map));
-    TRY(activity_by_label_all(e, &p->w, unit, &of_posed));
+    TRY(activity_by_label_all(e, &treated, x, &map));
+    TRY(activity_by_label_all(e, &p->w, x, &of_posed));
     TRY_ALL(e->comm, mem_alloc(&num, (size_t)n_compound, sizeof *num, "compounds"));
     TRY_ALL(e->comm, mem_alloc(&den, (size_t)n_compound, sizeof *den, "compounds"));
     for (int32_t k = 0; k < p->w.n_label; k++)
@@ -118,7 +118,7 @@ done:
     return st;
 }
 
-status position_control_all(const evaluation_set *e, const float *x, const float *unit)
+status position_control_all(const evaluation_set *e, const float *x)
 {
     status st = OK;
     posed p = {0};
@@ -129,7 +129,7 @@ status position_control_all(const evaluation_set *e, const float *x, const float
     TRY_ALL(e->comm, posed_init(e->w, (uint32_t)e->o->seed, &p));
     for (int64_t i = 0; i < e->w->n; i++) controls += p.control[i];
     if (p.w.n_label < 2 || controls == 0) goto done;
-    TRY_ALL(e->comm, cross_without(e->cross, p.control, fit, &cross));
+    TRY(cross_without_all(e, p.control, fit, &cross));
     matched.cross = cross.n_fold > 0 ? &cross : NULL;
     s = (evaluation_set){.comm = e->comm,
                          .rank = e->rank,
@@ -145,9 +145,9 @@ status position_control_all(const evaluation_set *e, const float *x, const float
                          .d = e->d};
     TRY_ALL(e->comm, evaluation_set_init(&s, x));
     TRY(retrieval_metrics_all(&s));
-    TRY(activity_metrics_all(&s, unit));
+    TRY(activity_metrics_all(&s, x));
     TRY(replicate_metrics_all(&s, x));
-    TRY(add_matched_activity_all(&matched, &p, unit));
+    TRY(add_matched_activity_all(&matched, &p, x));
 done:
     evaluation_set_free(&s);
     for (int f = 0; f < CROSS_FOLDS; f++) sphering_free(&fit[f]);

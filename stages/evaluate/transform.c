@@ -248,7 +248,7 @@ static status sphere_profiles(transformed *c, const wells *w, const evaluate_opt
     TRY(sphering_apply(&c->sphere, x, 0, w->n, y));
     TRY(sphering_apply(&c->sphere, cf, 0, w->n_cf, cf_y));
     if (!like && o->recipe != RECIPE_0_1 && o->batch_correction == CORRECTION_NONE)
-        TRY(control_folds_fit(w, &c->sphere, ridge, x, &c->cross, notes));
+        TRY(control_folds_find(w, &c->sphere, ridge, x, &c->cross, notes));
     if (x != c->norm && x != c->cross.base) free(x);
     if (cf != c->cf_norm) free(cf);
     c->final = y, c->cf_final = cf_y, y = cf_y = NULL;

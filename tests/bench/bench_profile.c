@@ -188,10 +188,15 @@ static void merge(bench *b)
     }
 }
 
-static void precision(bench *b, int64_t first, int64_t n)
+static void precision(bench *b, int64_t part, int64_t n)
 {
-    must(ap_activity(&(profile_rows){.x = b->x, .n = b->n, .d = b->d, .label = b->label, .use = b->treated}, &b->controls, NULL,
-                     (row_range){first, n}, &(ap_scores){b->ap + first, b->m + first, b->total + first}));
+    (void)n;
+    ap_scores s = {xmalloc((size_t)b->n * sizeof *s.ap), xmalloc((size_t)b->n * sizeof(int32_t)), xmalloc((size_t)b->n * sizeof(int32_t))};
+    must(ap_activity(&(profile_rows){.x = b->x, .n = b->n, .d = b->d, .label = b->label, .use = b->treated}, &b->controls,
+                     &(ap_activity_scores){.out = &s}, (int)part, b->processes));
+    for (int64_t i = 0; i < b->n; i++)
+        if (s.n_total[i] > 0 || b->control[i]) b->ap[i] = s.ap[i], b->m[i] = s.n_positive[i], b->total[i] = s.n_total[i];
+    ap_scores_free(&s);
 }
 
 static void pvalues(bench *b, int64_t first, int64_t n)
@@ -250,7 +255,7 @@ static void retrieve(bench *b)
 static void average_precision(bench *b)
 {
     must(ap_controls_init(&b->controls, b->control, b->plate, b->batch, b->source, b->n, 4));
-    share_work(b, b->n, precision, "map");
+    share_work(b, b->processes, precision, "map");
     share_work(b, COMPOUNDS, pvalues, "map_p");
     printf("map_of_first %.4f\n", b->map[0]);
 }

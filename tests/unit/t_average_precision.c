@@ -30,22 +30,30 @@ static void activity(const screen *s, const float *u, outcome *o)
     ok(ap_controls_init(&c, learn, s->plate, s->batch, s->source, N, 4) == OK, "controls of each plate");
     ok(c.level[c.set_of[0]] == 0 && c.level[c.set_of[3 * 40]] == 1 && c.start[c.set_of[120] + 1] - c.start[c.set_of[120]] == 12,
        "two controls on a plate: its batch's twelve");
-    ok(ap_activity(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label, .use = s->treated}, &c, NULL, (row_range){0, N},
-                   &(ap_scores){o->ap, o->m, o->total}) == OK,
+    ok(ap_activity(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label, .use = s->treated}, &c,
+                   &(ap_activity_scores){.out = &(ap_scores){o->ap, o->m, o->total}}, 0, 1) == OK,
        "activity");
     for (int i = 0; i < N; i++)
         if (s->treated[i]) ap[n] = o->ap[i], total[n++] = o->total[i];
     ref_check(ap, n, "activity_ap", 1e-12, 0, "every average precision is numpy's");
     ref_check(total, n, "activity_total", 0, 1e-9, "and the number of wells ranked");
     ok(isnan(o->ap[0]) && o->m[0] == 0, "a control does not ask");
-    static const int cut[] = {0, 1, 100, 333, N};
-    double part[N];
-    int32_t pm[N], pt[N];
-    int st = 0;
-    for (int i = 0; i + 1 < 5; i++)
-        st |= (int)ap_activity(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label, .use = s->treated}, &c, NULL,
-                               (row_range){cut[i], cut[i + 1] - cut[i]}, &(ap_scores){part + cut[i], pm + cut[i], pt + cut[i]});
-    ok(st == OK && memcmp(part, o->ap, sizeof part) == 0 && memcmp(pm, o->m, sizeof pm) == 0, "any cut of the queries: the same bits");
+    for (int parts = 2; parts <= 40; parts += 19) {
+        double sum[N] = {0};
+        int32_t pm[N] = {0}, pt[N] = {0}, busy = 0;
+        int st = 0;
+        for (int k = 0; k < parts; k++) {
+            outcome one;
+            st |= (int)ap_activity(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label, .use = s->treated}, &c,
+                                   &(ap_activity_scores){.out = &(ap_scores){one.ap, one.m, one.total}}, k, parts);
+            int asked = 0;
+            for (int i = 0; i < N; i++) sum[i] += one.ap[i], pm[i] += one.m[i], pt[i] += one.total[i], asked += one.total[i] > 0;
+            busy += asked > 0;
+        }
+        bool same = memcmp(pm, o->m, sizeof pm) == 0 && memcmp(pt, o->total, sizeof pt) == 0;
+        for (int i = 0; i < N; i++) same &= isnan(o->ap[i]) ? isnan(sum[i]) : sum[i] == o->ap[i];
+        ok(st == OK && same && busy == (parts < COMPOUNDS ? parts : COMPOUNDS), "parts add up to the same bits, none is idle without need");
+    }
     ap_controls_free(&c);
     uint8_t nobody[N] = {0};
     ok(ap_controls_init(&c, nobody, s->plate, NULL, NULL, N, 4) == E_FAILED && strstr(msg_get(), "no controls"),
@@ -73,8 +81,8 @@ static void ties(void)
     linear_unit_rows(x, M, W, u);
     ap_controls c;
     int st = (int)ap_controls_init(&c, control, plate, NULL, NULL, M, 4);
-    st |= (int)ap_activity(&(profile_rows){.x = u, .n = M, .d = W, .label = label, .use = use}, &c, NULL, (row_range){0, M},
-                           &(ap_scores){ap, m, t});
+    st |= (int)ap_activity(&(profile_rows){.x = u, .n = M, .d = W, .label = label, .use = use}, &c,
+                           &(ap_activity_scores){.out = &(ap_scores){ap, m, t}}, 0, 1);
     for (int i = 0; i < M && st == OK; i++) {
         double pos[M], neg[M];
         int np = 0, nn = 0;
@@ -93,14 +101,14 @@ static void ties(void)
 /* With places: positives and negatives at the query's are as if they were not there. */
 static void places(const screen *s, const float *u)
 {
-    int32_t place[N], m[N], t[N];
-    double ap[N], pos[N], neg[N];
+    int32_t place[N], m[N], t[N], all_m[N], all_t[N];
+    double ap[N], everywhere[N], again[N], pos[N], neg[N];
     ap_controls c;
     int good = 1;
     for (int i = 0; i < N; i++) place[i] = (i * 5 + i / 40) % 11;
     int st = (int)ap_controls_init(&c, s->control, NULL, s->batch, NULL, N, 4);
-    st |= (int)ap_activity(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label, .use = s->treated}, &c, place, (row_range){0, N},
-                           &(ap_scores){ap, m, t});
+    st |= (int)ap_activity(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label, .use = s->treated}, &c,
+                           &(ap_activity_scores){&(ap_scores){everywhere, all_m, all_t}, place, &(ap_scores){ap, m, t}}, 0, 1);
     for (int i = 0; i < N && st == OK; i++) {
         int np = 0, nn = 0;
         for (int j = 0; j < N && s->treated[i]; j++) {
@@ -112,6 +120,11 @@ static void places(const screen *s, const float *u)
         good &= !s->treated[i] || (m[i] == np && t[i] == np + nn && ap[i] == ap_of_similarities(pos, np, neg, nn));
     }
     ok(st == OK && good, "activity with candidates at other places: the definition on those");
+    st = (int)ap_activity(&(profile_rows){.x = u, .n = N, .d = D, .label = s->label, .use = s->treated}, &c,
+                          &(ap_activity_scores){.out = &(ap_scores){again, m, t}}, 0, 1);
+    good = memcmp(m, all_m, sizeof m) == 0 && memcmp(t, all_t, sizeof t) == 0;
+    for (int i = 0; i < N; i++) good &= isnan(again[i]) ? isnan(everywhere[i]) : again[i] == everywhere[i];
+    ok(st == OK && good, "in the same pass those at all places");
     ap_controls_free(&c);
     float x[4 * 2] = {1, 0, 0.9f, 0.436f, 0.8f, 0.6f, 0, 1};
     int64_t start[5] = {0, 1, 2, 3, 4};
@@ -245,7 +258,7 @@ static bool false_discoveries(int replicates, uint32_t seed, bool as_0_1)
     linear_unit_rows(x, n, WIDTH, x);
     const profile_rows rows = {.x = x, .n = n, .d = WIDTH, .label = label, .use = use};
     int st = (int)ap_controls_init(&c, control, plate, NULL, NULL, n, 4);
-    st |= (int)ap_activity(&rows, &c, NULL, (row_range){0, n}, &(ap_scores){ap, m, t});
+    st |= (int)ap_activity(&rows, &c, &(ap_activity_scores){.out = &(ap_scores){ap, m, t}}, 0, 1);
     st |= (int)ap_pvalues(&(ap_scores){ap, m, t}, label, n, (row_range){0, TREATMENTS},
                           &(ap_null_options){.size = 2000, .seed = 1, .as_0_1 = as_0_1}, &(ap_groups){map, p, NULL, NULL});
     ap_adjust(p, TREATMENTS, q);

@@ -1,6 +1,6 @@
 /* average_precision.h -- average precision, its null distribution, p-values and their correction (docs/method.md 8). Local. Similarities
  * are exact dot products of unit rows (profile/linear_algebra.h); among equals positives come first, so an AP does not depend on blocks or
- * ranks. Work is split by ranges of queries (AP) and of groups (p-values). */
+ * ranks. Work is split by labels (activity), by ranges of queries (other AP) and of groups (p-values). */
 #ifndef MICON_PROFILE_AVERAGE_PRECISION_H
 #define MICON_PROFILE_AVERAGE_PRECISION_H
 #include "micon/base/status.h"
@@ -49,11 +49,16 @@ void ap_scores_free(ap_scores *s);
 /* chance[i]: ap_chance of the i-th of n queries. */
 status ap_chances(const ap_scores *scores, int64_t n, double *chance) MUST_USE;
 
-/* Activity of the used rows with a label among `queries`: positives are the other used rows of the label, negatives the query's controls.
- * place [n]: those at the query's position are left out of both; NULL: nobody is. Unit rows. out [queries.n]; a row that is no query has
- * NaN, 0, 0; one without positives NaN, 0, its negatives. */
-status ap_activity(const profile_rows *r, const ap_controls *controls, const int32_t *place, row_range queries,
-                   const ap_scores *out) MUST_USE;
+/* Activity of the used rows with a label: positives are the other used rows of the label, negatives the query's controls, which are not
+ * used rows. Unit rows. out [n]; a row that is no query has NaN, 0, 0; one without positives NaN, 0, its negatives.
+ * place [n]: `other` gets the same without those at the query's position; NULL: not wanted.
+ * Part `part` of `parts` has all queries of its labels; those of other parts are 0, 0, 0, so that the parts add up. */
+typedef struct {
+    const ap_scores *out;
+    const int32_t *place;
+    const ap_scores *other;
+} ap_activity_scores;
+status ap_activity(const profile_rows *r, const ap_controls *controls, const ap_activity_scores *scores, int part, int parts) MUST_USE;
 
 /* The targets of row i: code[start[i] .. start[i+1]). */
 typedef struct {
@@ -74,7 +79,7 @@ typedef struct {
 } ap_pair_rule;
 
 /* Of the used rows with ask[i] among `queries`, by pairs with the other used rows; a pair that is of both kinds counts as both. Unit rows.
- * out [queries.n], as ap_activity's. */
+ * out [queries.n]; a row that is no query has NaN, 0, 0. */
 status ap_pairs(const profile_rows *r, const ap_pair_rule *rule, const uint8_t *ask, row_range queries, const ap_scores *out) MUST_USE;
 
 /* null[size]: the AP of m positives placed at random among total, the same for a seed wherever it is computed. */

@@ -21,10 +21,10 @@ typedef struct {
 /* Are SPHERE_MIN_ROWS of the n used rows left, whichever fold is left out? */
 bool crossfit_enough(const uint8_t *use, const int32_t *fold, int64_t n, int32_t n_fold);
 
-/* fit [c->n_fold], zeroed, to be freed by the caller one by one: sphering_fit on the used rows of all folds but one. c->fit is not used. */
-status crossfit_folds(const crossfit *c, const uint8_t *use, sphering_params *fit) MUST_USE;
+/* sphering_fit on the used rows of all folds but f. c->fit is not used. */
+status crossfit_fold(const crossfit *c, const uint8_t *use, int32_t f, sphering_params *fit) MUST_USE;
 
-/* y [n, fit[f].k], unit rows: all rows by the fit of fold f. */
-status crossfit_rows(const crossfit *c, int32_t f, float *y) MUST_USE;
+/* y [n, fit[f].k], unit rows: the rows row[first], ..., row[first+n-1] by the fit of fold f. */
+status crossfit_rows(const crossfit *c, int32_t f, const int32_t *row, int64_t first, int64_t n, float *y) MUST_USE;
 
 #endif

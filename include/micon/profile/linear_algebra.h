@@ -33,6 +33,9 @@ void linear_panels_free(linear_panels *p);
  * Computed in blocks cut at multiples of a fixed number of rows of the whole, so that a row's bytes do not depend on the range. */
 status linear_project(const float *x, int64_t first, int64_t n, int64_t d, const double *mean, const double *w, int64_t k,
                       float *y) MUST_USE;
+/* The same of the rows row[first], ..., row[first+n-1] of x; blocks are cut at multiples of that number of places in `row`. */
+status linear_project_rows(const float *x, const int32_t *row, int64_t first, int64_t n, int64_t d, const double *mean, const double *w,
+                           int64_t k, float *y) MUST_USE;
 
 /* The mean and the median of n numbers (the mean of the middle two for an even count); the median reorders v. NaN for n = 0. */
 double linear_mean(const double *v, int64_t n);
