@@ -144,4 +144,8 @@ for share in 0 0.3 0.6 0.9; do micon compare "share$share/screen.yaml" --quiet $
 micon compare share0.6/shuffled.yaml --quiet $(runs "$share_seeds" micon micon-projected)
 mkdir -p "$top/docs/reproduction"
 python3 "$top/tests/reproduce/tables.py" collect . "$top/docs/reproduction" "$scale" "$(git -C "$top" rev-parse --short HEAD)"
+if /usr/bin/python3 -c 'import h5py, numpy' 2>/dev/null; then
+    /usr/bin/python3 "$top/tests/reproduce/scaling.py" . "$top/docs/reproduction/scaling.csv"
+    bash "$top/tests/reproduce/uncurated.sh" . "$top/docs/reproduction/uncurated.csv"
+else echo "== no python3-h5py: scaling.csv and uncurated.csv stay as they are" >&2; fi
 python3 "$top/tests/reproduce/tables.py" page "$top/docs/reproduction" "$top/tests/reproduce/page.md" >"$top/docs/reproduction.md"

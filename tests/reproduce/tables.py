@@ -134,6 +134,8 @@ class Page:
         self.figures = rows(folder + "/figures.csv") + rows(folder + "/change/figures.csv")
         self.cost = rows(folder + "/cost.csv") + rows(folder + "/change/cost.csv")
         self.made = rows(folder + "/made.csv")[0]
+        self.found = rows(folder + "/scaling.csv")
+        self.damage = rows(folder + "/uncurated.csv")
 
     def find(self, screen, method, metric, setting, k, profiles="corrected", base=None):
         for r in self.figures:
@@ -181,6 +183,21 @@ class Page:
             if r:
                 lines.append([screen, m, span(r), number(r["chance"]), r["compounds"], r["seeds"]])
         return self.table(["screen", "method", "top " + k, "by chance", "compounds", "seeds"], lines)
+
+    def scaling(self, curve, methods):
+        """scaling.py's figures: a row for each number of compounds, wells, sources and sites."""
+        keys, methods = ("compounds", "wells", "sources", "sites"), methods.split(",")
+        of = {(tuple(r[k] for k in keys), r["method"]): r for r in self.found if r["curve"] == curve}
+        lines = [list(key) + [span(of[key, m], "found") if (key, m) in of else "" for m in methods]
+                 for key in dict.fromkeys(key for key, _ in of)]
+        return self.table(["compounds", "wells a compound, either side", "sources", "sites a well"] + methods, lines)
+
+    def uncurated(self, metrics):
+        """uncurated.py's figures: a row for each kind of damage."""
+        of, metrics = {(r["tables"], r["metric"]): r for r in self.damage}, metrics.split(",")
+        names = dict.fromkeys(t for t, _ in of)
+        lines = [[t] + [span(of[t, m]) if (t, m) in of else "" for m in metrics] for t in names]
+        return self.table(["tables"] + metrics, lines)
 
     def seeds(self, screen, method):
         return next(r["seeds"] for r in self.figures if (r["screen"], r["method"]) == (screen, method))
