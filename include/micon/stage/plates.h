@@ -5,8 +5,8 @@
 #include "micon/index/index.h"
 #include "micon/stage/stage.h"
 
-/* Rank 0 first, which joins the tables where that is needed; the others have the same index, and look at no table. Trouble in the tables is listed;
- * errors among it fail. */
+/* Rank 0 first, which joins the tables where that is needed; the others have the same index, and look at no table. Trouble in the tables is
+ * listed; errors among it fail. */
 status plates_index_all(stage *g, screen_index **ix) MUST_USE;
 
 /* The plates of --plate, or all; *chosen: caller frees. */
