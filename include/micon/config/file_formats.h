@@ -44,7 +44,7 @@
 enum { TILES_FORMAT = 1, COMPOUNDS_FORMAT = 1, EMBEDDINGS_FORMAT = 1, PROFILES_FORMAT = 1, FEATURES_FORMAT = 1, CELLS_FORMAT = 1 };
 enum { PREDICTIONS_FORMAT = 1 };
 
-/* ---- layouts of other files: the cached index, status/<stage>/<name>.made, status/slurm.json, rates.json, network.json, metrics.json ---- */
+/* ---- layouts of other files: the cached index, status/<stage>/<name>.made, slurm.json, rates.json, network.json, metrics.json ---- */
 enum { INDEX_FORMAT = 4, OUTPUT_RECORD_FORMAT = 1, SUBMISSIONS_FORMAT = 1, RATES_FORMAT = 1, METRICS_FORMAT = 1 };
 enum { NETWORK_FORMAT = 1 };
 
