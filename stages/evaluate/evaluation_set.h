@@ -60,7 +60,8 @@ status mean_precision_scores(ap_scores *s, int64_t n) MUST_USE; /* room for n qu
 /* The scores of every rank's queries, in rank order, on all ranks. */
 status mean_precision_gather_all(const evaluation_set *e, const ap_scores *mine, int64_t n_mine, int64_t n, const ap_scores *all) MUST_USE;
 
-/* As e->cross, fitted on these controls [n] alone; fit [CROSS_FOLDS], zeroed, the caller's. n_fold 0: there is none, or they are too few. */
+/* As e->cross, fitted on these controls [n] alone; fit [CROSS_FOLDS], zeroed, the caller's. n_fold 0: there is none, or they are too
+ * few. */
 status cross_without_all(const evaluation_set *e, const uint8_t *control, sphering_params *fit, crossfit *out) MUST_USE;
 
 /* ---- the metrics, by kind. x: as in metrics_all ---- */

@@ -1,5 +1,5 @@
-"""cells.py SCREENS KIND... -- for cells.sh, in its folder: docs/reproduction/cells.csv on stdout. A line a run; with seed `all` a line a kind
-over its seeds, with its difference from the first kind.
+"""cells.py SCREENS KIND... -- for cells.sh, in its folder: docs/reproduction/cells.csv on stdout. A line a run; with seed `all` a
+line a kind over its seeds, with its difference from the first kind.
 cells.py table CSV: the table of docs/evaluation.md from it."""
 import csv
 import glob
