@@ -40,7 +40,7 @@ function hit_columns() {
       "Of how many its wells are more like its wells of the others " +
       "than 95 % of controls posed as treatments are", T.id.map((_, t) => AGREE.judged[t] ? AGREE.agree[t] + " of " +
         AGREE.judged[t] : ""), true,
-    "minmax(116px,.5fr)");
+    "minmax(130px,.5fr)");
   }
   if (D.treatments.predicted) {
     real("predicted", "Predicted", "Cosine of the profile predicted from its structure and the observed one",

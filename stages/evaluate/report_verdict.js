@@ -48,10 +48,10 @@ function say_position() {
     fails = told.filter((c) => !c.holds);
   if (told.length) {
     return fails.length ? ["bad", "<b>Well position may explain " + fails.length + " of " + plural(told.length, "figure") + "</b> (" +
-      fails.map((c) => esc(named(c.metric, c.k))).join(", ") +
+      fails.map((c) => esc(named(c.metric, c.k))).join("; ") +
       "): not clearly above chance at other positions, or above untreated positions posed as treatments.", "position"] :
       ["good", "Well position does not explain the figures: they stay above chance at other positions, or above untreated positions " +
-        "posed as treatments (" + told.map((c) => esc(named(c.metric, c.k))).join(", ") + ").", "position"];
+        "posed as treatments (" + told.map((c) => esc(named(c.metric, c.k))).join("; ") + ").", "position"];
   }
   let fixed = 0, replicated = 0;
   for (let t = 0; t < T.n; t++) if (T.evaluated[t] > 1) { replicated++; fixed += T.flags[t].includes("one position"); }
