@@ -22,7 +22,7 @@ evaluate: {images: no, null_size: 20, bootstrap: 20}
 Y
 exits "micon run, from pictures to the report" 0 "$BIN/micon" run genes.yaml -n 2
 M=work/models/micon/model.safetensors
-head -c 1000000 $M | grep -a -o 'micon.compounds.*' | head -n 1 | grep -oE 'JCP2022_2[0-9]+' | sort -u >seen
+head -c 1000000 $M | grep -a -o 'micon.compounds.*' | head -n 1 | grep -a -oE 'JCP2022_2[0-9]+' | sort -u >seen
 awk -F, '$5 == "unseen_compound" { print $1 "," $3 "," $4 }' work/split.csv | sort >unseen_wells
 zcat metadata/well.csv.gz | awk -F, 'FNR == NR { w[$0] = 1; next } ($1 "," $2 "," $3) in w { print $4 }' unseen_wells - | sort -u >unseen
 same "a fifth is unseen" "$(wc -l <unseen)" 4
