@@ -7,14 +7,15 @@ seconds=$1
 shift
 command -v clang >/dev/null || { echo "fuzz: clang is not installed"; exit 1; }
 flags=$(make -s DEPS=no print-config | sed -n 's/^PKGS = //p')
-cflags="-Iinclude -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DMICON_VERSION=\"fuzz\" $(pkg-config --cflags $flags openbabel-3)"
+cflags="-Iinclude -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DMICON_VERSION=\"fuzz\" -DMICON_BUILT_WITH=\"fuzz\"
+    $(pkg-config --cflags $flags openbabel-3)"
 bad=0
 mkdir -p build/fuzz
 lib=build/fuzz/obj
 mkdir -p $lib
-for f in common/{base,config,formats,acquisition,table,index,tiling,provenance,compound}/*.c common/compound/*.cc; do
+for f in common/{base,config,formats,remote,acquisition,table,index,tiling,provenance,compound}/*.c common/compound/*.cc; do
     [ -e "$f" ] || continue
-    o=$lib/$(basename "$f").o
+    o=$lib/${f//\//_}.o
     [ "$o" -nt "$f" ] && continue
     no_vptr=
     # vptr: Open Babel comes without the type information it needs.
