@@ -185,6 +185,8 @@ const result *results_find(const results *r, const char *profiles, metric_id met
 /* Add a ratio of sums over compounds, whatever their doses. num, den [n_compound] are copied for metrics in by_compound.csv. */
 status results_ratio(results *r, result like, const double *num, const double *den, int64_t n_compound) MUST_USE;
 status results_value(results *r, result like, double value) MUST_USE;
+/* The labels by mAP of activity, the largest first, those without one last; [n_label], the caller frees it. */
+status results_most_active(const results *r, int32_t n_label, int32_t **label) MUST_USE;
 /* Appended; missing: where n is negative. */
 void results_add_count(text *out, int64_t n, const char *missing);
 void results_show_csv(const results *r, text *out);

@@ -10,45 +10,37 @@
 enum { HEAT_MOST = 40 };
 
 typedef struct {
-    double key;
     int32_t label, target;
-} ranked;
-
-static int by_key(const void *a, const void *b)
-{
-    const ranked *x = a, *y = b;
-    if (x->key != y->key) return x->key > y->key ? -1 : 1;
-    return (x->label > y->label) - (x->label < y->label);
-}
+} treatment;
 
 static int by_target(const void *a, const void *b)
 {
-    const ranked *x = a, *y = b;
+    const treatment *x = a, *y = b;
     if (x->target != y->target) return x->target < y->target ? -1 : 1;
     return (x->label > y->label) - (x->label < y->label);
 }
 
 /* The treatments with the largest mAP, those of a mechanism together. Returns how many. */
-static status choose(const wells *w, const results *r, ranked **out, int *n)
+static status choose(const wells *w, const results *r, treatment **out, int *n)
 {
     status st = OK;
-    const double *map = r->activity[1] ? r->activity[1] : r->activity[0];
     int64_t *wells_of = NULL;
-    int m = 0;
+    int32_t *label = NULL;
     TRY(mem_alloc(&wells_of, (size_t)w->n_label, sizeof *wells_of, "treatments"));
     TRY(mem_alloc(out, (size_t)w->n_label, sizeof **out, "treatments"));
     for (int64_t i = 0; i < w->n; i++)
         if (w->evaluated[i]) wells_of[w->label[i]]++;
-    for (int32_t l = 0; l < w->n_label; l++) {
+    TRY(results_most_active(r, w->n_label, &label));
+    *n = 0;
+    for (int32_t k = 0; k < w->n_label && *n < HEAT_MOST; k++) {
+        int32_t l = label[k];
         bool has = w->target_start[l] < w->target_start[l + 1];
-        if (wells_of[l] < 2) continue;
-        (*out)[m++] = (ranked){map && !isnan(map[l]) ? map[l] : 0, l, has ? w->target[w->target_start[l]] : w->n_target};
+        if (wells_of[l] >= 2) (*out)[(*n)++] = (treatment){l, has ? w->target[w->target_start[l]] : w->n_target};
     }
-    qsort(*out, (size_t)m, sizeof **out, by_key);
-    *n = m < HEAT_MOST ? m : HEAT_MOST;
     qsort(*out, (size_t)*n, sizeof **out, by_target);
 done:
     free(wells_of);
+    free(label);
     return st;
 }
 
@@ -56,7 +48,7 @@ done:
 status report_heat(text *t, const wells *w, const transformed *c, const results *r)
 {
     status st = OK;
-    ranked *chosen = NULL;
+    treatment *chosen = NULL;
     int n = 0, *at = NULL;
     int64_t d = c->d_final, *count = NULL;
     double *sum = NULL;

@@ -44,18 +44,6 @@ static void images_free(images *m)
     names_free(&m->channels);
 }
 
-typedef struct {
-    double map;
-    int32_t label;
-} ranked;
-
-static int by_map(const void *a, const void *b)
-{
-    const ranked *x = a, *y = b;
-    if (x->map != y->map) return x->map > y->map ? -1 : 1;
-    return (x->label > y->label) - (x->label < y->label);
-}
-
 /* Rows of the wells that `code` gives the number `k`, among those of `use`; returns how many. */
 static int64_t rows_of(const wells *w, const int32_t *code, int32_t k, const uint8_t *use, int64_t *row)
 {
@@ -70,19 +58,16 @@ static status choose(images *m, const results *r)
 {
     status st = OK;
     const wells *w = m->w;
-    const double *map = r->activity[1] ? r->activity[1] : r->activity[0];
-    ranked *by = NULL;
+    int32_t *label = NULL;
     int64_t *row = NULL, d = m->c->d_final;
     int n = 0;
-    TRY(mem_alloc(&by, (size_t)w->n_label, sizeof *by, "treatments"));
+    TRY(results_most_active(r, w->n_label, &label));
     TRY(mem_alloc(&row, (size_t)w->n, sizeof *row, "wells"));
-    for (int32_t l = 0; l < w->n_label; l++) by[l] = (ranked){map && !isnan(map[l]) ? map[l] : -1, l};
-    qsort(by, (size_t)w->n_label, sizeof *by, by_map);
     for (int32_t k = 0; k < w->n_label && m->n < TREATMENTS_MOST; k++) {
         pictured *p = &m->of[m->n];
-        int64_t rows = rows_of(w, w->label, by[k].label, w->evaluated, row);
+        int64_t rows = rows_of(w, w->label, label[k], w->evaluated, row);
         if (rows == 0) continue;
-        p->label = by[k].label;
+        p->label = label[k];
         TRY(pictures_choose(m->c->final, d, row, rows, NEAREST, p->well, &p->n));
         for (int i = 0; i < p->n; i++) m->wanted[p->well[i]] = 1;
         m->n++;
@@ -98,7 +83,7 @@ static status choose(images *m, const results *r)
             m->wanted[found[0]] = 1;
         }
 done:
-    free(by);
+    free(label);
     free(row);
     return st;
 }

@@ -185,18 +185,6 @@ done:
     return st;
 }
 
-typedef struct {
-    double map;
-    int32_t label;
-} ranked;
-
-static int by_map(const void *a, const void *b)
-{
-    const ranked *x = a, *y = b;
-    if (x->map != y->map) return x->map > y->map ? -1 : 1;
-    return (x->label > y->label) - (x->label < y->label);
-}
-
 /* ",pairs": of the most active treatments with a prediction the observed and the predicted profile, both of unit length; of long profiles
  * the first features. predicted [n_compound,d]; place: 0 without a prediction. */
 static status add_pairs(text *t, const wells *w, const results *r, const consensus *s, int64_t d, const float *predicted,
@@ -204,30 +192,28 @@ static status add_pairs(text *t, const wells *w, const results *r, const consens
 {
     enum { TREATMENTS_MOST = 200, FEATURES_MOST = 256 };
     status st = OK;
-    const double *map = r->activity[1] ? r->activity[1] : r->activity[0];
     int64_t shown = d < FEATURES_MOST ? d : FEATURES_MOST;
-    int32_t n = 0;
-    ranked *by = NULL;
+    int32_t *label = NULL;
     double *v = NULL;
-    TRY(mem_alloc(&by, (size_t)w->n_label, sizeof *by, "treatments"));
+    TRY(results_most_active(r, w->n_label, &label));
     TRY(mem_alloc(&v, (size_t)shown, sizeof *v, "a profile"));
-    for (int32_t l = 0; l < w->n_label; l++)
-        if (s->has[l] && place[w->label_compound[l]] > 0) by[n++] = (ranked){map && !isnan(map[l]) ? map[l] : -1, l};
-    qsort(by, (size_t)n, sizeof *by, by_map);
     text_addf(t, ",\n\"pairs\":{\"n\":%lld", (long long)shown);
-    for (int32_t k = 0; k < n && k < TREATMENTS_MOST; k++) {
-        const float *profile[] = {s->y + by[k].label * d, predicted + w->label_compound[by[k].label] * d};
-        text_addf(t, ",\n\"%d\":[", by[k].label);
+    for (int32_t k = 0, n = 0; k < w->n_label && n < TREATMENTS_MOST; k++) {
+        int32_t l = label[k];
+        if (!s->has[l] || place[w->label_compound[l]] <= 0) continue;
+        const float *profile[] = {s->y + l * d, predicted + w->label_compound[l] * d};
+        text_addf(t, ",\n\"%d\":[", l);
         for (int i = 0; i < 2; i++) {
             for (int64_t j = 0; j < shown; j++) v[j] = profile[i][j];
             if (i) text_add(t, ",");
             TRY(pack_reals(t, v, shown));
         }
         text_add(t, "]");
+        n++;
     }
     text_add(t, "}");
 done:
-    free(by);
+    free(label);
     free(v);
     return st;
 }

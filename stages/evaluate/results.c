@@ -79,6 +79,33 @@ status results_value(results *r, result like, double value)
     return r->active && (like.n != 0 || r->as_0_1) ? add(r, &like) : OK;
 }
 
+typedef struct {
+    double map;
+    int32_t label;
+} by_activity;
+
+static int activity_cmp(const void *a, const void *b)
+{
+    const by_activity *x = a, *y = b;
+    if (x->map != y->map) return x->map > y->map ? -1 : 1;
+    return (x->label > y->label) - (x->label < y->label);
+}
+
+status results_most_active(const results *r, int32_t n_label, int32_t **label)
+{
+    status st = OK;
+    const double *map = r->activity[1] ? r->activity[1] : r->activity[0];
+    by_activity *by = NULL;
+    TRY(mem_alloc(&by, (size_t)n_label, sizeof *by, "treatments"));
+    TRY(mem_alloc(label, (size_t)n_label, sizeof **label, "treatments"));
+    for (int32_t l = 0; l < n_label; l++) by[l] = (by_activity){map && !isnan(map[l]) ? map[l] : -1, l};
+    qsort(by, (size_t)n_label, sizeof *by, activity_cmp);
+    for (int32_t k = 0; k < n_label; k++) (*label)[k] = by[k].label;
+done:
+    free(by);
+    return st;
+}
+
 void results_add_count(text *out, int64_t n, const char *missing)
 {
     if (n < 0)
