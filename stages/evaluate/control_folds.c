@@ -88,12 +88,6 @@ done:
     return st;
 }
 
-static status send_block_all(MPI_Comm comm, int root, void *block, size_t size)
-{
-    char **p = block;
-    return comm_bcast_all(comm, root, p, &size);
-}
-
 status control_folds_fit_all(MPI_Comm comm, const crossfit *c, const uint8_t *control, sphering_params *fit)
 {
     status st = OK, mine = OK;
@@ -104,8 +98,8 @@ status control_folds_fit_all(MPI_Comm comm, const crossfit *c, const uint8_t *co
         const size_t width = (size_t)c->d * sizeof(double);
         fit[f].d = c->d;
         MPI_Bcast(&fit[f].k, 1, MPI_INT64_T, f % size, comm);
-        TRY(send_block_all(comm, f % size, &fit[f].mean, width));
-        TRY(send_block_all(comm, f % size, &fit[f].w, width * (size_t)fit[f].k));
+        TRY(share_block_all(comm, f % size, &fit[f].mean, width));
+        TRY(share_block_all(comm, f % size, &fit[f].w, width * (size_t)fit[f].k));
     }
 done:
     return st;
@@ -119,8 +113,8 @@ status control_folds_share_all(MPI_Comm comm, const wells *w, control_folds *c, 
     MPI_Bcast(&c->ridge, 1, MPI_DOUBLE, 0, comm);
     c->n_fold = (int32_t)head[0], c->d = head[1], c->kind = (sphering_kind)head[2];
     if (c->n_fold == 0) goto done;
-    TRY(share_block_all(comm, &c->base, (size_t)(w->n * c->d) * sizeof *c->base));
-    TRY(share_block_all(comm, &c->fold, (size_t)w->n * sizeof *c->fold));
+    TRY(share_block_all(comm, 0, &c->base, (size_t)(w->n * c->d) * sizeof *c->base));
+    TRY(share_block_all(comm, 0, &c->fold, (size_t)w->n * sizeof *c->fold));
     const crossfit view = control_folds_view(w, c);
     TRY(control_folds_fit_all(comm, &view, w->control, c->fit));
 done:

@@ -71,8 +71,8 @@ status wells_find_column(const frame *f, const char *name, const char *key, int 
 /* code[i]: number of the row's texts in the columns, joined by '|', in order of arrival; where use is given, -1 for rows without. */
 status wells_code_rows(const frame *f, const int *col, int n_cols, const uint8_t *use, intern_table *known, int32_t **code,
                        int32_t *n_codes) MUST_USE;
-/* Broadcast `size` bytes of rank 0. block: the address of the pointer to them, which is allocated on the others. */
-status share_block_all(MPI_Comm comm, void *block, size_t size) MUST_USE;
+/* Broadcast `size` bytes of a rank. block: the address of the pointer to them, which is allocated on the others. */
+status share_block_all(MPI_Comm comm, int root, void *block, size_t size) MUST_USE;
 /* Broadcast the codes. */
 status wells_share_all(wells *w, MPI_Comm comm) MUST_USE;
 /* Broadcast a matrix [n,d] of rank 0, and d; allocated on the others. */

@@ -272,17 +272,16 @@ done:
     return st;
 }
 
-status share_block_all(MPI_Comm comm, void *block, size_t size)
+status share_block_all(MPI_Comm comm, int root, void *block, size_t size)
 {
     char **p = block;
-    size_t n = size;
-    return comm_bcast_all(comm, 0, p, &n);
+    return comm_bcast_all(comm, root, p, &size);
 }
 
 status wells_share_matrix_all(MPI_Comm comm, float **x, int64_t n, int64_t *d)
 {
     MPI_Bcast(d, 1, MPI_INT64_T, 0, comm);
-    return share_block_all(comm, x, (size_t)(n * *d) * sizeof **x);
+    return share_block_all(comm, 0, x, (size_t)(n * *d) * sizeof **x);
 }
 
 status wells_share_all(wells *w, MPI_Comm comm)
@@ -310,12 +309,12 @@ status wells_share_all(wells *w, MPI_Comm comm)
     int32_t **code[] = {&w->source, &w->batch, &w->plate, &w->label, &w->compound, &w->group, &w->position};
     int32_t **cf[] = {&w->cf_batch, &w->cf_compound, &w->cf_group, &w->cf_plate};
     uint8_t **flag[] = {&w->control, &w->set, &w->evaluated};
-    for (size_t k = 0; k < 7; k++) TRY(share_block_all(comm, code[k], (size_t)w->n * sizeof **code[k]));
-    for (size_t k = 0; k < 4; k++) TRY(share_block_all(comm, cf[k], (size_t)w->n_cf * sizeof **cf[k]));
-    for (size_t k = 0; k < 3; k++) TRY(share_block_all(comm, flag[k], (size_t)w->n));
-    TRY(share_block_all(comm, &w->target_start, ((size_t)w->n_label + 1) * sizeof *w->target_start));
-    TRY(share_block_all(comm, &w->target, (size_t)head[10] * sizeof *w->target));
-    TRY(share_block_all(comm, &w->pair_code, (size_t)w->n_pair_code * (size_t)w->n * sizeof *w->pair_code));
+    for (size_t k = 0; k < 7; k++) TRY(share_block_all(comm, 0, code[k], (size_t)w->n * sizeof **code[k]));
+    for (size_t k = 0; k < 4; k++) TRY(share_block_all(comm, 0, cf[k], (size_t)w->n_cf * sizeof **cf[k]));
+    for (size_t k = 0; k < 3; k++) TRY(share_block_all(comm, 0, flag[k], (size_t)w->n));
+    TRY(share_block_all(comm, 0, &w->target_start, ((size_t)w->n_label + 1) * sizeof *w->target_start));
+    TRY(share_block_all(comm, 0, &w->target, (size_t)head[10] * sizeof *w->target));
+    TRY(share_block_all(comm, 0, &w->pair_code, (size_t)w->n_pair_code * (size_t)w->n * sizeof *w->pair_code));
     TRY_ALL(comm, mem_alloc(&w->label_compound, (size_t)w->n_label, sizeof *w->label_compound, "treatments"));
     for (int64_t i = 0; i < w->n; i++)
         if (w->label[i] >= 0) w->label_compound[w->label[i]] = w->compound[i];
