@@ -74,7 +74,8 @@ void plan_print(const plan *p, const config *c, const scale_cluster *k, text *ou
     if (!todo && !current && absent)
         text_add(out, "\nNothing can run here: see WHY.\n");
     else if (!todo)
-        text_add(out, "\nNothing to do: all outputs that can be made here are up to date.\n");
+        text_addf(out, "\nNothing to do: all outputs that can be made here are up to date%s.\n",
+                  k ? "; with --force --nodes estimates all of it" : "");
     else
         text_addf(out, "\n%zu step%s to do, about %s on %lld %s.\n", todo, todo == 1 ? "" : "s", num_show_time(t, sizeof t, seconds),
                   (long long)(nodes ? nodes : p->ranks),

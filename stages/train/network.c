@@ -129,9 +129,9 @@ static void add_rates(text *t, const char *where, const sums *s)
     byte_s = fmax(byte_s, 1e-13);
     double exposed = fmin(1, s->behind_s / s->messages_s);
     text_addf(t, ", \"%s_hop_s\": %.4g, \"%s_byte_s\": %.4g, \"%s_exposed\": %.4g", where, s->small_s, where, byte_s, where, exposed);
-    log_info("%s: %.3g us a round, %.3g Gbit/s (%d messages of %.3g MB: %.3g ms; %.0f %% of that behind a computation)",
+    log_info("%s: %.3g us a round, %.3g Gbit/s (%d messages of %.3g MB: %.3g ms, of which computation hides %.0f %%)",
              *where == 'n' ? "between nodes" : "within a node", 1e6 * s->small_s, 8e-9 / byte_s, MESSAGES, bytes / 1e6, 1e3 * s->messages_s,
-             100 * exposed);
+             100 * (1 - exposed));
 }
 
 static status write_rates(const stage *g, int nodes, const sums *local, const sums *net, const sums *whole)

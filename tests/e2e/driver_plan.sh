@@ -72,6 +72,7 @@ stage featurize; stage train
 for p in $plates; do stage embed --plate $p; done
 stage evaluate
 plan; golden "everything is up to date" "$T/plan" plan-current.txt
+plan --nodes 8; has "--nodes with nothing left says how" "$T/plan" "are up to date; with --force --nodes estimates all of it."
 plan --set tile.size=96; golden "another tile size" "$T/plan" plan-size.txt
 plan --force --stage tile --plate P2; golden "--force on one plate" "$T/plan" plan-force.txt
 plan --set screen.name=other
