@@ -32,6 +32,12 @@ for N in 2 3; do
     same "$N ranks: the same bytes" "$(cat work/profiles/* $R/* | sha256sum)" "$one"
 done
 N=1
+# Numbers of cells are on the page, by well.
+awk -F, -v OFS=, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "Metadata_Well") w = i; print $0, "Cells_Count", "Cells_Count_Local"; next }
+    { print $0, 10 + substr($w, 2), NR }' in/p1.csv >counts.csv
+exits "a table with numbers of cells" 0 run --set evaluate.profiles=counts.csv --set train.run=counts
+ok "they are on the page" grep -qE '^"Count_Cells":\{"lo":11,"hi":16,' work/reports/counts/report.html
+hasnt "what only begins so is not" work/reports/counts/report.html '"Count_Cells_Count'
 gzip in/p2.csv
 exits "one of them gzip" 0 run
 first=$(cat $R/metrics.csv)
