@@ -183,12 +183,11 @@ status safetensors_parse(safetensors *out, const void *bytes, size_t size, const
         goto done;
     }
     if (is_pickle(b, size)) {
-        st =
-            fail(E_FORMAT,
-                 "%s: a file of PyTorch (a pickle), which is not read because it may run code; convert it: python3 -c \"import torch; from "
-                 "safetensors.torch import save_file; save_file(torch.load('%s', map_location='cpu', weights_only=True), "
-                 "'weights.safetensors')\"",
-                 where, where);
+        st = fail(E_FORMAT,
+                  "%s: a file of PyTorch (a pickle), which is not read because it may run code; convert it: python3 -c \""
+                  "import torch; from safetensors.torch import save_file; "
+                  "save_file(torch.load('%s', map_location='cpu', weights_only=True), 'weights.safetensors')\"",
+                  where, where);
         goto done;
     }
     for (int i = 0; i < 8; i++) header |= (uint64_t)b[i] << (8 * i);
