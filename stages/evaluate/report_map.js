@@ -7,8 +7,8 @@ const MAPS = [["UMAP", D.wells.umap], ["first principal components", D.wells.pca
 });
 
 
-// Where controls are: 128 x 96 cells of the map, their counts smoothed; a cell's level says which share of the controls (0.5, 0.8, 0.95) the
-// smallest area that contains the cell holds. 3: the densest.
+// Where controls are: 128 x 96 cells of the map, their counts smoothed; a cell's level says which share of the controls (0.5, 0.8, 0.95)
+// the smallest area that contains the cell holds. 3: the densest.
 const DENSE = {w: 128, h: 96};
 function control_levels(m) {
   const {w, h} = DENSE, level = new Uint8Array(w * h);
