@@ -90,7 +90,7 @@ static inline status model_step(model *m)
 {
     status st = OK;
     const double t = 0.1;
-    params_clear_grad(&m->p);
+    params_clear_grad(&m->p, 0);
     TRY(resnet_forward(m->net, m->x, m->features));
     l2_forward(ROWS, D, m->features, m->h, m->norm_h);
     mlp_forward(&m->p, &m->projector, ROWS, m->h, m->inside, m->g);

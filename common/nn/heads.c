@@ -91,9 +91,9 @@ void l2_backward(int n, int d, const float *y, const float *norm, const float *d
     }
 }
 
-void params_clear_grad(nn_params *p)
+void params_clear_grad(nn_params *p, size_t first)
 {
-    memset(p->grad, 0, p->n_trained * sizeof *p->grad);
+    memset(p->grad + first, 0, (p->n_trained - first) * sizeof *p->grad);
 }
 
 /* ---- auxiliary head ---- */

@@ -19,12 +19,48 @@ CLONES static double square_sum(const float *v, size_t n)
     return s;
 }
 
-double grad_norm(const nn_params *p)
+/* The part of a tensor that lies in the range; n 0: none. */
+static nn_range overlap(const nn_param *t, nn_range r)
+{
+    size_t first = t->at > r.first ? t->at : r.first, end = t->at + t->count < r.first + r.n ? t->at + t->count : r.first + r.n;
+    return (nn_range){first, t->trained && end > first ? end - first : 0};
+}
+
+double grad_squares(const nn_params *p, nn_range r)
 {
     double s = 0;
-    for (size_t i = 0; i < p->n; i++)
-        if (p->item[i].trained) s += square_sum(params_grad(p, i), p->item[i].count);
-    return sqrt(s);
+    for (size_t i = 0; i < p->n; i++) {
+        nn_range part = overlap(&p->item[i], r);
+        if (part.n > 0) s += square_sum(p->grad + part.first, part.n);
+    }
+    return s;
+}
+
+static size_t pieces_of(nn_range r)
+{
+    return (r.n + PIECE - 1) / PIECE;
+}
+
+static nn_range piece_of(nn_range r, size_t k)
+{
+    size_t at = k * PIECE;
+    return (nn_range){r.first + at, r.n - at < PIECE ? r.n - at : PIECE};
+}
+
+CLONES static void sum_piece(float *const *grad, int n, nn_range r, float *out)
+{
+    for (size_t i = r.first; i < r.first + r.n; i++) {
+        float s = grad[0][i];
+        for (int k = 1; k < n; k++) s += grad[k][i];
+        out[i] = s;
+    }
+}
+
+void grad_sum(nn_params *p, nn_range r, float *const *grad, int n)
+{
+    long pieces = (long)pieces_of(r);
+#pragma omp parallel for schedule(static) if (pieces > 8)
+    for (long k = 0; k < pieces; k++) sum_piece(grad, n, piece_of(r, (size_t)k), p->grad);
 }
 
 CLONES static void adamw_piece(float *restrict w, const float *restrict g, float *restrict m, float *restrict v, size_t n, float scale,
@@ -38,19 +74,20 @@ CLONES static void adamw_piece(float *restrict w, const float *restrict g, float
     }
 }
 
-void adamw_step(nn_params *p, int64_t step, double lr, double weight_decay, double scale)
+void adamw_step(nn_params *p, nn_range r, int64_t step, double lr, double weight_decay, double scale)
 {
     double b1 = 1 - pow(0.9, (double)step), b2 = 1 - pow(0.999, (double)step);
     float lr1 = (float)(lr / b1), inv2 = (float)(1 / sqrt(b2));
     for (size_t i = 0; i < p->n; i++) {
         const nn_param *t = &p->item[i];
-        if (!t->trained) continue;
+        const nn_range part = overlap(t, r);
         float decay = t->n_dims >= 2 ? (float)(1 - lr * weight_decay) : 1.0f;
-        long pieces = (long)((t->count + PIECE - 1) / PIECE);
+        long pieces = (long)pieces_of(part);
 #pragma omp parallel for schedule(static) if (pieces > 8)
         for (long k = 0; k < pieces; k++) {
-            size_t at = (size_t)k * PIECE, n = t->count - at < PIECE ? t->count - at : PIECE, x = t->at + at;
-            adamw_piece(p->value + x, p->grad + x, p->moment1 + x, p->moment2 + x, n, (float)scale, lr1, decay, inv2);
+            nn_range one = piece_of(part, (size_t)k);
+            size_t x = one.first;
+            adamw_piece(p->value + x, p->grad + x, p->moment1 + x, p->moment2 + x, one.n, (float)scale, lr1, decay, inv2);
         }
     }
 }

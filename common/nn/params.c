@@ -57,6 +57,11 @@ void params_free(nn_params *p)
     *p = (nn_params){0};
 }
 
+nn_range params_all(const nn_params *p)
+{
+    return (nn_range){0, p->n_trained};
+}
+
 float *params_value(const nn_params *p, size_t i)
 {
     return (p->item[i].trained ? p->value : p->state) + p->item[i].at;

@@ -13,7 +13,9 @@ enum { BUCKET = ALLREDUCE_MESSAGE };
 struct allreduce {
     MPI_Comm comm;
     nn_params *p;
+    const shared_params *shared;
     int size;
+    bool messages; /* the gradient goes in messages */
     size_t n_buckets;
     size_t *left; /* values of each bucket whose gradient is not complete */
     MPI_Request *request;
@@ -27,11 +29,12 @@ static size_t bucket_size(const allreduce *s, size_t b)
     return (end < s->p->n_trained ? end : s->p->n_trained) - b * BUCKET;
 }
 
-allreduce *allreduce_create_all(MPI_Comm comm, nn_params *p)
+allreduce *allreduce_create_all(MPI_Comm comm, nn_params *p, const shared_params *shared)
 {
     allreduce *s = xcalloc(1, sizeof *s);
-    *s = (allreduce){.p = p, .size = comm_size(comm), .n_buckets = (p->n_trained + BUCKET - 1) / BUCKET};
+    *s = (allreduce){.p = p, .shared = shared, .size = comm_size(comm), .n_buckets = (p->n_trained + BUCKET - 1) / BUCKET};
     MPI_Comm_dup(comm, &s->comm); /* keeps its messages apart from others */
+    s->messages = s->size > 1 && !shared_params_sum(shared);
     s->left = xcalloc(s->n_buckets, sizeof *s->left);
     s->request = xcalloc(s->n_buckets, sizeof *s->request);
     for (size_t b = 0; b < s->n_buckets; b++) s->request[b] = MPI_REQUEST_NULL;
@@ -61,7 +64,7 @@ static void start_bucket(allreduce *s, size_t b)
 {
     size_t n = bucket_size(s, b);
     float *grad = s->p->grad + b * BUCKET;
-    if (s->size == 1) return;
+    if (!s->messages) return;
     if (s->from_s == 0) s->from_s = clock_s();
     MPI_Iallreduce(MPI_IN_PLACE, grad, (int)n, MPI_FLOAT, MPI_SUM, s->comm, &s->request[b]);
     s->bytes += (int64_t)n * 4;
@@ -77,16 +80,27 @@ void allreduce_ready(void *ctx, size_t first, size_t n)
         if (s->left[b] == 0) start_bucket(s, b);
         at = end;
     }
-    if (s->size > 1) MPI_Testall((int)s->n_buckets, s->request, &done, MPI_STATUSES_IGNORE); /* lets MPI make progress */
+    if (s->messages) MPI_Testall((int)s->n_buckets, s->request, &done, MPI_STATUSES_IGNORE); /* lets MPI make progress */
+}
+
+/* Nobody writes to a gradient before all ranks have come to the norm of the sum. */
+static void sum_share_all(allreduce *s)
+{
+    shared_params_wait_all(s->shared);
+    grad_sum(s->p, s->shared->mine, s->shared->grad, s->size);
+    s->bytes += (int64_t)s->shared->mine.n * (s->size - 1) * 4;
 }
 
 void allreduce_finish_all(allreduce *s)
 {
     double from = clock_s();
     if (s->size == 1) return;
-    for (size_t b = 0; b < s->n_buckets; b++)
-        if (s->left[b] > 0) start_bucket(s, b); /* tensors that no backward pass reported */
-    MPI_Waitall((int)s->n_buckets, s->request, MPI_STATUSES_IGNORE);
+    if (s->messages) {
+        for (size_t b = 0; b < s->n_buckets; b++)
+            if (s->left[b] > 0) start_bucket(s, b); /* tensors that no backward pass reported */
+        MPI_Waitall((int)s->n_buckets, s->request, MPI_STATUSES_IGNORE);
+    } else
+        sum_share_all(s);
     s->end_s = clock_s();
     s->finish_s = s->end_s - from;
     s->wait_s += s->finish_s;

@@ -83,10 +83,9 @@ static status after_step_all(run *r, const step_result *s, double lr, const step
     status st = OK;
     const train_options *o = &r->g->cfg.train;
     validation v;
-    double norm = grad_norm(&r->m.params);
+    double norm = trainer_norm_all(r->t);
     if (!isfinite(s->loss) || !isfinite(norm)) TRY(diverged(r, s, norm));
-    adamw_step(&r->m.params, r->at.step + 1, lr, o->weight_decay, clip_scale(norm, o->grad_clip));
-    trainer_changed(r->t);
+    trainer_update_all(r->t, r->at.step + 1, lr, clip_scale(norm, o->grad_clip));
     trainer_share_statistics_all(r->t);
     r->at.step++;
     r->at.last_loss = s->loss;
@@ -156,8 +155,8 @@ static status train_all(run *r)
     TRY(st);
     if (sum.steps > 0) r->step_s = (kernels_threads() == 1 ? sum.processor : sum.seconds) / (double)sum.steps;
     if (sum.steps > 0)
-        log_info("%lld steps, %.1f items/s; %.3f s per step: compute %.3f, data %.3f, communication %.3f (and %.3f hidden), %.1f MB sent "
-                 "per rank",
+        log_info("%lld steps, %.1f items/s; %.3f s per step: compute %.3f, data %.3f, communication %.3f (and %.3f hidden), %.1f MB "
+                 "exchanged per rank",
                  (long long)sum.steps, (double)sum.steps * (double)trainer_batch(r->t)->n_global / sum.seconds,
                  sum.seconds / (double)sum.steps, sum.compute / (double)sum.steps, sum.wait / (double)sum.steps,
                  sum.comm / (double)sum.steps, sum.hidden / (double)sum.steps, sum.bytes / (double)sum.steps / 1e6);

@@ -91,21 +91,36 @@ status tile_loader_start_tiles(tile_loader **out, const dataset *d, const int64_
 status tile_loader_next(tile_loader *f, void **note, const int64_t **tile, const uint8_t *const **at, int64_t *n, double *wait_s) MUST_USE;
 void tile_loader_stop(tile_loader **f); /* NULL-safe, sets NULL */
 
+/* ---- shared_params.c: weights and moments once a node ---- */
+typedef struct {
+    MPI_Comm node;  /* ranks of this node */
+    MPI_Win window; /* null: nothing is shared (one rank, or /dev/shm is too small), and each rank updates everything */
+    bool whole;     /* the node has all ranks */
+    nn_range mine;  /* what this rank updates */
+    float **grad;   /* [ranks of the node]: their gradients */
+} shared_params;
+/* Moves what p has to shared memory: weights and moments of the first rank, each rank's own gradient. */
+void shared_params_create_all(shared_params *s, MPI_Comm comm, nn_params *p);
+void shared_params_free_all(shared_params *s, nn_params *p); /* what was moved is gone from p, too */
+bool shared_params_sum(const shared_params *s);              /* can all gradients be read here? */
+void shared_params_wait_all(const shared_params *s);         /* until each rank of the node has come: what it wrote can be read */
+
 /* ---- allreduce.c: over ranks ---- */
 /* The gradient in buckets: each is summed over the ranks by a non-blocking reduction that starts as soon as the backward pass has
- * finished it. */
+ * finished it. Ranks of a single node have no messages: each reads its share of the gradients of all. */
 typedef struct allreduce allreduce;
 enum { ALLREDUCE_MESSAGE = 1 << 20 }; /* values of a bucket: a message of 4 MB */
-allreduce *allreduce_create_all(MPI_Comm comm, nn_params *p);
+/* shared is borrowed. */
+allreduce *allreduce_create_all(MPI_Comm comm, nn_params *p, const shared_params *shared);
 void allreduce_destroy(allreduce **s);
 void allreduce_begin(allreduce *s);                      /* before a backward pass */
 void allreduce_ready(void *ctx, size_t first, size_t n); /* ctx: the allreduce; see resnet_config */
-void allreduce_finish_all(allreduce *s);                 /* every gradient is the global one */
+void allreduce_finish_all(allreduce *s);                 /* the gradient of this rank's share is the global one */
 void allreduce_norm(void *ctx, double *v, size_t n);     /* batch norm's sums; ctx: the allreduce */
 double allreduce_seconds(const allreduce *s);            /* spent waiting since allreduce_begin */
 double allreduce_finish_seconds(const allreduce *s);     /* of it in allreduce_finish_all */
 double allreduce_flight_seconds(const allreduce *s);     /* between the start of the first reduction and the end of the last */
-int64_t allreduce_bytes(const allreduce *s);             /* sent a rank since allreduce_begin */
+int64_t allreduce_bytes(const allreduce *s);             /* sent by a rank, or read from others, since allreduce_begin */
 
 /* ---- network.c ---- */
 /* Measures sums between ranks of a node and between nodes, and writes work/status/network.json. */
@@ -177,12 +192,14 @@ status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, pair_sa
                           int64_t first) MUST_USE;
 void trainer_destroy(trainer **t);
 step_batch *trainer_batch(trainer *t);
-/* Forward and backward of step `step`, the one after the last: gradients are the global ones afterwards. */
+/* Forward and backward of step `step`, the one after the last: the gradient is summed over ranks afterwards. */
 status trainer_gradients_all(trainer *t, int64_t step, step_result *r) MUST_USE;
 /* The loss of other items, h [rows of this rank, dim] their representations; weights and statistics do not change. pair [n_global] is kept
  * until the next step. */
 status trainer_loss_all(trainer *t, const sampler_item *pair, const float *h, double *loss) MUST_USE;
-void trainer_changed(trainer *t); /* call after the weights changed */
+double trainer_norm_all(trainer *t); /* the gradient's length, the same on all ranks */
+/* AdamW: after it every rank has the new weights. scale: of the gradient. */
+void trainer_update_all(trainer *t, int64_t step, double lr, double scale);
 /* norm: local lets running statistics differ between ranks: they become their mean. */
 void trainer_share_statistics_all(trainer *t);
 const resnet *trainer_net(const trainer *t);

@@ -8,6 +8,7 @@
 #include "micon/base/mem.h"
 #include "micon/mpi/comm.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ struct trainer {
     model *m;
     step_batch in;
     resnet *net;
+    shared_params memory;
     allreduce *allreduce;
     losses *losses;
     size_t heads_first;       /* trained values from here on belong to heads */
@@ -97,7 +99,7 @@ status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, pair_sa
     status st = OK;
     trainer *t = xcalloc(1, sizeof *t);
     *out = t;
-    *t = (trainer){.g = g, .m = m};
+    *t = (trainer){.g = g, .m = m, .memory = {.window = MPI_WIN_NULL, .node = MPI_COMM_NULL}};
     TRY(batch_create_all(&t->in, g, m, d, it, kit, first));
     t->heads_first = m->params.n_trained;
     for (size_t i = m->params.n; i-- > 0;)
@@ -105,7 +107,8 @@ status trainer_create_all(trainer **out, stage *g, model *m, dataset *d, pair_sa
             t->heads_first = m->params.item[i].at;
     TRY_ALL(g->comm, alloc_buffers(t));
     TRY_ALL(g->comm, list_shared(t));
-    t->allreduce = allreduce_create_all(g->comm, &m->params);
+    shared_params_create_all(&t->memory, g->comm, &m->params);
+    t->allreduce = allreduce_create_all(g->comm, &m->params, &t->memory);
     TRY_ALL(g->comm, losses_create(&t->losses, g, m, &t->in, v, t->allreduce));
     TRY(make_net_all(t, kit));
 done:
@@ -121,6 +124,7 @@ void trainer_destroy(trainer **pt)
     resnet_destroy(&t->net);
     allreduce_destroy(&t->allreduce);
     losses_destroy(&t->losses);
+    shared_params_free_all(&t->memory, &t->m->params);
     free(t->h);
     free(t->h_norm);
     free(t->dh);
@@ -129,8 +133,20 @@ void trainer_destroy(trainer **pt)
     free(t);
 }
 
-void trainer_changed(trainer *t)
+double trainer_norm_all(trainer *t)
 {
+    const shared_params *s = &t->memory;
+    double squares = grad_squares(&t->m->params, s->mine), norm;
+    if (s->window != MPI_WIN_NULL) MPI_Allreduce(MPI_IN_PLACE, &squares, 1, MPI_DOUBLE, MPI_SUM, s->node);
+    norm = sqrt(squares);
+    MPI_Bcast(&norm, 1, MPI_DOUBLE, 0, t->g->comm); /* nodes with other numbers of ranks add in another order */
+    return norm;
+}
+
+void trainer_update_all(trainer *t, int64_t step, double lr, double scale)
+{
+    adamw_step(&t->m->params, t->memory.mine, step, lr, t->g->cfg.train.weight_decay, scale);
+    shared_params_wait_all(&t->memory);
     resnet_weights_changed(t->net);
 }
 
@@ -185,7 +201,7 @@ status trainer_gradients_all(trainer *t, int64_t step, step_result *r)
     *r = (step_result){0};
     TRY_ALL(comm, fault("a step"));
     allreduce_begin(t->allreduce);
-    params_clear_grad((nn_params *)&m->params);
+    params_clear_grad((nn_params *)&m->params, t->heads_first);
     TRY_ALL(comm, batch_next(&t->in, step, &r->wait_s));
     for (int64_t i = 0; i < t->in.n_global; i++) r->fell_back += t->in.pair[i].fell_back;
     TRY_ALL(comm, batch_forward(&t->in, t->net, t->h)); /* a row's channels are consecutive pictures */

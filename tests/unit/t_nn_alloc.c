@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -94,10 +95,10 @@ static int64_t try_net(nn_type type, int64_t memory, conv_choices *choices, cons
     for (int step = 1; step <= 4; step++) {
         if (step == 2) t0 = atomic_load(&taken), g0 = atomic_load(&given), l0 = atomic_load(&large), own = mem_allocations();
         resnet_weights_changed(net);
-        params_clear_grad(&p);
+        params_clear_grad(&p, 0);
         TRY(resnet_forward(net, x, y));
         TRY(resnet_backward(net, y));
-        adamw_step(&p, step, 1e-3, 0.01, clip_scale(grad_norm(&p), 1));
+        adamw_step(&p, params_all(&p), step, 1e-3, 0.01, clip_scale(sqrt(grad_squares(&p, params_all(&p))), 1));
     }
     long took = atomic_load(&taken) - t0, gave = atomic_load(&given) - g0, big = atomic_load(&large) - l0;
     printf("# %s: three steps: %ld blocks taken, %ld given back, %ld of a page or more\n", what, took, gave, big);

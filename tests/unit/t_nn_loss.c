@@ -8,6 +8,7 @@
 #include "micon/nn/loss.h"
 #include "micon/nn/optimizer.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static safetensors ref;
@@ -221,7 +222,7 @@ static status test_aux(void)
     load(&p, a.w, draw(C * DIM, 304, 1));
     load(&p, a.b, draw(C, 305, 1));
     for (int i = 0; i < N; i++) y[i] = i % C;
-    params_clear_grad(&p);
+    params_clear_grad(&p, 0);
     aux_loss(&p, &a, &(aux_rows){N, x, y}, &(rank_sum){0}, &loss, dx, work);
     double *right = want("aux:loss", 1);
     near(loss, right[0], 1e-6, "auxiliary head: loss");
@@ -283,13 +284,49 @@ static status test_adamw(void)
         memcpy(params_grad(&p, a), g, 63 * 4);
         memcpy(params_grad(&p, b), h, 63 * 4);
         free(g), free(h);
-        adamw_step(&p, k + 1, 5e-3, 0.01, clip_scale(grad_norm(&p), 1.0));
+        adamw_step(&p, params_all(&p), k + 1, 5e-3, 0.01, clip_scale(sqrt(grad_squares(&p, params_all(&p))), 1.0));
     }
     ok(error_named(params_value(&p, a), "adamw:a", 63) < 1e-6 && error_named(params_value(&p, b), "adamw:b", 63) < 1e-6,
        "AdamW with clipping");
     ok(clip_scale(0.5, 1) == 1 && clip_scale(7, 0) == 1 && fabs(clip_scale(2, 1) - 0.5) < 1e-6, "clipping");
 done:
     params_free(&p);
+    return st;
+}
+
+/* Ranks sum and update shares: the bits of one that does everything. */
+static status test_shares(void)
+{
+    status st = OK;
+    nn_params whole = {0}, shared = {0};
+    int64_t dim[2] = {300, 200}, n = 50;
+    const nn_range part[2] = {{0, 20016}, {20016, 60000 + 64 - 20016}};
+    float *grad[3] = {0};
+    TRY(mem_alloc(&grad[0], 60064, sizeof(float), "test"));
+    for (int r = 1; r < 3; r++) grad[r] = draw(60064, 530 + (uint32_t)r, 1);
+    for (int k = 0; k < 2; k++) {
+        nn_params *p = k ? &shared : &whole;
+        params_add(p, "a", 2, dim, true);
+        params_add(p, "b", 1, &n, true);
+        TRY(params_allocate(p, true));
+        for (size_t i = 0; i < p->n_trained; i++) p->value[i] = (float)(i % 97) * 0.01f;
+    }
+    for (int64_t step = 1; step <= 2; step++) {
+        for (size_t i = 0; i < whole.n_trained; i++) grad[0][i] = shared.grad[i] = (float)(i % 31) * 0.1f;
+        for (size_t i = 0; i < whole.n_trained; i++) whole.grad[i] = grad[0][i] + grad[1][i] + grad[2][i];
+        for (int k = 0; k < 2; k++) {
+            grad_sum(&shared, part[k], (float *const[]){shared.grad, grad[1], grad[2]}, 3);
+            adamw_step(&shared, part[k], step, 1e-3, 0.01, 0.5);
+        }
+        adamw_step(&whole, params_all(&whole), step, 1e-3, 0.01, 0.5);
+        double all = grad_squares(&whole, params_all(&whole)), halves = grad_squares(&shared, part[0]) + grad_squares(&shared, part[1]);
+        ok(all > 1 && fabs(all - halves) < 1e-9 * all, "the squares of the shares are those of the sum");
+    }
+    ok(memcmp(whole.value, shared.value, whole.n_trained * 4) == 0 && memcmp(whole.moment2, shared.moment2, whole.n_trained * 4) == 0,
+       "three gradients summed and updated in two shares: the same bits");
+done:
+    for (int r = 0; r < 3; r++) free(grad[r]);
+    params_free(&whole), params_free(&shared);
     return st;
 }
 
@@ -328,6 +365,7 @@ int main(void)
     TRY(test_aux());
     TRY(test_mlp());
     TRY(test_adamw());
+    TRY(test_shares());
     test_schedules();
 done:
     safetensors_free(&ref);

@@ -46,6 +46,7 @@ void aux_loss(const nn_params *p, const aux_head *a, const aux_rows *r, const ra
 /* The sum of the cross-entropy over the rows, computed with the running statistics; nothing changes. */
 double aux_eval(const nn_params *p, const aux_head *a, const aux_rows *r, void *work);
 
-void params_clear_grad(nn_params *p);
+/* Gradients of the trained values from `first` on become zero: heads add to what is there, resnet_backward does not. */
+void params_clear_grad(nn_params *p, size_t first);
 
 #endif

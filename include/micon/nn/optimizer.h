@@ -3,12 +3,15 @@
 #define MICON_NN_OPTIMIZER_H
 #include "micon/nn/params.h"
 
-/* Length of the gradient over all trained tensors, in double. */
-double grad_norm(const nn_params *p);
+/* The gradient's squares summed over a range, in double. */
+double grad_squares(const nn_params *p, nn_range r);
 
-/* AdamW, betas 0.9 and 0.999, eps 1e-8; gradients are multiplied by `scale` first; decay is decoupled and for tensors of two or more
- * dimensions only. step counts from 1. */
-void adamw_step(nn_params *p, int64_t step, double lr, double weight_decay, double scale);
+/* p->grad of the range becomes the sum of n gradients, added in their order; p->grad is one of them. */
+void grad_sum(nn_params *p, nn_range r, float *const *grad, int n);
+
+/* AdamW on a range, betas 0.9 and 0.999, eps 1e-8; gradients are multiplied by `scale` first; decay is decoupled and for tensors of two
+ * or more dimensions only. step counts from 1. Each value has the same bits in any range. */
+void adamw_step(nn_params *p, nn_range r, int64_t step, double lr, double weight_decay, double scale);
 
 /* min(1, clip / (norm + 1e-6)); 1 if clip <= 0. */
 double clip_scale(double norm, double clip);

@@ -25,11 +25,17 @@ typedef struct {
     float *value, *grad, *moment1, *moment2, *state;
 } nn_params;
 
+/* Trained values [first, first + n). */
+typedef struct {
+    size_t first, n;
+} nn_range;
+
 /* Before params_allocate. Returns the tensor's number. */
 size_t params_add(nn_params *p, const char *name, int n_dims, const int64_t *dim, bool trained);
 status params_allocate(nn_params *p, bool training) MUST_USE; /* zeros; grad and moments only for training */
 void params_free(nn_params *p);
 
+nn_range params_all(const nn_params *p);
 float *params_value(const nn_params *p, size_t i);
 float *params_grad(const nn_params *p, size_t i);       /* of a trained one */
 long params_find(const nn_params *p, const char *name); /* -1: none */
