@@ -144,11 +144,13 @@ typedef struct {
 void transform_settle(evaluate_options *o, const wells *w, names *notes);
 /* like: apply that store's parameters, which are moved out of it; NULL: fit them on these wells. notes NULL: no notes. */
 status transform_correct(transformed *c, const wells *w, const evaluate_options *o, transform_params *like, names *notes) MUST_USE;
-/* The same, and the map. */
-status transform_profiles(transformed *c, const wells *w, const evaluate_options *o, transform_params *like, names *notes) MUST_USE;
 void transformed_free(transformed *c);
 /* transform_reuse.c: everything but the two lists of names is borrowed. */
 void transform_params_from(transform_params *p, const wells *w, const transformed *c, const evaluate_options *o);
+
+/* ---- map.c ---- */
+/* c->umap of the n wells, whose pca rank 0 holds, on rank 0. */
+status map_wells_all(MPI_Comm comm, transformed *c, int64_t n, uint32_t seed) MUST_USE;
 
 /* ---- results.c: what was measured ---- */
 typedef struct {

@@ -91,8 +91,9 @@ static status evaluate_all(stage *g, progress *p, wells *w, transformed *c, tran
     TRY_ALL(g->comm, g->rank == 0 ? pairs_label(w, &g->cfg.evaluate.pairs, notes) : OK);
     TRY_ALL(g->comm, g->rank == 0 ? relations_read(w, &g->cfg, notes) : OK);
     if (g->rank == 0) transform_settle(&g->cfg.evaluate, w, notes);
-    TRY_ALL(g->comm, g->rank == 0 ? transform_profiles(c, w, &g->cfg.evaluate, like, notes) : OK);
+    TRY_ALL(g->comm, g->rank == 0 ? transform_correct(c, w, &g->cfg.evaluate, like, notes) : OK);
     TRY(wells_share_all(w, g->comm));
+    TRY(map_wells_all(g->comm, c, w->n, (uint32_t)g->cfg.evaluate.seed));
     TRY(control_folds_share_all(g->comm, w, &c->cross, &cross));
     log_info("%lld wells, %lld features: transformed in %.1f s", (long long)w->n, (long long)w->d, clock_s() - from);
     progress_add(p, g->rank == 0);

@@ -8,7 +8,6 @@
 #include "micon/profile/harmony.h"
 #include "micon/profile/linear_algebra.h"
 #include "micon/profile/normal_scores.h"
-#include "micon/profile/umap.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -322,18 +321,6 @@ status transform_correct(transformed *c, const wells *w, const evaluate_options 
     TRY(sphere_profiles(c, w, o, like, notes));
     TRY(components(c, w, like));
     TRY(harmonize_profiles(c, w, o, notes));
-done:
-    return st;
-}
-
-status transform_profiles(transformed *c, const wells *w, const evaluate_options *o, transform_params *like, names *notes)
-{
-    status st = OK;
-    umap_options u = umap_defaults();
-    u.seed = (uint32_t)o->seed;
-    TRY(transform_correct(c, w, o, like, notes));
-    TRY(mem_alloc(&c->umap, (size_t)w->n * 2, sizeof *c->umap, "UMAP"));
-    TRY(umap_fit(c->pca, w->n, c->d_pca, &u, c->umap));
 done:
     return st;
 }

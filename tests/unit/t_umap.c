@@ -14,6 +14,32 @@ static double stored(const char *name)
     return out;
 }
 
+/* Three processes, one after the other in every epoch: y is what one alone finds. */
+static void in_parts(const float *x, int n, int d, const umap_options *o, const float *y)
+{
+    enum { PARTS = 3 };
+    umap_state u[PARTS];
+    umap_neighbours g = {.n = n, .k = o->neighbours - 1};
+    float *start = malloc((size_t)n * 2 * sizeof *start);
+    g.row = malloc((size_t)(n * g.k) * sizeof *g.row), g.dist = malloc((size_t)(n * g.k) * sizeof *g.dist);
+    int st = (int)neighbours_euclid(x, n, d, 0, n, g.k, g.row, g.dist) | (int)umap_first_places(x, n, d, start);
+    for (int p = 0; p < PARTS; p++) {
+        int first = n * p / PARTS, end = n * (p + 1) / PARTS;
+        st |= (int)umap_begin(&u[p], &g, start, o, (row_range){first, end - first});
+    }
+    for (int epoch = 1; st == OK && epoch <= u[0].epochs; epoch++) {
+        for (int p = 0; p < PARTS; p++) umap_move(&u[p], epoch);
+        for (int p = 0; p < PARTS; p++)
+            for (int q = 0; q < PARTS; q++)
+                memcpy(u[q].y + 2 * u[p].own.first, u[p].y + 2 * u[p].own.first, 2 * (size_t)u[p].own.n * sizeof *start);
+    }
+    ok(st == OK && memcmp(y, u[1].y, (size_t)n * 2 * sizeof *y) == 0, "in three parts: the same bytes");
+    for (int p = 0; p < PARTS; p++) umap_free(&u[p]);
+    free(start);
+    free(g.row);
+    free(g.dist);
+}
+
 static void kept(const float *x, int n, int d, const char *name)
 {
     float *y = malloc((size_t)n * 2 * sizeof *y), *z = malloc((size_t)n * 2 * sizeof *z);
@@ -26,6 +52,7 @@ static void kept(const float *x, int n, int d, const char *name)
     o.epochs = 20;
     int st = (int)umap_fit(x, n, d, &o, y) | (int)umap_fit(x, n, d, &o, z);
     ok(st == OK && memcmp(y, z, (size_t)n * 2 * sizeof *y) == 0, "the same bytes for a seed");
+    in_parts(x, n, d, &o, y);
     o.seed = 2;
     ok(umap_fit(x, n, d, &o, z) == OK && memcmp(y, z, (size_t)n * 2 * sizeof *y) != 0, "others for another");
     free(y);
