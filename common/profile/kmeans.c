@@ -20,7 +20,8 @@ typedef float lanes __attribute__((vector_size(4 * KMEANS_MOST_STARTS)));
 typedef struct {
     const float *x;
     int64_t n, d;
-    int k, lanes;         /* lanes: starts that are chosen together, or candidates of one start */
+    int k, trials;        /* trials: candidates for each further centre */
+    int lanes;            /* candidates of all starts that are chosen together */
     double *center, *far; /* [k,d]; [lanes,n]: squared distance of each row to its nearest centre so far */
     double *square;       /* [n] squared lengths of the rows */
     int32_t *row;         /* [starts,k] the rows that the starts take as first centres */
@@ -107,29 +108,40 @@ static void choose_starts(work *w, uint32_t seed, int first)
     }
 }
 
-/* The same for one start (the number decides its draws), where each further centre is the best of as many such rows as there are lanes: the
- * one that leaves the least sum of distances. */
-static void choose_greedily(work *w, uint32_t seed, int start, int number)
+/* Of the distances far [trials,n] all become those with the least sum; returns which. */
+static int keep_best(const work *w, double *far)
+{
+    double least = INFINITY;
+    int best = 0;
+    for (int t = 0; t < w->trials; t++) {
+        double sum = 0;
+        for (int64_t i = 0; i < w->n; i++) sum += far[t * w->n + i];
+        if (sum < least) least = sum, best = t;
+    }
+    for (int t = 0; t < w->trials; t++)
+        if (t != best) memcpy(far + t * w->n, far + best * w->n, (size_t)w->n * sizeof *far);
+    return best;
+}
+
+/* The same for `starts` of them from number `start` on (`first` and the number decide a start's draws), where each further centre is the best
+ * of w->trials such rows: the one that leaves the least sum of distances. Each start has as many lanes. */
+static void choose_greedily(work *w, uint32_t seed, int start, int starts, int first)
 {
     int32_t newest[KMEANS_MOST_STARTS], *row = w->row + start * w->k;
-    rng r = rng_at(seed, STREAM_KMEANS, (uint32_t)number, 0);
-    row[0] = (int32_t)rng_below(&r, (uint64_t)w->n);
-    for (int s = 0; s < w->lanes; s++) newest[s] = row[0];
+    rng r[KMEANS_MOST_STARTS];
+    int trials = w->trials;
+    w->lanes = starts * trials;
+    for (int s = 0; s < starts; s++) {
+        r[s] = rng_at(seed, STREAM_KMEANS, (uint32_t)(first + start + s), 0);
+        row[s * w->k] = (int32_t)rng_below(&r[s], (uint64_t)w->n);
+        for (int t = 0; t < trials; t++) newest[s * trials + t] = row[s * w->k];
+    }
     for (int64_t i = 0; i < w->lanes * w->n; i++) w->far[i] = DBL_MAX;
     shrink_distances(w, newest);
     for (int c = 1; c < w->k; c++) {
-        double least = INFINITY;
-        int best = 0;
-        for (int s = 0; s < w->lanes; s++) newest[s] = choose_row(w->far, w->n, &r);
+        for (int l = 0; l < w->lanes; l++) newest[l] = choose_row(w->far + l * w->n, w->n, &r[l / trials]);
         shrink_distances(w, newest);
-        for (int s = 0; s < w->lanes; s++) {
-            double sum = 0;
-            for (int64_t i = 0; i < w->n; i++) sum += w->far[s * w->n + i];
-            if (sum < least) least = sum, best = s;
-        }
-        row[c] = newest[best];
-        for (int s = 0; s < w->lanes; s++)
-            if (s != best) memcpy(w->far + s * w->n, w->far + best * w->n, (size_t)w->n * sizeof *w->far);
+        for (int s = 0; s < starts; s++) row[s * w->k + c] = newest[s * trials + keep_best(w, w->far + s * trials * w->n)];
     }
 }
 
@@ -266,14 +278,10 @@ status kmeans_fit(const profile_rows *r, const kmeans_options *o, double *center
     int unused, k = o->k;
     int64_t n = r->n, d = r->d;
     double best = INFINITY;
-    int trials = 2 + (int)log(k);
-    work w = {.x = r->x,
-              .n = n,
-              .d = d,
-              .k = k,
-              .lanes = !o->greedy                    ? o->starts
-                       : trials < KMEANS_MOST_STARTS ? trials
-                                                     : KMEANS_MOST_STARTS};
+    int trials = !o->greedy ? 1 : k < 1 ? 2 : 2 + (int)log(k), together;
+    if (trials > KMEANS_MOST_STARTS) trials = KMEANS_MOST_STARTS;
+    together = KMEANS_MOST_STARTS / trials < o->starts ? KMEANS_MOST_STARTS / trials : o->starts;
+    work w = {.x = r->x, .n = n, .d = d, .k = k, .trials = trials, .lanes = together * trials};
     TRY(int_from_i64(n, &unused));
     TRY(int_from_i64(d, &unused));
     if (k < 1 || k > n) TRY(fail(E_FAILED, "k-means: %d clusters of %lld rows", k, (long long)n));
@@ -281,7 +289,8 @@ status kmeans_fit(const profile_rows *r, const kmeans_options *o, double *center
     TRY(work_alloc(&w, (size_t)o->starts));
     for (int64_t i = 0; i < n; i++) w.square[i] = linear_dot(w.x + i * d, w.x + i * d, d);
     if (!o->greedy) choose_starts(&w, o->seed, o->first);
-    for (int start = 0; o->greedy && start < o->starts; start++) choose_greedily(&w, o->seed, start, o->first + start);
+    for (int start = 0; o->greedy && start < o->starts; start += together)
+        choose_greedily(&w, o->seed, start, o->starts - start < together ? o->starts - start : together, o->first);
     for (int start = 0; start < o->starts; start++) {
         begin(&w, start);
         for (int round = 0; round < o->max_rounds && assign(&w) > 0; round++) move_centers(&w);
