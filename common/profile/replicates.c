@@ -6,6 +6,7 @@
 #include "micon/profile/linear_algebra.h"
 #include "replicates_impl.h"
 
+#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,17 +53,32 @@ static double *known_pair(double *known, int64_t a, int64_t b)
     return known + (a > b ? a * (a - 1) / 2 + b : b * (b - 1) / 2 + a);
 }
 
-void replicate_set_pairs(const float *x, int64_t d, double *known, const int32_t *row, int m, double *pair)
+/* All pairs of a set by one product; room [m,d]. */
+static void multiply_set(const float *x, int64_t d, const int32_t *row, int m, double *room, double *pair)
+{
+    double product[REPLICATE_MAX_SET * REPLICATE_MAX_SET];
+    for (int i = 0; i < m; i++)
+        for (int64_t j = 0; j < d; j++) room[i * d + j] = x[row[i] * d + j];
+    cblas_dsyrk(CblasRowMajor, CblasUpper, CblasNoTrans, m, (int)d, 1, room, (int)d, 0, product, m);
+    for (int i = 0; i + 1 < m; i++)
+        for (int j = i + 1; j < m; j++) *pair++ = product[i * m + j];
+}
+
+void replicate_set_pairs(const float *x, int64_t d, double *known, double *room, const int32_t *row, int m, double *pair)
 {
     int32_t want[REPLICATE_MAX_SET];
     double got[REPLICATE_MAX_SET];
+    if (!known) {
+        multiply_set(x, d, row, m, room, pair);
+        return;
+    }
     for (int i = 0; i + 1 < m; pair += m - i - 1, i++) {
         int n = 0;
         for (int j = i + 1; j < m; j++)
-            if (!known || isnan(*known_pair(known, row[i], row[j]))) want[n++] = row[j];
+            if (isnan(*known_pair(known, row[i], row[j]))) want[n++] = row[j];
         linear_dot_rows(x + row[i] * d, x, d, want, n, got);
-        for (int k = 0; known && k < n; k++) *known_pair(known, row[i], want[k]) = got[k];
-        for (int j = i + 1; j < m; j++) pair[j - i - 1] = known ? *known_pair(known, row[i], row[j]) : got[j - i - 1];
+        for (int k = 0; k < n; k++) *known_pair(known, row[i], want[k]) = got[k];
+        for (int j = i + 1; j < m; j++) pair[j - i - 1] = *known_pair(known, row[i], row[j]);
     }
 }
 
@@ -115,20 +131,23 @@ status replicate_null(const profile_rows *r, double *known, int32_t n_label, int
     status st = OK;
     rows_by_code b = {0};
     int32_t *order = NULL, row[REPLICATE_MAX_SET];
+    double *room = NULL;
     double pair[REPLICATE_MAX_SET * (REPLICATE_MAX_SET - 1) / 2];
     if (set < 2 || set > REPLICATE_MAX_SET) return fail(E_INTERNAL, "percent replicating: null sets of %d wells", set);
     TRY(rows_by_code_init(&b, r->label, r->n, n_label));
     if (b.n_filled < set)
         TRY(fail(E_FAILED, "percent replicating: null sets of %d wells need as many compounds, there are %d", set, b.n_filled));
     TRY(mem_alloc(&order, (size_t)n_label, sizeof *order, "compounds"));
+    TRY(mem_alloc(&room, (size_t)set, (size_t)r->d * sizeof *room, "null sets"));
     for (int64_t i = 0; i < draws.n; i++) {
         draw_set(&b, order, set, seed, draws.first + i, row);
-        replicate_set_pairs(r->x, r->d, known, row, set, pair);
+        replicate_set_pairs(r->x, r->d, known, room, row, set, pair);
         null[i] = replicate_median(pair, row, set, NULL);
     }
 done:
     rows_by_code_free(&b);
     free(order);
+    free(room);
     return st;
 }
 

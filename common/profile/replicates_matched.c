@@ -112,6 +112,7 @@ status replicate_matched_null(const replicate_pool *pool, replicate_shape shape,
     drawing w = {.pool = pool, .b = &b, .shape = shape};
     int32_t row[REPLICATE_MAX_SET];
     double pair[REPLICATE_MAX_SET * (REPLICATE_MAX_SET - 1) / 2] = {0}, apart[REPLICATE_MAX_SET * (REPLICATE_MAX_SET - 1) / 2];
+    double *room = NULL;
     const profile_rows *x = &pool->rows;
     if (shape.wells < 2 || shape.wells > REPLICATE_MAX_SET || shape.places < 1 || shape.places > shape.wells)
         return fail(E_INTERNAL, "percent replicating: null sets of %d wells at %d positions", shape.wells, shape.places);
@@ -119,13 +120,14 @@ status replicate_matched_null(const replicate_pool *pool, replicate_shape shape,
     TRY(mem_alloc(&w.eligible, (size_t)pool->n_place, sizeof *w.eligible, "null sets"));
     TRY(mem_alloc(&w.place, (size_t)pool->n_place, sizeof *w.place, "null sets"));
     TRY(mem_alloc(&w.well, (size_t)x->n, sizeof *w.well, "null sets"));
+    TRY(mem_alloc(&room, (size_t)shape.wells, (size_t)x->d * sizeof *room, "null sets"));
     w.n_eligible = list_eligible(pool, &b, fullest(shape), w.well, w.eligible);
     if (w.n_eligible < shape.places) TRY(fail(E_INTERNAL, "percent replicating: %d positions for null sets", w.n_eligible));
     for (int64_t i = 0; i < draws.n; i++) {
         rng r = rng_at(seed, STREAM_MATCHED, (uint32_t)(shape.wells << 8 | shape.places), (uint64_t)(draws.first + i));
         bool found = false;
         for (int t = 0; t < TRIES && !found; t++) found = draw_set(&w, &r, row);
-        if (found) replicate_set_pairs(x->x, x->d, pool->known, row, shape.wells, pair);
+        if (found) replicate_set_pairs(x->x, x->d, pool->known, room, row, shape.wells, pair);
         memcpy(apart, pair, sizeof pair);
         all[i] = found ? replicate_median(pair, row, shape.wells, NULL) : NAN;
         across[i] = found && shape.places > 1 ? replicate_median(apart, row, shape.wells, pool->place) : NAN;
@@ -135,5 +137,6 @@ done:
     free(w.eligible);
     free(w.place);
     free(w.well);
+    free(room);
     return st;
 }
