@@ -166,8 +166,7 @@ void linear_panels_free(linear_panels *p)
 
 /* A matrix product's last bits depend on where a row lies in the block and on the block's shape: both are kept the same whatever the
  * range, with zeros for the rows of a block that are not asked for. */
-status linear_project_rows(const float *x, const int32_t *row, int64_t first, int64_t n, int64_t d, const double *mean, const double *w,
-                           int64_t k, float *y)
+status linear_project(const float *x, int64_t first, int64_t n, int64_t d, const double *mean, const double *w, int64_t k, float *y)
 {
     enum { ROWS = 256 };
     status st = OK;
@@ -180,10 +179,8 @@ status linear_project_rows(const float *x, const int32_t *row, int64_t first, in
     for (int64_t at = first / ROWS * ROWS; at < first + n; at += ROWS) {
         int64_t from = at < first ? first : at, to = at + ROWS < first + n ? at + ROWS : first + n;
         if (to - from < ROWS) memset(in, 0, (size_t)(ROWS * d) * sizeof *in);
-        for (int64_t i = from; i < to; i++) {
-            const float *one = x + (row ? row[i] : i - first) * d;
-            for (int64_t j = 0; j < d; j++) in[(i - at) * d + j] = one[j] - (mean ? mean[j] : 0);
-        }
+        for (int64_t i = from; i < to; i++)
+            for (int64_t j = 0; j < d; j++) in[(i - at) * d + j] = x[(i - first) * d + j] - (mean ? mean[j] : 0);
         cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, ROWS, ki, di, 1, in, di, w, ki, 0, out, ki);
         for (int64_t i = from; i < to; i++)
             for (int64_t j = 0; j < k; j++) y[(i - first) * k + j] = (float)out[(i - at) * k + j];
@@ -194,9 +191,32 @@ done:
     return st;
 }
 
-status linear_project(const float *x, int64_t first, int64_t n, int64_t d, const double *mean, const double *w, int64_t k, float *y)
+status linear_project_rows(const float *x, const int32_t *row, int64_t first, int64_t n, int64_t d, const double *mean, const double *w,
+                           int64_t k, float *y)
 {
-    return linear_project_rows(x, NULL, first, n, d, mean, w, k, y);
+    enum { ROWS = 256 };
+    status st = OK;
+    float *in = NULL, *out = NULL, *by = NULL;
+    int di, ki;
+    TRY(int_from_i64(d, &di));
+    TRY(int_from_i64(k, &ki));
+    TRY(mem_alloc(&in, ROWS, (size_t)d * sizeof *in, "a block of profiles"));
+    TRY(mem_alloc(&out, ROWS, (size_t)k * sizeof *out, "a block of profiles"));
+    TRY(mem_alloc(&by, (size_t)d, (size_t)k * sizeof *by, "a sphering"));
+    for (int64_t j = 0; j < d * k; j++) by[j] = (float)w[j];
+    for (int64_t at = first / ROWS * ROWS; at < first + n; at += ROWS) {
+        int64_t from = at < first ? first : at, to = at + ROWS < first + n ? at + ROWS : first + n;
+        if (to - from < ROWS) memset(in, 0, (size_t)(ROWS * d) * sizeof *in);
+        for (int64_t i = from; i < to; i++)
+            for (int64_t j = 0; j < d; j++) in[(i - at) * d + j] = (float)(x[row[i] * d + j] - mean[j]);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, ROWS, ki, di, 1, in, di, by, ki, 0, out, ki);
+        memcpy(y + (from - first) * k, out + (from - at) * k, (size_t)((to - from) * k) * sizeof *y);
+    }
+done:
+    free(in);
+    free(out);
+    free(by);
+    return st;
 }
 
 double linear_mean(const double *v, int64_t n)

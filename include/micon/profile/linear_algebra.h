@@ -33,7 +33,7 @@ void linear_panels_free(linear_panels *p);
  * Computed in blocks cut at multiples of a fixed number of rows of the whole, so that a row's bytes do not depend on the range. */
 status linear_project(const float *x, int64_t first, int64_t n, int64_t d, const double *mean, const double *w, int64_t k,
                       float *y) MUST_USE;
-/* The same of the rows row[first], ..., row[first+n-1] of x; blocks are cut at multiples of that number of places in `row`. */
+/* The same of the rows row[first], ..., row[first+n-1] of x, in float; blocks are cut at multiples of that number of places in `row`. */
 status linear_project_rows(const float *x, const int32_t *row, int64_t first, int64_t n, int64_t d, const double *mean, const double *w,
                            int64_t k, float *y) MUST_USE;
 
