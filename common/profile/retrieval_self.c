@@ -20,7 +20,7 @@ typedef struct {
     const retrieval_question *question;
     int n_question;
     similarity *products;
-    float *out;        /* [QUERIES][BLOCK] */
+    float *out, *bar;  /* [QUERIES][BLOCK]; [n] */
     shortlists *list;  /* [n_question], of all n rows */
     int64_t n_through; /* candidates that passed the sieve */
 } among;
@@ -87,33 +87,57 @@ done:
     return st;
 }
 
-status retrieval_among(retrieval_way way, const float *x, int64_t n, int64_t d, retrieval_question *question, int n_question, int part,
-                       int parts)
+static status search_part(among *a, retrieval_way way, shortlist_known *known, int part, int parts)
 {
     status st = OK;
     int unused, most_k = 1;
     bool too_many;
-    among a = {.x = x, .n = n, .d = d, .blocks = (n + BLOCK - 1) / BLOCK, .question = question, .n_question = n_question};
-    a.list = xcalloc((size_t)n_question, sizeof *a.list);
-    for (int i = 0; i < n_question; i++) most_k = question[i].k > most_k ? question[i].k : most_k;
-    TRY(int_from_i64(n, &unused));
-    TRY(int_from_i64(d, &unused));
-    TRY(similarity_create(&a.products, way, x, n, x, n, d, most_k));
-    TRY(mem_alloc(&a.out, QUERIES, BLOCK * sizeof *a.out, "a block of similarities"));
-    for (int q = 0; q < n_question; q++) {
-        int room = 3 * question[q].k + 34; /* float products leave hardly more than k */
-        TRY(shortlists_init(&a.list[q], n, question[q].k, room < MOST_ROOM ? room : MOST_ROOM, x, x, d));
+    for (int i = 0; i < a->n_question; i++) most_k = a->question[i].k > most_k ? a->question[i].k : most_k;
+    TRY(int_from_i64(a->n, &unused));
+    TRY(int_from_i64(a->d, &unused));
+    TRY(similarity_create(&a->products, way, a->x, a->n, a->x, a->n, a->d, most_k));
+    TRY(mem_alloc(&a->out, QUERIES, BLOCK * sizeof *a->out, "a block of similarities"));
+    TRY(mem_alloc(&known->sim, (size_t)a->n, sizeof *known->sim, "similarities"));
+    TRY(mem_alloc(&known->query, (size_t)a->n, sizeof *known->query, "similarities"));
+    TRY(mem_alloc(&a->bar, (size_t)a->n, sizeof *a->bar, "similarities"));
+    for (int64_t i = 0; i < a->n; i++) known->query[i] = -1;
+    for (int q = 0; q < a->n_question; q++) {
+        int room = 3 * a->question[q].k + 34; /* float products leave hardly more than k */
+        TRY(shortlists_init(&a->list[q], a->n, a->question[q].k, room < MOST_ROOM ? room : MOST_ROOM, a->x, a->x, a->d));
+        a->list[q].known = known;
     }
-    TRY(meet_all(&a, part, parts, &too_many));
+    TRY(meet_all(a, part, parts, &too_many));
     if (too_many) { /* bf16 cannot tell these rows apart */
-        similarity_refine(a.products);
-        TRY(meet_all(&a, part, parts, &too_many));
+        similarity_refine(a->products);
+        TRY(meet_all(a, part, parts, &too_many));
     }
-    for (int q = 0; q < n_question; q++)
-        for (int64_t i = 0; i < n; i++) shortlists_finish(&a.list[q], i, question[q].hit + i * question[q].k);
+done:
+    return st;
+}
+
+status retrieval_among(retrieval_way way, const profile_rows *rows, retrieval_question *question, int n_question, int part, int parts,
+                       const retrieval_peers *peers)
+{
+    int64_t n = rows->n;
+    shortlist_known known = {NULL, NULL};
+    among a = {.x = rows->x, .n = n, .d = rows->d, .blocks = (n + BLOCK - 1) / BLOCK, .question = question, .n_question = n_question};
+    a.list = xcalloc((size_t)n_question, sizeof *a.list);
+    status st = search_part(&a, way, &known, part, parts);
+    if (peers) st = peers->agree(peers->with, st);
+    if (st != OK) goto done;
+    for (int q = 0; peers && q < n_question; q++) {
+        shortlists_get_bars(&a.list[q], a.bar);
+        peers->raise(peers->with, a.bar, n);
+        shortlists_set_bars(&a.list[q], a.bar);
+    }
+    for (int64_t i = 0; i < n; i++)
+        for (int q = 0; q < n_question; q++) shortlists_finish(&a.list[q], i, question[q].hit + i * question[q].k);
 done:
     similarity_destroy(&a.products);
     free(a.out);
+    free(a.bar);
+    free(known.sim);
+    free(known.query);
     for (int q = 0; q < n_question; q++) shortlists_free(&a.list[q]);
     free(a.list);
     return st;

@@ -51,11 +51,21 @@ static void multiply(const shortlists *l, int64_t i, retrieval_hit *out)
 {
     int32_t row[MOST_ROOM] = {0};
     double sim[MOST_ROOM];
-    int n = l->count[i];
-    for (int j = 0; j < n; j++) row[j] = l->item[i * l->cap + j].row;
-    linear_dot_rows(l->q + i * l->d, l->c, l->d, row, n, sim);
-    for (int j = 0; j < n; j++) out[j] = (retrieval_hit){sim[j], row[j]};
-    qsort(out, (size_t)n, sizeof *out, by_similarity);   // cppcheck-suppress uninitvar ; the line before filled it
+    shortlist_known *known = l->known;
+    int n = l->count[i], m = 0, at = 0;
+    for (int j = 0; j < n; j++) {
+        int32_t r = l->item[i * l->cap + j].row;
+        if (known && known->query[r] == i)
+            out[at++] = (retrieval_hit){known->sim[r], r};
+        else
+            row[m++] = r;
+    }
+    linear_dot_rows(l->q + i * l->d, l->c, l->d, row, m, sim);
+    for (int j = 0; j < m; j++) {
+        out[at++] = (retrieval_hit){sim[j], row[j]};   // cppcheck-suppress uninitvar ; the line before filled it
+        if (known) known->query[row[j]] = i, known->sim[row[j]] = sim[j];
+    }
+    qsort(out, (size_t)n, sizeof *out, by_similarity);
 }
 
 static int by_approximation(const void *a, const void *b)
@@ -70,10 +80,8 @@ static void tidy(shortlists *l, int64_t i)
     int n = l->count[i], k = l->k;
     shortlist_item *item = l->item + i * l->cap;
     qsort(item, (size_t)n, sizeof *item, by_approximation);
-    if (n >= k) {
-        l->need[i] = item[k - 1].sim - l->margin;
-        while (n > k && item[n - 1].sim < l->need[i]) n--;
-    }
+    if (n >= k) l->need[i] = fmaxf(l->need[i], item[k - 1].sim - l->margin);
+    while (n > 0 && item[n - 1].sim < l->need[i]) n--;
     l->count[i] = n;
     l->full[i] = n < k ? 2 * k : 2 * n; /* the sooner the bar rises, the fewer pass; each sort is paid by as many that came */
     if (l->full[i] <= l->cap) return;
@@ -88,6 +96,16 @@ void shortlists_add(shortlists *l, int64_t i, int32_t row, float sim)
 {
     l->item[i * l->cap + l->count[i]++] = (shortlist_item){row, sim};
     if (l->count[i] == l->full[i]) tidy(l, i);
+}
+
+void shortlists_get_bars(const shortlists *l, float *bar)
+{
+    for (int64_t i = 0; i < l->n; i++) bar[i] = l->need[i] + l->margin / 2;
+}
+
+void shortlists_set_bars(shortlists *l, const float *bar)
+{
+    for (int64_t i = 0; i < l->n; i++) l->need[i] = fmaxf(l->need[i], bar[i] - l->margin / 2);
 }
 
 void shortlists_finish(shortlists *l, int64_t i, retrieval_hit *out)

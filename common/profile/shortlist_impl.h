@@ -19,6 +19,12 @@ typedef struct {
     float sim;
 } shortlist_item;
 
+/* Exact products of the query that was last asked about, kept for other lists of the same queries. */
+typedef struct {
+    double *sim;    /* [candidates] */
+    int64_t *query; /* [candidates] of which query sim is */
+} shortlist_known;
+
 typedef struct {
     int64_t n, d;       /* queries */
     int k, cap;         /* cap: room of a list */
@@ -26,7 +32,8 @@ typedef struct {
     const float *q, *c; /* [n,d], and all candidates; borrowed */
     float *need;        /* [n] an approximate similarity below that cannot matter */
     shortlist_item *item;
-    int *count, *full; /* [n]; a list is tidied when count reaches full */
+    int *count, *full;      /* [n]; a list is tidied when count reaches full */
+    shortlist_known *known; /* borrowed; may be NULL */
 } shortlists;
 
 /* q may be set, and changed, later. room: items a list has room for, at least 2 k. */
@@ -37,7 +44,11 @@ void shortlists_clear(shortlists *l, float margin); /* empty again; the margin o
 /* The candidate c[row] for query i, whose approximate similarity is at least need[i]. */
 void shortlists_add(shortlists *l, int64_t i, int32_t row, float sim);
 
-/* The k best of query i, exactly: best first, row -1 and similarity NaN where there are no more. */
+/* bar [n]: a similarity that the k-th best of each query reaches for sure; a higher one that is known from elsewhere may be set. */
+void shortlists_get_bars(const shortlists *l, float *bar);
+void shortlists_set_bars(shortlists *l, const float *bar);
+
+/* The k best of query i, or those of them that reach the bar, exactly: best first, row -1 and similarity NaN where there are no more. */
 void shortlists_finish(shortlists *l, int64_t i, retrieval_hit *out);
 
 /* Is any of the SHORTLIST_CHUNK similarities at least need, or at least the one of its own column? Bits 1 and 2; NaN never is. columns may

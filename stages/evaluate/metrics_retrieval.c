@@ -77,15 +77,32 @@ static void merge_lists(void *from, void *to, int *n, MPI_Datatype *list)
     for (size_t i = 0; i < (size_t)*n; i++) retrieval_merge((retrieval_hit *)to + i * k, (const retrieval_hit *)from + i * k, (int)k);
 }
 
-/* Every well of E queries the others. Each rank computes its share of the products; the lists of all ranks are merged. */
-static status search_each_other_all(const evaluation_set *e, retrieval_question *ask, int n_ask)
+static status agree_peers(void *with, status mine)
 {
     status st = OK;
+    const evaluation_set *e = with;
+    TRY_ALL(e->comm, mine);
+done:
+    return st;
+}
+
+static void raise_bars_all(void *with, float *bar, int64_t n)
+{
+    const evaluation_set *e = with;
+    MPI_Allreduce(MPI_IN_PLACE, bar, (int)n, MPI_FLOAT, MPI_MAX, e->comm);
+}
+
+/* Every well of E queries the others. Each rank computes its share of the products; the lists of all ranks are merged. */
+static status search_each_other_all(evaluation_set *e, retrieval_question *ask, int n_ask)
+{
+    status st = OK;
+    const profile_rows rows = {.x = e->x, .n = e->n, .d = e->d};
+    const retrieval_peers peers = {agree_peers, raise_bars_all, e};
     int n;
     MPI_Op merge;
     TRY_ALL(e->comm, int_from_i64(e->n, &n));
     TRY_ALL(e->comm, fault("search"));
-    TRY_ALL(e->comm, retrieval_among(RETRIEVAL_AUTO, e->x, e->n, e->d, ask, n_ask, e->rank, e->size));
+    TRY_ALL(e->comm, retrieval_among(RETRIEVAL_AUTO, &rows, ask, n_ask, e->rank, e->size, &peers));
     MPI_Op_create(merge_lists, 1, &merge);
     for (int q = 0; q < n_ask; q++) {
         MPI_Datatype list;

@@ -177,7 +177,7 @@ static void find(bench *b, int64_t part, int64_t n)
                                  {{.query_group = b->e_source, .candidate_group = b->e_source}, K, NULL}};
     if (n != 1) must(fail(E_INTERNAL, "one part a process"));
     for (int s = 0; s < b->n_set; s++) ask[s].hit = b->hit + (part * b->n_set + s) * b->ne * K;
-    must(retrieval_among(RETRIEVAL_AUTO, b->e, b->ne, b->d, ask, b->n_set, (int)part, b->processes));
+    must(retrieval_among(RETRIEVAL_AUTO, &(profile_rows){.x = b->e, .n = b->ne, .d = b->d}, ask, b->n_set, (int)part, b->processes, NULL));
 }
 
 static void merge(bench *b)

@@ -260,6 +260,26 @@ static void worst_rounding(void)
     ok(st == OK && row[0] == M - 1 && row[1] == 0 && row[9] == 8, "bf16 misses nobody, however it rounds");
 }
 
+/* Parts one after the other as if they ran side by side: in a first round the bars of all are noted, in a second each gets the highest. */
+enum { BARRED = 3, BARS = 1300 };
+typedef struct {
+    float most[BARRED][BARS];
+    int question;
+} bars;
+
+static status agree(void *with, status mine)
+{
+    ((bars *)with)->question = 0;
+    return mine;
+}
+
+static void raise_bars(void *with, float *bar, int64_t n)
+{
+    bars *b = with;
+    float *most = b->most[b->question++];
+    for (int64_t i = 0; i < n; i++) bar[i] = most[i] = fmaxf(most[i], bar[i]);
+}
+
 /* All among each other, in any number of parts: what the searches by ranges find, to the bit, for several rules and k at once. */
 static void among(void)
 {
@@ -283,10 +303,13 @@ static void among(void)
     for (int n = 300; n <= M; n += 500) /* one block, two (an even circle), three */
         for (int parts = 1; parts <= 3; parts++) {
             int st = 0, good = 1;
-            for (int p = 0; p < parts; p++) {
+            static bars told;
+            const retrieval_peers peers = {agree, raise_bars, &told};
+            for (int i = 0; i < BARRED * BARS; i++) told.most[i / BARS][i % BARS] = -INFINITY;
+            for (int round = 0, p = 0; round < 2 * parts; round++, p = round % parts) {
                 retrieval_question ask[3];
                 for (int q = 0; q < 3; q++) ask[q] = (retrieval_question){rule[q], ks[q], p == 0 ? hit[q] : malloc(M * 60 * sizeof *part)};
-                st |= (int)retrieval_among(way[p], u, n, W, ask, 3, p, parts);
+                st |= (int)retrieval_among(way[p], &(profile_rows){.x = u, .n = n, .d = W}, ask, 3, p, parts, &peers);
                 for (int q = 0; q < 3 && p > 0; q++) {
                     for (int i = 0; i < n; i++) retrieval_merge(hit[q] + i * ks[q], ask[q].hit + i * ks[q], ks[q]);
                     free(ask[q].hit);
@@ -323,8 +346,9 @@ static void among_alike(void)
     retrieval_setting rule = {NULL, NULL, group, group, NULL, NULL};
     for (int q = 0; q < 6; q++) ask[q / 3][q % 3] = (retrieval_question){rule, ks[q % 3], malloc(M * 128 * sizeof *ask[0][0].hit)};
     for (int a = 0; a < 3; a++) {
-        int n = ns[a], good[2] = {1, 1}, st = (int)retrieval_among(RETRIEVAL_FLOAT, u, n, W, ask[0], 3, 0, 1);
-        st |= (int)retrieval_among(RETRIEVAL_BF16, u, n, W, ask[1], 3, 0, 1);
+        int n = ns[a], good[2] = {1, 1},
+            st = (int)retrieval_among(RETRIEVAL_FLOAT, &(profile_rows){.x = u, .n = n, .d = W}, ask[0], 3, 0, 1, NULL);
+        st |= (int)retrieval_among(RETRIEVAL_BF16, &(profile_rows){.x = u, .n = n, .d = W}, ask[1], 3, 0, 1, NULL);
         for (int q = 0; q < 3; q++) {
             st |= (int)retrieval_topk(&(profile_rows){.x = u, .d = W}, (row_range){0, n}, &(profile_rows){.x = u, .n = n, .d = W},
                                       &(retrieval_search){.way = RETRIEVAL_FLOAT, .set = &rule, .n_set = 1, .k = ks[q]}, row, sim);
@@ -353,7 +377,7 @@ static void places(const screen *s, const float *u)
     retrieval_question ask = {rule, K, malloc(N * K * sizeof *ask.hit)};
     const profile_rows all = {.x = u, .n = N, .d = D};
     int st = (int)retrieval_topk(&all, (row_range){0, N}, &all, &(retrieval_search){.set = &rule, .n_set = 1, .k = K}, row, NULL);
-    st |= (int)retrieval_among(RETRIEVAL_AUTO, u, N, D, &ask, 1, 0, 1);
+    st |= (int)retrieval_among(RETRIEVAL_AUTO, &(profile_rows){.x = u, .n = N, .d = D}, &ask, 1, 0, 1, NULL);
     st |= (int)retrieval_counts(&rule, s->label, 0, N, s->label, N, possible, match);
     for (int i = 0; i < N; i++) {
         int64_t n = 0, same = 0;

@@ -55,7 +55,7 @@ static status nearest(const treated *t, int k, int32_t *row, double *dist)
     retrieval_hit *hit = malloc((size_t)(t->n * k) * sizeof *hit);
     for (int i = 0; i < t->n; i++) own[i] = i;
     retrieval_question ask = {.rule = {.query_group = own, .candidate_group = own}, .k = k, .hit = hit};
-    status st = retrieval_among(RETRIEVAL_AUTO, t->u, t->n, D, &ask, 1, 0, 1);
+    status st = retrieval_among(RETRIEVAL_AUTO, &(profile_rows){.x = t->u, .n = t->n, .d = D}, &ask, 1, 0, 1, NULL);
     for (int i = 0; i < t->n * k; i++) row[i] = (int32_t)hit[i].row, dist[i] = sqrt(fmax(0, 2 - 2 * hit[i].sim));
     free(hit);
     return st;

@@ -51,10 +51,19 @@ typedef struct {
     retrieval_hit *hit; /* [n][k], the caller's */
 } retrieval_question;
 
-/* x [n,d], unit rows. The k best for every row among the candidates that part `part` of `parts` of the work saw: merging all parts gives
- * what retrieval_topk finds. */
-status retrieval_among(retrieval_way way, const float *x, int64_t n, int64_t d, retrieval_question *question, int n_question, int part,
-                       int parts) MUST_USE;
+/* How parts that run side by side tell each other what they have found, so that none multiplies again what another knows better. Both are
+ * called by every part, also by one that failed: agree with its status, which becomes that of all; then raise once a question: bar [n]
+ * becomes the highest of all parts. */
+typedef struct {
+    status (*agree)(void *with, status mine);
+    void (*raise)(void *with, float *bar, int64_t n);
+    void *with;
+} retrieval_peers;
+
+/* x [n,d], unit rows. The k best for every row among the candidates that part `part` of `parts` of the work saw, less those that are
+ * certainly not among the k best of all parts: merging all parts gives what retrieval_topk finds. peers NULL: this part is by itself. */
+status retrieval_among(retrieval_way way, const profile_rows *rows, retrieval_question *question, int n_question, int part, int parts,
+                       const retrieval_peers *peers) MUST_USE;
 
 /* mine [k] becomes the k best of both lists, which have no row in common. */
 void retrieval_merge(retrieval_hit *mine, const retrieval_hit *other, int k);
