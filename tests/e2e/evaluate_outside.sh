@@ -27,7 +27,7 @@ plain=$(cat $R/metrics.csv)
 one=$(cat work/profiles/* $R/* | sha256sum)
 exits "again" 0 run
 has "again: up to date" "$T/err" "up to date"
-for N in 2 3; do
+for N in 2 3 4; do
     exits "$N ranks" 0 run --force
     same "$N ranks: the same bytes" "$(cat work/profiles/* $R/* | sha256sum)" "$one"
 done
@@ -38,6 +38,14 @@ awk -F, -v OFS=, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "Metadata_Well")
 exits "a table with numbers of cells" 0 run --set evaluate.profiles=counts.csv --set train.run=counts
 ok "they are on the page" grep -qE '^"Count_Cells":\{"lo":11,"hi":16,' work/reports/counts/report.html
 hasnt "what only begins so is not" work/reports/counts/report.html '"Count_Cells_Count'
+# CellProfiler's features of whole images are left out, and named, or used.
+table 1 B1 1 6 | sed '1s/,f/,Cells_f/g; 1s/Cells_f6/Image_f6/' >image.csv
+exits "features of images, by default" 0 run --set evaluate.profiles=image.csv --set train.run=image
+has "... are left out: said" "$T/err" "1 columns are neither metadata nor features and were left out ('Image_f6'; evaluate.image_features"
+has "... 4 features of cells remain" "$T/err" "24 wells, 4 features"
+exits "features of images, asked for" 0 run --set evaluate.profiles=image.csv --set train.run=image --set evaluate.image_features=yes
+hasnt "... nothing is left out" "$T/err" "left out"
+has "... are used too" "$T/err" "24 wells, 5 features"
 gzip in/p2.csv
 exits "one of them gzip" 0 run
 first=$(cat $R/metrics.csv)
@@ -115,6 +123,7 @@ exits "infinities and missing values" 0 run
 has "infinities: counted" "$R/metrics.json" "cells are empty, NaN or infinite"
 exits "no controls at all" 0 run --set screen.control=none --set evaluate.sphere=ZCA
 has "no controls: normalization says what it did" "$R/metrics.json" "all of its wells"
+hasnt "no controls: none of others is said to be used instead" "$R/metrics.json" "fitted on the controls of its"
 has "no controls: no sphering" "$R/metrics.json" "no sphering: 0 controls"
 has "no controls: no activity" "$R/metrics.json" "no activity"
 rm -rf in; mkdir in
