@@ -18,14 +18,15 @@
 /* ---- the command line (main.c) ---- */
 typedef struct {
     names stages, plates, sets, channels, rest;
-    char *out, *pattern; /* of index */
-    bool planes;         /* of index */
-    char *gallery, *compound, *html;
-    names wells; /* of gallery */
+    char *out, *pattern;             /* of index */
+    bool planes;                     /* of index */
+    char *gallery, *compound, *html; /* the first: -o, of preview too */
+    names wells;                     /* of gallery */
     int64_t ranks, nodes, interval, wait, storage;
-    double link; /* negative: as measured, or assumed */
-    int format;  /* of export: position in csv|parquet */
-    bool calibrate, network, dry_run, force, failed, images, json, remote, watch, yes, quiet, help, version;
+    double link;  /* negative: as measured, or assumed */
+    double pixel; /* of preview */
+    int format;   /* of export: position in csv|parquet */
+    bool calibrate, network, dry_run, force, failed, images, json, outlines, remote, watch, yes, quiet, help, version;
 } arguments;
 
 struct plan;
@@ -74,6 +75,7 @@ status command_clean(call *c);
 status command_verify(call *c);
 status command_compare(call *c);
 status command_gallery(call *c);
+status command_preview(call *c);
 status command_predict(call *c);
 status command_export(call *c);
 status command_store(call *c);

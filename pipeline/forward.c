@@ -80,6 +80,24 @@ status command_gallery(call *c)
     return st;
 }
 
+status command_preview(call *c)
+{
+    names options = {0};
+    const char *usage = "usage: micon preview screen.yaml --plate PLATE -o FILE.png";
+    if (!*c->a.gallery) return fail(E_USAGE, "missing -o FILE.png; %s", usage);
+    if (c->a.rest.n > 1 || c->a.plates.n != 1) return fail(E_USAGE, "name one plate with --plate; %s", usage);
+    add_option(&options, "preview", c->a.gallery);
+    add_option(&options, "plate", c->a.plates.item[0]);
+    for (size_t i = 0; i < c->a.channels.n; i++) add_option(&options, "channel", c->a.channels.item[i]);
+    if (c->a.outlines) names_add(&options, "--outlines");
+    char *pixel = xasprintf("%.9g", c->a.pixel);
+    add_option(&options, "pixel", pixel);
+    free(pixel);
+    status st = start_with_all(c, "tile", NULL, &options);
+    names_free(&options);
+    return st;
+}
+
 status command_predict(call *c)
 {
     names none = {0};

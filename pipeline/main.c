@@ -31,8 +31,9 @@ enum {
     INDEX = 4096,
     GALLERY = 8192,
     PREDICT = 16384,
+    PREVIEW = 32768,
     STEPS = PLAN | RUN | RERUN | SUBMIT,
-    PROFILES = COMPARE | EXPORT | STORE | GALLERY | PREDICT, /* these start a stage program; names follow screen.yaml */
+    PROFILES = COMPARE | EXPORT | STORE | GALLERY | PREDICT | PREVIEW, /* these start a stage program; names follow screen.yaml */
     ALL = ~0
 };
 
@@ -53,6 +54,7 @@ static const command commands[] = {
     {"compare", "screen.yaml RUN RUN...", "compare finished runs: a table and a figure, with intervals of the paired differences", COMPARE,
      command_compare},
     {"gallery", "screen.yaml", "draw wells of a compound beside controls of their plates, as one PNG", GALLERY, command_gallery},
+    {"preview", "screen.yaml", "draw a whole plate, a tile of each well, as one PNG", PREVIEW, command_preview},
     {"predict", "screen.yaml SMILES_FILE", "predict profiles for structures that no well holds, and find the treatments nearest to them",
      PREDICT, command_predict},
     {"export", "screen.yaml FOLDER", "write a run's finished profiles as CSV or Parquet tables, in pycytominer's layout", EXPORT,
@@ -123,7 +125,15 @@ static const struct {
     {STATUS, {NULL, "watch", OPT_FLAG, A(watch), "", 0, 0, NULL, 0, "refresh until nothing is running"}},
     {STATUS, {NULL, "interval", OPT_INT, A(interval), "5", 1, 3600, NULL, 0, "refresh interval in seconds"}},
     {STORE, {NULL, "wait", OPT_INT, A(wait), "600", 0, 1e6, NULL, 0, "seconds to wait while another process writes to STORE"}},
-    {GALLERY, {NULL, "o", OPT_TEXT, A(gallery), "", 0, 0, NULL, 0, "the PNG file (required)"}},
+    {PREVIEW, {NULL, "plate", OPT_LIST, A(plates), "", 0, 0, NULL, 0, "PLATE or SOURCE/BATCH/PLATE (required, one)"}},
+    {PREVIEW,
+     {NULL, "channel", OPT_LIST, A(channels), "", 0, 0, NULL, 0,
+      "NAME, or NAME=COLOUR with RRGGBB or a word; may be repeated; default: the first three as blue, green, red"}},
+    {PREVIEW, {NULL, "outlines", OPT_FLAG, A(outlines), "", 0, 0, NULL, 0, "draw outlines of cells, found as section 'cells' says"}},
+    {PREVIEW,
+     {NULL, "pixel", OPT_REAL, A(pixel), "0", 0, 1000, NULL, 0,
+      "micrometres that a pixel of the images is wide, for the scale; 0: the scale is in pixels"}},
+    {GALLERY | PREVIEW, {NULL, "o", OPT_TEXT, A(gallery), "", 0, 0, NULL, 0, "the PNG file (required)"}},
     {GALLERY,
      {NULL, "compound", OPT_TEXT, A(compound), "", 0, 0, NULL, 0,
       "its identifier or name: three typical wells and the farthest one, by the run's profiles"}},

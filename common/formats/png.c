@@ -73,6 +73,14 @@ void picture_text(picture *p, int x, int y, int scale, uint32_t colour, const ch
     }
 }
 
+/* More than three: colours whose sum is near white, for values before the square root that brightens up to three, since a sum of many
+ * square roots would be white everywhere. */
+uint32_t picture_channel_colour(int k, int n)
+{
+    static const uint32_t few[] = {0x0000ff, 0x00ff00, 0xff0000}, many[] = {0x2850ff, 0x00a848, 0xa08400, 0xe04000, 0xb828c0, 0x00a0a8};
+    return n <= 3 ? few[k % 3] : many[k % 6];
+}
+
 /* ---- PNG: signature, then chunks of length, name, data, checksum ---- */
 
 static void put_u32(uint8_t *at, uint32_t v)

@@ -64,14 +64,6 @@ done:
     return st;
 }
 
-/* Up to three channels: the colours of the plate's preview. More: colours whose sum is near white, applied to the values before the square
- * root, since a sum of many square roots would be white everywhere. */
-uint32_t picture_channel_colour(int k, int n)
-{
-    static const uint32_t few[] = {0x0000ff, 0x00ff00, 0xff0000}, many[] = {0x2850ff, 0x00a848, 0xa08400, 0xe04000, 0xb828c0, 0x00a0a8};
-    return n <= 3 ? few[k % 3] : many[k % 6];
-}
-
 void picture_tile(picture *out, const plate_tiles *p, int channel, int x, int y)
 {
     size_t side = (size_t)p->side_px, n = side * side;

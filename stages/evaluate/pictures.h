@@ -24,8 +24,6 @@ void plate_tiles_close(plate_tiles *p);
 /* Into p->tile the well's first tile without a flag, else its first; *found: it has one. */
 status plate_tiles_well(plate_tiles *p, const char *well, bool *found) MUST_USE;
 
-/* 0xRRGGBB of channel k of n in a composite, which is the sum over channels. */
-uint32_t picture_channel_colour(int k, int n);
 /* The composite, or one channel in grey (channel >= 0), at x, y. */
 void picture_tile(picture *out, const plate_tiles *p, int channel, int x, int y);
 

@@ -171,8 +171,7 @@ rejects_of plate_rejects_of(const plate_work *w);
 /* NAME of work/tiles/NAME.h5, which its status files carry too; caller frees. */
 char *plate_record_name(const char *path);
 
-/* ---- preview.c, channel_swap.c: rank 0, from finished files ---- */
-status preview_write(const char *tile_file, const char *label, const char *png) MUST_USE;
+/* ---- channel_swap.c: rank 0, from finished files ---- */
 /* Warns of channels that look exchanged on the plates that were made now; made [all plates of the index]. */
 status channel_swap_check(const screen_index *ix, const config *cfg, const bool *made) MUST_USE;
 

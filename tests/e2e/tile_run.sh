@@ -7,6 +7,7 @@
 tile_screen "$T/s" 3 3 70 64 deflate
 S=$T/s FILE=tiles/S1__s__P1.h5
 run() { mpi "${N:-1}" "$BIN/micon-tile" "$@"; }
+differ() { ! cmp -s "$1" "$2"; }
 sum() { sha256sum < "$1" | cut -d' ' -f1; }
 
 # Any number of ranks, also more than sites; any memory.
@@ -82,6 +83,22 @@ has "a damaged tile file: computed again" "$T/err" "8 of 9 sites"
 # The preview.
 exits "--preview" 0 run "$S/screen.yaml" --set screen.work=w2 --set tile.percentile_low=1 --plate P1 --preview "$T/p.png"
 same "--preview: a PNG" "$(head -c 8 "$T/p.png" | od -An -tx1 | tr -d ' ')" "89504e470d0a1a0a"
+preview() { "$BIN/micon" preview "$S/screen.yaml" --set screen.work=w2 --set tile.percentile_low=1 -o "$T/q.png" "$@"; }
+side() { od -An -j"$2" -N4 -tu1 "$1" | awk '{print (($1 * 256 + $2) * 256 + $3) * 256 + $4}'; }
+exits "micon preview" 0 preview --plate P1
+ok "micon preview: the same picture" cmp "$T/p.png" "$T/q.png"
+exits "micon preview: a channel in a colour" 0 preview --plate P1 --channel ER=ff8000
+ok "micon preview: another picture" differ "$T/p.png" "$T/q.png"
+exits "micon preview: outlines of cells" 0 preview --plate P1 --channel DNA --channel ER=orange --outlines --pixel 0.5 \
+    --set cells.cell_channel=Mito
+same "micon preview: wells twice as large" "$(side "$T/q.png" 16)" "$(($(side "$T/p.png" 16) * 2 - 4 * 4))"
+exits "micon preview: no such channel" 2 preview --plate P1 --channel nope
+has "micon preview: said" "$T/err" "--channel nope: the plate has no channel of this name"
+exits "micon preview: no such colour" 2 preview --plate P1 --channel ER=blu
+exits "micon preview: outlines without their channel" 2 preview --plate P1 --outlines
+has "micon preview: names it" "$T/err" "cells.cell_channel: the screen has no channel"
+exits "micon preview: of no plate" 2 preview
+exits "how to draw nothing" 2 run "$S/screen.yaml" --set screen.work=w2 --plate P1 --outlines
 
 # Several plates, one of them bad; channels that changed places on one.
 mkdir "$T/two"

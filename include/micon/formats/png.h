@@ -23,6 +23,9 @@ void picture_box(picture *p, int x, int y, int width_px, int height_px, uint32_t
  * n * PNG_GLYPH_WIDTH * scale wide. */
 void picture_text(picture *p, int x, int y, int scale, uint32_t colour, const char *s);
 
+/* Colour of channel k of n in a composite, which is the sum over channels; up to three: blue, green, red. */
+uint32_t picture_channel_colour(int k, int n);
+
 /* A grey picture [height_px, width_px] as the bytes of a PNG file, appended. */
 status png_grey(text *out, int width_px, int height_px, const uint8_t *grey) MUST_USE;
 
