@@ -209,3 +209,15 @@ double retrieval_accuracy(const int32_t *vote, const int32_t *label, int64_t n, 
     if (n_used) *n_used = used;
     return used ? (double)right / (double)used : NAN;
 }
+
+int retrieval_others(const int32_t *hit, int k, const uint8_t *sought, int32_t own, const int32_t *label)
+{
+    int found = 0;
+    for (int j = 0; j < k && hit[j] >= 0; j++) {
+        int32_t l = label[hit[j]];
+        int before = 0;
+        while (before < j && label[hit[before]] != l) before++;
+        found += before == j && l != own && sought[l];
+    }
+    return found;
+}

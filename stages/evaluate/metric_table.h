@@ -65,6 +65,10 @@ enum {
     METRIC(COUNTERFACTUAL, "counterfactual", IN_PREDICTED, UNSEEN_COMPOUNDS, RATIO_OF_SUMS, BY_K | CHANCE | COMPARED,                      \
            "Predicted profile finds its compound",                                                                                         \
            "Share of predicted profiles with a well of their compound among the k most similar wells of other batches")                    \
+    METRIC(COUNTERFACTUAL_SHUFFLED, "counterfactual_shuffled", IN_PREDICTED, UNSEEN_COMPOUNDS, RATIO_OF_SUMS, BY_K,                        \
+           "Predicted profile finds another predicted compound",                                                                           \
+           "The same for the predictions of other structures, the mean over all of them: what a prediction finds that only looks like "    \
+           "any effect")                                                                                                                   \
     METRIC(COUNTERFACTUAL_BY_COMPOUND, "counterfactual_by_compound", NOT_SHOWN, UNSEEN_COMPOUNDS, MEAN_OF_RATIOS, BY_K,                    \
            "Predicted profile finds its compound, mean over compounds",                                                                    \
            "The same share within each compound, averaged over compounds")                                                                 \
@@ -72,6 +76,8 @@ enum {
            "Median rank of the first hit", "Median place of the first well of the compound among all wells of other batches")              \
     METRIC(COUNTERFACTUAL_MEAN, "counterfactual_mean", IN_PREDICTED, UNSEEN_COMPOUNDS, RATIO_OF_SUMS, BY_K | CHANCE | COMPARED,            \
            "Averaged over plates", "The compound's predicted profiles are averaged over plates first; wells of all batches are searched")  \
+    METRIC(COUNTERFACTUAL_MEAN_SHUFFLED, "counterfactual_mean_shuffled", IN_PREDICTED, UNSEEN_COMPOUNDS, RATIO_OF_SUMS, BY_K,              \
+           "Averaged over plates, another predicted compound", "The same for the averaged predictions of other structures")                \
     METRIC(COUNTERFACTUAL_MEAN_BY_COMPOUND, "counterfactual_mean_by_compound", NOT_SHOWN, UNSEEN_COMPOUNDS, MEAN_OF_RATIOS, BY_K,          \
            "Averaged over plates, mean over compounds", "The same share within each compound, averaged over compounds")                    \
     METRIC(COUNTERFACTUAL_MEAN_MEDIAN_RANK, "counterfactual_mean_median_rank", IN_PREDICTED, UNSEEN_COMPOUNDS, VALUE_ONLY, LOWER,          \

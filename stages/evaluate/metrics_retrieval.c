@@ -398,17 +398,73 @@ done:
     return st;
 }
 
+/* others [n_batch + 1]: of how many sought compounds there are wells outside a batch, last: any wells. sought [n_compound]. */
+static status count_sought(const evaluation_set *e, const uint8_t *sought, int64_t *others)
+{
+    status st = OK;
+    int64_t n_batch = e->w->n_batch, *of = NULL; /* of [compound][batch], last: all of them */
+    TRY(mem_alloc(&of, (size_t)(e->w->n_compound * (n_batch + 1)), sizeof *of, "predicted profiles"));
+    for (int64_t i = 0; i < e->n; i++) of[e->compound[i] * (n_batch + 1) + e->batch[i]]++, of[e->compound[i] * (n_batch + 1) + n_batch]++;
+    for (int64_t b = 0; b <= n_batch; b++) others[b] = 0;
+    for (int32_t c = 0; c < e->w->n_compound; c++) {
+        const int64_t *in = of + c * (n_batch + 1);
+        for (int64_t b = 0; b <= n_batch && sought[c]; b++) others[b] += in[n_batch] > (b < n_batch ? in[b] : 0);
+    }
+done:
+    free(of);
+    return st;
+}
+
+/* What the queries find of each other's compounds: of those that another query seeks, the share with a well among the first k, for queries
+ * that can find their own. */
+static status add_shuffled(const evaluation_set *e, metric_id metric, const found *f, int64_t n, const int32_t *label, const int32_t *batch)
+{
+    status st = OK;
+    int32_t n_compound = e->w->n_compound;
+    double *num = NULL, *den = NULL;
+    uint8_t *sought = NULL;
+    int64_t *others = NULL;
+    result one = evaluation_result(e, metric);
+    TRY(mem_alloc(&num, (size_t)n_compound, sizeof *num, "compounds"));
+    TRY(mem_alloc(&den, (size_t)n_compound, sizeof *den, "compounds"));
+    TRY(mem_alloc(&sought, (size_t)n_compound, 1, "compounds"));
+    TRY(mem_alloc(&others, (size_t)e->w->n_batch + 1, sizeof *others, "batches"));
+    for (int64_t i = 0; i < n; i++) sought[label[i]] = 1;
+    TRY(count_sought(e, sought, others));
+    for (one.k = 1; one.k <= K; one.k++) {
+        one.n = one.left_out = 0;
+        for (int32_t c = 0; c < n_compound; c++) num[c] = den[c] = 0;
+        for (int64_t i = 0; i < n; i++) {
+            int64_t there = others[batch ? batch[i] : e->w->n_batch] - 1;
+            if (f->match[i] == 0 || there == 0) {
+                one.left_out++;
+                continue;
+            }
+            num[label[i]] += (double)retrieval_others(f->hit + i * K, one.k, sought, label[i], e->compound) / (double)there;
+            den[label[i]] += 1, one.n++;
+        }
+        TRY(results_ratio(e->r, one, num, den, n_compound));
+    }
+done:
+    free(num);
+    free(den);
+    free(sought);
+    free(others);
+    return st;
+}
+
 /* q [n,d] of any length. batch: the batches whose wells are excluded; NULL: none. */
-static status ask_predictions_all(const evaluation_set *e, metric_id metric, metric_id by, metric_id median, float *q, int64_t n,
-                                  const int32_t *label, const int32_t *batch)
+static status ask_predictions_all(const evaluation_set *e, const metric_id metric[4], float *q, int64_t n, const int32_t *label,
+                                  const int32_t *batch)
 {
     status st = OK;
     found f = {0};
     const retrieval_setting rule = {.query_group = batch, .candidate_group = batch ? e->batch : NULL};
     linear_unit_rows(q, n, e->d, q);
     TRY(search_all(e, q, n, &rule, label, e->compound, &f));
-    TRY_ALL(e->comm, add_retrieval(e, (search_metrics){metric, by, N_METRICS}, UNSEEN_COMPOUNDS, &f, n, NULL, label));
-    TRY(add_median_rank_all(e, median, q, n, &rule, label));
+    TRY_ALL(e->comm, add_retrieval(e, (search_metrics){metric[0], metric[1], N_METRICS}, UNSEEN_COMPOUNDS, &f, n, NULL, label));
+    if (e->o->recipe != RECIPE_0_1) TRY_ALL(e->comm, add_shuffled(e, metric[2], &f, n, label, batch));
+    TRY(add_median_rank_all(e, metric[3], q, n, &rule, label));
 done:
     found_free(&f);
     return st;
@@ -437,15 +493,17 @@ status prediction_metrics_all(const evaluation_set *e, const float *cf)
     }
     if (n == 0) goto done;
     TRY_ALL(e->comm, consensus_mean(&(profile_rows){.x = q, .n = n, .d = e->d, .label = label}, w->n_compound, mean, count));
-    TRY(ask_predictions_all(e, METRIC_COUNTERFACTUAL, METRIC_COUNTERFACTUAL_BY_COMPOUND, METRIC_COUNTERFACTUAL_MEDIAN_RANK, q, n, label,
-                            batch));
+    static const metric_id single[] = {METRIC_COUNTERFACTUAL, METRIC_COUNTERFACTUAL_BY_COMPOUND, METRIC_COUNTERFACTUAL_SHUFFLED,
+                                       METRIC_COUNTERFACTUAL_MEDIAN_RANK};
+    static const metric_id averaged[] = {METRIC_COUNTERFACTUAL_MEAN, METRIC_COUNTERFACTUAL_MEAN_BY_COMPOUND,
+                                         METRIC_COUNTERFACTUAL_MEAN_SHUFFLED, METRIC_COUNTERFACTUAL_MEAN_MEDIAN_RANK};
+    TRY(ask_predictions_all(e, single, q, n, label, batch));
     for (int32_t c = 0; c < w->n_compound; c++) {
         if (count[c] == 0) continue;
         memmove(mean + n_mean * e->d, mean + c * e->d, (size_t)e->d * sizeof *mean);
         label[n_mean++] = c;
     }
-    TRY(ask_predictions_all(e, METRIC_COUNTERFACTUAL_MEAN, METRIC_COUNTERFACTUAL_MEAN_BY_COMPOUND, METRIC_COUNTERFACTUAL_MEAN_MEDIAN_RANK,
-                            mean, n_mean, label, NULL));
+    TRY(ask_predictions_all(e, averaged, mean, n_mean, label, NULL));
 done:
     free(q);
     free(mean);

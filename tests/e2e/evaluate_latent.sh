@@ -20,6 +20,10 @@ above "$(field random counterfactual unseen_compounds 10 8)" "$(field random cou
     "random: top 10 is not above chance, lower end"
 above "$(field random counterfactual_median_rank unseen_compounds "" 5)" 30; _tap $? "random: the median rank is far"
 above 0.15 "$(field random counterfactual unseen_compounds 10 5)"; _tap $? "random: top 10 below 0.15"
+above "$(field perfect counterfactual unseen_compounds 1 6)" "$(field perfect counterfactual_shuffled unseen_compounds 1 7)"; _tap $? \
+    "perfect: above what predictions find of each other's compounds"
+above "$(field random counterfactual_shuffled unseen_compounds 10 7)" 0 && above "$(field random counterfactual unseen_compounds 10 7)" \
+    "$(field random counterfactual_shuffled unseen_compounds 10 6)"; _tap $? "random: not above it"
 # As many sphered dimensions as Harmony has components: predictions are not corrected by it, and are not ranked among what is.
 H="--set evaluate.batch_correction=harmony --set evaluate.harmony_by=batch --set evaluate.bootstrap=20 --set evaluate.null_size=100"
 exits "Harmony: evaluated" 0 mpi 2 "$BIN/micon-evaluate" "$T/perfect/screen.yaml" $H

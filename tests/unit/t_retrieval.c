@@ -73,6 +73,11 @@ static void hand_made(void)
 
 static void chance(void)
 {
+    static const int32_t hit[] = {4, 0, 1, 3, 2, -1, 0}, of[] = {7, 7, 5, 6, 2};
+    static const uint8_t sought[] = {0, 0, 1, 0, 0, 0, 1, 1};
+    ok(retrieval_others(hit, 1, sought, 2, of) == 0 && retrieval_others(hit, 1, sought, 7, of) == 1 &&
+           retrieval_others(hit, 3, sought, 2, of) == 1 && retrieval_others(hit, 7, sought, 2, of) == 2,
+       "other sought labels among the first: each once, not one's own");
     near(retrieval_chance(10, 3, 2), 1 - (7 * 6.0) / (10 * 9), 1e-15, "chance: 1 - C(7,2) / C(10,2)");
     near(retrieval_chance(10, 0, 5), 0, 0, "nothing to hit");
     near(retrieval_chance(3, 1, 10), 1, 0, "more places than candidates");

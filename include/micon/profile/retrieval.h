@@ -115,4 +115,7 @@ void retrieval_vote(const int32_t *row, int64_t n, int k, const int32_t *candida
 /* Share of the n with vote == label among those with a vote and a label; *n_used may be NULL. NaN where there is none. */
 double retrieval_accuracy(const int32_t *vote, const int32_t *label, int64_t n, int64_t *n_used);
 
+/* How many different labels with sought[label] = 1, other than `own`, the first k of a query's hits have; label: of the candidates. */
+int retrieval_others(const int32_t *hit, int k, const uint8_t *sought, int32_t own, const int32_t *label);
+
 #endif
