@@ -333,6 +333,8 @@ static status cross_check(const config *c)
         (e->recipe == RECIPE_0_1 || e->reshape != RESHAPE_AUTO || e->sphere != SPHERING_AUTO || e->ridge != RIDGE_AUTO))
         return fail(E_USAGE, "%s: evaluate.batch_correction: auto chooses evaluate.reshape, sphere and ridge: leave them out%s", c->path,
                     e->recipe == RECIPE_0_1 ? ", and recipe 0.1, which does not know it" : "");
+    if (c->train.dose && c->screen.treatment.n != 1)
+        return fail(E_USAGE, "%s: train.dose needs screen.treatment: the one column that holds the dose", c->path);
     if (!*c->screen.work) return fail(E_USAGE, "%s: screen.work is empty: name the folder for the outputs", c->path);
     status st = check_pairs(c);
     return st == OK ? check_urls(c) : st;

@@ -171,6 +171,8 @@ const opt config_options[] = {
          "temperature of the contrastive loss; auto: 1, clip 0.07; from scratch try 0.1"),
     REAL(train, lambda, "1", 0, 1e6, NULL, IN_MODEL, "weight of micon's generator terms"),
     YES(train, detach, "yes", IN_MODEL, "micon: the generator's terms do not train the encoder"),
+    YES(train, dose, "no", IN_MODEL,
+        "micon, clip: the column of screen.treatment is a dose, which the compound encoder takes beside the compound's vector"),
     YES(train, aux, "no", IN_MODEL, "add a classifier on the representation"),
     WORD(train, augment, "auto", CHOICES(AUGMENTS), IN_MODEL, "augmentation; auto: flips (simclr: full)"),
     REAL(train, weight_decay, "0.01", 0, 10, NULL, IN_MODEL, "AdamW's weight decay, on tensors of two or more dimensions"),
@@ -303,6 +305,7 @@ const opt config_options[] = {
 const config_addition config_added[] = {
     {"tile", "z", "none"},
     {"train", "deterministic", "no"},
+    {"train", "dose", "no"},
     {NULL, NULL, NULL},
 };
 

@@ -40,7 +40,7 @@ static status buffers_alloc(buffers *w, const model *m)
 {
     status st = OK;
     size_t d = (size_t)m->dim;
-    TRY(mem_alloc(&w->in, BLOCK * (size_t)m->bits, sizeof(float), "compound vectors"));
+    TRY(mem_alloc(&w->in, BLOCK * (size_t)m->compound.in, sizeof(float), "compound vectors"));
     TRY(mem_alloc(&w->m_inside, BLOCK * (size_t)m->bits, sizeof(float), "compound head"));
     TRY(mem_alloc(&w->mp, BLOCK * d, sizeof(float), "compound head"));
     TRY(mem_alloc(&w->b, BLOCK * 2 * d, sizeof(float), "generator"));
@@ -92,13 +92,15 @@ static void predict_block(const model *m, buffers *w, const float *a, int64_t n_
     memcpy(projected, w->u, (size_t)n * (size_t)m->projection * sizeof *projected);
 }
 
-/* The vectors of k compounds from `first` on into w->in, and zeros behind them. */
-static void fill_vectors(const compound_rows *c, size_t bits, buffers *w, int64_t first, int64_t k)
+/* The vectors (and doses) of k compounds from `first` on into w->in, and zeros behind them. */
+static void fill_vectors(const model *m, const compound_rows *c, buffers *w, int64_t first, int64_t k)
 {
-    memset(w->in, 0, BLOCK * bits * sizeof *w->in);
+    size_t bits = (size_t)m->bits, wide = (size_t)m->compound.in;
+    memset(w->in, 0, BLOCK * wide * sizeof *w->in);
     for (int64_t i = 0; i < k; i++) {
         size_t row = (size_t)(c->row ? c->row[first + i] : first + i);
-        memcpy(w->in + (size_t)i * bits, c->x + row * bits, bits * sizeof *w->in);
+        memcpy(w->in + (size_t)i * wide, c->x + row * bits, bits * sizeof *w->in);
+        if (m->has_dose) w->in[(size_t)i * wide + bits] = model_dose(m, c->dose[first + i]);
     }
 }
 
@@ -109,7 +111,7 @@ status counterfactual_embed_compounds(const model *m, const compound_rows *c, in
     TRY(buffers_alloc(&w, m));
     for (int64_t at = 0; at < n; at += BLOCK) {
         int64_t k = n - at < BLOCK ? n - at : BLOCK;
-        fill_vectors(c, (size_t)m->bits, &w, at, k);
+        fill_vectors(m, c, &w, at, k);
         mlp_forward(&m->params, &m->compound, BLOCK, w.in, w.m_inside, w.mp);
         l2_forward(BLOCK, m->dim, w.mp, w.mp, w.norm);
         memcpy(x + at * m->dim, w.mp, (size_t)(k * m->dim) * sizeof *x);
@@ -133,7 +135,7 @@ status counterfactual_predict(const model *m, const float *controls, int64_t n_c
     product(rows, (int)wide, m->dim, controls, params_value(&m->params, m->generator.w0), (int)wide, 0, a);
     for (int64_t at = 0; at < n; at += BLOCK) {
         int64_t k = n - at < BLOCK ? n - at : BLOCK;
-        fill_vectors(c, (size_t)m->bits, &w, at, k);
+        fill_vectors(m, c, &w, at, k);
         predict_block(m, &w, a, n_controls, k, x + at * m->dim, projected + at * m->projection);
     }
 done:

@@ -20,12 +20,17 @@ int model_out(const model *m)
     return m->pretrained ? 0 : m->dim / (int)m->channels.n;
 }
 
+float model_dose(const model *m, double log10_dose)
+{
+    return (float)((log10_dose - m->dose_mean) / m->dose_sd);
+}
+
 status model_build(model *m, bool training)
 {
     status st = OK;
     TRY(resnet_register(&m->params, MODEL_PREFIX, m->depth, model_out(m), m->freeze));
     if (m->projection) m->projector = mlp_register(&m->params, "projector", m->dim, m->dim, m->projection);
-    if (m->bits) m->compound = mlp_register(&m->params, "compound", m->bits, m->bits, m->dim);
+    if (m->bits) m->compound = mlp_register(&m->params, "compound", m->bits + m->has_dose, m->bits, m->dim);
     if (m->has_generator) m->generator = mlp_register(&m->params, "generator", 2 * m->dim, 2 * m->dim, m->dim);
     if (m->aux_classes) m->aux = aux_register(&m->params, "aux", m->dim, m->aux_classes);
     TRY(params_allocate(&m->params, training));
@@ -116,6 +121,7 @@ void model_meta(const model *m, names *key, names *value)
     add_names(key, value, "micon.channels", &m->channels);
     add_reals(key, value, "micon.mean", m->mean, m->channels.n);
     add_reals(key, value, "micon.sd", m->sd, m->channels.n);
+    if (m->has_dose) add_reals(key, value, "micon.dose", (const double[]){m->dose_mean, m->dose_sd}, 2);
     add(key, value, "micon.made_from", text_str(&m->made_from));
     add_names(key, value, "micon.compounds", &m->compounds);
 }
@@ -171,6 +177,21 @@ done:
     return st;
 }
 
+/* The constants of its doses, where it takes doses. */
+static status describe_dose(model *m, const safetensors *s)
+{
+    status st = OK;
+    double *v = NULL;
+    m->has_dose = safetensors_meta(s, "micon.dose") != NULL;
+    if (!m->has_dose) return OK;
+    TRY(get_reals(s, "micon.dose", 2, &v));
+    m->dose_mean = v[0], m->dose_sd = v[1];
+    if (m->dose_sd <= 0 || !m->bits) TRY(fail(E_FORMAT, "%s: 'micon.dose' does not describe doses of compounds", s->where));
+done:
+    free(v);
+    return st;
+}
+
 status model_describe(model *m, const safetensors *s)
 {
     status st = OK;
@@ -196,6 +217,7 @@ status model_describe(model *m, const safetensors *s)
     TRY(get_reals(s, "micon.sd", m->channels.n, &m->sd));
     for (size_t c = 0; c < m->channels.n; c++)
         if (m->sd[c] <= 0) TRY(fail(E_FORMAT, "%s: the sd of channel %s is not positive", s->where, m->channels.item[c]));
+    TRY(describe_dose(m, s));
     TRY(get_names(s, "micon.compounds", &m->compounds));
     const char *made_from = safetensors_meta(s, "micon.made_from");
     text_add(&m->made_from, made_from ? made_from : "");

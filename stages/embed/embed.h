@@ -37,7 +37,9 @@ typedef struct {
     const vectors *compounds; /* NULL: neither counterfactuals nor, of a clip model, compounds' own representations */
     const int64_t *wanted;    /* rows of compounds to predict */
     int64_t n_wanted;
-    names wanted_names; /* n_wanted: names in the screen or the list */
+    names wanted_names;     /* n_wanted: names in the screen or the list */
+    double *wanted_dose;    /* [n_wanted] log10, of a model with doses; else NULL */
+    names wanted_treatment; /* likewise: COMPOUND|DOSE, as the screen names its treatments */
     inference net;
     text made_from; /* for all plates; a plate adds its own */
 } embedder;

@@ -9,10 +9,12 @@
 #include "micon/formats/csv.h"
 #include "micon/mpi/comm.h"
 #include "micon/nn/method.h"
+#include "micon/stage/doses.h"
 #include "micon/stage/plates.h"
 #include "micon/stage/provenance.h"
 #include "micon/stage/shared_nets.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,54 +46,95 @@ static status read_model(embedder *b)
 
 typedef struct {
     int64_t row;
-    const char *name;
+    const char *name, *dose; /* dose: "" of a model without */
 } wanted_compound;
 
 static int by_row(const void *a, const void *b)
 {
     const wanted_compound *x = a, *y = b;
     if (x->row != y->row) return x->row < y->row ? -1 : 1;
-    return strcmp(x->name, y->name);
+    int c = strcmp(x->name, y->name);
+    return c ? c : strcmp(x->dose, y->dose);
 }
 
-/* Rows and names of the compounds that are to be predicted, sorted, each once. A compound is listed under every name that the screen has
- * for it, because wells are matched by that name. */
-static status choose_compounds(embedder *b, const screen_index *ix, const vectors *v, int64_t **out)
+/* Where compounds to predict are found: in the screen's wells, or in a list of the user's. */
+typedef struct {
+    const screen_index *ix;
+    table *t;
+    char *path;
+    int id, dose; /* columns of the list; dose -1: none */
+    bool unseen;
+} compound_list;
+
+static status open_list(const embedder *b, compound_list *l)
 {
     status st = OK;
     const char *which = b->g->cfg.embed.counterfactual_compounds;
-    char *path = config_path(&b->g->cfg, which);
-    table *t = NULL;
-    wanted_compound *list = NULL;
-    int64_t n = 0, most = index_n_rows(ix);
-    bool screen = strcmp(which, "screen") == 0, unseen = strcmp(which, "unseen") == 0;
-    if (!screen && !unseen) {
-        TRY(table_read(&t, path));
-        most = table_n_rows(t);
+    l->dose = -1;
+    l->unseen = strcmp(which, "unseen") == 0;
+    if (l->unseen || strcmp(which, "screen") == 0) goto done;
+    l->path = config_path(&b->g->cfg, which);
+    TRY(table_read(&l->t, l->path));
+    l->id = table_col_any(l->t, "Metadata_JCP2022", "Metadata_Compound", "Metadata_broad_sample", "JCP2022", "Compound", NULL);
+    if (l->id < 0) TRY(fail(E_FORMAT, "%s: no column with identifiers (Metadata_JCP2022, Metadata_Compound)", l->path));
+    if (b->m.has_dose) TRY(doses_column(&b->g->cfg, l->t, l->path, &l->dose));
+done:
+    return st;
+}
+
+/* Entry i; row -1: it names none to be predicted. */
+static status list_entry(const embedder *b, const compound_list *l, const vectors *v, int64_t i, wanted_compound *out)
+{
+    *out = (wanted_compound){.row = -1, .dose = ""};
+    if (!l->t && (index_kind(l->ix, i) != WELL_TREATED || (i > 0 && index_well_end(l->ix, i - 1) > i))) return OK; /* one row per well */
+    out->name = l->t ? table_cell(l->t, i, l->id) : index_cell(l->ix, i, INDEX_COMPOUND);
+    out->row = compound_vectors_find(v, out->name);
+    if (out->row < 0 && l->t)
+        return fail(E_FAILED, "%s:%lld: compound '%s' has no vector", l->path, (long long)table_line(l->t, i), out->name);
+    if (out->row < 0) return OK; /* left out by featurize.on_missing: drop */
+    if (b->m.has_dose) {
+        const char *class = l->t ? NULL : index_class_name(l->ix, index_class(l->ix, i)) + strlen(out->name);
+        out->dose = l->t ? table_cell(l->t, i, l->dose) : *class == '|' ? class + 1 : "";
+        if (isnan(dose_log10(out->dose)) && l->t)
+            return fail(E_FAILED, "%s:%lld: the dose of '%s' is not a number above 0", l->path, (long long)table_line(l->t, i), out->name);
+        if (isnan(dose_log10(out->dose))) out->row = -1; /* training leaves such wells out too */
     }
+    if (out->row >= 0 && l->unseen && names_find(&b->m.compounds, compound_vectors_key(v, out->row)) >= 0) out->row = -1;
+    return OK;
+}
+
+/* Rows and names of the compounds that are to be predicted (at which doses), sorted, each once. A compound is listed under every name that
+ * the screen has for it, because wells are matched by that name. */
+static status choose_compounds(embedder *b, const screen_index *ix, const vectors *v, int64_t **out)
+{
+    status st = OK;
+    compound_list l = {.ix = ix};
+    wanted_compound *list = NULL;
+    TRY(open_list(b, &l));
+    int64_t n = 0, most = l.t ? table_n_rows(l.t) : index_n_rows(ix);
     TRY(mem_alloc(&list, (size_t)most, sizeof *list, "compounds to predict"));
     TRY(mem_alloc(out, (size_t)most, sizeof **out, "compounds to predict"));
-    int id = t ? table_col_any(t, "Metadata_JCP2022", "Metadata_Compound", "Metadata_broad_sample", "JCP2022", "Compound", NULL) : 0;
-    if (id < 0) TRY(fail(E_FORMAT, "%s: no column with identifiers (Metadata_JCP2022, Metadata_Compound)", path));
+    if (b->m.has_dose) TRY(mem_alloc(&b->wanted_dose, (size_t)most, sizeof *b->wanted_dose, "doses"));
     for (int64_t i = 0; i < most; i++) {
-        if (!t && (index_kind(ix, i) != WELL_TREATED || (i > 0 && index_well_end(ix, i - 1) > i))) continue; /* one row per well */
-        const char *name = t ? table_cell(t, i, id) : index_cell(ix, i, INDEX_COMPOUND);
-        int64_t row = compound_vectors_find(v, name);
-        if (row < 0 && t) TRY(fail(E_FAILED, "%s:%lld: compound '%s' has no vector", path, (long long)table_line(t, i), name));
-        if (row < 0) continue; /* left out by featurize.on_missing: drop */
-        if (unseen && names_find(&b->m.compounds, compound_vectors_key(v, row)) >= 0) continue;
-        list[n++] = (wanted_compound){row, name};
+        TRY(list_entry(b, &l, v, i, &list[n]));
+        n += list[n].row >= 0;
     }
     qsort(list, (size_t)n, sizeof *list, by_row);
     for (int64_t i = 0; i < n; i++) {
         if (i > 0 && by_row(&list[i], &list[i - 1]) == 0) continue;
+        if (b->m.has_dose) {
+            char *treatment = xasprintf("%s|%s", list[i].name, list[i].dose);
+            names_add(&b->wanted_treatment, treatment);
+            b->wanted_dose[b->n_wanted] = dose_log10(list[i].dose);
+            free(treatment);
+        }
         (*out)[b->n_wanted++] = list[i].row;
         names_add(&b->wanted_names, list[i].name);
     }
 done:
-    table_free(&t);
+    table_free(&l.t);
     free(list);
-    free(path);
+    free(l.path);
     return st;
 }
 
@@ -102,6 +145,7 @@ static uint64_t wanted_digest(const embedder *b)
     for (int64_t i = 0; i < b->n_wanted; i++) {
         const char *name = b->wanted_names.item[i];
         if (strcmp(name, compound_vectors_key(b->compounds, b->wanted[i])) != 0) d = digest_mix(d, digest_text(name));
+        if (b->m.has_dose) d = digest_mix(d, digest_text(b->wanted_treatment.item[i]));
     }
     return d;
 }
@@ -125,6 +169,7 @@ static status read_compounds(embedder *b, const screen_index *ix, vectors *v, in
     if (v->d != b->m.bits)
         TRY(fail(E_FAILED, "%s has vectors of length %lld, but the model was trained on %d: set featurize.bits and featurize again",
                  b->compounds_path, (long long)v->d, b->m.bits));
+    if (b->m.has_dose) TRY(doses_check(&b->g->cfg, b->model_path));
     TRY(choose_compounds(b, ix, v, wanted));
     b->compounds = v;
     b->wanted = *wanted;
@@ -224,6 +269,8 @@ done:
     free(r.b.model_path);
     free(r.b.compounds_path);
     names_free(&r.b.wanted_names);
+    names_free(&r.b.wanted_treatment);
+    free(r.b.wanted_dose);
     compound_vectors_free(&v);
     index_free(&r.ix);
     free(chosen);

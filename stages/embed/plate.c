@@ -291,7 +291,7 @@ static status put_small(const plate *p, store *out, const char *made_from, uint6
     status st = OK;
     frame obs = {0}, var = {0};
     const embedder *b = p->b;
-    names compounds = {0};
+    names compounds = {0}, treatments = {0};
     int name;
     char label[40];
     TRY(sites_frame(p, &obs));
@@ -306,10 +306,13 @@ static status put_small(const plate *p, store *out, const char *made_from, uint6
     if (b->compounds) {
         for (int64_t i = 0; i < n_predicted(p); i++) names_add(&compounds, b->wanted_names.item[i]);
         store_put_texts(out, b->m.has_generator ? COUNTERFACTUAL_COMPOUND : "uns/compound/compound", &compounds);
+        for (int64_t i = 0; b->m.has_dose && i < n_predicted(p); i++) names_add(&treatments, b->wanted_treatment.item[i]);
+        if (b->m.has_dose) store_put_texts(out, b->m.has_generator ? COUNTERFACTUAL_TREATMENT : "uns/compound/treatment", &treatments);
     }
     provenance_put(out, b->g, made_from, inputs_sum);
 done:
     names_free(&compounds);
+    names_free(&treatments);
     frame_free(&obs);
     frame_free(&var);
     return st;
@@ -328,7 +331,7 @@ static status predict_all(plate *p, store *out)
     partition(chunks, b->g->size, b->g->rank, &first, &mine);
     first *= CHUNK;
     mine = first + mine * CHUNK < n ? mine * CHUNK : n > first ? n - first : 0;
-    const compound_rows rows = {b->compounds->x, b->wanted + first};
+    const compound_rows rows = {b->compounds->x, b->wanted + first, b->wanted_dose ? b->wanted_dose + first : NULL};
     TRY_ALL(b->g->comm, mem_alloc(&x, (size_t)mine * (size_t)b->m.dim, sizeof *x, "predictions"));
     TRY_ALL(b->g->comm, mem_alloc(&u, (size_t)mine * (size_t)b->m.projection, sizeof *u, "predictions"));
     if (mine > 0 && generated)

@@ -57,8 +57,10 @@ typedef struct {
     /* Predicted profiles: on rank 0 all of this, cf_x raw; on the others n_cf and the codes. */
     int64_t n_cf;
     float *cf_x; /* [n_cf,d] */
-    frame cf;    /* Source, Batch, Plate, Compound; rank 0 */
+    frame cf;    /* Source, Batch, Plate, Compound, Treatment ("": of the compound at any dose); rank 0 */
     int32_t *cf_batch, *cf_compound, *cf_group, *cf_plate;
+    int32_t *cf_label;    /* of a model with doses: the treatment that is predicted; -1: it has no wells */
+    bool cf_by_label;     /* predictions are of treatments, not of compounds */
     names unseen;         /* compounds never trained on; rank 0 */
     char *model;          /* digest of the model that embedded them, "": not known; borrowed, rank 0 */
     char *representation; /* "raw", "projected", "table"; borrowed */

@@ -310,29 +310,31 @@ static status add_predictions(part *to, const plate *p, const stage *g, const sc
     status st = OK;
     const char *which = g->cfg.embed.representation == REPRESENTATION_PROJECTED ? COUNTERFACTUAL_PROJECTED : COUNTERFACTUAL_X;
     index_plate is = index_plate_at(ix, at);
-    names compound = {0};
+    names compound = {0}, treatment = {0};
     frame row = {0};
-    int n_dims, col[4];
+    int n_dims, col[5];
     int64_t dims[4];
-    static const char *const name[4] = {"Source", "Batch", "Plate", "Compound"};
+    static const char *const name[5] = {"Source", "Batch", "Plate", "Compound", "Treatment"};
     if (unseen->n == 0 || !store_has(p->f, which) || !store_has(p->f, COUNTERFACTUAL_COMPOUND)) goto done;
     TRY(store_dims(p->f, which, &n_dims, dims));
     TRY(store_read_texts(p->f, COUNTERFACTUAL_COMPOUND, &compound));
-    if (n_dims != 2 || dims[0] != (int64_t)compound.n || dims[1] != p->d)
+    if (store_has(p->f, COUNTERFACTUAL_TREATMENT)) TRY(store_read_texts(p->f, COUNTERFACTUAL_TREATMENT, &treatment));
+    if (n_dims != 2 || dims[0] != (int64_t)compound.n || dims[1] != p->d || (treatment.n != 0 && treatment.n != compound.n))
         TRY(fail(E_FORMAT, "%s: %s and its compounds differ in length", p->path, which));
-    for (int k = 0; k < 4; k++) TRY(frame_add_col(&row, name[k], FRAME_TEXT, &col[k]));
+    for (int k = 0; k < 5; k++) TRY(frame_add_col(&row, name[k], FRAME_TEXT, &col[k]));
     for (size_t i = 0; i < compound.n; i++) {
         if (names_find(unseen, compound.item[i]) < 0) continue;
-        const char *cell[4] = {is.source, is.batch, is.plate, compound.item[i]};
+        const char *cell[5] = {is.source, is.batch, is.plate, compound.item[i], treatment.n ? treatment.item[i] : ""};
         TRY(mem_grow(&to->cf_x, &to->cf_cap, (to->n_cf + 1) * (size_t)p->d, sizeof *to->cf_x, "predicted profiles"));
         TRY(store_read_rows(p->f, which, STORE_F32, (int64_t)i, 1, to->cf_x + to->n_cf * (size_t)p->d));
         TRY(frame_add_rows(&row, 1));
-        for (int k = 0; k < 4; k++) TRY(frame_set_text(&row, row.n_rows - 1, col[k], cell[k]));
+        for (int k = 0; k < 5; k++) TRY(frame_set_text(&row, row.n_rows - 1, col[k], cell[k]));
         to->n_cf++;
     }
     TRY(frame_append(&to->cf, &row));
 done:
     names_free(&compound);
+    names_free(&treatment);
     frame_free(&row);
     return st;
 }

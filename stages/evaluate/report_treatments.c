@@ -186,9 +186,9 @@ done:
 }
 
 /* ",pairs": of the most active treatments with a prediction the observed and the predicted profile, both of unit length; of long profiles
- * the first features. predicted [n_compound,d]; place: 0 without a prediction. */
+ * the first features. predicted [.., d], of class[label]; place: 0 without a prediction. */
 static status add_pairs(text *t, const wells *w, const results *r, const consensus *s, int64_t d, const float *predicted,
-                        const int64_t *place)
+                        const int64_t *place, const int32_t *class)
 {
     enum { TREATMENTS_MOST = 200, FEATURES_MOST = 256 };
     status st = OK;
@@ -200,8 +200,8 @@ static status add_pairs(text *t, const wells *w, const results *r, const consens
     text_addf(t, ",\n\"pairs\":{\"n\":%lld", (long long)shown);
     for (int32_t k = 0, n = 0; k < w->n_label && n < TREATMENTS_MOST; k++) {
         int32_t l = label[k];
-        if (!s->has[l] || place[w->label_compound[l]] <= 0) continue;
-        const float *profile[] = {s->y + l * d, predicted + w->label_compound[l] * d};
+        if (!s->has[l] || place[class[l]] <= 0) continue;
+        const float *profile[] = {s->y + l * d, predicted + class[l] * d};
         text_addf(t, ",\n\"%d\":[", l);
         for (int i = 0; i < 2; i++) {
             for (int64_t j = 0; j < shown; j++) v[j] = profile[i][j];
@@ -218,33 +218,36 @@ done:
     return st;
 }
 
-/* "predicted": for each treatment [cosine, place]: the cosine of its consensus with its compound's predicted profile (the mean over
- * plates), and the place of the compound's nearest treatment among all; null without a prediction. Nothing where predictions are not in the
- * space of the final profiles. */
+/* "predicted": for each treatment [cosine, place]: the cosine of its consensus with the predicted profile (the mean over plates) of its
+ * compound or, of a model with doses, of itself, and the place of the nearest treatment that was meant among all; null without a
+ * prediction. Nothing where predictions are not in the space of the final profiles. */
 static status add_predicted(text *t, const wells *w, const transformed *c, const results *r, const consensus *s)
 {
     status st = OK;
+    bool by_label = w->cf_by_label;
     int64_t d = c->d_final, *count = NULL, *place = NULL;
+    int32_t n = by_label ? w->n_label : w->n_compound;
     float *mean = NULL;
     uint8_t *asks = NULL;
     int32_t *self = NULL;
     if (w->n_cf == 0 || !c->cf_final || c->d_sphere != d || c->final == c->pca) return OK;
-    TRY(mem_alloc(&mean, (size_t)(w->n_compound * d), sizeof *mean, "predicted profiles"));
-    TRY(mem_alloc(&count, (size_t)w->n_compound, sizeof *count, "predicted profiles"));
-    TRY(mem_alloc(&place, (size_t)w->n_compound, sizeof *place, "predicted profiles"));
-    TRY(mem_alloc(&asks, (size_t)w->n_compound, 1, "predicted profiles"));
-    TRY(mem_alloc(&self, (size_t)w->n_compound, sizeof *self, "predicted profiles"));
-    const profile_rows predicted = {.x = c->cf_final, .n = w->n_cf, .d = d, .label = w->cf_compound};
-    TRY(consensus_mean(&predicted, w->n_compound, mean, count));
-    linear_unit_rows(mean, w->n_compound, d, mean);
-    for (int32_t k = 0; k < w->n_compound; k++) self[k] = k, asks[k] = count[k] > 0;
-    const profile_rows asked = {.x = mean, .n = w->n_compound, .d = d, .label = self};
-    const profile_rows found = {.x = s->y, .n = w->n_label, .d = d, .label = w->label_compound};
+    TRY(mem_alloc(&mean, (size_t)(n * d), sizeof *mean, "predicted profiles"));
+    TRY(mem_alloc(&count, (size_t)n, sizeof *count, "predicted profiles"));
+    TRY(mem_alloc(&place, (size_t)n, sizeof *place, "predicted profiles"));
+    TRY(mem_alloc(&asks, (size_t)n, 1, "predicted profiles"));
+    TRY(mem_alloc(&self, (size_t)n, sizeof *self, "predicted profiles"));
+    const profile_rows predicted = {.x = c->cf_final, .n = w->n_cf, .d = d, .label = by_label ? w->cf_label : w->cf_compound};
+    TRY(consensus_mean(&predicted, n, mean, count));
+    linear_unit_rows(mean, n, d, mean);
+    for (int32_t k = 0; k < n; k++) self[k] = k, asks[k] = count[k] > 0;
+    const int32_t *class = by_label ? self : w->label_compound;
+    const profile_rows asked = {.x = mean, .n = n, .d = d, .label = self};
+    const profile_rows found = {.x = s->y, .n = w->n_label, .d = d, .label = class};
     const retrieval_setting all = {.query_mask = asks, .candidate_mask = s->has};
-    TRY(retrieval_match_rank(&asked, (row_range){0, w->n_compound}, &found, &all, place));
+    TRY(retrieval_match_rank(&asked, (row_range){0, n}, &found, &all, place));
     text_add(t, ",\n\"predicted\":[");
     for (int32_t l = 0; l < w->n_label; l++) {
-        int32_t k = w->label_compound[l];
+        int32_t k = class[l];
         if (l) text_add(t, ",");
         if (s->has[l] && place[k] > 0)
             text_addf(t, "[%.3g,%lld]", linear_dot(mean + k * d, s->y + l * d, d), (long long)place[k]);
@@ -252,7 +255,7 @@ static status add_predicted(text *t, const wells *w, const transformed *c, const
             text_add(t, "null");
     }
     text_add(t, "]");
-    TRY(add_pairs(t, w, r, s, d, mean, place));
+    TRY(add_pairs(t, w, r, s, d, mean, place, class));
 done:
     free(mean);
     free(count);

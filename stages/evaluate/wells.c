@@ -11,7 +11,7 @@
 void wells_free(wells *w)
 {
     int32_t *code[] = {w->source,   w->batch,       w->plate,    w->label,    w->compound, w->group,    w->target,
-                       w->cf_batch, w->cf_compound, w->cf_group, w->cf_plate, w->position, w->pair_code};
+                       w->cf_batch, w->cf_compound, w->cf_group, w->cf_plate, w->cf_label, w->position, w->pair_code};
     for (size_t i = 0; i < sizeof code / sizeof *code; i++) free(code[i]);
     frame_free(&w->obs);
     frame_free(&w->cf);
@@ -88,7 +88,7 @@ done:
 static status label_predictions(wells *w, const int *place)
 {
     status st = OK;
-    int32_t **code[] = {&w->cf_batch, &w->cf_compound, &w->cf_group, &w->cf_plate};
+    int32_t **code[] = {&w->cf_batch, &w->cf_compound, &w->cf_group, &w->cf_plate, &w->cf_label};
     intern_table plates = {0};
     int64_t *of_plate = NULL;
     text t = {0};
@@ -110,6 +110,8 @@ static status label_predictions(wells *w, const int *place)
         w->cf_batch[i] = well < 0 ? -1 : w->batch[well];
         w->cf_group[i] = well < 0 ? -1 : w->group[well];
         w->cf_compound[i] = (int32_t)intern_find(&w->compound_name, frame_text(&w->cf, i, 3));
+        w->cf_label[i] = (int32_t)intern_find(&w->label_name, frame_text(&w->cf, i, 4));
+        w->cf_by_label |= *frame_text(&w->cf, i, 4) != '\0';
     }
 done:
     intern_free(&plates);
@@ -287,7 +289,7 @@ status wells_share_matrix_all(MPI_Comm comm, float **x, int64_t n, int64_t *d)
 status wells_share_all(wells *w, MPI_Comm comm)
 {
     status st = OK;
-    int64_t head[14] = {w->n,
+    int64_t head[15] = {w->n,
                         w->d,
                         w->n_source,
                         w->n_batch,
@@ -300,17 +302,18 @@ status wells_share_all(wells *w, MPI_Comm comm)
                         w->target_start ? w->target_start[w->n_label] : 0,
                         w->n_position,
                         w->n_pair_group,
-                        w->n_pair_code};
-    MPI_Bcast(head, 14, MPI_INT64_T, 0, comm);
+                        w->n_pair_code,
+                        w->cf_by_label};
+    MPI_Bcast(head, 15, MPI_INT64_T, 0, comm);
     w->n = head[0], w->d = head[1], w->n_source = (int32_t)head[2], w->n_batch = (int32_t)head[3], w->n_plate = (int32_t)head[4];
     w->n_label = (int32_t)head[5], w->n_compound = (int32_t)head[6], w->n_group = (int32_t)head[7], w->n_target = (int32_t)head[8];
     w->n_cf = head[9], w->n_position = (int32_t)head[11], w->n_pair_group = (int32_t)head[12];
-    w->n_pair_code = (int32_t)head[13];
+    w->n_pair_code = (int32_t)head[13], w->cf_by_label = head[14] != 0;
     int32_t **code[] = {&w->source, &w->batch, &w->plate, &w->label, &w->compound, &w->group, &w->position};
-    int32_t **cf[] = {&w->cf_batch, &w->cf_compound, &w->cf_group, &w->cf_plate};
+    int32_t **cf[] = {&w->cf_batch, &w->cf_compound, &w->cf_group, &w->cf_plate, &w->cf_label};
     uint8_t **flag[] = {&w->control, &w->set, &w->evaluated};
     for (size_t k = 0; k < 7; k++) TRY(share_block_all(comm, 0, code[k], (size_t)w->n * sizeof **code[k]));
-    for (size_t k = 0; k < 4; k++) TRY(share_block_all(comm, 0, cf[k], (size_t)w->n_cf * sizeof **cf[k]));
+    for (size_t k = 0; k < 5; k++) TRY(share_block_all(comm, 0, cf[k], (size_t)w->n_cf * sizeof **cf[k]));
     for (size_t k = 0; k < 3; k++) TRY(share_block_all(comm, 0, flag[k], (size_t)w->n));
     TRY(share_block_all(comm, 0, &w->target_start, ((size_t)w->n_label + 1) * sizeof *w->target_start));
     TRY(share_block_all(comm, 0, &w->target, (size_t)head[10] * sizeof *w->target));

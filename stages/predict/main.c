@@ -8,6 +8,7 @@
 #include "micon/base/path.h"
 #include "micon/mpi/comm.h"
 #include "micon/nn/kernels.h"
+#include "micon/stage/doses.h"
 #include "micon/stage/plates.h"
 #include "micon/stage/provenance.h"
 
@@ -39,6 +40,7 @@ static status read_model(job *j)
     TRY(model_read(&j->from.m, j->model, &j->from.model_digest));
     if (!j->from.m.has_generator)
         TRY(fail(E_FAILED, "%s has no generator, so it predicts no profiles: only train.method: micon trains one", j->model));
+    if (j->from.m.has_dose) TRY(doses_check(c, j->model));
 done:
     free(run);
     free(below);
@@ -77,26 +79,29 @@ static void name_outputs(job *j, const char *file)
     if (text_ends(base, ".gz")) base[strlen(base) - 3] = '\0';
     char *dot = strrchr(base, '.');
     if (dot && dot != base) *dot = '\0';
-    char *name = text_encode_name(base), *csv = xasprintf(WORK_PREDICTIONS "/%s/%s.csv", run, name),
-         *h5 = xasprintf(WORK_PREDICTIONS "/%s/%s.h5", run, name);
-    j->csv = config_work(c, csv), j->h5 = config_work(c, h5);
+    char *name = text_encode_name(base), *below_csv = xasprintf(WORK_PREDICTIONS "/%s/%s.csv", run, name),
+         *below_h5 = xasprintf(WORK_PREDICTIONS "/%s/%s.h5", run, name);
+    j->csv = config_work(c, below_csv), j->h5 = config_work(c, below_h5);
     free(base);
     free(run);
     free(name);
-    free(csv);
-    free(h5);
+    free(below_csv);
+    free(below_h5);
 }
 
-/* Vectors [n, bits] of this rank's structures, in whole chunks; rank 0 has all fingerprints. */
-static status share_vectors_all(job *j, int64_t *first, int64_t *n, float **out)
+/* Vectors [n, bits] of this rank's structures, in whole chunks, and doses of all; rank 0 has all fingerprints. */
+static status share_vectors_all(job *j, int64_t *first, int64_t *n, float **out, double **dose)
 {
     status st = OK;
     const stage *g = j->from.g;
     int64_t bits = j->from.m.bits, chunks;
     char *block = (char *)j->s.fingerprint;
-    size_t size = (size_t)(j->s.rows.n_rows * bits / 8);
+    size_t size = (size_t)(j->s.rows.n_rows * bits / 8), dose_size = j->s.dose ? (size_t)j->s.rows.n_rows * sizeof **dose : 0;
     uint8_t *bit = NULL;
+    char *doses = (char *)j->s.dose;
     TRY(comm_bcast_all(g->comm, 0, &block, &size));
+    if (j->from.m.has_dose) TRY(comm_bcast_all(g->comm, 0, &doses, &dose_size));
+    *dose = (double *)(void *)doses;
     j->n = (int64_t)size / (bits / 8);
     partition((j->n + CHUNK - 1) / CHUNK, g->size, g->rank, first, &chunks);
     *first = *first * CHUNK < j->n ? *first * CHUNK : j->n;
@@ -151,7 +156,7 @@ static status read_inputs_all(job *j)
     const char *file = g->arguments.item[0];
     TRY_ALL(g->comm, read_model(j));
     TRY_ALL(g->comm, read_compounds(j));
-    TRY_ALL(g->comm, g->rank == 0 ? structures_read(&j->s, g->keep, &g->cfg.featurize, file) : OK);
+    TRY_ALL(g->comm, g->rank == 0 ? structures_read(&j->s, g->keep, &g->cfg, j->from.m.has_dose, file) : OK);
     name_outputs(j, file);
     TRY_ALL(g->comm, known_treatments_read(&j->known, &j->from));
     TRY_ALL(g->comm, training_compounds_find(&j->training, &j->from));
@@ -180,14 +185,16 @@ static status predict_all(stage *g)
     status st = OK;
     job j = {.from = {.g = g}};
     float *x = NULL;
+    double *dose = NULL; /* rank 0: the structures' own */
     int64_t first = 0, n = 0;
     TRY(check_arguments(g));
     TRY(plates_index_all(g, &j.from.ix));
     kernels_set_threads(1); /* a product's last bits would depend on how many ranks share the machine */
     TRY(read_inputs_all(&j));
-    TRY(share_vectors_all(&j, &first, &n, &x));
+    TRY(share_vectors_all(&j, &first, &n, &x, &dose));
+    const compound_rows asked = {.x = x, .dose = dose ? dose + first : NULL};
     TRY(trust_measure_all(&j.trust, &j.from, &j.known, &j.training));
-    TRY_ALL(g->comm, predicted_make(&j.p, &j.from, &j.known, x, n));
+    TRY_ALL(g->comm, predicted_make(&j.p, &j.from, &j.known, &asked, n));
     describe(&j);
     uint64_t inputs = digest_mix(digest_mix(digest_mix(0, j.from.model_digest), j.from.v.digest), j.s.digest);
     const prediction_output o = {.s = &j.s,
@@ -201,6 +208,7 @@ static status predict_all(stage *g)
     TRY(output_write_all(&j.from, &o, &j.p, first, j.n));
     say(&j);
 done:
+    if (g->rank != 0) free(dose);
     job_free(&j);
     free(x);
     return st;

@@ -4,6 +4,7 @@
 #include "micon/compound/worker.h"
 #include "micon/config/file_formats.h"
 #include "micon/index/index.h"
+#include "micon/nn/counterfactual.h"
 #include "micon/nn/model.h"
 #include "micon/stage/compound_vectors.h"
 #include "micon/stage/stage.h"
@@ -26,13 +27,15 @@ typedef struct {
 
 /* ---- structures.c: the structures that were asked for, on rank 0 ---- */
 typedef struct {
-    frame rows;           /* usable ones, each compound once: Line, Name, SMILES (as given), Canonical, InChIKey */
+    frame rows;           /* usable ones, each compound (at a dose) once: Line, Name, SMILES (as given), Canonical, InChIKey; Dose */
     frame rejects;        /* the others: Line, SMILES, Reason */
     uint8_t *fingerprint; /* [rows.n_rows][bits / 8] */
-    size_t cap;
+    double *dose;         /* [rows.n_rows] log10, of a model with doses */
+    size_t cap, dose_cap;
     uint64_t digest; /* of the file's bytes */
 } structures;
-status structures_read(structures *out, worker *w, const featurize_options *o, const char *path) MUST_USE;
+/* with_dose: each structure comes with a dose. */
+status structures_read(structures *out, worker *w, const config *c, bool with_dose, const char *path) MUST_USE;
 void structures_free(structures *s);
 
 /* ---- plates.c: what the screen's embeddings say ---- */
@@ -68,8 +71,7 @@ typedef struct {
     float *normalized;           /* [n, projection]: mean over plates of the normalized, of length 1 */
     double *by_plate, *by_batch; /* [n] mean cosine between two plates' normalized profiles, two batches'; NaN of one */
 } predicted;
-/* vectors [n, bits of the model] */
-status predicted_make(predicted *out, const source *from, const known_treatments *k, const float *x, int64_t n) MUST_USE;
+status predicted_make(predicted *out, const source *from, const known_treatments *k, const compound_rows *c, int64_t n) MUST_USE;
 void predicted_free(predicted *p);
 
 /* ---- trust.c: how far a prediction can be trusted ---- */

@@ -3,7 +3,6 @@
 #include "predict.h"
 
 #include "micon/base/mem.h"
-#include "micon/nn/counterfactual.h"
 #include "micon/profile/linear_algebra.h"
 
 #include <math.h>
@@ -93,12 +92,12 @@ static void agreement(const unit_sum *s, int64_t n, int64_t d, double *out)
     for (int64_t i = 0; i < n; i++) out[i] = s->count < 2 ? NAN : (linear_dot(s->sum + i * d, s->sum + i * d, d) - k) / (k * (k - 1));
 }
 
-static status add_plate(predicted *p, work *w, const source *from, int64_t plate, const float *vector)
+static status add_plate(predicted *p, work *w, const source *from, int64_t plate, const compound_rows *c)
 {
     status st = OK;
     plate_profiles at = {0};
     TRY(plate_profiles_read(&at, from, plate));
-    TRY(counterfactual_predict(&from->m, at.controls, at.n_controls, &(compound_rows){.x = vector}, w->n, w->x, w->u));
+    TRY(counterfactual_predict(&from->m, at.controls, at.n_controls, c, w->n, w->x, w->u));
     add(p->x, w->x, w->n * w->d);
     add(p->projected, w->u, w->n * w->q);
     plate_profiles_normalize(&at, w->q, w->u, w->n);
@@ -111,7 +110,7 @@ done:
     return st;
 }
 
-status predicted_make(predicted *p, const source *from, const known_treatments *k, const float *vector, int64_t n)
+status predicted_make(predicted *p, const source *from, const known_treatments *k, const compound_rows *c, int64_t n)
 {
     status st = OK;
     const screen_index *ix = from->ix;
@@ -120,7 +119,7 @@ status predicted_make(predicted *p, const source *from, const known_treatments *
     for (int64_t at = 0; n > 0 && at < index_n_plates(ix); at++) {
         index_plate is = index_plate_at(ix, at), before = index_plate_at(ix, at > 0 ? at - 1 : 0);
         if (strcmp(is.source, before.source) != 0 || strcmp(is.batch, before.batch) != 0) end_batch(&w);
-        if (k->plate_used[at]) TRY(add_plate(p, &w, from, at, vector));
+        if (k->plate_used[at]) TRY(add_plate(p, &w, from, at, c));
     }
     end_batch(&w);
     divide(p->x, n * w.d, k->n_plates);

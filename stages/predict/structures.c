@@ -7,7 +7,9 @@
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
 #include "micon/formats/csv.h"
+#include "micon/stage/doses.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +18,7 @@
 
 typedef struct {
     int64_t line;
-    const char *smiles, *name; /* borrowed */
+    const char *smiles, *name, *dose; /* borrowed */
 } asked;
 
 typedef struct {
@@ -26,6 +28,8 @@ typedef struct {
     int64_t n;
     size_t cap;
     int bits;
+    const config *cfg;
+    bool with_dose;
     structures *out;
     intern_table known; /* identities */
     int64_t *first;     /* lines of these */
@@ -39,13 +43,14 @@ void structures_free(structures *s)
     frame_free(&s->rows);
     frame_free(&s->rejects);
     free(s->fingerprint);
+    free(s->dose);
     *s = (structures){0};
 }
 
-static status add_asked(reading *r, int64_t line, const char *smiles, const char *name)
+static status add_asked(reading *r, int64_t line, const char *smiles, const char *name, const char *dose)
 {
     status st = mem_grow(&r->row, &r->cap, (size_t)r->n + 1, sizeof *r->row, "structures");
-    if (st == OK) r->row[r->n++] = (asked){line, smiles, name};
+    if (st == OK) r->row[r->n++] = (asked){line, smiles, name, dose};
     return st;
 }
 
@@ -63,7 +68,7 @@ static status read_list(reading *r)
         if (*p && *p != '#') {
             char *gap = p + strcspn(p, " \t"), *name = gap + strspn(gap, " \t");
             *gap = '\0';
-            TRY(add_asked(r, line, p, name));
+            TRY(add_asked(r, line, p, name, ""));
         }
         p = next;
     }
@@ -94,14 +99,16 @@ static bool is_table(const char *bytes, size_t size)
 static status read_table(reading *r)
 {
     status st = OK;
-    int smiles = -1;
+    int smiles = -1, dose = -1;
     TRY(table_read(&r->t, r->path));
     for (const char *const *c = index_smiles_columns; *c && smiles < 0; c++) smiles = table_col(r->t, *c);
     if (smiles < 0) TRY(fail(E_FORMAT, "%s: no column of SMILES (Metadata_SMILES, SMILES)", r->path));
+    if (r->with_dose) TRY(doses_column(r->cfg, r->t, r->path, &dose));
     int name = table_col_any(r->t, "Name", "name", "Metadata_JCP2022", "JCP2022", "Metadata_Compound", "Compound", "Metadata_broad_sample",
                              "broad_sample", "CompoundID", NULL);
     for (int64_t i = 0; i < table_n_rows(r->t); i++)
-        TRY(add_asked(r, table_line(r->t, i), csv_text(table_cell(r->t, i, smiles)), name < 0 ? "" : table_cell(r->t, i, name)));
+        TRY(add_asked(r, table_line(r->t, i), csv_text(table_cell(r->t, i, smiles)), name < 0 ? "" : table_cell(r->t, i, name),
+                      dose < 0 ? "" : table_cell(r->t, i, dose)));
 done:
     return st;
 }
@@ -132,14 +139,14 @@ static status reject(reading *r, int64_t line, const char *smiles, const char *r
     return add_row(&r->out->rejects, line, (const char *const[]){smiles, reason}, 2);
 }
 
-/* Is the compound there already, from an earlier line? */
+/* Is the compound there already (at this dose), from an earlier line? */
 static status is_repeat(reading *r, const asked *a, const char *identity, bool *repeat)
 {
     status st = OK;
     uint32_t id;
     size_t before = r->known.n;
-    char reason[80];
-    TRY(intern_add(&r->known, identity, &id));
+    char reason[80], *at_dose = r->with_dose ? xasprintf("%s at %.17g", identity, dose_log10(a->dose)) : NULL;
+    TRY(intern_add(&r->known, at_dose ? at_dose : identity, &id));
     *repeat = r->known.n == before;
     if (*repeat) {
         if (r->n_repeats++ < SHOWN)
@@ -151,6 +158,7 @@ static status is_repeat(reading *r, const asked *a, const char *identity, bool *
     TRY(mem_grow(&r->first, &r->first_cap, r->known.n, sizeof *r->first, "structures"));
     r->first[id] = a->line;
 done:
+    free(at_dose);
     return st;
 }
 
@@ -163,9 +171,17 @@ static status keep(reading *r, const asked *a, const compound *c)
         if (r->n_unreadable++ < SHOWN) log_warn("%s:%lld: rejected: %s", r->path, (long long)a->line, c->reason);
         return reject(r, a->line, a->smiles, c->reason);
     }
+    if (r->with_dose && isnan(dose_log10(a->dose))) {
+        if (r->n_unreadable++ < SHOWN) log_warn("%s:%lld: rejected: its dose is not a number above 0", r->path, (long long)a->line);
+        return reject(r, a->line, a->smiles, "its dose is not a number above 0");
+    }
     TRY(is_repeat(r, a, c->key[0] ? c->key : c->smiles, &repeat));
     if (repeat) goto done;
-    TRY(add_row(&r->out->rows, a->line, (const char *const[]){a->name, a->smiles, c->smiles, c->key}, 4));
+    TRY(add_row(&r->out->rows, a->line, (const char *const[]){a->name, a->smiles, c->smiles, c->key, a->dose}, r->with_dose ? 5 : 4));
+    if (r->with_dose) {
+        TRY(mem_grow(&r->out->dose, &r->out->dose_cap, (size_t)r->out->rows.n_rows, sizeof *r->out->dose, "doses"));
+        r->out->dose[r->out->rows.n_rows - 1] = dose_log10(a->dose);
+    }
     TRY(mem_grow(&r->out->fingerprint, &r->out->cap, (size_t)r->out->rows.n_rows * bytes, 1, "fingerprints"));
     memcpy(r->out->fingerprint + (size_t)(r->out->rows.n_rows - 1) * bytes, c->fingerprint, bytes);
 done:
@@ -211,26 +227,29 @@ done:
     return st;
 }
 
-status structures_read(structures *out, worker *w, const featurize_options *o, const char *path)
+status structures_read(structures *out, worker *w, const config *c, bool with_dose, const char *path)
 {
-    static const char *const rows[] = {"Line", "Name", "SMILES", "Canonical_SMILES", "InChIKey"}, *const rejects[] = {"Line", "SMILES",
-                                                                                                                      "Reason"};
+    static const char *const rows[] = {"Line", "Name", "SMILES", "Canonical_SMILES", "InChIKey", "Dose"}, *const rejects[] = {
+                                                                                                              "Line", "SMILES", "Reason"};
     status st = OK;
     size_t size = 0;
-    reading r = {.path = path, .out = out, .bits = (int)o->bits};
-    TRY(add_text_columns(&out->rows, rows, 5));
+    reading r = {.path = path, .cfg = c, .with_dose = with_dose, .out = out, .bits = (int)c->featurize.bits};
+    TRY(add_text_columns(&out->rows, rows, with_dose ? 6 : 5));
     TRY(add_text_columns(&out->rejects, rejects, 3));
     TRY(path_read(path, &r.bytes, &size, MAX_FILE));
     out->digest = digest_bytes(r.bytes, size);
     if (size >= 3 && memcmp(r.bytes, "\xEF\xBB\xBF", 3) == 0) memmove(r.bytes, r.bytes + 3, (size -= 3) + 1); /* a byte order mark */
     if (is_table(r.bytes, size))
         TRY(read_table(&r));
+    else if (with_dose)
+        TRY(fail(E_FORMAT, "%s: the model takes a dose beside a compound: give a table with columns SMILES and %s", path,
+                 c->screen.treatment.item[0]));
     else if (strlen(r.bytes) < size)
         TRY(fail(E_FORMAT, "%s: holds zero bytes, so it is no list of structures: save it as text in UTF-8", path));
     else
         TRY(read_list(&r));
     if (r.n == 0) TRY(fail(E_FORMAT, "%s: no structure in it: write a SMILES a line, or a table with a column SMILES", path));
-    TRY(standardize(&r, w, o));
+    TRY(standardize(&r, w, &c->featurize));
     if (r.n_unreadable > SHOWN) log_warn("... and %lld more rejected lines (uns/rejects)", (long long)r.n_unreadable - SHOWN);
     if (r.n_repeats > SHOWN) log_warn("... and %lld more repeats (uns/rejects)", (long long)r.n_repeats - SHOWN);
     if (out->rows.n_rows == 0)

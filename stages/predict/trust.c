@@ -6,6 +6,7 @@
 #include "micon/mpi/comm.h"
 #include "micon/profile/linear_algebra.h"
 #include "micon/profile/retrieval.h"
+#include "micon/stage/doses.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -58,30 +59,43 @@ int64_t training_compounds_nearest(const training_compounds *t, const uint8_t *f
 
 /* ---- compounds that training never saw ---- */
 
-/* A held-out compound: its vector, its treatments (one a dose) are those with its name. */
+/* A held-out compound: its vector, its treatments (one a dose) are those with its name. A model with doses predicts it at the highest. */
 typedef struct {
     int64_t row;
     const char *name;
-    double similarity;
+    double similarity, dose;
 } held_out;
+
+static double highest_dose(const known_treatments *k, const char *name, const double *dose)
+{
+    double most = NAN;
+    for (int64_t i = 0; i < k->n; i++)
+        if (strcmp(k->compound[i], name) == 0) most = fmax(most, dose[k->class[i]]);
+    return most;
+}
 
 static status list_held_out(const source *from, const known_treatments *k, const training_compounds *t, held_out **out, int64_t *n)
 {
     status st = OK;
     uint8_t *fingerprint = NULL;
+    double *dose = NULL;
+    if (from->m.has_dose) TRY(doses_of_classes(from->ix, &dose));
     TRY(mem_alloc(out, (size_t)k->n, sizeof **out, "compounds"));
     TRY(mem_alloc(&fingerprint, (size_t)t->bits / 8, 1, "fingerprints"));
     for (int64_t i = 0; i < k->n; i++) {
         if (i > 0 && strcmp(k->compound[i], k->compound[i - 1]) == 0) continue; /* another dose: treatments are in order */
         int64_t row = compound_vectors_find(&from->v, k->compound[i]);
         if (row < 0 || names_find(&from->m.compounds, compound_vectors_key(&from->v, row)) >= 0) continue;
+        double at = dose ? highest_dose(k, k->compound[i], dose) : 0;
+        if (isnan(at)) continue; /* wells without a dose, which the model cannot predict */
         held_out *h = &(*out)[(*n)++];
-        *h = (held_out){.row = row, .name = k->compound[i]};
+        *h = (held_out){.row = row, .name = k->compound[i], .dose = at};
         pack_vector(&from->v, row, fingerprint);
         training_compounds_nearest(t, fingerprint, &h->similarity);
     }
 done:
     free(fingerprint);
+    free(dose);
     return st;
 }
 
@@ -113,10 +127,12 @@ static status measure(trust *t, const source *from, const known_treatments *k, c
     status st = OK;
     predicted p = {0};
     float *x = NULL;
+    double *dose = NULL;
     int64_t d = from->m.projection, bits = from->v.d;
     TRY(mem_alloc(&x, (size_t)(n * bits), sizeof *x, "compound vectors"));
-    for (int64_t i = 0; i < n; i++) memcpy(x + i * bits, from->v.x + h[i].row * bits, (size_t)bits * sizeof *x);
-    TRY(predicted_make(&p, from, k, x, n));
+    TRY(mem_alloc(&dose, (size_t)n, sizeof *dose, "doses"));
+    for (int64_t i = 0; i < n; i++) memcpy(x + i * bits, from->v.x + h[i].row * bits, (size_t)bits * sizeof *x), dose[i] = h[i].dose;
+    TRY(predicted_make(&p, from, k, &(compound_rows){.x = x, .dose = dose}, n));
     for (int64_t i = 0; i < n; i++) {
         int64_t own;
         bool found = is_found(k, h[i].name, p.normalized + i * d, d, t->tenth, &own);
@@ -131,6 +147,7 @@ static status measure(trust *t, const source *from, const known_treatments *k, c
 done:
     predicted_free(&p);
     free(x);
+    free(dose);
     return st;
 }
 

@@ -16,6 +16,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,9 +173,17 @@ done:
     return st;
 }
 
-static const char *content_id(int content, const sim_compound *list)
+static const char *content_id(const sim_options *o, int content, const sim_compound *list)
 {
-    return content == WELL_EMPTY ? SIM_EMPTY : content == WELL_CONTROL ? SIM_CONTROL : list[content].id;
+    return content == WELL_EMPTY ? SIM_EMPTY : content == WELL_CONTROL ? SIM_CONTROL : list[content % o->compounds].id;
+}
+
+/* ",DOSE" in mM with --doses; none of controls. */
+static void add_dose(const sim_options *o, int content, text *t)
+{
+    if (o->doses == 1) return;
+    text_add(t, ",");
+    if (content >= 0) text_addf(t, "%.4g", pow(10, morphology_dose((int)(content / o->compounds))));
 }
 
 static status write_plate_and_well(const sim_options *o, const sim_compound *list)
@@ -182,10 +191,11 @@ static status write_plate_and_well(const sim_options *o, const sim_compound *lis
     status st = OK;
     text plates = {0}, wells = {0}, truth = {0};
     text_add(&plates, "Metadata_Source,Metadata_Batch,Metadata_Plate,Metadata_PlateType\n");
-    text_add(&wells, "Metadata_Source,Metadata_Plate,Metadata_Well,Metadata_JCP2022\n");
+    const char *dose = o->doses > 1 ? "," SIM_DOSE : "";
+    text_addf(&wells, "Metadata_Source,Metadata_Plate,Metadata_Well,Metadata_JCP2022%s\n", dose);
     text_add(&truth, "Metadata_Source,Metadata_Batch,Metadata_Plate,Metadata_Well,Metadata_JCP2022,crowding");
     for (int k = 0; k < FACTORS; k++) text_addf(&truth, ",%s", factor_names[k]);
-    text_add(&truth, "\n");
+    text_addf(&truth, "%s\n", dose);
     for (int64_t at = 0; at < screen_plates(o); at++) {
         sim_plate p;
         TRY(screen_plate(&p, o, at));
@@ -193,12 +203,15 @@ static status write_plate_and_well(const sim_options *o, const sim_compound *lis
         for (int well = 0; well < o->wells; well++) {
             char name[8];
             sim_well w;
-            const char *id = content_id(p.content[well], list);
+            const char *id = content_id(o, p.content[well], list);
             screen_well_name(o, well, name);
             screen_well(&w, &p, list, o, well);
-            text_addf(&wells, "%s,%s,%s,%s\n", p.source, p.plate, name, id);
+            text_addf(&wells, "%s,%s,%s,%s", p.source, p.plate, name, id);
+            add_dose(o, p.content[well], &wells);
+            text_add(&wells, "\n");
             text_addf(&truth, "%s,%s,%s,%s,%s,%.6f", p.source, p.batch, p.plate, name, id, w.crowding);
             for (int k = 0; k < FACTORS; k++) text_addf(&truth, ",%.6f", w.factor[k]);
+            add_dose(o, p.content[well], &truth);
             text_add(&truth, "\n");
         }
         screen_plate_free(&p);
@@ -219,7 +232,7 @@ static status write_compounds(const sim_options *o, const sim_compound *list)
     text t = {0}, truth = {0};
     text_add(&t, "Metadata_JCP2022,Metadata_InChIKey,Metadata_SMILES,Metadata_Name,Metadata_target\n");
     text_add(&t, SIM_CONTROL ",IAZDPXIOMUYVGZ-UHFFFAOYSA-N,CS(C)=O,DMSO,\n");
-    text_add(&truth, "Metadata_JCP2022,Metadata_Name,mechanism,active,strength");
+    text_addf(&truth, "Metadata_JCP2022,Metadata_Name,mechanism,active,%sstrength", o->doses > 1 ? "half_log10_mM," : "");
     for (int k = 0; k < FACTORS; k++) text_addf(&truth, ",%s", factor_names[k]);
     text_add(&truth, "\n");
     for (int64_t i = 0; i < o->compounds; i++) {
@@ -233,7 +246,9 @@ static status write_compounds(const sim_options *o, const sim_compound *list)
         csv_quote(&truth, c->name);
         text_add(&truth, ",");
         csv_quote(&truth, c->mechanism);
-        text_addf(&truth, ",%s,%.6f", c->active ? "yes" : "no", c->strength);
+        text_addf(&truth, ",%s", c->active ? "yes" : "no");
+        if (o->doses > 1) text_addf(&truth, ",%.6f", c->half);
+        text_addf(&truth, ",%.6f", c->strength);
         for (int k = 0; k < FACTORS; k++) text_addf(&truth, ",%.6f", c->factor[k]);
         text_add(&truth, "\n");
     }
@@ -254,6 +269,7 @@ status files_tables(const sim_options *o, const sim_compound *list)
     text_add(&t, "screen:\n  name: simulated\n  index: images/*/load_data.csv\n  plate: metadata/plate.csv.gz\n"
                  "  well: metadata/well.csv.gz\n  compound: metadata/compound.csv.gz\n  channels: [DNA, ER, RNA, AGP, Mito]\n"
                  "  control: " SIM_CONTROL "\n  work: work\n");
+    if (o->doses > 1) text_add(&t, "  treatment: " SIM_DOSE "\n");
     text_addf(&t, "tile:\n  size: %d\n", o->size < 224 ? (int)o->size : 224);
     /* With one batch a source there is none to hold out. */
     text_addf(&t, "split:\n  test_batches: %d\n", o->batches > 1 ? 1 : 0);
@@ -285,6 +301,7 @@ static void marker_text(const sim_options *o, text *t)
     if (o->layout == LAYOUT_FIXED) text_add(t, "layout fixed\n");
     if (o->position > 0) text_addf(t, "position %.9g\n", o->position);
     if (o->masks) text_add(t, "masks yes\n");
+    if (o->doses > 1) text_addf(t, "doses %lld\n", (long long)o->doses);
 }
 
 /* An earlier simulation's plate folders: the table first, so that no index finds a plate that is half gone. Only what this program

@@ -22,6 +22,8 @@ static const opt options[] = {
     {NULL, "wells", OPT_INT, AT(wells), "96", 6, 1536, NULL, 0, "wells per plate, row by row; a sixth of them are controls"},
     {NULL, "sites", OPT_INT, AT(sites), "2", 1, 36, NULL, 0, "fields of view per well"},
     {NULL, "compounds", OPT_INT, AT(compounds), "24", 1, 459, NULL, 0, "compounds; a third of them have no effect"},
+    {NULL, "doses", OPT_INT, AT(doses), "1", 1, 8, NULL, 0,
+     "doses of each compound, half a decade apart, the highest 0.01 mmol/l; 1: wells have no dose"},
     {NULL, "structure", OPT_REAL, AT(structure), "0.6", 0, 1, NULL, 0, "share of the effects' variance that the fingerprint explains"},
     {NULL, "layout", OPT_CHOICE, AT(layout), "random", 0, 0, "random|fixed", 0,
      "random: compounds change places from plate to plate; fixed: every batch repeats the same plates, as target plates do"},
@@ -128,17 +130,18 @@ done:
 static status check_options(const sim_options *o)
 {
     int controls = screen_controls(o->wells), empty = (int)o->wells / 24;
-    int64_t room = o->wells - controls - empty;
+    int64_t room = o->wells - controls - empty, n = o->compounds * o->doses;
     if (!o->out[0]) return fail(E_USAGE, "--out: give a folder for the screen");
     if (o->compounds > list_count()) return fail(E_USAGE, "--compounds: at most %d are known", list_count());
-    if (room * o->plates * o->batches < o->compounds)
+    if (room * o->plates * o->batches < n)
         return fail(
             E_USAGE,
-            "--compounds %lld: a source of %lld batches x %lld plates has only %lld wells for them; more --wells, --plates or --batches",
-            (long long)o->compounds, (long long)o->batches, (long long)o->plates, (long long)(room * o->plates * o->batches));
-    if (room * o->plates < o->compounds)
-        log_warn("%lld compounds do not fit in a batch's %lld wells for them: not every batch holds every compound",
-                 (long long)o->compounds, (long long)(room * o->plates));
+            "--compounds %lld%s: a source of %lld batches x %lld plates has only %lld wells for them; more --wells, --plates or --batches",
+            (long long)o->compounds, o->doses > 1 ? " times --doses" : "", (long long)o->batches, (long long)o->plates,
+            (long long)(room * o->plates * o->batches));
+    if (room * o->plates < n)
+        log_warn("%lld %s do not fit in a batch's %lld wells for them: not every batch holds every %s", (long long)n,
+                 o->doses > 1 ? "compounds at doses" : "compounds", (long long)(room * o->plates), o->doses > 1 ? "one" : "compound");
     return OK;
 }
 

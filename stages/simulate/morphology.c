@@ -49,6 +49,17 @@ static void factors_of(sim_compound *c, double structure)
     for (int k = 0; k < FACTORS; k++) c->factor[k] = c->active ? BOUND * tanh(c->strength * REACH * d[k] / BOUND) : 0;
 }
 
+double morphology_dose(int number)
+{
+    return -2 - 0.5 * number; /* 10 uM, 3.16 uM, 1 uM, ... */
+}
+
+double morphology_share(const sim_compound *c, int number)
+{
+    enum { SLOPE = 2 }; /* Hill's */
+    return 1 / (1 + pow(10, SLOPE * (c->half - morphology_dose(number))));
+}
+
 typedef struct {
     int of, member, id;
 } pick;
@@ -134,6 +145,8 @@ status morphology_compounds(sim_compound *out, const sim_options *o)
         snprintf(c->mechanism, sizeof c->mechanism, "%s", list_mechanism(picks[i].of));
         snprintf(c->key, sizeof c->key, "%s", molecule->key);
         memcpy(c->fingerprint, molecule->fingerprint, sizeof c->fingerprint);
+        rng r = rng_at(sim_seed(o), SIM_CHOICE, 4, (uint64_t)picks[i].id);
+        c->half = (morphology_dose(0) + morphology_dose((int)o->doses - 1)) / 2 + 0.8 * (rng_uniform(&r) - 0.5);
         factors_of(c, o->structure);
     }
 done:

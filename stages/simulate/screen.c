@@ -52,7 +52,7 @@ void screen_well_name(const sim_options *o, int well, char out[8])
 static void fill_wells(sim_plate *p, const sim_options *o, int64_t at)
 {
     int wells = (int)o->wells, controls = screen_controls(wells), empty = wells / 24, room = wells - controls - empty;
-    int64_t n = o->compounds, copies = room / n, *place = xmalloc(sizeof *place * (size_t)wells),
+    int64_t n = o->compounds * o->doses, copies = room / n, *place = xmalloc(sizeof *place * (size_t)wells),
             *order = xmalloc(sizeof *order * (size_t)n);
     bool fixed = o->layout == LAYOUT_FIXED;
     int source = fixed ? 0 : p->source_at, batch = fixed ? 0 : p->batch_at;
@@ -164,8 +164,9 @@ void screen_well(sim_well *out, const sim_plate *p, const sim_compound *list, co
     int row = well / columns, column = well % columns;
     double x = columns > 1 ? 2.0 * column / (columns - 1) - 1 : 0, y = rows > 1 ? 2.0 * row / (rows - 1) - 1 : 0;
     bool outer = row == 0 || column == 0 || row == rows - 1 || column == columns - 1;
-    for (int k = 0; k < FACTORS; k++)
-        out->factor[k] = (content >= 0 ? list[content].factor[k] : 0) + p->drift[k] + WELL_SPREAD * rng_normal(&r);
+    const sim_compound *held = content >= 0 ? &list[content % o->compounds] : NULL;
+    double share = held && o->doses > 1 ? morphology_share(held, (int)(content / o->compounds)) : 1;
+    for (int k = 0; k < FACTORS; k++) out->factor[k] = (held ? share * held->factor[k] : 0) + p->drift[k] + WELL_SPREAD * rng_normal(&r);
     rng here = rng_at(sim_seed(o), SIM_POSITION, 0, (uint64_t)well);
     for (int k = 0; k < FACTORS && o->position > 0; k++) out->factor[k] += o->position * rng_normal(&here);
     /* A well that was left empty holds cells that got no compound: nobody adds any, the plate is seeded as a whole. */

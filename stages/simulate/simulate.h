@@ -11,7 +11,7 @@
 
 typedef struct {
     char *out;
-    int64_t sources, batches, plates, wells, sites, compounds, size, seed;
+    int64_t sources, batches, plates, wells, sites, compounds, doses, size, seed;
     double structure; /* share of the effects' variance that follows from the structure */
     double position;  /* sd of what a position does to its cells, the same on all plates */
     bool masks;       /* true label images too */
@@ -48,20 +48,25 @@ void list_member(int of, int member, text *name, text *smiles);
 enum { SIM_BITS = 1024, SIM_KEY = 28, SIM_ID = 16, SIM_NAME = 96, SIM_SMILES = 256 };
 #define SIM_CONTROL "JCP2022_033924"
 #define SIM_EMPTY "JCP2022_999999"
+#define SIM_DOSE "Metadata_mmoles_per_liter"
 
 typedef struct {
     char id[SIM_ID], key[SIM_KEY], name[SIM_NAME], mechanism[SIM_NAME], smiles[SIM_SMILES];
     uint8_t fingerprint[SIM_BITS / 8]; /* ECFP4; bit i is [i / 8] >> i % 8 & 1 */
     int active;
+    double half; /* with doses: log10 mM at which half of the effect is there */
     double strength;
     double factor[FACTORS]; /* all 0 where inactive */
 } sim_compound;
 
 /* The o->compounds compounds of this screen, in the order of their identifiers; needs Open Babel. out: caller's array. */
 status morphology_compounds(sim_compound *out, const sim_options *o) MUST_USE;
+/* With --doses. Half a decade from one to the next, 0 is the highest. */
+double morphology_dose(int number);                         /* log10 mM */
+double morphology_share(const sim_compound *c, int number); /* of the effect that is there */
 
 /* ---- screen.c ---- */
-enum { WELL_EMPTY = -2, WELL_CONTROL = -1 }; /* otherwise the position of a compound */
+enum { WELL_EMPTY = -2, WELL_CONTROL = -1 }; /* otherwise the position of a compound, + compounds x number of the dose (0: highest) */
 
 typedef struct {
     char source[16], batch[16], plate[16];

@@ -5,9 +5,11 @@
 #include "micon/base/mem.h"
 #include "micon/base/path.h"
 #include "micon/mpi/comm.h"
+#include "micon/stage/doses.h"
 #include "micon/stage/plates.h"
 #include "micon/table/intern.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -205,6 +207,7 @@ static status label_class(dataset *d, const numbering *k, int64_t r, const char 
     int64_t row = d->vector_row[class] = compound_vectors_find(k->v, id);
     uint32_t number;
     k->label[class] = -1;
+    if (d->dose && isnan(d->dose[class])) goto done;
     if (row < 0 || (held[row] && k->split->of_row[r] != SET_UNSEEN_COMPOUND)) goto done;
     size_t n = known->n;
     text_clear(key);
@@ -222,7 +225,7 @@ done:
 static status match_compounds(dataset *d, const numbering *k)
 {
     status st = OK;
-    int n = 0, lacking = 0, given_away = 0, twins = 0;
+    int n = 0, lacking = 0, given_away = 0, twins = 0, no_dose = 0;
     char *seen = xcalloc((size_t)d->n_classes, 1), *held = NULL;
     int32_t *first = xcalloc((size_t)d->n_classes, sizeof *first);
     intern_table known = {0};
@@ -235,7 +238,8 @@ static status match_compounds(dataset *d, const numbering *k)
         TRY(label_class(d, k, r, held, &known, first, &key, &twins));
         n++;
         lacking += d->vector_row[class] < 0;
-        given_away += d->vector_row[class] >= 0 && k->label[class] < 0;
+        no_dose += d->dose && isnan(d->dose[class]);
+        given_away += d->vector_row[class] >= 0 && k->label[class] < 0 && !(d->dose && isnan(d->dose[class]));
     }
     if (n > 0 && lacking == n)
         TRY(fail(
@@ -243,6 +247,8 @@ static status match_compounds(dataset *d, const numbering *k)
             "compounds.h5 has a vector for none of the screen's %d compounds: does it belong to another screen? run micon-featurize again",
             n));
     if (lacking > 0) log_warn("%d of %d compounds have no vector in compounds.h5: their tiles are left out", lacking, n);
+    if (no_dose > 0)
+        log_warn("%d of %d treatments have no dose above 0 in the column of screen.treatment: their tiles are left out", no_dose, n);
     if (given_away > 0)
         log_warn("%d of %d compounds have the structure of a held-out one under another name: their tiles are left out", given_away, n);
     if (twins > 0) log_info("%d of %d compounds share the structure of another and are merged with it", twins, n);
@@ -264,6 +270,7 @@ static status list_tiles(dataset *d, const stage *g, numbering *k)
     d->vector_row = xcalloc((size_t)d->n_classes, sizeof *d->vector_row);
     TRY(mem_alloc(&k->label, (size_t)d->n_classes, sizeof *k->label, "compounds"));
     for (int c = 0; c < d->n_classes; c++) d->vector_row[c] = -1, k->label[c] = c;
+    if (g->cfg.train.dose) TRY(doses_of_classes(k->ix, &d->dose));
     if (k->v) TRY(match_compounds(d, k));
     TRY(number_places(k));
     for (int64_t p = 0; p < index_n_plates(k->ix); p++) TRY(list_plate(d, g, k, p, &cap));
@@ -298,6 +305,7 @@ void dataset_free_all(dataset *d)
     free(d->train);
     free(d->valid);
     free(d->vector_row);
+    free(d->dose);
     free(d->mean);
     free(d->sd);
     names_free(&d->paths);

@@ -12,7 +12,7 @@
 
 /* Everything about the generator: rows of one view, [n] items of this rank. */
 typedef struct {
-    float *vec, *m_inside, *mp;    /* [n, B], [n, B], [n, D]: compounds and their head */
+    float *vec, *m_inside, *mp;    /* [n, B or B + 1], [n, B], [n, D]: compounds (and doses), their head */
     float *in, *inside, *out;      /* [n, 2D], [n, 2D], [n, D]: generator */
     float *proj_inside, *u, *norm; /* [n, D], [n, P], [n]: projected */
     float *rows, *all_rows;        /* [2n, P], [2N, P]: treated and generated */
@@ -48,9 +48,9 @@ static status alloc_compounds(losses *l)
 {
     status st = OK;
     generated *q = &l->q;
-    int64_t n = l->in->n, d = l->m->dim, b = l->m->bits;
-    TRY(floats(&q->vec, n, b));
-    TRY(floats(&q->m_inside, n, b));
+    int64_t n = l->in->n, d = l->m->dim;
+    TRY(floats(&q->vec, n, l->m->compound.in));
+    TRY(floats(&q->m_inside, n, l->m->bits));
     TRY(floats(&q->mp, n, d));
     TRY(floats(&q->d_mp, n, d));
 done:
@@ -165,10 +165,12 @@ done:
 static void compound_vectors(losses *l)
 {
     generated *q = &l->q;
-    size_t b = (size_t)l->m->bits;
+    size_t b = (size_t)l->m->bits, wide = (size_t)l->m->compound.in;
+    const dataset *d = l->in->d;
     for (int64_t i = 0; i < l->in->n; i++) {
-        int64_t row = l->in->d->vector_row[l->in->pair[l->in->first + i].compound];
-        memcpy(q->vec + (size_t)i * b, l->v->x + row * l->v->d, b * sizeof *q->vec);
+        int32_t class = l->in->pair[l->in->first + i].compound;
+        memcpy(q->vec + (size_t)i * wide, l->v->x + d->vector_row[class] * l->v->d, b * sizeof *q->vec);
+        if (l->m->has_dose) q->vec[(size_t)i * wide + b] = model_dose(l->m, d->dose[class]);
     }
     mlp_forward(&l->m->params, &l->m->compound, (int)l->in->n, q->vec, q->m_inside, q->mp);
     memset(q->d_mp, 0, (size_t)(l->in->n * l->m->dim) * sizeof *q->d_mp);

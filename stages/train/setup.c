@@ -15,6 +15,7 @@
 #include "micon/stage/provenance.h"
 #include "micon/stage/shared_nets.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -113,6 +114,7 @@ static status describe_model(run *r)
     m->dim = pretrained ? channels * resnet_width(m->depth) : (int)o->dim;
     m->projection = method->projector ? (int)o->projection : 0;
     m->bits = method->compounds ? (int)r->v.d : 0;
+    m->has_dose = o->dose && m->bits > 0;
     m->has_generator = method->generator;
     m->aux_classes = o->aux && !pretrained ? r->d.n_classes : 0;
     m->freeze = pretrained ? FREEZE_ALL : o->freeze;
@@ -176,6 +178,32 @@ static void made_from(const run *r, nn_type type, text *t)
         free(label);
     }
     text_addf(t, "inputs: %s\n", digest_show(input_digests_digest(&r->d.in), d));
+}
+
+/* Mean and sd of log10 of the doses that some training step may see, each treatment once. */
+static status measure_doses(run *r)
+{
+    status st = OK;
+    model *m = &r->m;
+    double n = 0, sum = 0, squares = 0;
+    char *seen = xcalloc((size_t)r->d.n_classes, 1);
+    for (int64_t i = 0; i < r->d.n; i++) {
+        int32_t class = r->d.train[i].compound;
+        if (class <= 0 || seen[class]) continue;
+        seen[class] = 1;
+        n++, sum += r->d.dose[class];
+    }
+    m->dose_mean = sum / n;
+    for (int class = 1; class < r->d.n_classes; class ++)
+        if (seen[class]) squares += (r->d.dose[class] - m->dose_mean) * (r->d.dose[class] - m->dose_mean);
+    m->dose_sd = sqrt(squares / n);
+    if (!(m->dose_sd > 1e-6))
+        TRY(fail(E_USAGE,
+                 "%s: train.dose: all treatments that are trained on have one dose, so nothing of doses can be learned: leave it out",
+                 r->g->cfg.path));
+done:
+    free(seen);
+    return st;
 }
 
 /* Compounds that some training step may see. */
@@ -357,6 +385,7 @@ status run_setup_all(run *r, bool *fresh)
     memcpy(r->m.mean, r->d.mean, (size_t)r->d.channels * sizeof *r->m.mean);
     memcpy(r->m.sd, r->d.sd, (size_t)r->d.channels * sizeof *r->m.sd);
     list_compounds(r);
+    if (r->m.has_dose) TRY_ALL(g->comm, measure_doses(r));
     TRY_ALL(g->comm, model_build(&r->m, true));
     model_init(&r->m, (uint32_t)g->cfg.train.seed);
     TRY_ALL(g->comm, load_weights(r));

@@ -46,6 +46,7 @@ typedef struct {
     int channels, size_px;
     int n_classes;       /* with the control */
     int64_t *vector_row; /* [n_classes]: row of the compounds; -1: none */
+    double *dose;        /* [n_classes]: log10, with train.dose; else NULL */
     double *mean, *sd;   /* [channels] of 0..1, over the pixels of all training tiles */
     MPI_Comm node;       /* ranks that share the window */
     MPI_Win window;

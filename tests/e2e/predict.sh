@@ -61,6 +61,34 @@ if $python -c 'import h5py, numpy' 2>/dev/null; then
         $python "$ROOT/tests/ref/predict_ref.py" work micon "$P/ideas" "${ids[0]}" "${ids[2]}"
 else skip "means over plates, nearest treatments and agreement as numpy has them" "no python3-h5py"; fi
 
+# A model with doses: of its own table of wells, the tiles stay.
+zcat metadata/well.csv.gz | awk -F, -v OFS=, 'NR == 1 { print $0, "Metadata_Dose"; next }
+    { print $0, $4 == "JCP2022_033924" ? "" : NR % 2 ? 0.1 : 10 }' >dosed.csv
+MODEL_DOSED=yes MODEL_SEEN="${ids[0]} ${ids[1]}" "$TOOLS/model_make" dosed.safetensors 48 60 16 1024 1 DNA ER RNA AGP Mito
+D="$S --set screen.well=dosed.csv --set screen.treatment=Dose --set train.run=dosed --set embed.model=dosed.safetensors"
+exits "doses: embedded" 0 mpi 2 "$BIN/micon-embed" $D --set embed.counterfactual_compounds=screen
+cat >doses.csv <<END
+SMILES,Name,Dose
+CC(=O)Oc1ccccc1C(=O)O,aspirin,1
+CC(=O)Oc1ccccc1C(=O)O,more,100
+CC(=O)Oc1ccccc1C(=O)O,again,1e2
+CCCO,propanol,none
+END
+first=
+for n in 1 2; do
+    exits "doses: predicts on $n ranks" 0 mpi $n "$BIN/micon-predict" $D doses.csv
+    sum=$(cat work/predictions/dosed/doses.csv work/predictions/dosed/doses.h5 | sha256sum)
+    [ -z "$first" ] && first=$sum
+    same "the same bytes" "$sum" "$first"
+done
+same "a row for each dose" "$(cut -d, -f1,6 work/predictions/dosed/doses.csv | xargs)" "Line,Dose 2,1 3,100"
+has "a dose that was there before is named" "$T/err" "doses.csv:4: the compound of line 3 again: left out"
+has "so is what is no dose" "$T/err" "doses.csv:5: rejected: its dose is not a number above 0"
+ok "the dose matters" test "$(sed -n 2p work/predictions/dosed/doses.csv | cut -d, -f12-13)" != \
+    "$(sed -n 3p work/predictions/dosed/doses.csv | cut -d, -f12-13)"
+exits "doses: a list has none: exit 1" 1 "$BIN/micon-predict" $D ideas.smi
+has "so a table is asked for" "$T/err" "give a table with columns SMILES and Dose"
+
 refused() { # WHAT TEXT STATUS ARGS...
     local what=$1 text=$2 status=$3
     shift 3

@@ -1,5 +1,6 @@
 /* model_make.c -- a model with first weights, without training: model_make OUT size_px dim projection bits generator channel...
- * In the environment: MODEL_DEPTH of the ResNet, else 18; MODEL_SEEN, compounds that it was trained on, with spaces between. */
+ * In the environment: MODEL_DEPTH of the ResNet, else 18; MODEL_SEEN, compounds that it was trained on, with spaces between;
+ * MODEL_DOSED: it takes doses, of mean 0 and sd 1. */
 #include "micon/base/mem.h"
 #include "micon/nn/model.h"
 
@@ -16,6 +17,8 @@ int main(int argc, char **argv)
                .projection = atoi(argv[4]),
                .bits = atoi(argv[5]),
                .has_generator = atoi(argv[6]) != 0,
+               .has_dose = getenv("MODEL_DOSED") != NULL,
+               .dose_sd = 1,
                .pretrained = atoi(argv[4]) == 0};
     for (int i = 7; i < argc; i++) names_add(&m.channels, argv[i]);
     if (getenv("MODEL_SEEN")) names_split(&m.compounds, getenv("MODEL_SEEN"), ' ');

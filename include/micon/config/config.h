@@ -134,7 +134,7 @@ typedef struct {
     int method, encoder, freeze, precision, positives, norm, augment, schedule;
     int64_t seed, batch, steps, memory, tiles_memory, cache_memory, checkpoint_steps, dim, projection, valid_every, early_stop;
     double lr, temperature, lambda, weight_decay, warmup, grad_clip;
-    bool detach, aux, deterministic;
+    bool detach, dose, aux, deterministic;
 } train_options;
 
 #define REPRESENTATIONS(X) X(REPRESENTATION_RAW, "raw") X(REPRESENTATION_PROJECTED, "projected")

@@ -58,7 +58,8 @@ enum { NETWORK_FORMAT = 1 };
 #define COUNTERFACTUAL_X "uns/counterfactual/X"
 #define COUNTERFACTUAL_PROJECTED "uns/counterfactual/projected"
 #define COUNTERFACTUAL_COMPOUND "uns/counterfactual/compound"
-#define MADE_BY_PROGRAM "uns/micon/program" /* of every HDF5 file */
+#define COUNTERFACTUAL_TREATMENT "uns/counterfactual/treatment" /* of a model with doses: COMPOUND|DOSE */
+#define MADE_BY_PROGRAM "uns/micon/program"                     /* of every HDF5 file */
 #define MADE_BY_VERSION "uns/micon/version"
 #define MADE_FROM "uns/micon/made_from"
 #define MADE_FROM_INPUTS "uns/micon/inputs"

@@ -1,5 +1,5 @@
-/* counterfactual.h -- profiles that a model predicts for compounds from their vectors (docs/method.md 6). Local; a row depends on its own
- * compound and on the controls only, not on which others are asked for. */
+/* counterfactual.h -- profiles that a model predicts for compounds from their vectors and doses (docs/method.md 6). Local; a row
+ * depends on its own compound and on the controls only, not on which others are asked for. */
 #ifndef MICON_NN_COUNTERFACTUAL_H
 #define MICON_NN_COUNTERFACTUAL_H
 #include "micon/nn/model.h"
@@ -8,6 +8,7 @@
 typedef struct {
     const float *x;
     const int64_t *row;
+    const double *dose; /* log10, of each that is asked for; used where the model has doses */
 } compound_rows;
 
 /* With a generator: controls [n_controls, dim] of a plate -> n compounds' x [n, dim] and projected [n, projection]. */

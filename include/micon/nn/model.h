@@ -21,14 +21,16 @@ typedef struct {
     int dim;            /* D, a multiple of the number of channels; pretrained: channels x the trunk's width, no last layer */
     int projection;     /* P; 0: no projection head */
     int bits;           /* B, of the compounds' vectors; 0: no compound head */
+    bool has_dose;      /* the compound head's input is the vector and a dose (model_dose) */
     bool has_generator; /* micon */
     bool pretrained;    /* the trunk alone: no last layer */
     int aux_classes;    /* classes of the auxiliary head; 0: none */
     int freeze;         /* while training */
     names channels;
-    double *mean, *sd; /* [channels], of values 0..1 */
-    text made_from;    /* configuration and inputs, as provenance records them */
-    names compounds;   /* identifiers seen in training */
+    double *mean, *sd;         /* [channels], of values 0..1 */
+    double dose_mean, dose_sd; /* of log10 of the doses, over the treatments that were trained on; with has_dose */
+    text made_from;            /* configuration and inputs, as provenance records them */
+    names compounds;           /* identifiers seen in training */
     /* filled by model_build or model_read */
     nn_params params;
     mlp projector, compound, generator;
@@ -39,7 +41,8 @@ typedef struct {
 status model_build(model *m, bool training) MUST_USE;
 void model_init(model *m, uint32_t seed); /* first weights, docs/method.md 4 */
 void model_free(model *m);
-int model_out(const model *m); /* the encoder's outputs per picture: D / channels, or 0 for a pretrained trunk */
+float model_dose(const model *m, double log10_dose); /* as the compound head takes it */
+int model_out(const model *m);                       /* the encoder's outputs per picture: D / channels, or 0 for a pretrained trunk */
 
 status model_write(const model *m, int64_t steps, const char *path) MUST_USE; /* steps: of training, for torch's num_batches_tracked */
 /* *out is {0} before; model_free it in any case. Nothing in the file is believed: every tensor that this kind of model has must be
