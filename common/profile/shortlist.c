@@ -65,7 +65,7 @@ static void multiply(const shortlists *l, int64_t i, retrieval_hit *out)
         out[at++] = (retrieval_hit){sim[j], row[j]};   // cppcheck-suppress uninitvar ; the line before filled it
         if (known) known->query[row[j]] = i, known->sim[row[j]] = sim[j];
     }
-    qsort(out, (size_t)n, sizeof *out, by_similarity);
+    qsort(out, (size_t)n, sizeof *out, by_similarity);   // cppcheck-suppress uninitvar ; n entries are filled: at is n
 }
 
 static int by_approximation(const void *a, const void *b)
