@@ -3,7 +3,8 @@
 # AdamW, channels_last; tests/bench/peers/nn_torch.py) on one core and on two, in one run; what of the step is convolution, and what its
 # convolutions take alone; then the whole step of micon-train (items, augmentation, heads, losses, AdamW too), 2 ranks against 1.
 # One core's figures are processor seconds of the best step after the first, which other programs disturb less than time on the clock; two
-# cores' and two ranks' are wall time. BENCH_STEPS, BENCH_PEER_STEPS, BENCH_PICTURES: for a shorter try.
+# cores' and two ranks' are wall time. At the end items a processor second against the batch. BENCH_STEPS, BENCH_PEER_STEPS, BENCH_PICTURES,
+# BENCH_BATCHES: for a shorter try.
 . "$(dirname "$0")/../tap.sh"
 . "$ROOT/tests/bench/marks.sh"
 cd "$T" || exit 1
@@ -56,6 +57,22 @@ for k in $kinds; do
         -n '2,$s/.*"comm_s": \([^,]*\).*/\1/p' "$two" | xargs) s"
     most "micon-train, 1 core, $k: all of a step that is not convolution, s" "$other" 1.0
     mark "micon-train, $k: 2 ranks / 1 rank" "$(ratio "$(of seconds "$log")" "$(of seconds "$two")")" 1.8
+done
+
+# ---- small batches: a part of a step is the same for any ----
+cd "$T" || exit 1
+quiet mpi 2 "$BIN/micon-simulate" --out many --sources 2 --batches 2 --wells 48 --sites 2 --compounds 6 --size 128 # 256 items and more
+cd many || exit 1
+S="screen.yaml --set tile.size=64 --set split.test_batches=0 --set train.steps=4 --set train.precision=${kinds##* }"
+quiet mpi 2 "$BIN/micon-tile" $S
+quiet "$BIN/micon-featurize" $S
+for b in ${BENCH_BATCHES-12 48 256}; do
+    for r in 1 2; do
+        quiet mpi $r "$BIN/micon-train" $S --force --set train.run="c$r" --set train.batch="$b"
+        s=$(of processor_s "work/models/c$r/log.jsonl")
+        echo "micon-train, 64 px, ${kinds##* }, $b items, $r rank(s): $s processor seconds a rank and step," \
+            "$(awk -v b="$b" -v r=$r -v s="$s" 'BEGIN { printf "%.1f", b / r / s }') items a processor second"
+    done
 done
 rm -rf "$T"
 exit $bad
