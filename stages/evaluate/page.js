@@ -90,6 +90,9 @@ const redraw = () => redrawn.forEach((f) => f());
     redraw();
   };
   dark.addEventListener("change", redraw);
+  let chosen; // paper is white
+  addEventListener("beforeprint", () => { chosen = root.dataset.theme; root.dataset.theme = "light"; redraw(); });
+  addEventListener("afterprint", () => { if (chosen) root.dataset.theme = chosen; else delete root.dataset.theme; redraw(); });
   let wait;
   addEventListener("resize", () => { clearTimeout(wait); wait = setTimeout(redraw, 120); });
 })();

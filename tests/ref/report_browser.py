@@ -28,7 +28,7 @@ def sideways(page, what):
 def contrast(page, what):
     """WCAG AA: texts against what is behind them."""
     low = page.run("""(() => {
-      const lum = (c) => { const v = c.match(/[\\d.]+/g).map(Number).slice(0, 3).map((x) => x / 255)
+      const lum = (c) => { const v = c.match(/[\\d.]+/g).map(Number).slice(0, 3).map((x) => c.startsWith('color(') ? x : x / 255)
           .map((x) => x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4); return .2126 * v[0] + .7152 * v[1] + .0722 * v[2]; };
       const out = [];
       for (const e of document.querySelectorAll('p, td, th, h2, h3, span, a, li, button, dt, dd, small, summary, label')) {
@@ -262,6 +262,10 @@ def compare(folder):
     rows = {repr(float(r["value"])) for r in csv.DictReader(open(folder + "/compare.csv")) if r["value"]}
     cells = page.run("[...document.querySelectorAll('td[title]')].map((c) => c.title)")
     ok("a cell is not in compare.csv", cells and all(c == "null" or repr(float(c)) in rows for c in cells))
+    for chosen in range(int(page.run("document.querySelectorAll('#overview option').length"))):
+        shown = page.run("(() => { const s = document.querySelector('#overview select'); s.value = %d; s.onchange();"
+                         " return [...document.querySelectorAll('#overview td[title]')].map((c) => c.title); })()" % chosen)
+        ok("a cell of the overview is not in compare.csv", shown and all(c == "null" or repr(float(c)) in rows for c in shown))
     page.close()
 
 
