@@ -24,19 +24,33 @@ static double rounds(int64_t n)
     return n > 1 ? ceil(log2((double)n)) : 0;
 }
 
-/* The busiest link's, or the busiest memory's, time for a message: on the way down each rank of the first node sends to its counterparts on
- * others. */
-static double message_full_s(const scale_step *s)
+/* Of a message, what each of n leaves to the others when it is divided among them. */
+static double away(int64_t n)
 {
-    return s->message_bytes * fmax((double)s->ranks * rounds(s->nodes) * s->net_byte_s, rounds(s->ranks) * s->local_byte_s);
+    return 1 - 1 / (double)n;
 }
 
-/* One message, up to the first rank and down to all; on each of its rounds up between nodes it waits for as many others. */
-static double message_s(const scale_step *s, double others)
+/* Where the number of ranks is no power of two, some have their sums made by a neighbour: what the neighbour's link, or memory, carries. */
+static double folded_s(const scale_step *s, double hop_s, double byte_s)
 {
-    double local = rounds(s->ranks) * (s->local_hop_s + s->message_bytes * s->local_byte_s), hops = rounds(s->nodes) * s->net_hop_s,
-           net = rounds(s->nodes) * s->message_bytes * s->net_byte_s;
-    return 2 * (local + hops) + net * (1 + others + (double)s->ranks);
+    int64_t n = s->nodes * s->ranks;
+    return (n & (n - 1)) == 0 ? 0 : 3 * hop_s + 2 * s->message_bytes * byte_s;
+}
+
+/* The busiest link's, or the busiest memory's, time for a message. */
+static double message_full_s(const scale_step *s)
+{
+    double fold = s->ranks == 1 ? folded_s(s, 0, s->net_byte_s) : 0;
+    return fold + 2 * s->message_bytes * fmax(away(s->nodes) * s->net_byte_s, away(s->ranks) * s->local_byte_s);
+}
+
+/* One message: its halves, quarters ... are exchanged, first within the node, and back. */
+static double message_s(const scale_step *s)
+{
+    double hops = rounds(s->ranks) * s->local_hop_s + rounds(s->nodes) * s->net_hop_s,
+           bytes = away(s->ranks) * s->local_byte_s + away(s->nodes) * s->net_byte_s;
+    double fold = s->ranks == 1 ? folded_s(s, s->net_hop_s, s->net_byte_s) : folded_s(s, s->local_hop_s, s->local_byte_s);
+    return fold + 2 * (hops + s->message_bytes * bytes);
 }
 
 double scale_norm_s(const scale_step *s)
@@ -47,9 +61,8 @@ double scale_norm_s(const scale_step *s)
 double scale_step_s(const scale_step *s)
 {
     double norm = scale_norm_s(s), backward = s->backward_s + norm / 2, n = (double)s->messages;
-    double others = fmin(fmax(rounds(s->nodes) - 1, 0), n - 1);
-    double idle_link = backward + s->exposed * (n - 1) * message_full_s(s) + message_s(s, 0),
-           full_link = backward / n + (n - 1) * message_full_s(s) + message_s(s, others);
+    double idle_link = backward + s->exposed * (n - 1) * message_full_s(s) + message_s(s),
+           full_link = backward / n + (n - 1) * message_full_s(s) + message_s(s);
     return s->forward_s + norm / 2 + fmax(idle_link, full_link);
 }
 

@@ -253,9 +253,7 @@ int stage_main(int argc, char **argv, const stage_def *def)
 
     umask(umask(0) | S_IWOTH); /* nothing is made that everyone may write */
     int given;
-    /* Open MPI 4.1's other components for a shared file pointer, which nothing here uses, break at long paths: one with a buffer overflow
-     * beyond some 240 characters, one where the file's name with a suffix of its own is no name any more. */
-    setenv("OMPI_MCA_sharedfp", "individual", 0);
+    comm_before_init();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &given);
     s.comm = MPI_COMM_WORLD;
     s.rank = comm_rank(s.comm);

@@ -33,7 +33,7 @@ allreduce *allreduce_create_all(MPI_Comm comm, nn_params *p, const shared_params
 {
     allreduce *s = xcalloc(1, sizeof *s);
     *s = (allreduce){.p = p, .shared = shared, .size = comm_size(comm), .n_buckets = (p->n_trained + BUCKET - 1) / BUCKET};
-    MPI_Comm_dup(comm, &s->comm); /* keeps its messages apart from others */
+    s->comm = comm_by_node_all(comm); /* of its own: keeps its messages apart from others */
     s->messages = s->size > 1 && !shared_params_sum(shared);
     s->left = xcalloc(s->n_buckets, sizeof *s->left);
     s->request = xcalloc(s->n_buckets, sizeof *s->request);
@@ -66,7 +66,7 @@ static void start_bucket(allreduce *s, size_t b)
     float *grad = s->p->grad + b * BUCKET;
     if (!s->messages) return;
     if (s->from_s == 0) s->from_s = clock_s();
-    MPI_Iallreduce(MPI_IN_PLACE, grad, (int)n, MPI_FLOAT, MPI_SUM, s->comm, &s->request[b]);
+    comm_sum_start_all(s->comm, grad, n, &s->request[b]);
     s->bytes += (int64_t)n * 4;
 }
 

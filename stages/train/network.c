@@ -33,8 +33,7 @@ static double messages_s(MPI_Comm comm, float *v)
 {
     MPI_Request request[MESSAGES];
     double from = clock_s();
-    for (size_t i = 0; i < MESSAGES; i++)
-        MPI_Iallreduce(MPI_IN_PLACE, v + i * ALLREDUCE_MESSAGE, ALLREDUCE_MESSAGE, MPI_FLOAT, MPI_SUM, comm, &request[i]);
+    for (size_t i = 0; i < MESSAGES; i++) comm_sum_start_all(comm, v + i * ALLREDUCE_MESSAGE, ALLREDUCE_MESSAGE, &request[i]);
     MPI_Waitall(MESSAGES, request, MPI_STATUSES_IGNORE);
     return clock_s() - from;
 }
@@ -56,8 +55,7 @@ static double behind_s(MPI_Comm comm, MPI_Comm norm, float *v, double *small, do
     MPI_Request request[MESSAGES];
     int done;
     double from = clock_s();
-    for (size_t i = 0; i < MESSAGES; i++)
-        MPI_Iallreduce(MPI_IN_PLACE, v + i * ALLREDUCE_MESSAGE, ALLREDUCE_MESSAGE, MPI_FLOAT, MPI_SUM, comm, &request[i]);
+    for (size_t i = 0; i < MESSAGES; i++) comm_sum_start_all(comm, v + i * ALLREDUCE_MESSAGE, ALLREDUCE_MESSAGE, &request[i]);
     for (int k = 0; k < MESSAGES * LOOKS; k++) {
         MPI_Testall(MESSAGES, request, &done, MPI_STATUSES_IGNORE);
         compute(computing / (MESSAGES * LOOKS));
@@ -114,7 +112,9 @@ static sums measure_some_all(MPI_Comm all, bool member)
     sums s = {0};
     MPI_Comm_split(all, member ? 0 : MPI_UNDEFINED, comm_rank(all), &some);
     if (some != MPI_COMM_NULL) {
-        s = measure_all(some);
+        MPI_Comm by_node = comm_by_node_all(some);
+        s = measure_all(by_node);
+        MPI_Comm_free(&by_node);
         MPI_Comm_free(&some);
     }
     double v[] = {s.small_s, s.messages_s, s.behind_s};
@@ -125,7 +125,7 @@ static sums measure_some_all(MPI_Comm all, bool member)
 /* A round's start and its time a byte, from what two ranks need: the formula of message_s in pipeline/plan_scale.c with one round. */
 static void add_rates(text *t, const char *where, const sums *s)
 {
-    double bytes = sizeof(float) * (double)ALLREDUCE_MESSAGE, byte_s = (s->messages_s - 2 * s->small_s) / ((MESSAGES + 1) * bytes);
+    double bytes = sizeof(float) * (double)ALLREDUCE_MESSAGE, byte_s = (s->messages_s - 2 * s->small_s) / (MESSAGES * bytes);
     byte_s = fmax(byte_s, 1e-13);
     double exposed = fmin(1, s->behind_s / s->messages_s);
     text_addf(t, ", \"%s_hop_s\": %.4g, \"%s_byte_s\": %.4g, \"%s_exposed\": %.4g", where, s->small_s, where, byte_s, where, exposed);

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE /* sched_setaffinity */
 /* m_comm.c -- agreement, deadlines, partition, gathering, work handed out.   run: n=1,2,3,4 */
 #include "../tap_mpi.h"
+#include "micon/base/digest.h"
+#include "micon/base/mem.h"
 #include "micon/mpi/comm.h"
 #include "micon/mpi/work_queue.h"
 
@@ -195,8 +197,34 @@ static void queue(int rank, int size)
     work_queue_close_all(&q);
 }
 
+/* Sums of many counts, several under way: exact where sums are, and the same bytes on every rank. */
+static void sums(int rank, int size)
+{
+    enum { LONGEST = 70001, SUMS = 6 };
+    static const size_t n[SUMS] = {1, 2, 3, 1000, 65536, LONGEST};
+    MPI_Comm by_node = comm_by_node_all(MPI_COMM_WORLD);
+    MPI_Request done[SUMS];
+    float *v = xcalloc((size_t)SUMS * LONGEST, sizeof *v);
+    int wrong = 0;
+    for (size_t k = 0; k < SUMS; k++)
+        for (size_t i = 0; i < n[k]; i++) v[k * LONGEST + i] = (float)(rank + 1 + (int)(i % 7));
+    for (size_t k = 0; k < SUMS; k++) comm_sum_start_all(by_node, v + k * LONGEST, n[k], &done[k]);
+    MPI_Waitall(SUMS, done, MPI_STATUSES_IGNORE);
+    for (size_t k = 0; k < SUMS; k++)
+        for (size_t i = 0; i < n[k]; i++) wrong += v[k * LONGEST + i] != (float)(size * (size + 1) / 2 + size * (int)(i % 7));
+    ok_all(wrong == 0, "sums behind other work");
+    for (size_t i = 0; i < LONGEST; i++) v[i] = 1 / (float)(rank + 2 + (int)i);
+    comm_sum_start_all(by_node, v, LONGEST, done);
+    MPI_Wait(done, MPI_STATUS_IGNORE);
+    ok_all(agree_same_all(MPI_COMM_WORLD, digest_bytes(v, LONGEST * sizeof *v), "the sum") == OK, "rounded alike on every rank");
+    ok_all(comm_rank(by_node) == rank, "the order of one node's ranks is kept");
+    MPI_Comm_free(&by_node);
+    free(v);
+}
+
 int main(int argc, char **argv)
 {
+    comm_before_init();
     MPI_Init(&argc, &argv);
     int rank = comm_rank(MPI_COMM_WORLD), size = comm_size(MPI_COMM_WORLD);
     agreement(rank, size);
@@ -206,6 +234,7 @@ int main(int argc, char **argv)
     threads(size);
     shares();
     queue(rank, size);
+    sums(rank, size);
     int bad = tap_done_all();
     MPI_Finalize();
     return bad;

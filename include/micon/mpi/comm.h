@@ -13,6 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Before MPI_Init: what Open MPI is asked for. What the user set in the environment wins. */
+void comm_before_init(void);
+
 int comm_rank(MPI_Comm comm);
 int comm_size(MPI_Comm comm);
 
@@ -48,6 +51,15 @@ status comm_gather_all(MPI_Comm comm, int root, const void *mine, size_t n, char
 /* Exact sums of integers, in place, any count (in pieces that MPI can count). */
 void comm_sum_i64_all(MPI_Comm comm, int64_t *v, size_t n);
 int64_t comm_max_i64_all(MPI_Comm comm, int64_t v);
+
+/* The same ranks in the order of their nodes (of a node: of its lowest rank), and in their own order on each. The caller frees it. */
+MPI_Comm comm_by_node_all(MPI_Comm comm);
+
+/* Begins the sum of v [n] over the ranks, in place, behind other work: v is MPI's until `done` is complete. by_node: of comm_by_node_all.
+ * With comm_before_init Open MPI exchanges halves of v with the neighbour, quarters with the one two ranks away, and so on, and then back:
+ * where a node has 2^k ranks it sums within the node first, and each node sends and receives less than 2 n values over its link.
+ * The same on all ranks; the order of the sums depends on the number of ranks and on their order. */
+void comm_sum_start_all(MPI_Comm by_node, float *v, size_t n, MPI_Request *done);
 
 /* Threads for each rank so that those of a node share its CPUs: OMP_NUM_THREADS where it is set, else by the CPUs that each may use
  * (comm_threads_of). The same on every rank of a node. */
