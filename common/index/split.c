@@ -389,6 +389,15 @@ done:
     return st;
 }
 
+status split_of_rows(screen_split *out, const screen_index *ix, uint8_t *of_row, int64_t n)
+{
+    *out = (screen_split){.of_row = of_row, .n_rows = n};
+    if (n != index_n_rows(ix)) return fail(E_FORMAT, "the split has %lld rows, the index %lld", (long long)n, (long long)index_n_rows(ix));
+    list_unseen(out, ix);
+    count_wells(out, ix);
+    return OK;
+}
+
 status split_sync(screen_split *out, const screen_index *ix, const split_options *o, const char *dir, const char *path, findings *notes)
 {
     status st = OK;

@@ -2,7 +2,9 @@
 #include "micon/stage/compound_vectors.h"
 
 #include "micon/base/mem.h"
+#include "micon/base/path.h"
 #include "micon/config/file_formats.h"
+#include "micon/mpi/comm.h"
 #include "micon/store/store.h"
 
 #include <math.h>
@@ -40,6 +42,47 @@ status compound_vectors_read(vectors *v, const char *path)
     }
 done:
     store_close(&f);
+    return st;
+}
+
+static status share_frame_all(MPI_Comm comm, frame *f)
+{
+    status st = OK;
+    bool root = comm_rank(comm) == 0;
+    uint8_t *packed = NULL;
+    char *bytes = NULL;
+    size_t n = 0;
+    TRY_ALL(comm, root ? frame_pack(f, &packed, &n) : OK);
+    bytes = (char *)packed;
+    TRY(comm_bcast_all(comm, 0, &bytes, &n));
+    TRY_ALL(comm, root ? OK : frame_unpack(f, bytes, n));
+done:
+    free(root ? (char *)packed : bytes);
+    return st;
+}
+
+status compound_vectors_read_all(MPI_Comm comm, vectors *v, const char *path, bool *there)
+{
+    status st = OK;
+    bool root = comm_rank(comm) == 0;
+    char *x = NULL;
+    int exists = root && path_exists(path);
+    MPI_Bcast(&exists, 1, MPI_INT, 0, comm);
+    *there = exists;
+    if (!exists) goto done;
+    TRY_ALL(comm, root ? compound_vectors_read(v, path) : OK);
+    uint64_t head[] = {(uint64_t)v->n, (uint64_t)v->d, v->digest};
+    MPI_Bcast(head, 3, MPI_UINT64_T, 0, comm);
+    v->n = (int64_t)head[0];
+    v->d = (int64_t)head[1];
+    v->digest = head[2];
+    TRY(share_frame_all(comm, &v->obs));
+    TRY(share_frame_all(comm, &v->identifiers));
+    x = (char *)v->x;
+    size_t bytes = (size_t)v->n * (size_t)v->d * sizeof *v->x;
+    TRY(comm_bcast_all(comm, 0, &x, &bytes));
+    v->x = (float *)(void *)x;
+done:
     return st;
 }
 

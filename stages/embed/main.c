@@ -151,7 +151,7 @@ static uint64_t wanted_digest(const embedder *b)
 }
 
 /* Compounds, if the model has a generator or a compound head (clip's). */
-static status read_compounds(embedder *b, const screen_index *ix, vectors *v, int64_t **wanted)
+static status read_compounds_all(embedder *b, const screen_index *ix, vectors *v, int64_t **wanted)
 {
     status st = OK;
     if (!b->g->cfg.embed.counterfactual) return OK;
@@ -163,14 +163,14 @@ static status read_compounds(embedder *b, const screen_index *ix, vectors *v, in
     }
     if (!b->m.has_generator) log_info("the model has a compound head: representations of compounds are written to uns/compound");
     b->compounds_path = config_work(&b->g->cfg, WORK_COMPOUNDS);
-    if (!path_exists(b->compounds_path))
-        TRY(fail(E_FAILED, "%s is not there: run micon-featurize first, or set embed.counterfactual to no", b->compounds_path));
-    TRY(compound_vectors_read(v, b->compounds_path));
+    bool there;
+    TRY(compound_vectors_read_all(b->g->comm, v, b->compounds_path, &there));
+    if (!there) TRY(fail(E_FAILED, "%s is not there: run micon-featurize first, or set embed.counterfactual to no", b->compounds_path));
     if (v->d != b->m.bits)
         TRY(fail(E_FAILED, "%s has vectors of length %lld, but the model was trained on %d: set featurize.bits and featurize again",
                  b->compounds_path, (long long)v->d, b->m.bits));
-    if (b->m.has_dose) TRY(doses_check(&b->g->cfg, b->model_path));
-    TRY(choose_compounds(b, ix, v, wanted));
+    if (b->m.has_dose) TRY_ALL(b->g->comm, doses_check(&b->g->cfg, b->model_path));
+    TRY_ALL(b->g->comm, choose_compounds(b, ix, v, wanted));
     b->compounds = v;
     b->wanted = *wanted;
 done:
@@ -256,7 +256,7 @@ static status run_all(stage *g)
     TRY(plates_index_all(g, &r.ix));
     TRY(plates_chosen_all(g, r.ix, &chosen, &n));
     TRY_ALL(g->comm, read_model(&r.b));
-    TRY_ALL(g->comm, read_compounds(&r.b, r.ix, &v, &wanted));
+    TRY(read_compounds_all(&r.b, r.ix, &v, &wanted));
     TRY_ALL(g->comm, g->verify ? plates_verify(g, r.ix, chosen, n, r.b.compounds ? r.b.compounds_path : NULL) : OK);
     kernels_set_threads(comm_threads_all(g->comm));
     TRY(setup_inference_all(&r, chosen, n));

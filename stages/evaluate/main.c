@@ -15,6 +15,7 @@
 #include "micon/stage/foreign_helper.h"
 #include "micon/stage/plates.h"
 #include "micon/stage/provenance.h"
+#include "micon/stage/shared_split.h"
 #include "micon/store/store.h"
 
 #include <errno.h>
@@ -191,19 +192,10 @@ done:
 
 static status sync_split_all(stage *g, const screen_index *ix, screen_split *split)
 {
-    status st = OK;
-    findings notes = {0};
-    text shown = {0};
-    char *path = config_work(&g->cfg, WORK_SPLIT);
-    TRY_ALL(g->comm, g->rank == 0 ? split_sync(split, ix, &g->cfg.split, g->cfg.dir, path, &notes) : OK);
-    TRY_ALL(g->comm, g->rank == 0 ? provenance_split(g) : OK);
-    TRY_ALL(g->comm, g->rank != 0 ? split_read(split, ix, path) : OK);
-    findings_show(&notes, &shown);
-    if (shown.n) log_info("%s", text_str(&shown));
-done:
-    findings_free(&notes);
-    text_free(&shown);
-    free(path);
+    text notes = {0};
+    status st = shared_split_all(g, ix, split, &notes);
+    if (st == OK && notes.n) log_info("%s", text_str(&notes));
+    text_free(&notes);
     return st;
 }
 

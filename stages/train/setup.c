@@ -14,6 +14,7 @@
 #include "micon/stage/plates.h"
 #include "micon/stage/provenance.h"
 #include "micon/stage/shared_nets.h"
+#include "micon/stage/shared_split.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -41,43 +42,27 @@ static void resolve_force_all(run *r)
 
 static status read_split_all(run *r)
 {
-    status st = OK;
-    stage *g = r->g;
-    findings notes = {0};
-    text shown = {0};
-    char *path = config_work(&g->cfg, WORK_SPLIT), *work = config_work(&g->cfg, "");
-    status mine = g->rank == 0 ? path_make_dirs(work) : OK;
-    if (g->rank == 0 && mine == OK) mine = split_sync(&r->split, r->ix, &g->cfg.split, g->cfg.dir, path, &notes);
-    if (g->rank == 0 && mine == OK) mine = provenance_split(g);
-    TRY_ALL(g->comm, mine);
-    if (notes.n > 0) {
-        findings_show(&notes, &shown);
-        log_warn("the split:\n%s", text_str(&shown));
-    }
-    TRY_ALL(g->comm, g->rank != 0 ? split_read(&r->split, r->ix, path) : OK);
-done:
-    findings_free(&notes);
-    text_free(&shown);
-    free(path);
-    free(work);
+    text notes = {0};
+    status st = shared_split_all(r->g, r->ix, &r->split, &notes);
+    if (st == OK && notes.n) log_warn("the split:\n%s", text_str(&notes));
+    text_free(&notes);
     return st;
 }
 
 /* compounds.h5: required by some methods; the others read it to leave out the same compounds, so that methods can be compared. */
-static status read_vectors(run *r)
+static status read_vectors_all(run *r)
 {
     status st = OK;
     char *path = config_work(&r->g->cfg, WORK_COMPOUNDS);
-    if (!path_exists(path)) {
+    TRY(compound_vectors_read_all(r->g->comm, &r->v, path, &r->has_vectors));
+    if (!r->has_vectors) {
         if (method_of(r)->compounds) TRY(fail(E_FAILED, "%s is not there: run micon-featurize first", path));
         log_info("no compounds.h5: tiles of all compounds are used");
         goto done;
     }
-    TRY(compound_vectors_read(&r->v, path));
-    TRY(input_digests_add(&r->d.in, path));
+    TRY_ALL(r->g->comm, input_digests_add(&r->d.in, path));
     r->d.in.item[r->d.in.n - 1].digest = r->v.digest;
     r->d.in.item[r->d.in.n - 1].known = true;
-    r->has_vectors = true;
 done:
     free(path);
     return st;
@@ -372,7 +357,7 @@ status run_setup_all(run *r, bool *fresh)
     TRY(plates_index_all(g, &r->ix));
     TRY(read_split_all(r));
     if (g->verify) TRY(verify_inputs_all(r));
-    TRY_ALL(g->comm, read_vectors(r));
+    TRY(read_vectors_all(r));
     TRY_ALL(g->comm, list_weights(r));
     TRY(dataset_list_all(&r->d, g, r->ix, &r->split, r->has_vectors ? &r->v : NULL));
     TRY(choose_precision_all(r, fresh));

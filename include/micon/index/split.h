@@ -40,6 +40,8 @@ void screen_split_free(screen_split *s);
 status split_write(const screen_split *s, const screen_index *ix, const char *path) MUST_USE;
 /* Every well of the index once, no other, known sets: else E_FORMAT. *out is {0} before. */
 status split_read(screen_split *out, const screen_index *ix, const char *path) MUST_USE;
+/* The same from of_row [n_rows of the index], malloc'ed, which becomes out's, also where it fails. */
+status split_of_rows(screen_split *out, const screen_index *ix, uint8_t *of_row, int64_t n) MUST_USE;
 /* For the first stage that needs it: make it, and write it where the file is missing or says something else (which is a log line). */
 status split_sync(screen_split *out, const screen_index *ix, const split_options *o, const char *dir, const char *path,
                   findings *notes) MUST_USE;

@@ -1,9 +1,11 @@
-/* compound_vectors.h -- compounds.h5 as training and embedding use it: a vector for every identifier. Local. */
+/* compound_vectors.h -- compounds.h5 as training and embedding use it: a vector for every identifier. Local, but for _all. */
 #ifndef MICON_STAGE_COMPOUND_VECTORS_H
 #define MICON_STAGE_COMPOUND_VECTORS_H
 #include "micon/base/status.h"
 #include "micon/table/frame.h"
 
+#include <mpi.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct {
@@ -15,6 +17,8 @@ typedef struct {
 } vectors;
 
 status compound_vectors_read(vectors *out, const char *path) MUST_USE; /* out is {0} before */
+/* Rank 0 reads it and sends it to the others. there, the same on every rank: false where there is no such file. */
+status compound_vectors_read_all(MPI_Comm comm, vectors *out, const char *path, bool *there) MUST_USE;
 void compound_vectors_free(vectors *v);
 int64_t compound_vectors_find(const vectors *v, const char *identifier); /* row of x, or -1 */
 const char *compound_vectors_key(const vectors *v, int64_t row);         /* the compound's key in all later stages; borrowed */
