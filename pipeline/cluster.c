@@ -265,6 +265,30 @@ static status check_size(const cluster *k, const char *stage, const slurm_resour
     return OK;
 }
 
+/* Says of a feature that some nodes of the partition have, by a name that sites give it, and with which networks are faster. Nothing is
+ * chosen for the user: other nodes may be free sooner. */
+static char *faster_nodes(const cluster *k, const char *stage, const slurm_resources *r)
+{
+    static const char *const names_of[] = {"amx", "amx_bf16", "amx-bf16", "spr", "sapphirerapids", "emr", "gnr"};
+    if (*r->constraint || (strcmp(stage, "train") != 0 && strcmp(stage, "embed") != 0)) return NULL;
+    for (size_t f = 0; f < sizeof names_of / sizeof *names_of; f++) {
+        int64_t with = 0, all = 0;
+        for (size_t i = 0; i < k->n; i++) {
+            names features = {0};
+            if (!is_of(&k->group[i], r->partition)) continue;
+            names_split(&features, k->group[i].features, ',');
+            all += k->group[i].nodes;
+            if (names_find(&features, names_of[f]) >= 0) with += k->group[i].nodes;
+            names_free(&features);
+        }
+        if (with > 0 && with < all)
+            return xasprintf("%s: %lld of the partition's %lld nodes have the feature '%s', on which networks are faster: "
+                             "slurm.%s.constraint: %s would ask for them",
+                             stage, (long long)with, (long long)all, names_of[f], stage, names_of[f]);
+    }
+    return NULL;
+}
+
 status cluster_check(const cluster *k, const char *stage, const slurm_resources *r, names *warnings)
 {
     if (!k->n) return OK;
@@ -281,7 +305,10 @@ status cluster_check(const cluster *k, const char *stage, const slurm_resources 
         warning =
             xasprintf("%s: %lld of the partition's nodes take jobs now (the others are down or drained), and a job needs %lld: it waits",
                       stage, (long long)c.open, (long long)r->nodes);
+    char *faster = faster_nodes(k, stage, r);
+    if (faster && names_find(warnings, faster) < 0) names_add(warnings, faster);
     if (warning && names_find(warnings, warning) < 0) names_add(warnings, warning);
+    free(faster);
     free(warning);
     return st;
 }

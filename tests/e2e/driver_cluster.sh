@@ -102,6 +102,12 @@ refused "more CPUs than a node" "embed: 4 ranks of 4 CPUs on a node, and the lar
 refused "more nodes than there are" "train: 3 nodes asked for, and the partition has 2" --nodes 3 --set slurm.train.partition=big
 refused "a feature of no node" "train: no node of the partition has the feature 'amx' (slurm.constraint)" --set slurm.train.constraint=amx
 exits "a feature of some" 0 submit --dry-run --set slurm.train.constraint=avx512 --set slurm.train.partition=big
+printf 'amd|64000|32|infinite|up|3|idle|zen4\namd|64000|32|infinite|up|1|idle|spr,amx\n' >>"$FAKE/nodes"
+exits "nodes of two kinds" 0 submit --dry-run --set slurm.train.partition=amd
+has "which are faster is said" "$T/err" "train: 1 of the partition's 4 nodes have the feature 'amx', on which networks are faster:"
+hasnt "of training only" "$T/err" "embed: 1 of"
+exits "a feature is asked for" 0 submit --dry-run --set slurm.train.partition=amd --set slurm.train.constraint=amx
+hasnt "nothing to say" "$T/err" "networks are faster"
 exits "an expression is SLURM's to judge" 0 submit --dry-run --set "slurm.train.constraint=amx|avx512"
 exits "a drained node" 0 submit --dry-run --nodes 2 --set slurm.train.partition=big
 has "lets jobs wait" "$T/err" \

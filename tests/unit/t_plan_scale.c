@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 /* ---- a step as a sequence of events ----
- * In round k of a message rank v and rank v ^ 2^k send each other 1 / 2^(k+1) of it; the rounds after the last repeat them backwards. A rank
+ * In round k of a message rank v and rank v ^ 2^k send each other 1 / 2^(k+1) of it; later rounds repeat these backwards. A rank
  * continues when its part has left and the other's has come. Ranks, of which there are 2^k, count from 0 in the order of nodes. A node's
  * link takes one part at a time in each direction; so does a rank's memory. */
 typedef struct {
