@@ -123,8 +123,8 @@ static int keep_best(const work *w, double *far)
     return best;
 }
 
-/* The same for `starts` of them from number `start` on (`first` and the number decide a start's draws), where each further centre is the best
- * of w->trials such rows: the one that leaves the least sum of distances. Each start has as many lanes. */
+/* The same for `starts` of them from number `start` on (`first` and the number decide a start's draws), where each further centre is the
+ * best of w->trials such rows: the one that leaves the least sum of distances. Each start has as many lanes. */
 static void choose_greedily(work *w, uint32_t seed, int start, int starts, int first)
 {
     int32_t newest[KMEANS_MOST_STARTS], *row = w->row + start * w->k;
