@@ -66,7 +66,7 @@ status cross_without_all(const evaluation_set *e, const uint8_t *control, spheri
 
 /* ---- the metrics, by kind. x: as in metrics_all ---- */
 status retrieval_metrics_all(evaluation_set *e) MUST_USE;                         /* metrics_retrieval.c; sets e->near */
-status prediction_metrics_all(const evaluation_set *e, const float *cf) MUST_USE; /* predicted profiles; cf: as in metrics_all */
+status prediction_metrics_all(const evaluation_set *e, const float *cf) MUST_USE; /* metrics_predictions.c; cf: as in metrics_all */
 status activity_metrics_all(const evaluation_set *e, const float *x) MUST_USE;    /* metrics_average_precision.c; before consistency */
 /* Scores of w's wells (e's, perhaps with other labels and controls) against its controls; other: the same without those at the query's
  * position, NULL: not wanted. Allocated here. */
