@@ -20,7 +20,7 @@ typedef struct {
     names stages, plates, sets, channels, rest;
     char *out, *pattern;             /* of index */
     bool planes;                     /* of index */
-    char *gallery, *compound, *html; /* the first: -o, of preview too */
+    char *picture, *compound, *html; /* picture: -o of gallery and preview */
     names wells;                     /* of gallery */
     int64_t ranks, nodes, interval, wait, storage;
     double link;  /* negative: as measured, or assumed */

@@ -69,10 +69,10 @@ status command_gallery(call *c)
 {
     names options = {0};
     const char *usage = "usage: micon gallery screen.yaml --compound NAME -o FILE.png";
-    if (!*c->a.gallery) return fail(E_USAGE, "missing -o FILE.png; %s", usage);
+    if (!*c->a.picture) return fail(E_USAGE, "missing -o FILE.png; %s", usage);
     if (c->a.rest.n > 1 || (!*c->a.compound && c->a.wells.n == 0))
         return fail(E_USAGE, "name a compound with --compound, or wells with --well PLATE/WELL; %s", usage);
-    add_option(&options, "gallery", c->a.gallery);
+    add_option(&options, "gallery", c->a.picture);
     if (*c->a.compound) add_option(&options, "compound", c->a.compound);
     for (size_t i = 0; i < c->a.wells.n; i++) add_option(&options, "well", c->a.wells.item[i]);
     status st = start_with_all(c, "evaluate", NULL, &options);
@@ -84,9 +84,9 @@ status command_preview(call *c)
 {
     names options = {0};
     const char *usage = "usage: micon preview screen.yaml --plate PLATE -o FILE.png";
-    if (!*c->a.gallery) return fail(E_USAGE, "missing -o FILE.png; %s", usage);
+    if (!*c->a.picture) return fail(E_USAGE, "missing -o FILE.png; %s", usage);
     if (c->a.rest.n > 1 || c->a.plates.n != 1) return fail(E_USAGE, "name one plate with --plate; %s", usage);
-    add_option(&options, "preview", c->a.gallery);
+    add_option(&options, "preview", c->a.picture);
     add_option(&options, "plate", c->a.plates.item[0]);
     for (size_t i = 0; i < c->a.channels.n; i++) add_option(&options, "channel", c->a.channels.item[i]);
     if (c->a.outlines) names_add(&options, "--outlines");

@@ -133,7 +133,7 @@ static const struct {
     {PREVIEW,
      {NULL, "pixel", OPT_REAL, A(pixel), "0", 0, 1000, NULL, 0,
       "micrometres that a pixel of the images is wide, for the scale; 0: the scale is in pixels"}},
-    {GALLERY | PREVIEW, {NULL, "o", OPT_TEXT, A(gallery), "", 0, 0, NULL, 0, "the PNG file (required)"}},
+    {GALLERY | PREVIEW, {NULL, "o", OPT_TEXT, A(picture), "", 0, 0, NULL, 0, "the PNG file (required)"}},
     {GALLERY,
      {NULL, "compound", OPT_TEXT, A(compound), "", 0, 0, NULL, 0,
       "its identifier or name: three typical wells and the farthest one, by the run's profiles"}},
