@@ -10,19 +10,7 @@ demo=${1:-build/demo}
 mkdir -p "$(dirname "$demo")"
 echo "The demo: a drawn screen of 3 centres, 9 plates and 864 wells; two networks are trained, cells are measured." \
     "It takes some minutes on two cores." >&2
-drawn_screen "$demo" demo --sources 3 --batches 3 --wells 96 --sites 2 --compounds 24 --size 96 <<'END'
-tile:
-  size: 64
-split:
-  test_batches: 1
-  unseen_sources: [source_3]
-train:
-  steps: 200
-  batch: 12
-  aux: yes
-  lr: 0.001
-  temperature: 0.1
-END
+demo_screen "$demo" demo
 micon run "$demo/screen.yaml" -n 2
 micon run "$demo/screen.yaml" -n 2 --set train.run=untrained --set train.steps=30 --set train.lr=1e-12
 micon run "$demo/screen.yaml" -n 2 --set train.run=classical --set train.method=classical --set evaluate.select=pycytominer \

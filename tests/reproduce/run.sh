@@ -12,8 +12,8 @@ export PATH=${MICON_BIN:-$top/build/release/bin}:$PATH OMP_NUM_THREADS=1
 scale=${1:-small} root=$(realpath -m "${2:-build/reproduce}")
 ranks=${MICON_RANKS:-2}
 case $scale in
-small) seeds=3 budget=1 share_seeds=2 deeper_seeds=3 scratch_seeds=2 ;;
-medium) seeds=5 budget=4 share_seeds=5 deeper_seeds=5 scratch_seeds=5 ;;
+small) seeds=3 budget=1 share_seeds=2 deeper_seeds=3 scratch_seeds=4 joint_seeds=2 ;;
+medium) seeds=5 budget=4 share_seeds=5 deeper_seeds=5 scratch_seeds=5 joint_seeds=5 ;;
 *) echo "run.sh: small or medium, not '$scale'" >&2 && exit 2 ;;
 esac
 seeds=${MICON_SEEDS:-$seeds}
@@ -125,9 +125,27 @@ side=48 sites=2 batch=48 screen scratch '{test_batches: 1, unseen_sources: [sour
     --wells 96 --compounds 40 --seed 21
 for seed in $(seq "$scratch_seeds"); do
     run scratch "micon@$seed" train.seed="$seed" train.steps=$((120 * budget))
-    run scratch "joint@$seed" train.seed="$seed" train.steps=$((116 * budget)) train.detach=no
+    [ "$seed" -gt "$joint_seeds" ] || run scratch "joint@$seed" train.seed="$seed" train.steps=$((116 * budget)) train.detach=no
     run scratch "paclr@$seed" train.seed="$seed" train.steps=$((124 * budget)) train.method=paclr
     run scratch "clip@$seed" train.seed="$seed" train.steps=$((350 * budget)) train.method=clip
+done
+
+# ---- from scratch, on a screen of 160 compounds: the learning rate is chosen by the loss on validation wells ----
+side=48 sites=2 batch=48 screen wide '{test_batches: 1, valid_batches: 1, unseen_sources: [source_3], unseen_compounds: unseen.csv}' \
+    --sources 3 --batches 4 --wells 192 --compounds 160 --seed 31
+python3 "$top/tests/reproduce/tables.py" third wide/truth/compounds.csv >wide/unseen.new
+cmp -s wide/unseen.new wide/unseen.csv || mv wide/unseen.new wide/unseen.csv
+# rated NAME RATE STEPS KEYS... : NAME-lr001 for the rate 0.001
+rated() {
+    local as=$1-lr${2#0.}@1 rate=$2 steps=$(($3 * budget))
+    shift 3
+    run wide "$as" train.seed=1 "train.lr=$rate" "train.steps=$steps" "train.valid_every=$steps" "$@"
+}
+for rate in 0.001 0.003; do
+    rated micon "$rate" 120
+    rated micon-aux "$rate" 120 train.aux=yes
+    rated paclr "$rate" 124 train.method=paclr
+    rated clip "$rate" 350 train.method=clip
 done
 
 # ---- side by side ----
@@ -139,7 +157,8 @@ runs() { # SEEDS METHOD...
 micon compare main/screen.yaml --quiet $(runs "$seeds" micon paclr clip simclr) start untrained classical oracle
 micon compare main/screen.yaml --quiet $(runs "$seeds" micon micon-projected)
 micon compare main/screen.yaml --quiet $(runs "$deeper_seeds" deeper-micon deeper-joint deeper-paclr deeper-clip)
-micon compare scratch/screen.yaml --quiet $(runs "$scratch_seeds" micon joint paclr clip)
+micon compare scratch/screen.yaml --quiet $(runs "$scratch_seeds" micon paclr clip) $(runs "$joint_seeds" joint)
+micon compare wide/screen.yaml --quiet $(runs 1 micon-lr001 micon-aux-lr001 paclr-lr001 clip-lr003)
 for share in 0 0.3 0.6 0.9; do micon compare "share$share/screen.yaml" --quiet $(runs "$share_seeds" micon micon-projected); done
 micon compare share0.6/shuffled.yaml --quiet $(runs "$share_seeds" micon micon-projected)
 mkdir -p "$top/docs/reproduction"

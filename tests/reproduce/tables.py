@@ -25,6 +25,12 @@ def unseen(start, screen):
             print(r["Metadata_JCP2022"])
 
 
+def third(screen):
+    print("Metadata_JCP2022")
+    for r in [r for r in rows(screen) if r["active"] == "yes"][::3]:
+        print(r["Metadata_JCP2022"])
+
+
 def oracle(wells, split):
     of = {(r["Source"], r["Batch"], r["Plate"], r["Well"]): r["set"] for r in rows(split)}
     table = rows(wells)
@@ -98,11 +104,12 @@ def collect(root, out, scale, commit):
                     continue
                 with open(path) as f:
                     steps = [json.loads(line) for line in f]
-                cost.append((label, os.path.basename(os.path.dirname(path)), len(steps), "%.1f" % sum(s["processor_s"] for s in steps)))
+                cost.append((label, os.path.basename(os.path.dirname(path)), len(steps), "%.1f" % sum(s["processor_s"] for s in steps),
+                             steps[-1].get("valid_top1", ""), steps[-1].get("valid_loss", "")))
     write(out + "/figures.csv", ["screen", "profiles", "metric", "setting", "k", "method", "seeds", "compounds", "value", "low", "high",
                                  "chance", "compared_with", "difference", "difference_low", "difference_high"], figures)
     write(out + "/runs.csv", ["screen", "run", "profiles", "metric", "setting", "k", "value", "chance", "n"], runs)
-    write(out + "/cost.csv", ["screen", "run", "steps", "processor_s"], cost)
+    write(out + "/cost.csv", ["screen", "run", "steps", "processor_s", "valid_top1", "valid_loss"], cost)
     with open("/proc/cpuinfo") as f:
         cpu = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), platform.machine())
     date = subprocess.run(["date", "-u", "+%Y-%m-%d"], capture_output=True, text=True, check=True).stdout.strip()
@@ -136,6 +143,7 @@ class Page:
         self.made = rows(folder + "/made.csv")[0]
         self.found = rows(folder + "/scaling.csv")
         self.damage = rows(folder + "/uncurated.csv")
+        self.demo = rows(folder + "/demo_settings.csv")
 
     def find(self, screen, method, metric, setting, k, profiles="corrected", base=None):
         for r in self.figures:
@@ -212,6 +220,18 @@ class Page:
             lines.append([m, str(len(g)), g[0]["steps"], "%.0f" % (sum(float(r["processor_s"]) for r in g) / len(g))])
         return self.table(["method", "seeds", "steps", "processor seconds of training, mean"], lines)
 
+    def validation(self, screen):
+        """What the runs of seed 1 found on validation wells."""
+        lines = [[name_of(r["run"]), r["steps"], number(r["valid_top1"]), number(r["valid_loss"])]
+                 for r in self.cost if r["screen"] == screen]
+        return self.table(["method and rate", "steps", "NSB, top 1", "loss"], sorted(lines))
+
+    def settings(self):
+        """demo_settings.sh's figures: a row a run."""
+        lines = [list(r.values()) for r in self.demo]
+        return self.table(["settings", "steps", "processor seconds", "seen sources, top 1", "unseen source, top 1",
+                           "unseen source, top 5"], lines)
+
     def machine(self):
         return "commit %(commit)s, %(date)s, %(processor)s, %(cores)s cores, SCALE=%(scale)s" % self.made
 
@@ -227,4 +247,4 @@ def page(folder, template):
 
 
 if __name__ == "__main__":
-    {"unseen": unseen, "oracle": oracle, "shuffle": shuffle, "collect": collect, "page": page}[sys.argv[1]](*sys.argv[2:])
+    {"unseen": unseen, "third": third, "oracle": oracle, "shuffle": shuffle, "collect": collect, "page": page}[sys.argv[1]](*sys.argv[2:])
