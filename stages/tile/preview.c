@@ -77,10 +77,13 @@ static status add_channel(palette *p, const names *channels, const char *wish, i
     status st = OK;
     char shown[200], *name = xstrdup(wish), *sign = strrchr(name, '=');
     bool whole = names_find(channels, wish) >= 0; /* a name may have the sign itself */
+    text all = {0};
     if (whole) sign = NULL;
     if (sign) *sign = '\0';
     long at = names_find(channels, name);
-    if (at < 0) TRY(fail(E_USAGE, "--channel %s: the plate has no channel of this name", text_show(shown, sizeof shown, name)));
+    for (size_t i = 0; at < 0 && i < channels->n; i++) text_addf(&all, "%s%s", i ? ", " : "", channels->item[i]);
+    if (at < 0)
+        TRY(fail(E_USAGE, "--channel: the plate has no channel '%s'; it has %s", text_show(shown, sizeof shown, name), text_str(&all)));
     if (p->n == LEGEND_MOST) TRY(fail(E_USAGE, "--channel: at most %d can be drawn over each other", LEGEND_MOST));
     p->channel[p->n] = (int)at;
     p->colour[p->n] = of == 1 ? WHITE : picture_channel_colour(p->n, of);
@@ -89,6 +92,7 @@ static status add_channel(palette *p, const names *channels, const char *wish, i
                  text_show(shown, sizeof shown, wish)));
     p->n++;
 done:
+    text_free(&all);
     free(name);
     return st;
 }

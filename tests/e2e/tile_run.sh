@@ -93,7 +93,7 @@ exits "micon preview: outlines of cells" 0 preview --plate P1 --channel DNA --ch
     --set cells.cell_channel=Mito
 same "micon preview: wells twice as large" "$(side "$T/q.png" 16)" "$(($(side "$T/p.png" 16) * 2 - 4 * 4))"
 exits "micon preview: no such channel" 2 preview --plate P1 --channel nope
-has "micon preview: said" "$T/err" "--channel nope: the plate has no channel of this name"
+has "micon preview: said" "$T/err" "--channel: the plate has no channel 'nope'; it has DNA"
 exits "micon preview: no such colour" 2 preview --plate P1 --channel ER=blu
 exits "micon preview: outlines without their channel" 2 preview --plate P1 --outlines
 has "micon preview: names it" "$T/err" "cells.cell_channel: the screen has no channel"
